@@ -1,0 +1,84 @@
+"""A typed reader of the environment that fails loudly.
+
+Outside production nothing has to be set: secrets are made once and kept in the state folder, so that there is no
+known default anywhere. With `TOLLGATE_ENV=production` every missing setting is named, all at once, and nothing starts.
+"""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+STATE_DIR = Path(os.environ.get("TOLLGATE_STATE_DIR") or BASE_DIR / ".tollgate")
+
+
+class Env:
+    """Reads variables by type; collects what production lacks until `check()`."""
+
+    def __init__(self) -> None:
+        self._env = environ.Env()
+        self._missing: list[str] = []
+        mode = os.environ.get("TOLLGATE_ENV", "development")
+        if mode not in ("development", "production"):
+            raise ImproperlyConfigured(f"TOLLGATE_ENV is {mode!r}: say development or production.")
+        self.production = mode == "production"
+
+    def _read(self, kind: str, name: str, default: Any) -> Any:
+        try:
+            return getattr(self._env, kind)(name, default=default)
+        except (ValueError, KeyError) as error:
+            raise ImproperlyConfigured(f"{name} is not a valid {kind}: {os.environ.get(name)!r}.") from error
+
+    def text(self, name: str, default: str) -> str:
+        return str(self._read("str", name, default))
+
+    def integer(self, name: str, default: int) -> int:
+        return int(self._read("int", name, default))
+
+    def boolean(self, name: str, default: bool) -> bool:
+        said = os.environ.get(name)
+        if said is not None and said.lower() not in ("true", "false", "1", "0", "on", "off", "yes", "no"):
+            raise ImproperlyConfigured(f"{name} is {said!r}: say true or false.")
+        return bool(self._read("bool", name, default))
+
+    def words(self, name: str, default: list[str]) -> list[str]:
+        return list(self._read("list", name, default))
+
+    def required(self, name: str, development: Callable[[], str]) -> str:
+        """The variable, or `development()` outside production; in production its absence is an error."""
+        if value := os.environ.get(name, ""):
+            return value
+        if self.production:
+            self._missing.append(name)
+            return ""
+        return development()
+
+    def secret(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> str:
+        """A required secret; outside production one is made at the first start and kept in the state folder."""
+        return self.required(name, lambda: _kept_secret(name, make))
+
+    def check(self) -> None:
+        if self._missing:
+            raise ImproperlyConfigured(f"TOLLGATE_ENV=production needs {', '.join(self._missing)}.")
+
+
+def _kept_secret(name: str, make: Callable[[], str]) -> str:
+    path = STATE_DIR / "secrets" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    draft = path.with_name(f".{name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        draft.touch(mode=0o600)
+        draft.write_text(make())
+        try:  # of several processes that start at once, one wins and all read what it wrote
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
