@@ -1,0 +1,17 @@
+"""PostgreSQL and Valkey for the tests, embedded unless DATABASE_URL and REDIS_URL name others."""
+
+import os
+from pathlib import Path
+
+STATE_DIR = Path(__file__).resolve().parent.parent / ".tollgate" / "test"
+NOT_DURABLE = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+
+def start() -> None:
+    """Attaches this process, before Django's settings are read; the state is apart from that of `make run`."""
+    os.environ["TOLLGATE_STATE_DIR"] = str(STATE_DIR)
+    os.environ.setdefault("TOLLGATE_POSTGRES_OPTIONS", NOT_DURABLE)
+
+    from config import embedded  # it reads the variables above when it is imported
+
+    embedded.attach()
