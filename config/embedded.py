@@ -27,7 +27,7 @@ from redis.retry import Retry
 
 from config import keeper
 from config.env import STATE_DIR
-from config.keeper import ServerError
+from config.keeper import ServerError as ServerError
 
 LONGEST_SOCKET_PATH = 107  # bytes, of sockaddr_un
 POLL_SECONDS = 0.05

@@ -1,0 +1,49 @@
+# Tollgate's verbs. All that they make stays in this checkout: .venv (programs) and .tollgate (data).
+
+PORT ?= 8000
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock docs clean
+
+help: ## list these verbs
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+run: $(INSTALLED) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C stops it
+	@$(BIN)/python -m config.supervisor --port $(PORT)
+
+test: $(INSTALLED) ## run the tests on real PostgreSQL and Valkey, on every core
+	$(BIN)/python -m pytest -n $$(nproc) --cov --cov-report=term:skip-covered
+
+lint: $(INSTALLED) ## check style, types, the order of imports and the migrations
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(INSTALLED) ## format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: ## lock what pyproject.toml asks for (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header -o requirements.lock
+
+docs: $(INSTALLED) ## build the documentation into docs/_build
+	$(BIN)/sphinx-build -W docs docs/_build
+
+clean: ## remove all that was made, except the data in .tollgate
+	rm -rf .venv docs/_build .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Written last, so that an installation that was cut short is taken up again.
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Tollgate needs Python 3.11 or later, and \
+	$(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 run")'
+	@echo "Installing the locked packages into .venv…"
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
