@@ -62,6 +62,14 @@ class Env:
         """A required secret; outside production one is made at the first start and kept in the state folder."""
         return self.required(name, lambda: _kept_secret(name, make))
 
+    def peppers(self, name: str) -> list[tuple[int, bytes]]:
+        """Numbered secrets, `number:secret,…`, newest first: the first one signs, all of them verify."""
+        said = self.secret(name, lambda: f"1:{secrets.token_hex(32)}")
+        pairs = [pepper.partition(":") for pepper in said.split(",") if pepper]
+        if not all(number.isdigit() and len(secret) >= 32 for number, _, secret in pairs):
+            raise ImproperlyConfigured(f"{name} must be number:secret,… with secrets of 32 characters or more.")
+        return [(int(number), secret.encode()) for number, _, secret in pairs]
+
     def check(self) -> None:
         if self._missing:
             raise ImproperlyConfigured(f"TOLLGATE_ENV=production needs {', '.join(self._missing)}.")

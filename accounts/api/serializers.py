@@ -1,0 +1,96 @@
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from rest_framework import serializers
+
+from accounts import timezones
+from accounts.models import Organization, User
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ["id", "email", "name", "timezone"]
+        read_only_fields = fields
+
+
+class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    parent = serializers.SlugRelatedField[Organization](slug_field="public_id", read_only=True, allow_null=True)
+    timezone = serializers.CharField(max_length=64, required=False, validators=[timezones.validate])
+
+    class Meta:
+        model = Organization
+        fields = ["id", "auth_id", "name", "parent", "status", "timezone", "created_at"]
+        read_only_fields = ["auth_id", "status", "created_at"]
+
+
+class SignUpSerializer(serializers.Serializer[Any]):
+    email = serializers.EmailField(max_length=250)
+    password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True)
+    name = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+    timezone = serializers.CharField(max_length=64, required=False, default="UTC", validators=[timezones.validate])
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs["user"] = User(**{field: attrs[field] for field in ("email", "name", "timezone")})
+        try:
+            validate_password(attrs["password"], attrs["user"])
+        except serializers.DjangoValidationError as error:
+            raise serializers.ValidationError({"password": error.messages}) from error
+        attrs["user"].set_password(attrs["password"])
+        return attrs
+
+
+class SignInSerializer(serializers.Serializer[Any]):
+    email = serializers.CharField(max_length=250)
+    password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True)
+
+
+class RefreshSerializer(serializers.Serializer[Any]):
+    refresh = serializers.CharField(max_length=255)
+
+
+class SwitchSerializer(serializers.Serializer[Any]):
+    organization = serializers.CharField(max_length=21)
+
+
+class PairSerializer(serializers.Serializer[Any]):
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(read_only=True)
+
+
+class SignedUpSerializer(PairSerializer):
+    user = UserSerializer(read_only=True)
+    organization = OrganizationSerializer(read_only=True)
+
+
+class WhoAmISerializer(serializers.Serializer[Any]):
+    """What a credential is, and may do. `missing_scopes` is what it was given but may not use now."""
+
+    kind = serializers.CharField()
+    id = serializers.CharField()
+    user = UserSerializer(allow_null=True)
+    organization = OrganizationSerializer(allow_null=True)
+    timezone = serializers.CharField()
+    scopes = serializers.SerializerMethodField()
+    missing_scopes = serializers.SerializerMethodField()
+    permissions = serializers.ListField(child=serializers.CharField())
+
+    def get_scopes(self, credential: Any) -> list[str]:
+        return sorted(credential.scopes)
+
+    def get_missing_scopes(self, credential: Any) -> list[str]:
+        return sorted(credential.cap - credential.scopes)
+
+
+class JwkSerializer(serializers.Serializer[Any]):
+    kty = serializers.CharField()
+    use = serializers.CharField()
+    alg = serializers.CharField()
+    kid = serializers.CharField()
+    n = serializers.CharField()
+    e = serializers.CharField()
+
+
+class JwksSerializer(serializers.Serializer[Any]):
+    keys = JwkSerializer(many=True)  # type: ignore[assignment]

@@ -1,0 +1,42 @@
+"""What a request proved: for whom it acts, and the scopes that it really has at this moment."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from accounts import scopes
+from accounts.models import Organization, User
+
+
+class Kind(StrEnum):
+    TOKEN = "token"
+    API_KEY = "api_key"
+    PLATFORM_KEY = "platform_key"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """`cap` is what the token or key was given; `held` is what its person (or the platform) holds now."""
+
+    kind: Kind
+    id: str
+    user: User | None
+    organization: Organization | None
+    timezone: str
+    cap: frozenset[str]
+    held: frozenset[str]
+    is_operational: bool = True
+    permissions: tuple[str, ...] = ()
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The database decides and the token caps; a suspended organization may only read, and pay."""
+        granted = self.cap & self.held
+        return granted if self.is_operational else granted & (scopes.READS | {"billing:write"})
+
+    @property
+    def is_platform(self) -> bool:
+        return self.kind is Kind.PLATFORM_KEY
+
+    def in_organization(self, organization: Organization, held: frozenset[str]) -> "Credential":
+        """The same credential in another organization, where its person holds `held`."""
+        return replace(self, organization=organization, held=held, is_operational=organization.is_operational)

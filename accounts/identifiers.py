@@ -1,0 +1,38 @@
+"""Public identifiers and secrets: random text over a stated alphabet, from the operating system's generator."""
+
+import secrets
+import string
+from uuid import UUID
+
+from uuid_utils.compat import uuid7 as _uuid7
+
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+LOWER36 = string.digits + string.ascii_lowercase
+UPPER36 = string.digits + string.ascii_uppercase
+HEX = "0123456789abcdef"
+
+
+def uuid7() -> UUID:
+    """A time-ordered primary key, made here and passed to the database."""
+    return _uuid7()
+
+
+def random_text(alphabet: str, length: int) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def organization_id() -> str:
+    return f"acct_{random_text(LOWER36, 16)}"
+
+
+def auth_id(*, root: bool) -> str:
+    """`MA` for a root and `SA` for a child, then 18 characters; Plivo's SDKs check the form before they send it."""
+    return ("MA" if root else "SA") + random_text(UPPER36, 18)
+
+
+def billing_account_id() -> str:
+    return f"cus_{random_text(BASE62, 14)}"
+
+
+def api_key_id() -> str:
+    return f"key_{random_text(HEX, 16)}"

@@ -1,0 +1,17 @@
+"""Who: people, organizations and roles, and what proves a sign-in."""
+
+from accounts.models.idempotency import IdempotencyRecord
+from accounts.models.organizations import Membership, Organization
+from accounts.models.tenancy import TenantQuerySet
+from accounts.models.tokens import SigningKey, TokenFamily
+from accounts.models.users import User
+
+__all__ = [
+    "IdempotencyRecord",
+    "Membership",
+    "Organization",
+    "SigningKey",
+    "TenantQuerySet",
+    "TokenFamily",
+    "User",
+]

@@ -1,0 +1,139 @@
+from collections.abc import Iterable
+from typing import ClassVar, Self
+from uuid import UUID
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import F, Func, OuterRef, Q
+from django.utils.timezone import now
+
+from accounts import identifiers, timezones
+from accounts.models.users import User
+
+MAX_DEPTH = 6
+
+
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def visible_to(self, user: User) -> Self:
+        """The organizations in which `user` has a role, there or from an ancestor."""
+        granted = Membership.objects.filter(user=user).values("organization_id")
+        return self.filter(path__overlap=ArraySubquery(granted))
+
+    def within(self, organization: "Organization") -> Self:
+        """The organization and all that is beneath it."""
+        return self.filter(path__contains=[organization.pk])
+
+    def operational(self) -> Self:
+        """Neither it nor any ancestor is suspended or closed."""
+        stopped = Organization.objects.exclude(status=Organization.Status.ACTIVE)
+        ancestors = stopped.filter(pk=Func(OuterRef("path"), function="ANY"))
+        return self.exclude(models.Exists(ancestors))
+
+    def create_root(self, *, name: str, timezone: str = "UTC") -> "Organization":
+        organization = Organization(name=name, timezone=timezone, auth_id=identifiers.auth_id(root=True))
+        organization.root_id = organization.pk
+        organization.path = [organization.pk]
+        organization.save(force_insert=True)
+        return organization
+
+    def create_child(self, parent: "Organization", *, name: str, timezone: str = "") -> "Organization":
+        child = Organization(
+            name=name,
+            timezone=timezone or parent.timezone,
+            auth_id=identifiers.auth_id(root=False),
+            parent=parent,
+            root_id=parent.root_id,
+        )
+        child.path = [*parent.path, child.pk]
+        child.save(force_insert=True)
+        return child
+
+
+class Organization(models.Model):
+    """A tenant: a node of a tree. The root pays for every node beneath it.
+
+    `path` holds the ids from the root down to the node itself, so that one overlap test answers who may see it.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+        CLOSED = "closed"
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    public_id = models.CharField(max_length=21, unique=True, default=identifiers.organization_id, editable=False)
+    auth_id = models.CharField(max_length=20, unique=True, editable=False)
+    name = models.CharField(max_length=100)
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
+    root = models.ForeignKey("self", on_delete=models.PROTECT, related_name="+", editable=False)
+    path = ArrayField(models.UUIDField(), editable=False)
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.ACTIVE)
+    timezone = models.CharField(max_length=64, default="UTC", validators=[timezones.validate])
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    objects: ClassVar[OrganizationQuerySet] = OrganizationQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = [GinIndex(fields=["path"], name="organization_path")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(path__len__gte=1) & Q(path__len__lte=MAX_DEPTH),
+                name="organization_depth",
+                violation_error_message=f"Organizations nest at most {MAX_DEPTH} deep.",
+            ),
+            models.CheckConstraint(condition=Q(path__0=F("root")), name="organization_path_starts_at_root"),
+            models.CheckConstraint(
+                condition=Q(parent=None, root=F("id")) | (Q(parent__isnull=False) & ~Q(root=F("id"))),
+                name="organization_root_has_no_parent",
+            ),
+            # What a billing account's foreign key needs, so that only a root can have one.
+            models.UniqueConstraint(fields=["id", "root"], name="organization_id_root"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"
+
+    @property
+    def is_root(self) -> bool:
+        return self.parent_id is None
+
+    @property
+    def is_operational(self) -> bool:
+        return Organization.objects.operational().filter(pk=self.pk).exists()
+
+    def roles_of(self, user: User) -> set[str]:
+        """The roles that `user` has here, from this node and from its ancestors."""
+        return set(Membership.objects.reaching(self.path).filter(user=user).values_list("role", flat=True))
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def reaching(self, path: Iterable[UUID]) -> Self:
+        """The memberships that reach the node at the end of `path`: its own and its ancestors'."""
+        return self.filter(organization_id__in=list(path))
+
+
+class Membership(models.Model):
+    """A role of a person in an organization. It reaches down to every descendant, and never up or sideways."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner"
+        ADMIN = "admin"
+        BILLING = "billing"
+        DEVELOPER = "developer"
+        VIEWER = "viewer"
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=9, choices=Role.choices)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    objects: ClassVar[MembershipQuerySet] = MembershipQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} is {self.role} of {self.organization_id}"

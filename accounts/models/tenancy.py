@@ -1,0 +1,17 @@
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from accounts.models.organizations import Organization
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class TenantQuerySet(models.QuerySet[Row], Generic[Row]):
+    """The one door to rows that a tenant owns: every query of a tenant's begins with `of`."""
+
+    tenant: ClassVar[str] = "organization"
+
+    def of(self, organization: "Organization") -> Self:
+        return self.filter(**{self.tenant: organization.pk})

@@ -1,0 +1,60 @@
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import identifiers
+from accounts.models.organizations import Organization
+from accounts.models.users import User
+
+
+class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
+    def published(self, now: datetime) -> Self:
+        """The keys that verify: the current one, and retired ones while a token of theirs may still live."""
+        lifetime = settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
+        return self.filter(Q(retired_at=None) | Q(retired_at__gt=now - lifetime)).order_by("-created_at")
+
+
+class SigningKey(models.Model):
+    """An RSA key pair that signs access tokens. `private_key` is encrypted at rest; one key is current at a time."""
+
+    kid = models.CharField(primary_key=True, max_length=32, editable=False)
+    private_key = models.BinaryField(editable=False)
+    public_key = models.TextField(editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    retired_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[SigningKeyQuerySet] = SigningKeyQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["retired_at"], nulls_distinct=False, name="signing_key_one_current")
+        ]
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+class TokenFamily(models.Model):
+    """One sign-in and all the refresh tokens that follow from it. Only digests are kept.
+
+    A refresh replaces `digest`; the digest before it stays, so that a token used twice is known for what it is, and
+    the whole family is revoked.
+    """
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    organization = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
+    digest = models.BinaryField(unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "token families"
+
+    def __str__(self) -> str:
+        return f"sign-in {self.pk} of user {self.user_id}"

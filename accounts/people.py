@@ -1,0 +1,63 @@
+"""Signing up, and the organization that a person currently works in."""
+
+from django.db import IntegrityError, transaction
+
+from accounts.exceptions import Conflict, NotFound, Problem
+from accounts.models import Membership, Organization, User
+from accounts.models.organizations import MAX_DEPTH
+
+
+class EmailTaken(Problem):
+    """The address has an account already."""
+
+    status = 409
+    code = "email_taken"
+    detail = "This email has an account already."
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"pointer": "/email", "detail": self.detail}])
+
+
+@transaction.atomic
+def sign_up(user: User) -> Organization:
+    """Save a new user with a default organization that the user owns and that is current."""
+    user.email = user.email.lower()
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        if "accounts_user_email" not in str(error):
+            raise
+        raise EmailTaken from error
+    organization = Organization.objects.create_root(name=user.name or user.email[:100], timezone=user.timezone)
+    Membership.objects.create(organization=organization, user=user, role=Membership.Role.OWNER)
+    switch(user, organization)
+    return organization
+
+
+def switch(user: User, organization: Organization) -> None:
+    """Make `organization` the one that the user's next tokens are for."""
+    User.objects.filter(pk=user.pk).update(current_organization=organization)
+    user.current_organization = organization
+
+
+def current_organization(user: User) -> Organization | None:
+    """The remembered organization; one that the user still belongs to where that is gone; None where there is none."""
+    visible = Organization.objects.visible_to(user)
+    remembered = visible.filter(pk=user.current_organization_id).first()
+    return remembered or visible.order_by("created_at", "pk").first()
+
+
+def visible_organization(user: User, public_id: str) -> Organization:
+    """The organization of this id, where the user may see it."""
+    organization = Organization.objects.visible_to(user).filter(public_id=public_id).first()
+    if organization is None:
+        raise NotFound("There is no such organization.")
+    return organization
+
+
+def add_child(parent: Organization, *, name: str, timezone: str = "") -> Organization:
+    """A new organization beneath `parent`, in its time zone unless another is named."""
+    if len(parent.path) >= MAX_DEPTH:
+        raise Conflict(f"Organizations nest at most {MAX_DEPTH} deep.")
+    return Organization.objects.create_child(parent, name=name, timezone=timezone)

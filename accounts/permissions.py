@@ -1,0 +1,101 @@
+"""Who may call a view. Every view declares the scope of each of its actions; what it does not declare is refused."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from accounts.credentials import Credential
+from accounts.exceptions import Forbidden
+
+if TYPE_CHECKING:  # DRF's views import this module
+    from rest_framework.views import APIView
+
+
+class NotAllowed(Forbidden):
+    """The credential lacks a scope."""
+
+    code = "insufficient_scope"
+
+
+class OrganizationSuspended(Forbidden):
+    """The organization, or one above it, is suspended or closed."""
+
+    code = "organization_suspended"
+    detail = "The organization is suspended."
+
+
+class PlatformOnly(Forbidden):
+    """Only the company's own gateway may do this."""
+
+    code = "platform_key_required"
+    detail = "This needs a platform key."
+
+
+class OrganizationRequired(Forbidden):
+    """The credential acts for no organization: a platform key, or a person who is in none."""
+
+    code = "organization_required"
+    detail = "This credential does not act for an organization."
+
+
+class Authenticated(BasePermission):
+    """Any good credential."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        return isinstance(request.auth, Credential)
+
+
+class HasScope(Authenticated):
+    """The credential acts for an organization and has the scope that `view.scopes` names for the action."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if not super().has_permission(request, view):
+            return False
+        action = action_of(request, view)
+        if action is None:
+            return True  # no such method: the view answers 405
+        if request.auth.organization is None:
+            raise OrganizationRequired
+        require(request.auth, _declared(view).get(action))
+        return True
+
+
+class PlatformKey(Authenticated):
+    """A platform key with the scope that `view.scopes` names for the action."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if not super().has_permission(request, view):
+            return False
+        if not request.auth.is_platform:
+            raise PlatformOnly
+        action = action_of(request, view)
+        if action is not None:
+            require(request.auth, _declared(view).get(action))
+        return True
+
+
+def action_of(request: Request, view: "APIView") -> str | None:
+    """The viewset's action or the method's name; None for a method that the view does not have."""
+    method = (request.method or "").lower()
+    if hasattr(view, "action"):
+        return view.action if view.action != "metadata" else None
+    return method if hasattr(view, method) else None
+
+
+def require(credential: Credential, scope: str | None) -> None:
+    if scope is None:
+        raise NotAllowed("This action is not open to any scope.")
+    if scope in credential.scopes:
+        return
+    if scope in credential.cap & credential.held:
+        raise OrganizationSuspended
+    raise NotAllowed(
+        f"This needs the scope {scope}.", required_scopes=[scope], granted_scopes=sorted(credential.scopes)
+    )
+
+
+def _declared(view: "APIView") -> Mapping[str, str]:
+    declared: Any = getattr(view, "scopes", {})
+    return declared if isinstance(declared, Mapping) else {}

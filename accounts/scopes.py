@@ -1,0 +1,39 @@
+"""The registry of scopes, and what each role holds. A scope is `resource:action`; nothing else is inferred from it."""
+
+from collections.abc import Iterable
+
+READ_WRITE = ("account", "members", "keys", "credits", "billing", "usage", "webhooks", "security")
+ALL: frozenset[str] = frozenset(f"{r}:{a}" for r in READ_WRITE for a in ("read", "write")) | {"audit:read"}
+READS: frozenset[str] = frozenset(scope for scope in ALL if scope.endswith(":read"))
+
+# Posting usage is the gateway's: no person's role holds usage:write.
+_PEOPLE = ALL - {"usage:write"}
+
+BY_ROLE: dict[str, frozenset[str]] = {
+    "owner": _PEOPLE,
+    "admin": _PEOPLE - {"billing:write", "credits:write"},
+    "billing": frozenset(
+        {"account:read", "account:write", "members:read", "credits:read", "credits:write"}
+        | {"billing:read", "billing:write", "usage:read"}
+    ),
+    "developer": frozenset(
+        {"account:read", "members:read", "keys:read", "keys:write", "credits:read", "usage:read"}
+        | {"webhooks:read", "webhooks:write"}
+    ),
+    "viewer": frozenset({"account:read", "members:read", "keys:read", "credits:read", "usage:read", "webhooks:read"}),
+}
+
+# A platform key works for any organization, with what the company's gateway needs.
+PLATFORM: frozenset[str] = frozenset(
+    {"keys:read", "keys:write", "usage:read", "usage:write", "credits:read", "credits:write"}
+)
+
+
+def of_roles(roles: Iterable[str]) -> frozenset[str]:
+    """Everything that any of the roles holds."""
+    return frozenset().union(*(BY_ROLE[role] for role in roles))
+
+
+def parse(text: str) -> frozenset[str]:
+    """The known scopes in a space-separated claim."""
+    return ALL & frozenset(text.split())

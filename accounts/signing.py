@@ -1,0 +1,103 @@
+"""The RSA keys that sign access tokens: made at the first use, rotatable, published as a JWK set."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from jwt.algorithms import RSAAlgorithm
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError
+
+from accounts import encryption, identifiers
+from accounts.models import SigningKey
+
+ALGORITHM = "RS256"
+PURPOSE = "signing key"
+
+
+def current() -> SigningKey:
+    """The key that signs; the first call on a new installation makes it."""
+    return SigningKey.objects.filter(retired_at=None).first() or _first()
+
+
+def _first() -> SigningKey:
+    try:
+        with transaction.atomic():
+            return _make()
+    except IntegrityError:  # another process made it at the same moment
+        return SigningKey.objects.get(retired_at=None)
+
+
+def _make() -> SigningKey:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return SigningKey.objects.create(
+        kid=identifiers.random_text(identifiers.HEX, 32),
+        private_key=encryption.encrypt(private, purpose=PURPOSE),
+        public_key=public.decode(),
+    )
+
+
+@transaction.atomic
+def rotate() -> SigningKey:
+    """Retire the current key, which goes on verifying for the life of an access token, and make a new one."""
+    SigningKey.objects.filter(retired_at=None).update(retired_at=timezone.now())
+    return _make()
+
+
+def jwks() -> dict[str, Any]:
+    """The JWK set (RFC 7517) of every key that a living token may be signed with."""
+    return {"keys": [_jwk(key) for key in SigningKey.objects.published(timezone.now())]}
+
+
+def _jwk(key: SigningKey) -> dict[str, Any]:
+    public = json.loads(RSAAlgorithm.to_jwk(_public(key.public_key)))
+    return {"kty": "RSA", "use": "sig", "alg": ALGORITHM, "kid": key.kid, "n": public["n"], "e": public["e"]}
+
+
+@lru_cache(maxsize=8)
+def _public(pem: str) -> rsa.RSAPublicKey:
+    key = serialization.load_pem_public_key(pem.encode())
+    assert isinstance(key, rsa.RSAPublicKey)
+    return key
+
+
+@lru_cache(maxsize=8)
+def _private(sealed: bytes) -> rsa.RSAPrivateKey:
+    pem = encryption.decrypt(sealed, purpose=PURPOSE)
+    key = serialization.load_pem_private_key(pem, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
+class KeyRing(TokenBackend):
+    """simplejwt's backend over the rows: signs with the current key, verifies by the `kid` of the token."""
+
+    def encode(self, payload: dict[str, Any]) -> str:
+        key = current()
+        return jwt.encode(
+            {**payload, "iss": self.issuer},
+            _private(bytes(key.private_key)),
+            algorithm=ALGORITHM,
+            headers={"kid": key.kid},
+        )
+
+    def get_verifying_key(self, token: Any) -> Any:
+        try:
+            kid = jwt.get_unverified_header(token).get("kid", "")
+        except jwt.InvalidTokenError as error:
+            raise TokenBackendError("Token is invalid") from error
+        key = SigningKey.objects.published(timezone.now()).filter(kid=str(kid).replace("\0", "")).first()
+        if key is None:
+            raise TokenBackendError("Token is signed with an unknown key")
+        return _public(key.public_key)

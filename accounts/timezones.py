@@ -1,0 +1,21 @@
+"""IANA time zone names."""
+
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.core.exceptions import ValidationError
+
+
+@cache
+def names() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime", "Factory", "posixrules"})
+
+
+def validate(name: str) -> None:
+    if name not in names():
+        raise ValidationError("Not an IANA time zone name, such as Europe/Paris.", code="invalid")
+
+
+def zone(name: str) -> ZoneInfo:
+    """The zone of a name that was validated when it was stored; UTC where the system's data has since dropped it."""
+    return ZoneInfo(name if name in names() else "UTC")

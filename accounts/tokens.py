@@ -1,0 +1,149 @@
+"""Sign-ins of programs that act for people: access tokens (JWT) and rotating refresh tokens.
+
+An access token says `sub` (the user), `id` (the organization), `timezone` and `scope`. It caps what its bearer may
+do; the database decides on each request. Claims are made from the database at every refresh, never copied.
+
+A refresh token is opaque: the id of its family and a secret, of which only a digest is kept.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import update_last_login
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework_simplejwt.tokens import AccessToken as JWT
+
+from allauth.account.adapter import get_adapter
+
+from accounts import identifiers, people, scopes, signing
+from accounts.credentials import Credential, Kind
+from accounts.exceptions import Forbidden, InvalidRefreshToken, InvalidSignIn, RefreshRace, TooManyRequests
+from accounts.models import Organization, TokenFamily, User
+
+PREFIX = "rt_"
+SECRET_LENGTH = 43
+
+
+class AccessToken(JWT):
+    """A short-lived JWT, signed with RS256 by the current signing key."""
+
+    _token_backend = signing.KeyRing(signing.ALGORITHM, issuer=settings.SIMPLE_JWT["ISSUER"])
+
+
+@dataclass(frozen=True)
+class Pair:
+    access: str
+    refresh: str
+
+
+def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
+    """A new family of tokens for the person with this email and password."""
+    try:
+        user = get_adapter().authenticate(request, email=email.lower(), password=password)
+    except ValidationError as error:  # too many failures for this address or email
+        raise TooManyRequests("Too many failed sign-ins. Try again in some minutes.") from error
+    if not isinstance(user, User) or not user.is_active:
+        raise InvalidSignIn
+    return issue(user, people.current_organization(user))
+
+
+def issue(user: User, organization: Organization | None) -> Pair:
+    """A new family of tokens, for one sign-in."""
+    update_last_login(None, user)
+    secret = _secret()
+    family = TokenFamily.objects.create(
+        user=user,
+        organization=organization,
+        digest=_digest(secret),
+        expires_at=timezone.now() + settings.REFRESH_TOKEN_LIFETIME,
+    )
+    return _pair(family, secret)
+
+
+def refresh(token: str) -> Pair:
+    """Exchange a refresh token, once.
+
+    Of requests that meet, one wins. A loser that had seen the token current lost a race and gets a 409; a token that
+    was replaced before the request began is being used twice, so its whole family is revoked.
+    """
+    family_id, presented = _parse(token)
+    seen = TokenFamily.objects.select_related("user", "organization").filter(pk=family_id).first()
+    if seen is None or seen.revoked_at or seen.expires_at <= timezone.now() or not seen.user.is_active:
+        raise InvalidRefreshToken
+    if bytes(seen.digest) != presented:
+        revoke(token)
+        raise InvalidRefreshToken
+    secret = _secret()
+    if not _rotate(family_id, presented, _digest(secret)):
+        raise RefreshRace
+    return _pair(seen, secret)
+
+
+def _rotate(family_id: UUID, presented: bytes, replacement: bytes) -> bool:
+    """One statement: of concurrent ones with the same digest, exactly one changes the row."""
+    living = TokenFamily.objects.filter(pk=family_id, digest=presented, revoked_at=None)
+    return living.update(digest=replacement) == 1
+
+
+def revoke(token: str) -> None:
+    """End the sign-in that the token belongs to. Unknown tokens are let be, as RFC 7009 has it."""
+    try:
+        family_id, _ = _parse(token)
+    except InvalidRefreshToken:
+        return
+    TokenFamily.objects.filter(pk=family_id, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def person(credential: Credential) -> User:
+    """The person who signed in; a program's key does not speak for one."""
+    if credential.kind is not Kind.TOKEN or credential.user is None:
+        raise Forbidden("Only a person's access token can do this.")
+    return credential.user
+
+
+@transaction.atomic
+def switch(user: User, organization: Organization) -> Pair:
+    """Tokens for another organization of the user's, which becomes the current one."""
+    people.switch(user, organization)
+    return issue(user, organization)
+
+
+def _pair(family: TokenFamily, secret: str) -> Pair:
+    return Pair(access=str(_access_token(family)), refresh=f"{PREFIX}{family.pk.hex}{secret}")
+
+
+def _access_token(family: TokenFamily) -> AccessToken:
+    user, organization = family.user, family.organization
+    if organization is None or not Organization.objects.visible_to(user).filter(pk=organization.pk).exists():
+        organization = people.current_organization(user)
+    token = AccessToken()
+    token["sub"] = str(user.pk)
+    token["sid"] = family.pk.hex
+    token["id"] = organization.public_id if organization else None
+    token["timezone"] = user.timezone
+    roles = organization.roles_of(user) if organization else set()
+    token["scope"] = " ".join(sorted(scopes.of_roles(roles)))
+    return token
+
+
+def _secret() -> str:
+    return identifiers.random_text(identifiers.BASE62, SECRET_LENGTH)
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _parse(token: str) -> tuple[UUID, bytes]:
+    family, secret = token[len(PREFIX) : len(PREFIX) + 32], token[len(PREFIX) + 32 :]
+    try:
+        if not token.startswith(PREFIX) or len(secret) != SECRET_LENGTH:
+            raise ValueError
+        return UUID(hex=family), _digest(secret)
+    except ValueError as error:
+        raise InvalidRefreshToken from error

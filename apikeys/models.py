@@ -1,0 +1,92 @@
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import identifiers
+from accounts.models import Organization, TenantQuerySet, User
+
+LAST_USE_GRAIN = timedelta(minutes=1)
+
+
+class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
+    def platform(self) -> Self:
+        return self.filter(organization=None)
+
+    def unrevoked(self) -> Self:
+        return self.filter(revoked_at=None)
+
+    def touch(self, key: "ApiKey", now: datetime) -> None:
+        """Note the use of a key, at most once a minute: most calls write nothing."""
+        if key.last_used_at is None or key.last_used_at <= now - LAST_USE_GRAIN:
+            stale = Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USE_GRAIN)
+            self.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+class ApiKey(models.Model):
+    """A program's credential. Without an organization it is a platform key: the company's own gateway's.
+
+    `permissions` keeps the order in which they were given. Those in the registry of scopes open Tollgate's own API,
+    never beyond what `created_by` holds at that moment; the others are the company's, and Tollgate only answers
+    about them.
+    """
+
+    class Environment(models.TextChoices):
+        LIVE = "live"
+        TEST = "test"
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    public_id = models.CharField(max_length=20, unique=True, default=identifiers.api_key_id, editable=False)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, editable=False, related_name="api_keys"
+    )
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+")
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=500, blank=True)
+    environment = models.CharField(max_length=4, choices=Environment.choices, default=Environment.LIVE, editable=False)
+    permissions = ArrayField(models.CharField(max_length=100), default=list)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[ApiKeyQuerySet] = ApiKeyQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+        indexes = [models.Index(fields=["organization", "-created_at"], name="api_key_of_organization")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"
+
+    @property
+    def is_platform(self) -> bool:
+        return self.organization_id is None
+
+    def status(self, now: datetime) -> str:
+        """`revoked`, `expired`, `disabled` or `active`, in the order in which they decide."""
+        if self.revoked_at:
+            return "revoked"
+        if self.expires_at and self.expires_at <= now:
+            return "expired"
+        return "disabled" if self.disabled_at else "active"
+
+
+class ApiKeySecret(models.Model):
+    """One secret of a key: its digest and what may be shown of it. A rotated key has two for a while."""
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="secrets")
+    digest = models.BinaryField(unique=True, max_length=32, editable=False)
+    pepper = models.PositiveSmallIntegerField(editable=False)
+    hint = models.CharField(max_length=20, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return self.hint

@@ -1,0 +1,64 @@
+"""The text of an API key: `sk_live_` or `sk_test_`, 32 random base62 characters, and 6 of checksum.
+
+The checksum is a CRC-32 of everything before it. It is no security: it lets a scanner, and us, tell a mistyped key
+from a real one without a look-up. What is stored is an HMAC-SHA256 under a pepper of its own, so that neither a copy
+of the database nor a new SECRET_KEY gives or breaks a key.
+"""
+
+import hmac
+import re
+import zlib
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from accounts.identifiers import BASE62, random_text
+
+RANDOM_LENGTH = 32
+CHECKSUM_LENGTH = 6
+PATTERN = re.compile(r"sk_(?:live|test)_[0-9A-Za-z]{38}")
+
+
+@dataclass(frozen=True)
+class Digest:
+    value: bytes
+    pepper: int
+
+
+def generate(environment: str) -> str:
+    """A new secret for `live` or `test`."""
+    body = f"sk_{environment}_{random_text(BASE62, RANDOM_LENGTH)}"
+    return body + checksum(body)
+
+
+def checksum(body: str) -> str:
+    """CRC-32 in six base62 digits."""
+    number, digits = zlib.crc32(body.encode()), ""
+    for _ in range(CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(BASE62))
+        digits = BASE62[digit] + digits
+    return digits
+
+
+def is_well_formed(secret: str) -> bool:
+    return bool(PATTERN.fullmatch(secret)) and checksum(secret[:-CHECKSUM_LENGTH]) == secret[-CHECKSUM_LENGTH:]
+
+
+def digest(secret: str) -> Digest:
+    """The digest under the newest pepper, as a new key is stored."""
+    number, pepper = settings.API_KEY_PEPPERS[0]
+    return Digest(_hmac(pepper, secret), number)
+
+
+def digests(secret: str) -> list[bytes]:
+    """The digests under every pepper in use: what a presented key is looked up by. Empty for a malformed one."""
+    return [_hmac(pepper, secret) for _, pepper in settings.API_KEY_PEPPERS] if is_well_formed(secret) else []
+
+
+def hint(secret: str) -> str:
+    """What may be shown of a secret: its prefix and its last four characters."""
+    return f"{secret[:12]}…{secret[-4:]}"
+
+
+def _hmac(pepper: bytes, secret: str) -> bytes:
+    return hmac.digest(pepper, secret.encode(), "sha256")

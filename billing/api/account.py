@@ -1,0 +1,124 @@
+"""Credits and ledger, as the Account API documents them: `/auth/account/credits` and `/auth/account/ledger`."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.api.filters import MomentFilter
+from accounts.models import Organization, User
+from billing import accounts
+from billing.api.fields import AmountSerializerField, user_id
+from billing.models import AutoRecharge, LedgerAccount, LedgerEntry
+
+
+class CreditBalanceSerializer(serializers.Serializer[Any]):
+    user_id = serializers.IntegerField(allow_null=True)
+    balance = AmountSerializerField()
+    reserved = AmountSerializerField()
+    available = AmountSerializerField()
+    currency = serializers.CharField()
+    last_updated = serializers.DateTimeField()
+    auto_reload_enabled = serializers.BooleanField()
+    auto_reload_threshold = AmountSerializerField(allow_null=True)
+    auto_reload_amount = AmountSerializerField(allow_null=True)
+
+
+def credit_balance(organization: Organization, user: User | None) -> dict[str, Any]:
+    """The CreditBalance object; zeros until the first movement, and no currency until it is set."""
+    account = accounts.find(organization)
+    mine = LedgerAccount.objects.of(organization).first() or LedgerAccount(updated_at=organization.created_at)
+    recharge = AutoRecharge.objects.of(organization).first() or AutoRecharge()
+    last_updated: datetime = mine.updated_at
+    available: Decimal = mine.balance - mine.reserved + mine.credit_limit
+    return {
+        "user_id": user_id(user),
+        "balance": mine.balance,
+        "reserved": mine.reserved,
+        "available": available,
+        "currency": account.currency if account else "",
+        "last_updated": last_updated,
+        "auto_reload_enabled": recharge.enabled,
+        "auto_reload_threshold": recharge.threshold,
+        "auto_reload_amount": recharge.amount,
+    }
+
+
+class CreditsView(APIView):
+    scopes = {"get": "credits:read"}
+
+    @extend_schema(responses=CreditBalanceSerializer)
+    def get(self, request: Request) -> Response:
+        """Balance, reserved and available credits."""
+        return Response(CreditBalanceSerializer(credit_balance(request.auth.organization, request.auth.user)).data)
+
+
+class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
+    """One entry; `id` is its place in the account, counted from 1 without gaps."""
+
+    id = serializers.IntegerField(source="seq", read_only=True)
+    user_id = serializers.SerializerMethodField()
+    type = serializers.ChoiceField(choices=list(LedgerEntry.TYPES), read_only=True)
+    amount = AmountSerializerField(read_only=True)
+    balance_after = AmountSerializerField(read_only=True)
+    metadata = serializers.DictField(read_only=True)
+
+    class Meta:
+        model = LedgerEntry
+        fields = [
+            "id",
+            "user_id",
+            "type",
+            "amount",
+            "balance_after",
+            "description",
+            "reference",
+            "metadata",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_user_id(self, entry: LedgerEntry) -> int | None:
+        return user_id(self.context["request"].auth.user)
+
+
+class LedgerFilter(django_filters.FilterSet):
+    type = django_filters.ChoiceFilter(choices=[(type_, type_) for type_ in LedgerEntry.TYPES], method="of_type")
+
+    class Meta:
+        model = LedgerEntry
+        fields: list[str] = []
+
+    @classmethod
+    def get_filters(cls) -> dict[str, django_filters.Filter]:
+        """`from` is a word of Python's, so these two can't be attributes."""
+        return {
+            **super().get_filters(),
+            "from": MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte"),
+            "to": MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt"),
+        }
+
+    def of_type(self, entries: QuerySet[LedgerEntry], name: str, value: str) -> QuerySet[LedgerEntry]:
+        return entries.filter(kind__in=LedgerEntry.TYPES[value])
+
+
+class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
+    """The ledger of the current organization, newest first."""
+
+    scopes = {"list": "credits:read"}
+    serializer_class = LedgerEntrySerializer
+    filterset_class = LedgerFilter
+    queryset = LedgerEntry.objects.none()
+
+    def get_queryset(self) -> QuerySet[LedgerEntry]:
+        organization = self.request.auth.organization
+        accounts.find(organization)  # a child has no ledger of its own
+        return LedgerEntry.objects.of(organization).order_by("-seq")

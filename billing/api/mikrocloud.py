@@ -1,0 +1,109 @@
+"""The billing account as MikroCloud's Accounts API documents it: `/v1/account`."""
+
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, inline_serializer
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import idempotency, timezones
+from billing import accounts, countries
+from billing.models import BillingAccount, LedgerAccount
+from django.conf import settings
+
+
+class AddressSerializer(serializers.Serializer[Any]):
+    city = serializers.CharField(max_length=50, allow_blank=True, required=False)
+    country = serializers.CharField(max_length=2)
+    line1 = serializers.CharField(max_length=100, allow_blank=True, required=False)
+    line2 = serializers.CharField(max_length=100, allow_blank=True, required=False)
+    postal_code = serializers.CharField(max_length=10, allow_blank=True, required=False)
+    state = serializers.CharField(max_length=50, allow_blank=True, required=False)
+
+    def validate_country(self, value: str) -> str:
+        if value.upper() not in countries.names():
+            raise serializers.ValidationError("Not a country code of ISO 3166-1 alpha-2, such as AU.")
+        return value.upper()
+
+
+class AccountSerializer(serializers.Serializer[BillingAccount]):
+    """The account object. Written: `name`, `email` and `address`; an update leaves alone what it does not name."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    name = serializers.CharField(max_length=100)
+    email = serializers.EmailField(max_length=250)
+    currency = serializers.CharField(read_only=True)
+    balance = serializers.SerializerMethodField()
+    address = AddressSerializer(source="*")
+    created_at = serializers.SerializerMethodField()
+
+    def get_balance(self, account: BillingAccount) -> Decimal:
+        mine = LedgerAccount.objects.of(account.organization).first()
+        return mine.balance if mine else Decimal(0)
+
+    def get_created_at(self, account: BillingAccount) -> str:
+        """`YYYY-MM-DD HH:MM:SS` in the time zone of the token."""
+        zone = timezones.zone(self.context["request"].auth.timezone)
+        return account.created_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    def validate_email(self, value: str) -> str:
+        return value.lower()
+
+
+NoAccountSerializer = inline_serializer(
+    "NoAccount", {"message": serializers.CharField(), "documentation_url": serializers.URLField()}
+)
+
+
+class AccountView(APIView):
+    scopes = {"get": "account:read", "post": "account:write", "put": "account:write", "patch": "account:write"}
+
+    @extend_schema(responses={200: AccountSerializer, 422: NoAccountSerializer})
+    def get(self, request: Request) -> Response:
+        """The billing account of the current organization."""
+        account = accounts.find(request.auth.organization)
+        return self._shown(account) if account else _no_account()
+
+    @extend_schema(request=AccountSerializer, responses={201: AccountSerializer})
+    def post(self, request: Request) -> Any:
+        """Create the billing account, from `name`, `email` and `address.country`; the rest is ignored here."""
+        serializer = AccountSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        required = {field: serializer.validated_data[field] for field in ("name", "email", "country")}
+
+        def effect() -> Response:
+            return self._shown(accounts.create(request.auth.organization, **required), status.HTTP_201_CREATED)
+
+        return idempotency.once(request, effect)
+
+    @extend_schema(request=AccountSerializer, responses={200: AccountSerializer, 422: NoAccountSerializer})
+    def put(self, request: Request) -> Response:
+        """Update the named fields; an empty string unsets."""
+        account = accounts.find(request.auth.organization)
+        if account is None:
+            return _no_account()
+        serializer = AccountSerializer(account, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        return self._shown(accounts.update(account, serializer.validated_data))
+
+    @extend_schema(request=AccountSerializer, responses={200: AccountSerializer, 422: NoAccountSerializer})
+    def patch(self, request: Request) -> Response:
+        """The same as PUT."""
+        return self.put(request)
+
+    def _shown(self, account: BillingAccount, code: int = status.HTTP_200_OK) -> Response:
+        return Response(AccountSerializer(account, context={"request": self.request}).data, status=code)
+
+
+def _no_account() -> Response:
+    """The documented error, with its two members and no other."""
+    return Response(
+        {
+            "message": "You need to create an account first",
+            "documentation_url": f"{settings.BASE_URL}/docs",
+        },
+        status=status.HTTP_422_UNPROCESSABLE_ENTITY,
+    )

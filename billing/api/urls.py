@@ -1,0 +1,21 @@
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from billing.api import viewsets
+from billing.api.account import CreditsView, LedgerViewSet
+from billing.api.mikrocloud import AccountView
+
+router = SimpleRouter(trailing_slash=False)
+router.register("v1/payment-methods", viewsets.PaymentMethodViewSet)
+router.register("v1/payments", viewsets.PaymentViewSet)
+router.register("v1/plans", viewsets.PlanViewSet)
+router.register("v1/meters", viewsets.MeterViewSet)
+router.register("auth/account/ledger", LedgerViewSet)
+
+urlpatterns = [
+    path("v1/account", AccountView.as_view()),
+    path("v1/credits/purchases", viewsets.PurchaseView.as_view()),
+    path("v1/credits/auto-recharge", viewsets.AutoRechargeView.as_view()),
+    path("auth/account/credits", CreditsView.as_view()),
+    *router.urls,
+]

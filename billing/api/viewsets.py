@@ -1,0 +1,115 @@
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from accounts import idempotency
+from billing import accounts, payments
+from billing.api.serializers import (
+    AddPaymentMethodSerializer,
+    AutoRechargeSerializer,
+    MeterSerializer,
+    PaymentMethodSerializer,
+    PaymentSerializer,
+    PlanSerializer,
+    PurchaseSerializer,
+)
+from billing.models import AutoRecharge, Meter, Payment, PaymentMethod, Plan
+
+
+class PaymentMethodViewSet(mixins.ListModelMixin, GenericViewSet[PaymentMethod]):
+    """The cards on file."""
+
+    scopes = {"list": "billing:read", "create": "billing:write"}
+    serializer_class = PaymentMethodSerializer
+    queryset = PaymentMethod.objects.none()
+
+    def get_queryset(self) -> QuerySet[PaymentMethod]:
+        return PaymentMethod.objects.of(self.request.auth.organization).order_by("-created_at", "-pk")
+
+    @extend_schema(request=AddPaymentMethodSerializer, responses={201: PaymentMethodSerializer})
+    def create(self, request: Request) -> Any:
+        """Keep a card, by the token that the gateway's browser component gave."""
+        serializer = AddPaymentMethodSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        token = serializer.validated_data["gateway_token"]
+
+        def effect() -> Response:
+            method = payments.add_method(request.auth.organization, token)
+            return Response(PaymentMethodSerializer(method).data, status=status.HTTP_201_CREATED)
+
+        return idempotency.once(request, effect)
+
+
+class PaymentViewSet(mixins.ListModelMixin, GenericViewSet[Payment]):
+    """The attempts to charge a card, newest first."""
+
+    scopes = {"list": "billing:read"}
+    serializer_class = PaymentSerializer
+    queryset = Payment.objects.none()
+
+    def get_queryset(self) -> QuerySet[Payment]:
+        return Payment.objects.of(self.request.auth.organization).order_by("-created_at", "-pk")
+
+
+class PurchaseView(APIView):
+    scopes = {"post": "credits:write"}
+
+    @extend_schema(request=PurchaseSerializer, responses={201: PaymentSerializer, 402: PaymentSerializer})
+    def post(self, request: Request) -> Any:
+        """Buy credits with a card on file. A decline is a 402 with the payment."""
+        serializer = PurchaseSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        amount, method = serializer.validated_data["amount"], serializer.validated_data["payment_method"]
+
+        def begin() -> str:
+            return payments.begin(request.auth.organization, amount=amount, method=method, by=request.auth.id).pk.hex
+
+        return idempotency.in_two_steps(request, begin, _complete)
+
+
+def _complete(payment_id: str) -> Response:
+    payment = payments.complete(UUID(hex=payment_id))
+    declined = payment.status == Payment.Status.FAILED
+    code = status.HTTP_402_PAYMENT_REQUIRED if declined else status.HTTP_201_CREATED
+    return Response(PaymentSerializer(payment).data, status=code)
+
+
+class AutoRechargeView(APIView):
+    scopes = {"get": "credits:read"}
+
+    @extend_schema(responses=AutoRechargeSerializer)
+    def get(self, request: Request) -> Response:
+        """What is to happen when the credits run low; switched off until it is set."""
+        accounts.find(request.auth.organization)
+        mine = AutoRecharge.objects.of(request.auth.organization).select_related("payment_method").first()
+        return Response(AutoRechargeSerializer(mine or AutoRecharge()).data)
+
+
+class CatalogViewSet(mixins.ListModelMixin, GenericViewSet[Any]):
+    """What is sold is the same for everyone, and open to anyone."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    limited_by_address = True
+
+
+class PlanViewSet(CatalogViewSet):
+    """The plans on offer."""
+
+    serializer_class = PlanSerializer
+    queryset = Plan.objects.filter(is_offered=True)
+
+
+class MeterViewSet(CatalogViewSet):
+    """What is counted, and what a unit of it costs in credits."""
+
+    serializer_class = MeterSerializer
+    queryset = Meter.objects.select_related("price")

@@ -1,0 +1,29 @@
+"""Countries (ISO 3166-1 alpha-2) and their currencies, as Unicode's CLDR has them."""
+
+import re
+from functools import cache
+
+from babel import Locale
+from babel.numbers import get_currency_precision, get_territory_currencies
+
+# Codes of CLDR's own, or of groups of countries, that ISO 3166-1 does not assign.
+NOT_COUNTRIES = frozenset({"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"})
+FALLBACK_CURRENCY = "USD"
+
+
+@cache
+def names() -> dict[str, str]:
+    """Code to English name."""
+    territories = Locale("en").territories
+    return {c: n for c, n in territories.items() if re.fullmatch("[A-Z]{2}", c) and c not in NOT_COUNTRIES}
+
+
+def currency_of(country: str) -> str:
+    """The legal tender of a country; US dollars where there is none, as in Antarctica."""
+    tender = get_territory_currencies(country, tender=True)
+    return str(tender[0]) if tender else FALLBACK_CURRENCY
+
+
+def decimals_of(currency: str) -> int:
+    """The decimals in which the currency can be charged: 2 for USD, 0 for JPY."""
+    return get_currency_precision(currency)

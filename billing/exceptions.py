@@ -1,0 +1,44 @@
+"""Refusals about money."""
+
+from decimal import Decimal
+
+from accounts.exceptions import Conflict, Forbidden, Problem
+
+
+class NotEnoughCredits(Problem):
+    """An admission exceeds what is available."""
+
+    status = 402
+    code = "not_enough_credits"
+    detail = "There are not enough credits available."
+
+    def __init__(self, available: Decimal) -> None:
+        super().__init__(available=available)
+
+
+class BilledByParent(Forbidden):
+    """A child organization has no account of its own: the root of its tree pays."""
+
+    code = "billed_by_parent"
+    detail = "This organization is billed by the organization at the top of its tree."
+
+
+class NoBillingAccount(Conflict):
+    """Something that needs a billing account was asked of an organization without one."""
+
+    code = "billing_account_required"
+    detail = "Create a billing account first."
+
+
+class PaymentMethodRequired(Conflict):
+    """A purchase needs a card, and there is none on file."""
+
+    code = "payment_method_required"
+    detail = "Add a payment method first."
+
+
+class PostingConflict(Conflict):
+    """The ledger's idempotency key was used before, for another movement."""
+
+    code = "posting_conflict"
+    detail = "This idempotency key belongs to another ledger entry."

@@ -1,0 +1,20 @@
+"""What an organization owns and owes: accounts, the ledger, holds, payments, and what is sold."""
+
+from billing.models.accounts import BillingAccount
+from billing.models.catalog import Meter, Plan, Price
+from billing.models.ledger import Hold, LedgerAccount, LedgerEntry
+from billing.models.payments import Payment, PaymentMethod
+from billing.models.recharge import AutoRecharge
+
+__all__ = [
+    "AutoRecharge",
+    "BillingAccount",
+    "Hold",
+    "LedgerAccount",
+    "LedgerEntry",
+    "Meter",
+    "Payment",
+    "PaymentMethod",
+    "Plan",
+    "Price",
+]

@@ -1,0 +1,34 @@
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from accounts import identifiers
+from accounts.models import Organization, TenantQuerySet
+
+
+class BillingAccount(models.Model):
+    """Who pays: at most one, on a root organization (a foreign key of the database's sees to that).
+
+    The balance is not here but in `LedgerAccount`, which exists from the first movement of credits on, and is kept
+    narrow because every posting rewrites it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    public_id = models.CharField(max_length=18, unique=True, default=identifiers.billing_account_id, editable=False)
+    organization = models.OneToOneField(Organization, on_delete=models.PROTECT, related_name="billing_account")
+    name = models.CharField(max_length=100)
+    email = models.EmailField(max_length=250)
+    currency = models.CharField(max_length=3, blank=True, editable=False)
+    country = models.CharField(max_length=2)
+    city = models.CharField(max_length=50, blank=True)
+    line1 = models.CharField(max_length=100, blank=True)
+    line2 = models.CharField(max_length=100, blank=True)
+    postal_code = models.CharField(max_length=10, blank=True)
+    state = models.CharField(max_length=50, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[TenantQuerySet["BillingAccount"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"

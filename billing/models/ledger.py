@@ -1,0 +1,144 @@
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import identifiers
+from accounts.models import Organization, TenantQuerySet
+from billing.money import ZERO, AmountField
+
+
+class LedgerAccount(models.Model):
+    """The balance of a root organization, which pays for its tree. Only `billing.ledger` writes it.
+
+    Its primary key is the organization's, so that whoever knows the root of a tree knows the payer.
+    """
+
+    organization = models.OneToOneField(
+        Organization, on_delete=models.PROTECT, primary_key=True, related_name="ledger_account"
+    )
+    balance = AmountField(default=ZERO)
+    reserved = AmountField(default=ZERO)
+    credit_limit = AmountField(default=ZERO)
+    seq = models.BigIntegerField(default=0)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[TenantQuerySet["LedgerAccount"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(reserved__gte=0), name="ledger_account_reserved_not_negative"),
+            models.CheckConstraint(condition=Q(credit_limit__gte=0), name="ledger_account_limit_not_negative"),
+            models.CheckConstraint(condition=Q(seq__gte=0), name="ledger_account_seq_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"ledger of {self.organization_id}"
+
+
+class LedgerEntryQuerySet(TenantQuerySet["LedgerEntry"]):
+    tenant = "account"
+
+
+class LedgerEntry(models.Model):
+    """One immutable movement of credits. Triggers refuse every UPDATE, DELETE and TRUNCATE.
+
+    `seq` counts from 1 within the account, without gaps, and is the public id. `amount` is signed: what raises the
+    balance is positive.
+    """
+
+    class Kind(models.TextChoices):
+        PURCHASE = "purchase"
+        GRANT = "grant"
+        USAGE = "usage"
+        SUBSCRIPTION = "subscription"
+        CAPTURE = "capture"
+        REFUND = "refund"
+        CHARGEBACK = "chargeback"
+        EXPIRY = "expiry"
+        REVERSAL = "reversal"
+        ADJUSTMENT = "adjustment"
+
+    # The documented API's types, each with its kinds.
+    TYPES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "credit": ("purchase", "grant"),
+        "debit": ("usage", "subscription", "capture", "refund", "chargeback", "expiry"),
+        "adjustment": ("reversal", "adjustment"),
+    }
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, db_index=False, related_name="entries")
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    amount = AmountField()
+    balance_after = AmountField()
+    description = models.CharField(max_length=200, blank=True)
+    reference = models.CharField(max_length=100, blank=True)
+    metadata = models.JSONField(default=dict)
+    idempotency_key = models.CharField(max_length=100, null=True)  # noqa: DJ001: unique where there is one
+    created_at = models.DateTimeField()
+
+    objects: ClassVar[LedgerEntryQuerySet] = LedgerEntryQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        indexes = [models.Index(fields=["account", "created_at"], name="ledger_entry_by_time")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "seq"], name="ledger_entry_seq"),
+            models.UniqueConstraint(fields=["account", "idempotency_key"], name="ledger_entry_idempotency_key"),
+            models.CheckConstraint(condition=Q(seq__gte=1), name="ledger_entry_seq_positive"),
+            models.CheckConstraint(condition=~Q(amount=0), name="ledger_entry_amount_not_zero"),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) | ~Q(kind__in=["purchase", "grant"]), name="ledger_entry_credits_raise"
+            ),
+            models.CheckConstraint(
+                condition=Q(amount__lt=0) | Q(kind__in=["purchase", "grant", "reversal", "adjustment"]),
+                name="ledger_entry_debits_lower",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount} (entry {self.seq})"
+
+    @property
+    def type(self) -> str:
+        """The documented API's type: `credit`, `debit` or `adjustment`."""
+        return next(type_ for type_, kinds in self.TYPES.items() if self.kind in kinds)
+
+
+class HoldQuerySet(TenantQuerySet["Hold"]):
+    tenant = "account"
+
+
+class Hold(models.Model):
+    """Credits reserved for work that is not finished yet. `reserved` of the account is the sum of the open ones."""
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        CAPTURED = "captured"
+        RELEASED = "released"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="holds")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    amount = AmountField()
+    captured = AmountField(default=ZERO)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
+    reference = models.CharField(max_length=100, blank=True)
+    metadata = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    objects: ClassVar[HoldQuerySet] = HoldQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="hold_amount_positive")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return f"hold_{self.pk.hex}"

@@ -1,0 +1,140 @@
+"""Cards on file, and buying credits with them.
+
+A purchase is three steps: commit a pending payment; charge the gateway, with no transaction open and the payment's
+id as the key; settle in a second transaction. Whoever finds a payment pending may take it up at the second step: the
+request, its retry, or the sweep.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.credentials import Credential
+from accounts.exceptions import InvalidField
+from accounts.models import Organization
+from billing import accounts, countries, gateways, ledger
+from billing.exceptions import PaymentMethodRequired
+from billing.models import LedgerEntry, Payment, PaymentMethod
+from billing.money import LARGEST
+
+log = structlog.get_logger()
+
+# A request that is still at work is left alone for this long before the sweep takes its payment up.
+GRACE = timedelta(minutes=1)
+
+
+def add_method(organization: Organization, token: str) -> PaymentMethod:
+    """Keep a card; the first one is the default."""
+    accounts.required(organization)
+    gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
+    try:
+        card = gateway.attach(token)
+    except gateways.UnknownToken as error:
+        raise InvalidField("gateway_token", "The payment gateway does not know this token.") from error
+    with transaction.atomic():
+        ledger.lock([organization.pk])  # of two first cards at once, one is the default
+        return PaymentMethod.objects.create(
+            organization=organization,
+            gateway=gateway.name,
+            gateway_token=card.token,
+            brand=card.brand,
+            last4=card.last4,
+            exp_month=card.exp_month,
+            exp_year=card.exp_year,
+            is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
+        )
+
+
+def begin(organization: Organization, *, amount: Decimal, method: str | None, by: Credential | str) -> Payment:
+    """Commit a pending payment for `amount` credits, with the named card or the default one."""
+    account = accounts.required(organization)
+    card = _card(organization, method)
+    _check_amount(amount, account.currency or countries.currency_of(account.country))
+    with transaction.atomic():
+        return Payment.objects.create(
+            organization=organization,
+            method=card,
+            amount=amount,
+            currency=accounts.settle_currency(account),
+            created_by=by if isinstance(by, str) else by.id,
+        )
+
+
+def _card(organization: Organization, public_id: str | None) -> PaymentMethod:
+    cards = PaymentMethod.objects.of(organization)
+    if public_id is None:
+        default = cards.filter(is_default=True).first()
+        if default is None:
+            raise PaymentMethodRequired
+        return default
+    try:
+        named = cards.filter(pk=UUID(hex=public_id.removeprefix("pm_"))).first()
+    except ValueError:
+        named = None
+    if named is None:
+        raise InvalidField("payment_method", "There is no such payment method.")
+    return named
+
+
+def _check_amount(amount: Decimal, currency: str) -> None:
+    decimals = countries.decimals_of(currency)
+    if not 0 < amount <= LARGEST:
+        raise InvalidField("amount", f"Must be more than 0 and at most {LARGEST}.")
+    if amount != round(amount, decimals):
+        raise InvalidField("amount", f"{currency} is charged with at most {decimals} decimals.")
+
+
+def complete(payment_id: UUID) -> Payment:
+    """Charge a pending payment and settle it. Repeated, or run twice at once, it has one effect."""
+    payment = Payment.objects.select_related("method").get(pk=payment_id)
+    if payment.status != Payment.Status.PENDING:
+        return payment
+    gateway = gateways.BY_NAME[payment.method.gateway]
+    try:
+        charge = gateway.charge(
+            token=payment.method.gateway_token,
+            amount=payment.amount,
+            currency=payment.currency,
+            idempotency_key=payment.pk.hex,
+        )
+    except gateways.GatewayUnavailable:
+        log.warning("gateway unavailable", payment=payment.public_id)
+        return payment
+    return settle(payment_id, charge)
+
+
+@transaction.atomic
+def settle(payment_id: UUID, charge: gateways.Charge) -> Payment:
+    """Write down what the gateway answered; a success is exactly one purchase in the ledger."""
+    ledger.lock(Payment.objects.filter(pk=payment_id).values_list("organization_id", flat=True))
+    payment = Payment.objects.get(pk=payment_id)
+    if payment.status != Payment.Status.PENDING:
+        return payment
+    payment.status = charge.status
+    payment.gateway_reference = charge.reference
+    payment.failure_code = charge.failure_code
+    payment.next_action_url = charge.next_action_url
+    payment.settled_at = timezone.now()
+    payment.save()
+    if payment.status == Payment.Status.SUCCEEDED:
+        ledger.post(
+            payment.organization_id,
+            kind=LedgerEntry.Kind.PURCHASE,
+            amount=payment.amount,
+            description="Credits purchased",
+            reference=payment.public_id,
+            idempotency_key=f"payment:{payment.pk.hex}",
+        )
+    return payment
+
+
+def settle_pending() -> int:
+    """Take up the payments whose request never came to its end. Returns how many are settled now."""
+    overdue = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lte=timezone.now() - GRACE)
+    ids = list(overdue.order_by("created_at").values_list("pk", flat=True)[:100])
+    return sum(complete(payment_id).status != Payment.Status.PENDING for payment_id in ids)

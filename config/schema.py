@@ -1,0 +1,103 @@
+"""The OpenAPI schema: what DRF can't say of itself, said once for every endpoint."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+
+
+class FieldErrorSerializer(serializers.Serializer[Any]):
+    pointer = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """An RFC 9457 problem document."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    request_id = serializers.CharField()
+    errors = FieldErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "apikeys.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key: sk_live_… or sk_test_…"}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.authentication.TokenAuthentication"
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "From POST /v1/auth/token"}
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key and body get the first answer again."
+)
+ERRORS = {
+    400: "Not understood, or a field is not valid",
+    401: "No credential, or not a good one",
+    403: "The credential may not do this",
+    404: "No such object, or none that this credential may see",
+    409: "The state of things forbids it",
+    413: "The body is too large",
+    422: "The Idempotency-Key belongs to another request",
+    429: "Too often",
+    503: "The database or Redis is down; Retry-After says when to try again",
+}
+
+
+class Schema(AutoSchema):
+    """Adds the errors that every endpoint shares, and the Idempotency-Key of those that create or move something."""
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *([IDEMPOTENCY_KEY] if self._creates() else [])]
+
+    def get_response_serializers(self) -> Any:
+        said = super().get_response_serializers()
+        answers = dict(said) if isinstance(said, dict) else {self._success(): said}
+        for status in self._error_statuses():
+            answers.setdefault(
+                (status, "application/problem+json"), OpenApiResponse(ProblemSerializer, ERRORS[status])
+            ) if status not in answers else None
+        return answers
+
+    def get_tags(self) -> list[str]:
+        words = [word for word in self.path.split("/") if word not in ("", "v1", "auth")]
+        return [words[0] if words else "tollgate"]
+
+    def _success(self) -> str:
+        return {"DELETE": "204", "POST": "201"}.get(self.method, "200")
+
+    def _creates(self) -> bool:
+        return self.method == "POST" and not self._is_open() and not self.path.endswith(("/verify", "/switch"))
+
+    def _is_open(self) -> bool:
+        return any(permission is AllowAny for permission in self.view.permission_classes)
+
+    def _error_statuses(self) -> list[int]:
+        statuses = [503]
+        if self.method != "GET" or "{" not in self.path:
+            statuses.append(400)
+        if not self._is_open():
+            statuses += [401, 403]
+        if "{" in self.path:
+            statuses.append(404)
+        if self.method in ("POST", "PUT", "PATCH"):
+            statuses.append(413)
+        if self._creates():
+            statuses += [409, 422]
+        if getattr(self.view, "limited_by_address", False):
+            statuses.append(429)
+        return sorted(statuses)

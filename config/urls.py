@@ -1,0 +1,30 @@
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from config import health
+from config.docs import SwaggerView
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("", include("accounts.api.urls")),
+    path("", include("apikeys.api.urls")),
+    path("", include("billing.api.urls")),
+    path("", include("usage.api.urls")),
+    path("v1/openapi.json", SpectacularJSONAPIView.as_view(throttle_classes=()), name="schema"),
+    path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.account.urls")),
+    path("", include("accounts.pages.urls")),
+    path("", include("apikeys.pages.urls")),
+    path("", include("billing.pages.urls")),
+    path("", include("usage.pages.urls")),
+    path("favicon.ico", RedirectView.as_view(url="/static/tollgate/favicon.svg", permanent=True)),
+]
+
+handler400 = "config.problems.bad_request"
+handler403 = "config.problems.forbidden"
+handler404 = "config.problems.not_found"
+handler500 = "config.problems.server_error"

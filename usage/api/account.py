@@ -1,0 +1,121 @@
+"""Usage and summary, as the Account API documents them: `/auth/account/usage` and `/auth/account/summary`."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.filters import moment_parameter
+from accounts.credentials import Credential
+from accounts.exceptions import InvalidField
+from billing.api.account import CreditBalanceSerializer, credit_balance
+from billing.api.fields import AmountSerializerField, user_id
+from usage import periods, reports
+
+
+class UsageStatsSerializer(serializers.Serializer[Any]):
+    user_id = serializers.IntegerField(allow_null=True)
+    period = serializers.ChoiceField(periods.PERIODS)
+    total_requests = serializers.IntegerField()
+    successful_requests = serializers.IntegerField()
+    failed_requests = serializers.IntegerField()
+    credits_consumed = AmountSerializerField()
+    requests_by_endpoint = serializers.DictField(child=serializers.IntegerField())
+    period_start = serializers.DateTimeField()
+    period_end = serializers.DateTimeField()
+
+
+def usage_stats(
+    credential: Credential, *, period: str, start: datetime, end: datetime, environment: str = "live"
+) -> dict[str, Any]:
+    """The UsageStats object of the credential's organization and all beneath it."""
+    organization = credential.organization
+    assert organization is not None  # HasScope saw to it
+    totals = reports.totals(organization, start, end, environment)
+    return {
+        "user_id": user_id(credential.user),
+        "period": period,
+        "total_requests": totals.requests,
+        "successful_requests": totals.requests - totals.failed,
+        "failed_requests": totals.failed,
+        "credits_consumed": totals.credits,
+        "requests_by_endpoint": reports.by_endpoint(organization, start, end, environment),
+        "period_start": start,
+        "period_end": end,
+    }
+
+
+class UsageView(APIView):
+    scopes = {"get": "usage:read"}
+
+    @extend_schema(
+        responses=UsageStatsSerializer,
+        parameters=[
+            OpenApiParameter("period", str, enum=periods.PERIODS, default="monthly"),
+            OpenApiParameter("from", str, description="ISO 8601, inclusive; the start of the period by default"),
+            OpenApiParameter("to", str, description="ISO 8601, exclusive; now by default"),
+            OpenApiParameter("environment", str, enum=["live", "test"], default="live"),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Requests and credits between two moments, exactly, of this organization and all beneath it."""
+        period = _choice(request, "period", periods.PERIODS, "monthly")
+        environment = _choice(request, "environment", ("live", "test"), "live")
+        start, end = _span(request, period)
+        stats = usage_stats(request.auth, period=period, start=start, end=end, environment=environment)
+        return Response(UsageStatsSerializer(stats).data)
+
+
+def _choice(request: Request, name: str, choices: tuple[str, ...], default: str) -> str:
+    value = request.query_params.get(name, default)
+    if value not in choices:
+        raise InvalidField(name, f"Must be one of {', '.join(choices)}.")
+    return value
+
+
+def _span(request: Request, period: str) -> tuple[datetime, datetime]:
+    zone, now = request.auth.timezone, timezone.now()
+    start_text, end_text = request.query_params.get("from"), request.query_params.get("to")
+    start = moment_parameter("from", start_text, zone) if start_text else periods.start_of(period, now, zone)
+    end = moment_parameter("to", end_text, zone) if end_text else now
+    if start_text and end_text and start > end:
+        raise InvalidField("to", "Must not be before from.")
+    return start, max(start, end)
+
+
+class AccountSummarySerializer(serializers.Serializer[Any]):
+    user_id = serializers.IntegerField(allow_null=True)
+    email = serializers.EmailField(allow_blank=True)
+    credit_balance = CreditBalanceSerializer()
+    subscription = serializers.DictField(allow_null=True)
+    usage_this_month = UsageStatsSerializer()
+    total_requests_all_time = serializers.IntegerField()
+    account_created_at = serializers.DateTimeField()
+    last_login_at = serializers.DateTimeField(allow_null=True)
+
+
+class SummaryView(APIView):
+    scopes = {"get": "credits:read"}
+
+    @extend_schema(responses=AccountSummarySerializer)
+    def get(self, request: Request) -> Response:
+        """The account at a glance: credits, this month's usage, and since when."""
+        credential, now = request.auth, timezone.now()
+        organization, user = credential.organization, credential.user
+        start = periods.start_of("monthly", now, credential.timezone)
+        summary = {
+            "user_id": user_id(user),
+            "email": user.email if user else "",
+            "credit_balance": credit_balance(organization, user),
+            "subscription": None,
+            "usage_this_month": usage_stats(credential, period="monthly", start=start, end=now),
+            "total_requests_all_time": reports.requests_all_time(organization),
+            "account_created_at": organization.created_at,
+            "last_login_at": user.last_login if user else None,
+        }
+        return Response(AccountSummarySerializer(summary).data)

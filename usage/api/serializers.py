@@ -1,0 +1,64 @@
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from billing.api.fields import AmountSerializerField
+from billing.money import LARGEST
+from usage import gate
+from usage.events import BATCH_LIMIT
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One usage event, as the schema shows it; `usage.events` checks them, one by one."""
+
+    id = serializers.CharField(max_length=100)
+    key_id = serializers.CharField(required=False)
+    organization = serializers.CharField(required=False)
+    meter = serializers.CharField(max_length=50)
+    endpoint = serializers.CharField(required=False)
+    quantity = AmountSerializerField(required=False, default=Decimal(1), min_value=Decimal(0), max_value=LARGEST)
+    status = serializers.CharField(required=False, default="success", help_text="success, failed or an HTTP status")
+    occurred_at = serializers.DateTimeField(required=False)
+    properties = serializers.DictField(required=False)
+
+
+class EventsSerializer(serializers.Serializer[Any]):
+    events = EventSerializer(many=True, max_length=BATCH_LIMIT)
+
+
+class EventResultSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField(allow_null=True)
+    result = serializers.ChoiceField(["accepted", "duplicate", "rejected"])
+    credits = AmountSerializerField()
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+
+
+class BatchSerializer(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    credits = AmountSerializerField()
+    results = EventResultSerializer(many=True)
+
+
+class VerifySerializer(serializers.Serializer[Any]):
+    key = serializers.CharField(max_length=255, trim_whitespace=False)
+    permission = serializers.CharField(max_length=100, required=False, allow_null=True, default=None)
+    meter = serializers.CharField(max_length=50, required=False, allow_null=True, default=None)
+    quantity = AmountSerializerField(required=False, default=Decimal(1), min_value=Decimal(0), max_value=LARGEST)
+
+
+class VerdictSerializer(serializers.Serializer[gate.Verdict]):
+    valid = serializers.SerializerMethodField()
+    code = serializers.ChoiceField([code.value for code in gate.Code])
+    key_id = serializers.CharField(source="key.public_id", default=None, allow_null=True)
+    organization = serializers.CharField(source="key.organization.public_id", default=None, allow_null=True)
+    permissions = serializers.ListField(source="key.permissions", child=serializers.CharField(), default=list)
+    expires_at = serializers.DateTimeField(source="key.expires_at", default=None, allow_null=True)
+    cost = AmountSerializerField()
+    available = AmountSerializerField(allow_null=True)
+
+    def get_valid(self, verdict: gate.Verdict) -> bool:
+        return verdict.code is gate.Code.VALID

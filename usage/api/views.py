@@ -1,0 +1,95 @@
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import idempotency
+from accounts.exceptions import InvalidField
+from accounts.permissions import PlatformKey
+from billing.models import Meter
+from usage import gate, metering
+from usage.api.serializers import (
+    BatchSerializer,
+    EventSerializer,
+    EventsSerializer,
+    VerdictSerializer,
+    VerifySerializer,
+)
+from usage.events import BATCH_LIMIT
+
+EVENTS = PolymorphicProxySerializer("UsageEvents", [EventSerializer, EventsSerializer], resource_type_field_name=None)
+
+
+class EventsView(APIView):
+    permission_classes = (PlatformKey,)
+    scopes = {"post": "usage:write"}
+    body_limit = settings.USAGE_BODY_LIMIT_BYTES
+
+    @extend_schema(request=EVENTS, responses=BatchSerializer)
+    def post(self, request: Request) -> Any:
+        """Record one event, or up to 1,000. A bad one is rejected alone, inside a 200; the others land.
+
+        After the answer every accepted event is in the ledger, in the usage figures and in the rollups. The same `id`
+        of the same organization is counted once within 35 days, so that a retry changes nothing.
+        """
+        batch = _events(request.data)
+        return idempotency.once(request, lambda: Response(_shown(metering.record(batch))))
+
+
+def _events(body: Any) -> list[Any]:
+    if not isinstance(body, dict):
+        raise InvalidField("", "A JSON object is wanted: one event, or {\"events\": […]}.")
+    if "events" not in body:
+        return [body]
+    batch = body["events"]
+    if not isinstance(batch, list) or not batch:
+        raise InvalidField("events", "A list of one event or more.")
+    if len(batch) > BATCH_LIMIT:
+        raise InvalidField("events", f"At most {BATCH_LIMIT} events; there are {len(batch)}.")
+    return batch
+
+
+def _shown(batch: metering.Batch) -> dict[str, Any]:
+    return {
+        **{result: batch.count(result) for result in ("accepted", "duplicate", "rejected")},
+        "credits": batch.credits,
+        "results": [_result(one) for one in batch.results],
+    }
+
+
+def _result(one: metering.Result) -> dict[str, Any]:
+    shown = {"id": one.id, "result": one.result, "credits": one.credits}
+    return {**shown, "code": one.code, "detail": one.detail} if one.code else shown
+
+
+class VerifyView(APIView):
+    permission_classes = (PlatformKey,)
+    scopes = {"post": "keys:read"}
+
+    @extend_schema(request=VerifySerializer, responses=VerdictSerializer)
+    def post(self, request: Request) -> Response:
+        """Whether a customer's key may make this call now, and what it would cost. It moves nothing."""
+        serializer = VerifySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        verdict = gate.verify(
+            asked["key"],
+            timezone.now(),
+            permission=asked["permission"],
+            meter=_meter(asked["meter"]),
+            quantity=asked["quantity"],
+        )
+        return Response(VerdictSerializer(verdict).data)
+
+
+def _meter(slug: str | None) -> Meter | None:
+    if slug is None:
+        return None
+    meter = Meter.objects.select_related("price").filter(slug=slug).first()
+    if meter is None:
+        raise InvalidField("meter", "There is no such meter.")
+    return meter

@@ -1,0 +1,151 @@
+"""Usage events as they arrive: checked one by one, before any SQL, so that a bad one is refused alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from accounts import moments
+from billing.money import LARGEST, PLACES, fits
+
+BATCH_LIMIT = 1000
+CLOCK_SKEW = timedelta(hours=1)
+ENDPOINT_BYTES = 2000  # what an index row has room for
+PROPERTIES_DEPTH = 20
+FIRST_FAILED_STATUS = 400
+
+
+class Rejected(Exception):
+    """An event can't be counted. `code` is stable; `detail` names the field."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event in the right types. `key` or `organization` (or both) say whose it is, by public id."""
+
+    id: str
+    key: str | None
+    organization: str | None
+    meter: str
+    endpoint: str
+    quantity: Decimal
+    failed: bool
+    occurred_at: datetime
+    properties: Mapping[str, Any]
+
+
+def parse(raw: Any, now: datetime) -> Event:
+    """The event of a JSON object; `Rejected` with the field that is wrong."""
+    if not isinstance(raw, Mapping):
+        raise Rejected("invalid", "An event is a JSON object.")
+    if raw.get("hold") is not None:
+        raise Rejected("unknown_hold", "hold: there is no such hold.")
+    key, organization = _text(raw, "key_id", 40), _text(raw, "organization", 40)
+    if key is None and organization is None:
+        raise Rejected("missing", "key_id or organization: one of them is required.")
+    meter = _text(raw, "meter", 50)
+    if meter is None:
+        raise Rejected("missing", "meter: required.")
+    return Event(
+        id=_id(raw),
+        key=key,
+        organization=organization,
+        meter=meter,
+        endpoint=_endpoint(raw),
+        quantity=_quantity(raw.get("quantity", 1)),
+        failed=_failed(raw.get("status", "success")),
+        occurred_at=_occurred_at(raw.get("occurred_at"), now),
+        properties=_properties(raw.get("properties")),
+    )
+
+
+def _id(raw: Mapping[str, Any]) -> str:
+    value = raw.get("id")
+    if value is None:
+        raise Rejected("missing", "id: required.")
+    if not isinstance(value, str) or not 1 <= len(value) <= 100 or not value.isprintable():
+        raise Rejected("invalid", "id: 1 to 100 printable characters.")
+    return value
+
+
+def _text(raw: Mapping[str, Any], field: str, limit: int) -> str | None:
+    value = raw.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > limit or not value.isprintable():
+        raise Rejected("invalid", f"{field}: at most {limit} printable characters.")
+    return value
+
+
+def _endpoint(raw: Mapping[str, Any]) -> str:
+    value = raw.get("endpoint") or ""
+    if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > ENDPOINT_BYTES:
+        raise Rejected("invalid", f"endpoint: printable text of at most {ENDPOINT_BYTES} bytes.")
+    return value
+
+
+def _quantity(value: Any) -> Decimal:
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+            raise ValueError
+        quantity = Decimal(value)
+    except (ValueError, InvalidOperation) as error:
+        raise Rejected("invalid", "quantity: a number.") from error
+    if not quantity.is_finite() or not 0 <= quantity <= LARGEST:
+        raise Rejected("invalid", f"quantity: from 0 to {LARGEST}.")
+    if not fits(quantity):
+        raise Rejected("invalid", f"quantity: at most {PLACES} decimals.")
+    return quantity
+
+
+def _failed(value: Any) -> bool:
+    """`success`, `failed`, or an HTTP status, of which 1xx to 3xx are successes."""
+    if value in ("success", "failed"):
+        return bool(value == "failed")
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
+        raise Rejected("invalid", "status: success, failed, or an HTTP status.")
+    return value >= FIRST_FAILED_STATUS
+
+
+def _occurred_at(value: Any, now: datetime) -> datetime:
+    if value is None:
+        return now
+    try:
+        if not isinstance(value, str):
+            raise ValueError
+        moment = moments.parse(value, "UTC")
+    except ValueError as error:
+        raise Rejected("invalid", "occurred_at: an ISO 8601 datetime.") from error
+    if moment > now + CLOCK_SKEW:
+        raise Rejected("in_the_future", "occurred_at: more than an hour ahead.")
+    return moment
+
+
+def _properties(value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Rejected("invalid", "properties: a JSON object.")
+    if not _is_storable(value, PROPERTIES_DEPTH):
+        raise Rejected("invalid", f"properties: no NUL, no lone surrogates, at most {PROPERTIES_DEPTH} deep.")
+    return value
+
+
+def _is_storable(value: Any, depth: int) -> bool:
+    """Whether PostgreSQL's jsonb takes it: text without NUL or half a surrogate pair, numbers of a sane size."""
+    if isinstance(value, str):
+        return "\0" not in value and (value.isascii() or value.encode(errors="replace").decode() == value)
+    if isinstance(value, Decimal):
+        return value.is_finite() and abs(value.adjusted()) < 1000
+    if not isinstance(value, Mapping | list):
+        return True
+    parts = [part for pair in value.items() for part in pair] if isinstance(value, Mapping) else value
+    return depth > 0 and all(_is_storable(part, depth - 1) for part in parts)

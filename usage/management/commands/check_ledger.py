@@ -1,0 +1,22 @@
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from billing.models import LedgerAccount
+from usage import reconciliation
+
+
+class Command(BaseCommand):
+    help = "Prove that balances, entries, holds, usage and rollups agree; exit 1 and say where they don't."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        findings = reconciliation.run()
+        for check in reconciliation.CHECKS:
+            broken = [finding for finding in findings if finding.check == check]
+            self.stdout.write(f"{'FAIL' if broken else 'ok':4}  {check}")
+            for finding in broken:
+                self.stdout.write(f"      {finding.organization}: {finding.detail}")
+        self.stdout.write(f"{LedgerAccount.objects.count():,} accounts, {len(findings):,} differences.")
+        if findings:
+            sys.exit(1)

@@ -1,0 +1,141 @@
+"""What the keys consumed.
+
+Usage events are partitioned by the month of their arrival (`usage.partitions`), the rollups are ordinary tables, and
+all three agree at every commit: one statement inserts the events and folds them.
+"""
+
+from typing import ClassVar, TypeVar
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import Organization, TenantQuerySet
+from apikeys.models import ApiKey
+from billing.models import Meter
+from billing.money import AmountField
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class UsageQuerySet(TenantQuerySet[Row]):
+    def within(self, organization: Organization) -> "UsageQuerySet[Row]":
+        """The rows of the organization and of all that is beneath it."""
+        return self.filter(organization__in=Organization.objects.within(organization))
+
+
+class UsageEvent(models.Model):
+    """One metered request. Immutable; `id` is the caller's, counted once an organization within 35 days of arrival.
+
+    `entry_seq` names the ledger entry that it was charged with; null where it was charged nothing. The foreign keys
+    have no constraint in the database: they are read from those tables under the payer's lock, and none of their
+    rows is ever deleted.
+    """
+
+    pk = models.CompositePrimaryKey("organization_id", "id", "recorded_at")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    id = models.CharField(max_length=100)
+    account_id = models.UUIDField()
+    key = models.ForeignKey(
+        ApiKey, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    meter = models.ForeignKey(
+        Meter, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    environment = models.CharField(max_length=4, choices=ApiKey.Environment.choices)
+    endpoint = models.TextField()
+    quantity = AmountField()
+    failed = models.BooleanField()
+    credits = AmountField()
+    entry_seq = models.BigIntegerField(null=True)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    properties = models.JSONField(default=dict)
+
+    objects: ClassVar[UsageQuerySet["UsageEvent"]] = UsageQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        managed = False
+        db_table = "usage_event"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class RollupBase(models.Model):
+    """Sums over a quarter of an hour of `occurred_at`, [bucket, bucket + 15 min)."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    account_id = models.UUIDField()
+    bucket = models.DateTimeField()
+    meter = models.ForeignKey(Meter, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    key = models.ForeignKey(ApiKey, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False)
+    environment = models.CharField(max_length=4, choices=ApiKey.Environment.choices)
+    requests = models.BigIntegerField()
+    failed = models.BigIntegerField()
+    quantity = models.DecimalField(max_digits=34, decimal_places=9)
+    credits = models.DecimalField(max_digits=34, decimal_places=9)
+
+    class Meta:
+        abstract = True
+
+
+class UsageRollup(RollupBase):
+    """What each key used of each meter."""
+
+    objects: ClassVar[UsageQuerySet["UsageRollup"]] = UsageQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "bucket", "meter", "key"], nulls_distinct=False, name="usage_rollup_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests at {self.bucket:%Y-%m-%d %H:%M}"
+
+
+class EndpointRollup(RollupBase):
+    """The same by endpoint, apart, so that totals stay small and quick."""
+
+    endpoint = models.TextField()
+
+    objects: ClassVar[UsageQuerySet["EndpointRollup"]] = UsageQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "bucket", "meter", "key", "endpoint"],
+                nulls_distinct=False,
+                name="endpoint_rollup_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests of {self.endpoint}"
+
+
+class ImportedFile(models.Model):
+    """A log file that was read, by the digest of its contents, and how far: so that it is counted once, for good."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+")
+    digest = models.BinaryField(max_length=32)
+    name = models.CharField(max_length=255)
+    lines_read = models.BigIntegerField(default=0)
+    events = models.BigIntegerField(default=0)
+    skipped = models.BigIntegerField(default=0)
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[TenantQuerySet["ImportedFile"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "meter", "digest"], name="imported_file_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

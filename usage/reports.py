@@ -1,0 +1,107 @@
+"""What was used between two moments, exactly: whole quarters of an hour from the rollups, the edges from the events."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from accounts.models import Organization
+from billing.money import ZERO
+from usage.models import EndpointRollup, UsageEvent, UsageRollup
+
+GRAIN = timedelta(minutes=15)
+ENDPOINTS_SHOWN = 1000
+OTHER = "(other)"
+NO_ENDPOINT = "(none)"
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Totals:
+    requests: int
+    failed: int
+    credits: Decimal
+
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(self.requests + other.requests, self.failed + other.failed, self.credits + other.credits)
+
+
+@dataclass(frozen=True)
+class Range:
+    """[start, end), as `inner` whole buckets and the `edges` around them."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def inner(self) -> tuple[datetime, datetime]:
+        last = _floor(self.end)
+        if self.start >= last:
+            return self.end, self.end
+        first = _floor(self.start)
+        return (first if first == self.start else first + GRAIN), last
+
+    @property
+    def edges(self) -> list[tuple[datetime, datetime]]:
+        first, last = self.inner
+        return [(a, b) for a, b in ((self.start, first), (last, self.end)) if a < b]
+
+
+def _floor(moment: datetime) -> datetime:
+    return EPOCH + (moment - EPOCH) // GRAIN * GRAIN
+
+
+def totals(organization: Organization, start: datetime, end: datetime, environment: str = "live") -> Totals:
+    """Requests, failures and credits of an organization and all beneath it."""
+    inner, edges = _rows(UsageRollup, organization, Range(start, end), environment)
+    return _sum_rollups(inner) + _sum_events(edges)
+
+
+def _rows(
+    rollup: type[UsageRollup] | type[EndpointRollup], organization: Organization, span: Range, environment: str
+) -> tuple[QuerySet[Any], QuerySet[Any] | None]:
+    first, last = span.inner
+    inner = rollup.objects.within(organization).filter(environment=environment, bucket__gte=first, bucket__lt=last)
+    edge = Q()
+    for start, end in span.edges:
+        edge |= Q(occurred_at__gte=start, occurred_at__lt=end)
+    events = UsageEvent.objects.within(organization).filter(edge, environment=environment) if edge else None
+    return inner, events
+
+
+def _sum_rollups(rows: QuerySet[Any]) -> Totals:
+    zero = {"default": 0}
+    found = rows.aggregate(
+        requests=Sum("requests", **zero), failed=Sum("failed", **zero), credits=Sum("credits", default=ZERO)
+    )
+    return Totals(int(found["requests"]), int(found["failed"]), found["credits"])
+
+
+def _sum_events(rows: QuerySet[Any] | None) -> Totals:
+    if rows is None:
+        return Totals(0, 0, ZERO)
+    found = rows.aggregate(
+        requests=Count("id"), failed=Count("id", filter=Q(failed=True)), credits=Sum("credits", default=ZERO)
+    )
+    return Totals(found["requests"], found["failed"], found["credits"])
+
+
+def by_endpoint(organization: Organization, start: datetime, end: datetime, environment: str = "live") -> dict[str, int]:
+    """Requests an endpoint, most used first: 1,000 by name, the rest under `(other)`."""
+    inner, edges = _rows(EndpointRollup, organization, Range(start, end), environment)
+    counts: dict[str, int] = dict(inner.values_list("endpoint").annotate(n=Sum("requests")).order_by())
+    if edges is not None:
+        for endpoint, n in edges.values_list("endpoint").annotate(n=Count("id")).order_by():
+            counts[endpoint] = counts.get(endpoint, 0) + n
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    named = {endpoint or NO_ENDPOINT: int(n) for endpoint, n in ranked[:ENDPOINTS_SHOWN]}
+    rest = sum(n for _, n in ranked[ENDPOINTS_SHOWN:])
+    return {**named, OTHER: int(rest)} if rest else named
+
+
+def requests_all_time(organization: Organization) -> int:
+    """Live requests ever, from the rollups alone."""
+    rows = UsageRollup.objects.within(organization).filter(environment="live")
+    return int(rows.aggregate(n=Sum("requests", default=0))["n"])
