@@ -7,7 +7,7 @@ import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from config import embedded
+from config import embedded, logs
 from config.env import BASE_DIR, Env
 
 env = Env()
@@ -195,6 +195,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
 
+LOGGING = logs.configure(production=PRODUCTION)
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False

@@ -28,6 +28,7 @@ WATCH_SECONDS = 1
 SILENCE_SECONDS = 60  # that an embedded server may need to come back
 STOP_SECONDS = 15
 DEATHS, DEATHS_SECONDS = 5, 60  # so many in so long are too many
+EXPECTED = "ignore:You're running the worker with superuser privileges"  # by root, as in a container
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -35,7 +36,7 @@ class Child:
     """A process that is started again when it dies, ever later; ServerError when it dies too often."""
 
     def __init__(self, title: str, *module: str) -> None:
-        self.title, self.command = title, [sys.executable, "-m", *module]
+        self.title, self.command = title, [sys.executable, "-W", EXPECTED, "-m", *module]
         self.process: subprocess.Popen[bytes] | None = None
         self.due = 0.0
         self.deaths: deque[float] = deque(maxlen=DEATHS)

@@ -15,6 +15,14 @@ from accounts.models.users import User
 MAX_DEPTH = 6
 
 
+class _AnyOf(Func):
+    """`element = ANY(array)`"""
+
+    template = "(%(expressions)s))"
+    arg_joiner = " = ANY("
+    output_field = models.BooleanField()
+
+
 class OrganizationQuerySet(models.QuerySet["Organization"]):
     def visible_to(self, user: User) -> Self:
         """The organizations in which `user` has a role, there or from an ancestor."""
@@ -28,8 +36,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
     def operational(self) -> Self:
         """Neither it nor any ancestor is suspended or closed."""
         stopped = Organization.objects.exclude(status=Organization.Status.ACTIVE)
-        ancestors = stopped.filter(pk=Func(OuterRef("path"), function="ANY"))
-        return self.exclude(models.Exists(ancestors))
+        return self.exclude(models.Exists(stopped.filter(_AnyOf(F("pk"), OuterRef("path")))))
 
     def create_root(self, *, name: str, timezone: str = "UTC") -> "Organization":
         organization = Organization(name=name, timezone=timezone, auth_id=identifiers.auth_id(root=True))
