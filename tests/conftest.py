@@ -1,0 +1,133 @@
+"""The cast: alice owns the organization, bob is a member of it, charlie must see nothing of it."""
+
+import os
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests import services
+
+services.start()  # before Django's settings are read
+
+from django.conf import settings as django_settings  # noqa: E402
+from django.test import Client  # noqa: E402
+from redis import Redis  # noqa: E402
+
+
+def pytest_configure() -> None:
+    """Each worker has a Redis database of its own, as it has a PostgreSQL database of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    url = django_settings.REDIS_URL.partition("?")[0]
+    django_settings.REDIS_URL = f"{url}?db={worker + 1}" if url.startswith("unix") else django_settings.REDIS_URL
+    django_settings.CACHES["default"]["LOCATION"] = django_settings.REDIS_URL
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    django_settings.ANONYMOUS_RATE_LIMIT = 1_000_000
+
+
+@pytest.fixture(autouse=True)
+def _fresh_redis() -> Iterator[None]:
+    """Counters of rate limits start from nothing."""
+    yield
+    with Redis.from_url(django_settings.REDIS_URL) as client:
+        client.flushdb()
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Real transactions, which other threads and processes see. What a test makes stays: it uses people of its own.
+
+    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses.
+    """
+    from django.db import connection
+
+    with django_db_blocker.unblock():
+        yield
+        connection.close()
+
+
+@pytest.fixture
+def alice(db: None) -> Any:
+    """Owns the organization."""
+    from tests import factories
+
+    return factories.user("alice")
+
+
+@pytest.fixture
+def organization(alice: Any) -> Any:
+    """Alice's."""
+    return alice.current_organization
+
+
+@pytest.fixture
+def bob(organization: Any) -> Any:
+    """A viewer of alice's organization, which is his current one."""
+    from accounts import people
+    from tests import factories
+
+    bob = factories.user("bob")
+    factories.join(bob, organization, "viewer")
+    people.switch(bob, organization)
+    return bob
+
+
+@pytest.fixture
+def charlie(db: None) -> Any:
+    """Has an organization of his own, and nothing to do with alice's."""
+    from tests import factories
+
+    return factories.user("charlie")
+
+
+class Api:
+    """A client of the JSON API that carries one credential."""
+
+    def __init__(self, credential: str = "") -> None:
+        self.client = Client(raise_request_exception=False)
+        self.headers = {"authorization": f"Bearer {credential}"} if credential else {}
+
+    def __getattr__(self, verb: str) -> Callable[..., Any]:
+        """get, post, put, patch, delete: (path, body?, **headers with underscores)."""
+
+        def call(path: str, body: Any = None, **headers: str) -> Any:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            sent = {} if body is None else {"data": body, "content_type": "application/json"}
+            return getattr(self.client, verb)(path, **sent, headers={**self.headers, **named})
+
+        return call
+
+
+@pytest.fixture
+def anonymous() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def api() -> Callable[[Any], Api]:
+    """An API client for a person (with an access token for their current organization) or for a secret."""
+
+    def client(who: Any) -> Api:
+        from accounts import tokens
+
+        return Api(who if isinstance(who, str) else tokens.issue(who, who.current_organization).access)
+
+    return client
+
+
+@pytest.fixture
+def gateway(db: None) -> Api:
+    """The company's gateway, with a platform key."""
+    from tests import factories
+
+    return Api(factories.platform_key())
+
+
+@pytest.fixture
+def funded(organization: Any) -> Any:
+    """Alice's organization with 100 credits."""
+    from tests import factories
+
+    factories.credit(organization, Decimal(100))
+    return organization

@@ -1,0 +1,64 @@
+"""What tests start from, made by the product's own verbs. Names are made unique, since some tests leave rows behind."""
+
+from decimal import Decimal
+from itertools import count
+from uuid import uuid4
+
+from accounts import people
+from accounts.models import Membership, Organization, User
+from apikeys import keys
+from apikeys.models import ApiKey
+from billing import accounts, ledger, payments
+from billing.models import BillingAccount, LedgerEntry, PaymentMethod
+
+PASSWORD = "correct horse battery"
+_numbers = count(1)
+
+
+def unique(name: str) -> str:
+    return f"{name}-{next(_numbers)}-{uuid4().hex[:8]}"
+
+
+def user(name: str = "someone", *, timezone: str = "UTC") -> User:
+    """A person with a default organization of their own."""
+    made = User(email=f"{unique(name)}@example.com", name=name.title(), timezone=timezone)
+    made.set_password(PASSWORD)
+    people.sign_up(made)
+    return made
+
+
+def organization(name: str = "acme", *, owner: User | None = None) -> Organization:
+    """A root organization; `owner` owns it."""
+    made = Organization.objects.create_root(name=unique(name))
+    if owner:
+        join(owner, made, Membership.Role.OWNER)
+    return made
+
+
+def join(person: User, organization: Organization, role: str) -> Membership:
+    return Membership.objects.create(user=person, organization=organization, role=role)
+
+
+def key(organization: Organization, *, created_by: User | None = None, **about: object) -> tuple[ApiKey, str]:
+    return keys.create(organization, name="Test key", created_by=created_by, **about)  # type: ignore[arg-type]
+
+
+def platform_key() -> str:
+    """The secret of a platform key."""
+    return keys.create_platform("gateway")[1]
+
+
+def billing_account(organization: Organization, *, country: str = "US") -> BillingAccount:
+    return accounts.create(organization, name="Acme Inc.", email="billing@example.com", country=country)
+
+
+def card(organization: Organization, token: str = "pm_card_visa") -> PaymentMethod:
+    """A card on file; makes the billing account that it needs."""
+    if accounts.find(organization) is None:
+        billing_account(organization)
+    return payments.add_method(organization, token)
+
+
+def credit(organization: Organization, amount: Decimal | int | str) -> ledger.Posting:
+    """Credits out of nothing, as a grant."""
+    return ledger.post(organization.root_id, kind=LedgerEntry.Kind.GRANT, amount=Decimal(amount))
