@@ -28,7 +28,7 @@ WATCH_SECONDS = 1
 SILENCE_SECONDS = 60  # that an embedded server may need to come back
 STOP_SECONDS = 15
 DEATHS, DEATHS_SECONDS = 5, 60  # so many in so long are too many
-EXPECTED = "ignore:You're running the worker with superuser privileges"  # by root, as in a container
+EXPECTED_WARNING = "ignore:You're running the worker with superuser privileges"  # by root, as in a container
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,7 +36,7 @@ class Child:
     """A process that is started again when it dies, ever later; ServerError when it dies too often."""
 
     def __init__(self, title: str, *module: str) -> None:
-        self.title, self.command = title, [sys.executable, "-W", EXPECTED, "-m", *module]
+        self.title, self.command = title, [sys.executable, "-m", *module]
         self.process: subprocess.Popen[bytes] | None = None
         self.due = 0.0
         self.deaths: deque[float] = deque(maxlen=DEATHS)
@@ -65,7 +65,11 @@ class Child:
     def _start(self) -> subprocess.Popen[bytes]:
         """In a session of its own, so that Ctrl-C reaches the supervisor alone."""
         return subprocess.Popen(  # noqa: S603 (our own program)
-            self.command, cwd=BASE_DIR, start_new_session=True, preexec_fn=end_with_parent(signal.SIGTERM)
+            self.command,
+            cwd=BASE_DIR,
+            env=os.environ | {"PYTHONWARNINGS": EXPECTED_WARNING},
+            start_new_session=True,
+            preexec_fn=end_with_parent(signal.SIGTERM),
         )
 
     def _schedule(self, ended: str) -> None:
