@@ -3,12 +3,14 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from rest_framework.request import Request
+
 from accounts import scopes
 from accounts.models import Organization, User
 
 
 class Kind(StrEnum):
-    TOKEN = "token"
+    TOKEN = "token"  # noqa: S105
     API_KEY = "api_key"
     PLATFORM_KEY = "platform_key"
 
@@ -40,3 +42,17 @@ class Credential:
     def in_organization(self, organization: Organization, held: frozenset[str]) -> "Credential":
         """The same credential in another organization, where its person holds `held`."""
         return replace(self, organization=organization, held=held, is_operational=organization.is_operational)
+
+
+def credential_of(request: Request) -> Credential:
+    """The credential of a request that a permission let through."""
+    credential = request.auth
+    assert isinstance(credential, Credential)
+    return credential
+
+
+def organization_of(request: Request) -> Organization:
+    """The organization that a request acts for; HasScope saw to it that there is one."""
+    organization = credential_of(request).organization
+    assert organization is not None
+    return organization

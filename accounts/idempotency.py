@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
+from accounts.credentials import credential_of
 from accounts.exceptions import IdempotencyKeyInUse, IdempotencyKeyInvalid, IdempotencyKeyReused
 from accounts.models import IdempotencyRecord
 
@@ -92,7 +93,7 @@ def _use(request: Request) -> _Use | None:
         return None
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise IdempotencyKeyInvalid
-    owner = {"organization": request.auth.organization, "credential": request.auth.id, "key": key}
+    owner = {"organization": credential_of(request).organization, "credential": credential_of(request).id, "key": key}
     body = json.dumps(request.data, sort_keys=True, default=str)
     said = "\n".join([request.method or "", request.get_full_path(), body])
     return _Use(owner, hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest())
@@ -101,7 +102,8 @@ def _use(request: Request) -> _Use | None:
 def _answer(record: IdempotencyRecord, response: Response, secrets: tuple[str, ...]) -> None:
     kept = {**response.data, **dict.fromkeys(secrets)} if secrets else response.data
     record.status = response.status_code
-    record.body = api_settings.DEFAULT_RENDERER_CLASSES[0]().render(kept).decode()
+    renderer: Any = api_settings.DEFAULT_RENDERER_CLASSES
+    record.body = renderer[0]().render(kept).decode()
     record.save()
 
 

@@ -44,7 +44,7 @@ def switch(user: User, organization: Organization) -> None:
 def current_organization(user: User) -> Organization | None:
     """The remembered organization; one that the user still belongs to where that is gone; None where there is none."""
     visible = Organization.objects.visible_to(user)
-    remembered = visible.filter(pk=user.current_organization_id).first()
+    remembered = visible.filter(pk=user.current_organization_id).first() if user.current_organization_id else None
     return remembered or visible.order_by("created_at", "pk").first()
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.credentials import Credential
+from accounts.credentials import Credential, credential_of
 from accounts.exceptions import Forbidden
 
 if TYPE_CHECKING:  # DRF's views import this module
@@ -56,9 +56,9 @@ class HasScope(Authenticated):
         action = action_of(request, view)
         if action is None:
             return True  # no such method: the view answers 405
-        if request.auth.organization is None:
+        if credential_of(request).organization is None:
             raise OrganizationRequired
-        require(request.auth, _declared(view).get(action))
+        require(credential_of(request), _declared(view).get(action))
         return True
 
 
@@ -68,11 +68,11 @@ class PlatformKey(Authenticated):
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not super().has_permission(request, view):
             return False
-        if not request.auth.is_platform:
+        if not credential_of(request).is_platform:
             raise PlatformOnly
         action = action_of(request, view)
         if action is not None:
-            require(request.auth, _declared(view).get(action))
+            require(credential_of(request), _declared(view).get(action))
         return True
 
 

@@ -38,9 +38,7 @@ def _make() -> SigningKey:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return SigningKey.objects.create(
         kid=identifiers.random_text(identifiers.HEX, 32),
         private_key=encryption.encrypt(private, purpose=PURPOSE),

@@ -10,15 +10,14 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
+from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth.models import update_last_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
-from rest_framework_simplejwt.tokens import AccessToken as JWT
-
-from allauth.account.adapter import get_adapter
+from rest_framework_simplejwt import tokens as simplejwt
 
 from accounts import identifiers, people, scopes, signing
 from accounts.credentials import Credential, Kind
@@ -29,10 +28,10 @@ PREFIX = "rt_"
 SECRET_LENGTH = 43
 
 
-class AccessToken(JWT):
+class AccessToken(simplejwt.AccessToken):
     """A short-lived JWT, signed with RS256 by the current signing key."""
 
-    _token_backend = signing.KeyRing(signing.ALGORITHM, issuer=settings.SIMPLE_JWT["ISSUER"])
+    _token_backend = signing.KeyRing(signing.ALGORITHM, issuer=settings.BASE_URL)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
 
 def issue(user: User, organization: Organization | None) -> Pair:
     """A new family of tokens, for one sign-in."""
-    update_last_login(None, user)
+    update_last_login(User, user)
     secret = _secret()
     family = TokenFamily.objects.create(
         user=user,

@@ -68,5 +68,5 @@ def client_address(request: Request) -> str:
     """The peer's address, or the one that the outermost trusted proxy saw."""
     forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     if settings.TRUSTED_PROXIES and len(forwarded) >= settings.TRUSTED_PROXIES:
-        return forwarded[-settings.TRUSTED_PROXIES]
+        return str(forwarded[-settings.TRUSTED_PROXIES])
     return str(request.META.get("REMOTE_ADDR", ""))

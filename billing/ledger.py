@@ -137,7 +137,7 @@ def _post(
     metadata: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> Posting | None:
-    parameters = {
+    parameters: dict[str, Any] = {
         "id": uuid7(),
         "account": account,
         "kind": kind.value,
@@ -178,7 +178,7 @@ def _first_posting(account: UUID, kind: Kind, amount: Decimal, idempotency_key: 
 
 def post_usage(amounts: Mapping[UUID, Decimal], now: datetime) -> list[Posting]:
     """Debit several payers, one usage entry each. They are locked already; amounts are positive."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "ids": [uuid7() for _ in amounts],
         "accounts": list(amounts),
         "amounts": list(amounts.values()),

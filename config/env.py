@@ -49,6 +49,9 @@ class Env:
     def words(self, name: str, default: list[str]) -> list[str]:
         return list(self._read("list", name, default))
 
+    def path(self, name: str, default: Path) -> Path:
+        return Path(os.environ.get(name) or default)
+
     def required(self, name: str, development: Callable[[], str]) -> str:
         """The variable, or `development()` outside production; in production its absence is an error."""
         if value := os.environ.get(name, ""):

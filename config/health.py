@@ -21,7 +21,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
     parts = {name: _state(check) for name, check in CHECKS.items()}
     ready = all(state == "ok" for state in parts.values())
     headers = {} if ready else {"Retry-After": "5"}
-    return JsonResponse({"status": "ok" if ready else "unavailable", **parts}, status=200 if ready else 503, headers=headers)
+    return JsonResponse(
+        {"status": "ok" if ready else "unavailable", **parts}, status=200 if ready else 503, headers=headers
+    )
 
 
 def _state(check: Callable[[], str]) -> str:

@@ -24,13 +24,20 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     _wait_for("PostgreSQL", connection.ensure_connection, OperationalError)
-    if (major := connection.pg_version // 10_000) < OLDEST_POSTGRES:
+    if (major := _server_version() // 10_000) < OLDEST_POSTGRES:
         sys.exit(f"Tollgate needs PostgreSQL {OLDEST_POSTGRES} or later; DATABASE_URL leads to version {major}.")
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         _wait_for("Redis", client.ping, redis.RedisError)
     _migrate()
     if not settings.PRODUCTION:
         call_command("make_demo")
+
+
+def _server_version() -> int:
+    """As PostgreSQL numbers them: 180006 for 18.6."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int")
+        return int(cursor.fetchone()[0])
 
 
 def _wait_for(title: str, reach: Callable[[], object], error: type[Exception]) -> None:

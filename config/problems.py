@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -37,11 +37,11 @@ TITLES = {
 
 
 def problem(
-    status: int, code: str, detail: str, errors: list[Mapping[str, str]] | None = None, **members: Any
+    status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = (), **members: Any
 ) -> dict[str, Any]:
     """A problem document. `code` is stable; `detail` is for people."""
     document = {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail}
-    return {**document, "code": code, **({"errors": errors} if errors else {}), **members}
+    return {**document, "code": code, **({"errors": list(errors)} if errors else {}), **members}
 
 
 def _answer(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:

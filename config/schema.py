@@ -8,6 +8,8 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
+from config.problems import CONTENT_TYPE
+
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
     pointer = serializers.CharField()
@@ -66,11 +68,10 @@ class Schema(AutoSchema):
 
     def get_response_serializers(self) -> Any:
         said = super().get_response_serializers()
-        answers = dict(said) if isinstance(said, dict) else {self._success(): said}
+        answers: dict[Any, Any] = dict(said) if isinstance(said, dict) else {self._success(): said}
         for status in self._error_statuses():
-            answers.setdefault(
-                (status, "application/problem+json"), OpenApiResponse(ProblemSerializer, ERRORS[status])
-            ) if status not in answers else None
+            if status not in answers:
+                answers[status, CONTENT_TYPE] = OpenApiResponse(ProblemSerializer, ERRORS[status])
         return answers
 
     def get_tags(self) -> list[str]:

@@ -8,7 +8,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from config import embedded, logs
-from config.env import BASE_DIR, Env
+from config.env import BASE_DIR, STATE_DIR, Env
 
 env = Env()
 
@@ -18,7 +18,7 @@ SECRET_KEY = env.secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=[])
 API_KEY_PEPPERS = env.peppers("API_KEY_PEPPERS")
 BASE_URL = env.required("BASE_URL", lambda: "http://127.0.0.1:8000").rstrip("/")
-ALLOWED_HOSTS = env.required("ALLOWED_HOSTS", lambda: "*").split(",")
+ALLOWED_HOSTS = env.required("ALLOWED_HOSTS", lambda: "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if PRODUCTION else []
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
 ANONYMOUS_RATE_LIMIT = env.integer("ANONYMOUS_RATE_LIMIT", default=60)
@@ -127,13 +127,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 
 # Tokens. The signing keys are rows (accounts.SigningKey), so simplejwt's own key settings stay unused.
-SIMPLE_JWT = {
-    "ALGORITHM": "RS256",
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
-    "ISSUER": BASE_URL,
-    "USER_ID_CLAIM": "sub",
-    "AUTH_HEADER_TYPES": ("Bearer",),
-}
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
+SIMPLE_JWT = {"ALGORITHM": "RS256", "ACCESS_TOKEN_LIFETIME": ACCESS_TOKEN_LIFETIME, "USER_ID_CLAIM": "sub"}
 REFRESH_TOKEN_LIFETIME = timedelta(days=30)
 
 REST_FRAMEWORK = {
@@ -183,7 +178,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / ".tollgate" / "static"
+STATIC_ROOT = env.path("STATIC_ROOT", default=STATE_DIR / "static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -211,7 +206,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "usage partitions ahead": {"task": "usage.tasks.make_partitions", "schedule": crontab(minute=7)},
     "payments left pending": {"task": "billing.tasks.settle_pending_payments", "schedule": 60.0},
-    "idempotency records past a day": {"task": "accounts.tasks.purge_idempotency_records", "schedule": crontab(minute=17)},
+    "idempotency records past": {
+        "task": "accounts.tasks.purge_idempotency_records",
+        "schedule": crontab(minute=17),
+    },
     "token families past their life": {"task": "accounts.tasks.purge_token_families", "schedule": crontab(minute=27)},
 }
 

@@ -1,4 +1,4 @@
-"""Access logs in the common and in the combined format, as Apache and nginx write them. Pure: lines in, requests out."""
+"""Access logs in the common and in the combined format, as Apache and nginx write them: lines in, requests out."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ def parse(line: str) -> LoggedRequest:
     found = _LINE.fullmatch(line.strip())
     if found is None:
         raise ValueError("not a line of the common or combined log format")
-    target = (found["request"].split() + ["", ""])[1]
+    target = [*found["request"].split(), "", ""][1]
     if not target:
         raise ValueError(f"no request in {found['request'][:60]!r}")
     return LoggedRequest(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
 from django.db import transaction
 from django.utils import timezone
@@ -41,11 +41,11 @@ class Summary:
         return self.accepted + self.duplicate + self.already_counted
 
 
-def open_log(path: Path) -> IO[bytes]:
+def open_log(path: Path) -> BinaryIO:
     """The contents of a log, plain or gzipped."""
     with path.open("rb") as file:
         is_gzip = file.read(2) == GZIP_MAGIC
-    return gzip.open(path, "rb") if is_gzip else path.open("rb")
+    return cast(BinaryIO, gzip.open(path, "rb") if is_gzip else path.open("rb"))
 
 
 def survey(path: Path) -> tuple[bytes, int]:
@@ -65,7 +65,7 @@ def run(
     organization: Organization,
     meter: Meter,
     key: ApiKey | None = None,
-    on_progress: Callable[[int], None] = lambda lines: None,
+    on_progress: Callable[[int], object] = lambda lines: None,
     on_problem: Callable[[int, str], None] = lambda line, reason: None,
 ) -> Summary:
     """Import what of the file was not imported yet. The callbacks hear of each batch, and of each line skipped."""

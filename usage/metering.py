@@ -147,9 +147,7 @@ class _Catalog:
         organizations = Organization.objects.filter(
             public_id__in={e.organization for e in batch if e.organization}
         ).values_list("public_id", "pk", "root_id")
-        meters = Meter.objects.filter(slug__in={e.meter for e in batch}).values_list(
-            "slug", "pk", "price__unit_amount"
-        )
+        meters = Meter.objects.filter(slug__in={e.meter for e in batch}).values_list("slug", "pk", "price__unit_amount")
         return cls(
             keys={public_id: (pk, owner, root, env) for public_id, pk, owner, root, env in keys if owner and root},
             organizations={public_id: (pk, root) for public_id, pk, root in organizations},
@@ -205,7 +203,9 @@ def record(batch: Sequence[Any], clock: Callable[[], datetime] = timezone.now) -
     for index, one in rated.items():
         is_fresh = one.identity in fresh
         fresh.discard(one.identity)  # of two in one batch, the first is counted
-        results[index] = Result(one.event.id, "accepted", one.credits) if is_fresh else Result(one.event.id, "duplicate")
+        results[index] = (
+            Result(one.event.id, "accepted", one.credits) if is_fresh else Result(one.event.id, "duplicate")
+        )
     return Batch([result for result in results if result is not None])
 
 
@@ -235,7 +235,7 @@ def _store(unique: dict[tuple[UUID, str], _Rated], now: datetime) -> set[tuple[U
 
 def _insert(rows: list[dict[str, Any]], now: datetime) -> list[tuple[UUID, UUID, list[str], Decimal]]:
     month, following = partitions.month_bounds(now)
-    parameters = {
+    parameters: dict[str, Any] = {
         "events": simplejson.dumps(rows, use_decimal=True),
         "now": now,
         "window": now - DEDUPLICATION_WINDOW,

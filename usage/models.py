@@ -40,9 +40,7 @@ class UsageEvent(models.Model):
     key = models.ForeignKey(
         ApiKey, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
-    meter = models.ForeignKey(
-        Meter, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
+    meter = models.ForeignKey(Meter, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     environment = models.CharField(max_length=4, choices=ApiKey.Environment.choices)
     endpoint = models.TextField()
     quantity = AmountField()
@@ -133,9 +131,7 @@ class ImportedFile(models.Model):
     objects: ClassVar[TenantQuerySet["ImportedFile"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["organization", "meter", "digest"], name="imported_file_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["organization", "meter", "digest"], name="imported_file_once")]
 
     def __str__(self) -> str:
         return self.name

@@ -10,32 +10,33 @@ from django.db import connection, transaction
 
 CHECKS = {
     "the balance is the sum of the entries": """
-        SELECT o.public_id, format('balance %%s, entries add up to %%s', a.balance, coalesce(e.total, 0))
+        SELECT o.public_id, format('balance %s, entries add up to %s', a.balance, coalesce(e.total, 0))
           FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
           LEFT JOIN (SELECT account_id, sum(amount) AS total FROM billing_ledgerentry GROUP BY 1) e
             ON e.account_id = a.organization_id
          WHERE a.balance <> coalesce(e.total, 0)""",
     "seq counts from 1 without gaps, up to the account's": """
-        SELECT o.public_id, format('account at seq %%s, %%s entries from %%s to %%s', a.seq, coalesce(e.n, 0), e.first, e.last)
+        SELECT o.public_id, format('account at seq %s, %s entries from %s to %s',
+                                   a.seq, coalesce(e.n, 0), e.first, e.last)
           FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
           LEFT JOIN (SELECT account_id, count(*) AS n, min(seq) AS first, max(seq) AS last
                        FROM billing_ledgerentry GROUP BY 1) e ON e.account_id = a.organization_id
          WHERE a.seq <> coalesce(e.n, 0) OR a.seq <> coalesce(e.last, 0) OR coalesce(e.first, 1) <> 1""",
     "each balance_after is the one before it plus the amount": """
-        SELECT o.public_id, format('entry %%s: %%s + %%s is not %%s', c.seq, c.before, c.amount, c.balance_after)
+        SELECT o.public_id, format('entry %s: %s + %s is not %s', c.seq, c.before, c.amount, c.balance_after)
           FROM (SELECT account_id, seq, amount, balance_after,
                        lag(balance_after, 1, 0) OVER (PARTITION BY account_id ORDER BY seq) AS before
                   FROM billing_ledgerentry) c
           JOIN accounts_organization o ON o.id = c.account_id
          WHERE c.before + c.amount <> c.balance_after""",
     "reserved is the sum of the open holds": """
-        SELECT o.public_id, format('reserved %%s, open holds add up to %%s', a.reserved, coalesce(h.total, 0))
+        SELECT o.public_id, format('reserved %s, open holds add up to %s', a.reserved, coalesce(h.total, 0))
           FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
           LEFT JOIN (SELECT account_id, sum(amount) AS total FROM billing_hold WHERE status = 'open' GROUP BY 1) h
             ON h.account_id = a.organization_id
          WHERE a.reserved <> coalesce(h.total, 0)""",
     "each usage entry is the sum of the events that name it": """
-        SELECT o.public_id, format('entry %%s debits %%s, its events %%s', coalesce(e.seq, u.entry_seq),
+        SELECT o.public_id, format('entry %s debits %s, its events %s', coalesce(e.seq, u.entry_seq),
                                    -coalesce(e.amount, 0), coalesce(u.total, 0))
           FROM (SELECT account_id, seq, amount FROM billing_ledgerentry WHERE kind = 'usage') e
           FULL JOIN (SELECT account_id, entry_seq, sum(credits) AS total FROM usage_event
@@ -44,7 +45,7 @@ CHECKS = {
           JOIN accounts_organization o ON o.id = coalesce(e.account_id, u.account_id)
          WHERE -coalesce(e.amount, 0) <> coalesce(u.total, 0)""",
     "each rollup is the sum of its events": """
-        SELECT o.public_id, format('%%s: rolled up %%s requests, %%s failed, %%s units, %%s credits; events %%s, %%s, %%s, %%s',
+        SELECT o.public_id, format('%s: %s requests, %s failed, %s units, %s credits; events %s, %s, %s, %s',
                                    coalesce(r.bucket, e.bucket), r.requests, r.failed, r.quantity, r.credits,
                                    e.requests, e.failed, e.quantity, e.credits)
           FROM usage_usagerollup r
@@ -58,7 +59,7 @@ CHECKS = {
          WHERE (r.requests, r.failed, r.quantity, r.credits)
             IS DISTINCT FROM (e.requests, e.failed, e.quantity, e.credits)""",
     "the rollups by endpoint add up to the others": """
-        SELECT o.public_id, format('%%s: %%s requests, %%s credits; by endpoint %%s, %%s', coalesce(r.bucket, e.bucket),
+        SELECT o.public_id, format('%s: %s requests, %s credits; by endpoint %s, %s', coalesce(r.bucket, e.bucket),
                                    r.requests, r.credits, e.requests, e.credits)
           FROM usage_usagerollup r
           FULL JOIN (SELECT organization_id, bucket, meter_id, key_id, sum(requests) AS requests, sum(failed) AS failed,
@@ -89,7 +90,7 @@ def run() -> list[Finding]:
         if not _nested():
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         for check, sql in CHECKS.items():
-            cursor.execute(sql, [])
+            cursor.execute(sql)
             findings += [Finding(check, organization, detail) for organization, detail in cursor.fetchall()]
     return findings
 

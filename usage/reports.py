@@ -72,9 +72,8 @@ def _rows(
 
 
 def _sum_rollups(rows: QuerySet[Any]) -> Totals:
-    zero = {"default": 0}
     found = rows.aggregate(
-        requests=Sum("requests", **zero), failed=Sum("failed", **zero), credits=Sum("credits", default=ZERO)
+        requests=Sum("requests", default=0), failed=Sum("failed", default=0), credits=Sum("credits", default=ZERO)
     )
     return Totals(int(found["requests"]), int(found["failed"]), found["credits"])
 
@@ -88,7 +87,9 @@ def _sum_events(rows: QuerySet[Any] | None) -> Totals:
     return Totals(found["requests"], found["failed"], found["credits"])
 
 
-def by_endpoint(organization: Organization, start: datetime, end: datetime, environment: str = "live") -> dict[str, int]:
+def by_endpoint(
+    organization: Organization, start: datetime, end: datetime, environment: str = "live"
+) -> dict[str, int]:
     """Requests an endpoint, most used first: 1,000 by name, the rest under `(other)`."""
     inner, edges = _rows(EndpointRollup, organization, Range(start, end), environment)
     counts: dict[str, int] = dict(inner.values_list("endpoint").annotate(n=Sum("requests")).order_by())

@@ -1,10 +1,12 @@
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django.db.models import QuerySet
+from rest_framework.request import Request
 
 from accounts import moments
+from accounts.credentials import credential_of
 from accounts.exceptions import InvalidField
 
 
@@ -19,6 +21,8 @@ def moment_parameter(name: str, text: str, timezone: str) -> datetime:
 class MomentFilter(django_filters.CharFilter):
     """Compares with a moment that is read in the caller's time zone. `parameter` is its name in the query string."""
 
+    parent: django_filters.FilterSet  # django-filter sets it
+
     def __init__(self, *, parameter: str, **options: Any) -> None:
         self.parameter = parameter
         super().__init__(**options)
@@ -26,5 +30,5 @@ class MomentFilter(django_filters.CharFilter):
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         if not value:
             return qs
-        zone = self.parent.request.auth.timezone
+        zone = credential_of(cast(Request, self.parent.request)).timezone
         return super().filter(qs, moment_parameter(self.parameter, value, zone))

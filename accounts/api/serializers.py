@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
 from accounts import timezones
@@ -16,7 +17,9 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
 class OrganizationSerializer(serializers.ModelSerializer[Organization]):
     id = serializers.CharField(source="public_id", read_only=True)
-    parent = serializers.SlugRelatedField[Organization](slug_field="public_id", read_only=True, allow_null=True)
+    parent = serializers.CharField(  # type: ignore[assignment]
+        source="parent.public_id", read_only=True, allow_null=True, default=None
+    )
     timezone = serializers.CharField(max_length=64, required=False, validators=[timezones.validate])
 
     class Meta:
@@ -35,7 +38,7 @@ class SignUpSerializer(serializers.Serializer[Any]):
         attrs["user"] = User(**{field: attrs[field] for field in ("email", "name", "timezone")})
         try:
             validate_password(attrs["password"], attrs["user"])
-        except serializers.DjangoValidationError as error:
+        except ValidationError as error:
             raise serializers.ValidationError({"password": error.messages}) from error
         attrs["user"].set_password(attrs["password"])
         return attrs
@@ -93,4 +96,4 @@ class JwkSerializer(serializers.Serializer[Any]):
 
 
 class JwksSerializer(serializers.Serializer[Any]):
-    keys = JwkSerializer(many=True)  # type: ignore[assignment]
+    keys = JwkSerializer(many=True)

@@ -21,7 +21,7 @@ from accounts.api.serializers import (
     SwitchSerializer,
     WhoAmISerializer,
 )
-from accounts.credentials import Credential, Kind
+from accounts.credentials import Credential, Kind, credential_of, organization_of
 from accounts.models import Organization
 from accounts.permissions import Authenticated, OrganizationRequired, require
 
@@ -86,7 +86,7 @@ class SwitchView(APIView):
         """Tokens for another organization of the caller's, which becomes the current one."""
         serializer = SwitchSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        user = tokens.person(request.auth)
+        user = tokens.person(credential_of(request))
         organization = people.visible_organization(user, serializer.validated_data["organization"])
         return Response(PairSerializer(tokens.switch(user, organization)).data)
 
@@ -97,7 +97,7 @@ class WhoAmIView(APIView):
     @extend_schema(responses=WhoAmISerializer)
     def get(self, request: Request) -> Response:
         """What this credential is, and may do at this moment."""
-        return Response(WhoAmISerializer(request.auth).data)
+        return Response(WhoAmISerializer(credential_of(request)).data)
 
 
 class JwksView(APIView):
@@ -129,12 +129,12 @@ class OrganizationViewSet(
     http_method_names = ["get", "post", "patch", "head", "options"]
 
     def get_queryset(self) -> QuerySet[Organization]:
-        return visible_organizations(self.request.auth).select_related("parent").order_by("created_at", "pk")
+        return visible_organizations(credential_of(self.request)).select_related("parent").order_by("created_at", "pk")
 
     def create(self, request: Request) -> Any:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        parent = request.auth.organization
+        parent = organization_of(request)
 
         def effect() -> Response:
             child = people.add_child(parent, **serializer.validated_data)
@@ -143,7 +143,7 @@ class OrganizationViewSet(
         return idempotency.once(request, effect)
 
     def perform_update(self, serializer: Any) -> None:
-        require(_credential_in(self.request.auth, serializer.instance), "account:write")
+        require(_credential_in(credential_of(self.request), serializer.instance), "account:write")
         serializer.save()
 
 

@@ -14,7 +14,7 @@ from accounts.models.users import User
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def published(self, now: datetime) -> Self:
         """The keys that verify: the current one, and retired ones while a token of theirs may still live."""
-        lifetime = settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
+        lifetime = settings.ACCESS_TOKEN_LIFETIME
         return self.filter(Q(retired_at=None) | Q(retired_at__gt=now - lifetime)).order_by("-created_at")
 
 

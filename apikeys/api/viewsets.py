@@ -8,14 +8,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
+from accounts.credentials import credential_of, organization_of
 from apikeys import keys
 from apikeys.api.serializers import ApiKeySerializer, CreateApiKeySerializer, CreatedApiKeySerializer
 from apikeys.models import ApiKey
 
 
-class ApiKeyViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, GenericViewSet[ApiKey]
-):
+class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, GenericViewSet[ApiKey]):
     """The API keys of the current organization. DELETE revokes."""
 
     scopes = {"list": "keys:read", "retrieve": "keys:read", "create": "keys:write", "destroy": "keys:write"}
@@ -26,7 +25,7 @@ class ApiKeyViewSet(
     lookup_value_regex = "[a-z0-9_]{1,20}"
 
     def get_queryset(self) -> QuerySet[ApiKey]:
-        mine = ApiKey.objects.of(self.request.auth.organization)
+        mine = ApiKey.objects.of(organization_of(self.request))
         return mine.prefetch_related("secrets").order_by("-created_at", "-pk")
 
     @extend_schema(request=CreateApiKeySerializer, responses={201: CreatedApiKeySerializer})
@@ -34,11 +33,11 @@ class ApiKeyViewSet(
         """Make a key. The answer is the only place where its secret is shown."""
         serializer = CreateApiKeySerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        keys.check_permissions(serializer.validated_data["permissions"], request.auth.scopes)
+        keys.check_permissions(serializer.validated_data["permissions"], credential_of(request).scopes)
 
         def effect() -> Response:
             key, secret = keys.create(
-                request.auth.organization, created_by=request.auth.user, **serializer.validated_data
+                organization_of(request), created_by=credential_of(request).user, **serializer.validated_data
             )
             made = CreatedApiKeySerializer({"key": key, "secret": secret}).data
             return Response(made, status=status.HTTP_201_CREATED)

@@ -1,5 +1,6 @@
 """Credits and ledger, as the Account API documents them: `/auth/account/credits` and `/auth/account/ledger`."""
 
+from collections import OrderedDict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.api.filters import MomentFilter
+from accounts.credentials import credential_of, organization_of
 from accounts.models import Organization, User
 from billing import accounts
 from billing.api.fields import AmountSerializerField, user_id
@@ -58,7 +60,9 @@ class CreditsView(APIView):
     @extend_schema(responses=CreditBalanceSerializer)
     def get(self, request: Request) -> Response:
         """Balance, reserved and available credits."""
-        return Response(CreditBalanceSerializer(credit_balance(request.auth.organization, request.auth.user)).data)
+        return Response(
+            CreditBalanceSerializer(credit_balance(organization_of(request), credential_of(request).user)).data
+        )
 
 
 class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
@@ -87,7 +91,7 @@ class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
         read_only_fields = fields
 
     def get_user_id(self, entry: LedgerEntry) -> int | None:
-        return user_id(self.context["request"].auth.user)
+        return user_id(credential_of(self.context["request"]).user)
 
 
 class LedgerFilter(django_filters.FilterSet):
@@ -98,13 +102,12 @@ class LedgerFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     @classmethod
-    def get_filters(cls) -> dict[str, django_filters.Filter]:
+    def get_filters(cls) -> OrderedDict[str, django_filters.Filter]:
         """`from` is a word of Python's, so these two can't be attributes."""
-        return {
-            **super().get_filters(),
-            "from": MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte"),
-            "to": MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt"),
-        }
+        filters = super().get_filters()
+        filters["from"] = MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte")
+        filters["to"] = MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt")
+        return filters
 
     def of_type(self, entries: QuerySet[LedgerEntry], name: str, value: str) -> QuerySet[LedgerEntry]:
         return entries.filter(kind__in=LedgerEntry.TYPES[value])
@@ -119,6 +122,6 @@ class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
     queryset = LedgerEntry.objects.none()
 
     def get_queryset(self) -> QuerySet[LedgerEntry]:
-        organization = self.request.auth.organization
+        organization = organization_of(self.request)
         accounts.find(organization)  # a child has no ledger of its own
         return LedgerEntry.objects.of(organization).order_by("-seq")

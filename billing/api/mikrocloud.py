@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -10,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency, timezones
+from accounts.credentials import credential_of, organization_of
 from billing import accounts, countries
 from billing.models import BillingAccount, LedgerAccount
-from django.conf import settings
 
 
 class AddressSerializer(serializers.Serializer[Any]):
@@ -46,7 +47,7 @@ class AccountSerializer(serializers.Serializer[BillingAccount]):
 
     def get_created_at(self, account: BillingAccount) -> str:
         """`YYYY-MM-DD HH:MM:SS` in the time zone of the token."""
-        zone = timezones.zone(self.context["request"].auth.timezone)
+        zone = timezones.zone(credential_of(self.context["request"]).timezone)
         return account.created_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
     def validate_email(self, value: str) -> str:
@@ -64,7 +65,7 @@ class AccountView(APIView):
     @extend_schema(responses={200: AccountSerializer, 422: NoAccountSerializer})
     def get(self, request: Request) -> Response:
         """The billing account of the current organization."""
-        account = accounts.find(request.auth.organization)
+        account = accounts.find(organization_of(request))
         return self._shown(account) if account else _no_account()
 
     @extend_schema(request=AccountSerializer, responses={201: AccountSerializer})
@@ -75,14 +76,14 @@ class AccountView(APIView):
         required = {field: serializer.validated_data[field] for field in ("name", "email", "country")}
 
         def effect() -> Response:
-            return self._shown(accounts.create(request.auth.organization, **required), status.HTTP_201_CREATED)
+            return self._shown(accounts.create(organization_of(request), **required), status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)
 
     @extend_schema(request=AccountSerializer, responses={200: AccountSerializer, 422: NoAccountSerializer})
     def put(self, request: Request) -> Response:
         """Update the named fields; an empty string unsets."""
-        account = accounts.find(request.auth.organization)
+        account = accounts.find(organization_of(request))
         if account is None:
             return _no_account()
         serializer = AccountSerializer(account, data=request.data, partial=True)

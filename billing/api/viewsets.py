@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
+from accounts.credentials import credential_of, organization_of
 from billing import accounts, payments
 from billing.api.serializers import (
     AddPaymentMethodSerializer,
@@ -32,7 +33,7 @@ class PaymentMethodViewSet(mixins.ListModelMixin, GenericViewSet[PaymentMethod])
     queryset = PaymentMethod.objects.none()
 
     def get_queryset(self) -> QuerySet[PaymentMethod]:
-        return PaymentMethod.objects.of(self.request.auth.organization).order_by("-created_at", "-pk")
+        return PaymentMethod.objects.of(organization_of(self.request)).order_by("-created_at", "-pk")
 
     @extend_schema(request=AddPaymentMethodSerializer, responses={201: PaymentMethodSerializer})
     def create(self, request: Request) -> Any:
@@ -42,7 +43,7 @@ class PaymentMethodViewSet(mixins.ListModelMixin, GenericViewSet[PaymentMethod])
         token = serializer.validated_data["gateway_token"]
 
         def effect() -> Response:
-            method = payments.add_method(request.auth.organization, token)
+            method = payments.add_method(organization_of(request), token)
             return Response(PaymentMethodSerializer(method).data, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)
@@ -56,7 +57,7 @@ class PaymentViewSet(mixins.ListModelMixin, GenericViewSet[Payment]):
     queryset = Payment.objects.none()
 
     def get_queryset(self) -> QuerySet[Payment]:
-        return Payment.objects.of(self.request.auth.organization).order_by("-created_at", "-pk")
+        return Payment.objects.of(organization_of(self.request)).order_by("-created_at", "-pk")
 
 
 class PurchaseView(APIView):
@@ -70,7 +71,9 @@ class PurchaseView(APIView):
         amount, method = serializer.validated_data["amount"], serializer.validated_data["payment_method"]
 
         def begin() -> str:
-            return payments.begin(request.auth.organization, amount=amount, method=method, by=request.auth.id).pk.hex
+            return payments.begin(
+                organization_of(request), amount=amount, method=method, by=credential_of(request).id
+            ).pk.hex
 
         return idempotency.in_two_steps(request, begin, _complete)
 
@@ -88,8 +91,8 @@ class AutoRechargeView(APIView):
     @extend_schema(responses=AutoRechargeSerializer)
     def get(self, request: Request) -> Response:
         """What is to happen when the credits run low; switched off until it is set."""
-        accounts.find(request.auth.organization)
-        mine = AutoRecharge.objects.of(request.auth.organization).select_related("payment_method").first()
+        accounts.find(organization_of(request))
+        mine = AutoRecharge.objects.of(organization_of(request)).select_related("payment_method").first()
         return Response(AutoRechargeSerializer(mine or AutoRecharge()).data)
 
 

@@ -76,7 +76,7 @@ class LedgerEntry(models.Model):
     description = models.CharField(max_length=200, blank=True)
     reference = models.CharField(max_length=100, blank=True)
     metadata = models.JSONField(default=dict)
-    idempotency_key = models.CharField(max_length=100, null=True)  # noqa: DJ001: unique where there is one
+    idempotency_key = models.CharField(max_length=100, null=True)  # noqa: DJ001
     created_at = models.DateTimeField()
 
     objects: ClassVar[LedgerEntryQuerySet] = LedgerEntryQuerySet.as_manager()  # type: ignore[assignment]

@@ -26,9 +26,7 @@ class AutoRecharge(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(amount=None) | Q(target=None), name="auto_recharge_amount_or_target"
-            ),
+            models.CheckConstraint(condition=Q(amount=None) | Q(target=None), name="auto_recharge_amount_or_target"),
             models.CheckConstraint(
                 condition=Q(enabled=False)
                 | (Q(threshold__isnull=False) & (Q(amount__isnull=False) | Q(target__isnull=False))),

@@ -11,8 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.filters import moment_parameter
-from accounts.credentials import Credential
+from accounts.credentials import credential_of, organization_of
 from accounts.exceptions import InvalidField
+from accounts.models import Organization, User
 from billing.api.account import CreditBalanceSerializer, credit_balance
 from billing.api.fields import AmountSerializerField, user_id
 from usage import periods, reports
@@ -31,14 +32,18 @@ class UsageStatsSerializer(serializers.Serializer[Any]):
 
 
 def usage_stats(
-    credential: Credential, *, period: str, start: datetime, end: datetime, environment: str = "live"
+    organization: Organization,
+    user: User | None,
+    *,
+    period: str,
+    start: datetime,
+    end: datetime,
+    environment: str = "live",
 ) -> dict[str, Any]:
-    """The UsageStats object of the credential's organization and all beneath it."""
-    organization = credential.organization
-    assert organization is not None  # HasScope saw to it
+    """The UsageStats object of the organization and all beneath it."""
     totals = reports.totals(organization, start, end, environment)
     return {
-        "user_id": user_id(credential.user),
+        "user_id": user_id(user),
         "period": period,
         "total_requests": totals.requests,
         "successful_requests": totals.requests - totals.failed,
@@ -67,7 +72,14 @@ class UsageView(APIView):
         period = _choice(request, "period", periods.PERIODS, "monthly")
         environment = _choice(request, "environment", ("live", "test"), "live")
         start, end = _span(request, period)
-        stats = usage_stats(request.auth, period=period, start=start, end=end, environment=environment)
+        stats = usage_stats(
+            organization_of(request),
+            credential_of(request).user,
+            period=period,
+            start=start,
+            end=end,
+            environment=environment,
+        )
         return Response(UsageStatsSerializer(stats).data)
 
 
@@ -79,7 +91,7 @@ def _choice(request: Request, name: str, choices: tuple[str, ...], default: str)
 
 
 def _span(request: Request, period: str) -> tuple[datetime, datetime]:
-    zone, now = request.auth.timezone, timezone.now()
+    zone, now = credential_of(request).timezone, timezone.now()
     start_text, end_text = request.query_params.get("from"), request.query_params.get("to")
     start = moment_parameter("from", start_text, zone) if start_text else periods.start_of(period, now, zone)
     end = moment_parameter("to", end_text, zone) if end_text else now
@@ -105,15 +117,15 @@ class SummaryView(APIView):
     @extend_schema(responses=AccountSummarySerializer)
     def get(self, request: Request) -> Response:
         """The account at a glance: credits, this month's usage, and since when."""
-        credential, now = request.auth, timezone.now()
-        organization, user = credential.organization, credential.user
+        credential, now = credential_of(request), timezone.now()
+        organization, user = organization_of(request), credential.user
         start = periods.start_of("monthly", now, credential.timezone)
         summary = {
             "user_id": user_id(user),
             "email": user.email if user else "",
             "credit_balance": credit_balance(organization, user),
             "subscription": None,
-            "usage_this_month": usage_stats(credential, period="monthly", start=start, end=now),
+            "usage_this_month": usage_stats(organization, user, period="monthly", start=start, end=now),
             "total_requests_all_time": reports.requests_all_time(organization),
             "account_created_at": organization.created_at,
             "last_login_at": user.last_login if user else None,

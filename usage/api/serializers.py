@@ -24,7 +24,7 @@ class EventSerializer(serializers.Serializer[Any]):
 
 
 class EventsSerializer(serializers.Serializer[Any]):
-    events = EventSerializer(many=True, max_length=BATCH_LIMIT)
+    events = serializers.ListField(child=EventSerializer(), min_length=1, max_length=BATCH_LIMIT)
 
 
 class EventResultSerializer(serializers.Serializer[Any]):

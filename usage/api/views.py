@@ -42,7 +42,7 @@ class EventsView(APIView):
 
 def _events(body: Any) -> list[Any]:
     if not isinstance(body, dict):
-        raise InvalidField("", "A JSON object is wanted: one event, or {\"events\": […]}.")
+        raise InvalidField("", 'A JSON object is wanted: one event, or {"events": […]}.')
     if "events" not in body:
         return [body]
     batch = body["events"]

@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 organization=owner,
                 meter=counted,
                 key=key,
-                on_progress=lambda n: bar.update(n) and None,
+                on_progress=bar.update,
                 on_problem=self._problem,
             )
         self._report(summary)
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _problem(self, line: int, reason: str) -> None:
-        tqdm.write(f"line {line}: skipped: {reason}", file=self.stderr)  # type: ignore[arg-type]
+        tqdm.write(f"line {line}: skipped: {reason}", file=self.stderr)
 
     def _report(self, summary: importing.Summary) -> None:
         self.stdout.write(
