@@ -66,20 +66,20 @@ class Schema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         return [*super().get_override_parameters(), *([IDEMPOTENCY_KEY] if self._creates() else [])]
 
-    def get_response_serializers(self) -> Any:
-        said = super().get_response_serializers()
-        answers: dict[Any, Any] = dict(said) if isinstance(said, dict) else {self._success(): said}
-        for status in self._error_statuses():
-            if status not in answers:
-                answers[status, CONTENT_TYPE] = OpenApiResponse(ProblemSerializer, ERRORS[status])
-        return answers
+    def get_operation_id(self) -> str:
+        return str(super().get_operation_id()).removeprefix("v1_").replace(".", "_").strip("_")
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in map(str, self._error_statuses()):
+            if status not in bodies:
+                answer = OpenApiResponse(ProblemSerializer, ERRORS[int(status)])
+                bodies[status] = self._get_response_for_code(answer, status, [CONTENT_TYPE], direction)
+        return dict(sorted(bodies.items()))
 
     def get_tags(self) -> list[str]:
         words = [word for word in self.path.split("/") if word not in ("", "v1", "auth")]
         return [words[0] if words else "tollgate"]
-
-    def _success(self) -> str:
-        return {"DELETE": "204", "POST": "201"}.get(self.method, "200")
 
     def _creates(self) -> bool:
         return self.method == "POST" and not self._is_open() and not self.path.endswith(("/verify", "/switch"))
