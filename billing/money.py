@@ -32,7 +32,7 @@ def plain(amount: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
-class AmountField(models.DecimalField):  # type: ignore[type-arg]
+class AmountField(models.DecimalField[Any, Any]):
     """numeric(24, 9)."""
 
     def __init__(self, **options: Any) -> None:

@@ -74,7 +74,9 @@ class Schema(AutoSchema):
         for status in map(str, self._error_statuses()):
             if status not in bodies:
                 answer = OpenApiResponse(ProblemSerializer, ERRORS[int(status)])
-                bodies[status] = self._get_response_for_code(answer, status, [CONTENT_TYPE], direction)
+                bodies[status] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                    answer, status, [CONTENT_TYPE], direction
+                )
         return dict(sorted(bodies.items()))
 
     def get_tags(self) -> list[str]:

@@ -3,12 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
+import django_stubs_ext
 import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from config import embedded, logs
 from config.env import BASE_DIR, STATE_DIR, Env
+
+django_stubs_ext.monkeypatch()  # lets Django's generic classes be written with their types
 
 env = Env()
 
@@ -178,7 +181,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=STATE_DIR / "static")
+STATIC_ROOT = env.path("STATIC_ROOT", default=STATE_DIR / "static") if PRODUCTION else None
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -1,0 +1,101 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from apikeys import keys
+from apikeys.models import ApiKey, ApiKeySecret
+
+
+class SecretInline(admin.TabularInline[ApiKeySecret, ApiKey]):
+    """What may be shown of a key's secrets; the digests may not."""
+
+    model = ApiKeySecret
+    extra = 0
+    can_delete = False
+    fields = ["hint", "created_at", "expires_at"]
+    readonly_fields = ["hint", "created_at", "expires_at"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+    """Keys are looked at and revoked. What is added here is a platform key; customers make theirs themselves."""
+
+    list_display = [
+        "name",
+        "public_id",
+        "organization",
+        "environment",
+        "state",
+        "created_by",
+        "created_at",
+        "last_used_at",
+    ]
+    list_filter = ["environment", ("organization", admin.EmptyFieldListFilter)]
+    list_select_related = ["organization", "created_by"]
+    search_fields = [
+        "public_id",
+        "name",
+        "secrets__hint",
+        "organization__public_id",
+        "organization__auth_id",
+        "created_by__email",
+        "organization__memberships__user__email",
+    ]
+    ordering = ["-created_at"]
+    actions = ["revoke"]
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        if obj is None:
+            return ["name"]
+        return [
+            *("name", "public_id", "organization", "created_by", "description", "environment", "permissions", "state"),
+            *("created_at", "expires_at", "disabled_at", "revoked_at", "last_used_at"),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return list(self.get_fields(request, obj)) if obj else []
+
+    def get_inlines(self, request: HttpRequest, obj: ApiKey | None) -> list[type[SecretInline]]:  # type: ignore[override]
+        return [SecretInline] if obj else []
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="status")
+    def state(self, key: ApiKey) -> str:
+        return key.status(timezone.now())
+
+    @admin.action(description="Revoke the selected keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> None:
+        for key in chosen:
+            keys.revoke(key)
+        self.message_user(request, f"{len(chosen)} revoked. Their next request is refused.")
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        """Only adding saves anything; the secret goes to the page that answers, and nowhere else."""
+        if not change:
+            made, form.secret = keys.create_platform(obj.name)
+            obj.__dict__.update(made.__dict__)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        request.platform_key_secret = getattr(form, "secret", "")  # type: ignore[attr-defined]
+        super().save_related(request, form, formsets, change)
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Platform key",
+            "key": obj,
+            "secret": request.platform_key_secret,  # type: ignore[attr-defined]
+            "opts": self.opts,
+        }
+        response = render(request, "admin/apikeys/secret.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
