@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from accounts.identifiers import uuid7
 from billing.exceptions import NotEnoughCredits, PostingConflict
 from billing.models import LedgerAccount, LedgerEntry
+from billing.money import PLACES, fits
 
 Kind = LedgerEntry.Kind
 
@@ -137,6 +138,8 @@ def _post(
     metadata: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
 ) -> Posting | None:
+    if not fits(amount):  # the database would round the entry and the balance each for itself
+        raise ValueError(f"{amount} has more than {PLACES} decimals")
     parameters: dict[str, Any] = {
         "id": uuid7(),
         "account": account,
