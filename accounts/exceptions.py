@@ -26,12 +26,13 @@ class Problem(Exception):
 
 
 class InvalidField(Problem):
-    """One field has a value that can't be accepted."""
+    """One field has a value that can't be accepted; no field is the whole body."""
 
     code = "invalid"
 
     def __init__(self, field: str, detail: str) -> None:
-        super().__init__("Some fields are not valid.", errors=[{"pointer": f"/{field}", "detail": detail}])
+        pointer = f"/{field}" if field else ""
+        super().__init__("Some fields are not valid.", errors=[{"pointer": pointer, "detail": detail}])
 
 
 class NotFound(Problem):

@@ -77,11 +77,11 @@ class PlatformKey(Authenticated):
 
 
 def action_of(request: Request, view: "APIView") -> str | None:
-    """The viewset's action or the method's name; None for a method that the view does not have."""
-    method = (request.method or "").lower()
+    """The viewset's action or the method's name, a HEAD being a GET; None for OPTIONS, and for what the view lacks."""
     if hasattr(view, "action"):
         return view.action if view.action != "metadata" else None
-    return method if hasattr(view, method) else None
+    method = "get" if request.method == "HEAD" else (request.method or "").lower()
+    return method if method != "options" and hasattr(view, method) else None
 
 
 def require(credential: Credential, scope: str | None) -> None:

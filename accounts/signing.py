@@ -92,10 +92,10 @@ class KeyRing(TokenBackend):
 
     def get_verifying_key(self, token: Any) -> Any:
         try:
-            kid = jwt.get_unverified_header(token).get("kid", "")
+            kid = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
             raise TokenBackendError("Token is invalid") from error
-        key = SigningKey.objects.published(timezone.now()).filter(kid=str(kid).replace("\0", "")).first()
-        if key is None:
-            raise TokenBackendError("Token is signed with an unknown key")
-        return _public(key.public_key)
+        for key in SigningKey.objects.published(timezone.now()):
+            if key.kid == kid:
+                return _public(key.public_key)
+        raise TokenBackendError("Token is signed with an unknown key")

@@ -26,6 +26,7 @@ from accounts.models import Organization, TokenFamily, User
 
 PREFIX = "rt_"
 SECRET_LENGTH = 43
+FAILURES_WINDOW_SECONDS = 300  # allauth's, for the failed sign-ins of one email
 
 
 class AccessToken(simplejwt.AccessToken):
@@ -45,7 +46,8 @@ def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
     try:
         user = get_adapter().authenticate(request, email=email.lower(), password=password)
     except ValidationError as error:  # too many failures for this address or email
-        raise TooManyRequests("Too many failed sign-ins. Try again in some minutes.") from error
+        wait = {"Retry-After": str(FAILURES_WINDOW_SECONDS)}
+        raise TooManyRequests("Too many failed sign-ins. Try again in some minutes.", headers=wait) from error
     if not isinstance(user, User) or not user.is_active:
         raise InvalidSignIn
     return issue(user, people.current_organization(user))

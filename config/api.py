@@ -5,7 +5,7 @@ DRF finds these by their dotted names in the settings; nobody imports them.
 
 import json
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import simplejson
@@ -52,14 +52,18 @@ class JSONParser(BaseParser):
             raise RequestTooLarge(limit)
         try:
             return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        except json.JSONDecodeError as error:
+            raise exceptions.ParseError(f"The body is not valid JSON: {error}.") from error
+        except UnicodeDecodeError as error:
+            raise exceptions.ParseError("The body is not in UTF-8.") from error
         except RecursionError as error:
             raise exceptions.ParseError("The JSON is nested too deeply.") from error
-        except ValueError as error:
-            raise exceptions.ParseError(f"The body is not valid JSON: {error}.") from error
+        except (ValueError, InvalidOperation) as error:
+            raise exceptions.ParseError("A number has too many digits, or too large an exponent.") from error
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON number")
+    raise exceptions.ParseError(f"The body is not valid JSON: {constant} is not a number.")
 
 
 def _drain(stream: Any) -> None:

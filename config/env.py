@@ -69,7 +69,7 @@ class Env:
         """Numbered secrets, `number:secret,…`, newest first: the first one signs, all of them verify."""
         said = self.secret(name, lambda: f"1:{secrets.token_hex(32)}")
         pairs = [pepper.partition(":") for pepper in said.split(",") if pepper]
-        if not all(number.isdigit() and len(secret) >= 32 for number, _, secret in pairs):
+        if (said and not pairs) or not all(number.isdecimal() and len(secret) >= 32 for number, _, secret in pairs):
             raise ImproperlyConfigured(f"{name} must be number:secret,… with secrets of 32 characters or more.")
         return [(int(number), secret.encode()) for number, _, secret in pairs]
 

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from accounts import moments
-from billing.money import LARGEST, PLACES, fits
+from billing.money import LARGEST, PLACES, fits, is_number
 
 BATCH_LIMIT = 1000
 CLOCK_SKEW = timedelta(hours=1)
@@ -93,6 +93,8 @@ def _endpoint(raw: Mapping[str, Any]) -> str:
 def _quantity(value: Any) -> Decimal:
     try:
         if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+            raise ValueError
+        if isinstance(value, str) and not is_number(value):
             raise ValueError
         quantity = Decimal(value)
     except (ValueError, InvalidOperation) as error:

@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
 from accounts import timezones
+from accounts.api.fields import EmailField
 from accounts.models import Organization, User
 
 
@@ -29,7 +30,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
 
 class SignUpSerializer(serializers.Serializer[Any]):
-    email = serializers.EmailField(max_length=250)
+    email = EmailField(max_length=250)
     password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True)
     name = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
     timezone = serializers.CharField(max_length=64, required=False, default="UTC", validators=[timezones.validate])

@@ -5,6 +5,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.api.fields import MomentField
 from apikeys.models import ApiKey
 
 
@@ -50,7 +51,7 @@ class CreateApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     permissions = serializers.ListField(child=serializers.CharField(), max_length=100, required=False, default=list)
     environment = serializers.ChoiceField(ApiKey.Environment.choices, required=False, default="live")
     description = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
-    expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    expires_at = MomentField(required=False, allow_null=True, default=None)
 
     class Meta:
         model = ApiKey

@@ -31,7 +31,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
     @extend_schema(request=CreateApiKeySerializer, responses={201: CreatedApiKeySerializer})
     def create(self, request: Request) -> Any:
         """Make a key. The answer is the only place where its secret is shown."""
-        serializer = CreateApiKeySerializer(data=request.data)
+        serializer = CreateApiKeySerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         keys.check_permissions(serializer.validated_data["permissions"], credential_of(request).scopes)
 

@@ -4,7 +4,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import User
-from billing.money import DIGITS, PLACES
+from billing.money import DIGITS, PLACES, is_number
 
 
 class AmountSerializerField(serializers.DecimalField):
@@ -14,7 +14,7 @@ class AmountSerializerField(serializers.DecimalField):
         super().__init__(max_digits=DIGITS, decimal_places=PLACES, coerce_to_string=False, **options)
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, bool):
+        if isinstance(data, bool) or (isinstance(data, str) and not is_number(data)):
             self.fail("invalid")
         return super().to_internal_value(data)
 

@@ -11,23 +11,27 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency, timezones
+from accounts.api.fields import EmailField
 from accounts.credentials import credential_of, organization_of
 from billing import accounts, countries
 from billing.models import BillingAccount, LedgerAccount
 
 
+class CountryField(serializers.CharField):
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data).upper()
+        if code not in countries.names():
+            raise serializers.ValidationError("Not a country code of ISO 3166-1 alpha-2, such as AU.")
+        return code
+
+
 class AddressSerializer(serializers.Serializer[Any]):
     city = serializers.CharField(max_length=50, allow_blank=True, required=False)
-    country = serializers.CharField(max_length=2)
+    country = CountryField()
     line1 = serializers.CharField(max_length=100, allow_blank=True, required=False)
     line2 = serializers.CharField(max_length=100, allow_blank=True, required=False)
     postal_code = serializers.CharField(max_length=10, allow_blank=True, required=False)
     state = serializers.CharField(max_length=50, allow_blank=True, required=False)
-
-    def validate_country(self, value: str) -> str:
-        if value.upper() not in countries.names():
-            raise serializers.ValidationError("Not a country code of ISO 3166-1 alpha-2, such as AU.")
-        return value.upper()
 
 
 class AccountSerializer(serializers.Serializer[BillingAccount]):
@@ -35,7 +39,7 @@ class AccountSerializer(serializers.Serializer[BillingAccount]):
 
     id = serializers.CharField(source="public_id", read_only=True)
     name = serializers.CharField(max_length=100)
-    email = serializers.EmailField(max_length=250)
+    email = EmailField(max_length=250)
     currency = serializers.CharField(read_only=True)
     balance = serializers.SerializerMethodField()
     address = AddressSerializer(source="*")
@@ -50,8 +54,17 @@ class AccountSerializer(serializers.Serializer[BillingAccount]):
         zone = timezones.zone(credential_of(self.context["request"]).timezone)
         return account.created_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
-    def validate_email(self, value: str) -> str:
-        return value.lower()
+
+class NewAddressSerializer(serializers.Serializer[Any]):
+    country = CountryField()
+
+
+class NewAccountSerializer(serializers.Serializer[Any]):
+    """What an account is created from; whatever else is sent is not even looked at."""
+
+    name = serializers.CharField(max_length=100)
+    email = EmailField(max_length=250)
+    address = NewAddressSerializer(source="*")
 
 
 NoAccountSerializer = inline_serializer(
@@ -68,15 +81,15 @@ class AccountView(APIView):
         account = accounts.find(organization_of(request))
         return self._shown(account) if account else _no_account()
 
-    @extend_schema(request=AccountSerializer, responses={201: AccountSerializer})
+    @extend_schema(request=NewAccountSerializer, responses={201: AccountSerializer})
     def post(self, request: Request) -> Any:
         """Create the billing account, from `name`, `email` and `address.country`; the rest is ignored here."""
-        serializer = AccountSerializer(data=request.data)
+        serializer = NewAccountSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        required = {field: serializer.validated_data[field] for field in ("name", "email", "country")}
 
         def effect() -> Response:
-            return self._shown(accounts.create(organization_of(request), **required), status.HTTP_201_CREATED)
+            account = accounts.create(organization_of(request), **serializer.validated_data)
+            return self._shown(account, status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)
 

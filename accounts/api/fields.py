@@ -1,0 +1,24 @@
+from datetime import datetime
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts import moments
+from accounts.credentials import credential_of
+
+
+class EmailField(serializers.EmailField):
+    """An address, in lower case before anything is checked: a letter may become two, and its length counts."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return str(super().to_internal_value(data)).lower()
+
+
+class MomentField(serializers.DateTimeField):
+    """ISO 8601; a naive moment, or a mere date, is read in the caller's time zone. Needs the `request` as context."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return moments.parse(value, credential_of(self.context["request"]).timezone)
+        except (ValueError, AttributeError) as error:  # AttributeError: it is no text
+            raise serializers.ValidationError("Must be an ISO 8601 date or datetime.") from error
