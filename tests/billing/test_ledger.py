@@ -19,7 +19,8 @@ Kind = LedgerEntry.Kind
 
 
 def balance(organization: Organization) -> Decimal:
-    return LedgerAccount.objects.get(pk=organization.pk).balance
+    amount: Decimal = LedgerAccount.objects.get(pk=organization.pk).balance
+    return amount
 
 
 def entries(organization: Organization) -> list[tuple[int, Decimal, Decimal]]:
