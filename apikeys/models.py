@@ -51,6 +51,9 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
+    allowed_cidrs = ArrayField(models.CharField(max_length=43), default=list, blank=True)
+    rate_limit = models.PositiveIntegerField(null=True, blank=True)
+    rate_limit_window_seconds = models.PositiveIntegerField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
 
@@ -60,6 +63,13 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         verbose_name_plural = "API keys"
         indexes = [models.Index(fields=["organization", "-created_at"], name="api_key_of_organization")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(rate_limit=None, rate_limit_window_seconds=None)
+                | Q(rate_limit__gt=0, rate_limit_window_seconds__gt=0),
+                name="api_key_rate_limit_complete",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"

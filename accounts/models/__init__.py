@@ -1,15 +1,19 @@
 """Who: people, organizations and roles, and what proves a sign-in."""
 
 from accounts.models.idempotency import IdempotencyRecord
+from accounts.models.invitations import Invitation
 from accounts.models.organizations import Membership, Organization
+from accounts.models.security import SecurityPolicy
 from accounts.models.tenancy import TenantQuerySet
 from accounts.models.tokens import SigningKey, TokenFamily
 from accounts.models.users import User
 
 __all__ = [
     "IdempotencyRecord",
+    "Invitation",
     "Membership",
     "Organization",
+    "SecurityPolicy",
     "SigningKey",
     "TenantQuerySet",
     "TokenFamily",

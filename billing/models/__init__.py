@@ -1,10 +1,11 @@
 """What an organization owns and owes: accounts, the ledger, holds, payments, and what is sold."""
 
 from billing.models.accounts import BillingAccount
-from billing.models.catalog import Meter, Plan, Price
+from billing.models.catalog import Meter, Plan, PlanAllowance, Price
 from billing.models.ledger import Hold, LedgerAccount, LedgerEntry
 from billing.models.payments import Payment, PaymentMethod
 from billing.models.recharge import AutoRecharge
+from billing.models.subscriptions import Subscription
 
 __all__ = [
     "AutoRecharge",
@@ -16,5 +17,7 @@ __all__ = [
     "Payment",
     "PaymentMethod",
     "Plan",
+    "PlanAllowance",
     "Price",
+    "Subscription",
 ]

@@ -46,3 +46,20 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class PlanAllowance(models.Model):
+    """How much of a meter a plan includes a month."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="allowances")
+    meter = models.ForeignKey(Meter, on_delete=models.CASCADE, related_name="+")
+    included_quantity = AmountField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "meter"], name="plan_allowance_once"),
+            models.CheckConstraint(condition=Q(included_quantity__gte=0), name="plan_allowance_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.included_quantity} of {self.meter}"

@@ -1,5 +1,6 @@
 """The admin: every page opens, search finds by any public id or email, the ledger can't be changed, no secret shows."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def operator(db: None) -> Client:
 def busy(organization: Any, alice: User, gateway: Api) -> ApiKey:
     """A key of alice's organization, which has bought credits and used some."""
     factories.card(organization)
-    payments.complete(payments.begin(organization, amount=factories.Decimal(20), method=None, by="alice").pk)
+    payments.complete(payments.begin(organization, amount=Decimal(20), method=None, by="alice").pk)
     key, _ = factories.key(organization, created_by=alice)
     event = {"id": "e1", "key_id": key.public_id, "meter": "requests"}
     assert gateway.post("/v1/usage/events", event).json()["accepted"] == 1

@@ -1,0 +1,65 @@
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts import identifiers
+from accounts.models.organizations import Membership, Organization
+from accounts.models.tenancy import TenantQuerySet
+from accounts.models.users import User
+
+LIFETIME = timedelta(days=7)
+
+
+class InvitationQuerySet(TenantQuerySet["Invitation"]):
+    def pending(self, now: datetime) -> Self:
+        """Those that can be accepted: neither accepted, revoked nor expired."""
+        return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=now)
+
+
+class Invitation(models.Model):
+    """An email address invited to a role. Only the digest of its token is kept; resending makes a new token.
+
+    At most one that is neither accepted nor revoked stands for an address in an organization; an expired one gives way
+    to a new one.
+    """
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(max_length=250)
+    role = models.CharField(max_length=9, choices=Membership.Role.choices)
+    digest = models.BinaryField(unique=True, max_length=32, editable=False)
+    invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[InvitationQuerySet] = InvitationQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "email"],
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="invitation_one_open",
+            ),
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="invitation_email_lower_case"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.organization_id}"
+
+    @property
+    def public_id(self) -> str:
+        return f"inv_{self.pk.hex}"
+
+    def status(self, now: datetime) -> str:
+        """`accepted`, `revoked`, `expired` or `pending`."""
+        if self.accepted_at or self.revoked_at:
+            return "accepted" if self.accepted_at else "revoked"
+        return "expired" if self.expires_at <= now else "pending"
