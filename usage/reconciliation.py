@@ -49,23 +49,27 @@ CHECKS = {
                                    coalesce(r.bucket, e.bucket), r.requests, r.failed, r.quantity, r.credits,
                                    e.requests, e.failed, e.quantity, e.credits)
           FROM usage_usagerollup r
-          FULL JOIN (SELECT organization_id, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket, meter_id, key_id,
-                            count(*) AS requests, count(*) FILTER (WHERE failed) AS failed, sum(quantity) AS quantity,
-                            sum(credits) AS credits
-                       FROM usage_event GROUP BY 1, 2, 3, 4) e
-            ON (e.organization_id, e.bucket, e.meter_id) = (r.organization_id, r.bucket, r.meter_id)
+          FULL JOIN (SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket,
+                            meter_id, key_id, environment, count(*) AS requests,
+                            count(*) FILTER (WHERE failed) AS failed, sum(quantity) AS quantity, sum(credits) AS credits
+                       FROM usage_event GROUP BY 1, 2, 3, 4, 5, 6) e
+            ON (e.organization_id, e.account_id, e.bucket, e.meter_id, e.environment)
+             = (r.organization_id, r.account_id, r.bucket, r.meter_id, r.environment)
            AND coalesce(e.key_id::text, '') = coalesce(r.key_id::text, '')
           JOIN accounts_organization o ON o.id = coalesce(r.organization_id, e.organization_id)
          WHERE (r.requests, r.failed, r.quantity, r.credits)
             IS DISTINCT FROM (e.requests, e.failed, e.quantity, e.credits)""",
-    "the rollups by endpoint add up to the others": """
-        SELECT o.public_id, format('%s: %s requests, %s credits; by endpoint %s, %s', coalesce(r.bucket, e.bucket),
-                                   r.requests, r.credits, e.requests, e.credits)
-          FROM usage_usagerollup r
-          FULL JOIN (SELECT organization_id, bucket, meter_id, key_id, sum(requests) AS requests, sum(failed) AS failed,
-                            sum(quantity) AS quantity, sum(credits) AS credits
-                       FROM usage_endpointrollup GROUP BY 1, 2, 3, 4) e
-            ON (e.organization_id, e.bucket, e.meter_id) = (r.organization_id, r.bucket, r.meter_id)
+    "each rollup by endpoint is the sum of its events": """
+        SELECT o.public_id, format('%s %s: %s requests, %s failed, %s units, %s credits; events %s, %s, %s, %s',
+                                   coalesce(r.bucket, e.bucket), coalesce(r.endpoint, e.endpoint), r.requests, r.failed,
+                                   r.quantity, r.credits, e.requests, e.failed, e.quantity, e.credits)
+          FROM usage_endpointrollup r
+          FULL JOIN (SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket,
+                            meter_id, key_id, environment, endpoint, count(*) AS requests,
+                            count(*) FILTER (WHERE failed) AS failed, sum(quantity) AS quantity, sum(credits) AS credits
+                       FROM usage_event GROUP BY 1, 2, 3, 4, 5, 6, 7) e
+            ON (e.organization_id, e.account_id, e.bucket, e.meter_id, e.environment, e.endpoint)
+             = (r.organization_id, r.account_id, r.bucket, r.meter_id, r.environment, r.endpoint)
            AND coalesce(e.key_id::text, '') = coalesce(r.key_id::text, '')
           JOIN accounts_organization o ON o.id = coalesce(r.organization_id, e.organization_id)
          WHERE (r.requests, r.failed, r.quantity, r.credits)
