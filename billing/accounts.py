@@ -4,12 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.exceptions import Conflict
 from accounts.models import Organization
-from billing import countries
+from billing import countries, ledger
 from billing.exceptions import BilledByParent, NoBillingAccount
-from billing.models import BillingAccount
+from billing.models import BillingAccount, LedgerAccount, Payment, Subscription
+
+
+class AccountNotSettled(Conflict):
+    """Something is owed, to or by the organization."""
+
+    code = "account_not_settled"
+    detail = "The account can be closed once its balance is zero and nothing is reserved."
 
 
 class AccountExists(Conflict):
@@ -20,10 +28,10 @@ class AccountExists(Conflict):
 
 
 def find(organization: Organization) -> BillingAccount | None:
-    """The organization's account; None before it is created. A child has none: its root pays."""
+    """The organization's account; None before it is created, or once closed. A child has none: its root pays."""
     if not organization.is_root:
         raise BilledByParent
-    return BillingAccount.objects.of(organization).first()
+    return BillingAccount.objects.of(organization).filter(closed_at=None).first()
 
 
 def required(organization: Organization) -> BillingAccount:
@@ -34,17 +42,36 @@ def required(organization: Organization) -> BillingAccount:
 
 
 def create(organization: Organization, *, name: str, email: str, country: str) -> BillingAccount:
+    """A new account, or the closed one opened again: its currency has been settled for good."""
     if not organization.is_root:
         raise BilledByParent
+    about = {"name": name, "email": email.lower(), "country": country}
+    closed = BillingAccount.objects.of(organization).exclude(closed_at=None)
+    if closed.update(**about, closed_at=None):
+        return BillingAccount.objects.of(organization).get()
     try:
         with transaction.atomic():
-            return BillingAccount.objects.create(
-                organization=organization, name=name, email=email.lower(), country=country
-            )
+            return BillingAccount.objects.create(organization=organization, **about)
     except IntegrityError as error:
         if "organization_id" not in str(error):
             raise
         raise AccountExists from error
+
+
+@transaction.atomic
+def close(organization: Organization) -> None:
+    """Close the account of an organization that owes and is owed nothing, and cancel its subscription."""
+    account = required(organization)
+    ledger.lock([organization.pk])
+    balance = LedgerAccount.objects.get(pk=organization.pk)
+    if balance.balance or balance.reserved:
+        raise AccountNotSettled(balance=balance.balance, reserved=balance.reserved)
+    if Payment.objects.of(organization).filter(status=Payment.Status.PENDING).exists():
+        raise AccountNotSettled("A payment is still pending.")
+    Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE).update(
+        status=Subscription.Status.CANCELED
+    )
+    BillingAccount.objects.filter(pk=account.pk).update(closed_at=timezone.now())
 
 
 def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccount:

@@ -73,7 +73,13 @@ NoAccountSerializer = inline_serializer(
 
 
 class AccountView(APIView):
-    scopes = {"get": "account:read", "post": "account:write", "put": "account:write", "patch": "account:write"}
+    scopes = {
+        "get": "account:read",
+        "post": "account:write",
+        "put": "account:write",
+        "patch": "account:write",
+        "delete": "account:write",
+    }
 
     @extend_schema(responses={200: AccountSerializer, 422: NoAccountSerializer})
     def get(self, request: Request) -> Response:
@@ -107,6 +113,14 @@ class AccountView(APIView):
     def patch(self, request: Request) -> Response:
         """The same as PUT."""
         return self.put(request)
+
+    @extend_schema(responses={204: None, 422: NoAccountSerializer})
+    def delete(self, request: Request) -> Response:
+        """Close the account. It must owe and be owed nothing: 409 `account_not_settled` otherwise."""
+        if accounts.find(organization_of(request)) is None:
+            return _no_account()
+        accounts.close(organization_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _shown(self, account: BillingAccount, code: int = status.HTTP_200_OK) -> Response:
         return Response(AccountSerializer(account, context={"request": self.request}).data, status=code)

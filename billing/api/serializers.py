@@ -4,7 +4,7 @@ from typing import Any
 from rest_framework import serializers
 
 from billing.api.fields import AmountSerializerField
-from billing.models import AutoRecharge, Meter, Payment, PaymentMethod, Plan
+from billing.models import AutoRecharge, Meter, Payment, PaymentMethod, Plan, Subscription
 
 
 class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):
@@ -73,4 +73,18 @@ class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
     class Meta:
         model = AutoRecharge
         fields = ["enabled", "threshold", "amount", "target", "payment_method", "monthly_limit", "monthly_count"]
+        read_only_fields = fields
+
+
+class SubscribeSerializer(serializers.Serializer[Any]):
+    plan = serializers.CharField(max_length=50)
+
+
+class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    plan = serializers.CharField(source="plan.slug", read_only=True)
+
+    class Meta:
+        model = Subscription
+        fields = ["id", "plan", "status", "current_period_start", "current_period_end", "cancel_at_period_end"]
         read_only_fields = fields

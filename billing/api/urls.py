@@ -4,12 +4,14 @@ from rest_framework.routers import SimpleRouter
 from billing.api import viewsets
 from billing.api.account import CreditsView, LedgerViewSet
 from billing.api.mikrocloud import AccountView
+from billing.api.subscriptions import SubscriptionViewSet
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/payment-methods", viewsets.PaymentMethodViewSet)
 router.register("v1/payments", viewsets.PaymentViewSet)
 router.register("v1/plans", viewsets.PlanViewSet)
 router.register("v1/meters", viewsets.MeterViewSet)
+router.register("v1/subscriptions", SubscriptionViewSet)
 router.register("auth/account/ledger", LedgerViewSet)
 
 urlpatterns = [

@@ -10,6 +10,8 @@ from accounts.models import Organization, TenantQuerySet
 class BillingAccount(models.Model):
     """Who pays: at most one, on a root organization (a foreign key of the database's sees to that).
 
+    A closed one is as good as none, until it is created again: then it opens under its old id and currency.
+
     The balance is not here but in `LedgerAccount`, which exists from the first movement of credits on, and is kept
     narrow because every posting rewrites it.
     """
@@ -27,6 +29,7 @@ class BillingAccount(models.Model):
     postal_code = models.CharField(max_length=10, blank=True)
     state = models.CharField(max_length=50, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    closed_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[TenantQuerySet["BillingAccount"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -14,8 +14,10 @@ from accounts.api.filters import moment_parameter
 from accounts.credentials import credential_of, organization_of
 from accounts.exceptions import InvalidField
 from accounts.models import Organization, User
+from billing import subscriptions
 from billing.api.account import CreditBalanceSerializer, credit_balance
 from billing.api.fields import AmountSerializerField, user_id
+from billing.api.serializers import SubscriptionSerializer
 from usage import periods, reports
 
 
@@ -104,7 +106,7 @@ class AccountSummarySerializer(serializers.Serializer[Any]):
     user_id = serializers.IntegerField(allow_null=True)
     email = serializers.EmailField(allow_blank=True)
     credit_balance = CreditBalanceSerializer()
-    subscription = serializers.DictField(allow_null=True)
+    subscription = SubscriptionSerializer(allow_null=True)
     usage_this_month = UsageStatsSerializer()
     total_requests_all_time = serializers.IntegerField()
     account_created_at = serializers.DateTimeField()
@@ -124,7 +126,7 @@ class SummaryView(APIView):
             "user_id": user_id(user),
             "email": user.email if user else "",
             "credit_balance": credit_balance(organization, user),
-            "subscription": None,
+            "subscription": subscriptions.active(organization),
             "usage_this_month": usage_stats(organization, user, period="monthly", start=start, end=now),
             "total_requests_all_time": reports.requests_all_time(organization),
             "account_created_at": organization.created_at,

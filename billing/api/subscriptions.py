@@ -1,0 +1,39 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts import idempotency
+from accounts.credentials import organization_of
+from billing import accounts, subscriptions
+from billing.api.serializers import SubscribeSerializer, SubscriptionSerializer
+from billing.models import Subscription
+
+
+class SubscriptionViewSet(mixins.ListModelMixin, GenericViewSet[Subscription]):
+    """The plans that the organization has taken, newest first."""
+
+    scopes = {"list": "billing:read", "create": "billing:write"}
+    serializer_class = SubscriptionSerializer
+    queryset = Subscription.objects.none()
+
+    def get_queryset(self) -> QuerySet[Subscription]:
+        organization = organization_of(self.request)
+        accounts.find(organization)  # a child is billed by its root
+        return Subscription.objects.of(organization).select_related("plan").order_by("-created_at", "-pk")
+
+    @extend_schema(request=SubscribeSerializer, responses={201: SubscriptionSerializer})
+    def create(self, request: Request) -> Any:
+        """Take a plan. Its first month is paid from the credits; the first one settles the account's currency."""
+        serializer = SubscribeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+
+        def effect() -> Response:
+            taken = subscriptions.subscribe(organization_of(request), serializer.validated_data["plan"])
+            return Response(SubscriptionSerializer(taken).data, status=status.HTTP_201_CREATED)
+
+        return idempotency.once(request, effect)
