@@ -13,6 +13,7 @@ BATCH_LIMIT = 1000
 CLOCK_SKEW = timedelta(hours=1)
 ENDPOINT_BYTES = 2000  # what an index row has room for
 PROPERTIES_DEPTH = 20
+NUMBER_DIGITS = 1000  # before the point, and after it
 FIRST_FAILED_STATUS = 400
 
 
@@ -84,7 +85,9 @@ def _text(raw: Mapping[str, Any], field: str, limit: int) -> str | None:
 
 
 def _endpoint(raw: Mapping[str, Any]) -> str:
-    value = raw.get("endpoint") or ""
+    value = raw.get("endpoint")
+    if value is None:
+        return ""
     if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > ENDPOINT_BYTES:
         raise Rejected("invalid", f"endpoint: printable text of at most {ENDPOINT_BYTES} bytes.")
     return value
@@ -146,7 +149,7 @@ def _is_storable(value: Any, depth: int) -> bool:
     if isinstance(value, str):
         return "\0" not in value and (value.isascii() or value.encode(errors="replace").decode() == value)
     if isinstance(value, Decimal):
-        return value.is_finite() and abs(value.adjusted()) < 1000
+        return value.is_finite() and max(value.adjusted(), -int(value.as_tuple().exponent)) < NUMBER_DIGITS
     if not isinstance(value, Mapping | list):
         return True
     parts = [part for pair in value.items() for part in pair] if isinstance(value, Mapping) else value

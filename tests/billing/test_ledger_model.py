@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -13,6 +12,7 @@ from billing import ledger
 from billing.exceptions import NotEnoughCredits, PostingConflict
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
+from tests.properties import search
 from tests.usage import batches
 from usage import metering, reconciliation
 
@@ -132,13 +132,4 @@ class Books(RuleBasedStateMachine):
 
 
 def test_the_books_are_the_models_after_any_sequence_of_movements(db: None) -> None:
-    run_state_machine_as_test(
-        Books,
-        settings=settings(
-            max_examples=25,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_state_machine_as_test(Books, settings=search(25, stateful_step_count=30))
