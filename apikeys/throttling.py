@@ -9,6 +9,8 @@ from redis import Redis
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from accounts.addresses import client_address
+
 if TYPE_CHECKING:  # DRF's views import this module
     from rest_framework.views import APIView
 
@@ -62,11 +64,3 @@ class AddressThrottle(BaseThrottle):
     def wait(self) -> int:
         """Seconds to the end of the window."""
         return WINDOW_SECONDS - int(time.time()) % WINDOW_SECONDS
-
-
-def client_address(request: Request) -> str:
-    """The peer's address, or the one that the outermost trusted proxy saw."""
-    forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    if settings.TRUSTED_PROXIES and len(forwarded) >= settings.TRUSTED_PROXIES:
-        return str(forwarded[-settings.TRUSTED_PROXIES])
-    return str(request.META.get("REMOTE_ADDR", ""))

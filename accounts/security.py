@@ -1,0 +1,113 @@
+"""What organizations ask of those who work in them. An ancestor's policy is the minimum for all beneath it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from accounts import addresses
+from accounts.exceptions import Conflict, Forbidden
+from accounts.models import Organization, SecurityPolicy
+
+LONGEST_KEY_LIFE_DAYS = 36_500
+
+
+class NetworkNotAllowed(Forbidden):
+    """The request came from outside of the networks that the organization, or one above it, works from."""
+
+    code = "network_not_allowed"
+    detail = "The organization does not allow requests from this address."
+
+
+class TwoFactorUnavailable(Conflict):
+    """There is no second factor yet, so asking for one would lock everyone out."""
+
+    code = "two_factor_unavailable"
+    detail = "Two-factor authentication is not available yet, so it can't be required."
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"pointer": "/require_two_factor", "detail": self.detail}])
+
+
+class LocksOutCaller(Conflict):
+    """The change would refuse the next request of the one who asks for it."""
+
+    code = "locks_out_caller"
+
+    def __init__(self, address: str) -> None:
+        detail = f"Your own address, {address or 'unknown'}, is in none of these networks."
+        super().__init__(detail, errors=[{"pointer": "/allowed_networks", "detail": detail}])
+
+
+@dataclass(frozen=True)
+class Effective:
+    """The policies from the root down to an organization, taken together.
+
+    An address must be in one network of each list, an email in one domain of each; an empty list asks for nothing and
+    is left out.
+    """
+
+    require_two_factor: bool
+    networks: tuple[tuple[str, ...], ...]
+    email_domains: tuple[tuple[str, ...], ...]
+    longest_key_life: timedelta | None
+
+    def admits_address(self, address: str) -> bool:
+        return all(addresses.within(address, one) for one in self.networks)
+
+    def admits_email(self, email: str) -> bool:
+        found = domain(email.rpartition("@")[2])
+        return all(found in one for one in self.email_domains)
+
+
+def effective(organization: Organization) -> Effective:
+    """One query."""
+    policies = list(SecurityPolicy.objects.filter(organization__in=organization.path))
+    policies.sort(key=lambda policy: organization.path.index(policy.organization_id))
+    lives = [policy.longest_key_life_days for policy in policies if policy.longest_key_life_days]
+    return Effective(
+        require_two_factor=any(policy.require_two_factor for policy in policies),
+        networks=tuple(tuple(policy.allowed_networks) for policy in policies if policy.allowed_networks),
+        email_domains=tuple(tuple(policy.allowed_email_domains) for policy in policies if policy.allowed_email_domains),
+        longest_key_life=timedelta(days=min(lives)) if lives else None,
+    )
+
+
+def longest_key_life(organization: Organization) -> timedelta | None:
+    """How long a new API key may live; None where it may live for ever."""
+    return effective(organization).longest_key_life
+
+
+def check_address(organization: Organization, address: str) -> None:
+    """Refuse an address that the organization, or one above it, does not allow."""
+    if not effective(organization).admits_address(address):
+        raise NetworkNotAllowed
+
+
+def domain(text: str) -> str:
+    """An email domain as it is compared: lower case, and in ASCII where it has such a form."""
+    text = text.strip().removeprefix("@").lower()
+    try:
+        return text.encode("idna").decode()
+    except UnicodeError:
+        return text
+
+
+def policy_of(organization: Organization) -> SecurityPolicy:
+    """The organization's own policy; one that asks for nothing, and is not stored, where it never set one."""
+    stored = SecurityPolicy.objects.of(organization).first()
+    return stored or SecurityPolicy(organization=organization)
+
+
+@transaction.atomic
+def change(organization: Organization, changes: Mapping[str, Any], *, address: str) -> SecurityPolicy:
+    """Change what `changes` names of the organization's own policy, unless that locks out the caller at `address`."""
+    if changes.get("require_two_factor"):
+        raise TwoFactorUnavailable
+    networks = changes.get("allowed_networks")
+    if networks and not addresses.within(address, networks):
+        raise LocksOutCaller(address)
+    policy, _ = SecurityPolicy.objects.update_or_create(organization=organization, defaults=dict(changes))
+    return policy
