@@ -78,10 +78,13 @@ class PlatformKey(Authenticated):
 
 def action_of(request: Request, view: "APIView") -> str | None:
     """The viewset's action or the method's name, a HEAD being a GET; None for OPTIONS, and for what the view lacks."""
-    if hasattr(view, "action"):
-        return view.action if view.action != "metadata" else None
     method = "get" if request.method == "HEAD" else (request.method or "").lower()
-    return method if method != "options" and hasattr(view, method) else None
+    if method == "options" or method not in view.http_method_names:
+        return None
+    if hasattr(view, "action"):
+        action: str | None = view.action
+        return action
+    return method if hasattr(view, method) else None
 
 
 def require(credential: Credential, scope: str | None) -> None:

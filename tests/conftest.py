@@ -17,7 +17,9 @@ from redis import Redis  # noqa: E402
 
 
 def pytest_configure() -> None:
-    """Each worker has a Redis database of its own, as it has a PostgreSQL database of its own."""
+    """Each run has a PostgreSQL database of its own, and each worker one and a Redis database of its own."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:8]
+    django_settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_tollgate_{run}"
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     url = django_settings.REDIS_URL.partition("?")[0]
     django_settings.REDIS_URL = f"{url}?db={worker + 1}" if url.startswith("unix") else django_settings.REDIS_URL
@@ -32,6 +34,15 @@ def _fresh_redis() -> Iterator[None]:
     yield
     with Redis.from_url(django_settings.REDIS_URL) as client:
         client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """With a signing key from the start, which takes long to make."""
+    from accounts import signing
+
+    with django_db_blocker.unblock():
+        signing.current()
 
 
 @pytest.fixture

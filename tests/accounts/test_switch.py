@@ -1,0 +1,74 @@
+"""POST /v1/auth/switch: tokens for another organization of the person's."""
+
+from typing import Any
+
+import pytest
+
+from accounts import people
+from accounts.models import Organization, TokenFamily, User
+from tests import factories
+
+PATH = "/v1/auth/switch"
+
+
+@pytest.fixture
+def home(bob: User, organization: Organization) -> Organization:
+    """Bob's own organization, beside alice's, which is his current one."""
+    return Organization.objects.visible_to(bob).exclude(pk=organization.pk).get()
+
+
+def test_the_new_tokens_are_for_the_other_organization(api: Any, bob: User, home: Organization) -> None:
+    response = api(bob).post(PATH, {"organization": home.public_id})
+    assert response.status_code == 200
+    assert response.json().keys() == {"access", "refresh"}
+    shown = api(response.json()["access"]).get("/v1/whoami").json()
+    assert shown["organization"]["id"] == home.public_id
+    assert "keys:write" in shown["scopes"]  # he owns that one
+
+
+def test_it_is_current_from_then_on(api: Any, anonymous: Any, bob: User, home: Organization) -> None:
+    api(bob).post(PATH, {"organization": home.public_id})
+    pair = anonymous.post("/v1/auth/token", {"email": bob.email, "password": factories.PASSWORD}).json()
+    assert api(pair["access"]).get("/v1/whoami").json()["organization"]["id"] == home.public_id
+
+
+def test_the_tokens_before_stay_with_their_organization(api: Any, bob: User, home: Organization) -> None:
+    before = api(bob)
+    before.post(PATH, {"organization": home.public_id})
+    assert before.get("/v1/whoami").json()["organization"]["id"] != home.public_id
+
+
+def test_a_parents_role_is_enough(api: Any, alice: User, organization: Organization) -> None:
+    child = people.add_child(organization, name="Child")
+    response = api(alice).post(PATH, {"organization": child.public_id})
+    assert api(response.json()["access"]).get("/v1/whoami").json()["organization"]["id"] == child.public_id
+
+
+def test_a_foreign_organization_and_an_unknown_one_get_the_same_404(
+    api: Any, charlie: User, organization: Organization
+) -> None:
+    client = api(charlie)
+    foreign = client.post(PATH, {"organization": organization.public_id}, x_request_id="one")
+    unknown = client.post(PATH, {"organization": "acct_0000000000000000"}, x_request_id="one")
+    assert foreign.status_code == 404
+    assert foreign.content == unknown.content
+    charlie.refresh_from_db()
+    assert charlie.current_organization != organization
+    assert TokenFamily.objects.filter(user=charlie).count() == 1
+
+
+def test_an_api_key_does_not_speak_for_a_person(api: Any, alice: User, organization: Organization) -> None:
+    _, secret = factories.key(organization, created_by=alice)
+    response = api(secret).post(PATH, {"organization": organization.public_id})
+    assert response.status_code == 403
+    assert not TokenFamily.objects.exists()
+
+
+def test_it_needs_a_credential(anonymous: Any, organization: Organization) -> None:
+    assert anonymous.post(PATH, {"organization": organization.public_id}).status_code == 401
+
+
+@pytest.mark.parametrize("value", [None, "", "a" * 22, "\0", ["acct"], {}])
+def test_a_bad_value_is_named(api: Any, alice: User, value: Any) -> None:
+    response = api(alice).post(PATH, {"organization": value})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, "/organization")

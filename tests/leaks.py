@@ -1,0 +1,17 @@
+"""Where in the database a text stands, so that a test can say: nowhere."""
+
+from django.db import connection
+
+
+def tables_with(text: str) -> list[str]:
+    """The tables that hold `text` in any column, also as bytes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        return [table for (table,) in cursor.fetchall() if _holds(table, text)]
+
+
+def _holds(table: str, text: str) -> bool:
+    with connection.cursor() as cursor:
+        either = [f"%{text}%", f"%{text.encode().hex()}%"]
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {table} t WHERE t::text LIKE ANY (%s))", [either])
+        return bool(cursor.fetchone()[0])
