@@ -41,7 +41,7 @@ CACHE = Path("/var/cache/tollgate")
 POLL_SECONDS = 0.1
 STOP_SECONDS = 60
 LONG_ENOUGH_SECONDS = 10  # a server that ran this long did not fail to start
-TRIES = 4
+TRIES = 3
 PR_SET_PDEATHSIG = 1
 
 

@@ -158,9 +158,8 @@ def prepare(port: int) -> None:
     """Brings up the servers and the database; ServerError if that fails."""
     if os.environ.get("TOLLGATE_ENV") != "production":
         os.environ.setdefault("BASE_URL", f"http://{HOST}:{port}")
-    say("Starting the database…")
+    say("Preparing the database…")
     embedded.attach()
-    say("Preparing it…")
     command = [sys.executable, "-m", "config.prepare"]
     done = subprocess.run(command, cwd=BASE_DIR, start_new_session=True, check=False)  # noqa: S603 (our own program)
     if done.returncode != 0:
