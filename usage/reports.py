@@ -1,5 +1,6 @@
 """What was used between two moments, exactly: whole quarters of an hour from the rollups, the edges from the events."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -92,14 +93,14 @@ def by_endpoint(
 ) -> dict[str, int]:
     """Requests an endpoint, most used first: 1,000 by name, the rest under `(other)`."""
     inner, edges = _rows(EndpointRollup, organization, Range(start, end), environment)
-    counts: dict[str, int] = dict(inner.values_list("endpoint").annotate(n=Sum("requests")).order_by())
-    if edges is not None:
-        for endpoint, n in edges.values_list("endpoint").annotate(n=Count("id")).order_by():
-            counts[endpoint] = counts.get(endpoint, 0) + n
+    counts: Counter[str] = Counter()
+    for rows, requests in ((inner, Sum("requests")), (edges, Count("id"))):
+        found = rows.values_list("endpoint").annotate(n=requests).order_by() if rows is not None else ()
+        for endpoint, n in found:
+            counts[endpoint or NO_ENDPOINT] += int(n)
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    named = {endpoint or NO_ENDPOINT: int(n) for endpoint, n in ranked[:ENDPOINTS_SHOWN]}
-    rest = sum(n for _, n in ranked[ENDPOINTS_SHOWN:])
-    return {**named, OTHER: int(rest)} if rest else named
+    named, rest = dict(ranked[:ENDPOINTS_SHOWN]), sum(n for _, n in ranked[ENDPOINTS_SHOWN:])
+    return {**named, OTHER: named.get(OTHER, 0) + rest} if rest else named
 
 
 def requests_all_time(organization: Organization) -> int:

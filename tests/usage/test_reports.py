@@ -1,0 +1,145 @@
+"""Reports are exact for any moments, whether the rollups or the events answer."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.models import Organization
+from tests import factories
+from tests.properties import search
+from tests.usage.batches import event, record
+from usage import reports
+from usage.reports import Range, Totals
+
+START = datetime(2015, 5, 17, 10, tzinfo=UTC)
+EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+
+moments = st.integers(-200_000, 10_000_000_000).map(lambda micro: START + timedelta(microseconds=micro))
+# Also on and beside the borders of the buckets, where a range is most easily wrong by one.
+borders = st.tuples(st.integers(-1, 12), st.integers(-1, 1)).map(
+    lambda pair: START + pair[0] * reports.GRAIN + timedelta(microseconds=pair[1])
+)
+times = st.lists(moments | borders, min_size=1, max_size=15)
+
+
+def send(organization: Organization, when: list[datetime]) -> None:
+    """An event at each moment; every third failed, one endpoint in two, each of another quantity."""
+    record(
+        *(
+            event(
+                organization,
+                occurred_at=at.isoformat(),
+                quantity=n,
+                status=200 + 300 * (n % 3 == 0),
+                endpoint=f"/{n % 2}",
+            )
+            for n, at in enumerate(when)
+        )
+    )
+
+
+def totals_by_hand(when: list[datetime], start: datetime, end: datetime) -> Totals:
+    inside = [n for n, at in enumerate(when) if start <= at < end]
+    return Totals(len(inside), sum(n % 3 == 0 for n in inside), sum(inside) * Decimal("0.001"))
+
+
+def endpoints_by_hand(when: list[datetime], start: datetime, end: datetime) -> dict[str, int]:
+    inside = [n % 2 for n, at in enumerate(when) if start <= at < end]
+    return {f"/{n}": inside.count(n) for n in (0, 1) if n in inside}
+
+
+@search(30)
+@given(when=times, spans=st.lists(st.tuples(moments | borders, moments | borders).map(sorted), min_size=5, max_size=5))
+def test_between_any_two_moments_the_figures_are_a_count_of_the_events(
+    db: None, when: list[datetime], spans: list[list[datetime]]
+) -> None:
+    organization = factories.organization()
+    send(organization, when)
+    for start, end in spans:
+        assert reports.totals(organization, start, end) == totals_by_hand(when, start, end)
+        assert reports.by_endpoint(organization, start, end) == endpoints_by_hand(when, start, end)
+
+
+@given(st.tuples(moments | borders, moments | borders).map(sorted))
+def test_a_range_is_its_inner_buckets_and_its_edges(span: list[datetime]) -> None:
+    start, end = span
+    found = Range(start, end)
+    first, last = found.inner
+    pieces = sorted(piece for piece in [*found.edges, found.inner] if piece[0] < piece[1])
+    assert [a for a, _ in pieces] + [end] == [start] * (start < end) + [b for _, b in pieces] + [end] * (start == end)
+    assert (first == last) or (reports._floor(first), reports._floor(last)) == (first, last)
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1999-12-31T23:50:00Z"])
+def test_events_before_the_epoch_of_the_buckets_are_found(organization: Organization, when: str) -> None:
+    at = datetime.fromisoformat(when)
+    record(event(organization, occurred_at=when))
+    assert reports.totals(organization, at, at + timedelta(days=1)).requests == 1
+    assert reports.totals(organization, at + timedelta(microseconds=1), at + timedelta(days=1)).requests == 0
+    assert reports.totals(organization, *EVER).requests == 1
+
+
+def test_a_range_of_nothing_is_empty(organization: Organization) -> None:
+    send(organization, [START])
+    assert reports.totals(organization, START, START) == Totals(0, 0, Decimal(0))
+    assert reports.by_endpoint(organization, START, START) == {}
+
+
+def test_a_report_is_of_the_organization_and_all_beneath_it(organization: Organization, charlie: Any) -> None:
+    child = Organization.objects.create_child(organization, name="Child")
+    sibling = Organization.objects.create_child(organization, name="Sibling")
+    for owner in (organization, child, sibling, charlie.current_organization):
+        record(event(owner, endpoint="/a"))
+    assert reports.totals(organization, *EVER).requests == reports.requests_all_time(organization) == 3
+    assert reports.totals(child, *EVER).requests == reports.requests_all_time(child) == 1
+    assert reports.by_endpoint(organization, *EVER) == {"/a": 3}
+
+
+def test_an_environment_is_reported_by_itself(organization: Organization) -> None:
+    key, _ = factories.key(organization, environment="test")
+    record(event(organization, endpoint="/live"), event(key, endpoint="/test"))
+    assert reports.by_endpoint(organization, *EVER) == {"/live": 1}
+    assert reports.by_endpoint(organization, *EVER, "test") == {"/test": 1}
+    assert reports.requests_all_time(organization) == 1
+
+
+def test_endpoints_come_most_used_first_and_then_by_name(organization: Organization) -> None:
+    record(*(event(organization, endpoint=endpoint) for endpoint in ["/b", "/a", "/c", "/c"]))
+    assert list(reports.by_endpoint(organization, *EVER).items()) == [("/c", 2), ("/a", 1), ("/b", 1)]
+
+
+def many_endpoints(organization: Organization, how_many: int) -> None:
+    """One request each, but two of the first endpoint."""
+    sent = [event(organization, endpoint=f"/{n:04}") for n in range(how_many)]
+    record(event(organization, endpoint="/0000"), *sent)
+
+
+def test_a_thousand_endpoints_are_named(organization: Organization) -> None:
+    many_endpoints(organization, 1000)
+    found = reports.by_endpoint(organization, *EVER)
+    assert len(found) == 1000
+    assert reports.OTHER not in found
+
+
+def test_the_endpoints_beyond_a_thousand_are_one(organization: Organization) -> None:
+    many_endpoints(organization, 1003)
+    found = reports.by_endpoint(organization, *EVER)
+    assert len(found) == 1001
+    assert (found["/0000"], found["/0999"], found[reports.OTHER]) == (2, 1, 3)
+    assert sum(found.values()) == reports.totals(organization, *EVER).requests
+
+
+def test_events_without_an_endpoint_are_one(organization: Organization) -> None:
+    record(event(organization), event(organization, endpoint=None), event(organization, endpoint="/a"))
+    assert reports.by_endpoint(organization, *EVER) == {reports.NO_ENDPOINT: 2, "/a": 1}
+
+
+@pytest.mark.parametrize("name", [reports.NO_ENDPOINT, reports.OTHER])
+def test_an_endpoint_of_a_name_that_means_something_else_loses_nothing(organization: Organization, name: str) -> None:
+    many_endpoints(organization, 1003)
+    record(*(event(organization, endpoint=endpoint) for endpoint in ["", "", name, name, name]))
+    assert sum(reports.by_endpoint(organization, *EVER).values()) == reports.totals(organization, *EVER).requests
