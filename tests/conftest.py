@@ -26,6 +26,7 @@ def pytest_configure() -> None:
     django_settings.CACHES["default"]["LOCATION"] = django_settings.REDIS_URL
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django_settings.ANONYMOUS_RATE_LIMIT = 1_000_000
+    django_settings.WHITENOISE_AUTOREFRESH = True  # static files are looked for when asked for, not by every client
 
 
 @pytest.fixture(autouse=True)
@@ -37,12 +38,23 @@ def _fresh_redis() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """With a signing key from the start, which takes long to make."""
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings: None
+) -> Iterator[None]:
+    """The test database, with a signing key from the start, which takes long to make.
+
+    pytest-django's own makes it only where a test has its mark; those on `committed` have not.
+    """
+    from django.test.utils import setup_databases, teardown_databases
+
     from accounts import signing
 
     with django_db_blocker.unblock():
+        databases = setup_databases(verbosity=0, interactive=False)
         signing.current()
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(databases, verbosity=0)
 
 
 @pytest.fixture
