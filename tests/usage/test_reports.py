@@ -1,8 +1,9 @@
 """Reports are exact for any moments, whether the rollups or the events answer."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,9 @@ moments = st.integers(-200_000, 10_000_000_000).map(lambda micro: START + timede
 borders = st.tuples(st.integers(-1, 12), st.integers(-1, 1)).map(
     lambda pair: START + pair[0] * reports.GRAIN + timedelta(microseconds=pair[1])
 )
+# Offsets of 30 and 45 minutes; daylight saving of half an hour, and at midnight; a day that was left out.
+ZONES = ["Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo", "Pacific/Apia"]
+ODD_DAYS = [date(2011, 12, 30), date(2024, 3, 10), date(2024, 4, 7), date(2024, 4, 26), date(2024, 10, 6)]
 times = st.lists(moments | borders, min_size=1, max_size=15)
 
 
@@ -52,8 +56,8 @@ def endpoints_by_hand(when: list[datetime], start: datetime, end: datetime) -> d
     return {f"/{n}": inside.count(n) for n in (0, 1) if n in inside}
 
 
-@search(30)
-@given(when=times, spans=st.lists(st.tuples(moments | borders, moments | borders).map(sorted), min_size=5, max_size=5))
+@search(25)
+@given(when=times, spans=st.lists(st.tuples(moments | borders, moments | borders).map(sorted), min_size=3, max_size=3))
 def test_between_any_two_moments_the_figures_are_a_count_of_the_events(
     db: None, when: list[datetime], spans: list[list[datetime]]
 ) -> None:
@@ -68,10 +72,27 @@ def test_between_any_two_moments_the_figures_are_a_count_of_the_events(
 def test_a_range_is_its_inner_buckets_and_its_edges(span: list[datetime]) -> None:
     start, end = span
     found = Range(start, end)
-    first, last = found.inner
     pieces = sorted(piece for piece in [*found.edges, found.inner] if piece[0] < piece[1])
-    assert [a for a, _ in pieces] + [end] == [start] * (start < end) + [b for _, b in pieces] + [end] * (start == end)
-    assert (first == last) or (reports._floor(first), reports._floor(last)) == (first, last)
+    assert [*(a for a, _ in pieces), end] == [start, *(b for _, b in pieces)]
+    assert found.inner == (end, end) or not any((moment - reports.EPOCH) % reports.GRAIN for moment in found.inner)
+
+
+@search(20)
+@given(
+    zone=st.sampled_from([ZoneInfo(name) for name in ZONES]),
+    day=st.dates(date(2010, 1, 1), date(2025, 12, 31)) | st.sampled_from(ODD_DAYS),
+    quarters=st.lists(st.integers(-10, 120), min_size=1, max_size=15),
+)
+def test_a_day_anywhere_has_the_events_that_its_clocks_give_it(
+    db: None, zone: ZoneInfo, day: date, quarters: list[int]
+) -> None:
+    """Also where it has 23 or 25 hours, begins at one o'clock, or is left out."""
+    start, end = (datetime.combine(d, time(), zone).astimezone(UTC) for d in (day, day + timedelta(days=1)))
+    when = [start + n * reports.GRAIN for n in quarters]
+    organization = factories.organization()
+    send(organization, when)
+    found = reports.totals(organization, start, end)
+    assert found.requests == sum(at.astimezone(zone).date() == day for at in when)
 
 
 @pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1999-12-31T23:50:00Z"])
