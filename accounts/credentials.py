@@ -13,6 +13,7 @@ class Kind(StrEnum):
     TOKEN = "token"  # noqa: S105
     API_KEY = "api_key"
     PLATFORM_KEY = "platform_key"
+    SESSION = "session"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,13 @@ class PaymentMethodRequired(Conflict):
     detail = "Add a payment method first."
 
 
+class PaymentReused(Conflict):
+    """The id of a payment was used before, for another one."""
+
+    code = "payment_reused"
+    detail = "This form was used for another payment already. Load it again."
+
+
 class PostingConflict(Conflict):
     """The ledger's idempotency key was used before, for another movement."""
 

@@ -14,11 +14,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import identifiers
 from accounts.credentials import Credential
 from accounts.exceptions import InvalidField
 from accounts.models import Organization
 from billing import accounts, countries, gateways, ledger
-from billing.exceptions import PaymentMethodRequired
+from billing.exceptions import PaymentMethodRequired, PaymentReused
 from billing.models import LedgerEntry, Payment, PaymentMethod
 from billing.money import LARGEST
 
@@ -50,19 +51,29 @@ def add_method(organization: Organization, token: str) -> PaymentMethod:
         )
 
 
-def begin(organization: Organization, *, amount: Decimal, method: str | None, by: Credential | str) -> Payment:
-    """Commit a pending payment for `amount` credits, with the named card or the default one."""
+def begin(
+    organization: Organization, *, amount: Decimal, method: str | None, by: Credential | str, id: UUID | None = None
+) -> Payment:
+    """Commit a pending payment for `amount` credits, with the named card or the default one.
+
+    An `id` that the caller made beforehand begins one payment, however often it comes: the first one is returned.
+    """
     account = accounts.required(organization)
     card = _card(organization, method)
-    _check_amount(amount, account.currency or countries.currency_of(account.country))
+    check_amount(amount, account.currency or countries.currency_of(account.country))
+    about = {"organization_id": organization.pk, "method_id": card.pk, "amount": amount}
     with transaction.atomic():
-        return Payment.objects.create(
-            organization=organization,
-            method=card,
-            amount=amount,
-            currency=accounts.settle_currency(account),
-            created_by=by if isinstance(by, str) else by.id,
+        payment, _ = Payment.objects.get_or_create(
+            pk=id or identifiers.uuid7(),
+            defaults={
+                **about,
+                "currency": accounts.settle_currency(account),
+                "created_by": by if isinstance(by, str) else by.id,
+            },
         )
+    if any(getattr(payment, name) != value for name, value in about.items()):
+        raise PaymentReused
+    return payment
 
 
 def _card(organization: Organization, public_id: str | None) -> PaymentMethod:
@@ -81,7 +92,8 @@ def _card(organization: Organization, public_id: str | None) -> PaymentMethod:
     return named
 
 
-def _check_amount(amount: Decimal, currency: str) -> None:
+def check_amount(amount: Decimal, currency: str) -> None:
+    """Refuse what the currency can't be charged with."""
     decimals = countries.decimals_of(currency)
     if not 0 < amount <= LARGEST:
         raise InvalidField("amount", f"Must be more than 0 and at most {LARGEST}.")

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 
+from accounts import timezones
 from accounts.models import Organization
+from apikeys.models import ApiKey
 from billing.money import ZERO
 from usage.models import EndpointRollup, UsageEvent, UsageRollup
 
@@ -27,6 +29,9 @@ class Totals:
 
     def __add__(self, other: "Totals") -> "Totals":
         return Totals(self.requests + other.requests, self.failed + other.failed, self.credits + other.credits)
+
+
+NOTHING = Totals(0, 0, ZERO)
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,38 @@ def _floor(moment: datetime) -> datetime:
     return EPOCH + (moment - EPOCH) // GRAIN * GRAIN
 
 
-def totals(organization: Organization, start: datetime, end: datetime, environment: str = "live") -> Totals:
-    """Requests, failures and credits of an organization and all beneath it."""
+def totals(
+    organization: Organization,
+    start: datetime,
+    end: datetime,
+    environment: str = "live",
+    key: ApiKey | None = None,
+) -> Totals:
+    """Requests, failures and credits of an organization and all beneath it, or of one key there."""
     inner, edges = _rows(UsageRollup, organization, Range(start, end), environment)
+    if key is not None:
+        inner, edges = inner.filter(key=key), edges.filter(key=key) if edges is not None else None
     return _sum_rollups(inner) + _sum_events(edges)
+
+
+def by_day(
+    organization: Organization, start: datetime, end: datetime, timezone: str, environment: str = "live"
+) -> dict[date, Totals]:
+    """The totals of each day of `timezone` in the range, idle days too; they add up to `totals`.
+
+    No bucket lies in two days: the zones' offsets are whole quarters of an hour.
+    """
+    zone = timezones.zone(timezone)
+    first, last = start.astimezone(zone).date(), max(start, end - datetime.resolution).astimezone(zone).date()
+    days = {first + timedelta(days=n): NOTHING for n in range((last - first).days + 1)}
+    span = Range(start, end)
+    inner, _ = _rows(UsageRollup, organization, span, environment)
+    sums = inner.values_list("bucket").annotate(Sum("requests"), Sum("failed"), Sum("credits")).order_by()
+    for bucket, requests, failed, credits in sums:
+        days[bucket.astimezone(zone).date()] += Totals(int(requests), int(failed), credits)
+    for edge_start, edge_end in span.edges:
+        days[edge_start.astimezone(zone).date()] += totals(organization, edge_start, edge_end, environment)
+    return days
 
 
 def _rows(
@@ -81,7 +114,7 @@ def _sum_rollups(rows: QuerySet[Any]) -> Totals:
 
 def _sum_events(rows: QuerySet[Any] | None) -> Totals:
     if rows is None:
-        return Totals(0, 0, ZERO)
+        return NOTHING
     found = rows.aggregate(
         requests=Count("id"), failed=Count("id", filter=Q(failed=True)), credits=Sum("credits", default=ZERO)
     )

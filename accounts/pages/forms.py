@@ -1,9 +1,61 @@
+from typing import Any
+
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
+from django.core.exceptions import ValidationError
+
+from accounts import timezones
+from accounts.exceptions import Problem
+from accounts.models import User
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]
-    """Sign-up by email and password, and a name for the default organization."""
+    """Sign-up by email and password, and a name for the default organization.
+
+    `timezone` is filled in by the browser where it runs our script; it is UTC otherwise, and the profile changes it.
+    """
 
     name = forms.CharField(max_length=100, required=False, label="Name", help_text="Yours, or your company's.")
-    field_order = ["name", "email", "password1"]
+    timezone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-timezone": True}))
+    field_order = ["name", "email", "password1", "timezone"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+        self.fields["name"].widget.attrs["autocomplete"] = "name"
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        if len(email) > 250:
+            raise ValidationError("At most 250 characters.")
+        return email
+
+    def clean_timezone(self) -> str:
+        name: str = self.cleaned_data["timezone"]
+        return name if name in timezones.names() else "UTC"
+
+
+class ProfileForm(forms.ModelForm[User]):
+    timezone = forms.ChoiceField(
+        label="Time zone", help_text="Days and months begin in this zone, and times are shown in it."
+    )
+
+    class Meta:
+        model = User
+        fields = ["name", "timezone"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["timezone"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(name, name.replace("_", " ")) for name in sorted(timezones.names())]
+
+
+def refuse(form: forms.Form, problem: Problem) -> None:
+    """Show a refusal at the fields that it names; above the form where it names none that the form has."""
+    for error in problem.errors:
+        field = error["pointer"].removeprefix("/")
+        form.add_error(field if field in form.fields else None, error["detail"])
+    if not problem.errors:
+        form.add_error(None, str(problem))

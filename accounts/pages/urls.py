@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts.pages import views
+from accounts.pages.paths import ORGANIZATION
+
+urlpatterns = [
+    path("", views.HomeView.as_view(), name="home"),
+    path("organizations/", views.OrganizationsView.as_view(), name="organizations"),
+    path("profile/", views.ProfileView.as_view(), name="profile"),
+    path(f"{ORGANIZATION}switch/", views.SwitchView.as_view(), name="switch"),
+]

@@ -1,3 +1,12 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts.pages.paths import ORGANIZATION
+from apikeys.pages.paths import KEY
+from usage.pages import views
+
+app_name = "usage"
+
+urlpatterns = [
+    path(ORGANIZATION, views.OverviewView.as_view(), name="overview"),
+    path(f"{ORGANIZATION}keys/{KEY}revoke/", views.RevokeKeyView.as_view(), name="revoke-key"),
+]

@@ -1,0 +1,92 @@
+"""What every page about an organization has in common: who may see it, and what its person may do there."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.cache import patch_cache_control
+from django.views.generic.base import ContextMixin, View
+
+from accounts import people, scopes, timezones
+from accounts.credentials import Credential, Kind
+from accounts.exceptions import Forbidden, NotFound
+from accounts.models import Organization, User
+from accounts.permissions import require
+
+
+def session(user: User, organization: Organization) -> Credential:
+    """What a person who is signed in may do in an organization, at this moment."""
+    return Credential(
+        kind=Kind.SESSION,
+        id=f"user:{user.pk}",
+        user=user,
+        organization=organization,
+        timezone=user.timezone,
+        cap=scopes.ALL,
+        held=scopes.of_roles(organization.roles_of(user)),
+        is_operational=organization.is_operational,
+    )
+
+
+class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
+    """A page about one organization. An outsider gets the same 404 as for an organization that does not exist.
+
+    `scopes` names the scope that each method needs, as in the API; what it does not name is refused.
+    """
+
+    scopes: ClassVar[Mapping[str, str]] = {}
+    section: ClassVar[str] = ""
+    person: User
+    organization: Organization
+    credential: Credential
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        user = request.user
+        if not isinstance(user, User):
+            return self.handle_no_permission()
+        try:
+            self._enter(user, kwargs["organization"])
+            response = super().dispatch(request, *args, **kwargs)
+        except NotFound as error:
+            raise Http404 from error
+        except Forbidden as error:
+            return refusal(request, error)
+        if not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_cache=True)
+        return response
+
+    def _enter(self, user: User, public_id: str) -> None:
+        self.person = user
+        self.organization = people.visible_organization(user, public_id)
+        self.credential = session(user, self.organization)
+        method = (self.request.method or "").lower()
+        if hasattr(self, method):  # else the view answers 405
+            require(self.credential, self.scopes.get("get" if method == "head" else method))
+
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        context = {"status": 405, "title": "Nothing to see", "detail": "This address only takes a form. Go back."}
+        response = super().http_method_not_allowed(request, *args, **kwargs)
+        response.content = render_to_string("error.html", context)
+        return response
+
+    def may(self, scope: str) -> bool:
+        return scope in self.credential.scopes
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(
+            organization=self.organization,
+            is_operational=self.credential.is_operational,
+            scopes=self.credential.scopes,
+            section=self.section,
+            zone=timezones.zone(self.person.timezone),
+            **context,
+        )
+
+
+def refusal(request: HttpRequest, error: Forbidden) -> HttpResponse:
+    context = {"status": error.status, "title": "Not allowed", "detail": str(error)}
+    return render(request, "error.html", context, status=error.status)

@@ -1,0 +1,65 @@
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.views.generic import ListView, UpdateView
+from django.views.generic.base import View
+
+from accounts import people
+from accounts.models import Organization, User
+from accounts.pages.forms import ProfileForm
+from accounts.pages.organizations import OrganizationMixin
+
+
+class HomeView(View):
+    """Where a person lands: the overview of their current organization."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if not isinstance(request.user, User):
+            return render(request, "accounts/landing.html")
+        organization = people.current_organization(request.user)
+        if organization is None:
+            return redirect("organizations")
+        return redirect("usage:overview", organization.public_id)
+
+
+class OrganizationsView(LoginRequiredMixin, ListView[Organization]):
+    """All organizations that the person may see."""
+
+    template_name = "accounts/organizations.html"
+    paginate_by = 50
+
+    def get_queryset(self) -> QuerySet[Organization]:
+        assert isinstance(self.request.user, User)
+        return Organization.objects.visible_to(self.request.user).select_related("parent").order_by("name", "pk")
+
+
+class SwitchView(OrganizationMixin):
+    """Go to an organization, and come back to it at the next sign-in."""
+
+    scopes = {"post": "account:read"}
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        people.switch(self.person, self.organization)
+        return redirect("usage:overview", organization)
+
+
+class ProfileView(LoginRequiredMixin, UpdateView[User, ProfileForm]):
+    """The person's name, and the time zone in which their pages speak."""
+
+    template_name = "accounts/profile.html"
+    form_class = ProfileForm
+    success_url = reverse_lazy("profile")
+
+    def get_object(self, queryset: QuerySet[User] | None = None) -> User:
+        assert isinstance(self.request.user, User)
+        return User.objects.get(pk=self.request.user.pk)
+
+    def form_valid(self, form: ProfileForm) -> HttpResponse:
+        messages.success(self.request, "Your profile is saved.")
+        return super().form_valid(form)
+
+    def form_invalid(self, form: ProfileForm) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form), status=400)

@@ -1,0 +1,87 @@
+from collections.abc import Iterable, Iterator
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts import scopes, timezones
+from accounts.exceptions import Problem
+from accounts.pages.forms import refuse
+from apikeys import keys
+
+LARGEST_LIST = 100
+
+
+class CreateKeyForm(forms.Form):
+    """What a new key may do: scopes of Tollgate's that its creator holds, and whatever the company's own API names."""
+
+    name = forms.CharField(max_length=100, help_text="What will use it, such as “Production server”.")
+    environment = forms.ChoiceField(
+        choices=[("live", "Live"), ("test", "Test")],
+        initial="live",
+        widget=forms.RadioSelect,
+        help_text="A test key is verified and metered like a live one, at no cost.",
+    )
+    permissions = forms.CharField(
+        required=False,
+        max_length=10_000,
+        label="Product permissions",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "placeholder": "messaging:send"}),
+        help_text="One a line, of the form resource:action. Your calls are checked against them.",
+    )
+    scopes = forms.MultipleChoiceField(
+        required=False,
+        label="Access to Tollgate's own API",
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Only what you hold yourself. If you lose it, the key loses it too.",
+    )
+    expires_on = forms.DateField(
+        required=False,
+        label="Expires after",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="The last day on which it works. Leave it empty for a key that does not expire.",
+    )
+    description = forms.CharField(required=False, max_length=500, help_text="For the people who find it in a year.")
+
+    def __init__(self, *args: Any, holder: Iterable[str], zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.holder, self.zone = frozenset(holder), timezones.zone(zone)
+        field = self.fields["scopes"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(scope, scope) for scope in sorted(scopes.ALL & self.holder)]
+
+    def scope_boxes(self) -> Iterator[tuple[str, list[Any]]]:
+        """The check boxes of each resource."""
+        groups: dict[str, list[Any]] = {}
+        for box in self["scopes"]:
+            resource, _, action = str(box.data["value"]).partition(":")
+            groups.setdefault(resource, []).append({"box": box, "action": action})
+        yield from groups.items()
+
+    def clean_expires_on(self) -> datetime | None:
+        day = self.cleaned_data["expires_on"]
+        if day is None:
+            return None
+        end = datetime.combine(day + timedelta(days=1), time(), self.zone)
+        if end <= timezone.now():
+            raise ValidationError("That day is over.")
+        return end
+
+    def clean(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        wanted = [*said.get("permissions", "").replace(",", " ").split(), *said.get("scopes", [])]
+        if len(wanted) > LARGEST_LIST:
+            self.add_error("permissions", ValidationError(f"At most {LARGEST_LIST} permissions."))
+        try:
+            keys.check_permissions(wanted, self.holder)
+        except Problem as problem:
+            refuse(self, problem)
+        return {**said, "permissions": wanted}
+
+    def about(self) -> dict[str, Any]:
+        """The arguments of `keys.create`."""
+        said = self.cleaned_data
+        named = {name: said[name] for name in ("name", "environment", "permissions", "description")}
+        return {**named, "expires_at": said["expires_on"]}

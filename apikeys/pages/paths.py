@@ -1,0 +1,13 @@
+"""A key in a page's address. Import it, and its converter is registered."""
+
+from django.urls import register_converter
+from django.urls.converters import StringConverter
+
+KEY = "<key:key>/"
+
+
+class KeyId(StringConverter):
+    regex = "key_[0-9a-f]{16}"
+
+
+register_converter(KeyId, "key")

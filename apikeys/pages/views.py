@@ -1,0 +1,58 @@
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.views.generic import ListView
+
+from accounts.pages.organizations import OrganizationMixin
+from apikeys import keys
+from apikeys.models import ApiKey
+from apikeys.pages.forms import CreateKeyForm
+
+
+class KeysView(OrganizationMixin, ListView[ApiKey]):
+    """The organization's keys, newest first: those in use, or those revoked."""
+
+    scopes = {"get": "keys:read"}
+    section = "keys"
+    paginate_by = 50
+    template_name = "apikeys/keys.html"
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        mine = ApiKey.objects.of(self.organization)
+        self.counts = {"current": mine.unrevoked().count(), "revoked": mine.exclude(revoked_at=None).count()}
+        self.shows_revoked = self.request.GET.get("status") == "revoked"
+        shown = mine.exclude(revoked_at=None) if self.shows_revoked else mine.unrevoked()
+        return shown.select_related("created_by").prefetch_related("secrets").order_by("-created_at", "-pk")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(
+            counts=self.counts, shows_revoked=self.shows_revoked, now=timezone.now(), **context
+        )
+
+
+class CreateKeyView(OrganizationMixin):
+    """Making a key. The page that answers is the only one that ever shows its secret."""
+
+    scopes = {"get": "keys:write", "post": "keys:write"}
+    section = "keys"
+
+    def form(self, data: Any = None) -> CreateKeyForm:
+        return CreateKeyForm(data, holder=self.credential.scopes, zone=self.person.timezone)
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        return render(request, "apikeys/create.html", self.get_context_data(form=self.form()))
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = self.form(request.POST)
+        if not form.is_valid():
+            return render(request, "apikeys/create.html", self.get_context_data(form=form), status=400)
+        key, secret = keys.create(self.organization, created_by=self.person, **form.about())
+        address = request.build_absolute_uri("/v1/whoami")
+        context = self.get_context_data(key=key, secret=secret, address=address)
+        response = render(request, "apikeys/created.html", context, status=201)
+        add_never_cache_headers(response)
+        return response

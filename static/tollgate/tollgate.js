@@ -1,0 +1,42 @@
+// Comforts. Every page works without this file.
+"use strict";
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const source = document.getElementById(button.dataset.copy);
+  const label = button.querySelector("[data-label]");
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(source.textContent.trim());
+    const before = label.textContent;
+    label.textContent = "Copied";
+    setTimeout(() => { label.textContent = before; }, 2000);
+  });
+}
+
+for (const input of document.querySelectorAll("input[data-timezone]")) {
+  input.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+// A form that is on its way is not sent again; one that is shown again by the Back button can be.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+}
+addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
+
+// Menus close at Escape, and at a click beside them.
+const menus = () => document.querySelectorAll("details.menu[open]");
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of menus()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+addEventListener("click", (event) => {
+  for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+});

@@ -1,0 +1,102 @@
+"""The geometry of a bar chart, in per cent of its box: an SVG without a viewBox keeps its text and corners in shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from usage.reports import NOTHING, Totals
+
+GAP = 0.28  # of the place of one bar
+NAMED_EVERY = 7
+LINES = 5
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One day. The failed requests stand on top of the others."""
+
+    day: date
+    totals: Totals
+    is_named: bool
+    middle: str
+    x: str
+    width: str
+    top: str
+    succeeded: str
+    failed: str
+
+    @property
+    def base(self) -> str:
+        """Where the part that succeeded begins."""
+        return _percent(100 - float(self.succeeded.rstrip("%")))
+
+
+@dataclass(frozen=True)
+class Chart:
+    bars: list[Bar]
+    lines: list[tuple[int, str]]  # a number of requests, and its height from the top
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(bar.totals.requests for bar in self.bars)
+
+
+def month(days: Mapping[date, Totals]) -> Chart:
+    """A bar a day of the whole month in which `days` begin; the days to come are empty."""
+    first = min(days)
+    following = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
+    all_days = [first + timedelta(days=n) for n in range((following - first).days)]
+    largest = max(totals.requests for totals in days.values())
+    step = _step(largest)
+    top = step * max(1, -(-largest // step))
+    bars = [_bar(n, len(all_days), day, days.get(day, NOTHING), top) for n, day in enumerate(all_days)]
+    return Chart(bars, [(n, _percent(100 - 100 * n / top)) for n in range(0, top + 1, step)])
+
+
+def _step(largest: int) -> int:
+    """The distance between two lines, of 1, 2, 5, 10, 20, 50, …: at most five of them hold the largest bar."""
+    scale = 1
+    while True:
+        for step in (1, 2, 5):
+            if largest <= LINES * step * scale:
+                return step * scale
+        scale *= 10
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One line of a ranking; `share` is its length against the longest."""
+
+    name: str
+    requests: int
+    share: str
+
+
+def ranking(counts: Mapping[str, int], shown: int) -> list[Ranked]:
+    """The first `shown` of what is in order already, and the rest in one line."""
+    pairs = list(counts.items())
+    rest = sum(requests for _, requests in pairs[shown:])
+    lines = [*pairs[:shown], (f"{len(pairs) - shown} others", rest)] if rest else pairs
+    longest = max((requests for _, requests in lines), default=1)
+    return [Ranked(name, requests, _percent(100 * requests / longest)) for name, requests in lines]
+
+
+def _bar(n: int, of: int, day: date, totals: Totals, top: int) -> Bar:
+    place = 100 / of
+    failed = 100 * totals.failed / top
+    succeeded = 100 * (totals.requests - totals.failed) / top
+    return Bar(
+        day=day,
+        totals=totals,
+        is_named=n % NAMED_EVERY == 0,
+        middle=_percent(place * (n + 0.5)),
+        x=_percent(place * (n + GAP / 2)),
+        width=_percent(place * (1 - GAP)),
+        top=_percent(100 - succeeded - failed),
+        succeeded=_percent(succeeded),
+        failed=_percent(failed),
+    )
+
+
+def _percent(number: float) -> str:
+    return f"{max(number, 0):.2f}%"

@@ -1,0 +1,92 @@
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from accounts.pages.organizations import OrganizationMixin
+from apikeys import keys
+from apikeys.models import ApiKey
+from billing import statement
+from billing.models import LedgerEntry
+from billing.templatetags.money import places
+from usage import onboarding, periods, reports, standing
+from usage.pages import charts, steps
+
+ENTRIES_SHOWN = 5
+ENDPOINTS_SHOWN = 5
+
+
+class OverviewView(OrganizationMixin):
+    """The balance, this month's usage, and the latest movements."""
+
+    scopes = {"get": "usage:read"}
+    section = "overview"
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        now = timezone.now()
+        money = self._money(now) if self.organization.is_root and self.may("credits:read") else {}
+        progress = onboarding.progress(self.organization)
+        context = self.get_context_data(
+            **money,
+            **self._usage(now),
+            steps=steps.shown(progress, self.organization, self.credential.scopes),
+            done=sum(progress.values()),
+            is_new=not all(progress.values()),
+        )
+        return render(request, "usage/overview.html", context)
+
+    def _money(self, now: datetime) -> dict[str, Any]:
+        mine = statement.of(self.organization)
+        entries = list(LedgerEntry.objects.of(self.organization).order_by("-seq")[:ENTRIES_SHOWN])
+        return {
+            "statement": mine,
+            "sum_places": places(mine.figures),
+            "standing": standing.of(self.organization, mine, now),
+            "entries": entries,
+            "places": places(number for entry in entries for number in (entry.amount, entry.balance_after)),
+        }
+
+    def _usage(self, now: datetime) -> dict[str, Any]:
+        zone = self.person.timezone
+        start = periods.start_of("monthly", now, zone)
+        days = reports.by_day(self.organization, start, now, zone)
+        endpoints = reports.by_endpoint(self.organization, start, now)
+        return {
+            "month": start,
+            "totals": sum(days.values(), reports.NOTHING),
+            "days": days,
+            "credit_places": places(day.credits for day in days.values()),
+            "chart": charts.month(days),
+            "endpoints": charts.ranking(endpoints, ENDPOINTS_SHOWN),
+        }
+
+
+class RevokeKeyView(OrganizationMixin):
+    """Revoking a key, beside what it did today; that is why it stands here and not with the keys."""
+
+    scopes = {"get": "keys:write", "post": "keys:write"}
+    section = "keys"
+
+    def key(self) -> ApiKey:
+        mine = ApiKey.objects.of(self.organization).select_related("created_by").prefetch_related("secrets")
+        key = mine.filter(public_id=self.kwargs["key"]).first()
+        if key is None:
+            raise Http404
+        return key
+
+    def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
+        mine, now = self.key(), timezone.now()
+        if mine.revoked_at:
+            messages.info(request, f"The key {mine.name} is revoked already.")
+            return redirect("apikeys:keys", organization)
+        start = periods.start_of("daily", now, self.person.timezone)
+        today = reports.totals(self.organization, start, now, mine.environment, mine)
+        return render(request, "usage/revoke_key.html", self.get_context_data(key=mine, today=today))
+
+    def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
+        revoked = keys.revoke(self.key())
+        messages.success(request, f"The key {revoked.name} is revoked. Calls with it are refused from now on.")
+        return redirect("apikeys:keys", organization)
