@@ -6,7 +6,7 @@ from datetime import datetime
 
 # host ident user [time] "method target protocol" status bytes, and then whatever the combined format adds
 _LINE = re.compile(
-    r"\S+ \S+ .*?\[(?P<time>[^\]]+)\] "
+    r"\S+ \S+ .*?\[(?P<time>[^\]]{1,40})\] "
     r'"(?P<request>(?:[^"\\]|\\.)*)" '
     r"(?P<status>\d{3}) (?:\d+|-)(?: .*)?"
 )

@@ -1,11 +1,12 @@
 """Importing access logs: in batches, resumable, and counted once however often the same contents come again.
 
 How far a file was read is written in the transaction that records its events, so that an import that was killed goes
-on where it stopped. Each event's id is the digest of the contents and the number of the line.
+on where it stopped. Each event's id is the digest of the contents, the meter, and the number of the line.
 """
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -24,11 +25,15 @@ from usage.events import BATCH_LIMIT
 from usage.models import ImportedFile
 
 GZIP_MAGIC = b"\x1f\x8b"
+UNREADABLE = (OSError, EOFError, zlib.error)  # no such file, cut off, or garbled
 
 
 @dataclass
 class Summary:
-    """What an import did. `problems` holds (line number, reason) of the lines that were skipped."""
+    """What an import did. `problems` holds (line number, reason) of the lines that were skipped.
+
+    `already_counted` are the events that other imports of the same contents recorded, before this one or beside it.
+    """
 
     lines: int = 0
     accepted: int = 0
@@ -72,16 +77,16 @@ def run(
     imported, _ = ImportedFile.objects.get_or_create(
         organization=organization, meter=meter, digest=digest, defaults={"name": path.name[:255]}
     )
-    summary = Summary(already_counted=imported.events)
+    summary = Summary()
     with open_log(path) as contents:
         for lines in _batches(contents):
             on_progress(len(lines))
             summary.lines += len(lines)
             if lines[-1][0] > imported.lines_read:
                 _import(lines, imported, key, summary, on_problem)
-    if imported.finished_at is None:
-        imported.finished_at = timezone.now()
-        imported.save(update_fields=["finished_at"])
+    ImportedFile.objects.filter(pk=imported.pk, finished_at=None).update(finished_at=timezone.now())
+    imported.refresh_from_db(fields=["events"])
+    summary.already_counted = imported.events - summary.accepted - summary.duplicate
     return summary
 
 
@@ -127,7 +132,7 @@ def _import(
 def _event(number: int, line: bytes, imported: ImportedFile, key: ApiKey | None) -> dict[str, Any]:
     request = access_log.parse(line.decode("utf-8", "replace"))
     return {
-        "id": f"{bytes(imported.digest).hex()}:{number}",
+        "id": f"{bytes(imported.digest).hex()}:{imported.meter_id}:{number}",
         "key_id": key.public_id if key else None,
         "organization": imported.organization.public_id,
         "meter": imported.meter.slug,

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         key = _named(mine, f"key {key_id} of {organization}") if key_id else None
         try:
             digest, lines = importing.survey(file)
-        except (OSError, EOFError) as error:
+        except importing.UNREADABLE as error:
             raise CommandError(f"{file} can't be read: {error}") from error
         with tqdm(total=lines, unit=" lines", file=self.stderr) as bar:
             summary = importing.run(
