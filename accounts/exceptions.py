@@ -120,3 +120,10 @@ class Conflict(Problem):
 
     status = 409
     code = "conflict"
+
+
+class Gone(Problem):
+    """It was there, and its time is over."""
+
+    status = 410
+    code = "gone"

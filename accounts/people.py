@@ -56,8 +56,14 @@ def visible_organization(user: User, public_id: str) -> Organization:
     return organization
 
 
+@transaction.atomic
 def add_child(parent: Organization, *, name: str, timezone: str = "") -> Organization:
-    """A new organization beneath `parent`, in its time zone unless another is named."""
+    """A new organization beneath `parent`, in its time zone unless another is named.
+
+    The lock of the root holds off a move of the parent, which would leave the child with the path of before.
+    """
+    Organization.objects.lock(parent.root_id)
+    parent = Organization.objects.get(pk=parent.pk)
     if len(parent.path) >= MAX_DEPTH:
         raise Conflict(f"Organizations nest at most {MAX_DEPTH} deep.")
     return Organization.objects.create_child(parent, name=name, timezone=timezone)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accounts import security
+from accounts.addresses import client_address
 from accounts.credentials import Credential, credential_of
 from accounts.exceptions import Forbidden
 
@@ -56,10 +58,21 @@ class HasScope(Authenticated):
         action = action_of(request, view)
         if action is None:
             return True  # no such method: the view answers 405
-        if credential_of(request).organization is None:
+        credential = credential_of(request)
+        if credential.organization is None:
             raise OrganizationRequired
-        require(credential_of(request), _declared(view).get(action))
+        security.check_address(credential.organization, client_address(request))
+        require(credential, _declared(view).get(action))
         return True
+
+
+class HasScopeOrPlatformKey(HasScope):
+    """As HasScope; or a platform key with that scope, which may do it in any organization."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if isinstance(request.auth, Credential) and request.auth.is_platform:
+            return PlatformKey().has_permission(request, view)
+        return super().has_permission(request, view)
 
 
 class PlatformKey(Authenticated):

@@ -23,9 +23,10 @@ BY_ROLE: dict[str, frozenset[str]] = {
     "viewer": frozenset({"account:read", "members:read", "keys:read", "credits:read", "usage:read", "webhooks:read"}),
 }
 
-# A platform key works for any organization, with what the company's gateway needs.
+# A platform key works for any organization, with what the company's gateway and back office need.
 PLATFORM: frozenset[str] = frozenset(
-    {"keys:read", "keys:write", "usage:read", "usage:write", "credits:read", "credits:write"}
+    {"account:read", "account:write", "keys:read", "keys:write"}
+    | {"usage:read", "usage:write", "credits:read", "credits:write"}
 )
 
 

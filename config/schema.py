@@ -61,6 +61,7 @@ ERRORS = {
 
 
 class Schema(AutoSchema):
+    410: "Its time is over",
     """Adds the errors that every endpoint shares, and the Idempotency-Key of those that create or move something."""
 
     def get_override_parameters(self) -> list[Any]:
@@ -87,7 +88,7 @@ class Schema(AutoSchema):
         return self.method == "POST" and not self._is_open() and not self.path.endswith(("/verify", "/switch"))
 
     def _is_open(self) -> bool:
-        return any(permission is AllowAny for permission in self.view.permission_classes)
+        return any(isinstance(permission, AllowAny) for permission in self.view.get_permissions())
 
     def _error_statuses(self) -> list[int]:
         statuses = [503]
@@ -103,4 +104,9 @@ class Schema(AutoSchema):
             statuses += [409, 422]
         if getattr(self.view, "limited_by_address", False):
             statuses.append(429)
-        return sorted(statuses)
+        return sorted({*statuses, *self._declared_refusals()})
+
+    def _declared_refusals(self) -> tuple[int, ...]:
+        """What the view says in `refusals`, by action or method."""
+        declared: dict[str, tuple[int, ...]] = getattr(self.view, "refusals", {})
+        return declared.get(getattr(self.view, "action", None) or self.method.lower(), ())

@@ -2,11 +2,12 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts import timezones
+from accounts import members, refusals, timezones
 from accounts.api.fields import EmailField
-from accounts.models import Organization, User
+from accounts.models import Membership, Organization, User
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -68,8 +69,24 @@ class SignedUpSerializer(PairSerializer):
     organization = OrganizationSerializer(read_only=True)
 
 
+class RoleSerializer(serializers.Serializer[Any]):
+    """A role that reaches an organization, and the organization in which it was given."""
+
+    role = serializers.ChoiceField(Membership.Role.choices)
+    source = serializers.CharField(source="organization.public_id")  # type: ignore[assignment]
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    scope = serializers.CharField()
+    reason = serializers.ChoiceField([reason.value for reason in refusals.Reason])
+
+
 class WhoAmISerializer(serializers.Serializer[Any]):
-    """What a credential is, and may do. `missing_scopes` is what it was given but may not use now."""
+    """What a credential is, and may do. `missing_scopes` is what it was given but may not use now.
+
+    `roles` are those of its person in the organization, from the root down. `refused` says of every scope that a
+    request would be refused with, why.
+    """
 
     kind = serializers.CharField()
     id = serializers.CharField()
@@ -79,6 +96,17 @@ class WhoAmISerializer(serializers.Serializer[Any]):
     scopes = serializers.SerializerMethodField()
     missing_scopes = serializers.SerializerMethodField()
     permissions = serializers.ListField(child=serializers.CharField())
+    roles = serializers.SerializerMethodField()
+    refused = serializers.SerializerMethodField()
+
+    @extend_schema_field(RoleSerializer(many=True))
+    def get_roles(self, credential: Any) -> Any:
+        known = credential.user is not None and credential.organization is not None
+        return RoleSerializer(members.roles(credential.organization, credential.user) if known else [], many=True).data
+
+    @extend_schema_field(RefusalSerializer(many=True))
+    def get_refused(self, credential: Any) -> Any:
+        return RefusalSerializer(self.context.get("refusals", []), many=True).data
 
     def get_scopes(self, credential: Any) -> list[str]:
         return sorted(credential.scopes)

@@ -1,10 +1,12 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.api import viewsets
+from accounts.api import invitations, members, organizations, security, viewsets
 
 router = SimpleRouter(trailing_slash=False)
-router.register("v1/organizations", viewsets.OrganizationViewSet)
+router.register("v1/organizations", organizations.OrganizationViewSet)
+router.register("v1/members", members.MemberViewSet)
+router.register("v1/invitations", invitations.InvitationViewSet)
 
 urlpatterns = [
     path(".well-known/jwks.json", viewsets.JwksView.as_view()),
@@ -14,5 +16,7 @@ urlpatterns = [
     path("v1/auth/token/revoke", viewsets.RevokeView.as_view()),
     path("v1/auth/switch", viewsets.SwitchView.as_view()),
     path("v1/whoami", viewsets.WhoAmIView.as_view()),
+    path("v1/account/security", security.SecurityView.as_view()),
+    path("v1/invitations/accept", invitations.AcceptView.as_view()),
     *router.urls,
 ]

@@ -1,18 +1,14 @@
-from typing import Any
-
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, status
+from rest_framework import status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency, people, scopes, signing, tokens
+from accounts import people, refusals, signing, tokens
+from accounts.addresses import client_address
 from accounts.api.serializers import (
     JwksSerializer,
-    OrganizationSerializer,
     PairSerializer,
     RefreshSerializer,
     SignedUpSerializer,
@@ -21,9 +17,8 @@ from accounts.api.serializers import (
     SwitchSerializer,
     WhoAmISerializer,
 )
-from accounts.credentials import Credential, Kind, credential_of, organization_of
-from accounts.models import Organization
-from accounts.permissions import Authenticated, OrganizationRequired, require
+from accounts.credentials import credential_of
+from accounts.permissions import Authenticated
 
 
 class AnonymousView(APIView):
@@ -96,8 +91,10 @@ class WhoAmIView(APIView):
 
     @extend_schema(responses=WhoAmISerializer)
     def get(self, request: Request) -> Response:
-        """What this credential is, and may do at this moment."""
-        return Response(WhoAmISerializer(credential_of(request)).data)
+        """What this credential is, and may do at this moment; why not, where it may not."""
+        credential = credential_of(request)
+        context = {"refusals": refusals.explain(credential, address=client_address(request))}
+        return Response(WhoAmISerializer(credential, context=context).data)
 
 
 class JwksView(APIView):
@@ -108,57 +105,3 @@ class JwksView(APIView):
     def get(self, request: Request) -> Response:
         """The public keys that verify Tollgate's access tokens."""
         return Response(signing.jwks(), headers={"Cache-Control": "public, max-age=300"})
-
-
-class OrganizationViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, GenericViewSet[Organization]
-):
-    """The tree that the caller can see; a new one is a child of the current organization."""
-
-    scopes = {
-        "list": "account:read",
-        "retrieve": "account:read",
-        "create": "account:write",
-        "partial_update": "account:write",
-    }
-    serializer_class = OrganizationSerializer
-    queryset = Organization.objects.none()
-    lookup_field = "public_id"
-    lookup_url_kwarg = "id"
-    lookup_value_regex = "[a-z0-9_]{1,21}"
-    http_method_names = ["get", "post", "patch", "head", "options"]
-
-    def get_queryset(self) -> QuerySet[Organization]:
-        return visible_organizations(credential_of(self.request)).select_related("parent").order_by("created_at", "pk")
-
-    def create(self, request: Request) -> Any:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        parent = organization_of(request)
-
-        def effect() -> Response:
-            child = people.add_child(parent, **serializer.validated_data)
-            return Response(OrganizationSerializer(child).data, status=status.HTTP_201_CREATED)
-
-        return idempotency.once(request, effect)
-
-    def perform_update(self, serializer: Any) -> None:
-        require(_credential_in(credential_of(self.request), serializer.instance), "account:write")
-        serializer.save()
-
-
-def visible_organizations(credential: Credential) -> QuerySet[Organization]:
-    """A person sees every organization of theirs; a program its own and what is beneath."""
-    if credential.kind is Kind.TOKEN and credential.user:
-        return Organization.objects.visible_to(credential.user)
-    if credential.organization:
-        return Organization.objects.within(credential.organization)
-    raise OrganizationRequired
-
-
-def _credential_in(credential: Credential, organization: Organization) -> Credential:
-    """The credential as it stands in another organization, where its person may have another role."""
-    if credential.user is None:
-        return credential
-    held = scopes.of_roles(organization.roles_of(credential.user))
-    return credential.in_organization(organization, held)

@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -12,12 +12,34 @@ from accounts.models.tenancy import TenantQuerySet
 from accounts.models.users import User
 
 LIFETIME = timedelta(days=7)
+SENT_WITHIN = timedelta(minutes=1)
+STATUSES = ("pending", "accepted", "revoked", "expired")
 
 
 class InvitationQuerySet(TenantQuerySet["Invitation"]):
     def pending(self, now: datetime) -> Self:
         """Those that can be accepted: neither accepted, revoked nor expired."""
-        return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=now)
+        return self.open().filter(expires_at__gt=now)
+
+    def open(self) -> Self:
+        """Neither accepted nor revoked; an expired one can still be sent anew."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+    def unsent(self, now: datetime) -> Self:
+        """The pending ones whose present token has not gone out, a minute after it was made."""
+        return self.pending(now).filter(sent_at=None, expires_at__lte=now + LIFETIME - SENT_WITHIN)
+
+    def with_status(self, status: str, now: datetime) -> Self:
+        """Those of which `Invitation.status` says so."""
+        gave_way = Q(revoked_at__gte=F("expires_at"))
+        return self.filter(
+            {
+                "accepted": Q(accepted_at__isnull=False),
+                "revoked": Q(accepted_at=None, revoked_at__lt=F("expires_at")),
+                "expired": Q(accepted_at=None) & (gave_way | Q(revoked_at=None, expires_at__lte=now)),
+                "pending": Q(accepted_at=None, revoked_at=None, expires_at__gt=now),
+            }[status]
+        )
 
 
 class Invitation(models.Model):
@@ -59,7 +81,9 @@ class Invitation(models.Model):
         return f"inv_{self.pk.hex}"
 
     def status(self, now: datetime) -> str:
-        """`accepted`, `revoked`, `expired` or `pending`."""
-        if self.accepted_at or self.revoked_at:
-            return "accepted" if self.accepted_at else "revoked"
-        return "expired" if self.expires_at <= now else "pending"
+        """`accepted`, `revoked`, `expired` or `pending`. One that gave way after its time has expired."""
+        if self.accepted_at:
+            return "accepted"
+        if self.revoked_at and self.revoked_at < self.expires_at:
+            return "revoked"
+        return "expired" if self.revoked_at or self.expires_at <= now else "pending"

@@ -38,6 +38,10 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         stopped = Organization.objects.exclude(status=Organization.Status.ACTIVE)
         return self.exclude(models.Exists(stopped.filter(_AnyOf(F("pk"), OuterRef("path")))))
 
+    def lock(self, pk: UUID) -> "Organization":
+        """The row, locked until the transaction ends. Rows that refer to it may still be added meanwhile."""
+        return self.select_for_update(no_key=True).get(pk=pk)
+
     def create_root(self, *, name: str, timezone: str = "UTC") -> "Organization":
         organization = Organization(name=name, timezone=timezone, auth_id=identifiers.auth_id(root=True))
         organization.root_id = organization.pk
@@ -119,6 +123,11 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def reaching(self, path: Iterable[UUID]) -> Self:
         """The memberships that reach the node at the end of `path`: its own and its ancestors'."""
         return self.filter(organization_id__in=list(path))
+
+    def nearest(self) -> Self:
+        """Of each person one membership, the deepest in the tree; in the order in which the people signed up."""
+        depth = Func(F("organization__path"), function="cardinality", output_field=models.IntegerField())
+        return self.order_by("user_id", depth.desc()).distinct("user_id")
 
 
 class Membership(models.Model):

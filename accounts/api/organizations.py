@@ -1,0 +1,109 @@
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts import idempotency, people, security, tree
+from accounts.addresses import client_address
+from accounts.api.serializers import OrganizationSerializer
+from accounts.credentials import Credential, credential_of, organization_of
+from accounts.models import Organization
+from accounts.permissions import HasScopeOrPlatformKey, require
+
+EXAMPLE = {
+    "id": "acct_1b2c3d4e5f6g7h8i",
+    "auth_id": "SA0123456789ABCDEFGH",
+    "name": "Europe",
+    "parent": "acct_0a1b2c3d4e5f6g7h",
+    "status": "active",
+    "timezone": "Europe/Paris",
+    "created_at": "2026-01-15T08:30:00Z",
+}
+SUSPENDED = OpenApiExample("suspended", {**EXAMPLE, "status": "suspended"}, response_only=True, status_codes=["200"])
+ANSWER = OpenApiExample("organization", EXAMPLE, response_only=True, status_codes=["200"])
+
+
+class MoveSerializer(serializers.Serializer[Any]):
+    parent = serializers.CharField(max_length=21)  # type: ignore[assignment]
+
+
+class OrganizationViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, GenericViewSet[Organization]
+):
+    """The tree that the caller can see; a new one is a child of the current organization."""
+
+    scopes = {
+        "list": "account:read",
+        "retrieve": "account:read",
+        "create": "account:write",
+        "partial_update": "account:write",
+        "suspend": "account:write",
+        "resume": "account:write",
+        "move": "account:write",
+    }
+    serializer_class = OrganizationSerializer
+    queryset = Organization.objects.none()
+    lookup_field = "public_id"
+    lookup_url_kwarg = "id"
+    lookup_value_regex = "[a-z0-9_]{1,21}"
+    http_method_names = ["get", "post", "patch", "head", "options"]
+
+    def get_queryset(self) -> QuerySet[Organization]:
+        return tree.visible_to(credential_of(self.request)).select_related("parent").order_by("created_at", "pk")
+
+    def create(self, request: Request) -> Any:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        parent = organization_of(request)
+
+        def effect() -> Response:
+            child = people.add_child(parent, **serializer.validated_data)
+            return Response(OrganizationSerializer(child).data, status=status.HTTP_201_CREATED)
+
+        return idempotency.once(request, effect)
+
+    def perform_update(self, serializer: Any) -> None:
+        require(self._standing(serializer.instance), "account:write")
+        serializer.save()
+
+    @extend_schema(request=None, responses=OrganizationSerializer, examples=[SUSPENDED])
+    @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
+    def suspend(self, request: Request, id: str) -> Any:
+        """Stop an organization and all beneath it. For those who administer it or its parent; a root, the operator."""
+        return self._once(tree.suspend)
+
+    @extend_schema(request=None, responses=OrganizationSerializer, examples=[ANSWER])
+    @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
+    def resume(self, request: Request, id: str) -> Any:
+        """Undo a suspension. For those who administer the parent; a root, the operator."""
+        return self._once(tree.resume)
+
+    @extend_schema(request=MoveSerializer, responses=OrganizationSerializer, examples=[ANSWER])
+    @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
+    def move(self, request: Request, id: str) -> Any:
+        """Put an organization, with all beneath it, under another parent that has the same root."""
+        serializer = MoveSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return self._once(tree.move, **serializer.validated_data)
+
+    def _once(self, verb: Callable[..., Organization], **arguments: Any) -> Any:
+        organization = self.get_object()
+        credential = credential_of(self.request)
+        if not credential.is_platform:
+            self._standing(organization)
+
+        def effect() -> Response:
+            return Response(OrganizationSerializer(verb(organization, by=credential, **arguments)).data)
+
+        return idempotency.once(self.request, effect)
+
+    def _standing(self, organization: Organization) -> Credential:
+        """The credential in an organization that need not be its own, and may have a security policy of its own."""
+        security.check_address(organization, client_address(self.request))
+        return tree.standing(credential_of(self.request), organization)

@@ -1,0 +1,131 @@
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import DomainNameValidator
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import addresses, security
+from accounts.addresses import client_address
+from accounts.credentials import organization_of
+from accounts.models import Organization, SecurityPolicy
+
+LONGEST_LIST = 100
+EXAMPLE = {
+    "require_two_factor": False,
+    "allowed_networks": ["203.0.113.0/24", "2001:db8::/32"],
+    "allowed_email_domains": ["example.com"],
+    "longest_key_life_days": 90,
+}
+ANSWER = {
+    **EXAMPLE,
+    "effective": {
+        **EXAMPLE,
+        "allowed_networks": [["203.0.113.0/24", "2001:db8::/32"]],
+        "allowed_email_domains": [["example.com"]],
+    },
+}
+
+
+class NetworkField(serializers.CharField):
+    """An IPv4 or IPv6 network, in its normal form."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return addresses.network(super().to_internal_value(data))
+        except ValueError as error:
+            raise serializers.ValidationError("Must be an IPv4 or IPv6 network, such as 203.0.113.0/24.") from error
+
+
+class DomainField(serializers.CharField):
+    """An email domain, in lower case."""
+
+    def to_internal_value(self, data: Any) -> str:
+        domain = security.domain(super().to_internal_value(data))
+        try:
+            DomainNameValidator(accept_idna=False)(domain)
+        except ValidationError as error:
+            raise serializers.ValidationError("Must be a domain, such as example.com.") from error
+        return domain
+
+
+class SecurityPolicySerializer(serializers.ModelSerializer[SecurityPolicy]):
+    """An organization's own policy. What is empty, false or null asks for nothing."""
+
+    allowed_networks = serializers.ListField(child=NetworkField(max_length=100), max_length=LONGEST_LIST)
+    allowed_email_domains = serializers.ListField(child=DomainField(max_length=253), max_length=LONGEST_LIST)
+    longest_key_life_days = serializers.IntegerField(
+        min_value=1, max_value=security.LONGEST_KEY_LIFE_DAYS, allow_null=True
+    )
+
+    class Meta:
+        model = SecurityPolicy
+        fields = ["require_two_factor", "allowed_networks", "allowed_email_domains", "longest_key_life_days"]
+
+    def validate_allowed_networks(self, networks: list[str]) -> list[str]:
+        return list(dict.fromkeys(networks))
+
+    def validate_allowed_email_domains(self, domains: list[str]) -> list[str]:
+        return list(dict.fromkeys(domains))
+
+
+class EffectivePolicySerializer(serializers.Serializer[Any]):
+    """Its own policy and its ancestors' together: an address must be in one network of each list, and an email in one
+    domain of each."""
+
+    require_two_factor = serializers.BooleanField()
+    allowed_networks = serializers.ListField(
+        source="networks", child=serializers.ListField(child=serializers.CharField())
+    )
+    allowed_email_domains = serializers.ListField(
+        source="email_domains", child=serializers.ListField(child=serializers.CharField())
+    )
+    longest_key_life_days = serializers.IntegerField(source="longest_key_life.days", default=None, allow_null=True)
+
+
+class SecurityAnswerSerializer(SecurityPolicySerializer):
+    effective = serializers.SerializerMethodField()
+
+    class Meta(SecurityPolicySerializer.Meta):
+        fields = [*SecurityPolicySerializer.Meta.fields, "effective"]
+
+    @extend_schema_field(EffectivePolicySerializer)
+    def get_effective(self, policy: SecurityPolicy) -> Any:
+        return EffectivePolicySerializer(security.effective(policy.organization)).data
+
+
+class SecurityView(APIView):
+    scopes = {"get": "security:read", "patch": "security:write"}
+    refusals = {"patch": (409,)}
+
+    @extend_schema(
+        responses=SecurityAnswerSerializer,
+        examples=[OpenApiExample("policy", ANSWER, response_only=True, status_codes=["200"])],
+    )
+    def get(self, request: Request) -> Response:
+        """What the current organization asks of those who work in it, and what it asks together with those above it."""
+        return _answer(organization_of(request), security.policy_of(organization_of(request)))
+
+    @extend_schema(
+        request=SecurityPolicySerializer,
+        responses=SecurityAnswerSerializer,
+        examples=[
+            OpenApiExample("change", EXAMPLE, request_only=True),
+            OpenApiExample("policy", ANSWER, response_only=True, status_codes=["200"]),
+        ],
+    )
+    def patch(self, request: Request) -> Response:
+        """Change some of it. What would refuse the caller's own next request is refused."""
+        serializer = SecurityPolicySerializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        organization = organization_of(request)
+        policy = security.change(organization, serializer.validated_data, address=client_address(request))
+        return _answer(organization, policy)
+
+
+def _answer(organization: Organization, policy: SecurityPolicy) -> Response:
+    policy.organization = organization
+    return Response(SecurityAnswerSerializer(policy).data)

@@ -1,0 +1,248 @@
+"""Inviting an email address to a role, and accepting.
+
+The token of an invitation is an HMAC of its id and expiry, so that the row is enough to make the email again; the row
+keeps a digest of it alone. A token goes to the invited address, and to the inviter who wants to copy the link.
+"""
+
+import base64
+import hashlib
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from accounts import emails, members, scopes, security
+from accounts.credentials import Credential
+from accounts.exceptions import Conflict, Gone, NotFound
+from accounts.models import Invitation, Membership, Organization, User
+from accounts.models.invitations import LIFETIME
+
+PREFIX = "it_"
+LEASE_SECONDS = 300
+
+log = structlog.get_logger()
+
+
+class InvitationPending(Conflict):
+    """The address has been invited already, and may still accept."""
+
+    code = "invitation_pending"
+    detail = "This address has a pending invitation. Resend or revoke it."
+
+
+class AlreadyMember(Conflict):
+    """The person has a role in this very organization; it can be changed, not given twice."""
+
+    code = "already_member"
+    detail = "This person is a member of the organization already."
+
+
+class EmailDomainNotAllowed(Conflict):
+    """The security policy of the organization, or of one above it, admits other domains only."""
+
+    code = "email_domain_not_allowed"
+    detail = "The organization's security policy does not admit this email domain."
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"pointer": "/email", "detail": self.detail}])
+
+
+class InvitationEmailMismatch(Conflict):
+    """The invitation is for another address than that of the person who is signed in."""
+
+    code = "invitation_email_mismatch"
+    detail = "This invitation is for another email address. Sign in with that one."
+
+
+class InvitationAccepted(Conflict):
+    """It was accepted before."""
+
+    code = "invitation_accepted"
+    detail = "This invitation was accepted already."
+
+
+class InviterLostRight(Conflict):
+    """Who sent the invitation may not give this role any more."""
+
+    code = "inviter_lost_right"
+    detail = "Whoever sent this invitation may no longer give this role. Ask for a new one."
+
+
+class InvitationExpired(Gone):
+    """Its time is over."""
+
+    code = "invitation_expired"
+    detail = "This invitation has expired. Ask for a new one."
+
+
+class InvitationRevoked(Gone):
+    """It was taken back."""
+
+    code = "invitation_revoked"
+    detail = "This invitation was revoked."
+
+
+class TokenLost(Exception):
+    """SECRET_KEY has changed since, and its fallbacks don't have the former one."""
+
+
+def invite(organization: Organization, *, email: str, role: str, by: Credential) -> Invitation:
+    """Invite an address. What is expired gives way; the email goes out when the row is committed."""
+    members.check_grant(role, by.scopes)
+    _check_address(organization, email)
+    now = timezone.now()
+    with transaction.atomic():
+        expired = Invitation.objects.of(organization).filter(email=email).open().filter(expires_at__lte=now)
+        expired.update(revoked_at=now)
+        invitation = Invitation(organization=organization, email=email, role=role, invited_by=by.user, created_at=now)
+        _renew(invitation, now)
+        try:
+            with transaction.atomic():
+                invitation.save(force_insert=True)
+        except IntegrityError as error:
+            if "invitation_one_open" not in str(error):
+                raise
+            raise InvitationPending from error
+    return invitation
+
+
+@transaction.atomic
+def resend(invitation: Invitation, *, by: Credential) -> Invitation:
+    """A new token and a new week; the former token is good for nothing. Who resends vouches for it from now on."""
+    invitation = Invitation.objects.select_for_update(no_key=True).get(pk=invitation.pk)
+    members.check_grant(invitation.role, by.scopes)
+    if invitation.accepted_at:
+        raise InvitationAccepted
+    if invitation.revoked_at:
+        raise Conflict("This invitation was revoked, or a newer one took its place.")
+    _check_address(invitation.organization, invitation.email)
+    _renew(invitation, timezone.now())
+    invitation.invited_by, invitation.sent_at = by.user, None
+    invitation.save(update_fields=["digest", "expires_at", "invited_by", "sent_at"])
+    return invitation
+
+
+def revoke(invitation: Invitation) -> None:
+    """Take an invitation back. Again changes nothing."""
+    Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=timezone.now())
+    invitation.refresh_from_db(fields=["accepted_at", "revoked_at"])
+    if invitation.accepted_at:
+        raise InvitationAccepted
+
+
+def find(token: str) -> Invitation:
+    """The invitation that a token belongs to."""
+    found = Invitation.objects.filter(digest=_digest(token)).select_related("organization", "invited_by").first()
+    if found is None:
+        raise NotFound("There is no such invitation.")
+    return found
+
+
+@transaction.atomic
+def accept(token: str, *, user: User) -> Invitation:
+    """Make `user` a member. The guarded update decides; what is refused after it takes it back."""
+    invitation = find(token)
+    Organization.objects.lock(invitation.organization_id)  # against a demotion of the inviter at this moment
+    now = timezone.now()
+    pending = Invitation.objects.pending(now).filter(pk=invitation.pk, digest=invitation.digest)
+    decided = pending.update(accepted_at=now) == 1
+    invitation = find(token)
+    if not decided:
+        raise _refusal(invitation)
+    if invitation.email != user.email:
+        raise InvitationEmailMismatch
+    if not security.effective(invitation.organization).admits_email(user.email):
+        raise EmailDomainNotAllowed
+    _check_inviter(invitation)
+    _join(invitation, user)
+    return invitation
+
+
+def _refusal(invitation: Invitation) -> Exception:
+    if invitation.accepted_at:
+        return InvitationAccepted()
+    return InvitationRevoked() if invitation.status(timezone.now()) == "revoked" else InvitationExpired()
+
+
+def _check_inviter(invitation: Invitation) -> None:
+    """The right to invite is the inviter's at this moment, not at that of the invitation."""
+    inviter, organization = invitation.invited_by, invitation.organization
+    held = scopes.of_roles(organization.roles_of(inviter)) if inviter and inviter.is_active else frozenset()
+    if "members:write" not in held or scopes.BY_ROLE[invitation.role] - held or not organization.is_operational:
+        raise InviterLostRight
+
+
+def _join(invitation: Invitation, user: User) -> None:
+    try:
+        with transaction.atomic():
+            Membership.objects.create(organization=invitation.organization, user=user, role=invitation.role)
+    except IntegrityError as error:
+        if "membership_once" not in str(error):
+            raise
+        raise AlreadyMember from error
+
+
+def _check_address(organization: Organization, email: str) -> None:
+    if not security.effective(organization).admits_email(email):
+        raise EmailDomainNotAllowed
+    if Membership.objects.filter(organization=organization, user__email=email).exists():
+        raise AlreadyMember
+
+
+def deliver(invitation_id: str) -> bool:
+    """Send the email of a pending invitation, once; whether it went out now.
+
+    The lease keeps the nudge and the sweep from sending at the same time. It ends by itself, so that what failed, or
+    was killed, is tried again. No transaction is open while the mail server is spoken to.
+    """
+    unsent = Invitation.objects.pending(timezone.now()).filter(pk=invitation_id, sent_at=None)
+    invitation = unsent.select_related("organization", "invited_by").first()
+    if invitation is None or not cache.add(f"invitation:{bytes(invitation.digest).hex()}", 1, LEASE_SECONDS):
+        return False
+    emails.send_invitation(invitation, accept_url(invitation))
+    Invitation.objects.filter(pk=invitation.pk, digest=invitation.digest).update(sent_at=timezone.now())
+    return True
+
+
+def deliver_unsent() -> int:
+    """Send what no nudge has sent: the guarantee. How many went out; one that fails does not hold up the others."""
+    sent = 0
+    for invitation_id in list(Invitation.objects.unsent(timezone.now()).order_by("created_at").values_list("pk")):
+        try:
+            sent += deliver(str(invitation_id[0]))
+        except Exception:
+            log.exception("invitation not sent", invitation=str(invitation_id[0]))
+    return sent
+
+
+def accept_url(invitation: Invitation) -> str:
+    """The link for the invited person. It holds the token."""
+    return f"{settings.BASE_URL}/invitations/accept?token={token_of(invitation)}"
+
+
+def token_of(invitation: Invitation) -> str:
+    """The present token, made again from the row; `TokenLost` when the secret that it was made with is gone."""
+    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        token = _token(invitation, secret)
+        if _digest(token) == bytes(invitation.digest):
+            return token
+    raise TokenLost(invitation.public_id)
+
+
+def _renew(invitation: Invitation, now: datetime) -> None:
+    invitation.expires_at = now + LIFETIME
+    invitation.digest = _digest(_token(invitation, settings.SECRET_KEY))
+
+
+def _token(invitation: Invitation, secret: str) -> str:
+    said = f"{invitation.pk.hex}:{invitation.expires_at.isoformat()}"
+    mac = salted_hmac("accounts.invitations", said, secret=secret, algorithm="sha256").digest()
+    return PREFIX + base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,107 @@
+"""The people of an organization, and what each may do in it. Nobody grants, changes or takes what is above themselves.
+
+A role is above those who lack any of its scopes. What counts is what the credential may do at this moment, so that an
+API key gives no role that it could not use itself.
+"""
+
+from django.db import transaction
+from django.db.models import Q
+
+from accounts import scopes
+from accounts.credentials import Credential, Kind
+from accounts.exceptions import Conflict, Forbidden, NotFound
+from accounts.models import Membership, Organization, User
+from accounts.models.organizations import MembershipQuerySet
+from accounts.permissions import require
+
+
+class AboveOwnRole(Forbidden):
+    """The role holds scopes that the caller does not."""
+
+    code = "above_own_role"
+
+    def __init__(self, role: str, missing: frozenset[str]) -> None:
+        super().__init__(
+            f"The role {role} is above yours: it holds {', '.join(sorted(missing))}.", missing_scopes=sorted(missing)
+        )
+
+
+class InheritedMember(Conflict):
+    """The role was given in an organization above, and can be changed there alone."""
+
+    code = "member_inherited"
+
+    def __init__(self, source: Organization) -> None:
+        super().__init__(f"This role was given in {source.public_id}, and can be changed there alone.")
+
+
+class LastOwner(Conflict):
+    """A root organization without an owner could never be administered again."""
+
+    code = "last_owner"
+    detail = "This is the last owner of the organization. Make someone else an owner first."
+
+
+def of(organization: Organization) -> MembershipQuerySet:
+    """One membership a person, its own organization's before its ancestors'."""
+    reaching = Membership.objects.reaching(organization.path)
+    return reaching.filter(user__is_active=True).select_related("user", "organization").nearest()
+
+
+def roles(organization: Organization, user: User) -> list[Membership]:
+    """Every role of `user` that reaches the organization, from the root down."""
+    reaching = Membership.objects.reaching(organization.path).filter(user=user).select_related("organization")
+    return sorted(reaching, key=lambda membership: len(membership.organization.path))
+
+
+def check_grant(role: str, held: frozenset[str]) -> None:
+    """Refuse to give or to touch a role that holds more than `held`."""
+    if missing := scopes.BY_ROLE[role] - held:
+        raise AboveOwnRole(role, missing)
+
+
+@transaction.atomic
+def change_role(organization: Organization, user_id: int, *, role: str, by: Credential) -> Membership:
+    """Give a member another role. It counts from their next request on, and for the API keys that they made."""
+    membership = _locked(organization, user_id)
+    check_grant(role, by.scopes)
+    check_grant(membership.role, by.scopes)
+    if role != Membership.Role.OWNER:
+        _keep_an_owner(membership)
+    membership.role = role
+    membership.save(update_fields=["role"])
+    return membership
+
+
+@transaction.atomic
+def remove(organization: Organization, user_id: int, *, by: Credential) -> None:
+    """Take a member's role in the organization. Anyone may leave; others are removed by those who administer."""
+    leaving = by.kind is not Kind.API_KEY and by.user is not None and by.user.pk == user_id
+    if not leaving:
+        require(by, "members:write")
+    membership = _locked(organization, user_id)
+    if not leaving:
+        check_grant(membership.role, by.scopes)
+    _keep_an_owner(membership)
+    membership.delete()
+
+
+def _locked(organization: Organization, user_id: int) -> Membership:
+    """The membership, read under a lock of its organization: of two who change roles at once, the second sees what the
+    first has done, so that two owners can't both leave."""
+    Organization.objects.lock(organization.pk)
+    found = Membership.objects.reaching(organization.path).filter(user_id=user_id)
+    membership = found.select_related("user", "organization").nearest().first()
+    if membership is None:
+        raise NotFound("There is no such member.")
+    if membership.organization_id != organization.pk:
+        raise InheritedMember(membership.organization)
+    return membership
+
+
+def _keep_an_owner(membership: Membership) -> None:
+    owners = Q(organization=membership.organization_id, role=Membership.Role.OWNER, user__is_active=True)
+    if not membership.organization.is_root or membership.role != Membership.Role.OWNER:
+        return
+    if not Membership.objects.filter(owners).exclude(pk=membership.pk).exists():
+        raise LastOwner

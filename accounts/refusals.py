@@ -1,0 +1,51 @@
+"""Why a credential may not do something: what stands behind the 403 of a request."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from accounts import scopes, security
+from accounts.credentials import Credential
+
+
+class Reason(StrEnum):
+    """In the order in which they are told: the first is the one to mend first."""
+
+    PLATFORM_KEY_REQUIRED = "platform_key_required"
+    NOT_A_MEMBER = "not_a_member"
+    ROLE_LACKS_IT = "role_lacks_it"
+    NOT_GRANTED = "not_granted_to_credential"
+    SUSPENDED = "organization_suspended"
+    NETWORK = "network_not_allowed"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    scope: str
+    reason: Reason
+
+
+_ANY_ROLE = scopes.of_roles(scopes.BY_ROLE)
+
+
+def explain(credential: Credential, *, address: str) -> list[Refusal]:
+    """A refusal for every scope that a request with this credential from this address would lack."""
+    organization = credential.organization
+    admitted = organization is None or security.effective(organization).admits_address(address)
+    found = ((scope, _reason(credential, scope, admitted)) for scope in sorted(scopes.ALL))
+    return [Refusal(scope, reason) for scope, reason in found if reason]
+
+
+def _reason(credential: Credential, scope: str, admitted: bool) -> Reason | None:
+    if credential.is_platform:
+        return None if scope in credential.scopes else Reason.NOT_GRANTED
+    if scope not in _ANY_ROLE:
+        return Reason.PLATFORM_KEY_REQUIRED
+    if credential.organization is None or not credential.held:
+        return Reason.NOT_A_MEMBER
+    if scope not in credential.held:
+        return Reason.ROLE_LACKS_IT
+    if scope not in credential.cap:
+        return Reason.NOT_GRANTED
+    if scope not in credential.scopes:
+        return Reason.SUSPENDED
+    return None if admitted else Reason.NETWORK
