@@ -111,6 +111,12 @@ def until(condition: Callable[[], T], seconds: float = 15) -> T:
 
 
 @pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Short enough for a socket."""
+    return tmp_path_factory.mktemp("tg")
+
+
+@pytest.fixture
 def attach(tmp_path: Path) -> Iterator[Attach]:
     """Starts attached processes, and ends them after the test."""
     with ExitStack() as stack:

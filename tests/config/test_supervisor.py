@@ -17,7 +17,7 @@ from config.keeper import ServerError
 from config.supervisor import DEATHS, Child
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 class MakeRun:
@@ -99,18 +99,19 @@ def port() -> int:
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, port: int) -> Iterator[Callable[[], MakeRun]]:
+def make_run(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Callable[[], MakeRun]]:
+    state = tmp_path_factory.mktemp("tg") / "state"  # short enough for a socket
     started: list[MakeRun] = []
 
     def start() -> MakeRun:
-        started.append(MakeRun(tmp_path / "state", port))
+        started.append(MakeRun(state, port))
         return started[-1]
 
     yield start
     for run in started:
         run.end(signal.SIGKILL)
     if started:
-        started[0].wait_until(lambda: not processes(tmp_path / "state"))
+        started[0].wait_until(lambda: not processes(state))
 
 
 WHEN_KILLED = {
