@@ -1,53 +1,98 @@
-"""API keys in `Authorization: Bearer sk_…`: looked up on every request, so that a revocation works on the next one."""
+"""API keys, as `Bearer sk_…` or as Basic: looked up on every request, so that a revocation works on the next one."""
+
+import base64
+import binascii
+from dataclasses import dataclass
 
 from django.utils import timezone
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts import scopes
+from accounts import addresses, scopes
 from accounts.authentication import REALM, bearer
 from accounts.credentials import Credential, Kind
+from accounts.exceptions import Forbidden
 from accounts.models import User
 from apikeys import keys
 from apikeys.models import ApiKey
 
 
+class IpNotAllowed(Forbidden):
+    """The key is good, but not from this address."""
+
+    code = "ip_not_allowed"
+    detail = "This API key may not be used from this address."
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyCredential(Credential):
+    key: ApiKey
+
+
 class ApiKeyAuthentication(BaseAuthentication):
-    def authenticate(self, request: Request) -> tuple[User | None, Credential] | None:
+    def authenticate(self, request: Request) -> tuple[User | None, KeyCredential] | None:
         secret = bearer(request)
         if secret is None or not secret.startswith("sk_"):
             return None
-        now = timezone.now()
-        key = keys.find(secret, now)
-        status = key.status(now) if key else "unknown"
-        if key is None or status != "active":
-            raise AuthenticationFailed(f"The API key is {status}.", code=f"key_{status}")
-        ApiKey.objects.touch(key, now)
-        return key.created_by, credential(key)
+        return _admitted(_active(secret), request)
 
     def authenticate_header(self, request: Request) -> str:
         return REALM
 
 
-def credential(key: ApiKey) -> Credential:
+class BasicAuthentication(BaseAuthentication):
+    """`auth_id` and an API key of that organization, as Plivo documents it; no good while that is suspended."""
+
+    def authenticate(self, request: Request) -> tuple[User | None, KeyCredential] | None:
+        scheme, _, encoded = get_authorization_header(request).partition(b" ")
+        if scheme.lower() != b"basic":
+            return None
+        auth_id, secret = _decoded(encoded)
+        key = _active(secret)
+        if key.organization is None or key.organization.auth_id != auth_id or not key.organization.is_operational:
+            raise AuthenticationFailed("The auth_id and the auth_token don't belong together.")
+        return _admitted(key, request)
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Basic realm="tollgate"'
+
+
+def _decoded(encoded: bytes) -> tuple[str, str]:
+    try:
+        auth_id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise AuthenticationFailed("The Authorization header must be `Basic` and auth_id:auth_token.") from error
+    return auth_id, secret
+
+
+def _active(secret: str) -> ApiKey:
+    now = timezone.now()
+    key = keys.find(secret, now)
+    status = key.status(now) if key else "unknown"
+    if key is None or status != "active":
+        raise AuthenticationFailed(f"The API key is {status}.", code=f"key_{status}")
+    return key
+
+
+def _admitted(key: ApiKey, request: Request) -> tuple[User | None, KeyCredential]:
+    if not key.admits_address(addresses.client_address(request)):
+        raise IpNotAllowed
+    ApiKey.objects.touch(key, timezone.now())
+    return key.created_by, credential(key)
+
+
+def credential(key: ApiKey) -> KeyCredential:
     """What the key may do now: its own permissions, within what its creator holds at this moment."""
-    return Credential(
+    return KeyCredential(
         kind=Kind.PLATFORM_KEY if key.is_platform else Kind.API_KEY,
         id=key.public_id,
         user=key.created_by,
         organization=key.organization,
         timezone=key.organization.timezone if key.organization else "UTC",
         cap=scopes.ALL & set(key.permissions),
-        held=_held(key),
+        held=keys.held_by_creator(key),
         is_operational=key.organization is None or key.organization.is_operational,
         permissions=tuple(key.permissions),
+        key=key,
     )
-
-
-def _held(key: ApiKey) -> frozenset[str]:
-    if key.organization is None:
-        return scopes.PLATFORM
-    if key.created_by is None or not key.created_by.is_active:
-        return frozenset()
-    return scopes.of_roles(key.organization.roles_of(key.created_by))

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import identifiers
+from accounts import addresses, identifiers
 from accounts.models import Organization, TenantQuerySet, User
 
 LAST_USE_GRAIN = timedelta(minutes=1)
@@ -18,6 +18,17 @@ class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
 
     def unrevoked(self) -> Self:
         return self.filter(revoked_at=None)
+
+    def with_status(self, status: str, now: datetime) -> Self:
+        """Those whose `status(now)` is `active`, `disabled`, `expired` or `revoked`."""
+        expired = Q(expires_at__isnull=False, expires_at__lte=now)
+        chosen = {
+            "revoked": Q(revoked_at__isnull=False),
+            "expired": Q(revoked_at=None) & expired,
+            "disabled": Q(revoked_at=None, disabled_at__isnull=False) & ~expired,
+            "active": Q(revoked_at=None, disabled_at=None) & ~expired,
+        }
+        return self.filter(chosen[status])
 
     def touch(self, key: "ApiKey", now: datetime) -> None:
         """Note the use of a key, at most once a minute: most calls write nothing."""
@@ -77,6 +88,10 @@ class ApiKey(models.Model):
     @property
     def is_platform(self) -> bool:
         return self.organization_id is None
+
+    def admits_address(self, address: str) -> bool:
+        """Whether the key may be used from there; without networks of its own, from anywhere."""
+        return not self.allowed_cidrs or addresses.within(address, self.allowed_cidrs)
 
     def status(self, now: datetime) -> str:
         """`revoked`, `expired`, `disabled` or `active`, in the order in which they decide."""

@@ -36,6 +36,14 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {"type": "http", "scheme": "bearer", "description": "An API key: sk_live_… or sk_test_…"}
 
 
+class BasicScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "apikeys.authentication.BasicAuthentication"
+    name = "basic"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "basic", "description": "An auth_id, and an API key as the auth_token"}
+
+
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.authentication.TokenAuthentication"
     name = "accessToken"
@@ -53,6 +61,7 @@ ERRORS = {
     403: "The credential may not do this",
     404: "No such object, or none that this credential may see",
     409: "The state of things forbids it",
+    410: "Its time is over",
     413: "The body is too large",
     422: "The Idempotency-Key belongs to another request",
     429: "Too often",
@@ -61,7 +70,6 @@ ERRORS = {
 
 
 class Schema(AutoSchema):
-    410: "Its time is over",
     """Adds the errors that every endpoint shares, and the Idempotency-Key of those that create or move something."""
 
     def get_override_parameters(self) -> list[Any]:

@@ -141,7 +141,7 @@ REST_FRAMEWORK = {
         "accounts.authentication.TokenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["apikeys.throttling.AddressThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["apikeys.throttling.Throttle"],
     "DEFAULT_PARSER_CLASSES": ["config.api.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.api.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "config.api.Pagination",

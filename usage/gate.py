@@ -5,7 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from apikeys import keys
+from accounts.models import Organization
+from apikeys import keys, throttling
 from apikeys.models import ApiKey
 from billing import ledger
 from billing.models import Meter
@@ -19,8 +20,10 @@ class Code(StrEnum):
     REVOKED = "REVOKED"
     EXPIRED = "EXPIRED"
     DISABLED = "DISABLED"
+    IP_NOT_ALLOWED = "IP_NOT_ALLOWED"
     INSUFFICIENT_PERMISSIONS = "INSUFFICIENT_PERMISSIONS"
     ORGANIZATION_SUSPENDED = "ORGANIZATION_SUSPENDED"
+    RATE_LIMITED = "RATE_LIMITED"
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
 
 
@@ -35,24 +38,43 @@ class Verdict:
 
 
 def verify(
-    secret: str, now: datetime, *, permission: str | None = None, meter: Meter | None = None, quantity: Decimal
+    secret: str,
+    now: datetime,
+    *,
+    permission: str | None = None,
+    meter: Meter | None = None,
+    quantity: Decimal,
+    ip: str | None = None,
 ) -> Verdict:
-    """The verdict about a customer's key. It moves nothing: a refused call costs nothing."""
+    """The verdict about a customer's key. It moves nothing but the count of the key's rate limit."""
     key = keys.find(secret, now)
     if key is None or key.organization is None:
         return Verdict(Code.NOT_FOUND)
-    status = key.status(now)
-    if status != "active":
-        return Verdict(Code[status.upper()], key)
-    if permission is not None and permission not in key.permissions:
-        return Verdict(Code.INSUFFICIENT_PERMISSIONS, key)
-    if not key.organization.is_operational:
-        return Verdict(Code.ORGANIZATION_SUSPENDED, key)
+    if reason := _refusal(key, key.organization, now, permission, ip):
+        return Verdict(reason, key)
     ApiKey.objects.touch(key, now)
     cost = _cost(key, meter, quantity)
     available = ledger.available(key.organization.root_id)
     code = Code.INSUFFICIENT_CREDITS if cost > max(available, ZERO) else Code.VALID
     return Verdict(code, key, cost, available)
+
+
+def _refusal(
+    key: ApiKey, organization: Organization, now: datetime, permission: str | None, ip: str | None
+) -> Code | None:
+    """The first reason against the call that is not its price. Without an `ip`, a key with networks is refused."""
+    if (status := key.status(now)) != "active":
+        return Code[status.upper()]
+    if not key.admits_address(ip or ""):
+        return Code.IP_NOT_ALLOWED
+    if permission is not None and permission not in key.permissions:
+        return Code.INSUFFICIENT_PERMISSIONS
+    if not organization.is_operational:
+        return Code.ORGANIZATION_SUSPENDED
+    limit = throttling.limit_of(key)
+    if limit and not throttling.take(limit, now.timestamp()).allowed:
+        return Code.RATE_LIMITED
+    return None
 
 
 def _cost(key: ApiKey, meter: Meter | None, quantity: Decimal) -> Decimal:

@@ -48,6 +48,7 @@ class VerifySerializer(serializers.Serializer[Any]):
     permission = serializers.CharField(max_length=100, required=False, allow_null=True, default=None)
     meter = serializers.CharField(max_length=50, required=False, allow_null=True, default=None)
     quantity = AmountSerializerField(required=False, default=Decimal(1), min_value=Decimal(0), max_value=LARGEST)
+    ip = serializers.IPAddressField(required=False, allow_null=True, default=None)
 
 
 class VerdictSerializer(serializers.Serializer[gate.Verdict]):

@@ -82,6 +82,7 @@ class VerifyView(APIView):
             permission=asked["permission"],
             meter=_meter(asked["meter"]),
             quantity=asked["quantity"],
+            ip=asked["ip"],
         )
         return Response(VerdictSerializer(verdict).data)
 
