@@ -34,7 +34,7 @@ class Credential:
     def scopes(self) -> frozenset[str]:
         """The database decides and the token caps; a suspended organization may only read, and pay."""
         granted = self.cap & self.held
-        return granted if self.is_operational else granted & (scopes.READS | {"billing:write"})
+        return granted if self.is_operational else granted & scopes.WHILE_SUSPENDED
 
     @property
     def is_platform(self) -> bool:

@@ -6,6 +6,9 @@ READ_WRITE = ("account", "members", "keys", "credits", "billing", "usage", "webh
 ALL: frozenset[str] = frozenset(f"{r}:{a}" for r in READ_WRITE for a in ("read", "write")) | {"audit:read"}
 READS: frozenset[str] = frozenset(scope for scope in ALL if scope.endswith(":read"))
 
+# What a suspended organization keeps: to look, and to pay what it owes.
+WHILE_SUSPENDED = READS | {"billing:write", "credits:write"}
+
 # Posting usage is the gateway's: no person's role holds usage:write.
 _PEOPLE = ALL - {"usage:write"}
 
