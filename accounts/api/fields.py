@@ -19,6 +19,8 @@ class MomentField(serializers.DateTimeField):
 
     def to_internal_value(self, value: Any) -> datetime:
         try:
+            if not isinstance(value, str):
+                raise ValueError
             return moments.parse(value, credential_of(self.context["request"]).timezone)
-        except (ValueError, AttributeError) as error:  # AttributeError: it is no text
+        except ValueError as error:
             raise serializers.ValidationError("Must be an ISO 8601 date or datetime.") from error
