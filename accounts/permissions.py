@@ -92,12 +92,9 @@ class PlatformKey(Authenticated):
 def action_of(request: Request, view: "APIView") -> str | None:
     """The viewset's action or the method's name, a HEAD being a GET; None for OPTIONS, and for what the view lacks."""
     method = "get" if request.method == "HEAD" else (request.method or "").lower()
-    if method == "options" or method not in view.http_method_names:
-        return None
-    if hasattr(view, "action"):
-        action: str | None = view.action
-        return action
-    return method if hasattr(view, method) else None
+    action: str | None = getattr(view, "action", method if hasattr(view, method) else None)
+    asked_about = method == "options" or action == "metadata"  # DRF asks for itself what a POST might do
+    return action if method in view.http_method_names and not asked_about else None
 
 
 def require(credential: Credential, scope: str | None) -> None:

@@ -17,7 +17,14 @@ def entries(organization: Organization) -> int:
     """A ledger of 120 entries."""
     ledger.lock([organization.pk])
     LedgerEntry.objects.bulk_create(
-        LedgerEntry(account_id=organization.pk, seq=n, kind="grant", amount=1, balance_after=n, created_at="2026-01-01T00:00:00Z")
+        LedgerEntry(
+            account_id=organization.pk,
+            seq=n,
+            kind="grant",
+            amount=1,
+            balance_after=n,
+            created_at="2026-01-01T00:00:00Z",
+        )
         for n in range(1, 121)
     )
     return 120

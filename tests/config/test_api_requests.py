@@ -101,5 +101,5 @@ def test_a_number_that_does_not_fit_is_named(gateway: Any, organization: Organiz
 
 
 def test_text_of_any_script_comes_back_as_it_went_in(api: Any, alice: User) -> None:
-    name = "Ünï — 日本 🚀 \u202e \" \\ </script>"
+    name = 'Ünï — 日本 🚀 \u202e " \\ </script>'
     assert api(alice).post("/v1/organizations", {"name": name}).json()["name"] == name
