@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Organization, User
 from billing import ledger
@@ -23,7 +24,7 @@ def entries(organization: Organization) -> int:
             kind="grant",
             amount=1,
             balance_after=n,
-            created_at="2026-01-01T00:00:00Z",
+            created_at=timezone.now(),
         )
         for n in range(1, 121)
     )
