@@ -11,6 +11,7 @@ API = re.compile(r"(v1|auth|api|\.well-known)/")
 METHODS = ("get", "post", "put", "patch", "delete")
 OWN = frozenset({"own"})
 SUBTREE = frozenset({"own", "child", "grandchild"})
+PEOPLE = frozenset({"own", "parent"})
 
 
 @dataclass(frozen=True)
@@ -18,19 +19,43 @@ class Route:
     """`scopes`: what each method needs, `""` where any credential will do.
 
     `names` says what the URL names, if it names an organization's object, and `reach` whose objects it reaches.
-    `shows` says whose markers may stand in its answers.
+    A body may be a function of the world. `shows` says whose markers may stand in its answers; a role in the parent
+    reaches down, so its people show.
     """
 
     scopes: dict[str, str]
-    who: str = "tenant"  # or "platform", "credential", "open"
+    who: str = "tenant"  # or "platform", "either", "credential", "basic", "open"
     names: str = ""
     reach: frozenset[str] = OWN
+    unsaid: frozenset[str] = frozenset()  # relations that may go either way
+    refusals: frozenset[str] = frozenset()  # codes of a 403 that are not about scopes
     shows: frozenset[str] = OWN
     bodies: dict[str, Any] = field(default_factory=dict)
 
 
 def read(scope: str, **about: Any) -> Route:
     return Route({"get": scope}, **about)
+
+
+def administer(body: Any = None) -> Route:
+    """What is done to a node by those who administer it, or its parent."""
+    return Route(
+        {"post": "account:write"},
+        who="either",
+        names="organization",
+        reach=SUBTREE,
+        shows=SUBTREE,
+        refusals=frozenset({"parent_required", "operator_required"}),
+        bodies={"post": body},
+    )
+
+
+def plivo(scopes: dict[str, str], body: Any, **about: Any) -> Route:
+    """What takes an auth_id and a key of its organization's, as Basic. Its refusals have no code."""
+    about = {"reach": SUBTREE, **about}
+    return Route(
+        scopes, who="basic", names="auth_id", shows=SUBTREE, refusals=frozenset({""}), bodies={"post": body}, **about
+    )
 
 
 OPEN = Route({}, who="open")
@@ -66,7 +91,32 @@ ROUTES: dict[str, Route] = {
         bodies={"post": {"name": "A", "email": "a@example.com", "address": {"country": "US"}}, "put": {}, "patch": {}},
     ),
     "v1/account/api-keys": Route({"get": "keys:read", "post": "keys:write"}, bodies={"post": {"name": "New"}}),
-    "v1/account/api-keys/{key_id}": Route({"get": "keys:read", "delete": "keys:write"}, names="key"),
+    "v1/account/api-keys/{key_id}": Route(
+        {"get": "keys:read", "patch": "keys:write", "delete": "keys:write"},
+        names="key",
+        bodies={"patch": {"name": "Renamed"}},
+    ),
+    "v1/account/api-keys/{key_id}/rotate": Route({"post": "keys:write"}, names="key", bodies={"post": {}}),
+    "v1/account/security": Route({"get": "security:read", "patch": "security:write"}, bodies={"patch": {}}),
+    "v1/organizations/{id}/suspend": administer(),
+    "v1/organizations/{id}/resume": administer(),
+    "v1/organizations/{id}/move": administer(lambda world: {"parent": world.id_of("organization", "own")}),
+    "v1/members": read("members:read", shows=PEOPLE),
+    "v1/members/{id}": Route(
+        {"get": "members:read", "patch": "members:write", "delete": "members:read"},
+        names="member",
+        reach=PEOPLE,
+        shows=PEOPLE,
+        refusals=frozenset({"above_own_role", "insufficient_scope"}),  # one may leave, but not send others away,
+        bodies={"patch": {"role": "viewer"}},
+    ),
+    "v1/invitations": Route(
+        {"get": "members:read", "post": "members:write"},
+        bodies={"post": {"email": "new@example.com", "role": "viewer"}},
+    ),
+    "v1/invitations/accept": OPEN,
+    "v1/invitations/{id}": Route({"get": "members:read", "delete": "members:write"}, names="invitation"),
+    "v1/invitations/{id}/resend": Route({"post": "members:write"}, names="invitation"),
     "v1/payment-methods": Route(
         {"get": "billing:read", "post": "billing:write"}, bodies={"post": {"gateway_token": "pm_card_visa"}}
     ),
@@ -78,6 +128,14 @@ ROUTES: dict[str, Route] = {
     "auth/account/ledger": read("credits:read"),
     "auth/account/usage": read("usage:read", shows=SUBTREE),
     "auth/account/summary": read("credits:read", shows=SUBTREE),
+    "v1/Account/{auth_id}/*": plivo({"get": "account:read", "post": "account:write"}, {"city": "X"}),
+    "v1/Account/{auth_id}/Subaccount/*": plivo({"get": "account:read", "post": "account:write"}, {"name": "New"}),
+    "v1/Account/{auth_id}/Subaccount/{subauth_id}/*": plivo(
+        {"get": "account:read", "post": "account:write", "delete": "account:write"},
+        {"name": "Renamed"},
+        reach=SUBTREE - OWN,
+        unsaid=OWN,  # which is a subaccount, or is not
+    ),
     "v1/usage/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"events": [{}]}}),
     "v1/keys/verify": Route({"post": "keys:read"}, who="platform", bodies={"post": {"key": "sk_live_x"}}),
 }

@@ -12,17 +12,26 @@ Whatever belongs to an organization has its relation in its name, so that a leak
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from accounts import people, scopes, tokens
-from accounts.models import Organization, User
+from accounts import authentication, invitations, people, scopes, tokens
+from accounts.credentials import Credential
+from accounts.models import Invitation, Organization, User
 from apikeys.models import ApiKey
 from billing import ledger
-from billing.models import LedgerEntry
+from billing.models import LedgerEntry, PaymentMethod
 from tests import factories
 from usage import metering
 
 POSITIONS = ("middle", "root")
 ROLES = tuple(scopes.BY_ROLE)
 UNKNOWN = "unknown"
+NOBODYS = {
+    "organization": "acct_0000000000000000",
+    "auth_id": "MA000000000000000000",
+    "member": "2147483647",
+    "key": "key_0000000000000000",
+    "invitation": f"inv_{'0' * 32}",
+    "card": f"pm_{'0' * 32}",
+}
 
 
 def marker(relation: str) -> str:
@@ -34,15 +43,29 @@ class World:
     """`credentials` are by role, and `api_key`, `platform_key`, `anonymous`; all but the last two act for `own`."""
 
     organizations: dict[str, Organization] = field(default_factory=dict)
+    owners: dict[str, User] = field(default_factory=dict)
     keys: dict[str, ApiKey] = field(default_factory=dict)
+    cards: dict[str, PaymentMethod] = field(default_factory=dict)
+    invitations: dict[str, Invitation] = field(default_factory=dict)
     credentials: dict[str, str] = field(default_factory=dict)
 
-    def id_of(self, kind: str, relation: str) -> str:
-        """The public id of the organization's object of this kind; for `unknown`, one that nobody has."""
+    def id_of(self, kind: str, relation: str) -> str | None:
+        """The public id of the organization's object of this kind, None where it has none.
+
+        For `unknown`, an id that nobody has.
+        """
         if relation == UNKNOWN:
-            return {"organization": "acct_0000000000000000", "key": "key_0000000000000000"}[kind]
-        owner = self.organizations[relation]
-        return {"organization": owner.public_id, "key": self.keys[relation].public_id}[kind]
+            return NOBODYS[kind]
+        organization = self.organizations[relation]
+        card = self.cards.get(relation)
+        return {
+            "organization": organization.public_id,
+            "auth_id": organization.auth_id,
+            "member": str(self.owners[relation].pk),
+            "key": self.keys[relation].public_id,
+            "invitation": self.invitations[relation].public_id,
+            "card": card.public_id if card else None,
+        }[kind]
 
 
 def build(position: str) -> World:
@@ -63,9 +86,12 @@ def build(position: str) -> World:
 
 
 def _furnish(world: World, relation: str, organization: Organization) -> None:
-    """A key, usage of it, and where it is a root a billing account, a card and an entry in the ledger."""
-    owner = factories.user(marker(relation))
+    """People, a key and usage of it, and where it is a root a billing account, a card and an entry in the ledger."""
+    owner = world.owners[relation] = factories.user(marker(relation))
     factories.join(owner, organization, "owner")
+    world.invitations[relation] = invitations.invite(
+        organization, email=f"{marker(relation)}@example.com", role="viewer", by=credential(owner, organization)
+    )
     world.keys[relation], _ = factories.key(organization, created_by=owner, description=marker(relation))
     event = {"id": "e", "key_id": world.keys[relation].public_id, "meter": "requests"}
     event["endpoint"] = f"/{marker(relation)}"
@@ -74,7 +100,7 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
         account = factories.billing_account(organization)
         account.name = marker(relation)
         account.save()
-        factories.card(organization)
+        world.cards[relation] = factories.card(organization)
         kind = LedgerEntry.Kind.GRANT
         ledger.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation))
 
@@ -86,6 +112,11 @@ def _credentials(world: World, own: Organization) -> None:
     world.credentials["api_key"] = factories.key(own, created_by=owner, permissions=sorted(scopes.BY_ROLE["owner"]))[1]
     world.credentials["platform_key"] = factories.platform_key()
     world.credentials["anonymous"] = ""
+
+
+def credential(person: User, organization: Organization) -> Credential:
+    """What a person's token would prove."""
+    return authentication.credential(person, tokens.AccessToken(tokens.issue(person, organization).access))  # type: ignore[arg-type]
 
 
 def member(organization: Organization, role: str) -> User:
