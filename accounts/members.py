@@ -44,8 +44,7 @@ class LastOwner(Conflict):
 
 def of(organization: Organization) -> MembershipQuerySet:
     """One membership a person, its own organization's before its ancestors'."""
-    reaching = Membership.objects.reaching(organization.path)
-    return reaching.filter(user__is_active=True).select_related("user", "organization").nearest()
+    return Membership.objects.reaching(organization.path).select_related("user", "organization").nearest()
 
 
 def roles(organization: Organization, user: User) -> list[Membership]:
