@@ -29,8 +29,8 @@ log = structlog.get_logger()
 GRACE = timedelta(minutes=1)
 
 
-def add_method(organization: Organization, token: str) -> PaymentMethod:
-    """Keep a card; the first one is the default."""
+def add_method(organization: Organization, token: str, *, id: UUID | None = None) -> PaymentMethod:
+    """Keep a card; the first one is the default. An `id` that the caller made beforehand keeps it once."""
     accounts.required(organization)
     gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
     try:
@@ -39,16 +39,20 @@ def add_method(organization: Organization, token: str) -> PaymentMethod:
         raise InvalidField("gateway_token", "The payment gateway does not know this token.") from error
     with transaction.atomic():
         ledger.lock([organization.pk])  # of two first cards at once, one is the default
-        return PaymentMethod.objects.create(
+        method, _ = PaymentMethod.objects.get_or_create(
+            pk=id or identifiers.uuid7(),
             organization=organization,
-            gateway=gateway.name,
-            gateway_token=card.token,
-            brand=card.brand,
-            last4=card.last4,
-            exp_month=card.exp_month,
-            exp_year=card.exp_year,
-            is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
+            defaults={
+                "gateway": gateway.name,
+                "gateway_token": card.token,
+                "brand": card.brand,
+                "last4": card.last4,
+                "exp_month": card.exp_month,
+                "exp_year": card.exp_year,
+                "is_default": not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
+            },
         )
+        return method
 
 
 def begin(
@@ -58,18 +62,16 @@ def begin(
 
     An `id` that the caller made beforehand begins one payment, however often it comes: the first one is returned.
     """
-    account = accounts.required(organization)
+    accounts.required(organization)
     card = _card(organization, method)
-    check_amount(amount, account.currency or countries.currency_of(account.country))
     about = {"organization_id": organization.pk, "method_id": card.pk, "amount": amount}
     with transaction.atomic():
+        ledger.lock([organization.pk])  # an account that is being closed takes no new payment
+        currency = accounts.settle_currency(accounts.required(organization))
+        check_amount(amount, currency)
         payment, _ = Payment.objects.get_or_create(
             pk=id or identifiers.uuid7(),
-            defaults={
-                **about,
-                "currency": accounts.settle_currency(account),
-                "created_by": by if isinstance(by, str) else by.id,
-            },
+            defaults={**about, "currency": currency, "created_by": by if isinstance(by, str) else by.id},
         )
     if any(getattr(payment, name) != value for name, value in about.items()):
         raise PaymentReused
@@ -125,7 +127,7 @@ def settle(payment_id: UUID, charge: gateways.Charge) -> Payment:
     """Write down what the gateway answered; a success is exactly one purchase in the ledger."""
     ledger.lock(Payment.objects.filter(pk=payment_id).values_list("organization_id", flat=True))
     payment = Payment.objects.get(pk=payment_id)
-    if payment.status != Payment.Status.PENDING:
+    if payment.status != Payment.Status.PENDING or charge.status == Payment.Status.PENDING:
         return payment
     payment.status = charge.status
     payment.gateway_reference = charge.reference
@@ -149,4 +151,13 @@ def settle_pending() -> int:
     """Take up the payments whose request never came to its end. Returns how many are settled now."""
     overdue = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lte=timezone.now() - GRACE)
     ids = list(overdue.order_by("created_at").values_list("pk", flat=True)[:100])
-    return sum(complete(payment_id).status != Payment.Status.PENDING for payment_id in ids)
+    return sum(_is_settled(payment_id) for payment_id in ids)
+
+
+def _is_settled(payment_id: UUID) -> bool:
+    """Whether the payment is settled now; what goes wrong with one does not keep the sweep from the others."""
+    try:
+        return complete(payment_id).status != Payment.Status.PENDING
+    except Exception:
+        log.exception("payment not settled", payment=payment_id.hex)
+        return False

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency
+from accounts import idempotency, identifiers
 from accounts.credentials import credential_of, organization_of
 from billing import accounts, payments
 from billing.api.serializers import (
@@ -42,11 +42,11 @@ class PaymentMethodViewSet(mixins.ListModelMixin, GenericViewSet[PaymentMethod])
         serializer.is_valid(raise_exception=True)
         token = serializer.validated_data["gateway_token"]
 
-        def effect() -> Response:
-            method = payments.add_method(organization_of(request), token)
+        def keep(id: str) -> Response:
+            method = payments.add_method(organization_of(request), token, id=UUID(hex=id))
             return Response(PaymentMethodSerializer(method).data, status=status.HTTP_201_CREATED)
 
-        return idempotency.once(request, effect)
+        return idempotency.in_two_steps(request, lambda: identifiers.uuid7().hex, keep)
 
 
 class PaymentViewSet(mixins.ListModelMixin, GenericViewSet[Payment]):

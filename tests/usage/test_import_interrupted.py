@@ -104,7 +104,7 @@ def test_an_import_killed_in_the_middle_of_a_batch_goes_on_where_it_stopped(
 
 
 def test_of_two_imports_at_once_each_line_is_counted_once(log: Path, organization: Organization) -> None:
-    """Twice guarded, by the payer's lock and by the events' ids; what follows on either alone is tested with it."""
+    """Guarded twice: by the payer's lock, and by the ids of the events."""
     summaries = race([partial(import_here, log, organization)] * 2)
     assert sum(summary.accepted for summary in summaries) == LINES
     assert [summary.readable for summary in summaries] == [LINES] * 2

@@ -1,0 +1,15 @@
+from typing import Any
+
+import pytest
+
+from billing import gateways
+from tests.billing.gateway import RecordingGateway
+
+
+@pytest.fixture
+def bank(monkeypatch: pytest.MonkeyPatch, settings: Any) -> RecordingGateway:
+    """The payment gateway of the installation, for as long as the test runs."""
+    bank = RecordingGateway()
+    monkeypatch.setitem(gateways.BY_NAME, bank.name, bank)
+    settings.PAYMENT_GATEWAY = bank.name
+    return bank
