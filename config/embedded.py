@@ -60,6 +60,7 @@ def attach() -> None:
     _wait_for_answers(_claims)
     if any(claim.service is POSTGRES for claim in _claims):
         _make_database()
+        _offer_programs()
 
 
 def detach() -> None:
@@ -210,6 +211,14 @@ def _make_database() -> None:
         if connection.execute("SELECT FROM pg_database WHERE datname = 'tollgate'").rowcount == 0:
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # by another process
                 connection.execute("CREATE DATABASE tollgate")
+
+
+def _offer_programs() -> None:
+    """Puts psql at the end of PATH, for `manage.py dbshell` on a machine that has none."""
+    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    programs = str(keeper.POSTGRES.program(keeper.POSTGRES.site()).parent)
+    if programs not in path:
+        os.environ["PATH"] = os.pathsep.join([*path, programs])
 
 
 def _postgres_run() -> str:

