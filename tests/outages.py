@@ -1,0 +1,34 @@
+"""The database or Redis as it looks from here when it is down: nobody listens where it should be."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from apikeys import throttling
+
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+@contextmanager
+def database_down() -> Iterator[None]:
+    """Every new connection is refused; this thread's own stays open, so that calls have to come from others."""
+    settings: dict[str, Any] = connection.settings_dict
+    before = dict(settings)
+    settings.update(HOST="127.0.0.1", PORT="1", OPTIONS={"connect_timeout": 2})
+    try:
+        yield
+    finally:
+        settings.update(before)
+
+
+@contextmanager
+def redis_down() -> Iterator[None]:
+    from django.conf import settings
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "REDIS_URL", NOBODY)
+        patch.setattr(throttling, "_counter", throttling._Counter())  # the old one has its connection
+        yield
