@@ -1,7 +1,7 @@
-from django.urls import path
+from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
-from billing.api import viewsets
+from billing.api import plivo, viewsets
 from billing.api.account import CreditsView, LedgerViewSet
 from billing.api.mikrocloud import AccountView
 from billing.api.subscriptions import SubscriptionViewSet
@@ -14,7 +14,13 @@ router.register("v1/meters", viewsets.MeterViewSet)
 router.register("v1/subscriptions", SubscriptionViewSet)
 router.register("auth/account/ledger", LedgerViewSet)
 
+# Plivo's client for Node sends the account's slash twice.
+PLIVO = r"^v1/Account/(?P<auth_id>[^/]+)"
+
 urlpatterns = [
+    re_path(rf"{PLIVO}/*$", plivo.AccountView.as_view()),
+    re_path(rf"{PLIVO}/Subaccount/*$", plivo.SubaccountsView.as_view()),
+    re_path(rf"{PLIVO}/Subaccount/(?P<subauth_id>[^/]+)/*$", plivo.SubaccountView.as_view()),
     path("v1/account", AccountView.as_view()),
     path("v1/credits/purchases", viewsets.PurchaseView.as_view()),
     path("v1/credits/auto-recharge", viewsets.AutoRechargeView.as_view()),

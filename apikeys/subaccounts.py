@@ -1,0 +1,43 @@
+"""Subaccounts, as Plivo calls them: child organizations, each made together with an API key, its token."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import people, tree
+from accounts.models import Organization
+from apikeys import keys
+from apikeys.authentication import KeyCredential
+from apikeys.models import ApiKey
+
+
+@transaction.atomic
+def create(parent: Organization, *, name: str, enabled: bool, by: KeyCredential) -> tuple[Organization, str]:
+    """A child of `parent`, suspended unless enabled, and the secret of its key, which may do what the caller's may."""
+    child = people.add_child(parent, name=name)
+    _, secret = keys.create(
+        child, name="Auth token", created_by=by.user, permissions=by.permissions, environment=by.key.environment
+    )
+    if not enabled:
+        tree.suspend(child, by=by)
+    return child, secret
+
+
+@transaction.atomic
+def update(subaccount: Organization, changes: Mapping[str, Any], *, by: KeyCredential) -> None:
+    """Change `name` and `enabled`, where they are given."""
+    if "name" in changes:
+        Organization.objects.filter(pk=subaccount.pk).update(name=changes["name"])
+    if "enabled" in changes:
+        (tree.resume if changes["enabled"] else tree.suspend)(subaccount, by=by)
+
+
+@transaction.atomic
+def close(subaccount: Organization) -> None:
+    """Close it for good, and revoke every key of it and beneath it. What it used stays, and stays owed."""
+    Organization.objects.lock(subaccount.root_id)  # no child is added meanwhile
+    Organization.objects.filter(pk=subaccount.pk).update(status=Organization.Status.CLOSED)
+    theirs = ApiKey.objects.filter(organization__in=Organization.objects.within(subaccount))
+    theirs.unrevoked().update(revoked_at=timezone.now())

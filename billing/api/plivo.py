@@ -1,0 +1,249 @@
+"""The account and its subaccounts as Plivo documents them: `/v1/Account/{auth_id}/`, so that Plivo's own clients work.
+
+The credential is Basic: an auth_id, and an API key of that organization as the auth_token. Nulls are what was not
+given, unknown members are ignored, and every answer with a body carries a fresh `api_id`; but a 401 is text, since
+Plivo's client for Python stumbles over JSON there.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import idempotency, security, tree
+from accounts.addresses import client_address
+from accounts.credentials import credential_of
+from accounts.exceptions import InvalidField, NotFound
+from accounts.models import Organization
+from apikeys import subaccounts
+from apikeys.authentication import BasicAuthentication, KeyCredential
+from apikeys.models import ApiKey
+from billing import accounts
+from billing.api import plivo_schema
+from billing.api.plivo_objects import (
+    CreatedSubaccountSerializer,
+    NewSubaccountSerializer,
+    PageSerializer,
+    PlivoAccountChangesSerializer,
+    PlivoAccountSerializer,
+    PlivoChangedSerializer,
+    SubaccountChangesSerializer,
+    SubaccountListSerializer,
+    SubaccountSerializer,
+    account_object,
+    subaccount_object,
+)
+
+UNAUTHENTICATED = "Could not verify your access level for that URL. You have to login with proper credentials.\n"
+CHANGED = {"message": "changed"}
+
+
+class PlivoView(APIView):
+    """Credentials, errors and `api_id` in Plivo's way."""
+
+    authentication_classes = (BasicAuthentication,)
+
+    def account(self) -> Organization:
+        """The organization of the path, where the credential may see it."""
+        visible = tree.visible_to(credential_of(self.request)).exclude(status=Organization.Status.CLOSED)
+        return self._found(visible.select_related("root"), self.kwargs["auth_id"])
+
+    def subaccounts(self) -> QuerySet[Organization]:
+        """Those of the path's account: itself where it is one, and all beneath it; newest first."""
+        found = Organization.objects.within(self.account()).filter(parent__isnull=False)
+        living = ApiKey.objects.unrevoked().order_by("-created_at").prefetch_related("secrets")
+        open_ones = found.exclude(status=Organization.Status.CLOSED).select_related("root")
+        return open_ones.prefetch_related(Prefetch("api_keys", living)).order_by("-created_at", "-pk")
+
+    def _found(self, among: QuerySet[Organization], auth_id: str) -> Organization:
+        organization = among.filter(auth_id=auth_id).first()
+        if organization is None:
+            raise NotFound("not found")
+        security.check_address(organization, client_address(self.request))
+        return organization
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """`{"error"}` for every refusal; a fault of ours is raised again, and answered elsewhere."""
+        response = super().handle_exception(exc)
+        if response.status_code == status.HTTP_401_UNAUTHORIZED:
+            challenge = {"WWW-Authenticate": self.get_authenticate_header(self.request)}
+            return HttpResponse(
+                UNAUTHENTICATED, status=401, content_type="text/plain; charset=utf-8", headers=challenge
+            )
+        response.data, response.content_type = {"error": _words(response.data)}, "application/json"
+        return response
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        """With the `api_id`, in a replay of an earlier answer too."""
+        if isinstance(response, HttpResponse) and "Idempotent-Replayed" in response:
+            replayed = Response(json.loads(response.content), status=response.status_code)
+            replayed["Idempotent-Replayed"] = "true"
+            response = replayed
+        if isinstance(response, Response) and isinstance(response.data, Mapping):
+            response.data = dict(sorted({**response.data, "api_id": str(uuid4())}.items()))
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def _words(problem: Mapping[str, Any]) -> str:
+    """A problem document in one line: the fields that are wrong, or the detail."""
+    errors = [f"{error['pointer'].strip('/')}: {error['detail']}".lstrip(": ") for error in problem.get("errors", ())]
+    return "; ".join(errors) or str(problem["detail"])
+
+
+def _given(request: Request) -> dict[str, Any]:
+    """What the caller gave: null is what Plivo's client sends for what it was not told."""
+    if not isinstance(request.data, dict):
+        raise InvalidField("", "A JSON object is wanted.")
+    return {name: value for name, value in request.data.items() if value is not None}
+
+
+def _valid(serializer: serializers.Serializer[Any]) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _caller(request: Request) -> KeyCredential:
+    credential = credential_of(request)
+    assert isinstance(credential, KeyCredential)
+    return credential
+
+
+class AccountView(PlivoView):
+    scopes = {"get": "account:read", "post": "account:write"}
+    http_method_names = ["get", "head", "post"]
+
+    @extend_schema(
+        operation_id="plivo_account_retrieve",
+        parameters=[plivo_schema.ACCOUNT_PATH],
+        responses=plivo_schema.answers({200: PlivoAccountSerializer}),
+        examples=[plivo_schema.ACCOUNT_EXAMPLE],
+    )
+    def get(self, request: Request, auth_id: str) -> Response:
+        """Retrieve the details of your account."""
+        return Response(account_object(self.account()))
+
+    @extend_schema(
+        operation_id="plivo_account_update",
+        parameters=[plivo_schema.ACCOUNT_PATH],
+        request=PlivoAccountChangesSerializer,
+        responses=plivo_schema.answers({202: PlivoChangedSerializer}),
+        examples=plivo_schema.UPDATE_EXAMPLES,
+    )
+    def post(self, request: Request, auth_id: str) -> Any:
+        """Update the account. Parameters that are not provided remain unchanged."""
+        account, changes = self.account(), _valid(PlivoAccountChangesSerializer(data=_given(request)))
+
+        def effect() -> Response:
+            _update_account(account, changes)
+            return Response(CHANGED, status=status.HTTP_202_ACCEPTED)
+
+        return idempotency.once(request, effect)
+
+
+@transaction.atomic
+def _update_account(organization: Organization, changes: Mapping[str, Any]) -> None:
+    """The time zone is the organization's, and so is the name of a child; the rest is the billing account's."""
+    own = {"timezone"} if organization.is_root else {"timezone", "name"}
+    billed = {name: value for name, value in changes.items() if name not in own}
+    if billed:
+        accounts.update(accounts.required(organization), billed)
+    if mine := {name: value for name, value in changes.items() if name in own}:
+        Organization.objects.filter(pk=organization.pk).update(**mine)
+
+
+class SubaccountsView(PlivoView):
+    scopes = {"get": "account:read", "post": "account:write"}
+    http_method_names = ["get", "head", "post"]
+
+    @extend_schema(
+        operation_id="plivo_subaccount_list",
+        parameters=[plivo_schema.ACCOUNT_PATH, PageSerializer],
+        responses=plivo_schema.answers({200: SubaccountListSerializer}),
+    )
+    def get(self, request: Request, auth_id: str) -> Response:
+        """List the subaccounts, newest first."""
+        page = _valid(PageSerializer(data=request.query_params))
+        limit, offset, found = page["limit"], page["offset"], self.subaccounts()
+        shown, total = found[offset : offset + limit], found.count()
+        meta = {
+            "limit": limit,
+            "next": self._page(limit, offset + limit) if offset + limit < total else None,
+            "offset": offset,
+            "previous": self._page(limit, max(offset - limit, 0)) if offset else None,
+            "total_count": total,
+        }
+        return Response({"meta": meta, "objects": [subaccount_object(one) for one in shown]})
+
+    def _page(self, limit: int, offset: int) -> str:
+        return f"/v1/Account/{self.kwargs['auth_id']}/Subaccount/?limit={limit}&offset={offset}"
+
+    @extend_schema(
+        operation_id="plivo_subaccount_create",
+        parameters=[plivo_schema.ACCOUNT_PATH],
+        request=NewSubaccountSerializer,
+        responses=plivo_schema.answers({201: CreatedSubaccountSerializer}),
+    )
+    def post(self, request: Request, auth_id: str) -> Any:
+        """Make a subaccount. Its token is in this answer, and nowhere else; it may do what the caller may."""
+        parent, said = self.account(), _valid(NewSubaccountSerializer(data=_given(request)))
+
+        def effect() -> Response:
+            child, token = subaccounts.create(parent, **said, by=_caller(request))
+            made = {"auth_id": child.auth_id, "auth_token": token, "message": "created"}
+            return Response(made, status=status.HTTP_201_CREATED)
+
+        return idempotency.once(request, effect, secrets=("auth_token",))
+
+
+class SubaccountView(PlivoView):
+    scopes = {"get": "account:read", "post": "account:write", "delete": "account:write"}
+    http_method_names = ["get", "head", "post", "delete"]
+
+    def beneath(self) -> Organization:
+        """The subaccount of the path, which is not the path's account itself: nobody disables or deletes themselves."""
+        account = self.kwargs["auth_id"]
+        return self._found(self.subaccounts().exclude(auth_id=account), self.kwargs["subauth_id"])
+
+    @extend_schema(
+        operation_id="plivo_subaccount_retrieve",
+        parameters=[plivo_schema.ACCOUNT_PATH, plivo_schema.SUBACCOUNT_PATH],
+        responses=plivo_schema.answers({200: SubaccountSerializer}),
+    )
+    def get(self, request: Request, auth_id: str, subauth_id: str) -> Response:
+        """Retrieve a subaccount."""
+        return Response(subaccount_object(self._found(self.subaccounts(), subauth_id)))
+
+    @extend_schema(
+        operation_id="plivo_subaccount_update",
+        parameters=[plivo_schema.ACCOUNT_PATH, plivo_schema.SUBACCOUNT_PATH],
+        request=SubaccountChangesSerializer,
+        responses=plivo_schema.answers({202: PlivoChangedSerializer}),
+    )
+    def post(self, request: Request, auth_id: str, subauth_id: str) -> Any:
+        """Update a subaccount. Disabled, its credentials are refused, and those of all beneath it."""
+        subaccount, changes = self.beneath(), _valid(SubaccountChangesSerializer(data=_given(request)))
+
+        def effect() -> Response:
+            subaccounts.update(subaccount, changes, by=_caller(request))
+            return Response(CHANGED, status=status.HTTP_202_ACCEPTED)
+
+        return idempotency.once(request, effect)
+
+    @extend_schema(
+        operation_id="plivo_subaccount_delete",
+        parameters=[plivo_schema.ACCOUNT_PATH, plivo_schema.SUBACCOUNT_PATH],
+        responses=plivo_schema.answers({204: None}),
+    )
+    def delete(self, request: Request, auth_id: str, subauth_id: str) -> Response:
+        """Close a subaccount for good, and revoke its credentials. `cascade` is taken and changes nothing."""
+        subaccounts.close(self.beneath())
+        return Response(status=status.HTTP_204_NO_CONTENT)

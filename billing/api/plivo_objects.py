@@ -1,0 +1,146 @@
+"""Plivo's objects, and what Plivo's clients send: the shapes of `billing.api.plivo`."""
+
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts import timezones
+from accounts.models import Organization
+from billing import accounts
+from billing.models import AutoRecharge, LedgerAccount, Payment
+
+PAGE = 20
+LARGEST_OFFSET = 10**12
+CENT_OF_A_MILL = Decimal("0.00001")
+
+
+class PlivoAccountSerializer(serializers.Serializer[Any]):
+    account_type = serializers.ChoiceField(["standard", "developer"], help_text="developer until the first payment")
+    address = serializers.CharField(help_text="Postal address, displayed on invoices")
+    api_id = serializers.UUIDField(help_text="A fresh one with every answer")
+    auth_id = serializers.CharField()
+    auto_recharge = serializers.BooleanField()
+    billing_mode = serializers.ChoiceField(["prepaid", "postpaid"])
+    cash_credits = serializers.CharField(help_text="Five decimals, rounded down")
+    city = serializers.CharField()
+    name = serializers.CharField()
+    resource_uri = serializers.CharField()
+    state = serializers.CharField()
+    timezone = serializers.CharField(help_text="An IANA time zone name")
+
+
+class PlivoAccountChangesSerializer(serializers.Serializer[Any]):
+    """What is not given, or null, stays; an empty address, city or state is unset."""
+
+    name = serializers.CharField(max_length=100, required=False)
+    address = serializers.CharField(source="line1", max_length=100, allow_blank=True, required=False)
+    city = serializers.CharField(max_length=50, allow_blank=True, required=False)
+    state = serializers.CharField(max_length=50, allow_blank=True, required=False)
+    timezone = serializers.CharField(max_length=64, validators=[timezones.validate], required=False)
+
+
+class NewSubaccountSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100)
+    enabled = serializers.BooleanField(required=False, default=False)
+
+
+class SubaccountChangesSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100, required=False)
+    enabled = serializers.BooleanField(required=False)
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    limit = serializers.IntegerField(min_value=1, max_value=PAGE, default=PAGE)
+    offset = serializers.IntegerField(min_value=0, max_value=LARGEST_OFFSET, default=0)
+
+
+class SubaccountSerializer(serializers.Serializer[Any]):
+    account = serializers.CharField()
+    api_id = serializers.UUIDField()
+    auth_id = serializers.CharField()
+    auth_token = serializers.CharField(help_text="Masked: the token is shown once, when the subaccount is made")
+    created = serializers.DateField()
+    enabled = serializers.BooleanField()
+    modified = serializers.DateField(allow_null=True)
+    name = serializers.CharField()
+    new_auth_token = serializers.CharField()
+    resource_uri = serializers.CharField()
+
+
+class MetaSerializer(serializers.Serializer[Any]):
+    limit = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    offset = serializers.IntegerField()
+    previous = serializers.CharField(allow_null=True)
+    total_count = serializers.IntegerField()
+
+
+class SubaccountListSerializer(serializers.Serializer[Any]):
+    api_id = serializers.UUIDField()
+    meta = MetaSerializer()
+    objects = SubaccountSerializer(many=True)
+
+
+class CreatedSubaccountSerializer(serializers.Serializer[Any]):
+    api_id = serializers.UUIDField()
+    auth_id = serializers.CharField()
+    auth_token = serializers.CharField(allow_null=True)
+    message = serializers.CharField()
+
+
+class PlivoChangedSerializer(serializers.Serializer[Any]):
+    api_id = serializers.UUIDField()
+    message = serializers.CharField()
+
+
+class PlivoErrorSerializer(serializers.Serializer[Any]):
+    api_id = serializers.UUIDField()
+    error = serializers.CharField()
+
+
+def account_uri(organization: Organization) -> str:
+    return f"/v1/Account/{organization.auth_id}/"
+
+
+def account_object(organization: Organization) -> dict[str, Any]:
+    """The account; empty texts where there is no billing account. A subaccount's credits are its root's: zero here."""
+    billed = accounts.find(organization) if organization.is_root else None
+    payer = LedgerAccount.objects.of(organization.root).first() or LedgerAccount()
+    paid = Payment.objects.of(organization.root).filter(status=Payment.Status.SUCCEEDED).exists()
+    return {
+        "account_type": "standard" if paid else "developer",
+        "address": billed.line1 if billed else "",
+        "auth_id": organization.auth_id,
+        "auto_recharge": AutoRecharge.objects.of(organization).filter(enabled=True).exists(),
+        "billing_mode": "postpaid" if payer.credit_limit else "prepaid",
+        "cash_credits": cash_credits(payer.balance if organization.is_root else Decimal(0)),
+        "city": billed.city if billed else "",
+        "name": billed.name if billed else ("" if organization.is_root else organization.name),
+        "resource_uri": account_uri(organization),
+        "state": billed.state if billed else "",
+        "timezone": organization.timezone,
+        **({} if organization.is_root else {"account": account_uri(organization.root)}),
+    }
+
+
+def cash_credits(balance: Decimal) -> str:
+    """Five decimals, and never more than there is: a debt is rounded away from zero."""
+    return format(balance.quantize(CENT_OF_A_MILL, ROUND_FLOOR), "f")
+
+
+def subaccount_object(organization: Organization) -> dict[str, Any]:
+    """`organization` with its root, and its unrevoked keys with their secrets."""
+    account = account_uri(organization.root)
+    hints = [secret.hint for key in organization.api_keys.all() for secret in key.secrets.all()]
+    return {
+        "account": account,
+        "auth_id": organization.auth_id,
+        "auth_token": hints[-1] if hints else "",
+        "created": organization.created_at.date().isoformat(),
+        "enabled": organization.status == Organization.Status.ACTIVE,
+        "modified": None,
+        "name": organization.name,
+        "new_auth_token": "",
+        "resource_uri": f"{account}Subaccount/{organization.auth_id}/",
+    }
