@@ -1,15 +1,20 @@
 """The admin of people and organizations, and what the other apps' admins share."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
 from allauth.account.decorators import secure_admin_login
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts.models import Membership, Organization, User
+from accounts import addresses, invitations, security
+from accounts.exceptions import Conflict
+from accounts.models import Invitation, Membership, Organization, SecurityPolicy, User
 
 Row = TypeVar("Row", bound=Model)
 
@@ -102,4 +107,83 @@ class OrganizationAdmin(admin.ModelAdmin[Organization]):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin[Invitation]):
+    """Invitations are looked at and revoked."""
+
+    id_prefix = "inv_"
+    list_display = ["email", "role", "organization", "state", "invited_by", "created_at", "sent_at", "expires_at"]
+    list_filter = ["role", ("accepted_at", admin.EmptyFieldListFilter), ("sent_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["organization", "invited_by"]
+    search_fields = ["email", "organization__public_id", "organization__auth_id", "invited_by__email"]
+    ordering = ["-created_at"]
+    actions = ["revoke"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [
+            *("public_id", "email", "role", "organization", "state", "invited_by"),
+            *("created_at", "sent_at", "expires_at", "accepted_at", "revoked_at"),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """For the action; every field is to look at."""
+        return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+    @admin.display(description="status")
+    def state(self, invitation: Invitation) -> str:
+        return invitation.status(timezone.now())
+
+    @admin.action(description="Revoke the selected invitations", permissions=["change"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
+        for invitation in chosen:
+            try:
+                invitations.revoke(invitation)
+            except Conflict as error:
+                self.message_user(request, f"{invitation.email}: {error}", messages.WARNING)
+
+
+class SecurityPolicyForm(forms.ModelForm[SecurityPolicy]):
+    def clean_allowed_networks(self) -> list[str]:
+        return self._each("allowed_networks", addresses.network)
+
+    def clean_allowed_email_domains(self) -> list[str]:
+        return self._each("allowed_email_domains", security.email_domain)
+
+    def _each(self, field: str, normal: Callable[[str], str]) -> list[str]:
+        try:
+            return [normal(text) for text in self.cleaned_data[field] or []]
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+@admin.register(SecurityPolicy)
+class SecurityPolicyAdmin(admin.ModelAdmin[SecurityPolicy]):
+    """For customers who have locked themselves out."""
+
+    form = SecurityPolicyForm
+    list_display = ["organization", "allowed_networks", "allowed_email_domains", "longest_key_life_days"]
+    list_select_related = ["organization"]
+    search_fields = [
+        "organization__name",
+        "organization__public_id",
+        "organization__auth_id",
+        "organization__memberships__user__email",
+    ]
+    ordering = ["organization"]
+    fields = [
+        "organization",
+        "allowed_networks",
+        "allowed_email_domains",
+        "longest_key_life_days",
+        "require_two_factor",
+    ]
+    readonly_fields = ["organization", "require_two_factor"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False

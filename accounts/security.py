@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.core.validators import DomainNameValidator
 from django.db import transaction
 
 from accounts import addresses
@@ -93,6 +95,16 @@ def domain(text: str) -> str:
         return text.encode("idna").decode()
     except UnicodeError:
         return text
+
+
+def email_domain(text: str) -> str:
+    """A domain as a policy keeps it. `ValueError` when it is none."""
+    found = domain(text)
+    try:
+        DomainNameValidator(accept_idna=False)(found)
+    except ValidationError as error:
+        raise ValueError(f"{text[:100]!r} is not a domain, such as example.com.") from error
+    return found
 
 
 def policy_of(organization: Organization) -> SecurityPolicy:

@@ -164,6 +164,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "InvitationStatusEnum": "accounts.models.invitations.STATUSES",
+        "OrganizationStatusEnum": "accounts.models.organizations.Organization.Status",
+    },
 }
 
 CSRF_FAILURE_VIEW = "config.problems.csrf_failure"

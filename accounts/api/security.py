@@ -1,7 +1,5 @@
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.validators import DomainNameValidator
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -44,12 +42,10 @@ class DomainField(serializers.CharField):
     """An email domain, in lower case."""
 
     def to_internal_value(self, data: Any) -> str:
-        domain = security.domain(super().to_internal_value(data))
         try:
-            DomainNameValidator(accept_idna=False)(domain)
-        except ValidationError as error:
+            return security.email_domain(super().to_internal_value(data))
+        except ValueError as error:
             raise serializers.ValidationError("Must be a domain, such as example.com.") from error
-        return domain
 
 
 class SecurityPolicySerializer(serializers.ModelSerializer[SecurityPolicy]):
