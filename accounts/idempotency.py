@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from accounts.credentials import credential_of
-from accounts.exceptions import IdempotencyKeyInUse, IdempotencyKeyInvalid, IdempotencyKeyReused
+from accounts.exceptions import IdempotencyKeyInUse, IdempotencyKeyInvalid, IdempotencyKeyReused, InvalidField
 from accounts.models import IdempotencyRecord
 
 LIFETIME = timedelta(hours=24)
@@ -82,7 +82,11 @@ def in_two_steps(request: Request, begin: Callable[[], str], finish: Callable[[s
             return _replay(record)
         if record is None:
             record = IdempotencyRecord.objects.create(**use.owner, fingerprint=use.fingerprint, resource=begin())
-    response = finish(record.resource)
+    try:
+        response = finish(record.resource)
+    except InvalidField:  # the other system refused what was asked: a mended request may keep its key
+        record.delete()
+        raise
     _answer(record, response, ())
     return response
 

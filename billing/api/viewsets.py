@@ -42,11 +42,15 @@ class PaymentMethodViewSet(mixins.ListModelMixin, GenericViewSet[PaymentMethod])
         serializer.is_valid(raise_exception=True)
         token = serializer.validated_data["gateway_token"]
 
+        def begin() -> str:
+            accounts.required(organization_of(request))
+            return identifiers.uuid7().hex
+
         def keep(id: str) -> Response:
             method = payments.add_method(organization_of(request), token, id=UUID(hex=id))
             return Response(PaymentMethodSerializer(method).data, status=status.HTTP_201_CREATED)
 
-        return idempotency.in_two_steps(request, lambda: identifiers.uuid7().hex, keep)
+        return idempotency.in_two_steps(request, begin, keep)
 
 
 class PaymentViewSet(mixins.ListModelMixin, GenericViewSet[Payment]):
