@@ -1,4 +1,5 @@
-# Tollgate's verbs. All that they make stays in this checkout: .venv (programs) and .tollgate (data).
+# Tollgate's verbs. What they make stays in this checkout: .venv (programs) and .tollgate (data). Only where root runs a
+# checkout that others may not enter, a copy of the database programs goes to /var/cache/tollgate.
 
 PORT ?= 8000
 PYTHON ?= python3
