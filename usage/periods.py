@@ -1,6 +1,6 @@
 """Calendar periods in the caller's time zone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from accounts import timezones
 
@@ -15,3 +15,9 @@ def start_of(period: str, now: datetime, timezone: str) -> datetime:
     if period == "yearly":
         local = local.replace(month=1)
     return local.astimezone(UTC)
+
+
+def month(now: datetime, timezone: str) -> tuple[datetime, datetime]:
+    """The calendar month of `now` there, [start, end); in UTC."""
+    start = start_of("monthly", now, timezone)
+    return start, start_of("monthly", start + timedelta(days=32), timezone)

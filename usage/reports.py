@@ -136,6 +136,19 @@ def by_endpoint(
     return {**named, OTHER: named.get(OTHER, 0) + rest} if rest else named
 
 
+def by_meter(
+    organization: Organization, start: datetime, end: datetime, environment: str = "live"
+) -> dict[str, Decimal]:
+    """The quantity of each meter that was used."""
+    inner, edges = _rows(UsageRollup, organization, Range(start, end), environment)
+    quantities: dict[str, Decimal] = {}
+    for rows in (inner, edges):
+        found = rows.values_list("meter__slug").annotate(n=Sum("quantity")).order_by() if rows is not None else ()
+        for meter, quantity in found:
+            quantities[meter] = quantities.get(meter, ZERO) + quantity
+    return quantities
+
+
 def requests_all_time(organization: Organization) -> int:
     """Live requests ever, from the rollups alone."""
     rows = UsageRollup.objects.within(organization).filter(environment="live")

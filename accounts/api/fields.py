@@ -24,3 +24,10 @@ class MomentField(serializers.DateTimeField):
             return moments.parse(value, credential_of(self.context["request"]).timezone)
         except ValueError as error:
             raise serializers.ValidationError("Must be an ISO 8601 date or datetime.") from error
+
+
+class SecondField(serializers.DateTimeField):
+    """A moment as PantheonCloud's API documents it: whole seconds in UTC, `2023-07-15T10:30:00Z`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"format": "%Y-%m-%dT%H:%M:%SZ", "read_only": True, **options})

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import addresses
-from accounts.api.fields import MomentField
+from accounts.api.fields import MomentField, SecondField
 from apikeys.models import ApiKey
 
 LONGEST_LIST = 100
@@ -28,13 +28,6 @@ EXAMPLE = {
     "expires_at": "2024-01-01T00:00:00Z",
     "permissions": ["messaging:send", "voice:call", "analytics:read"],
 }
-
-
-class SecondField(serializers.DateTimeField):
-    """A moment as the documented API writes it: whole seconds in UTC, `2023-07-15T10:30:00Z`."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"format": "%Y-%m-%dT%H:%M:%SZ", "read_only": True, **options})
 
 
 class CidrField(serializers.CharField):
