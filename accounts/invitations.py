@@ -12,17 +12,22 @@ import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts import emails, members, scopes, security
 from accounts.credentials import Credential
-from accounts.exceptions import Conflict, Gone, NotFound
+from accounts.exceptions import Conflict, Gone, NotFound, TooManyRequests
 from accounts.models import Invitation, Membership, Organization, User
 from accounts.models.invitations import LIFETIME
 
 PREFIX = "it_"
 LEASE_SECONDS = 300
+# So that nobody's mailbox is flooded, nor our good name spent: emails an hour.
+HOUR_SECONDS = 3600
+AN_ADDRESS_AN_HOUR = 10
+AN_ORGANIZATION_AN_HOUR = 200
 
 log = structlog.get_logger()
 
@@ -94,6 +99,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Credential)
     """Invite an address. What is expired gives way; the email goes out when the row is committed."""
     members.check_grant(role, by.scopes)
     _check_address(organization, email)
+    _count_email(organization, email)
     now = timezone.now()
     with transaction.atomic():
         expired = Invitation.objects.of(organization).filter(email=email).open().filter(expires_at__lte=now)
@@ -120,6 +126,7 @@ def resend(invitation: Invitation, *, by: Credential) -> Invitation:
     if invitation.revoked_at:
         raise Conflict("This invitation was revoked, or a newer one took its place.")
     _check_address(invitation.organization, invitation.email)
+    _count_email(invitation.organization, invitation.email)
     _renew(invitation, timezone.now())
     invitation.invited_by, invitation.sent_at = by.user, None
     invitation.save(update_fields=["digest", "expires_at", "invited_by", "sent_at"])
@@ -193,6 +200,17 @@ def _check_address(organization: Organization, email: str) -> None:
         raise AlreadyMember
 
 
+def _count_email(organization: Organization, email: str) -> None:
+    """One more email of the organization, to this address."""
+    limits = {f"{organization.pk}:{email}": AN_ADDRESS_AN_HOUR, f"{organization.pk}": AN_ORGANIZATION_AN_HOUR}
+    for name, limit in limits.items():
+        key = f"invitations:{hashlib.sha256(name.encode()).hexdigest()}"
+        cache.add(key, 0, HOUR_SECONDS)
+        if cache.incr(key) > limit:
+            wait = {"Retry-After": str(HOUR_SECONDS)}
+            raise TooManyRequests("Too many invitation emails in an hour. Try again later.", headers=wait)
+
+
 def deliver(invitation_id: str) -> bool:
     """Send the email of a pending invitation, once; whether it went out now.
 
@@ -221,7 +239,7 @@ def deliver_unsent() -> int:
 
 def accept_url(invitation: Invitation) -> str:
     """The link for the invited person. It holds the token."""
-    return f"{settings.BASE_URL}/invitations/accept?token={token_of(invitation)}"
+    return f"{settings.BASE_URL}{reverse('accept-invitation')}?token={token_of(invitation)}"
 
 
 def token_of(invitation: Invitation) -> str:

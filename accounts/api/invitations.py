@@ -115,7 +115,7 @@ class InvitationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Generi
         "resend": "members:write",
     }
     serializer_class = InvitationSerializer
-    refusals = {"destroy": (409,)}
+    refusals = {"create": (429,), "resend": (429,), "destroy": (409,)}
     queryset = Invitation.objects.none()
     filterset_class = InvitationFilter
     lookup_value_regex = "inv_[0-9a-f]{32}"

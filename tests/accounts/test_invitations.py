@@ -237,6 +237,28 @@ def test_an_admin_does_not_resend_an_invitation_to_own(
     assert api(bob).post(path).json()["code"] == "above_own_role"
 
 
+def test_one_address_gets_so_many_emails_an_hour(api: Any, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invitations, "AN_ADDRESS_AN_HOUR", 2)
+    path = f"{PATH}/{invited(api(alice)).json()['id']}/resend"
+    assert api(alice).post(path).status_code == 200
+    before = Invitation.objects.values().get()
+    refused = api(alice).post(path)
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+    assert refused.headers["Retry-After"] == "3600"
+    assert Invitation.objects.values().get() == before
+    assert invited(api(alice), "another@example.com").status_code == 201
+
+
+def test_one_organization_sends_so_many_emails_an_hour(
+    api: Any, alice: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "AN_ORGANIZATION_AN_HOUR", 2)
+    client = api(alice)
+    assert [invited(client, f"{n}@example.com").status_code for n in range(3)] == [201, 201, 429]
+    assert Invitation.objects.count() == 2
+    assert invited(api(charlie)).status_code == 201
+
+
 def test_of_many_invitations_of_one_address_at_once_one_is_made(committed: None) -> None:
     alice = factories.user("alice")
     organization = alice.current_organization

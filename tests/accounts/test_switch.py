@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import jwt
 import pytest
 
-from accounts import people
+from accounts import people, scopes, tokens
 from accounts.models import Organization, TokenFamily, User
 from tests import factories
 
@@ -72,3 +73,31 @@ def test_it_needs_a_credential(anonymous: Any, organization: Organization) -> No
 def test_a_bad_value_is_named(api: Any, alice: User, value: Any) -> None:
     response = api(alice).post(PATH, {"organization": value})
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, "/organization")
+
+
+def claims(access: str) -> dict[str, Any]:
+    return dict(jwt.decode(access, options={"verify_signature": False}))
+
+
+def test_the_claims_are_those_of_the_new_organization(api: Any, bob: User, home: Organization) -> None:
+    before = tokens.issue(bob, bob.current_organization).access
+    after = api(before).post(PATH, {"organization": home.public_id}).json()["access"]
+    old, new = claims(before), claims(after)
+    assert (old["id"], new["id"]) == (Organization.objects.exclude(pk=home.pk).get().public_id, home.public_id)
+    assert set(old["scope"].split()) == scopes.BY_ROLE["viewer"]
+    assert set(new["scope"].split()) == scopes.BY_ROLE["owner"]
+    assert old["sub"] == new["sub"] == str(bob.pk)
+    assert old["sid"] != new["sid"]
+    assert old["jti"] != new["jti"]
+
+
+def test_a_refresh_keeps_the_new_organization(api: Any, anonymous: Any, bob: User, home: Organization) -> None:
+    pair = api(bob).post(PATH, {"organization": home.public_id}).json()
+    again = anonymous.post("/v1/auth/token/refresh", {"refresh": pair["refresh"]}).json()
+    assert claims(again["access"])["id"] == home.public_id
+
+
+def test_the_time_zone_is_the_persons_in_every_organization(api: Any, bob: User, home: Organization) -> None:
+    User.objects.filter(pk=bob.pk).update(timezone="Asia/Tokyo")
+    pair = api(bob).post(PATH, {"organization": home.public_id}).json()
+    assert claims(pair["access"])["timezone"] == "Asia/Tokyo"

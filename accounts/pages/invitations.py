@@ -1,0 +1,53 @@
+"""The page that the link of an invitation opens."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.generic.base import View
+
+from accounts import invitations, people
+from accounts.exceptions import NotFound, Problem
+from accounts.models import User
+
+
+@method_decorator(never_cache, name="dispatch")
+class AcceptInvitationView(View):
+    """GET shows, and leads to where one signs in; POST accepts, and goes to the organization."""
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except NotFound as error:
+            raise Http404 from error
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return _page(request, request.GET.get("token", ""))
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        token = request.POST.get("token", "")
+        if not isinstance(request.user, User):
+            return _page(request, token)
+        try:
+            invitation = invitations.accept(token, user=request.user)
+        except NotFound:
+            raise
+        except Problem as problem:
+            return _page(request, token, problem)
+        people.switch(request.user, invitation.organization)
+        return redirect("usage:overview", invitation.organization.public_id)
+
+
+def _page(request: HttpRequest, token: str, problem: Problem | None = None) -> HttpResponse:
+    invitation = invitations.find(token)
+    context = {
+        "invitation": invitation,
+        "status": invitation.status(timezone.now()),
+        "token": token,
+        "is_invited": isinstance(request.user, User) and request.user.email == invitation.email,
+        "here": f"{request.path}?token={token}",
+        "problem": problem,
+    }
+    return render(request, "accounts/invitation.html", context, status=problem.status if problem else 200)

@@ -1,0 +1,92 @@
+"""The page that an invitation's link opens."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts import invitations
+from accounts.models import Invitation, Membership, Organization, User
+from tests import factories
+from tests.browser import at, signed_in, text
+
+
+@pytest.fixture
+def link(api: Any, alice: User, charlie: User) -> str:
+    """Of alice's invitation of charlie, as the email has it; without the server."""
+    made = api(alice).post("/v1/invitations", {"email": charlie.email, "role": "developer"}).json()
+    return str(made["accept_url"].removeprefix("http://127.0.0.1:8000"))
+
+
+def accept(client: Client, link: str) -> Any:
+    return client.post("/invitations/accept", {"token": link.partition("=")[2]})
+
+
+def is_member(person: User, organization: Organization) -> bool:
+    return Membership.objects.filter(user=person, organization=organization).exists()
+
+
+def test_to_open_it_changes_nothing(link: str, charlie: User, organization: Organization) -> None:
+    answer = signed_in(charlie).get(link)
+    assert "Accept the invitation" in text(answer)
+    assert "no-store" in answer["Cache-Control"]
+    assert not is_member(charlie, organization)
+
+
+def test_who_accepts_lands_in_the_organization(link: str, charlie: User, organization: Organization) -> None:
+    answer = accept(signed_in(charlie), link)
+    assert answer["Location"] == at(organization)
+    assert Membership.objects.get(user=charlie, organization=organization).role == "developer"
+    charlie.refresh_from_db()
+    assert charlie.current_organization == organization
+
+
+def test_a_visitor_is_led_to_sign_in_and_back(link: str, charlie: User, organization: Organization) -> None:
+    visitor = Client()
+    assert f"/accounts/login/?next={quote(link, safe='')}" in text(visitor.get(link))
+    said = {"login": charlie.email, "password": factories.PASSWORD, "next": link}
+    assert visitor.post("/accounts/login/", said)["Location"] == link
+    assert accept(visitor, link).status_code == 302
+    assert is_member(charlie, organization)
+
+
+def test_a_visitor_does_not_accept(link: str, charlie: User, organization: Organization) -> None:
+    assert "Sign in" in text(accept(Client(), link))
+    assert not is_member(charlie, organization)
+
+
+def test_another_person_is_told_whom_it_is_for(link: str, bob: User, charlie: User) -> None:
+    page = text(signed_in(bob).get(link))
+    assert "Accept the invitation" not in page
+    assert charlie.email in page
+    refused = accept(signed_in(bob), link)
+    assert refused.status_code == 409
+    assert "for another email address" in text(refused)
+    assert Invitation.objects.get().accepted_at is None
+
+
+def test_expired_it_says_so(link: str, charlie: User, organization: Organization) -> None:
+    Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert "has expired" in text(signed_in(charlie).get(link))
+    assert accept(signed_in(charlie), link).status_code == 410
+    assert not is_member(charlie, organization)
+
+
+def test_revoked_it_says_so(link: str, charlie: User) -> None:
+    invitations.revoke(Invitation.objects.get())
+    assert "was revoked" in text(signed_in(charlie).get(link))
+
+
+@pytest.mark.parametrize("query", ["", "?token=", "?token=it_unknown", "?token=%00"])
+def test_an_unknown_link_is_not_found(link: str, query: str) -> None:
+    assert Client().get(f"/invitations/accept{query}").status_code == 404
+
+
+def test_a_form_from_elsewhere_is_refused(link: str, charlie: User, organization: Organization) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(charlie)
+    assert accept(client, link).status_code == 403
+    assert not is_member(charlie, organization)
