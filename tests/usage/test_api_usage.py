@@ -73,7 +73,8 @@ def test_a_naive_moment_and_a_date_are_in_the_callers_time_zone(db: None, api: A
     ("parameter", "value"),
     [
         ("from", "yesterday"), ("from", "2016-02-30"), ("to", "10000-01-01"), ("to", "1466208000"),
-        ("to", "2016-01-01"), ("period", "weekly"), ("period", ""), ("environment", "production"), ("from", "\0"), ("from", "T" * 3000),
+        ("to", "2016-01-01"), ("period", "weekly"), ("period", ""), ("environment", "production"), ("from", "\0"),
+        ("from", "T" * 3000),
     ],
 )  # fmt: skip
 def test_a_bad_parameter_is_named(api: Any, alice: User, parameter: str, value: str) -> None:
