@@ -14,7 +14,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-STATE_DIR = Path(os.environ.get("TOLLGATE_STATE_DIR") or BASE_DIR / ".tollgate")
+STATE_DIR = BASE_DIR / (os.environ.get("TOLLGATE_STATE_DIR") or ".tollgate")
 
 
 class Env:

@@ -97,6 +97,8 @@ DATABASES: dict[str, Any] = {
     }
 }
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+for part in {"host", "port"} & set(DATABASES["default"]["OPTIONS"]):  # where dbshell looks for them
+    DATABASES["default"][part.upper()] = DATABASES["default"]["OPTIONS"].pop(part)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -218,6 +220,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "usage partitions ahead": {"task": "usage.tasks.make_partitions", "schedule": crontab(minute=7)},
