@@ -205,10 +205,16 @@ def _count_email(organization: Organization, email: str) -> None:
     limits = {f"{organization.pk}:{email}": AN_ADDRESS_AN_HOUR, f"{organization.pk}": AN_ORGANIZATION_AN_HOUR}
     for name, limit in limits.items():
         key = f"invitations:{hashlib.sha256(name.encode()).hexdigest()}"
-        cache.add(key, 0, HOUR_SECONDS)
-        if cache.incr(key) > limit:
+        if not cache.add(key, 1, HOUR_SECONDS) and _one_more(key) > limit:
             wait = {"Retry-After": str(HOUR_SECONDS)}
             raise TooManyRequests("Too many invitation emails in an hour. Try again later.", headers=wait)
+
+
+def _one_more(key: str) -> int:
+    try:
+        return cache.incr(key)
+    except ValueError:  # its hour has just ended
+        return 1
 
 
 def deliver(invitation_id: str) -> bool:
