@@ -63,10 +63,10 @@ def begin(
     An `id` that the caller made beforehand begins one payment, however often it comes: the first one is returned.
     """
     accounts.required(organization)
-    card = _card(organization, method)
-    about = {"organization_id": organization.pk, "method_id": card.pk, "amount": amount}
     with transaction.atomic():
-        ledger.lock([organization.pk])  # an account that is being closed takes no new payment
+        ledger.lock([organization.pk])  # neither a closed account nor a removed card takes a new payment
+        card = _card(organization, method)
+        about = {"organization_id": organization.pk, "method_id": card.pk, "amount": amount}
         currency = accounts.settle_currency(accounts.required(organization))
         check_amount(amount, currency)
         payment, _ = Payment.objects.get_or_create(

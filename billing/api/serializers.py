@@ -20,6 +20,17 @@ class AddPaymentMethodSerializer(serializers.Serializer[Any]):
     gateway_token = serializers.CharField(max_length=100)
 
 
+class ChangePaymentMethodSerializer(serializers.Serializer[Any]):
+    """A card becomes the default one; it stops to be that when another does."""
+
+    is_default = serializers.BooleanField()
+
+    def validate_is_default(self, value: bool) -> bool:
+        if not value:
+            raise serializers.ValidationError("Make another card the default one instead.")
+        return value
+
+
 class PaymentSerializer(serializers.ModelSerializer[Payment]):
     id = serializers.CharField(source="public_id", read_only=True)
     amount = AmountSerializerField(read_only=True)

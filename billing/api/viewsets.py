@@ -12,10 +12,12 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, identifiers
 from accounts.credentials import credential_of, organization_of
-from billing import accounts, payments
+from accounts.exceptions import NotFound
+from billing import accounts, cards, payments
 from billing.api.serializers import (
     AddPaymentMethodSerializer,
     AutoRechargeSerializer,
+    ChangePaymentMethodSerializer,
     MeterSerializer,
     PaymentMethodSerializer,
     PaymentSerializer,
@@ -25,15 +27,45 @@ from billing.api.serializers import (
 from billing.models import AutoRecharge, Meter, Payment, PaymentMethod, Plan
 
 
-class PaymentMethodViewSet(mixins.ListModelMixin, GenericViewSet[PaymentMethod]):
-    """The cards on file."""
+class PaymentMethodViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, GenericViewSet[PaymentMethod]
+):
+    """The cards on file. DELETE removes one."""
 
-    scopes = {"list": "billing:read", "create": "billing:write"}
+    scopes = {
+        "list": "billing:read",
+        "retrieve": "billing:read",
+        "create": "billing:write",
+        "partial_update": "billing:write",
+        "destroy": "billing:write",
+    }
     serializer_class = PaymentMethodSerializer
     queryset = PaymentMethod.objects.none()
+    lookup_url_kwarg = "id"
+    lookup_value_regex = "[a-z0-9_]{1,40}"
 
     def get_queryset(self) -> QuerySet[PaymentMethod]:
         return PaymentMethod.objects.of(organization_of(self.request)).order_by("-created_at", "-pk")
+
+    def get_object(self) -> PaymentMethod:
+        try:
+            pk = UUID(hex=self.kwargs["id"].removeprefix("pm_"))
+        except ValueError as error:
+            raise NotFound from error
+        card = self.get_queryset().filter(pk=pk).first()
+        if card is None:
+            raise NotFound
+        return card
+
+    @extend_schema(request=ChangePaymentMethodSerializer, responses=PaymentMethodSerializer)
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Make a card the default one."""
+        card = self.get_object()
+        ChangePaymentMethodSerializer(data=request.data).is_valid(raise_exception=True)
+        return Response(PaymentMethodSerializer(cards.make_default(card)).data)
+
+    def perform_destroy(self, instance: PaymentMethod) -> None:
+        cards.remove(instance)
 
     @extend_schema(request=AddPaymentMethodSerializer, responses={201: PaymentMethodSerializer})
     def create(self, request: Request) -> Any:

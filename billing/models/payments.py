@@ -1,4 +1,4 @@
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -9,8 +9,17 @@ from accounts.models import Organization, TenantQuerySet
 from billing.money import AmountField
 
 
+class PaymentMethodQuerySet(TenantQuerySet["PaymentMethod"]):
+    def of(self, organization: Organization) -> Self:
+        """The cards on file: without those that were removed."""
+        return super().of(organization).filter(removed_at=None)
+
+
 class PaymentMethod(models.Model):
-    """A card on file with the gateway; what we hold is the gateway's token and what may be shown of the card."""
+    """A card on file with the gateway; what we hold is the gateway's token and what may be shown of the card.
+
+    The row of a removed card stays, for the payments that were made with it.
+    """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="payment_methods")
@@ -23,13 +32,18 @@ class PaymentMethod(models.Model):
     is_default = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects: ClassVar[TenantQuerySet["PaymentMethod"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+    removed_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[PaymentMethodQuerySet] = PaymentMethodQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["organization"], condition=Q(is_default=True), name="payment_method_one_default"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(is_default=False) | Q(removed_at=None), name="payment_method_removed_is_no_default"
+            ),
         ]
 
     def __str__(self) -> str:
