@@ -1,6 +1,7 @@
 """Subaccounts, credentials and errors of the Plivo API, below the level of its clients."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import people
-from accounts.models import Organization
+from accounts.models import Organization, SecurityPolicy
 from apikeys.models import ApiKey
 from tests import factories
 from tests.billing.test_plivo_seed_001 import basic
@@ -299,3 +300,27 @@ def test_a_key_from_elsewhere_is_a_403_with_an_api_id(alice: Any, organization: 
     _, token = factories.key(organization, created_by=alice, **about)
     answer = basic(organization.auth_id, token).get(path)
     assert (answer.status_code, set(answer.json())) == (403, {"api_id", "error"})
+
+
+def test_a_key_with_a_rate_limit_gets_a_429_with_an_api_id(alice: Any, organization: Any, path: str) -> None:
+    about = {"permissions": PERMISSIONS, "rate_limit": 1, "rate_limit_window_seconds": 3600}
+    client = basic(organization.auth_id, factories.key(organization, created_by=alice, **about)[1])
+    assert client.get(path).headers["RateLimit-Policy"] == '"key";q=1;w=3600'
+    refused = client.get(path)
+    assert (refused.status_code, set(refused.json())) == (429, {"api_id", "error"})
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_a_token_lives_no_longer_than_the_policy_of_the_root_allows(client: Api, path: str, organization: Any) -> None:
+    SecurityPolicy.objects.create(organization=organization, longest_key_life_days=30)
+    made = client.post(path, {"name": "Robin"}).json()
+    key = ApiKey.objects.get(organization=child(made))
+    assert key.expires_at == key.created_at + timedelta(days=30)
+
+
+def test_a_request_from_outside_of_the_organizations_networks_is_a_403(
+    client: Api, path: str, organization: Any
+) -> None:
+    SecurityPolicy.objects.create(organization=organization, allowed_networks=["203.0.113.0/24"])
+    refused = client.get(path)
+    assert (refused.status_code, set(refused.json())) == (403, {"api_id", "error"})
