@@ -115,6 +115,12 @@ class Pagination(LimitOffsetPagination):
     def get_offset(self, request: Request) -> int:
         return _whole_number(request, "offset", default=0, least=0, most=LARGEST_OFFSET)
 
+    def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
+        """DRF's own, as OpenAPI 3.1 says that a link may be null."""
+        link = {"type": ["string", "null"], "format": "uri"}
+        said: dict[str, Any] = super().get_paginated_response_schema(schema)
+        return {**said, "properties": {**said["properties"], "next": link, "previous": link}}
+
 
 def _whole_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
     text = request.query_params.get(name, str(default))

@@ -63,6 +63,7 @@ ERRORS = {
     409: "The state of things forbids it",
     410: "Its time is over",
     413: "The body is too large",
+    415: "The body does not say that it is JSON",
     422: "The Idempotency-Key belongs to another request",
     429: "Too often",
     503: "The database or Redis is down; Retry-After says when to try again",
@@ -103,11 +104,11 @@ class Schema(AutoSchema):
         if self.method != "GET" or "{" not in self.path:
             statuses.append(400)
         if not self._is_open():
-            statuses += [401, 403]
+            statuses += [401, 403, 429]
         if "{" in self.path:
             statuses.append(404)
         if self.method in ("POST", "PUT", "PATCH"):
-            statuses.append(413)
+            statuses += [413, 415]
         if self._creates():
             statuses += [409, 422]
         if getattr(self.view, "limited_by_address", False):

@@ -30,6 +30,8 @@ class AnonymousView(APIView):
 
 
 class SignUpView(AnonymousView):
+    refusals = {"post": (409,)}
+
     @extend_schema(request=SignUpSerializer, responses={201: SignedUpSerializer})
     def post(self, request: Request) -> Response:
         """Make a user and a default organization that the user owns."""
@@ -43,6 +45,8 @@ class SignUpView(AnonymousView):
 
 
 class TokenView(AnonymousView):
+    refusals = {"post": (401,)}
+
     @extend_schema(request=SignInSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
         """Sign in with email and password, for the current organization."""
@@ -52,6 +56,8 @@ class TokenView(AnonymousView):
 
 
 class RefreshView(AnonymousView):
+    refusals = {"post": (401, 409)}
+
     @extend_schema(request=RefreshSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
         """Exchange a refresh token, once, for a new pair."""
@@ -75,6 +81,7 @@ def _refresh_token(request: Request) -> str:
 
 class SwitchView(APIView):
     permission_classes = (Authenticated,)
+    refusals = {"post": (404,)}
 
     @extend_schema(request=SwitchSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:

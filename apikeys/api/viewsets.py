@@ -56,6 +56,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         "destroy": "keys:write",
         "rotate": "keys:write",
     }
+    refusals = {"partial_update": (409,)}
     serializer_class = ApiKeySerializer
     filterset_class = ApiKeyFilter
     queryset = ApiKey.objects.none()

@@ -80,6 +80,7 @@ class AccountView(APIView):
         "patch": "account:write",
         "delete": "account:write",
     }
+    refusals = {"delete": (409,)}
 
     @extend_schema(responses={200: AccountSerializer, 422: NoAccountSerializer})
     def get(self, request: Request) -> Response:

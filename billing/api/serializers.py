@@ -34,6 +34,8 @@ class ChangePaymentMethodSerializer(serializers.Serializer[Any]):
 class PaymentSerializer(serializers.ModelSerializer[Payment]):
     id = serializers.CharField(source="public_id", read_only=True)
     amount = AmountSerializerField(read_only=True)
+    next_action_url = serializers.URLField(required=False)
+    failure_code = serializers.CharField(required=False)
 
     class Meta:
         model = Payment
@@ -79,7 +81,9 @@ class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
     amount = AmountSerializerField(read_only=True, allow_null=True)
     target = AmountSerializerField(read_only=True, allow_null=True)
     monthly_limit = AmountSerializerField(read_only=True, allow_null=True)
-    payment_method = serializers.CharField(source="payment_method.public_id", read_only=True, default=None)
+    payment_method = serializers.CharField(
+        source="payment_method.public_id", read_only=True, default=None, allow_null=True
+    )
 
     class Meta:
         model = AutoRecharge
