@@ -239,7 +239,9 @@ def test_an_admin_does_not_resend_an_invitation_to_own(
 
 def test_one_address_gets_so_many_emails_an_hour(api: Any, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(invitations, "AN_ADDRESS_AN_HOUR", 2)
-    path = f"{PATH}/{invited(api(alice)).json()['id']}/resend"
+    first = invited(api(alice))
+    assert first.status_code == 201, first.json()
+    path = f"{PATH}/{first.json()['id']}/resend"
     assert api(alice).post(path).status_code == 200
     before = Invitation.objects.values().get()
     refused = api(alice).post(path)
