@@ -24,6 +24,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
+        self.fields["password1"].help_text = "At least 8 characters; not a common one, and not your name."
 
     def clean_email(self) -> str:
         email: str = super().clean_email()

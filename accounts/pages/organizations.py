@@ -11,11 +11,12 @@ from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control
 from django.views.generic.base import ContextMixin, View
 
-from accounts import people, scopes, timezones
+from accounts import people, scopes, security, timezones
+from accounts.addresses import client_address
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import Forbidden, NotFound
+from accounts.exceptions import NotFound, Problem
 from accounts.models import Organization, User
-from accounts.permissions import require
+from accounts.permissions import NotAllowed, require
 
 
 def session(user: User, organization: Organization) -> Credential:
@@ -53,8 +54,10 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
             response = super().dispatch(request, *args, **kwargs)
         except NotFound as error:
             raise Http404 from error
-        except Forbidden as error:
-            return refusal(request, error)
+        except NotAllowed:
+            return refusal(request, 403, f"Your role in {self.organization.name} does not allow this.")
+        except Problem as error:
+            return refusal(request, error.status, str(error))
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_cache=True)
         return response
@@ -63,6 +66,7 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
         self.person = user
         self.organization = people.visible_organization(user, public_id)
         self.credential = session(user, self.organization)
+        security.check_address(self.organization, client_address(self.request))
         method = (self.request.method or "").lower()
         if hasattr(self, method):  # else the view answers 405
             require(self.credential, self.scopes.get("get" if method == "head" else method))
@@ -87,6 +91,6 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
         )
 
 
-def refusal(request: HttpRequest, error: Forbidden) -> HttpResponse:
-    context = {"status": error.status, "title": "Not allowed", "detail": str(error)}
-    return render(request, "error.html", context, status=error.status)
+def refusal(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    title = "Not allowed" if status == 403 else "Not possible"
+    return render(request, "error.html", {"status": status, "title": title, "detail": detail}, status=status)

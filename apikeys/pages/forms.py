@@ -1,9 +1,10 @@
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.utils import timezone
 
 from accounts import scopes, timezones
@@ -12,6 +13,7 @@ from accounts.pages.forms import refuse
 from apikeys import keys
 
 LARGEST_LIST = 100
+LAST_DAY = date(2999, 12, 31)
 
 
 class CreateKeyForm(forms.Form):
@@ -37,17 +39,22 @@ class CreateKeyForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="Only what you hold yourself. If you lose it, the key loses it too.",
     )
-    expires_on = forms.DateField(
+    expires_at = forms.DateField(
         required=False,
         label="Expires after",
+        validators=[MaxValueValidator(LAST_DAY)],
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="The last day on which it works. Leave it empty for a key that does not expire.",
     )
     description = forms.CharField(required=False, max_length=500, help_text="For the people who find it in a year.")
 
-    def __init__(self, *args: Any, holder: Iterable[str], zone: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, holder: Iterable[str], zone: str, longest: timedelta | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.holder, self.zone = frozenset(holder), timezones.zone(zone)
+        if longest:
+            self.fields["expires_at"].help_text = f"Keys of this organization live at most {longest.days} days."
         field = self.fields["scopes"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(scope, scope) for scope in sorted(scopes.ALL & self.holder)]
@@ -60,8 +67,8 @@ class CreateKeyForm(forms.Form):
             groups.setdefault(resource, []).append({"box": box, "action": action})
         yield from groups.items()
 
-    def clean_expires_on(self) -> datetime | None:
-        day = self.cleaned_data["expires_on"]
+    def clean_expires_at(self) -> datetime | None:
+        day = self.cleaned_data["expires_at"]
         if day is None:
             return None
         end = datetime.combine(day + timedelta(days=1), time(), self.zone)
@@ -83,5 +90,4 @@ class CreateKeyForm(forms.Form):
     def about(self) -> dict[str, Any]:
         """The arguments of `keys.create`."""
         said = self.cleaned_data
-        named = {name: said[name] for name in ("name", "environment", "permissions", "description")}
-        return {**named, "expires_at": said["expires_on"]}
+        return {name: said[name] for name in ("name", "environment", "permissions", "description", "expires_at")}

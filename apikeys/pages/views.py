@@ -7,6 +7,9 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.generic import ListView
 
+from accounts import security
+from accounts.exceptions import InvalidField
+from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
 from apikeys import keys
 from apikeys.models import ApiKey
@@ -41,18 +44,28 @@ class CreateKeyView(OrganizationMixin):
     section = "keys"
 
     def form(self, data: Any = None) -> CreateKeyForm:
-        return CreateKeyForm(data, holder=self.credential.scopes, zone=self.person.timezone)
+        longest = security.longest_key_life(self.organization)
+        return CreateKeyForm(data, holder=self.credential.scopes, zone=self.person.timezone, longest=longest)
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         return render(request, "apikeys/create.html", self.get_context_data(form=self.form()))
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         form = self.form(request.POST)
-        if not form.is_valid():
+        made = self._make(form) if form.is_valid() else None
+        if made is None:
             return render(request, "apikeys/create.html", self.get_context_data(form=form), status=400)
-        key, secret = keys.create(self.organization, created_by=self.person, **form.about())
+        key, secret = made
         address = request.build_absolute_uri("/v1/whoami")
         context = self.get_context_data(key=key, secret=secret, address=address)
         response = render(request, "apikeys/created.html", context, status=201)
         add_never_cache_headers(response)
         return response
+
+    def _make(self, form: CreateKeyForm) -> tuple[ApiKey, str] | None:
+        """The key and its secret; None where the organization's policy refuses, and the form then says why."""
+        try:
+            return keys.create(self.organization, created_by=self.person, **form.about())
+        except InvalidField as problem:
+            refuse(form, problem)
+            return None

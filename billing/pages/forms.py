@@ -1,9 +1,10 @@
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q
 
 from accounts import timezones
@@ -12,7 +13,14 @@ from billing.gateways import sandbox
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod
 from billing.money import DIGITS, PLACES
 
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 PRESETS = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))
+
+
+def presets(currency: str) -> list[Decimal]:
+    """The usual amounts. A currency without decimals counts in small units: 1,000 yen, not 10."""
+    scale = 100 if currency and countries.decimals_of(currency) == 0 else 1
+    return [amount * scale for amount in PRESETS]
 
 
 class BillingAccountForm(forms.ModelForm[BillingAccount]):
@@ -81,7 +89,10 @@ class LedgerForm(forms.Form):
         self.zone = timezones.zone(zone)
         for name in ("from", "to"):  # `from` is a word of Python's
             self.fields[name] = forms.DateField(
-                required=False, label=name.title(), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+                required=False,
+                label=name.title(),
+                validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
+                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             )
 
     def clean(self) -> dict[str, Any]:

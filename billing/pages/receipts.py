@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest
 
-from billing.models import Payment
+from billing.models import Payment, PaymentMethod
 from billing.templatetags.money import amount, money
 
 REASONS = {
@@ -16,6 +16,10 @@ REASONS = {
 }
 
 
+def card_name(card: PaymentMethod) -> str:
+    return f"{card.brand.title()} ending in {card.last4}"
+
+
 def reason(payment: Payment) -> str:
     return REASONS.get(payment.failure_code, "the bank declined the card")
 
@@ -26,9 +30,8 @@ def tell(request: HttpRequest, payment: Payment) -> None:
         case Payment.Status.SUCCEEDED:
             messages.success(request, f"You bought {amount(payment.amount)} credits for {price}.")
         case Payment.Status.FAILED:
-            messages.error(
-                request, f"Nothing was charged: {reason(payment)} ({payment.method}). Try again with another card."
-            )
+            card = card_name(payment.method)
+            messages.error(request, f"Nothing was charged: {reason(payment)} ({card}). Try another card.")
         case Payment.Status.ACTION_REQUIRED:
             messages.warning(request, f"Your bank wants you to confirm the payment of {price}. See below.")
         case _:

@@ -1,5 +1,7 @@
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -10,14 +12,15 @@ from django.urls import reverse
 from django.views.generic import ListView
 
 from accounts import identifiers
-from accounts.exceptions import Problem
+from accounts.exceptions import Conflict, InvalidField, Problem
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
 from billing import accounts, payments, statement
 from billing.exceptions import PaymentReused
 from billing.models import LedgerEntry, Payment, PaymentMethod
+from billing.money import plain
 from billing.pages import receipts
-from billing.pages.forms import PRESETS, AmountForm, BillingAccountForm, LedgerForm, PurchaseForm, SandboxCardForm
+from billing.pages.forms import AmountForm, BillingAccountForm, LedgerForm, PurchaseForm, SandboxCardForm, presets
 from billing.templatetags.money import places
 
 PAYMENTS_SHOWN = 10
@@ -45,7 +48,7 @@ class CreditsMixin(OrganizationMixin):
             "sum_places": places(balances.figures),
             "cards": self.cards() if seen else [],
             "payments": mine[:PAYMENTS_SHOWN] if seen else [],
-            "presets": PRESETS,
+            "presets": presets(balances.currency),
             "amount_form": AmountForm(),
             "account_form": BillingAccountForm(initial=contact),
             "card_form": SandboxCardForm() if settings.PAYMENT_GATEWAY == "sandbox" else None,
@@ -95,7 +98,7 @@ class AddCardView(CreditsMixin):
         except Problem as problem:
             refuse(form, problem)
             return self.page(card_form=form, status=problem.status)
-        messages.success(request, f"The card {card} is on file.")
+        messages.success(request, f"The card is on file: {receipts.card_name(card)}.")
         return self.back()
 
 
@@ -111,27 +114,28 @@ class PurchaseView(CreditsMixin):
         if not self.cards().exists():
             messages.info(request, "Add a card first.")
             return self.back()
-        chosen = {**form.cleaned_data, "method": self.cards().first(), "payment": identifiers.uuid7()}
-        return self._review(PurchaseForm(initial=chosen, cards=self.cards()), **form.cleaned_data)
+        amount, mine = form.cleaned_data["amount"], statement.of(self.organization)
+        chosen = {"amount": amount, "method": self.cards().first(), "payment": identifiers.uuid7()}
+        review = PurchaseForm(initial=chosen, cards=self.cards())
+        context = self.get_context_data(form=review, amount=amount, statement=mine, after=mine.balance + amount)
+        return render(request, "billing/purchase.html", context)
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        asked = AmountForm(request.POST)
+        if not self._accepts(asked):
+            return self.page(amount_form=asked, status=400)
         form = PurchaseForm(request.POST, cards=self.cards())
-        if not self._accepts(form):
-            amount = form.cleaned_data.get("amount")
-            return self._review(form, amount=amount, status=400) if amount else self.page(status=400)
-        said = form.cleaned_data
+        if not form.is_valid():
+            return self._again(asked.cleaned_data["amount"], "Choose one of the cards.")
         try:
-            payment = payments.begin(
-                self.organization,
-                amount=said["amount"],
-                method=said["method"].public_id,
-                by=self.credential,
-                id=said["payment"],
-            )
+            payment = self._pay(**form.cleaned_data)
         except PaymentReused as problem:
+            return self._again(form.cleaned_data["amount"], str(problem))
+        except InvalidField:  # the card was removed meanwhile
+            return self._again(form.cleaned_data["amount"], "Choose one of the cards.")
+        except Conflict as problem:  # the account was closed meanwhile
             messages.error(request, str(problem))
-            return self._again(said["amount"])
-        payment = payments.complete(payment.pk)
+            return self.back()
         receipts.tell(request, payment)
         return self._again(payment.amount) if payment.status == Payment.Status.FAILED else self.back()
 
@@ -145,14 +149,18 @@ class PurchaseView(CreditsMixin):
                 refuse(form, problem)
         return form.is_valid()
 
-    def _review(self, form: PurchaseForm, *, amount: Any, status: int = 200) -> HttpResponse:
-        mine = statement.of(self.organization)
-        context = self.get_context_data(form=form, amount=amount, statement=mine, after=mine.balance + amount)
-        return render(self.request, "billing/purchase.html", context, status=status)
+    def _pay(self, amount: Decimal, method: PaymentMethod, payment: UUID) -> Payment:
+        begun = payments.begin(
+            self.organization, amount=amount, method=method.public_id, by=self.credential, id=payment
+        )
+        return payments.complete(begun.pk)
 
-    def _again(self, amount: Any) -> HttpResponse:
+    def _again(self, amount: Decimal, why: str = "") -> HttpResponse:
+        """The page with the total once more, for another payment."""
+        if why:
+            messages.error(self.request, why)
         address = reverse("billing:buy", args=[self.organization.public_id])
-        return redirect(f"{address}?{urlencode({'amount': format(amount.normalize(), 'f')})}")
+        return redirect(f"{address}?{urlencode({'amount': plain(amount)})}")
 
 
 class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
@@ -161,12 +169,9 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
     scopes = {"get": "credits:read"}
     section = "ledger"
     paginate_by = 50
-    template_name = "billing/ledger.html"
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not self.organization.is_root:
-            return render(request, "billing/billed_by_root.html", self.get_context_data(title="Ledger"))
-        return super().get(request, *args, **kwargs)
+    def get_template_names(self) -> list[str]:
+        return ["billing/ledger.html" if self.organization.is_root else "billing/billed_by_root.html"]
 
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         self.form = LedgerForm(self.request.GET, zone=self.person.timezone)
@@ -183,4 +188,5 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
             "places": places(amounts),
             "form": self.form,
             "is_filtered": bool(self.form.condition()),
+            "title": "Ledger",
         }

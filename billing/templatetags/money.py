@@ -48,6 +48,11 @@ def money(number: Decimal, currency: str) -> str:
     return f"{currency}{NO_BREAK_SPACE}{whole}{'.' if fraction else ''}{fraction}"
 
 
+@register.filter
+def country(code: str) -> str:
+    return countries.names().get(code, code)
+
+
 def places(numbers: Iterable[Decimal]) -> int:
     """The decimals of the longest of a column's numbers."""
     return max((len(plain(number).partition(".")[2]) for number in numbers), default=0)

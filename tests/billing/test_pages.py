@@ -7,8 +7,10 @@ import pytest
 from django.test import Client
 
 from accounts import identifiers, people
+from accounts.exceptions import InvalidField
 from accounts.models import Organization, User
 from billing import accounts, gateways, payments
+from billing.exceptions import NoBillingAccount
 from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
 from tests import factories
 from tests.browser import at, signed_in, text, told
@@ -153,6 +155,30 @@ def test_a_card_of_another_organization_pays_nothing(
     factories.card(organization)
     answer = buy(browser, organization, factories.card(theirs))
     assert told(answer) == ["Choose one of the cards."]
+    assert not Payment.objects.exists()
+
+
+def test_a_card_that_is_removed_meanwhile_pays_nothing(
+    browser: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **about: Any) -> None:
+        raise InvalidField("payment_method", "There is no such payment method.")
+
+    card = factories.card(organization)
+    monkeypatch.setattr(payments, "begin", refuse)
+    assert told(buy(browser, organization, card)) == ["Choose one of the cards."]
+    assert not Payment.objects.exists()
+
+
+def test_an_account_that_is_closed_meanwhile_pays_nothing(
+    browser: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **about: Any) -> None:
+        raise NoBillingAccount
+
+    card = factories.card(organization)
+    monkeypatch.setattr(payments, "begin", refuse)
+    assert told(buy(browser, organization, card)) == ["Create a billing account first."]
     assert not Payment.objects.exists()
 
 
