@@ -176,6 +176,15 @@ def test_a_refused_debit_leaves_its_key_free(organization: Organization) -> None
     assert debit().balance_after == 0
 
 
+@pytest.mark.parametrize("about", [{}, {"idempotency_key": "once"}])
+def test_a_movement_against_its_kind_is_no_replay_but_an_error(
+    organization: Organization, about: dict[str, Any]
+) -> None:
+    with pytest.raises(IntegrityError, match="ledger_entry_credits_raise"), transaction.atomic():
+        ledger.post(organization.pk, kind=Kind.GRANT, amount=Decimal(-1), **about)
+    assert entries(organization) == []
+
+
 def test_a_conflict_leaves_the_callers_transaction_usable(organization: Organization) -> None:
     ledger.post(organization.pk, kind=Kind.PURCHASE, amount=Decimal(9), idempotency_key="payment:1")
     with transaction.atomic():

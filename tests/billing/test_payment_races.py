@@ -3,7 +3,7 @@
 import time
 from decimal import Decimal
 from functools import partial
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from accounts.models import Organization
 from billing import accounts, ledger, payments
 from billing.accounts import AccountNotSettled
 from billing.exceptions import NoBillingAccount
+from billing.gateways import Charge
 from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
 from tests import factories
 from tests.billing.gateway import RecordingGateway
@@ -63,6 +64,40 @@ def test_a_status_compared_in_python_would_purchase_twice(buyer: Organization) -
 
     race([settle] * 2)
     assert ledger.available(buyer.pk) == 50
+
+
+def settle_twice(payment: Payment) -> str:
+    """Two answers of the gateway, the second before the first has committed; the status that the payment then has."""
+    settled = Event()
+
+    def first() -> None:
+        with transaction.atomic():
+            payments.settle(payment.pk, Charge(status="succeeded"))
+            settled.set()
+            time.sleep(0.05)
+
+    def second() -> None:
+        settled.wait(timeout=30)
+        payments.settle(payment.pk, Charge(status="failed"))
+
+    race([first, second])
+    payment.refresh_from_db()
+    return payment.status
+
+
+def test_of_two_answers_at_once_the_first_stands(buyer: Organization) -> None:
+    assert settle_twice(begin(buyer)) == "succeeded"
+    assert ledger.available(buyer.pk) == 25
+
+
+def test_without_the_lock_the_second_answer_would_replace_the_first(
+    buyer: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: a purchase in the ledger, of a payment that failed."""
+    payment = begin(buyer)
+    monkeypatch.setattr(ledger, "LOCK", ledger.LOCK.replace("FOR NO KEY UPDATE", ""))
+    assert settle_twice(payment) == "failed"
+    assert ledger.available(buyer.pk) == 25
 
 
 def test_the_sweep_and_the_request_settle_a_payment_once(buyer: Organization, bank: RecordingGateway) -> None:

@@ -10,7 +10,7 @@ import pytest
 from accounts import identifiers
 from accounts.exceptions import InvalidField, Problem
 from accounts.models import Organization
-from billing import accounts, ledger, payments
+from billing import accounts, ledger, payments, tasks
 from billing.exceptions import BilledByParent, NoBillingAccount, PaymentMethodRequired, PaymentReused
 from billing.gateways import Charge
 from billing.gateways.sandbox import DECLINES
@@ -98,6 +98,13 @@ def test_the_sweep_settles_what_was_left_pending(buyer: Organization, bank: Reco
     assert purchases(buyer) == [25]
 
 
+def test_the_sweep_runs_every_minute(buyer: Organization, settings: Any) -> None:
+    scheduled = {one["task"]: one["schedule"] for one in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert scheduled[tasks.settle_pending_payments.name] == 60
+    age(begin(buyer))
+    assert tasks.settle_pending_payments() == 1
+
+
 def test_a_charge_whose_answer_was_lost_is_charged_once_and_purchased_once(
     buyer: Organization, bank: RecordingGateway
 ) -> None:
@@ -168,6 +175,17 @@ def test_the_first_answer_of_the_gateway_stands(buyer: Organization, status: str
     other = "succeeded" if status == "failed" else "failed"
     assert payments.settle(payment.pk, Charge(status=other)).status == status
     assert purchases(buyer) == [25] * (status == "succeeded")
+
+
+def test_a_payment_that_is_pending_once_more_is_not_purchased_once_more(
+    buyer: Organization, bank: RecordingGateway
+) -> None:
+    """As after a restore: the gateway and the ledger know the payment's id."""
+    payment = payments.complete(begin(buyer).pk)
+    Payment.objects.filter(pk=payment.pk).update(status="pending")
+    assert payments.complete(payment.pk).status == "succeeded"
+    assert bank.charged == {payment.pk.hex: 25}
+    assert purchases(buyer) == [25]
 
 
 def test_one_id_begins_one_payment(buyer: Organization) -> None:

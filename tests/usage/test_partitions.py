@@ -58,6 +58,11 @@ def test_an_installation_has_this_months_leaf_and_the_next(db: None) -> None:
     assert {f"usage_event_{datetime.now(UTC):%Y_%m}", f"usage_event_{this_month(28).replace(day=28):%Y_%m}"} <= leaves()
 
 
+def test_partitions_are_looked_after_every_hour(settings: Any) -> None:
+    scheduled = {one["task"]: one["schedule"] for one in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert len(scheduled[tasks.make_partitions.name].hour) == 24
+
+
 @pytest.mark.parametrize(
     ("moment", "bounds"),
     [
