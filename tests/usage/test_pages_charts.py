@@ -67,6 +67,10 @@ def test_a_ranking_puts_what_is_not_shown_into_one_line() -> None:
     ]
 
 
+def test_a_ranking_does_not_hide_a_single_line() -> None:
+    assert [line.name for line in charts.ranking({"/a": 8, "/b": 4, "/c": 2}, shown=2)] == ["/a", "/b", "/c"]
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Auckland"])
 def test_the_days_add_up_to_the_totals_in_every_zone(db: None, zone: str) -> None:
     organization = factories.organization()

@@ -73,10 +73,10 @@ class Ranked:
 
 
 def ranking(counts: Mapping[str, int], shown: int) -> list[Ranked]:
-    """The first `shown` of what is in order already, and the rest in one line."""
-    pairs = list(counts.items())
-    rest = sum(requests for _, requests in pairs[shown:])
-    lines = [*pairs[:shown], (f"{len(pairs) - shown} others", rest)] if rest else pairs
+    """The first `shown` of what is in order already, and the rest, if it is more than one, in one line."""
+    lines = list(counts.items())
+    if (others := len(lines) - shown) > 1:
+        lines[shown:] = [(f"{others} others", sum(requests for _, requests in lines[shown:]))]
     longest = max((requests for _, requests in lines), default=1)
     return [Ranked(name, requests, _percent(100 * requests / longest)) for name, requests in lines]
 
