@@ -90,6 +90,7 @@ ROUTES: dict[str, Route] = {
         },
         bodies={"post": {"name": "A", "email": "a@example.com", "address": {"country": "US"}}, "put": {}, "patch": {}},
     ),
+    "v1/account/details": read("account:read"),
     "v1/account/api-keys": Route({"get": "keys:read", "post": "keys:write"}, bodies={"post": {"name": "New"}}),
     "v1/account/api-keys/{key_id}": Route(
         {"get": "keys:read", "patch": "keys:write", "delete": "keys:write"},
@@ -119,6 +120,11 @@ ROUTES: dict[str, Route] = {
     "v1/invitations/{id}/resend": Route({"post": "members:write"}, names="invitation"),
     "v1/payment-methods": Route(
         {"get": "billing:read", "post": "billing:write"}, bodies={"post": {"gateway_token": "pm_card_visa"}}
+    ),
+    "v1/payment-methods/{id}": Route(
+        {"get": "billing:read", "patch": "billing:write", "delete": "billing:write"},
+        names="card",
+        bodies={"patch": {"is_default": True}},
     ),
     "v1/payments": read("billing:read"),
     "v1/subscriptions": Route({"get": "billing:read", "post": "billing:write"}, bodies={"post": {"plan": "developer"}}),
