@@ -122,9 +122,9 @@ def debit(account: UUID, *, kind: Kind, amount: Decimal, **about: Any) -> Postin
 
 
 def available(account: UUID) -> Decimal:
-    """What may be spent: balance − reserved + credit limit."""
-    row = LedgerAccount.objects.filter(pk=account).values_list("balance", "reserved", "credit_limit").first()
-    return row[0] - row[1] + row[2] if row else Decimal(0)
+    """What may be spent; zero where nothing has moved yet."""
+    mine = LedgerAccount.objects.filter(pk=account).first()
+    return mine.available if mine else Decimal(0)
 
 
 def _post(

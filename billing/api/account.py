@@ -1,8 +1,6 @@
 """Credits and ledger, as the Account API documents them: `/auth/account/credits` and `/auth/account/ledger`."""
 
 from collections import OrderedDict
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -39,15 +37,13 @@ def credit_balance(organization: Organization, user: User | None) -> dict[str, A
     account = accounts.find(organization)
     mine = LedgerAccount.objects.of(organization).first() or LedgerAccount(updated_at=organization.created_at)
     recharge = AutoRecharge.objects.of(organization).first() or AutoRecharge()
-    last_updated: datetime = mine.updated_at
-    available: Decimal = mine.balance - mine.reserved + mine.credit_limit
     return {
         "user_id": user_id(user),
         "balance": mine.balance,
         "reserved": mine.reserved,
-        "available": available,
+        "available": mine.available,
         "currency": account.currency if account else "",
-        "last_updated": last_updated,
+        "last_updated": mine.updated_at,
         "auto_reload_enabled": recharge.enabled,
         "auto_reload_threshold": recharge.threshold,
         "auto_reload_amount": recharge.amount,

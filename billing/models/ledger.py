@@ -1,3 +1,4 @@
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -35,6 +36,12 @@ class LedgerAccount(models.Model):
 
     def __str__(self) -> str:
         return f"ledger of {self.organization_id}"
+
+    @property
+    def available(self) -> Decimal:
+        """What may be spent: balance − reserved + credit limit."""
+        spendable: Decimal = self.balance - self.reserved + self.credit_limit
+        return spendable
 
 
 class LedgerEntryQuerySet(TenantQuerySet["LedgerEntry"]):
