@@ -94,8 +94,8 @@ def test_an_import_killed_in_the_middle_of_a_batch_goes_on_where_it_stopped(
         wait_until(somebody_waits_for_a_lock)
         os.kill(command.pid, signal.SIGKILL)
         assert command.wait() == -signal.SIGKILL
-    read = progress(organization)
-    assert UsageEvent.objects.of(organization).count() == read < LINES
+        read = progress(organization)
+        assert UsageEvent.objects.of(organization).count() == read < LINES
     summary = import_here(log, organization)
     assert (summary.accepted, summary.already_counted) == (LINES - read, read)
     assert UsageEvent.objects.of(organization).count() == LINES
