@@ -90,8 +90,16 @@ class Schema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def get_tags(self) -> list[str]:
-        words = [word for word in self.path.split("/") if word not in ("", "v1", "auth")]
-        return [words[0] if words else "tollgate"]
+        """The part of the API, as the page of the schema groups it."""
+        _, first, second, *_ = (*self.path.split("/"), "")
+        if first != "v1":
+            return ["account" if second == "account" else "auth"]
+        return ["plivo" if second == "Account" else second]
+
+    def get_summary(self) -> str | None:
+        """The first line of what the docstring says."""
+        said: str | None = super().get_summary()
+        return said or self.get_description().partition("\n")[0] or None
 
     def _creates(self) -> bool:
         return self.method == "POST" and not self._is_open() and not self.path.endswith(("/verify", "/switch"))
