@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import jwt
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.management import call_command
 from django.utils import timezone
 
 from accounts import encryption, scopes, signing, tokens
@@ -83,6 +85,12 @@ def test_after_a_rotation_old_tokens_work_and_both_keys_are_published(anonymous:
     assert api(before).get("/v1/whoami").status_code == 200
     assert jwt.get_unverified_header(access_of(alice))["kid"] == new.kid
     assert [key["kid"] for key in anonymous.get(WELL_KNOWN).json()["keys"]] == [new.kid, old.kid]
+
+
+def test_a_command_rotates(alice: User) -> None:
+    before = signing.current()
+    call_command("rotate_signing_key", stdout=StringIO())
+    assert signing.current() != before
 
 
 def test_a_retired_key_is_forgotten_when_its_last_token_has_expired(anonymous: Any, alice: User) -> None:
