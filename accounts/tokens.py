@@ -8,6 +8,8 @@ A refresh token is opaque: the id of its family and a secret, of which only a di
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
@@ -15,6 +17,7 @@ from django.conf import settings
 from django.contrib.auth.models import update_last_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework_simplejwt import tokens as simplejwt
@@ -66,29 +69,41 @@ def issue(user: User, organization: Organization | None) -> Pair:
     return _pair(family, secret)
 
 
-def refresh(token: str) -> Pair:
+def refresh(token: str, *, received_at: datetime | None = None) -> Pair:
     """Exchange a refresh token, once.
 
-    Of requests that meet, one wins. A loser that had seen the token current lost a race and gets a 409; a token that
-    was replaced before the request began is being used twice, so its whole family is revoked.
+    Of requests that meet, one wins. A loser that was received before the winner's exchange lost a race, and gets a
+    409. A token that had been replaced by then is being used twice, so its whole family is revoked.
     """
+    received_at = received_at or timezone.now()
     family_id, presented = _parse(token)
-    seen = TokenFamily.objects.select_related("user", "organization").filter(pk=family_id).first()
-    if seen is None or seen.revoked_at or seen.expires_at <= timezone.now() or not seen.user.is_active:
-        raise InvalidRefreshToken
-    if bytes(seen.digest) != presented:
-        revoke(token)
-        raise InvalidRefreshToken
+    seen = _living(family_id)
     secret = _secret()
     if not _rotate(family_id, presented, _digest(secret)):
-        raise RefreshRace
+        _refuse(_living(family_id), presented, received_at)
     return _pair(seen, secret)
+
+
+def _living(family_id: UUID) -> TokenFamily:
+    family = TokenFamily.objects.select_related("user", "organization").filter(pk=family_id).first()
+    if family is None or family.revoked_at or family.expires_at <= timezone.now() or not family.user.is_active:
+        raise InvalidRefreshToken
+    return family
 
 
 def _rotate(family_id: UUID, presented: bytes, replacement: bytes) -> bool:
     """One statement: of concurrent ones with the same digest, exactly one changes the row."""
     living = TokenFamily.objects.filter(pk=family_id, digest=presented, revoked_at=None)
-    return living.update(digest=replacement) == 1
+    changes = {"previous_digest": F("digest"), "digest": replacement, "rotated_at": timezone.now()}
+    return living.update(**changes) == 1
+
+
+def _refuse(family: TokenFamily, presented: bytes, received_at: datetime) -> NoReturn:
+    was_current = family.previous_digest is not None and bytes(family.previous_digest) == presented
+    if was_current and family.rotated_at and received_at < family.rotated_at:
+        raise RefreshRace
+    _revoke(family.pk)
+    raise InvalidRefreshToken
 
 
 def revoke(token: str) -> None:
@@ -97,6 +112,10 @@ def revoke(token: str) -> None:
         family_id, _ = _parse(token)
     except InvalidRefreshToken:
         return
+    _revoke(family_id)
+
+
+def _revoke(family_id: UUID) -> None:
     TokenFamily.objects.filter(pk=family_id, revoked_at=None).update(revoked_at=timezone.now())
 
 

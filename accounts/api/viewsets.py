@@ -61,7 +61,8 @@ class RefreshView(AnonymousView):
     @extend_schema(request=RefreshSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
         """Exchange a refresh token, once, for a new pair."""
-        return Response(PairSerializer(tokens.refresh(_refresh_token(request))).data)
+        received_at = getattr(request._request, "received_at", None)
+        return Response(PairSerializer(tokens.refresh(_refresh_token(request), received_at=received_at)).data)
 
 
 class RevokeView(AnonymousView):

@@ -41,14 +41,16 @@ class SigningKey(models.Model):
 class TokenFamily(models.Model):
     """One sign-in and all the refresh tokens that follow from it. Only digests are kept.
 
-    A refresh replaces `digest`; the digest before it stays, so that a token used twice is known for what it is, and
-    the whole family is revoked.
+    A refresh replaces `digest`. The one before it stays, with the moment of the exchange, so that a request which met
+    another one is told from a token that is being used twice.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     organization = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
     digest = models.BinaryField(unique=True, editable=False)
+    previous_digest = models.BinaryField(null=True, editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(db_index=True)
     revoked_at = models.DateTimeField(null=True)

@@ -1,0 +1,21 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('accounts', '0002_invitations_and_security'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='tokenfamily',
+            name='previous_digest',
+            field=models.BinaryField(null=True),
+        ),
+        migrations.AddField(
+            model_name='tokenfamily',
+            name='rotated_at',
+            field=models.DateTimeField(editable=False, null=True),
+        ),
+    ]
