@@ -22,7 +22,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 def test_only_these_modules_hold_sql() -> None:
     """Hand-written SQL stands where the ledger, the meter and their proof are, and where partitions are made."""
-    allowed = {"ledger", "metering", "reconciliation", "partitions", "idempotency", "health", "prepare"}
+    allowed = {"ledger", "metering", "reconciliation", "partitions", "idempotency", "health", "prepare", "snapshot"}
     speaking = {
         path.stem
         for app in APPS

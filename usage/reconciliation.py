@@ -6,7 +6,9 @@ posted meanwhile does not show as a difference.
 
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import connection
+
+from billing import snapshot
 
 CHECKS = {
     "the balance is the sum of the entries": """
@@ -86,19 +88,11 @@ class Finding:
     detail: str
 
 
-@transaction.atomic
 def run() -> list[Finding]:
     """Every finding, over all accounts, in one snapshot of the database."""
     findings = []
-    with connection.cursor() as cursor:
-        if not _nested():
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    with snapshot.consistent(), connection.cursor() as cursor:
         for check, sql in CHECKS.items():
             cursor.execute(sql)
             findings += [Finding(check, organization, detail) for organization, detail in cursor.fetchall()]
     return findings
-
-
-def _nested() -> bool:
-    """Whether the caller has a transaction of its own, whose snapshot and isolation then hold."""
-    return bool(connection.savepoint_ids)

@@ -14,7 +14,7 @@ from accounts.api.filters import moment_parameter
 from accounts.credentials import credential_of, organization_of
 from accounts.exceptions import InvalidField
 from accounts.models import Organization, User
-from billing import subscriptions
+from billing import snapshot, subscriptions
 from billing.api.account import CreditBalanceSerializer, credit_balance
 from billing.api.fields import AmountSerializerField, user_id
 from billing.api.serializers import SubscriptionSerializer
@@ -69,6 +69,7 @@ class UsageView(APIView):
             OpenApiParameter("environment", str, enum=["live", "test"], default="live"),
         ],
     )
+    @snapshot.consistent()
     def get(self, request: Request) -> Response:
         """Requests and credits between two moments, exactly, of this organization and all beneath it."""
         period = _choice(request, "period", periods.PERIODS, "monthly")
@@ -117,6 +118,7 @@ class SummaryView(APIView):
     scopes = {"get": "credits:read"}
 
     @extend_schema(responses=AccountSummarySerializer)
+    @snapshot.consistent()
     def get(self, request: Request) -> Response:
         """The account at a glance: credits, this month's usage, and since when."""
         credential, now = credential_of(request), timezone.now()
