@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -16,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 log = structlog.get_logger()
 
 CONTENT_TYPE = "application/problem+json"
+PLIVO_PATH = "/v1/Account/"
 OUTAGES = (OperationalError, InterfaceError, RedisConnectionError, RedisTimeoutError, BrokerError)
 RETRY_AFTER_SECONDS = 5
 API_PATHS = re.compile(r"/(v1|auth|api|\.well-known|healthz|readyz)(/|$)")
@@ -46,7 +48,9 @@ def problem(
 
 
 def _answer(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
-    """A problem document on the API's paths, a page on the others."""
+    """A problem document on the API's paths, Plivo's own form on Plivo's, a page on the others."""
+    if request.path.startswith(PLIVO_PATH):
+        return JsonResponse({"api_id": str(uuid4()), "error": detail}, status=status)
     if API_PATHS.match(request.path):
         document = problem(status, code, detail, request_id=getattr(request, "request_id", ""))
         return JsonResponse(document, status=status, content_type=CONTENT_TYPE)

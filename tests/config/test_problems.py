@@ -140,3 +140,9 @@ def test_a_path_of_the_api_is_known_by_its_first_word(name: str) -> None:
 @pytest.mark.parametrize("name", ["/v10", "/authors", "/accounts/login/", "/admin/v1/", "/"])
 def test_a_path_of_a_page_only_looks_like_it(name: str) -> None:
     assert not API_PATHS.match(name)
+
+
+def test_a_path_of_plivos_that_does_not_exist_answers_in_plivos_form(anonymous: Api) -> None:
+    answer = anonymous.get("/v1/Account/MA000000000000000000/Nothing/")
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"api_id", "error"}
