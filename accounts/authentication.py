@@ -43,10 +43,10 @@ class TokenAuthentication(BaseAuthentication):
 
 def _living_family(token: AccessToken) -> TokenFamily:
     try:
-        family_id = UUID(hex=token["sid"])
+        sid = UUID(hex=token["sid"])
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise AuthenticationFailed("Token is invalid.") from error
-    family = TokenFamily.objects.select_related("user").filter(pk=family_id, revoked_at=None).first()
+    family = TokenFamily.objects.select_related("user").filter(sid=sid, revoked_at=None).first()
     if family is None or not family.user.is_active or str(family.user_id) != token.get("sub"):
         raise AuthenticationFailed("The sign-in has ended.")
     return family

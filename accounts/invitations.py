@@ -99,7 +99,6 @@ def invite(organization: Organization, *, email: str, role: str, by: Credential)
     """Invite an address. What is expired gives way; the email goes out when the row is committed."""
     members.check_grant(role, by.scopes)
     _check_address(organization, email)
-    _count_email(organization, email)
     now = timezone.now()
     with transaction.atomic():
         expired = Invitation.objects.of(organization).filter(email=email).open().filter(expires_at__lte=now)
@@ -113,6 +112,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Credential)
             if "invitation_one_open" not in str(error):
                 raise
             raise InvitationPending from error
+        _count_email(organization, email)
     return invitation
 
 
@@ -201,8 +201,8 @@ def _check_address(organization: Organization, email: str) -> None:
 
 
 def _count_email(organization: Organization, email: str) -> None:
-    """One more email of the organization, to this address."""
-    limits = {f"{organization.pk}:{email}": AN_ADDRESS_AN_HOUR, f"{organization.pk}": AN_ORGANIZATION_AN_HOUR}
+    """One more email to this address, whoever sends it, and one more of the organization's tree."""
+    limits = {email: AN_ADDRESS_AN_HOUR, str(organization.root_id): AN_ORGANIZATION_AN_HOUR}
     for name, limit in limits.items():
         key = f"invitations:{hashlib.sha256(name.encode()).hexdigest()}"
         if not cache.add(key, 1, HOUR_SECONDS) and _one_more(key) > limit:

@@ -72,8 +72,8 @@ def issue(user: User, organization: Organization | None) -> Pair:
 def refresh(token: str, *, received_at: datetime | None = None) -> Pair:
     """Exchange a refresh token, once.
 
-    Of requests that meet, one wins. A loser that was received before the winner's exchange lost a race, and gets a
-    409. A token that had been replaced by then is being used twice, so its whole family is revoked.
+    Of requests that meet, one wins. A loser that was received before the winner had its answer lost a race, and gets
+    a 409. A token that had been replaced by then is being used twice, so its whole family is revoked.
     """
     received_at = received_at or timezone.now()
     family_id, presented = _parse(token)
@@ -81,7 +81,9 @@ def refresh(token: str, *, received_at: datetime | None = None) -> Pair:
     secret = _secret()
     if not _rotate(family_id, presented, _digest(secret)):
         _refuse(_living(family_id), presented, received_at)
-    return _pair(seen, secret)
+    pair = _pair(seen, secret)
+    TokenFamily.objects.filter(pk=family_id).update(rotated_at=timezone.now())
+    return pair
 
 
 def _living(family_id: UUID) -> TokenFamily:
@@ -94,13 +96,13 @@ def _living(family_id: UUID) -> TokenFamily:
 def _rotate(family_id: UUID, presented: bytes, replacement: bytes) -> bool:
     """One statement: of concurrent ones with the same digest, exactly one changes the row."""
     living = TokenFamily.objects.filter(pk=family_id, digest=presented, revoked_at=None)
-    changes = {"previous_digest": F("digest"), "digest": replacement, "rotated_at": timezone.now()}
+    changes = {"previous_digest": F("digest"), "digest": replacement, "rotated_at": None}
     return living.update(**changes) == 1
 
 
 def _refuse(family: TokenFamily, presented: bytes, received_at: datetime) -> NoReturn:
     was_current = family.previous_digest is not None and bytes(family.previous_digest) == presented
-    if was_current and family.rotated_at and received_at < family.rotated_at:
+    if was_current and (family.rotated_at is None or received_at < family.rotated_at):
         raise RefreshRace
     _revoke(family.pk)
     raise InvalidRefreshToken
@@ -143,7 +145,7 @@ def _access_token(family: TokenFamily) -> AccessToken:
         organization = people.current_organization(user)
     token = AccessToken()
     token["sub"] = str(user.pk)
-    token["sid"] = family.pk.hex
+    token["sid"] = family.sid.hex
     token["id"] = organization.public_id if organization else None
     token["timezone"] = user.timezone
     roles = organization.roles_of(user) if organization else set()

@@ -10,7 +10,10 @@ from accounts.exceptions import Conflict
 from accounts.models import Organization
 from billing import countries, ledger
 from billing.exceptions import BilledByParent, NoBillingAccount
-from billing.models import BillingAccount, LedgerAccount, Payment, Subscription
+from billing.models import AutoRecharge, BillingAccount, LedgerAccount, Payment, Subscription
+
+# What is not given when an account is created.
+OPTIONAL = ("city", "line1", "line2", "postal_code", "state")
 
 
 class AccountNotSettled(Conflict):
@@ -31,7 +34,7 @@ def find(organization: Organization) -> BillingAccount | None:
     """The organization's account; None before it is created, or once closed. A child has none: its root pays."""
     if not organization.is_root:
         raise BilledByParent
-    return BillingAccount.objects.of(organization).filter(closed_at=None).first()
+    return BillingAccount.objects.of(organization).open().first()
 
 
 def required(organization: Organization) -> BillingAccount:
@@ -47,7 +50,7 @@ def create(organization: Organization, *, name: str, email: str, country: str) -
         raise BilledByParent
     about = {"name": name, "email": email.lower(), "country": country}
     closed = BillingAccount.objects.of(organization).exclude(closed_at=None)
-    if closed.update(**about, closed_at=None):
+    if closed.update(**about, **dict.fromkeys(OPTIONAL, ""), closed_at=None):
         return BillingAccount.objects.of(organization).get()
     try:
         with transaction.atomic():
@@ -60,9 +63,10 @@ def create(organization: Organization, *, name: str, email: str, country: str) -
 
 @transaction.atomic
 def close(organization: Organization) -> None:
-    """Close the account of an organization that owes and is owed nothing, and cancel its subscription."""
-    account = required(organization)
+    """Close the account of an organization that owes and is owed nothing, and all that would charge it again."""
+    required(organization)
     ledger.lock([organization.pk])
+    account = required(organization)  # of two that close it at once, one finds it open
     balance = LedgerAccount.objects.get(pk=organization.pk)
     if balance.balance or balance.reserved:
         raise AccountNotSettled(balance=balance.balance, reserved=balance.reserved)
@@ -71,6 +75,7 @@ def close(organization: Organization) -> None:
     Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE).update(
         status=Subscription.Status.CANCELED
     )
+    AutoRecharge.objects.of(organization).update(enabled=False)
     BillingAccount.objects.filter(pk=account.pk).update(closed_at=timezone.now())
 
 

@@ -39,6 +39,7 @@ def add_method(organization: Organization, token: str, *, id: UUID | None = None
         raise InvalidField("gateway_token", "The payment gateway does not know this token.") from error
     with transaction.atomic():
         ledger.lock([organization.pk])  # of two first cards at once, one is the default
+        accounts.required(organization)  # which may have been closed meanwhile
         method, _ = PaymentMethod.objects.get_or_create(
             pk=id or identifiers.uuid7(),
             organization=organization,
@@ -150,7 +151,8 @@ def settle(payment_id: UUID, charge: gateways.Charge) -> Payment:
 def settle_pending() -> int:
     """Take up the payments whose request never came to its end. Returns how many are settled now."""
     overdue = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lte=timezone.now() - GRACE)
-    ids = list(overdue.order_by("created_at").values_list("pk", flat=True)[:100])
+    # In any order, so that a hundred which never come to an end do not keep the others waiting.
+    ids = list(overdue.order_by("?").values_list("pk", flat=True)[:100])
     return sum(_is_settled(payment_id) for payment_id in ids)
 
 

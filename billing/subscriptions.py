@@ -29,11 +29,12 @@ def active(organization: Organization) -> Subscription | None:
 @transaction.atomic
 def subscribe(organization: Organization, plan_slug: str) -> Subscription:
     """Take a plan from now on. What it costs must be available: an admission, refused with `NotEnoughCredits`."""
-    account = accounts.required(organization)
+    accounts.required(organization)
     plan = Plan.objects.filter(slug=plan_slug, is_offered=True).first()
     if plan is None:
         raise InvalidField("plan", "There is no such plan.")
     ledger.lock([organization.pk])
+    account = accounts.required(organization)  # which may have been closed meanwhile
     if active(organization):
         raise AlreadySubscribed
     accounts.settle_currency(account)

@@ -16,7 +16,6 @@ urlpatterns = [
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(throttle_classes=()), name="schema"),
     path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.account.urls")),
     path("", include("accounts.pages.urls")),
     path("", include("apikeys.pages.urls")),
     path("", include("billing.pages.urls")),

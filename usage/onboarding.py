@@ -9,7 +9,7 @@ from usage.models import UsageRollup
 def progress(organization: Organization) -> dict[str, bool]:
     """Each step in its order, and whether it is done. A child's root has seen to the money."""
     paying = {
-        "billing_account": BillingAccount.objects.of(organization).exists(),
+        "billing_account": BillingAccount.objects.of(organization).open().exists(),
         "card": PaymentMethod.objects.of(organization).exists(),
         "credits": LedgerEntry.objects.of(organization).filter(amount__gt=0).exists(),
     }

@@ -1,5 +1,6 @@
 from datetime import datetime
 from typing import ClassVar, Self
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
@@ -41,13 +42,15 @@ class SigningKey(models.Model):
 class TokenFamily(models.Model):
     """One sign-in and all the refresh tokens that follow from it. Only digests are kept.
 
-    A refresh replaces `digest`. The one before it stays, with the moment of the exchange, so that a request which met
-    another one is told from a token that is being used twice.
+    A refresh replaces `digest`. The one before it stays, with the moment at which the exchange was over (null while it
+    goes on), so that a request which met another one is told from a token that is being used twice. Access tokens name
+    the family by `sid`; its primary key is in refresh tokens alone, so that who knows it has had one.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     organization = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
+    sid = models.UUIDField(unique=True, default=uuid4, editable=False)
     digest = models.BinaryField(unique=True, editable=False)
     previous_digest = models.BinaryField(null=True, editable=False)
     rotated_at = models.DateTimeField(null=True, editable=False)
@@ -59,4 +62,4 @@ class TokenFamily(models.Model):
         verbose_name_plural = "token families"
 
     def __str__(self) -> str:
-        return f"sign-in {self.pk} of user {self.user_id}"
+        return f"sign-in {self.sid} of user {self.user_id}"

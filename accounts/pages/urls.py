@@ -1,10 +1,40 @@
-from django.urls import path
+from allauth.account import views as allauth
+from django.urls import path, re_path
+from django.views.generic import RedirectView
 
 from accounts.pages import views
 from accounts.pages.invitations import AcceptInvitationView
 from accounts.pages.paths import ORGANIZATION
 
+# allauth's pages, by its names, and no more of them: an address changes hands by an operator alone. Who has no password
+# yet chooses one as if it were forgotten.
+doors = [
+    path("accounts/login/", allauth.login, name="account_login"),
+    path("accounts/logout/", allauth.logout, name="account_logout"),
+    path("accounts/inactive/", allauth.account_inactive, name="account_inactive"),
+    path("accounts/signup/", allauth.signup, name="account_signup"),
+    path("accounts/password/change/", allauth.password_change, name="account_change_password"),
+    path(
+        "accounts/password/set/",
+        RedirectView.as_view(pattern_name="account_reset_password"),
+        name="account_set_password",
+    ),
+    path("accounts/password/reset/", allauth.password_reset, name="account_reset_password"),
+    path("accounts/password/reset/done/", allauth.password_reset_done, name="account_reset_password_done"),
+    path(
+        "accounts/password/reset/key/done/",
+        allauth.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    re_path(
+        r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        allauth.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+]
+
 urlpatterns = [
+    *doors,
     path("", views.HomeView.as_view(), name="home"),
     path("organizations/", views.OrganizationsView.as_view(), name="organizations"),
     path("invitations/accept", AcceptInvitationView.as_view(), name="accept-invitation"),

@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts import idempotency, identifiers
 from accounts.credentials import credential_of, organization_of
 from accounts.exceptions import NotFound
+from accounts.models import Organization
 from billing import accounts, cards, payments
 from billing.api.serializers import (
     AddPaymentMethodSerializer,
@@ -25,6 +26,13 @@ from billing.api.serializers import (
     PurchaseSerializer,
 )
 from billing.models import AutoRecharge, Meter, Payment, PaymentMethod, Plan
+
+
+def _payer(request: Request) -> Organization:
+    """The organization of the request, which must be one that pays for itself."""
+    organization = organization_of(request)
+    accounts.find(organization)
+    return organization
 
 
 class PaymentMethodViewSet(
@@ -45,7 +53,7 @@ class PaymentMethodViewSet(
     lookup_value_regex = "[a-z0-9_]{1,40}"
 
     def get_queryset(self) -> QuerySet[PaymentMethod]:
-        return PaymentMethod.objects.of(organization_of(self.request)).order_by("-created_at", "-pk")
+        return PaymentMethod.objects.of(_payer(self.request)).order_by("-created_at", "-pk")
 
     def get_object(self) -> PaymentMethod:
         try:
@@ -93,7 +101,7 @@ class PaymentViewSet(mixins.ListModelMixin, GenericViewSet[Payment]):
     queryset = Payment.objects.none()
 
     def get_queryset(self) -> QuerySet[Payment]:
-        return Payment.objects.of(organization_of(self.request)).order_by("-created_at", "-pk")
+        return Payment.objects.of(_payer(self.request)).order_by("-created_at", "-pk")
 
 
 class PurchaseView(APIView):

@@ -1,10 +1,15 @@
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
 
 from accounts import identifiers
 from accounts.models import Organization, TenantQuerySet
+
+
+class BillingAccountQuerySet(TenantQuerySet["BillingAccount"]):
+    def open(self) -> Self:
+        return self.filter(closed_at=None)
 
 
 class BillingAccount(models.Model):
@@ -31,7 +36,7 @@ class BillingAccount(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
 
-    objects: ClassVar[TenantQuerySet["BillingAccount"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[BillingAccountQuerySet] = BillingAccountQuerySet.as_manager()  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import OperationalError
 from django.test import Client, RequestFactory
 
@@ -96,11 +97,41 @@ def test_the_doors_are_pages_of_ours(visitor: Client, path: str) -> None:
     assert "tollgate.css" in text(answer)
 
 
-@pytest.mark.parametrize("path", ["password/change/", "logout/", "email/"])
+@pytest.mark.parametrize("path", ["password/change/", "logout/"])
 def test_the_pages_of_ones_account_have_the_shell(alice: User, path: str) -> None:
     answer = signed_in(alice).get(f"/accounts/{path}")
     assert answer.status_code == 200
     assert 'class="topbar"' in text(answer)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "email/", "confirm-email/", "confirm-email/x/", "reauthenticate/", "login/code/confirm/"]
+)
+def test_what_else_allauth_offers_is_not_here(alice: User, path: str) -> None:
+    assert signed_in(alice).get(f"/accounts/{path}").status_code == 404
+
+
+def test_nobody_attaches_another_address(alice: User, charlie: User) -> None:
+    said = {"action_add": "", "email": charlie.email}
+    assert signed_in(alice).post("/accounts/email/", said).status_code == 404
+    assert not EmailAddress.objects.exists()
+
+
+def test_who_has_no_password_is_led_to_choose_one(alice: User) -> None:
+    alice.set_unusable_password()
+    alice.save()
+    answer = signed_in(alice).get("/accounts/password/change/", follow=True)
+    assert answer.redirect_chain[-1] == ("/accounts/password/reset/", 302)
+    assert "Reset your password" in text(answer)
+
+
+def test_a_deactivated_person_is_told_so_and_not_let_in(visitor: Client, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    said = {"login": alice.email, "password": factories.PASSWORD}
+    answer = visitor.post("/accounts/login/", said, follow=True)
+    assert answer.redirect_chain == [("/accounts/inactive/", 302)]
+    assert "inactive" in text(answer)
+    assert visitor.get("/profile/").status_code == 302
 
 
 def test_a_visitor_sees_where_to_sign_in(visitor: Client) -> None:

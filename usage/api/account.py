@@ -98,9 +98,9 @@ def _span(request: Request, period: str) -> tuple[datetime, datetime]:
     start_text, end_text = request.query_params.get("from"), request.query_params.get("to")
     start = moment_parameter("from", start_text, zone) if start_text else periods.start_of(period, now, zone)
     end = moment_parameter("to", end_text, zone) if end_text else now
-    if start_text and end_text and start > end:
-        raise InvalidField("to", "Must not be before from.")
-    return start, max(start, end)
+    if start > end:
+        raise InvalidField("to" if end_text else "from", "from must not be after to.")
+    return start, end
 
 
 class AccountSummarySerializer(serializers.Serializer[Any]):
