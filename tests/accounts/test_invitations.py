@@ -270,3 +270,20 @@ def test_of_many_invitations_of_one_address_at_once_one_is_made(committed: None)
     results = race([partial(invitations.invite, organization, email=EMAIL, role="viewer", by=by)] * 8)
     assert sum(isinstance(one, invitations.InvitationPending) for one in results) == 7
     assert Invitation.objects.of(organization).count() == 1
+
+
+def test_the_address_is_spared_by_all_organizations_together(
+    api: Any, alice: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "AN_ADDRESS_AN_HOUR", 1)
+    assert invited(api(alice), "victim@example.com").status_code == 201
+    assert invited(api(charlie), "victim@example.com").status_code == 429
+    assert Invitation.objects.filter(email="victim@example.com").count() == 1
+
+
+def test_an_invitation_that_is_refused_counts_for_nothing(
+    api: Any, alice: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "AN_ADDRESS_AN_HOUR", 2)
+    assert [invited(api(alice), "x@example.com").status_code for _ in range(4)] == [201, 409, 409, 409]
+    assert invited(api(charlie), "x@example.com").status_code == 201

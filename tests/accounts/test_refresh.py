@@ -213,3 +213,19 @@ def test_a_rotation_that_reads_and_then_writes_lets_several_win(
 
     results = eight_at_once(read_then_write, monkeypatch)
     assert sum(isinstance(one, tokens.Pair) for one in results) > 1
+
+
+def test_the_sid_of_an_access_token_ends_nothing(anonymous: Any, api: Any, alice: User) -> None:
+    pair = issue(alice)
+    forged = f"rt_{claims_of(pair.access)['sid']}{'a' * tokens.SECRET_LENGTH}"
+    assert anonymous.post(REVOKE, {"refresh": forged}).status_code == 204
+    assert refreshed(anonymous, forged).status_code == 401
+    assert is_good(api, pair.access)
+
+
+def test_a_request_that_was_received_before_the_winner_had_its_answer_lost_a_race(api: Any, alice: User) -> None:
+    pair, received_at = issue(alice), timezone.now()
+    won = tokens.refresh(pair.refresh)
+    with pytest.raises(RefreshRace):
+        tokens.refresh(pair.refresh, received_at=received_at)
+    assert is_good(api, won.access)

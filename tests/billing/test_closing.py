@@ -1,14 +1,22 @@
 """Closing an account that owes and is owed nothing, and opening it again."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
+import pytest
+from django.db import connection, transaction
+
 from accounts.models import Organization, User
 from billing import accounts, ledger, payments, subscriptions
-from billing.models import BillingAccount, LedgerEntry, Payment, Subscription
+from billing.exceptions import NoBillingAccount
+from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, Subscription
 from tests import factories
+from tests.concurrency import race
 from tests.conftest import Api
+from usage import onboarding
 
 Client = Callable[[Any], Api]
 
@@ -69,3 +77,58 @@ def test_a_viewer_may_not_close_it(api: Client, bob: User, organization: Organiz
     factories.billing_account(organization)
     assert api(bob).delete("/v1/account").status_code == 403
     assert accounts.find(organization) is not None
+
+
+def test_opened_again_it_has_no_address_of_before(organization: Organization) -> None:
+    factories.billing_account(organization, country="JP")
+    BillingAccount.objects.of(organization).update(city="Tokyo", line1="1-1", state="13")
+    accounts.close(organization)
+    again = factories.billing_account(organization, country="AU")
+    assert (again.city, again.line1, again.state) == ("", "", "")
+
+
+def test_closing_switches_the_recharge_off(organization: Organization) -> None:
+    factories.billing_account(organization)
+    AutoRecharge.objects.create(organization=organization, enabled=True, threshold=5, amount=20)
+    accounts.close(organization)
+    assert not AutoRecharge.objects.of(organization).get().enabled
+
+
+def test_the_first_steps_begin_again(organization: Organization) -> None:
+    factories.billing_account(organization)
+    accounts.close(organization)
+    assert not onboarding.progress(organization)["billing_account"]
+
+
+@pytest.mark.parametrize("step", ["subscribe", "add_method"])
+def test_what_waits_for_a_closing_finds_the_account_closed(committed: None, step: str) -> None:
+    organization = factories.user("closer").current_organization
+    assert organization is not None
+    factories.billing_account(organization)
+    begun = {
+        "subscribe": lambda: subscriptions.subscribe(organization, "developer"),
+        "add_method": lambda: payments.add_method(organization, "pm_card_visa"),
+    }[step]
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            ledger.lock([organization.pk])
+            waiting = pool.submit(in_thread, begun)
+            wait_for_a_lock()
+            accounts.close(organization)
+        assert isinstance(waiting.result(timeout=30), NoBillingAccount)
+    assert not subscriptions.active(organization)
+
+
+def in_thread(call: Callable[[], Any]) -> Any:
+    return race([call])[0]
+
+
+def wait_for_a_lock() -> None:
+    """Until another session waits for ours."""
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")

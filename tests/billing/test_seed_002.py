@@ -191,3 +191,10 @@ def test_signing_up_makes_a_default_organization_that_is_the_id_of_the_token(db:
     assert who["organization"]["id"] == made["organization"]["id"]
     assert who["user"]["id"] == made["user"]["id"]
     assert "members:write" in who["scopes"]  # an owner
+
+
+@pytest.mark.parametrize("path", ["/v1/payment-methods", "/v1/payments"])
+def test_a_child_pays_nothing_itself(api: Client, alice: User, organization: Organization, path: str) -> None:
+    alice.current_organization = Organization.objects.create_child(organization, name="Child")
+    answer = api(alice).get(path)
+    assert (answer.status_code, answer.json()["code"]) == (403, "billed_by_parent")

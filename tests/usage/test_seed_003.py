@@ -133,6 +133,8 @@ def test_it_is_exact_where_no_hour_begins(api: Client, alice: User, organization
         (USAGE, "from=yesterday", "from"),
         (USAGE, "to=2026-13-01", "to"),
         (USAGE, "from=2026-11-02&to=2026-11-01", "to"),
+        (USAGE, "to=2015-06-01", "to"),
+        (USAGE, "from=2030-01-01", "from"),
         (LEDGER, "type=refund", "type"),
         (LEDGER, "from=x", "from"),
         (LEDGER, "to=x", "to"),
