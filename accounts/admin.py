@@ -8,6 +8,7 @@ from allauth.account.decorators import secure_admin_login
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -50,6 +51,22 @@ class ReadOnlyAdmin(admin.ModelAdmin[Row]):
         return super().get_search_results(request, queryset, search_term)
 
 
+class ChangedFieldsAdmin(admin.ModelAdmin[Row]):
+    """Saves the fields that the form changed, and leaves what else happened to the row meanwhile."""
+
+    def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
+        columns = {field.name for field in obj._meta.concrete_fields}
+        obj.save(update_fields=columns.intersection(form.changed_data) if change else None)
+
+
+class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    def save(self, commit: bool = True) -> User:
+        """Only the password, as above."""
+        user: User = super().save(commit=False)
+        user.save(update_fields=["password"])
+        return user
+
+
 class MembershipInline(admin.TabularInline[Membership, Model]):
     model = Membership
     extra = 0
@@ -62,7 +79,8 @@ class MembershipInline(admin.TabularInline[Membership, Model]):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin[User]):
+class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
+    change_password_form = PasswordForm
     list_display = ["email", "name", "is_staff", "is_active", "last_login", "created_at"]
     list_filter = ["is_staff", "is_active"]
     search_fields = ["email", "name", "memberships__organization__public_id", "memberships__organization__auth_id"]
@@ -85,7 +103,7 @@ class UserAdmin(DjangoUserAdmin[User]):
 
 
 @admin.register(Organization)
-class OrganizationAdmin(admin.ModelAdmin[Organization]):
+class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
     list_display = ["name", "public_id", "auth_id", "parent", "status", "created_at"]
     list_filter = ["status"]
     list_select_related = ["parent"]
@@ -163,7 +181,7 @@ class SecurityPolicyForm(forms.ModelForm[SecurityPolicy]):
 
 
 @admin.register(SecurityPolicy)
-class SecurityPolicyAdmin(admin.ModelAdmin[SecurityPolicy]):
+class SecurityPolicyAdmin(ChangedFieldsAdmin[SecurityPolicy]):
     """For customers who have locked themselves out."""
 
     form = SecurityPolicyForm

@@ -4,7 +4,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin import ReadOnlyAdmin
+from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
 from billing.models import (
     AutoRecharge,
     BillingAccount,
@@ -27,7 +27,7 @@ def _owner(prefix: str) -> list[str]:
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(admin.ModelAdmin[BillingAccount]):
+class BillingAccountAdmin(ChangedFieldsAdmin[BillingAccount]):
     list_display = ["name", "public_id", "email", "organization", "currency", "balance", "created_at"]
     list_select_related = ["organization__ledger_account"]
     search_fields = ["public_id", "name", "email", *_owner("organization")]
@@ -100,7 +100,7 @@ class PaymentMethodAdmin(ReadOnlyAdmin[PaymentMethod]):
 
 
 @admin.register(AutoRecharge)
-class AutoRechargeAdmin(admin.ModelAdmin[AutoRecharge]):
+class AutoRechargeAdmin(ChangedFieldsAdmin[AutoRecharge]):
     list_display = ["organization", "enabled", "threshold", "amount", "target", "monthly_limit"]
     list_select_related = ["organization"]
     search_fields = _owner("organization")
@@ -112,7 +112,7 @@ class PriceInline(admin.StackedInline[Price, Meter]):
 
 
 @admin.register(Meter)
-class MeterAdmin(admin.ModelAdmin[Meter]):
+class MeterAdmin(ChangedFieldsAdmin[Meter]):
     list_display = ["slug", "name", "unit", "price"]
     list_select_related = ["price"]
     search_fields = ["slug", "name"]
@@ -124,6 +124,6 @@ class MeterAdmin(admin.ModelAdmin[Meter]):
 
 
 @admin.register(Plan)
-class PlanAdmin(admin.ModelAdmin[Plan]):
+class PlanAdmin(ChangedFieldsAdmin[Plan]):
     list_display = ["slug", "name", "monthly_price", "is_offered"]
     search_fields = ["slug", "name"]

@@ -29,6 +29,13 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
         fields = ["id", "auth_id", "name", "parent", "status", "timezone", "created_at"]
         read_only_fields = ["auth_id", "status", "created_at"]
 
+    def update(self, organization: Organization, changes: dict[str, Any]) -> Organization:
+        """Only what was sent: a suspension or a move that came meanwhile stays."""
+        for field, value in changes.items():
+            setattr(organization, field, value)
+        organization.save(update_fields=list(changes))
+        return organization
+
 
 class SignUpSerializer(serializers.Serializer[Any]):
     email = EmailField(max_length=250)

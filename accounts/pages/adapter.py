@@ -24,3 +24,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             messages.error(request, str(error))
             raise ImmediateHttpResponse(redirect("account_signup")) from error
         return user
+
+    def set_password(self, user: User, password: str) -> None:
+        """Only the password: a deactivation that came meanwhile stays."""
+        user.set_password(password)
+        user.save(update_fields=["password"])

@@ -3,7 +3,6 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
 from django.views.generic import ListView, UpdateView
 from django.views.generic.base import View
 
@@ -51,15 +50,15 @@ class ProfileView(LoginRequiredMixin, UpdateView[User, ProfileForm]):
 
     template_name = "accounts/profile.html"
     form_class = ProfileForm
-    success_url = reverse_lazy("profile")
 
     def get_object(self, queryset: QuerySet[User] | None = None) -> User:
         assert isinstance(self.request.user, User)
         return User.objects.get(pk=self.request.user.pk)
 
     def form_valid(self, form: ProfileForm) -> HttpResponse:
+        form.instance.save(update_fields=form.changed_data)
         messages.success(self.request, "Your profile is saved.")
-        return super().form_valid(form)
+        return redirect("profile")
 
     def form_invalid(self, form: ProfileForm) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form), status=400)
