@@ -14,6 +14,7 @@ from accounts import idempotency, timezones
 from accounts.api.fields import EmailField
 from accounts.credentials import credential_of, organization_of
 from billing import accounts, countries
+from billing.api import mikrocloud_examples
 from billing.models import BillingAccount, LedgerAccount
 
 
@@ -82,13 +83,15 @@ class AccountView(APIView):
     }
     refusals = {"delete": (409,)}
 
-    @extend_schema(responses={200: AccountSerializer, 422: NoAccountSerializer})
+    @extend_schema(responses={200: AccountSerializer, 422: NoAccountSerializer}, examples=mikrocloud_examples.RETRIEVED)
     def get(self, request: Request) -> Response:
         """The billing account of the current organization."""
         account = accounts.find(organization_of(request))
         return self._shown(account) if account else _no_account()
 
-    @extend_schema(request=NewAccountSerializer, responses={201: AccountSerializer})
+    @extend_schema(
+        request=NewAccountSerializer, responses={201: AccountSerializer}, examples=mikrocloud_examples.CREATED
+    )
     def post(self, request: Request) -> Any:
         """Create the billing account, from `name`, `email` and `address.country`; the rest is ignored here."""
         serializer = NewAccountSerializer(data=request.data)
@@ -100,7 +103,11 @@ class AccountView(APIView):
 
         return idempotency.once(request, effect)
 
-    @extend_schema(request=AccountSerializer, responses={200: AccountSerializer, 422: NoAccountSerializer})
+    @extend_schema(
+        request=AccountSerializer,
+        responses={200: AccountSerializer, 422: NoAccountSerializer},
+        examples=mikrocloud_examples.UPDATED,
+    )
     def put(self, request: Request) -> Response:
         """Update the named fields; an empty string unsets."""
         account = accounts.find(organization_of(request))
@@ -110,7 +117,11 @@ class AccountView(APIView):
         serializer.is_valid(raise_exception=True)
         return self._shown(accounts.update(account, serializer.validated_data))
 
-    @extend_schema(request=AccountSerializer, responses={200: AccountSerializer, 422: NoAccountSerializer})
+    @extend_schema(
+        request=AccountSerializer,
+        responses={200: AccountSerializer, 422: NoAccountSerializer},
+        examples=mikrocloud_examples.UPDATED,
+    )
     def patch(self, request: Request) -> Response:
         """The same as PUT."""
         return self.put(request)

@@ -46,6 +46,33 @@ SEED_001_ACCOUNT = {
     "timezone": "America/New_York",
 }
 SEED_001_CHANGED = {"api_id": "02bbdbaa-9303-11e7-8bc8-065f6a74a84a", "message": "changed"}
+SEED_002_ADDRESS = {"city": "", "country": "AU", "line1": "", "line2": "", "postal_code": "", "state": ""}
+SEED_002_NEW = {"name": "Hannes Kruger", "email": "hannes@mikrocloud.com", "address": {"country": "AU"}}
+SEED_002_ACCOUNT = {
+    "id": "cus_OdMmvWHZ8Y2rEH",
+    "name": "Hannes Kruger",
+    "email": "hannes@mikrocloud.com",
+    "currency": "USD",
+    "balance": 0,
+    "address": SEED_002_ADDRESS,
+    "created_at": "2023-09-14 03:16:36",
+}
+SEED_002_CHANGES = {
+    "name": "Hannes Kruger",
+    "email": "hkruger@mikrocloud.com",
+    "address": {
+        "city": "Melbourne",
+        "country": "AU",
+        "line1": "123 Mikro St",
+        "line2": "Apt 4B",
+        "postal_code": "3000",
+        "state": "VIC",
+    },
+}
+SEED_002_NONE = {
+    "message": "You need to create an account first",
+    "documentation_url": "https://docs.mikrocloud.com/api/accounts#create-an-account",
+}
 
 PLIVO = "/v1/Account/{auth_id}/"
 EXAMPLES: list[tuple[str, str, str, Any]] = [
@@ -55,6 +82,12 @@ EXAMPLES: list[tuple[str, str, str, Any]] = [
     (PLIVO, "get", "200", SEED_001_ACCOUNT),
     (PLIVO, "post", "", {"name": "Lucius Fox", "city": "New York", "address": "Times Square"}),
     (PLIVO, "post", "202", SEED_001_CHANGED),
+    ("/v1/account", "get", "200", SEED_002_ACCOUNT),
+    ("/v1/account", "get", "422", SEED_002_NONE),
+    ("/v1/account", "post", "", SEED_002_NEW),
+    ("/v1/account", "post", "201", {**SEED_002_ACCOUNT, "currency": ""}),
+    ("/v1/account", "put", "", SEED_002_CHANGES),
+    ("/v1/account", "put", "200", {**SEED_002_ACCOUNT, **SEED_002_CHANGES}),
 ]
 
 
