@@ -21,11 +21,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
+from accounts.api.fields import LARGEST_OFFSET
 from accounts.exceptions import InvalidField, Problem
 from billing.money import plain
 from config.problems import CONTENT_TYPE, problem
 
-LARGEST_OFFSET = 10**12
 DRAIN_BYTES = 64 << 20
 
 
@@ -106,9 +106,6 @@ class JSONOnly(BaseContentNegotiation):
 
 
 class Pagination(LimitOffsetPagination):
-    default_limit = 50
-    max_limit = 100
-
     def get_limit(self, request: Request) -> int:
         return _whole_number(request, "limit", default=50, least=1, most=100)
 

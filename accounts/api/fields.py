@@ -6,6 +6,8 @@ from rest_framework import serializers
 from accounts import moments
 from accounts.credentials import credential_of
 
+LARGEST_OFFSET = 10**12  # of a list; PostgreSQL takes up to a bigint
+
 
 class EmailField(serializers.EmailField):
     """An address, in lower case before anything is checked: a letter may become two, and its length counts."""

@@ -35,7 +35,13 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
 
     def operational(self) -> Self:
         """Neither it nor any ancestor is suspended or closed."""
-        stopped = Organization.objects.exclude(status=Organization.Status.ACTIVE)
+        return self._reached_by_none(Organization.objects.exclude(status=Organization.Status.ACTIVE))
+
+    def unclosed(self) -> Self:
+        """Neither it nor any ancestor is closed."""
+        return self._reached_by_none(Organization.objects.filter(status=Organization.Status.CLOSED))
+
+    def _reached_by_none(self, stopped: models.QuerySet["Organization"]) -> Self:
         return self.exclude(models.Exists(stopped.filter(_AnyOf(F("pk"), OuterRef("path")))))
 
     def lock(self, pk: UUID) -> "Organization":

@@ -40,7 +40,7 @@ from billing.api.plivo_objects import (
     SubaccountListSerializer,
     SubaccountSerializer,
     account_object,
-    subaccount_object,
+    subaccount_objects,
 )
 
 UNAUTHENTICATED = "Could not verify your access level for that URL. You have to login with proper credentials.\n"
@@ -54,15 +54,15 @@ class PlivoView(APIView):
 
     def account(self) -> Organization:
         """The organization of the path, where the credential may see it."""
-        visible = tree.visible_to(credential_of(self.request)).exclude(status=Organization.Status.CLOSED)
+        visible = tree.visible_to(credential_of(self.request)).unclosed()
         return self._found(visible.select_related("root"), self.kwargs["auth_id"])
 
     def subaccounts(self) -> QuerySet[Organization]:
         """Those of the path's account: itself where it is one, and all beneath it; newest first."""
-        found = Organization.objects.within(self.account()).filter(parent__isnull=False)
+        found = Organization.objects.within(self.account()).unclosed().filter(parent__isnull=False)
         living = ApiKey.objects.unrevoked().order_by("-created_at").prefetch_related("secrets")
-        open_ones = found.exclude(status=Organization.Status.CLOSED).select_related("root")
-        return open_ones.prefetch_related(Prefetch("api_keys", living)).order_by("-created_at", "-pk")
+        keys = Prefetch("api_keys", living)
+        return found.select_related("root").prefetch_related(keys).order_by("-created_at", "-pk")
 
     def _found(self, among: QuerySet[Organization], auth_id: str) -> Organization:
         organization = among.filter(auth_id=auth_id).first()
@@ -181,7 +181,7 @@ class SubaccountsView(PlivoView):
             "previous": self._page(limit, max(offset - limit, 0)) if offset else None,
             "total_count": total,
         }
-        return Response({"meta": meta, "objects": [subaccount_object(one) for one in shown]})
+        return Response({"meta": meta, "objects": subaccount_objects(shown)})
 
     def _page(self, limit: int, offset: int) -> str:
         return f"/v1/Account/{self.kwargs['auth_id']}/Subaccount/?limit={limit}&offset={offset}"
@@ -220,7 +220,7 @@ class SubaccountView(PlivoView):
     )
     def get(self, request: Request, auth_id: str, subauth_id: str) -> Response:
         """Retrieve a subaccount."""
-        return Response(subaccount_object(self._found(self.subaccounts(), subauth_id)))
+        return Response(*subaccount_objects([self._found(self.subaccounts(), subauth_id)]))
 
     @extend_schema(
         operation_id="plivo_subaccount_update",

@@ -1,17 +1,18 @@
 """Plivo's objects, and what Plivo's clients send: the shapes of `billing.api.plivo`."""
 
+from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts import timezones
+from accounts.api.fields import LARGEST_OFFSET
 from accounts.models import Organization
 from billing import accounts
 from billing.models import AutoRecharge, LedgerAccount, Payment
 
 PAGE = 20
-LARGEST_OFFSET = 10**12
 CENT_OF_A_MILL = Decimal("0.00001")
 
 
@@ -129,8 +130,13 @@ def cash_credits(balance: Decimal) -> str:
     return format(balance.quantize(CENT_OF_A_MILL, ROUND_FLOOR), "f")
 
 
-def subaccount_object(organization: Organization) -> dict[str, Any]:
-    """`organization` with its root, and its unrevoked keys with their secrets."""
+def subaccount_objects(shown: Sequence[Organization]) -> list[dict[str, Any]]:
+    """`shown` with their roots, and their unrevoked keys with their secrets. Enabled is what nothing above has stopped."""
+    enabled = set(Organization.objects.operational().filter(pk__in=[one.pk for one in shown]))
+    return [_subaccount_object(one, enabled=one in enabled) for one in shown]
+
+
+def _subaccount_object(organization: Organization, *, enabled: bool) -> dict[str, Any]:
     account = account_uri(organization.root)
     hints = [secret.hint for key in organization.api_keys.all() for secret in key.secrets.all()]
     return {
@@ -138,7 +144,7 @@ def subaccount_object(organization: Organization) -> dict[str, Any]:
         "auth_id": organization.auth_id,
         "auth_token": hints[-1] if hints else "",
         "created": organization.created_at.date().isoformat(),
-        "enabled": organization.status == Organization.Status.ACTIVE,
+        "enabled": enabled,
         "modified": None,
         "name": organization.name,
         "new_auth_token": "",

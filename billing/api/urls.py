@@ -14,13 +14,14 @@ router.register("v1/meters", viewsets.MeterViewSet)
 router.register("v1/subscriptions", SubscriptionViewSet)
 router.register("auth/account/ledger", LedgerViewSet)
 
-# Plivo's client for Node sends the account's slash twice.
-PLIVO = r"^v1/Account/(?P<auth_id>[^/]+)"
+# Plivo's client for Node sends the account's slash twice. A NUL is in no id, and in no text of PostgreSQL's.
+ID = r"[^/\x00]+"
+PLIVO = rf"^v1/Account/(?P<auth_id>{ID})"
 
 urlpatterns = [
     re_path(rf"{PLIVO}/*$", plivo.AccountView.as_view()),
     re_path(rf"{PLIVO}/Subaccount/*$", plivo.SubaccountsView.as_view()),
-    re_path(rf"{PLIVO}/Subaccount/(?P<subauth_id>[^/]+)/*$", plivo.SubaccountView.as_view()),
+    re_path(rf"{PLIVO}/Subaccount/(?P<subauth_id>{ID})/*$", plivo.SubaccountView.as_view()),
     path("v1/account", AccountView.as_view()),
     path("v1/credits/purchases", viewsets.PurchaseView.as_view()),
     path("v1/credits/auto-recharge", viewsets.AutoRechargeView.as_view()),

@@ -192,6 +192,25 @@ def test_a_closed_subaccount_is_not_opened_again(client: Api, path: str, robin: 
     assert child(robin).status == "closed"
 
 
+def test_what_is_beneath_a_closed_subaccount_is_gone(client: Api, path: str, robin: Any) -> None:
+    made = client.post(f"/v1/Account/{robin['auth_id']}/Subaccount/", {"name": "Beneath", "enabled": True}).json()
+    client.delete(f"{path}{robin['auth_id']}/")
+    assert client.get(path).json()["objects"] == []
+    for beneath in (f"{path}{made['auth_id']}/", f"/v1/Account/{made['auth_id']}/"):
+        assert client.post(beneath, {"name": "Renamed"}).status_code == client.get(beneath).status_code == 404
+    assert child(made).name == "Beneath"
+
+
+def test_what_is_beneath_a_disabled_subaccount_is_not_enabled(client: Api, path: str, robin: Any) -> None:
+    made = client.post(f"/v1/Account/{robin['auth_id']}/Subaccount/", {"name": "Beneath", "enabled": True}).json()
+    client.post(f"{path}{robin['auth_id']}/", {"enabled": False})
+    assert client.get(f"{path}{made['auth_id']}/").json()["enabled"] is False
+    assert {one["name"]: one["enabled"] for one in client.get(path).json()["objects"]} == {
+        "Beneath": False,
+        "Robin": False,
+    }
+
+
 # A subaccount's own credentials
 
 
@@ -265,6 +284,12 @@ def test_a_foreign_account_is_the_404_of_an_unknown_one(client: Api, charlie: An
     unknown = client.get("/v1/Account/MA000000000000000000/")
     assert (foreign.status_code, unknown.status_code) == (404, 404)
     assert {**foreign.json(), "api_id": ""} == {**unknown.json(), "api_id": ""} == {"api_id": "", "error": "not found"}
+
+
+@pytest.mark.parametrize("named", ["", "{mine}/Subaccount/"])
+def test_an_id_with_a_nul_is_a_404(client: Api, organization: Any, named: str) -> None:
+    refused = client.get(f"/v1/Account/{named.format(mine=organization.auth_id)}%00/")
+    assert (refused.status_code, set(refused.json())) == (404, {"api_id", "error"})
 
 
 def test_what_a_viewers_key_may_not_do_is_a_403(bob: Any, organization: Any, path: str) -> None:
