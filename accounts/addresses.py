@@ -31,3 +31,10 @@ def within(address: str, networks: Iterable[str]) -> bool:
     if isinstance(found, IPv6Address) and found.ipv4_mapped:  # an IPv4 peer of a socket that speaks both
         found = found.ipv4_mapped
     return any(found in ip_network(one) for one in networks)
+
+
+def inside(network: str, networks: Iterable[str]) -> bool:
+    """Whether the whole of `network` is in one of the others."""
+    found = ip_network(network)
+    others = [ip_network(one) for one in networks]
+    return any(found.network_address in one and found.broadcast_address in one for one in others)

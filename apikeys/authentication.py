@@ -96,3 +96,8 @@ def credential(key: ApiKey) -> KeyCredential:
         permissions=tuple(key.permissions),
         key=key,
     )
+
+
+def key_of(credential: Credential) -> ApiKey | None:
+    """The key that the credential is; a person's token is none."""
+    return credential.key if isinstance(credential, KeyCredential) else None

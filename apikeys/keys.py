@@ -1,7 +1,7 @@
 """Making, finding, changing, rotating and revoking API keys."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import scopes, security
+from accounts import addresses, scopes, security
 from accounts.exceptions import Conflict, InvalidField
 from accounts.models import Organization, User
 from accounts.permissions import NotAllowed
@@ -21,7 +21,7 @@ LIVING_SECRETS = 2
 
 
 class KeyNotUsable(Conflict):
-    """The key is revoked or expired: it can't be changed back, or rotated, into a living one."""
+    """A revoked key is neither changed nor rotated; an expired one is not rotated, but its life may be prolonged."""
 
     code = "key_not_usable"
 
@@ -40,24 +40,25 @@ def create(
     name: str,
     created_by: User | None = None,
     permissions: Iterable[str] = (),
-    environment: str = ApiKey.Environment.LIVE,
     expires_at: datetime | None = None,
+    maker: ApiKey | None = None,
     **about: Any,
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which is not to be had again.
 
-    `about`: `description`, `allowed_cidrs`, `rate_limit` and `rate_limit_window_seconds`.
+    `about`: `environment`, `description`, `allowed_cidrs`, `rate_limit` and `rate_limit_window_seconds`. A `maker` is
+    the key that makes it, and binds it.
     """
     now = timezone.now()
+    latest = within_longest_life(organization, expires_at, now)
+    about = within(maker, {**UNBOUND, **about, "expires_at": expires_at})
     key = ApiKey.objects.create(
         organization=organization,
         created_by=created_by,
         name=name,
-        environment=environment,
         permissions=list(permissions),
         created_at=now,
-        expires_at=within_longest_life(organization, expires_at, now),
-        **about,
+        **{**about, "expires_at": _soonest(about["expires_at"], latest)},
     )
     return key, _add_secret(key)
 
@@ -98,6 +99,70 @@ def within_longest_life(organization: Organization | None, wanted: datetime | No
     return wanted or start + longest
 
 
+def _soonest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment), default=None)
+
+
+def within(maker: ApiKey | None, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said about a key, bound as the key is that makes or widens it: where nothing is given, by the same.
+
+    What is given and less bound is refused; but of two rate limits, the maker's is taken.
+    """
+    loose = freer(maker, about) if maker else set()
+    for name, refusal in REFUSALS.items():
+        if name in loose and about[name]:
+            raise InvalidField(name, refusal)
+    return {**about, **{name: getattr(maker, name) for name in loose}}
+
+
+def freer(bound: ApiKey, about: Mapping[str, Any]) -> set[str]:
+    """The members of `about` that bind a key less than `bound` is bound. What isn't named isn't looked at."""
+    return {name for name, is_freer in BOUNDS.items() if name in about and is_freer(bound, about)}
+
+
+def _leaves_test(bound: ApiKey, about: Mapping[str, Any]) -> bool:
+    return bound.environment == ApiKey.Environment.TEST != about["environment"]
+
+
+def _outlives(bound: ApiKey, about: Mapping[str, Any]) -> bool:
+    end = about["expires_at"]
+    return bound.expires_at is not None and (end is None or end > bound.expires_at)
+
+
+def _leaves_networks(bound: ApiKey, about: Mapping[str, Any]) -> bool:
+    networks = about["allowed_cidrs"]
+    inside = networks and all(addresses.inside(one, bound.allowed_cidrs) for one in networks)
+    return bool(bound.allowed_cidrs) and not inside
+
+
+def _calls_oftener(bound: ApiKey, about: Mapping[str, Any]) -> bool:
+    """Whether more calls fit in the window of `bound`: as many times the limit as windows begin in it."""
+    limit, window = about["rate_limit"], about["rate_limit_window_seconds"]
+    if bound.rate_limit is None or bound.rate_limit_window_seconds is None:
+        return False
+    return limit is None or limit * -(-bound.rate_limit_window_seconds // window) > bound.rate_limit
+
+
+BOUNDS: dict[str, Callable[[ApiKey, Mapping[str, Any]], bool]] = {
+    "environment": _leaves_test,
+    "expires_at": _outlives,
+    "allowed_cidrs": _leaves_networks,
+    "rate_limit": _calls_oftener,
+    "rate_limit_window_seconds": _calls_oftener,
+}
+REFUSALS = {
+    "environment": "A test key makes test keys.",
+    "expires_at": "A key gives no longer life than its own.",
+    "allowed_cidrs": "A key gives no networks beyond its own.",
+}
+UNBOUND = {
+    "environment": ApiKey.Environment.LIVE,
+    "allowed_cidrs": [],
+    "rate_limit": None,
+    "rate_limit_window_seconds": None,
+}
+
+
 def held_by_creator(key: ApiKey) -> frozenset[str]:
     """The scopes that the key's creator holds in its organization at this moment; a platform key has the platform's."""
     if key.organization is None:
@@ -107,13 +172,25 @@ def held_by_creator(key: ApiKey) -> frozenset[str]:
     return scopes.of_roles(key.organization.roles_of(key.created_by))
 
 
-def update(key: ApiKey, changes: Mapping[str, Any]) -> ApiKey:
-    """Write the named fields, and no other. `enabled` false refuses the key's next request; true allows it again."""
-    changes = dict(changes)
+def widening(key: ApiKey, changes: Mapping[str, Any]) -> set[str]:
+    """The names of the changes after which the key may do more, longer, oftener or from elsewhere, or works again."""
+    more = {"permissions"} if set(changes.get("permissions", ())) - set(key.permissions) else set()
+    again = {"enabled"} if changes.get("enabled") and key.disabled_at else set()
+    return freer(key, changes) | more | again
+
+
+def update(key: ApiKey, changes: Mapping[str, Any], *, maker: ApiKey | None = None) -> ApiKey:
+    """Write the named fields, and no other. `enabled` false refuses the key's next request; true allows it again.
+
+    What widens the key is bound by `maker`, where that is the key that does it.
+    """
+    wider = {name: value for name, value in changes.items() if name in widening(key, changes)}
+    changes = {**changes, **within(maker, wider)}
     if "permissions" in changes:
         check_permissions(changes["permissions"], held_by_creator(key), beyond="The key's creator doesn't hold {}.")
     if "expires_at" in changes:
-        changes["expires_at"] = within_longest_life(key.organization, changes["expires_at"], key.created_at)
+        latest = within_longest_life(key.organization, changes["expires_at"], key.created_at)
+        changes["expires_at"] = _soonest(changes["expires_at"], latest)
     if (enabled := changes.pop("enabled", None)) is not None:
         changes["disabled_at"] = None if enabled else key.disabled_at or timezone.now()
     if changes and not ApiKey.objects.unrevoked().filter(pk=key.pk).update(**changes):
@@ -150,14 +227,16 @@ def _secrets_of(key: ApiKey) -> list[ApiKeySecret]:
     return list(ApiKeySecret.objects.filter(key=key))
 
 
-def check_not_beyond(key: ApiKey, holder: frozenset[str]) -> None:
-    """Refuse to hand the secret of a key to someone who may do less than it."""
+def check_not_beyond(key: ApiKey, holder: frozenset[str], *, by: ApiKey | None) -> None:
+    """Refuse someone who may do less than the key, or a key that is more bound: to widen it, or to have its secret."""
     if excess := sorted((scopes.ALL & set(key.permissions)) - holder):
         raise NotAllowed(
             f"The key may do more than you: {', '.join(excess)}.",
             required_scopes=excess,
             granted_scopes=sorted(holder),
         )
+    if by and freer(by, {name: getattr(key, name) for name in BOUNDS}):
+        raise NotAllowed("The key is less bound than yours: in its environment, expiry, networks or rate limit.")
 
 
 def revoke(key: ApiKey) -> ApiKey:

@@ -18,7 +18,12 @@ def create(parent: Organization, *, name: str, enabled: bool, by: KeyCredential)
     """A child of `parent`, suspended unless enabled, and the secret of its key, which may do what the caller's may."""
     child = people.add_child(parent, name=name)
     _, secret = keys.create(
-        child, name="Auth token", created_by=by.user, permissions=by.permissions, environment=by.key.environment
+        child,
+        name="Auth token",
+        created_by=by.user,
+        maker=by.key,
+        permissions=by.permissions,
+        environment=by.key.environment,
     )
     if not enabled:
         tree.suspend(child, by=by)

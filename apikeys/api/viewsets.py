@@ -23,6 +23,7 @@ from apikeys.api.serializers import (
     RotateSerializer,
     UpdateApiKeySerializer,
 )
+from apikeys.authentication import key_of
 from apikeys.models import ApiKey
 
 STATUSES = ("active", "disabled", "expired", "revoked")
@@ -79,7 +80,10 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
 
         def effect() -> Response:
             key, secret = keys.create(
-                organization_of(request), created_by=credential_of(request).user, **serializer.validated_data
+                organization_of(request),
+                created_by=credential_of(request).user,
+                maker=key_of(credential_of(request)),
+                **serializer.validated_data,
             )
             return _with_secret(key, secret, status.HTTP_201_CREATED)
 
@@ -91,8 +95,11 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         key = self.get_object()
         serializer = UpdateApiKeySerializer(data=request.data, partial=True, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        keys.check_permissions(serializer.validated_data.get("permissions", []), credential_of(request).scopes)
-        return Response(ApiKeySerializer(keys.update(key, serializer.validated_data)).data)
+        credential, changes = credential_of(request), serializer.validated_data
+        keys.check_permissions(changes.get("permissions", []), credential.scopes)
+        if keys.widening(key, changes):
+            keys.check_not_beyond(key, credential.scopes, by=key_of(credential))
+        return Response(ApiKeySerializer(keys.update(key, changes, maker=key_of(credential))).data)
 
     @extend_schema(request=RotateSerializer, responses=CreatedApiKeySerializer)
     @action(detail=True, methods=["post"])
@@ -102,7 +109,8 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         serializer = RotateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         overlap = timedelta(seconds=serializer.validated_data["overlap_seconds"])
-        keys.check_not_beyond(key, credential_of(request).scopes)
+        credential = credential_of(request)
+        keys.check_not_beyond(key, credential.scopes, by=key_of(credential))
         return idempotency.once(
             request, lambda: _with_secret(key, keys.rotate(key, overlap), status.HTTP_200_OK), secrets=("api_key",)
         )

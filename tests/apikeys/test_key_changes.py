@@ -162,6 +162,12 @@ def test_a_revoked_key_is_not_changed_any_more(alice: Any, api: Any, key: Any) -
     assert stored(key[0]).name == "Test key"
 
 
+def test_the_life_of_an_expired_key_is_prolonged(alice: Any, api: Any, key: Any) -> None:
+    ApiKey.objects.update(expires_at=timezone.now())
+    answer = api(alice).patch(f"{KEYS}/{key[0].public_id}", {"expires_at": "2100-01-01"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "active")
+
+
 # Revoking
 
 
