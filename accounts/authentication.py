@@ -47,7 +47,9 @@ def _living_family(token: AccessToken) -> TokenFamily:
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise AuthenticationFailed("Token is invalid.") from error
     family = TokenFamily.objects.select_related("user").filter(sid=sid, revoked_at=None).first()
-    if family is None or not family.user.is_active or str(family.user_id) != token.get("sub"):
+    if family is None or str(family.user_id) != token.get("sub"):
+        raise AuthenticationFailed("The sign-in has ended.")
+    if not family.user.is_active or not family.has_todays_password:
         raise AuthenticationFailed("The sign-in has ended.")
     return family
 

@@ -63,6 +63,7 @@ def issue(user: User, organization: Organization | None) -> Pair:
     family = TokenFamily.objects.create(
         user=user,
         organization=organization,
+        session_auth_hash=user.get_session_auth_hash(),
         digest=_digest(secret),
         expires_at=timezone.now() + settings.REFRESH_TOKEN_LIFETIME,
     )
@@ -88,7 +89,9 @@ def refresh(token: str, *, received_at: datetime | None = None) -> Pair:
 
 def _living(family_id: UUID) -> TokenFamily:
     family = TokenFamily.objects.select_related("user", "organization").filter(pk=family_id).first()
-    if family is None or family.revoked_at or family.expires_at <= timezone.now() or not family.user.is_active:
+    if family is None or family.revoked_at or family.expires_at <= timezone.now():
+        raise InvalidRefreshToken
+    if not family.user.is_active or not family.has_todays_password:
         raise InvalidRefreshToken
     return family
 

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from accounts import identifiers
 from accounts.models.organizations import Organization
@@ -51,6 +52,7 @@ class TokenFamily(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     organization = models.ForeignKey(Organization, on_delete=models.SET_NULL, null=True, related_name="+")
     sid = models.UUIDField(unique=True, default=uuid4, editable=False)
+    session_auth_hash = models.CharField(max_length=64, db_default="", editable=False)
     digest = models.BinaryField(unique=True, editable=False)
     previous_digest = models.BinaryField(null=True, editable=False)
     rotated_at = models.DateTimeField(null=True, editable=False)
@@ -63,3 +65,12 @@ class TokenFamily(models.Model):
 
     def __str__(self) -> str:
         return f"sign-in {self.sid} of user {self.user_id}"
+
+    @property
+    def has_todays_password(self) -> bool:
+        """False once the person has another password, however it came; Django's own sessions end by the same rule.
+
+        They end too when a sign-in elsewhere renews the password's hash because settings ask for a stronger one.
+        """
+        known = (self.user.get_session_auth_hash(), *self.user.get_session_auth_fallback_hash())
+        return any(constant_time_compare(self.session_auth_hash, one) for one in known)
