@@ -172,6 +172,14 @@ def held_by_creator(key: ApiKey) -> frozenset[str]:
     return scopes.of_roles(key.organization.roles_of(key.created_by))
 
 
+def usable_permissions(key: ApiKey) -> tuple[str, ...]:
+    """The key's permissions, in their order, without the scopes that its creator holds no more."""
+    if scopes.ALL.isdisjoint(key.permissions):
+        return tuple(key.permissions)  # and no role is looked at
+    lost = scopes.ALL - held_by_creator(key)
+    return tuple(permission for permission in key.permissions if permission not in lost)
+
+
 def widening(key: ApiKey, changes: Mapping[str, Any]) -> set[str]:
     """The names of the changes after which the key may do more, longer, oftener or from elsewhere, or works again."""
     more = {"permissions"} if set(changes.get("permissions", ())) - set(key.permissions) else set()

@@ -29,12 +29,16 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """`cost` is that of the call that was asked about, zero where no meter was named; `available` is the payer's."""
+    """`cost` is that of the call that was asked about, zero where no meter was named; `available` is the payer's.
+
+    `permissions` are those that the key has now.
+    """
 
     code: Code
     key: ApiKey | None = None
     cost: Decimal = ZERO
     available: Decimal | None = None
+    permissions: tuple[str, ...] = ()
 
 
 def verify(
@@ -50,24 +54,24 @@ def verify(
     key = keys.find(secret, now)
     if key is None or key.organization is None:
         return Verdict(Code.NOT_FOUND)
-    if reason := _refusal(key, key.organization, now, permission, ip):
-        return Verdict(reason, key)
+    permissions = keys.usable_permissions(key)
+    may = permission is None or permission in permissions
+    if reason := _refusal(key, key.organization, now, ip, may=may):
+        return Verdict(reason, key, permissions=permissions)
     ApiKey.objects.touch(key, now)
     cost = _cost(key, meter, quantity)
     available = ledger.available(key.organization.root_id)
     code = Code.INSUFFICIENT_CREDITS if cost > max(available, ZERO) else Code.VALID
-    return Verdict(code, key, cost, available)
+    return Verdict(code, key, cost, available, permissions)
 
 
-def _refusal(
-    key: ApiKey, organization: Organization, now: datetime, permission: str | None, ip: str | None
-) -> Code | None:
+def _refusal(key: ApiKey, organization: Organization, now: datetime, ip: str | None, *, may: bool) -> Code | None:
     """The first reason against the call that is not its price. Without an `ip`, a key with networks is refused."""
     if (status := key.status(now)) != "active":
         return Code[status.upper()]
     if not key.admits_address(ip or ""):
         return Code.IP_NOT_ALLOWED
-    if permission is not None and permission not in key.permissions:
+    if not may:
         return Code.INSUFFICIENT_PERMISSIONS
     if not organization.is_operational:
         return Code.ORGANIZATION_SUSPENDED

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.models import Organization
+from accounts.models import Membership, Organization
 from apikeys import keys
 from apikeys.models import ApiKey
 from billing import ledger
 from billing.models import LedgerEntry, Meter, Price
 from tests import factories
+from tests.conftest import Api
 from usage import gate
 from usage.gate import Code, Verdict
 
@@ -36,7 +37,7 @@ def change(made: Made, **fields: Any) -> None:
 
 def test_a_good_key_is_valid_and_its_call_has_a_cost(made: Made) -> None:
     verdict = ask(made[1], quantity=3, permission="messaging:send")
-    assert verdict == Verdict(Code.VALID, made[0], Decimal("0.03"), Decimal(100))
+    assert verdict == Verdict(Code.VALID, made[0], Decimal("0.03"), Decimal(100), ("messaging:send",))
 
 
 def test_the_gate_moves_nothing(made: Made, funded: Organization) -> None:
@@ -83,6 +84,46 @@ def test_a_permission_that_the_key_does_not_have_is_refused(made: Made, permissi
     assert ask(made[1], permission=permission).code is Code.INSUFFICIENT_PERMISSIONS
 
 
+SOME = ["voice:call", "keys:write", "messaging:send", "usage:read"]
+
+
+@pytest.fixture
+def demoted(funded: Organization) -> str:
+    """The secret of a key whose creator, once a developer, is a viewer now."""
+    dave = factories.user("dave")
+    membership = factories.join(dave, funded, "developer")
+    _, secret = factories.key(funded, created_by=dave, permissions=SOME)
+    Membership.objects.filter(pk=membership.pk).update(role="viewer")
+    return secret
+
+
+def test_a_scope_that_the_keys_creator_has_lost_is_not_vouched_for(demoted: str) -> None:
+    assert ask(demoted).permissions == ("voice:call", "messaging:send", "usage:read")
+    assert ask(demoted, permission="keys:write").code is Code.INSUFFICIENT_PERMISSIONS
+    assert ask(demoted, permission="usage:read").code is Code.VALID
+
+
+def test_the_answer_lists_the_permissions_that_the_key_has_now(gateway: Api, demoted: str) -> None:
+    said = gateway.post("/v1/keys/verify", {"key": demoted}).json()
+    assert said["permissions"] == ["voice:call", "messaging:send", "usage:read"]
+
+
+def test_a_key_without_scopes_costs_no_look_at_roles(made: Made, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert keys.usable_permissions(made[0]) == ("messaging:send",)
+
+
+@pytest.mark.parametrize("seconds", [0, 60, "soon"])
+def test_a_hold_is_refused_until_there_are_any(gateway: Api, made: Made, seconds: Any) -> None:
+    answer = gateway.post("/v1/keys/verify", {"key": made[1], "hold_seconds": seconds})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/hold_seconds")
+    assert ApiKey.objects.get(pk=made[0].pk).last_used_at is None
+
+
+def test_no_hold_may_be_said_with_null(gateway: Api, made: Made) -> None:
+    assert gateway.post("/v1/keys/verify", {"key": made[1], "hold_seconds": None}).json()["valid"] is True
+
+
 @pytest.mark.parametrize("status", ["suspended", "closed"])
 @pytest.mark.parametrize("whose", ["its own", "the root"])
 def test_a_stopped_organization_stops_its_keys_and_those_beneath(funded: Organization, status: str, whose: str) -> None:
@@ -104,7 +145,9 @@ def test_a_childs_call_is_weighed_against_the_roots_credits(funded: Organization
 
 def test_in_debt_only_what_costs_nothing_is_let_through(made: Made, funded: Organization) -> None:
     ledger.post(funded.pk, kind=LedgerEntry.Kind.CAPTURE, amount=Decimal(-150))
-    assert ask(made[1]) == Verdict(Code.INSUFFICIENT_CREDITS, made[0], Decimal("0.01"), Decimal(-50))
+    assert ask(made[1]) == Verdict(
+        Code.INSUFFICIENT_CREDITS, made[0], Decimal("0.01"), Decimal(-50), ("messaging:send",)
+    )
     assert ask(made[1], meter=None).code is Code.VALID
 
 

@@ -49,6 +49,11 @@ class VerifySerializer(serializers.Serializer[Any]):
     meter = serializers.CharField(max_length=50, required=False, allow_null=True, default=None)
     quantity = AmountSerializerField(required=False, default=Decimal(1), min_value=Decimal(0), max_value=LARGEST)
     ip = serializers.IPAddressField(required=False, allow_null=True, default=None)
+    hold_seconds = serializers.IntegerField(required=False, allow_null=True, help_text="There are no holds yet: null")
+
+    def validate_hold_seconds(self, value: int | None) -> None:
+        if value is not None:
+            raise serializers.ValidationError("There are no holds yet.")
 
 
 class VerdictSerializer(serializers.Serializer[gate.Verdict]):
@@ -56,7 +61,7 @@ class VerdictSerializer(serializers.Serializer[gate.Verdict]):
     code = serializers.ChoiceField([code.value for code in gate.Code])
     key_id = serializers.CharField(source="key.public_id", default=None, allow_null=True)
     organization = serializers.CharField(source="key.organization.public_id", default=None, allow_null=True)
-    permissions = serializers.ListField(source="key.permissions", child=serializers.CharField(), default=list)
+    permissions = serializers.ListField(child=serializers.CharField())
     expires_at = serializers.DateTimeField(source="key.expires_at", default=None, allow_null=True)
     cost = AmountSerializerField()
     available = AmountSerializerField(allow_null=True)
