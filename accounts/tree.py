@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.db.models import Case, F, Func, Value, When
 
-from accounts import scopes
+from accounts import scopes, security
 from accounts.credentials import Credential, Kind
 from accounts.exceptions import Conflict, Forbidden, NotFound
 from accounts.models import Organization
@@ -128,16 +128,19 @@ def _become(organization: Organization, status: str) -> Organization:
 
 
 @transaction.atomic
-def move(organization: Organization, *, parent: str, by: Credential) -> Organization:
+def move(organization: Organization, *, parent: str, by: Credential, address: str) -> Organization:
     """Put the organization, with all beneath it, under another parent of the same root.
 
-    It takes the right to administer the organization, its new parent, and whoever above loses it.
+    It takes the right to administer the organization, its new parent, and whoever above loses it; and an `address` that
+    the new parent allows, unless the operator asks.
     """
     Organization.objects.lock(organization.root_id)
     node = Organization.objects.get(pk=organization.pk)
     target = visible_to(by).filter(public_id=parent).first()
     if target is None:
         raise NotFound("There is no such parent.")
+    if not by.is_platform:
+        security.check_address(target, address)
     for concerned in (node, target, *_losers(node, target)[:1]):
         require(standing(by, concerned), ADMINISTER)
     _check_move(node, target)

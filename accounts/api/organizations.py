@@ -90,7 +90,7 @@ class OrganizationViewSet(
         """Put an organization, with all beneath it, under another parent that has the same root."""
         serializer = MoveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return self._once(tree.move, **serializer.validated_data)
+        return self._once(tree.move, address=client_address(request), **serializer.validated_data)
 
     def _once(self, verb: Callable[..., Organization], **arguments: Any) -> Any:
         organization = self.get_object()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts import people, tree
+from accounts import people, security, tree
 from accounts.credentials import Credential, Kind
 from accounts.models import Membership, Organization, User
 from accounts.models.organizations import OrganizationQuerySet
@@ -168,6 +168,13 @@ def test_a_key_moves_what_is_beneath_its_organization(api: Any, alice: User, nod
     assert move(api(secret), node["a2"], node["a"]).status_code == 200
 
 
+def test_the_new_parents_networks_count_too(api: Any, alice: User, node: dict[str, Organization]) -> None:
+    security.change(node["b"], {"allowed_networks": ["192.0.2.0/24"]}, address="192.0.2.1")
+    refused = move(api(alice), node["a1"], node["b"])
+    assert (refused.status_code, refused.json()["code"]) == (403, "network_not_allowed")
+    assert shape(node["root"]) == BEFORE
+
+
 def test_with_an_idempotency_key_it_moves_once(api: Any, alice: User, node: dict[str, Organization]) -> None:
     first = move(api(alice), node["a1"], node["b"], idempotency_key="k")
     move(api(alice), node["a1"], node["a"])
@@ -184,7 +191,7 @@ def crossing_moves() -> tuple[Organization, list[Any]]:
     """a beneath b, and b beneath a, at one moment."""
     root = factories.organization()
     a, b = (people.add_child(root, name=name) for name in ("a", "b"))
-    moves: list[Any] = [partial(tree.move, x, parent=y.public_id, by=OPERATOR) for x, y in ((a, b), (b, a))]
+    moves: list[Any] = [partial(tree.move, x, parent=y.public_id, by=OPERATOR, address="") for x, y in ((a, b), (b, a))]
     return root, race(moves)
 
 
@@ -216,7 +223,7 @@ def test_children_made_during_a_move_land_where_it_went(committed: None) -> None
     for _ in range(5):
         tree_ = nodes(factories.organization())
         calls = [partial(people.add_child, tree_["a1"], name=f"new {n}") for n in range(4)]
-        race([partial(tree.move, tree_["a1"], parent=tree_["b"].public_id, by=OPERATOR), *calls])
+        race([partial(tree.move, tree_["a1"], parent=tree_["b"].public_id, by=OPERATOR, address=""), *calls])
         assert [path[:2] for name, path in shape(tree_["root"]).items() if "new" in name] == [["b", "a1"]] * 4
 
 
