@@ -13,7 +13,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import addresses, invitations, security
+from accounts import addresses, invitations, security, tree
+from accounts.credentials import Credential, Kind
 from accounts.exceptions import Conflict
 from accounts.models import Invitation, Membership, Organization, SecurityPolicy, User
 
@@ -102,6 +103,12 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
         return False
 
 
+def _operator(request: HttpRequest) -> Credential:
+    """The company's own, who has the admin's permission to change organizations."""
+    administer = frozenset({tree.ADMINISTER})
+    return Credential(Kind.PLATFORM_KEY, f"user:{request.user.pk}", None, None, "UTC", administer, administer)
+
+
 @admin.register(Organization)
 class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
     list_display = ["name", "public_id", "auth_id", "parent", "status", "created_at"]
@@ -118,8 +125,24 @@ class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
     ]
     ordering = ["-created_at"]
     fields = ["name", "public_id", "auth_id", "parent", "root", "status", "timezone", "created_at"]
-    readonly_fields = ["public_id", "auth_id", "parent", "root", "created_at"]
+    readonly_fields = ["public_id", "auth_id", "parent", "root", "status", "created_at"]
     inlines = [MembershipInline]
+    actions = ["suspend", "resume"]
+
+    @admin.action(description="Suspend the selected organizations", permissions=["change"])
+    def suspend(self, request: HttpRequest, chosen: QuerySet[Organization]) -> None:
+        self._each(request, chosen, tree.suspend)
+
+    @admin.action(description="Resume the selected organizations", permissions=["change"])
+    def resume(self, request: HttpRequest, chosen: QuerySet[Organization]) -> None:
+        self._each(request, chosen, tree.resume)
+
+    def _each(self, request: HttpRequest, chosen: QuerySet[Organization], verb: Callable[..., Organization]) -> None:
+        for organization in chosen:
+            try:
+                verb(organization, by=_operator(request))
+            except Conflict as error:
+                self.message_user(request, f"{organization}: {error}", messages.WARNING)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

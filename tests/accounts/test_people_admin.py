@@ -92,3 +92,31 @@ def test_what_is_no_network_or_domain_is_refused(operator: Client, locked_out: S
     assert answer.context["adminform"].form.errors.keys() == {field}
     locked_out.refresh_from_db()
     assert locked_out.allowed_networks == ["192.0.2.0/24"]
+
+
+def act(operator: Client, action: str, organization: Organization) -> Any:
+    chosen = {"action": action, "_selected_action": [str(organization.pk)]}
+    return operator.post(reverse("admin:accounts_organization_changelist"), chosen, follow=True)
+
+
+def test_an_operator_suspends_a_root_and_resumes_it(
+    operator: Client, api: Any, alice: User, organization: Organization
+) -> None:
+    client = api(alice)
+    act(operator, "suspend", organization)
+    assert client.post("/v1/account/api-keys", {"name": "one"}).json()["code"] == "organization_suspended"
+    act(operator, "resume", organization)
+    assert client.post("/v1/account/api-keys", {"name": "one"}).status_code == 201
+
+
+@pytest.mark.parametrize("action", ["suspend", "resume"])
+def test_a_closed_organization_stays_closed(operator: Client, organization: Organization, action: str) -> None:
+    Organization.objects.filter(pk=organization.pk).update(status="closed")
+    assert "The organization is closed." in act(operator, action, organization).content.decode()
+    organization.refresh_from_db()
+    assert organization.status == "closed"
+
+
+def test_the_status_is_no_field_of_the_form(operator: Client, organization: Organization) -> None:
+    page = reverse("admin:accounts_organization_change", args=[organization.pk])
+    assert "status" not in operator.get(page).context["adminform"].form.fields
