@@ -5,8 +5,10 @@ import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 
 from accounts.identifiers import uuid7
+from config.problems import API_PATHS
 
 
 class RequestId:
@@ -28,4 +30,24 @@ class RequestId:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
         response["X-Request-Id"] = request_id
+        return response
+
+
+class CacheControl:
+    """What an answer says of caches where its view says nothing: the API's are not stored, for some hold secrets.
+
+    Static files are answered before they get here.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.has_header("Cache-Control"):
+            return response
+        if API_PATHS.match(request.path):
+            patch_cache_control(response, no_store=True)
+        else:
+            patch_cache_control(response, private=True, no_cache=True)
         return response

@@ -217,4 +217,4 @@ class AcceptView(APIView):
 
 
 def _shown(invitation: Invitation) -> Response:
-    return Response(ShownInvitationSerializer(invitation).data, headers={"Cache-Control": "no-store"})
+    return Response(ShownInvitationSerializer(invitation).data)

@@ -6,15 +6,13 @@ from typing import Any, ClassVar
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.cache import patch_cache_control
 from django.views.generic.base import ContextMixin, View
 
 from accounts import people, scopes, security, timezones
 from accounts.addresses import client_address
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import NotFound, Problem
+from accounts.exceptions import Forbidden, NotFound, Problem
 from accounts.models import Organization, User
 from accounts.permissions import NotAllowed, require
 
@@ -51,16 +49,13 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
             return self.handle_no_permission()
         try:
             self._enter(user, kwargs["organization"])
-            response = super().dispatch(request, *args, **kwargs)
+            return super().dispatch(request, *args, **kwargs)
         except NotFound as error:
             raise Http404 from error
         except NotAllowed:
-            return refusal(request, 403, f"Your role in {self.organization.name} does not allow this.")
-        except Problem as error:
-            return refusal(request, error.status, str(error))
-        if not response.has_header("Cache-Control"):
-            patch_cache_control(response, private=True, no_cache=True)
-        return response
+            return refusal(request, Forbidden(f"Your role in {self.organization.name} does not allow this."))
+        except Problem as problem:
+            return refusal(request, problem)
 
     def _enter(self, user: User, public_id: str) -> None:
         self.person = user
@@ -91,6 +86,8 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
         )
 
 
-def refusal(request: HttpRequest, status: int, detail: str) -> HttpResponse:
-    title = "Not allowed" if status == 403 else "Not possible"
-    return render(request, "error.html", {"status": status, "title": title, "detail": detail}, status=status)
+def refusal(request: HttpRequest, problem: Problem) -> HttpResponse:
+    title = "Not allowed" if problem.status == 403 else "Not possible"
+    context = {"status": problem.status, "title": title, "detail": str(problem)}
+    page = render_to_string("error.html", context, request)
+    return HttpResponse(page, status=problem.status, headers=problem.headers)

@@ -9,6 +9,7 @@ from django.db import OperationalError
 from django.test import Client, RequestFactory
 
 from accounts import people, security
+from accounts.exceptions import TooManyRequests
 from accounts.models import Membership, Organization, User
 from config import problems
 from tests import factories
@@ -182,6 +183,17 @@ def test_a_network_that_is_not_allowed_is_refused(alice: User, organization: Org
     browser = signed_in(alice)
     assert browser.get(at(organization)).status_code == 403
     assert browser.get(at(organization), REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+def test_a_refusal_says_when_to_come_back(
+    alice: User, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*args: object) -> None:
+        raise TooManyRequests(headers={"Retry-After": "300"})
+
+    monkeypatch.setattr(security, "check_address", busy)
+    answer = signed_in(alice).get(at(organization))
+    assert (answer.status_code, answer["Retry-After"]) == (429, "300")
 
 
 def test_switching_is_remembered(alice: User, organization: Organization) -> None:
