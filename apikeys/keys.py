@@ -121,12 +121,12 @@ def freer(bound: ApiKey, about: Mapping[str, Any]) -> set[str]:
 
 
 def _leaves_test(bound: ApiKey, about: Mapping[str, Any]) -> bool:
-    return bound.environment == ApiKey.Environment.TEST != about["environment"]
+    return bool(bound.environment == ApiKey.Environment.TEST and about["environment"] != bound.environment)
 
 
 def _outlives(bound: ApiKey, about: Mapping[str, Any]) -> bool:
     end = about["expires_at"]
-    return bound.expires_at is not None and (end is None or end > bound.expires_at)
+    return bound.expires_at is not None and (end is None or bound.expires_at < end)
 
 
 def _leaves_networks(bound: ApiKey, about: Mapping[str, Any]) -> bool:
@@ -140,7 +140,7 @@ def _calls_oftener(bound: ApiKey, about: Mapping[str, Any]) -> bool:
     limit, window = about["rate_limit"], about["rate_limit_window_seconds"]
     if bound.rate_limit is None or bound.rate_limit_window_seconds is None:
         return False
-    return limit is None or limit * -(-bound.rate_limit_window_seconds // window) > bound.rate_limit
+    return bool(limit is None or limit * -(-bound.rate_limit_window_seconds // window) > bound.rate_limit)
 
 
 BOUNDS: dict[str, Callable[[ApiKey, Mapping[str, Any]], bool]] = {
@@ -155,7 +155,7 @@ REFUSALS = {
     "expires_at": "A key gives no longer life than its own.",
     "allowed_cidrs": "A key gives no networks beyond its own.",
 }
-UNBOUND = {
+UNBOUND: dict[str, Any] = {
     "environment": ApiKey.Environment.LIVE,
     "allowed_cidrs": [],
     "rate_limit": None,

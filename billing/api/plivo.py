@@ -181,7 +181,7 @@ class SubaccountsView(PlivoView):
             "previous": self._page(limit, max(offset - limit, 0)) if offset else None,
             "total_count": total,
         }
-        return Response({"meta": meta, "objects": subaccount_objects(shown)})
+        return Response({"meta": meta, "objects": subaccount_objects(list(shown))})
 
     def _page(self, limit: int, offset: int) -> str:
         return f"/v1/Account/{self.kwargs['auth_id']}/Subaccount/?limit={limit}&offset={offset}"
@@ -220,7 +220,8 @@ class SubaccountView(PlivoView):
     )
     def get(self, request: Request, auth_id: str, subauth_id: str) -> Response:
         """Retrieve a subaccount."""
-        return Response(*subaccount_objects([self._found(self.subaccounts(), subauth_id)]))
+        [shown] = subaccount_objects([self._found(self.subaccounts(), subauth_id)])
+        return Response(shown)
 
     @extend_schema(
         operation_id="plivo_subaccount_update",

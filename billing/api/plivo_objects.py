@@ -131,7 +131,7 @@ def cash_credits(balance: Decimal) -> str:
 
 
 def subaccount_objects(shown: Sequence[Organization]) -> list[dict[str, Any]]:
-    """`shown` with their roots, and their unrevoked keys with their secrets. Enabled is what nothing above has stopped."""
+    """`shown` with their roots, and their unrevoked keys with their secrets. What is stopped above is not enabled."""
     enabled = set(Organization.objects.operational().filter(pk__in=[one.pk for one in shown]))
     return [_subaccount_object(one, enabled=one in enabled) for one in shown]
 

@@ -69,7 +69,11 @@ def test_a_key_makes_none_that_is_less_bound(api: Any, maker: Any, said: dict[st
 
 def test_a_key_makes_one_that_is_more_bound(api: Any, maker: Any) -> None:
     limit = {"limit": 1, "window_seconds": 1}
-    said = {"expires_at": "2099-01-01", "allowed_cidrs": ["127.1.0.0/16", "2001:db8::1"], "rate_limit": limit}
+    said: dict[str, Any] = {
+        "expires_at": "2099-01-01",
+        "allowed_cidrs": ["127.1.0.0/16", "2001:db8::1"],
+        "rate_limit": limit,
+    }
     assert make(api(maker[1]), **said).status_code == 201
     assert made().expires_at == datetime(2099, 1, 1, tzinfo=UTC)
     assert made().allowed_cidrs == ["127.1.0.0/16", "2001:db8::1/128"]
@@ -118,7 +122,7 @@ def test_a_key_does_not_widen_itself(api: Any, maker: Any, said: dict[str, Any],
 
 
 def test_a_key_that_lifts_its_bounds_keeps_them(api: Any, maker: Any) -> None:
-    said = {"expires_at": None, "allowed_cidrs": [], "rate_limit": None}
+    said: dict[str, Any] = {"expires_at": None, "allowed_cidrs": [], "rate_limit": None}
     assert api(maker[1]).patch(f"{KEYS}/{maker[0].public_id}", said).status_code == 200
     assert bounds(ApiKey.objects.get()) == BOUND
 

@@ -3,7 +3,7 @@
 import json
 import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.db import transaction
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Organization, User
 from tests import factories
+from tests.billing.test_plivo_seed_001 import basic
 from tests.conftest import Api
 from tests.isolation.routes import ROUTES, discovered
 
@@ -41,6 +42,7 @@ LEAVES = (
 JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3))
 POSTS = sorted(route for route, methods in discovered().items() if "post" in methods)
 GETS = sorted(route for route, methods in discovered().items() if "get" in methods)
+NAMED = sorted(route for route in discovered() if "{" in route)
 PARAMETERS = ["limit", "offset", "from", "to", "type", "period", "environment", "status", "search", "email", "role"]
 
 bounded = settings(
@@ -93,6 +95,7 @@ def good(route: str) -> dict[str, Any]:
 
 def filled(route: str, organization: Organization) -> str:
     """The path, with the organization wherever something is named."""
+    route = route.replace("{auth_id}", organization.auth_id)
     return "/" + re.sub(r"{\w+}", organization.public_id, route).rstrip("*")
 
 
@@ -117,6 +120,23 @@ def test_no_body_breaks_a_post(
 def test_no_query_breaks_a_get(clients: list[Any], organization: Organization, route: str, query: Any) -> None:
     asked = urlencode({name: text.encode("utf-8", "surrogatepass") for name, text in query.items()})
     assert clients[0].get(f"{filled(route, organization)}?{asked}").status_code < 500
+
+
+@pytest.fixture
+def plivo(alice: User, organization: Organization) -> Api:
+    about: dict[str, Any] = {"created_by": alice, "permissions": ["account:read"]}
+    return basic(organization.auth_id, factories.key(organization, **about)[1])
+
+
+@pytest.mark.parametrize("route", NAMED)
+@settings(bounded, max_examples=10)
+@given(name=TEXT | st.sampled_from(SHARP))
+def test_no_id_breaks_a_path(clients: list[Any], plivo: Api, organization: Organization, route: str, name: str) -> None:
+    above, _, named = route.rpartition("{")
+    for strange in ("%00", quote(name.encode("utf-8", "surrogatepass"), safe="")):
+        path = filled(above, organization) + strange + named.partition("}")[2].rstrip("*")
+        for client in (*clients, plivo):
+            assert client.get(path).status_code < 500
 
 
 @settings(bounded, max_examples=50)
