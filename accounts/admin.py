@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -24,6 +25,8 @@ admin.site.site_header = admin.site.site_title = "Tollgate"
 admin.site.index_title = "Operations"
 # allauth's sign-in and its limits, which the admin's own form would go round.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+# A person's address is the user's own; allauth's copy of it is no second place to change it.
+admin.site.unregister(EmailAddress)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Row]):
