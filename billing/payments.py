@@ -27,6 +27,7 @@ log = structlog.get_logger()
 
 # A request that is still at work is left alone for this long before the sweep takes its payment up.
 GRACE = timedelta(minutes=1)
+SWEEP_SIZE = 100
 
 
 def add_method(organization: Organization, token: str, *, id: UUID | None = None) -> PaymentMethod:
@@ -151,8 +152,8 @@ def settle(payment_id: UUID, charge: gateways.Charge) -> Payment:
 def settle_pending() -> int:
     """Take up the payments whose request never came to its end. Returns how many are settled now."""
     overdue = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lte=timezone.now() - GRACE)
-    # In any order, so that a hundred which never come to an end do not keep the others waiting.
-    ids = list(overdue.order_by("?").values_list("pk", flat=True)[:100])
+    # In any order, so that those which never come to an end do not keep the others waiting.
+    ids = list(overdue.order_by("?").values_list("pk", flat=True)[:SWEEP_SIZE])
     return sum(_is_settled(payment_id) for payment_id in ids)
 
 
