@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests import services
+from tests import servers
 
-services.start()  # before Django's settings are read
+servers.start()  # before Django's settings are read
 
 from django.conf import settings as django_settings  # noqa: E402
 from django.test import Client  # noqa: E402
