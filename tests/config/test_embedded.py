@@ -69,6 +69,11 @@ class Attacher:
         print("tend", file=self.process.stdin, flush=True)
         return self._lines(2)
 
+    def has_another_run(self) -> bool:
+        """Whether both servers answer, in one look, and not both as they did at first."""
+        runs = self.tend()
+        return all(runs) and runs != self.runs
+
     def pid(self, name: str) -> int:
         """The process that listens on a server's socket."""
         path = self.state / name / "data" / keeper.SERVERS[name].socket
@@ -178,7 +183,7 @@ def test_a_killed_server_comes_back_with_its_data(attach: Attach, name: str, oth
     time.sleep(1.1 if name == "valkey" else 0)  # Valkey may lose the last second
     untouched = attacher.pid(other)
     os.kill(attacher.pid(name), signal.SIGKILL)
-    until(lambda: all(attacher.tend()) and attacher.tend() != attacher.runs)
+    until(attacher.has_another_run)
     assert (read(attacher), attacher.pid(other)) == (KEPT, untouched)
 
 
@@ -187,7 +192,7 @@ def test_a_killed_keeper_is_replaced(attach: Attach) -> None:
     write(attacher)
     before = attacher.pid("postgres")
     os.kill(parent(before), signal.SIGKILL)
-    until(lambda: all(attacher.tend()) and attacher.tend() != attacher.runs)
+    until(attacher.has_another_run)
     assert (read(attacher), living([before])) == (KEPT, [])
 
 
