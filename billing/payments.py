@@ -15,7 +15,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import identifiers
-from accounts.credentials import Credential
 from accounts.exceptions import InvalidField
 from accounts.models import Organization
 from billing import accounts, countries, gateways, ledger
@@ -58,11 +57,12 @@ def add_method(organization: Organization, token: str, *, id: UUID | None = None
 
 
 def begin(
-    organization: Organization, *, amount: Decimal, method: str | None, by: Credential | str, id: UUID | None = None
+    organization: Organization, *, amount: Decimal, method: str | None, by: str, id: UUID | None = None
 ) -> Payment:
     """Commit a pending payment for `amount` credits, with the named card or the default one.
 
-    An `id` that the caller made beforehand begins one payment, however often it comes: the first one is returned.
+    `by` is the id of the credential. An `id` that the caller made beforehand begins one payment, however often it
+    comes: the first one is returned.
     """
     accounts.required(organization)
     with transaction.atomic():
@@ -73,7 +73,7 @@ def begin(
         check_amount(amount, currency)
         payment, _ = Payment.objects.get_or_create(
             pk=id or identifiers.uuid7(),
-            defaults={**about, "currency": currency, "created_by": by if isinstance(by, str) else by.id},
+            defaults={**about, "currency": currency, "created_by": by},
         )
     if any(getattr(payment, name) != value for name, value in about.items()):
         raise PaymentReused

@@ -151,7 +151,7 @@ class PurchaseView(CreditsMixin):
 
     def _pay(self, amount: Decimal, method: PaymentMethod, payment: UUID) -> Payment:
         begun = payments.begin(
-            self.organization, amount=amount, method=method.public_id, by=self.credential, id=payment
+            self.organization, amount=amount, method=method.public_id, by=self.credential.id, id=payment
         )
         return payments.complete(begun.pk)
 
