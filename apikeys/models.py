@@ -65,6 +65,7 @@ class ApiKey(models.Model):
     allowed_cidrs = ArrayField(models.CharField(max_length=43), default=list, blank=True)
     rate_limit = models.PositiveIntegerField(null=True, blank=True)
     rate_limit_window_seconds = models.PositiveIntegerField(null=True, blank=True)
+    monthly_budget = models.DecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
 
@@ -73,13 +74,21 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = "API key"
         verbose_name_plural = "API keys"
-        indexes = [models.Index(fields=["organization", "-created_at"], name="api_key_of_organization")]
+        indexes = [
+            models.Index(fields=["organization", "-created_at"], name="api_key_of_organization"),
+            models.Index(
+                fields=["organization"], condition=Q(monthly_budget__isnull=False), name="api_key_with_budget"
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(rate_limit=None, rate_limit_window_seconds=None)
                 | Q(rate_limit__gt=0, rate_limit_window_seconds__gt=0),
                 name="api_key_rate_limit_complete",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(monthly_budget=None) | Q(monthly_budget__gte=0), name="api_key_budget_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -115,3 +124,21 @@ class ApiKeySecret(models.Model):
 
     def __str__(self) -> str:
         return self.hint
+
+
+class RateWindow(models.Model):
+    """How often a key with a rate limit was used: in its fixed window number `win`, and in the one before.
+
+    The table is unlogged: a crash empties it, and counting starts again. It refers to keys without a constraint, so
+    that counting takes no lock on them.
+    """
+
+    key = models.OneToOneField(
+        ApiKey, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
+    )
+    win = models.BigIntegerField()
+    n = models.IntegerField()
+    prev = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.n} in window {self.win}"

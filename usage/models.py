@@ -26,7 +26,8 @@ class UsageQuerySet(TenantQuerySet[Row]):
 class UsageEvent(models.Model):
     """One metered request. Immutable; `id` is the caller's, counted once an organization within 35 days of arrival.
 
-    `entry_seq` names the ledger entry that it was charged with; null where it was charged nothing. The foreign keys
+    `entry_seq` names the ledger entry that it was charged with; null where it was charged nothing. `late` is one that
+    arrived after its month was closed. A mistake is corrected by an `EventVoid`. The foreign keys
     have no constraint in the database: they are read from those tables under the payer's lock, and none of their
     rows is ever deleted.
     """
@@ -50,6 +51,8 @@ class UsageEvent(models.Model):
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     properties = models.JSONField(default=dict)
+    hold_id = models.UUIDField(null=True)
+    late = models.BooleanField(default=False)
 
     objects: ClassVar[UsageQuerySet["UsageEvent"]] = UsageQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -113,6 +116,59 @@ class EndpointRollup(RollupBase):
 
     def __str__(self) -> str:
         return f"{self.requests} requests of {self.endpoint}"
+
+
+class Volume(models.Model):
+    """How much of a meter a payer's tree used, live, in a calendar month of the payer's time zone.
+
+    Tiers and included quantities are counted by it, in the order of arrival.
+    """
+
+    account_id = models.UUIDField()
+    meter = models.ForeignKey(Meter, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    month = models.DateField()
+    quantity = models.DecimalField(max_digits=34, decimal_places=9)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account_id", "meter", "month"], name="volume_once")]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} in {self.month:%Y-%m}"
+
+
+class EventVoid(models.Model):
+    """A usage event that was taken back: it counts in no figure, and `entry_seq` is the adjustment that returned it.
+
+    The event itself stays as it was. Without `entry_seq`, the event had been charged nothing.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False, related_name="+")
+    event_id = models.CharField(max_length=100)
+    recorded_at = models.DateTimeField()
+    entry_seq = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=200)
+    actor = models.CharField(max_length=40)
+    created_at = models.DateTimeField()
+
+    objects: ClassVar[UsageQuerySet["EventVoid"]] = UsageQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "event_id", "recorded_at"], name="event_void_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"void of {self.event_id}"
+
+
+class RetiredPartition(models.Model):
+    """A month of arrival whose events were detached: from then on the rollups are the truth of it."""
+
+    month = models.DateField(primary_key=True)
+    retired_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m}"
 
 
 class ImportedFile(models.Model):

@@ -1,5 +1,6 @@
 """Who: people, organizations and roles, and what proves a sign-in."""
 
+from accounts.models.events import Event
 from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
 from accounts.models.organizations import Membership, Organization
@@ -9,6 +10,7 @@ from accounts.models.tokens import SigningKey, TokenFamily
 from accounts.models.users import User
 
 __all__ = [
+    "Event",
     "IdempotencyRecord",
     "Invitation",
     "Membership",

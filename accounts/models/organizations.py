@@ -88,12 +88,16 @@ class Organization(models.Model):
     path = ArrayField(models.UUIDField(), editable=False)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.ACTIVE)
     timezone = models.CharField(max_length=64, default="UTC", validators=[timezones.validate])
+    monthly_budget = models.DecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
 
     objects: ClassVar[OrganizationQuerySet] = OrganizationQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        indexes = [GinIndex(fields=["path"], name="organization_path")]
+        indexes = [
+            GinIndex(fields=["path"], name="organization_path"),
+            models.Index(fields=["root"], condition=Q(monthly_budget__isnull=False), name="organization_with_budget"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(path__len__gte=1) & Q(path__len__lte=MAX_DEPTH),
@@ -104,6 +108,9 @@ class Organization(models.Model):
             models.CheckConstraint(
                 condition=Q(parent=None, root=F("id")) | (Q(parent__isnull=False) & ~Q(root=F("id"))),
                 name="organization_root_has_no_parent",
+            ),
+            models.CheckConstraint(
+                condition=Q(monthly_budget=None) | Q(monthly_budget__gte=0), name="organization_budget_not_negative"
             ),
             # What a billing account's foreign key needs, so that only a root can have one.
             models.UniqueConstraint(fields=["id", "root"], name="organization_id_root"),

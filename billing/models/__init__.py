@@ -1,8 +1,11 @@
 """What an organization owns and owes: accounts, the ledger, holds, payments, and what is sold."""
 
 from billing.models.accounts import BillingAccount
-from billing.models.catalog import Meter, Plan, PlanAllowance, Price
-from billing.models.ledger import Hold, LedgerAccount, LedgerEntry
+from billing.models.budgets import Spending
+from billing.models.catalog import EndpointPrice, Meter, Plan, PlanAllowance, Price, PriceTier
+from billing.models.grants import Grant
+from billing.models.holds import Hold
+from billing.models.ledger import LedgerAccount, LedgerEntry
 from billing.models.payments import Payment, PaymentMethod
 from billing.models.recharge import AutoRecharge
 from billing.models.subscriptions import Subscription
@@ -10,6 +13,8 @@ from billing.models.subscriptions import Subscription
 __all__ = [
     "AutoRecharge",
     "BillingAccount",
+    "EndpointPrice",
+    "Grant",
     "Hold",
     "LedgerAccount",
     "LedgerEntry",
@@ -19,5 +24,7 @@ __all__ = [
     "Plan",
     "PlanAllowance",
     "Price",
+    "PriceTier",
+    "Spending",
     "Subscription",
 ]

@@ -31,6 +31,47 @@ class Price(models.Model):
         return f"{self.unit_amount} a {self.meter.unit}"
 
 
+class PriceTier(models.Model):
+    """A step of a graduated price: the units of a month beyond the step before it, up to `up_to`, cost this each.
+
+    A price with tiers is charged by them; the last one has no end. Without one that has none, what is beyond costs
+    the price's own `unit_amount`.
+    """
+
+    price = models.ForeignKey(Price, on_delete=models.CASCADE, related_name="tiers")
+    up_to = AmountField(null=True, blank=True)
+    unit_amount = AmountField()
+
+    class Meta:
+        ordering = ["price", models.F("up_to").asc(nulls_last=True)]
+        constraints = [
+            models.UniqueConstraint(fields=["price", "up_to"], nulls_distinct=False, name="price_tier_once"),
+            models.CheckConstraint(condition=Q(up_to=None) | Q(up_to__gt=0), name="price_tier_has_units"),
+            models.CheckConstraint(condition=Q(unit_amount__gte=0), name="price_tier_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.unit_amount} up to {self.up_to or 'any quantity'}"
+
+
+class EndpointPrice(models.Model):
+    """What a unit of a meter costs at one endpoint, in place of the meter's own price."""
+
+    meter = models.ForeignKey(Meter, on_delete=models.CASCADE, related_name="endpoint_prices")
+    endpoint = models.CharField(max_length=2000)
+    unit_amount = AmountField()
+
+    class Meta:
+        ordering = ["meter", "endpoint"]
+        constraints = [
+            models.UniqueConstraint(fields=["meter", "endpoint"], name="endpoint_price_once"),
+            models.CheckConstraint(condition=Q(unit_amount__gte=0), name="endpoint_price_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.unit_amount} at {self.endpoint}"
+
+
 class Plan(models.Model):
     """What is sold by the period: for now its name, its monthly price in credits, and whether it is offered."""
 

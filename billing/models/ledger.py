@@ -11,9 +11,11 @@ from billing.money import ZERO, AmountField
 
 
 class LedgerAccount(models.Model):
-    """The balance of a root organization, which pays for its tree. Only `billing.ledger` writes it.
+    """The balance of a root organization, which pays for its tree. Only `billing` writes it, and under its lock.
 
-    Its primary key is the organization's, so that whoever knows the root of a tree knows the payer.
+    Its primary key is the organization's, so that whoever knows the root of a tree knows the payer. Nothing of the
+    account, no open hold and no grant, falls due before `due_at`. Usage that occurred before `closed_through` belongs
+    to a month that is closed. `is_low` remembers that the balance was last seen below `low_balance`.
     """
 
     organization = models.OneToOneField(
@@ -23,6 +25,10 @@ class LedgerAccount(models.Model):
     reserved = AmountField(default=ZERO)
     credit_limit = AmountField(default=ZERO)
     seq = models.BigIntegerField(default=0)
+    due_at = models.DateTimeField(null=True)
+    closed_through = models.DateTimeField(null=True)
+    low_balance = AmountField(null=True)
+    is_low = models.BooleanField(default=False, db_default=False)
     updated_at = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[TenantQuerySet["LedgerAccount"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
@@ -52,7 +58,8 @@ class LedgerEntry(models.Model):
     """One immutable movement of credits. Triggers refuse every UPDATE, DELETE and TRUNCATE.
 
     `seq` counts from 1 within the account, without gaps, and is the public id. `amount` is signed: what raises the
-    balance is positive.
+    balance is positive. A reversal names the entry that it takes back in `reverses_seq`; `actor` is the credential of
+    who asked, and empty for what Tollgate does by itself.
     """
 
     class Kind(models.TextChoices):
@@ -84,6 +91,8 @@ class LedgerEntry(models.Model):
     reference = models.CharField(max_length=100, blank=True)
     metadata = models.JSONField(default=dict)
     idempotency_key = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    reverses_seq = models.BigIntegerField(null=True)
+    actor = models.CharField(max_length=40, default="", db_default="", blank=True)
     created_at = models.DateTimeField()
 
     objects: ClassVar[LedgerEntryQuerySet] = LedgerEntryQuerySet.as_manager()  # type: ignore[assignment]
@@ -94,6 +103,11 @@ class LedgerEntry(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "seq"], name="ledger_entry_seq"),
             models.UniqueConstraint(fields=["account", "idempotency_key"], name="ledger_entry_idempotency_key"),
+            models.UniqueConstraint(
+                fields=["account", "reverses_seq"],
+                condition=Q(reverses_seq__isnull=False),
+                name="ledger_entry_reversed_once",
+            ),
             models.CheckConstraint(condition=Q(seq__gte=1), name="ledger_entry_seq_positive"),
             models.CheckConstraint(condition=~Q(amount=0), name="ledger_entry_amount_not_zero"),
             models.CheckConstraint(
@@ -112,40 +126,3 @@ class LedgerEntry(models.Model):
     def type(self) -> str:
         """The documented API's type: `credit`, `debit` or `adjustment`."""
         return next(type_ for type_, kinds in self.TYPES.items() if self.kind in kinds)
-
-
-class HoldQuerySet(TenantQuerySet["Hold"]):
-    tenant = "account"
-
-
-class Hold(models.Model):
-    """Credits reserved for work that is not finished yet. `reserved` of the account is the sum of the open ones."""
-
-    class Status(models.TextChoices):
-        OPEN = "open"
-        CAPTURED = "captured"
-        RELEASED = "released"
-        EXPIRED = "expired"
-
-    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
-    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="holds")
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    amount = AmountField()
-    captured = AmountField(default=ZERO)
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
-    reference = models.CharField(max_length=100, blank=True)
-    metadata = models.JSONField(default=dict)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-
-    objects: ClassVar[HoldQuerySet] = HoldQuerySet.as_manager()  # type: ignore[assignment]
-
-    class Meta:
-        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="hold_amount_positive")]
-
-    def __str__(self) -> str:
-        return self.public_id
-
-    @property
-    def public_id(self) -> str:
-        return f"hold_{self.pk.hex}"

@@ -1,0 +1,29 @@
+from typing import ClassVar
+
+from django.db import models
+
+from accounts import identifiers
+from accounts.models.organizations import Organization
+from accounts.models.tenancy import TenantQuerySet
+
+
+class Event(models.Model):
+    """One thing that happened in an organization: written in the transaction that made it happen, and never changed."""
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False, related_name="events")
+    type = models.CharField(max_length=60)
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+
+    objects: ClassVar[TenantQuerySet["Event"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "-id"], name="event_of_organization")]
+
+    def __str__(self) -> str:
+        return f"{self.type} ({self.public_id})"
+
+    @property
+    def public_id(self) -> str:
+        return f"evt_{self.pk.hex}"

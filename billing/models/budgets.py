@@ -1,0 +1,39 @@
+from typing import ClassVar
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import TenantQuerySet
+from billing.money import ZERO, AmountField
+
+
+class SpendingQuerySet(TenantQuerySet["Spending"]):
+    tenant = "account_id"
+
+
+class Spending(models.Model):
+    """What a key, or an organization with all beneath it, spent in a calendar month of the payer's time zone.
+
+    It is kept for every key and node, with a budget or without, so that a budget counts from the first of the month
+    however late it is set. Usage counts in the month in which it occurred, a capture in that in which it was made.
+    `alerted` is the highest threshold of the budget, in percent, that was announced as crossed.
+    """
+
+    account_id = models.UUIDField()
+    subject = models.UUIDField()
+    month = models.DateField()
+    spent = AmountField(default=ZERO)
+    alerted = models.PositiveSmallIntegerField(default=0, db_default=0)
+
+    objects: ClassVar[SpendingQuerySet] = SpendingQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account_id", "subject", "month"], name="spending_once"),
+            models.CheckConstraint(condition=Q(alerted__in=[0, 50, 80, 100]), name="spending_alerted"),
+        ]
+
+    def __str__(self) -> str:
+        subject: UUID = self.subject
+        return f"{self.spent} by {subject} in {self.month:%Y-%m}"

@@ -1,0 +1,68 @@
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from accounts import identifiers
+from accounts.models import Organization, TenantQuerySet
+from apikeys.models import ApiKey
+from billing.models.ledger import LedgerAccount
+from billing.money import ZERO, AmountField
+
+
+class HoldQuerySet(TenantQuerySet["Hold"]):
+    tenant = "account"
+
+
+class Hold(models.Model):
+    """Credits reserved for work that is not finished yet. `reserved` of the account is what the open ones may take.
+
+    A hold is captured at most once. A lease is a hold that usage draws from while it is open: its `captured` grows.
+    `entry_seq` is the ledger entry of a capture that was asked for; the capture of a usage event is in that event's.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        CAPTURED = "captured"
+        RELEASED = "released"
+        EXPIRED = "expired"
+
+    class Purpose(models.TextChoices):
+        HOLD = "hold"
+        LEASE = "lease"
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="holds")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    key = models.ForeignKey(
+        ApiKey, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    purpose = models.CharField(max_length=5, choices=Purpose.choices, default=Purpose.HOLD, db_default="hold")
+    amount = AmountField()
+    captured = AmountField(default=ZERO)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
+    reference = models.CharField(max_length=100, blank=True)
+    metadata = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    spend_until = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True)
+    entry_seq = models.BigIntegerField(null=True)
+
+    objects: ClassVar[HoldQuerySet] = HoldQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["account", "expires_at"], condition=Q(status="open"), name="hold_open_by_expiry"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="hold_amount_positive"),
+            models.CheckConstraint(condition=Q(captured__gte=0), name="hold_captured_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return f"hold_{self.pk.hex}"
