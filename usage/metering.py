@@ -179,17 +179,22 @@ class _Catalog:
         return key, organization, account, environment
 
 
-def record(batch: Sequence[Any], clock: Callable[[], datetime] = timezone.now) -> Batch:
+def record(
+    batch: Sequence[Any],
+    clock: Callable[[], datetime] = timezone.now,
+    parse: Callable[[Any, datetime], Event] = events.parse,
+) -> Batch:
     """Record events as they came in JSON. One result an event, in order; a bad event is rejected alone.
 
-    One transaction: after it every accepted event is in the ledger, in the usage figures and in the rollups.
+    One transaction: after it every accepted event is in the ledger, in the usage figures and in the rollups. `parse`
+    is for events of another form: an `Event`, or `Rejected`.
     """
     now = clock()
     results: list[Result | None] = [None] * len(batch)
     parsed: dict[int, Event] = {}
     for index, raw in enumerate(batch):
         try:
-            parsed[index] = events.parse(raw, now)
+            parsed[index] = parse(raw, now)
         except Rejected as error:
             results[index] = _rejection(raw, error)
     catalog = _Catalog.of(list(parsed.values()))
