@@ -95,11 +95,15 @@ def _encode(value: Any) -> Any:
 
 
 class JSONOnly(BaseContentNegotiation):
-    """JSON, whatever the caller says that it accepts; a body must say that it is JSON."""
+    """JSON, whatever the caller says that it accepts; a body must say that it is JSON.
+
+    `media_types` of a view are other names of JSON that it takes.
+    """
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         kind = (request.content_type or "").partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == kind), None)
+        others = getattr((request.parser_context or {}).get("view"), "media_types", ())
+        return next((parser for parser in parsers if parser.media_type == kind or kind in others), None)
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type

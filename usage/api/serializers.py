@@ -27,6 +27,28 @@ class EventsSerializer(serializers.Serializer[Any]):
     events = serializers.ListField(child=EventSerializer(), min_length=1, max_length=BATCH_LIMIT)
 
 
+class CloudEventDataSerializer(serializers.Serializer[Any]):
+    """What an event is about. Members beyond these are its properties."""
+
+    quantity = AmountSerializerField(required=False, default=Decimal(1), min_value=Decimal(0), max_value=LARGEST)
+    endpoint = serializers.CharField(required=False)
+    status = serializers.CharField(required=False, default="success", help_text="success, failed or an HTTP status")
+    hold = serializers.CharField(required=False)
+
+
+class CloudEventSerializer(serializers.Serializer[Any]):
+    """A CloudEvent 1.0, as the schema shows it; `usage.cloudevents` checks them, one by one."""
+
+    specversion = serializers.CharField(help_text="1.0")
+    id = serializers.CharField(max_length=1000, help_text="With `source`, what the event is known by")
+    source = serializers.CharField(max_length=1000)  # type: ignore[assignment]
+    type = serializers.CharField(max_length=50, help_text="The meter")
+    subject = serializers.CharField(max_length=40, help_text="A key (key_…) or an organization (acct_…)")
+    time = serializers.DateTimeField(required=False, allow_null=True, help_text="When it occurred; now by default")
+    datacontenttype = serializers.CharField(required=False, allow_null=True, help_text="Of JSON, if it is said")
+    data = CloudEventDataSerializer(required=False, allow_null=True)  # type: ignore[assignment]
+
+
 class EventResultSerializer(serializers.Serializer[Any]):
     id = serializers.CharField(allow_null=True)
     result = serializers.ChoiceField(["accepted", "duplicate", "rejected"])

@@ -2,12 +2,16 @@ from django.urls import path
 
 from usage.api.account import SummaryView, UsageView
 from usage.api.details import DetailsView
+from usage.api.openmeter import OpenMeterEventsView
+from usage.api.timeseries import UsageSeriesView
 from usage.api.views import EventsView, VerifyView
 
 urlpatterns = [
     path("v1/account/details", DetailsView.as_view()),
     path("auth/account/usage", UsageView.as_view()),
     path("auth/account/summary", SummaryView.as_view()),
+    path("v1/usage", UsageSeriesView.as_view()),
     path("v1/usage/events", EventsView.as_view()),
+    path("api/v1/events", OpenMeterEventsView.as_view()),
     path("v1/keys/verify", VerifyView.as_view()),
 ]

@@ -1,3 +1,4 @@
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,9 +12,11 @@ from accounts import idempotency
 from accounts.exceptions import InvalidField
 from accounts.permissions import PlatformKey
 from billing.models import Meter
-from usage import gate, metering
+from usage import cloudevents, gate, metering
+from usage.api.cloudevents import BATCH, JSON, MEDIA_TYPES, ONE, SHAPES, media_type, unpack
 from usage.api.serializers import (
     BatchSerializer,
+    CloudEventSerializer,
     EventSerializer,
     EventsSerializer,
     VerdictSerializer,
@@ -21,23 +24,34 @@ from usage.api.serializers import (
 )
 from usage.events import BATCH_LIMIT
 
-EVENTS = PolymorphicProxySerializer("UsageEvents", [EventSerializer, EventsSerializer], resource_type_field_name=None)
+PLAIN = PolymorphicProxySerializer("UsageEvents", [EventSerializer, EventsSerializer], resource_type_field_name=None)
+EVENTS = {JSON: PLAIN, ONE: CloudEventSerializer, BATCH: CloudEventSerializer(many=True)}
 
 
 class EventsView(APIView):
     permission_classes = (PlatformKey,)
     scopes = {"post": "usage:write"}
     body_limit = settings.USAGE_BODY_LIMIT_BYTES
+    media_types = MEDIA_TYPES
 
     @extend_schema(request=EVENTS, responses=BatchSerializer)
     def post(self, request: Request) -> Any:
         """Record one event, or up to 1,000. A bad one is rejected alone, inside a 200; the others land.
 
         After the answer every accepted event is in the ledger, in the usage figures and in the rollups. The same `id`
-        of the same organization is counted once within 35 days, so that a retry changes nothing.
+        of the same organization is counted once within 35 days, so that a retry changes nothing. Of CloudEvents
+        `source` and `id` are what an event is known by.
         """
-        batch = _events(request.data)
-        return idempotency.once(request, lambda: Response(_shown(metering.record(batch))))
+        batch, record = _read(request)
+        return idempotency.once(request, lambda: Response(_shown(record(batch))))
+
+
+def _read(request: Request) -> tuple[list[Any], Callable[[Sequence[Any]], metering.Batch]]:
+    """The events of the body, and the verb that records events of their form."""
+    kind = media_type(request)
+    if kind in SHAPES:
+        return unpack(request.data, kind), cloudevents.record
+    return _events(request.data), metering.record
 
 
 def _events(body: Any) -> list[Any]:

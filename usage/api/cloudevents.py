@@ -1,0 +1,37 @@
+"""CloudEvents over HTTP: one in a body, or a batch of them. The third way, in headers, is refused by name.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+from typing import Any
+
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.request import Request
+
+from accounts.exceptions import InvalidField
+from usage.events import BATCH_LIMIT
+
+JSON = "application/json"
+ONE = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+MEDIA_TYPES = (JSON, ONE, BATCH)
+SHAPES = {ONE: (dict, "a JSON object: one CloudEvent"), BATCH: (list, "a JSON array of CloudEvents")}
+
+
+def media_type(request: Request) -> str:
+    """The media type of the body, without parameters. A CloudEvent in headers is a 415 that says what to send."""
+    kind = (request.content_type or "").partition(";")[0].strip().lower()
+    if kind not in SHAPES and "ce-specversion" in request.headers:
+        raise UnsupportedMediaType(kind, f"CloudEvents in binary mode (ce-… headers) are not taken: send {ONE}.")
+    return kind
+
+
+def unpack(body: Any, kind: str) -> list[Any]:
+    """The CloudEvents of a body. A batch may be empty, as the specification has it; as mere JSON it may be either."""
+    shape, wanted = SHAPES.get(kind, ((dict, list), "a JSON object, or an array of them"))
+    if not isinstance(body, shape):
+        raise InvalidField("", f"The body must be {wanted}.")
+    batch = body if isinstance(body, list) else [body]
+    if len(batch) > BATCH_LIMIT:
+        raise InvalidField("", f"At most {BATCH_LIMIT} events; there are {len(batch)}.")
+    return batch
