@@ -142,6 +142,7 @@ ROUTES: dict[str, Route] = {
         reach=SUBTREE - OWN,
         unsaid=OWN,  # which is a subaccount, or is not
     ),
+    "v1/usage": read("usage:read", shows=SUBTREE),
     "v1/usage/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"events": [{}]}}),
     "api/v1/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"specversion": "1.0"}}),
     "v1/keys/verify": Route({"post": "keys:read"}, who="platform", bodies={"post": {"key": "sk_live_x"}}),

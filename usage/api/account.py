@@ -10,15 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.filters import moment_parameter
 from accounts.credentials import credential_of, organization_of
-from accounts.exceptions import InvalidField
 from accounts.models import Organization, User
 from billing import snapshot, subscriptions
 from billing.api.account import CreditBalanceSerializer, credit_balance
 from billing.api.fields import AmountSerializerField, user_id
 from billing.api.serializers import SubscriptionSerializer
 from usage import periods, reports
+from usage.api import parameters
 
 
 class UsageStatsSerializer(serializers.Serializer[Any]):
@@ -72,9 +71,9 @@ class UsageView(APIView):
     @snapshot.consistent()
     def get(self, request: Request) -> Response:
         """Requests and credits between two moments, exactly, of this organization and all beneath it."""
-        period = _choice(request, "period", periods.PERIODS, "monthly")
-        environment = _choice(request, "environment", ("live", "test"), "live")
-        start, end = _span(request, period)
+        period = parameters.choice(request, "period", periods.PERIODS, "monthly")
+        environment = parameters.choice(request, "environment", ("live", "test"), "live")
+        start, end = parameters.span(request, period, credential_of(request).timezone)
         stats = usage_stats(
             organization_of(request),
             credential_of(request).user,
@@ -84,23 +83,6 @@ class UsageView(APIView):
             environment=environment,
         )
         return Response(UsageStatsSerializer(stats).data)
-
-
-def _choice(request: Request, name: str, choices: tuple[str, ...], default: str) -> str:
-    value = request.query_params.get(name, default)
-    if value not in choices:
-        raise InvalidField(name, f"Must be one of {', '.join(choices)}.")
-    return value
-
-
-def _span(request: Request, period: str) -> tuple[datetime, datetime]:
-    zone, now = credential_of(request).timezone, timezone.now()
-    start_text, end_text = request.query_params.get("from"), request.query_params.get("to")
-    start = moment_parameter("from", start_text, zone) if start_text else periods.start_of(period, now, zone)
-    end = moment_parameter("to", end_text, zone) if end_text else now
-    if start > end:
-        raise InvalidField("to" if end_text else "from", "from must not be after to.")
-    return start, end
 
 
 class AccountSummarySerializer(serializers.Serializer[Any]):
