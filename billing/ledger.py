@@ -1,28 +1,33 @@
 """The only writer of balances. An entry and the balance that it leaves are one statement, decided in the database.
 
 `debit` admits: it is refused when it exceeds what is available. `post` and `post_usage` settle what has happened, and
-are never refused. Every path that touches several accounts, or needs more than one statement, begins with `lock`.
+are never refused. Every path that touches several accounts, or needs more than one statement, begins with `lock`, which
+also settles what fell due: overdue holds, and lots of credits past their expiry.
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
-from django.db.backends.utils import CursorWrapper
+from django.db import transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from accounts import sql
 from accounts.identifiers import uuid7
+from billing import grants
 from billing.exceptions import NotEnoughCredits, PostingConflict
-from billing.models import LedgerAccount, LedgerEntry
+from billing.grants import Lot
+from billing.models import Grant, LedgerAccount, LedgerEntry
 from billing.money import PLACES, fits
 
 Kind = LedgerEntry.Kind
+
+LAZY = frozenset({Kind.USAGE, Kind.CAPTURE})  # what they burn is allotted later
+PROMOTIONAL = Lot(Grant.Category.PROMOTIONAL)
 
 OPEN = """
 INSERT INTO billing_ledgeraccount (organization_id, balance, reserved, credit_limit, seq, updated_at)
@@ -32,20 +37,21 @@ ON CONFLICT DO NOTHING
 
 # A statement of its own: the next one then sees what was committed while this one waited.
 LOCK = """
-SELECT organization_id, seq, balance FROM billing_ledgeraccount
- WHERE organization_id = ANY(%(accounts)s) ORDER BY organization_id FOR NO KEY UPDATE
+SELECT organization_id, seq, balance, due_at, closed_through FROM billing_ledgeraccount
+ WHERE organization_id = ANY(%(accounts)s::uuid[]) ORDER BY organization_id FOR NO KEY UPDATE
 """
 
 POST = """
 WITH account AS (
     UPDATE billing_ledgeraccount
        SET balance = balance + %(amount)s, seq = seq + 1, updated_at = %(now)s
-     WHERE organization_id = %(account)s AND (NOT %(guarded)s OR balance - reserved + credit_limit + %(amount)s >= 0)
+     WHERE organization_id = %(account)s AND (%(settled)s OR due_at IS NULL OR due_at > %(now)s)
+       AND (NOT %(guarded)s OR balance - reserved + credit_limit + %(amount)s >= 0)
     RETURNING organization_id, seq, balance)
 INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
-                                 idempotency_key, created_at)
+                                 idempotency_key, reverses_seq, actor, created_at)
 SELECT %(id)s, organization_id, seq, %(kind)s, %(amount)s, balance, %(description)s, %(reference)s, %(metadata)s,
-       %(idempotency_key)s, %(now)s
+       %(idempotency_key)s, %(reverses_seq)s::bigint, %(actor)s, %(now)s
   FROM account
 RETURNING account_id, seq, balance_after
 """
@@ -64,13 +70,32 @@ SELECT id, organization_id, seq, 'usage', -amount, balance, 'Usage', '', '{}', %
 RETURNING account_id, seq, balance_after
 """
 
+EXPIRE_HOLDS = """
+WITH overdue AS (
+    UPDATE billing_hold SET status = 'expired'
+     WHERE account_id = %(account)s AND status = 'open' AND expires_at <= %(now)s
+    RETURNING greatest(amount - captured, 0) AS unspent)
+UPDATE billing_ledgeraccount SET reserved = reserved - (SELECT sum(unspent) FROM overdue), updated_at = %(now)s
+ WHERE organization_id = %(account)s AND EXISTS (SELECT FROM overdue)
+"""
+
+# A lot that is kept for a hold leaves this in the past: until the hold is resolved, every posting settles first.
+RESCHEDULE = """
+UPDATE billing_ledgeraccount SET due_at = least(
+       (SELECT min(expires_at) FROM billing_hold WHERE account_id = %(account)s AND status = 'open'),
+       (SELECT min(expires_at) FROM billing_grant WHERE account_id = %(account)s AND remaining > 0))
+ WHERE organization_id = %(account)s
+"""
+
 
 @dataclass(frozen=True)
 class Locked:
-    """An account as it stands under the lock."""
+    """An account as it stands under the lock, with nothing due. `closed_through`: the mark of its last close."""
 
     seq: int
     balance: Decimal
+    due_at: datetime | None = None
+    closed_through: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -82,33 +107,54 @@ class Posting:
     balance_after: Decimal
 
 
-def lock(accounts: Iterable[UUID]) -> dict[UUID, Locked]:
-    """Lock the payers in id order, to the end of the transaction; one without an account yet gets it, at zero."""
-    wanted = sorted(set(accounts))
-    with connection.cursor() as cursor:
-        locked = _lock(cursor, wanted)
-        if len(locked) < len(wanted):
-            cursor.execute(OPEN, {"accounts": wanted, "now": timezone.now()})
-            locked = _lock(cursor, wanted)
+def open_accounts(accounts: Iterable[UUID]) -> None:
+    """Give those payers an account, at zero, that have none."""
+    sql.rows(OPEN, {"accounts": sorted(set(accounts)), "now": timezone.now()})
+
+
+def lock(accounts: Iterable[UUID], now: datetime | None = None) -> dict[UUID, Locked]:
+    """Lock the payers in id order, to the end of the transaction, and settle what fell due by `now`.
+
+    A payer without an account yet gets it, at zero.
+    """
+    wanted, now = sorted(set(accounts)), now or timezone.now()
+    locked = _lock(wanted, now)
+    if len(locked) < len(wanted):
+        open_accounts(wanted)
+        locked = _lock(wanted, now)
     return locked
 
 
-def _lock(cursor: CursorWrapper, accounts: list[UUID]) -> dict[UUID, Locked]:
-    cursor.execute(LOCK, {"accounts": accounts})
-    return {account: Locked(seq, balance) for account, seq, balance in cursor.fetchall()}
+def _lock(accounts: list[UUID], now: datetime) -> dict[UUID, Locked]:
+    found = sql.rows(LOCK, {"accounts": accounts})
+    locked = {account: Locked(*about) for account, *about in found}
+    due = [account for account, one in locked.items() if one.due_at and one.due_at <= now]
+    for account in due:
+        _settle(account, now)
+    return {account: Locked(*about) for account, *about in sql.rows(LOCK, {"accounts": accounts})} if due else locked
+
+
+def _settle(account: UUID, now: datetime) -> None:
+    sql.rows(EXPIRE_HOLDS, {"account": account, "now": now})
+    grants.allot(account)
+    for lot in grants.expire(account, now):
+        expiry: dict[str, Any] = {"kind": Kind.EXPIRY, "amount": -lot.amount, "description": "Credits expired"}
+        _write(account, now=now, settled=True, reference=lot.reference, **expiry)
+    _reschedule(account)
+
+
+def _reschedule(account: UUID) -> None:
+    sql.rows(RESCHEDULE, {"account": account})
 
 
 def post(account: UUID, *, kind: Kind, amount: Decimal, **about: Any) -> Posting:
     """Post one entry of a signed `amount`, whatever the balance.
 
-    `about`: `description`, `reference`, `metadata`, and `idempotency_key`, with which the entry is posted once and a
-    repetition returns the first one.
+    `about`: `description`, `reference`, `metadata`, `actor`, `reverses_seq`, and `idempotency_key`, with which the
+    entry is posted once and a repetition returns the first one. What raises the balance brings a `lot`; what takes
+    back what an entry brought burns that entry's first, and names it as `own_lot`.
     """
     posting = _post(account, kind=kind, amount=amount, guarded=False, **about)
-    if posting is None:  # the account's first movement
-        with connection.cursor() as cursor:
-            cursor.execute(OPEN, {"accounts": [account], "now": timezone.now()})
-        posting = _post(account, kind=kind, amount=amount, guarded=False, **about)
     assert posting is not None
     return posting
 
@@ -121,10 +167,30 @@ def debit(account: UUID, *, kind: Kind, amount: Decimal, **about: Any) -> Postin
     return posting
 
 
+def current(account: UUID) -> LedgerAccount | None:
+    """The account as it stands now, after what fell due was settled; None where nothing has moved yet."""
+    mine = LedgerAccount.objects.filter(pk=account).first()
+    now = timezone.now()
+    if mine is None or mine.due_at is None or mine.due_at > now:
+        return mine
+    with transaction.atomic():
+        lock([account], now)
+    return LedgerAccount.objects.get(pk=account)
+
+
 def available(account: UUID) -> Decimal:
     """What may be spent; zero where nothing has moved yet."""
-    mine = LedgerAccount.objects.filter(pk=account).first()
+    mine = current(account)
     return mine.available if mine else Decimal(0)
+
+
+def settle_due(now: datetime, limit: int = 1000) -> int:
+    """Settle the accounts of which something fell due. It tidies: whoever posts or asks settles for himself."""
+    due = LedgerAccount.objects.filter(due_at__lte=now).order_by("due_at").values_list("pk", flat=True)[:limit]
+    for account in list(due):
+        with transaction.atomic():
+            lock([account], now)
+    return len(due)
 
 
 def _post(
@@ -133,41 +199,77 @@ def _post(
     kind: Kind,
     amount: Decimal,
     guarded: bool,
+    idempotency_key: str | None = None,
+    lot: Lot | None = None,
+    own_lot: int | None = None,
+    **about: Any,
+) -> Posting | None:
+    if not fits(amount):  # the database would round the entry and the balance each for itself
+        raise ValueError(f"{amount} has more than {PLACES} decimals")
+    now = timezone.now()
+    if kind in LAZY and idempotency_key is None:
+        posting = _write(account, kind=kind, amount=amount, now=now, guarded=guarded, **about)
+        if posting:
+            return posting
+    with transaction.atomic():
+        locked = _lock([account], now) if guarded else lock([account], now)
+        if idempotency_key and (first := _first_posting(account, kind, amount, idempotency_key)):
+            return first
+        if kind not in LAZY:
+            grants.allot(account)
+        entry = {"kind": kind, "amount": amount, "idempotency_key": idempotency_key, **about}
+        posting = _write(account, now=now, guarded=guarded, settled=True, **entry) if locked else None
+        if posting and kind not in LAZY:
+            _follow(posting, kind, amount, lot, own_lot, now)
+        return posting
+
+
+def _follow(posting: Posting, kind: Kind, amount: Decimal, lot: Lot | None, own_lot: int | None, now: datetime) -> None:
+    """What the entry means for the lots: one more, or so much less, of its own first."""
+    account, seq = posting.account_id, posting.seq
+    if amount > 0:
+        brought = lot or (PROMOTIONAL if kind == Kind.GRANT else Lot())
+        grants.add(account, brought, seq=seq, amount=amount, balance_after=posting.balance_after, now=now)
+    else:
+        if own_lot:
+            grants.take(account, own_lot, -amount)
+        grants.allot(account)
+    _reschedule(account)
+
+
+def _write(
+    account: UUID,
+    *,
+    kind: Kind,
+    amount: Decimal,
+    now: datetime,
+    guarded: bool = False,
+    settled: bool = False,
     description: str = "",
     reference: str = "",
     metadata: Mapping[str, Any] | None = None,
     idempotency_key: str | None = None,
+    reverses_seq: int | None = None,
+    actor: str = "",
 ) -> Posting | None:
-    if not fits(amount):  # the database would round the entry and the balance each for itself
-        raise ValueError(f"{amount} has more than {PLACES} decimals")
-    parameters: dict[str, Any] = {
+    """One entry in one statement: None where its guard refuses it, or where something fell due and is not settled."""
+    parameters = {
         "id": uuid7(),
         "account": account,
         "kind": kind.value,
         "amount": amount,
+        "now": now,
         "guarded": guarded,
+        "settled": settled,
         "description": description,
         "reference": reference,
         "metadata": Jsonb(metadata or {}),
         "idempotency_key": idempotency_key,
-        "now": timezone.now(),
+        "reverses_seq": reverses_seq,
+        "actor": actor,
     }
-    try:
-        with _savepoint(idempotency_key), connection.cursor() as cursor:
-            cursor.execute(POST, parameters)
-            row = cursor.fetchone()
-    except IntegrityError as error:
-        if "ledger_entry_idempotency_key" not in str(error):
-            raise
-        row = None
-    if row:
-        return Posting(*row)
-    return _first_posting(account, kind, amount, idempotency_key) if idempotency_key else None
-
-
-def _savepoint(idempotency_key: str | None) -> AbstractContextManager[Any]:
-    """What a repeated key needs inside a transaction; a statement on its own is its own transaction, in one trip."""
-    return transaction.atomic() if idempotency_key and connection.in_atomic_block else nullcontext()
+    written = sql.rows(POST, parameters)
+    return Posting(*written[0]) if written else None
 
 
 def _first_posting(account: UUID, kind: Kind, amount: Decimal, idempotency_key: str) -> Posting | None:
@@ -179,14 +281,20 @@ def _first_posting(account: UUID, kind: Kind, amount: Decimal, idempotency_key: 
     return Posting(entry.account_id, entry.seq, entry.balance_after)
 
 
+def post_capture(account: UUID, amount: Decimal, now: datetime, **about: Any) -> Posting:
+    """Debit what a hold was captured for, under the lock. Nothing is settled in between: a lot that was kept for the
+    hold is burnt by the capture before what is left of it expires."""
+    posting = _write(account, kind=Kind.CAPTURE, amount=-amount, now=now, settled=True, **about)
+    assert posting is not None
+    return posting
+
+
 def post_usage(amounts: Mapping[UUID, Decimal], now: datetime) -> list[Posting]:
     """Debit several payers, one usage entry each. They are locked already; amounts are positive."""
-    parameters: dict[str, Any] = {
+    parameters = {
         "ids": [uuid7() for _ in amounts],
         "accounts": list(amounts),
         "amounts": list(amounts.values()),
         "now": now,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(POST_USAGE, parameters)
-        return [Posting(*row) for row in cursor.fetchall()]
+    return [Posting(*row) for row in sql.rows(POST_USAGE, parameters)]

@@ -98,6 +98,9 @@ DATABASES: dict[str, Any] = {
     }
 }
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+# Statements of the hot paths are planned once a connection. A pooler has to follow that: for one that can't, say no.
+PREPARED = env.boolean("DATABASE_PREPARED_STATEMENTS", default=True)
+DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5 if PREPARED else None)
 for part in {"host", "port"} & set(DATABASES["default"]["OPTIONS"]):  # where dbshell looks for them
     DATABASES["default"][part.upper()] = DATABASES["default"]["OPTIONS"].pop(part)
 CACHES = {

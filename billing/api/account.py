@@ -1,6 +1,7 @@
 """Credits and ledger, as the Account API documents them: `/auth/account/credits` and `/auth/account/ledger`."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import django_filters
@@ -109,6 +110,26 @@ class LedgerFilter(django_filters.FilterSet):
         return entries.filter(kind__in=LedgerEntry.TYPES[value])
 
 
+class WholeLedger(Sequence[LedgerEntry]):
+    """All entries of an account, newest first. `seq` has no gaps, so that the last one is their number, and the place
+    of an entry is arithmetic: no page, however deep, counts or skips.
+
+    The number is read once; entries that are posted later are on no page of it.
+    """
+
+    def __init__(self, organization: Organization) -> None:
+        self.entries = LedgerEntry.objects.of(organization).order_by("-seq")
+        self.last = LedgerAccount.objects.of(organization).values_list("seq", flat=True).first() or 0
+
+    def __len__(self) -> int:
+        return self.last
+
+    def __getitem__(self, page: Any) -> Any:
+        """The entries of a slice."""
+        start, stop, _ = page.indices(self.last)
+        return self.entries.filter(seq__lte=self.last - start, seq__gt=self.last - stop)
+
+
 class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
     """The ledger of the current organization, newest first."""
 
@@ -121,3 +142,8 @@ class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
         organization = organization_of(self.request)
         accounts.find(organization)  # a child has no ledger of its own
         return LedgerEntry.objects.of(organization).order_by("-seq")
+
+    def paginate_queryset(self, queryset: Any) -> list[Any] | None:
+        """A filtered ledger is counted; the whole one needs not be."""
+        filtered = any(self.request.query_params.get(name) for name in LedgerFilter.get_filters())
+        return super().paginate_queryset(queryset if filtered else WholeLedger(organization_of(self.request)))

@@ -66,3 +66,10 @@ class Hold(models.Model):
     @property
     def public_id(self) -> str:
         return f"hold_{self.pk.hex}"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was captured after it had expired."""
+        return (
+            self.status == self.Status.CAPTURED and self.resolved_at is not None and self.resolved_at >= self.expires_at
+        )

@@ -34,6 +34,7 @@ class LedgerAccount(models.Model):
     objects: ClassVar[TenantQuerySet["LedgerAccount"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
+        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="ledger_account_due")]
         constraints = [
             models.CheckConstraint(condition=Q(reserved__gte=0), name="ledger_account_reserved_not_negative"),
             models.CheckConstraint(condition=Q(credit_limit__gte=0), name="ledger_account_limit_not_negative"),

@@ -1,0 +1,100 @@
+"""Lots of credits: what is left of each, burnt by priority, then soonest expiry, then oldest.
+
+Usage and captures only lower the balance. What they burn is the difference between the lots and the balance, and is
+allotted to the lots when that matters: before anything else is posted, when a lot falls due, and when someone asks. So
+a posting costs the same however many lots there are. Every verb needs the account's lock.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from accounts import sql
+from billing.models import Grant
+from billing.money import ZERO
+
+# A debt is owed before anything is had: below zero, every lot is empty.
+ALLOT = """
+WITH lot AS (
+    SELECT g.id, g.remaining, sum(g.remaining) OVER burnt - g.remaining AS before,
+           sum(g.remaining) OVER () - greatest(a.balance, 0) AS spent
+      FROM billing_grant g JOIN billing_ledgeraccount a ON a.organization_id = g.account_id
+     WHERE g.account_id = %(account)s AND g.remaining > 0
+    WINDOW burnt AS (ORDER BY g.priority, g.expires_at NULLS LAST, g.created_at, g.id ROWS UNBOUNDED PRECEDING))
+UPDATE billing_grant g SET remaining = g.remaining - least(lot.remaining, lot.spent - lot.before)
+  FROM lot WHERE g.id = lot.id AND lot.spent > lot.before
+"""
+
+# A lot that is due keeps what the open holds placed before its expiry may still take, less what the due lots that burn
+# before it keep for them. Of what is kept, `total` is the sum so far.
+EXPIRE = """
+WITH RECURSIVE due AS (
+    SELECT g.id, g.remaining, row_number() OVER (ORDER BY g.priority, g.expires_at, g.created_at, g.id) AS place,
+           (SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0) FROM billing_hold h
+             WHERE h.account_id = g.account_id AND h.status = 'open' AND h.created_at < g.expires_at) AS held
+      FROM billing_grant g
+     WHERE g.account_id = %(account)s AND g.remaining > 0 AND g.expires_at <= %(now)s),
+kept AS (
+    SELECT 0::bigint AS place, NULL::uuid AS id, 0::numeric AS keep, 0::numeric AS total
+     UNION ALL
+    SELECT due.place, due.id, one.keep, kept.total + one.keep
+      FROM kept JOIN due ON due.place = kept.place + 1
+     CROSS JOIN LATERAL (SELECT least(due.remaining, greatest(due.held - kept.total, 0))::numeric AS keep) AS one)
+UPDATE billing_grant g SET remaining = kept.keep
+  FROM kept JOIN due ON due.id = kept.id
+ WHERE g.id = kept.id AND kept.keep < due.remaining
+RETURNING g.id, due.remaining - kept.keep
+"""
+
+TAKE = """
+UPDATE billing_grant SET remaining = remaining - least(remaining, %(amount)s)
+ WHERE account_id = %(account)s AND entry_seq = %(seq)s AND remaining > 0
+"""
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What is said about a lot that an entry brings: `priority` from 0, which burns first, to 100."""
+
+    category: str = Grant.Category.PAID
+    priority: int = Grant.ORDINARY
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Expired:
+    """What was left of a lot, and is no more."""
+
+    reference: str
+    amount: Decimal
+
+
+def allot(account: UUID) -> None:
+    """Burn what was spent and not allotted yet. After it the lots add up to max(balance, 0)."""
+    sql.rows(ALLOT, {"account": account})
+
+
+def expire(account: UUID, now: datetime) -> list[Expired]:
+    """Empty the lots that are due, but for what they keep for holds. The caller posts what is returned."""
+    found = sql.rows(EXPIRE, {"account": account, "now": now})
+    return [Expired(Grant(id=lot).public_id, amount) for lot, amount in sorted(found)]
+
+
+def add(account: UUID, lot: Lot, *, seq: int, amount: Decimal, balance_after: Decimal, now: datetime) -> None:
+    """The lot of a posted entry; of it, what pays a debt is gone at once."""
+    Grant.objects.create(
+        account_id=account,
+        entry_seq=seq,
+        category=lot.category,
+        priority=lot.priority,
+        amount=amount,
+        remaining=min(amount, max(balance_after, ZERO)),
+        expires_at=lot.expires_at,
+        created_at=now,
+    )
+
+
+def take(account: UUID, seq: int, amount: Decimal) -> None:
+    """Burn the lot that entry `seq` brought before any other: it is that lot which goes back."""
+    sql.rows(TAKE, {"account": account, "seq": seq, "amount": amount})

@@ -1,0 +1,207 @@
+"""Holds: credits reserved for work that is not finished, and what becomes of them.
+
+Placing admits, and is refused beyond what is available. Capturing settles, and never is: it may take less than was
+held, or more. An overdue hold counts for nobody; captured all the same, it is late, and a plain debit.
+
+A lease is a hold that a gateway spends from by itself: usage that names it draws it down while it is open. It is no
+more spent from after `spend_until`; what is reported after that, until `expires_at`, is still covered.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from psycopg.types.json import Jsonb
+
+from accounts import sql
+from accounts.exceptions import Conflict
+from accounts.identifiers import uuid7
+from accounts.models import Organization
+from apikeys.models import ApiKey
+from billing import ledger
+from billing.exceptions import NotEnoughCredits
+from billing.models import Hold
+from billing.money import ZERO
+
+# `minimum` is what it takes at least; of what is available more is taken, up to `amount`.
+PLACE = """
+WITH room AS (
+    SELECT organization_id, least(%(amount)s, balance - reserved + credit_limit) AS granted
+      FROM billing_ledgeraccount WHERE organization_id = %(account)s),
+account AS (
+    UPDATE billing_ledgeraccount a
+       SET reserved = a.reserved + room.granted, due_at = least(a.due_at, %(expires_at)s), updated_at = %(now)s
+      FROM room WHERE a.organization_id = room.organization_id AND room.granted >= %(minimum)s
+    RETURNING a.organization_id, room.granted)
+INSERT INTO billing_hold (id, account_id, organization_id, key_id, purpose, amount, captured, status, reference,
+                          metadata, created_at, expires_at, spend_until)
+SELECT %(id)s, organization_id, %(organization)s, %(key)s::uuid, %(purpose)s, granted, 0, 'open', %(reference)s,
+       %(metadata)s, %(now)s, %(expires_at)s, %(spend_until)s::timestamptz
+  FROM account
+RETURNING id
+"""
+
+CAPTURE = """
+WITH hold AS (
+    UPDATE billing_hold h
+       SET status = 'captured', captured = %(amount)s, resolved_at = %(now)s,
+           entry_seq = CASE WHEN %(amount)s > 0 THEN a.seq + 1 END
+      FROM billing_hold old JOIN billing_ledgeraccount a ON a.organization_id = old.account_id
+     WHERE h.id = %(hold)s AND old.id = h.id AND old.status IN ('open', 'expired')
+    RETURNING h.account_id, CASE old.status WHEN 'open' THEN old.amount ELSE 0 END AS freed)
+UPDATE billing_ledgeraccount a SET reserved = a.reserved - hold.freed, updated_at = %(now)s
+  FROM hold WHERE a.organization_id = hold.account_id
+RETURNING a.organization_id
+"""
+
+RELEASE = """
+WITH hold AS (
+    UPDATE billing_hold h SET status = 'released', resolved_at = %(now)s
+      FROM billing_hold old WHERE h.id = %(hold)s AND old.id = h.id AND old.status IN ('open', 'expired')
+    RETURNING h.account_id, CASE old.status WHEN 'open' THEN greatest(old.amount - old.captured, 0) ELSE 0 END AS freed)
+UPDATE billing_ledgeraccount a SET reserved = a.reserved - hold.freed, updated_at = %(now)s
+  FROM hold WHERE a.organization_id = hold.account_id
+RETURNING a.organization_id
+"""
+
+EXTEND = """
+WITH account AS (
+    UPDATE billing_ledgeraccount a
+       SET reserved = a.reserved + greatest(h.amount + %(amount)s - h.captured, 0) - greatest(h.amount - h.captured, 0),
+           updated_at = %(now)s
+      FROM billing_hold h
+     WHERE h.id = %(hold)s AND h.status = 'open' AND a.organization_id = h.account_id
+       AND a.balance - a.reserved + a.credit_limit >= %(amount)s
+    RETURNING h.id)
+UPDATE billing_hold h SET amount = h.amount + %(amount)s, spend_until = %(spend_until)s, expires_at = %(expires_at)s
+  FROM account WHERE h.id = account.id
+RETURNING h.id
+"""
+
+# A hold is captured by the first usage that names it, a lease drawn from by all. What names a resolved one is plain
+# usage: it finds no hold here, and nothing to free.
+CAPTURE_BY_USAGE = """
+WITH used AS (SELECT * FROM unnest(%(holds)s::uuid[], %(credits)s::numeric[]) AS used(id, credits)),
+hold AS (
+    UPDATE billing_hold h
+       SET captured = old.captured + used.credits,
+           status = CASE old.purpose WHEN 'lease' THEN old.status ELSE 'captured' END,
+           resolved_at = CASE old.purpose WHEN 'lease' THEN old.resolved_at ELSE %(now)s END
+      FROM used JOIN billing_hold old ON old.id = used.id
+     WHERE h.id = old.id AND old.status IN ('open', 'expired')
+    RETURNING h.account_id, CASE WHEN old.status <> 'open' THEN 0
+                                 WHEN old.purpose = 'lease' THEN least(greatest(old.amount - old.captured, 0),
+                                                                       used.credits)
+                                 ELSE old.amount END AS freed),
+account AS (SELECT account_id, sum(freed) AS freed FROM hold GROUP BY account_id)
+UPDATE billing_ledgeraccount a SET reserved = a.reserved - account.freed, updated_at = %(now)s
+  FROM account WHERE a.organization_id = account.account_id
+"""
+
+
+class HoldResolved(Conflict):
+    """A hold is captured or released once."""
+
+    code = "hold_resolved"
+
+    def __init__(self, hold: Hold) -> None:
+        super().__init__(f"The hold is {hold.status} already.", status_of_hold=hold.status)
+
+
+class LeaseEnded(Conflict):
+    """A lease that was returned, or has expired, is not extended: take another."""
+
+    code = "lease_ended"
+    detail = "The lease has ended. Take another."
+
+
+@transaction.atomic
+def place(
+    organization: Organization,
+    *,
+    amount: Decimal,
+    ttl: timedelta,
+    key: ApiKey | None = None,
+    reference: str = "",
+    metadata: Mapping[str, Any] | None = None,
+    purpose: Hold.Purpose = Hold.Purpose.HOLD,
+    minimum: Decimal | None = None,
+    grace: timedelta = timedelta(0),
+) -> Hold:
+    """Reserve `amount` for `ttl`; `NotEnoughCredits` beyond what is available, and nothing has changed.
+
+    With a `minimum`, what is available is taken, up to `amount`, if it is at least that.
+    """
+    now, payer = timezone.now(), organization.root_id
+    ledger.lock([payer], now)
+    parameters = {
+        "id": uuid7(),
+        "account": payer,
+        "organization": organization.pk,
+        "key": key.pk if key else None,
+        "purpose": purpose.value,
+        "amount": amount,
+        "minimum": amount if minimum is None else minimum,
+        "reference": reference,
+        "metadata": Jsonb(metadata or {}),
+        "now": now,
+        "spend_until": now + ttl if purpose is Hold.Purpose.LEASE else None,
+        "expires_at": now + ttl + grace,
+    }
+    placed = sql.rows(PLACE, parameters)
+    if not placed:
+        raise NotEnoughCredits(ledger.available(payer))
+    return Hold.objects.get(pk=placed[0][0])
+
+
+@transaction.atomic
+def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Hold:
+    """Debit `amount`, all that was held unless given, and free the hold; `HoldResolved` the second time."""
+    now, amount = timezone.now(), hold.amount if amount is None else amount
+    ledger.lock([hold.account_id], now)
+    if not sql.rows(CAPTURE, {"hold": hold.pk, "amount": amount, "now": now}):
+        raise HoldResolved(_again(hold))
+    if amount > ZERO:
+        about = {"description": "Hold captured", "reference": hold.reference or hold.public_id, "actor": actor}
+        ledger.post_capture(hold.account_id, amount, now, **about)
+    return _again(hold)
+
+
+@transaction.atomic
+def release(hold: Hold) -> Hold:
+    """Free what is still held, and take no more from it; `HoldResolved` the second time."""
+    now = timezone.now()
+    ledger.lock([hold.account_id], now)
+    if not sql.rows(RELEASE, {"hold": hold.pk, "now": now}):
+        raise HoldResolved(_again(hold))
+    return _again(hold)
+
+
+@transaction.atomic
+def extend(lease: Hold, *, amount: Decimal, ttl: timedelta) -> Hold:
+    """Let an open lease live for `ttl` from now, with `amount` more; the grace after it stays as long as it was."""
+    now = timezone.now()
+    ledger.lock([lease.account_id], now)
+    lease = _again(lease)
+    if lease.status != Hold.Status.OPEN or lease.spend_until is None:
+        raise LeaseEnded
+    until = max(lease.spend_until, now + ttl)
+    grace = lease.expires_at - lease.spend_until
+    times = {"now": now, "spend_until": until, "expires_at": until + grace}
+    if not sql.rows(EXTEND, {"hold": lease.pk, "amount": amount, **times}):
+        raise NotEnoughCredits(ledger.available(lease.account_id))
+    return _again(lease)
+
+
+def capture_by_usage(credits: Mapping[UUID, Decimal], now: datetime) -> None:
+    """Free what usage took from the holds that it named: credits a hold. The payers are locked, and pay by usage."""
+    if credits:
+        sql.rows(CAPTURE_BY_USAGE, {"holds": list(credits), "credits": list(credits.values()), "now": now})
+
+
+def _again(hold: Hold) -> Hold:
+    return Hold.objects.get(pk=hold.pk)
