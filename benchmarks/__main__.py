@@ -1,0 +1,75 @@
+"""`make bench`: what Tollgate does, against the limit of what can be done on the same server at the same moment.
+
+It starts what it needs, apart from all else, and stops what it started. What is under its limit is printed as such.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+from collections.abc import Iterator
+
+from benchmarks import cast, machine, report, stage
+from benchmarks.measure import Options, Row
+
+ROWS = {
+    "posting": "posting:measure_pgbench",
+    "hot": "posting:measure_coalesced",
+    "ingest": "ingest:measure",
+    "verify": "gate:measure_select",
+    "hold": "gate:measure_insert",
+    "ordinary": "posting:measure_ordinary",
+    "hordak": "posting:measure_hordak",
+    "reading": "reading:measure",
+    "rebuild": "rebuilding:measure",
+    "memory": "memory:measure",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the limits.")
+    parser.add_argument("--only", default="", help=f"some of {', '.join(ROWS)}, with commas; RESULTS.md is left alone")
+    parser.add_argument("--events", type=int, default=Options.events, help="of the reading, rebuild and memory rows")
+    parser.add_argument("--seconds", type=float, default=Options.seconds, help="of one side in one round")
+    parser.add_argument("--rounds", type=int, default=Options.rounds)
+    parser.add_argument("--clients", type=int, default=Options.clients, help="of the postings")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 when a row is under its limit")
+    said = parser.parse_args()
+    chosen = said.only.split(",") if said.only else list(ROWS)
+    if unknown := set(chosen) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
+    options = Options(said.events, said.seconds, said.rounds, said.clients)
+    with stage.open_stage():
+        rows = run(chosen, options, write=not said.only)
+    return int(said.strict and not all(row.ok for row in rows))
+
+
+def run(chosen: list[str], options: Options, *, write: bool) -> list[Row]:
+    began, about = time.monotonic(), machine.line()
+    stage.say(about)
+    everyone, rows = cast.load(), []
+    import django
+
+    django.setup()
+    for name in chosen:
+        for row in _rows(name, everyone, options):
+            rows.append(row)
+            stage.say(report.text(row))
+    stage.say(f"\n{about}\n\n{report.table(rows)}")
+    if write:
+        report.write(about, "make bench", rows, time.monotonic() - began)
+    return rows
+
+
+def _rows(name: str, everyone: cast.Cast, options: Options) -> Iterator[Row]:
+    """What one subject measures; a subject that fails is a row that says so, and the others go on."""
+    module, _, function = ROWS[name].partition(":")
+    try:
+        found = getattr(importlib.import_module(f"benchmarks.rows.{module}"), function)(everyone, options)
+        yield from [found] if isinstance(found, Row) else found
+    except Exception as error:
+        yield Row(name, "", 0, note=f"{type(error).__name__}: {error}"[:300].replace("\n", " "))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""django-hordak, in a virtual environment of its own that the product knows nothing of."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import stage
+from benchmarks.processes import Crew
+
+HERE = Path(__file__).resolve().parent
+VENV = stage.STATE / "hordak-venv"
+DATABASE = "hordak"
+SETTINGS = "benchmarks.hordak.settings"
+
+
+def install() -> str | None:
+    """The interpreter that has it; None where it can't be installed."""
+    python, done = VENV / "bin" / "python", VENV / "installed"
+    wanted = (HERE / "requirements.lock").read_text()
+    if done.exists() and done.read_text() == wanted:
+        return str(python)
+    stage.say("Installing django-hordak…")
+    lock = str(HERE / "requirements.lock")
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(VENV)],
+        [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock],
+    ):
+        if subprocess.run(command, check=False, timeout=600).returncode:  # noqa: S603 (our own program)
+            return None
+    done.write_text(wanted)
+    return str(python)
+
+
+@contextmanager
+def crew(python: str, clients: int) -> Iterator[Crew]:
+    """Clients that post with it, in a database of its own."""
+    stage.create(DATABASE, "template0")
+    try:
+        environment = stage.environment(DATABASE) | {"DJANGO_SETTINGS_MODULE": SETTINGS}
+        command = [python, "-m", "benchmarks.hordak.prepare"]
+        subprocess.run(command, cwd=stage.ROOT, env=environment, check=True, timeout=300)  # noqa: S603
+        with Crew(
+            "benchmarks.hordak.posting:transfer", clients, database=DATABASE, python=python, settings=SETTINGS
+        ) as found:
+            yield found
+    finally:
+        stage.drop(DATABASE)

@@ -1,0 +1,25 @@
+"""A posting with django-hordak, as its documentation writes one."""
+
+import random
+from collections.abc import Callable
+from decimal import Decimal
+
+from django.db import transaction
+from hordak.models import Account, Leg, Transaction
+from moneyed import Money
+
+
+def transfer(number: int) -> Callable[[], int]:
+    """Debit a customer drawn at random, credit the revenue: a transaction of two legs."""
+    revenue = Account.objects.get(name="Revenue")
+    payers = list(Account.objects.exclude(name="Revenue"))
+    chance, amount = random.Random(number), Money(Decimal("0.001"), "EUR")  # noqa: S311
+
+    def once() -> int:
+        with transaction.atomic():
+            posted = Transaction.objects.create(description="Usage")
+            Leg.objects.create(transaction=posted, account=chance.choice(payers), debit=amount)
+            Leg.objects.create(transaction=posted, account=revenue, credit=amount)
+        return 1
+
+    return once

@@ -1,0 +1,141 @@
+"""An HTTP client that costs little: raw sockets, requests made beforehand, answers only searched for their end.
+
+One process holds all connections, each with one request under way. Connections are opened until every worker of the
+server has as many of them: a server that shares its load unevenly would measure its luck.
+"""
+
+import selectors
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from statistics import median
+
+from benchmarks import stage
+from benchmarks.processes import WORKERS
+
+PATIENCE_SECONDS = 60
+
+
+def request(method: str, path: str, secret: str = "", body: bytes = b"") -> bytes:
+    head = [f"{method} {path} HTTP/1.1", f"Host: {stage.HOST}"]
+    head += [f"Authorization: Bearer {secret}"] if secret else []
+    head += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+class Connection:
+    """One connection, kept, with one request at a time."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection((stage.HOST, port), PATIENCE_SECONDS)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.answer = b""
+        self.sent = 0.0
+
+    def send(self, data: bytes) -> None:
+        self.sent, self.answer = time.perf_counter(), b""
+        self.socket.sendall(data)
+
+    def receive(self) -> bool:
+        """Whether the answer is whole now."""
+        part = self.socket.recv(1 << 18)
+        if not part:
+            raise ConnectionError(f"The server closed the connection after {self.answer[:300]!r}")
+        self.answer += part
+        head = self.answer.find(b"\r\n\r\n")
+        if head < 0:
+            return False
+        start = self.answer.lower().index(b"content-length:") + 15
+        return len(self.answer) >= head + 4 + int(self.answer[start : self.answer.index(b"\r", start)])
+
+    def ask(self, data: bytes) -> bytes:
+        """The body of the answer, which has to be a 200."""
+        self.send(data)
+        while not self.receive():
+            pass
+        return self.body()
+
+    def body(self) -> bytes:
+        if not self.answer.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(f"Not a 200: {self.answer[:1000]!r}")
+        return self.answer.partition(b"\r\n\r\n")[2]
+
+
+@contextmanager
+def connections(port: int, number: int) -> Iterator[list[Connection]]:
+    """So many connections, as many to each of the workers."""
+    wanted = -(-number // WORKERS)
+    chosen: dict[bytes, list[Connection]] = {}
+    with ExitStack() as stack:
+        for _ in range(100 * number):
+            one = Connection(port)
+            stack.callback(one.socket.close)
+            mine = chosen.setdefault(one.ask(request("GET", "/bench/pid")), [])
+            if len(mine) < wanted:
+                mine.append(one)
+            if sum(map(len, chosen.values())) == wanted * WORKERS:
+                break
+        yield [one for same in chosen.values() for one in same][:number]
+
+
+def workers(port: int) -> list[int]:
+    """The process ids of the server's workers."""
+    with connections(port, WORKERS) as both:
+        return sorted({int(one.ask(request("GET", "/bench/pid"))) for one in both})
+
+
+@dataclass
+class Outcome:
+    """What came of a load: how many answers, in which time, and the processor seconds of this client."""
+
+    seconds: float = 0
+    cpu: float = 0
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return len(self.times) / self.seconds
+
+    @property
+    def median(self) -> float:
+        return median(self.times)
+
+    @property
+    def share(self) -> float:
+        """Of one core, that this client took."""
+        return self.cpu / self.seconds
+
+
+def run(open_connections: list[Connection], requests: Iterator[bytes], seconds: float, expect: bytes) -> Outcome:
+    """Send what `requests` gives, for so long or until there is no more; every answer must hold `expect`."""
+    outcome, start, cpu = Outcome(), time.perf_counter(), time.process_time()
+    with selectors.DefaultSelector() as selector:
+        under_way = 0
+        for one, data in zip(open_connections, requests, strict=False):
+            selector.register(one.socket, selectors.EVENT_READ, one)
+            one.send(data)
+            under_way += 1
+        while under_way:
+            ready = selector.select(PATIENCE_SECONDS)
+            if not ready:
+                raise TimeoutError("No answer.")
+            for selected, _ in ready:
+                one = selected.data
+                if one.receive():
+                    outcome.times.append(time.perf_counter() - one.sent)
+                    if expect not in one.body():
+                        raise RuntimeError(f"Not as expected: {one.answer[:1000]!r}")
+                    data = next(requests, b"") if time.perf_counter() - start < seconds else b""
+                    if data:
+                        one.send(data)
+                    else:
+                        under_way -= 1
+    outcome.seconds, outcome.cpu = time.perf_counter() - start, time.process_time() - cpu
+    return outcome
+
+
+def forever(requests: list[bytes]) -> Iterator[bytes]:
+    return cycle(requests)

@@ -1,0 +1,48 @@
+"""Tollgate's own statement, run by pgbench: what PostgreSQL does of it when no Python is in the way."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+
+from benchmarks import stage
+from benchmarks.cast import PAYERS
+from benchmarks.processes import program
+
+# What pgbench says for the parameters of a posting. An id that grows with time is made by the server.
+VALUES = {
+    "id": "uuidv7()",
+    "account": "('00000000-0000-7000-8000-' || lpad((:payer)::text, 12, '0'))::uuid",
+    "kind": "'usage'",
+    "amount": "-0.001::numeric",
+    "guarded": "true",
+    "description": "''",
+    "reference": "''",
+    "metadata": "'{}'::jsonb",
+    "idempotency_key": "NULL::varchar",
+    "actor": "''",
+    "reverses_seq": "NULL::bigint",
+    "now": "now()",
+}
+
+
+def script(statement: str, values: Mapping[str, str] = VALUES) -> str:
+    """The statement with a payer drawn at random."""
+    if unknown := set(re.findall(r"%\((\w+)\)s", statement)) - set(values):
+        raise ValueError(f"the statement has parameters that benchmarks/pgbench.py does not know: {sorted(unknown)}")
+    sql = re.sub(r"%\((\w+)\)s", lambda found: values[found[1]], statement).replace("%%", "%")
+    one_line = " ".join(line.partition("--")[0].strip() for line in sql.strip().splitlines())
+    return f"\\set payer random(1, {PAYERS})\n{one_line};\n"
+
+
+def run(text: str, *, database: str, clients: int, seconds: float) -> float:
+    """Transactions a second, the statement prepared once a client."""
+    path = stage.STATE / "pgbench.sql"
+    path.write_text(text)
+    command = [program("pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=2"]
+    command += [f"--time={max(round(seconds), 1)}", f"--file={path}", f"--host={stage.socket_folder()}", "--port=5432"]
+    command += ["--username=tollgate", database]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)  # noqa: S603
+    found = re.search(r"tps = ([0-9.]+)", done.stdout)
+    if done.returncode or not found or "number of failed transactions: 0 " not in done.stdout:
+        raise RuntimeError(f"pgbench: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return float(found[1])

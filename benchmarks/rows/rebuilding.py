@@ -1,0 +1,58 @@
+"""The rollups, computed anew from all events, against one GROUP BY over the same."""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+from benchmarks.cast import Cast
+from benchmarks.measure import Options, Row, compare
+from benchmarks.processes import Crew
+from benchmarks.rows.reading import filled
+
+ROUNDS = 3
+
+# The outer sums keep PostgreSQL from leaving out aggregates that nobody reads.
+GROUP = """
+SELECT count(*), sum(requests), sum(failed), sum(quantity), sum(credits) FROM (
+    SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z'), meter_id, key_id, environment,
+           endpoint, count(*) AS requests, count(*) FILTER (WHERE failed) AS failed, sum(quantity) AS quantity,
+           sum(credits) AS credits
+      FROM usage_event GROUP BY 1, 2, 3, 4, 5, 6, 7) rollups
+"""
+
+
+def rebuild(number: int) -> Callable[[], int]:
+    """Client process: Tollgate's own verb."""
+    verb = import_module("usage.rollups").rebuild
+
+    def once() -> int:
+        verb()
+        return 1
+
+    return once
+
+
+def group(number: int) -> Callable[[], int]:
+    """Client process: the statement."""
+    from django.db import connection
+
+    def once() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(GROUP)
+            assert cursor.fetchone()[0]
+        return 1
+
+    return once
+
+
+def measure(cast: Cast, options: Options) -> Row:
+    what, against = f"rollups rebuilt from {options.events:,} events", "one SQL GROUP BY over the same"
+    if find_spec("usage.rollups") is None:
+        return Row(what, against, 1.5, at_most=True, note="there is no usage.rollups.rebuild yet")
+    with (
+        filled(cast, "rebuilding", options.events) as database,
+        Crew(f"{__name__}:rebuild", 1, database=database) as ours,
+        Crew(f"{__name__}:group", 1, database=database) as theirs,
+    ):
+        pair = compare(ours.once, theirs.once, min(ROUNDS, options.rounds))
+    return Row(what, against, 1.5, at_most=True, unit="s", **pair.found)

@@ -1,0 +1,97 @@
+"""The servers and databases that the benchmarks run on: out of the wheels, in `.tollgate/benchmark`, fsync on.
+
+`open_stage()` comes first of all: Tollgate's settings are read from the environment once. Each row gets a database of
+its own, cloned from `cast`, so that no row sees what another left.
+"""
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".tollgate" / "benchmark"
+HOST = "127.0.0.1"
+CAST = "cast"
+FOREIGN = ("DATABASE_URL", "REDIS_URL", "TOLLGATE_ENV", "TOLLGATE_POSTGRES_OPTIONS")  # nobody's real data; fsync on
+
+
+@contextmanager
+def open_stage() -> Iterator[None]:
+    """PostgreSQL and Valkey, until the end; one benchmark at a time."""
+    for variable in FOREIGN:
+        os.environ.pop(variable, None)
+    os.environ |= {"TOLLGATE_STATE_DIR": str(STATE), "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "run.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit("Another benchmark is running here.") from None
+        from config import embedded
+
+        embedded.attach()
+        os.environ |= {"DATABASE_URL": url(CAST), "REDIS_URL": embedded.redis_url()}
+        try:
+            yield
+        finally:
+            for name in databases():
+                drop(name)
+            embedded.detach()
+
+
+def url(database: str) -> str:
+    from config import embedded
+
+    return embedded.database_url().replace("/tollgate?", f"/{database}?")
+
+
+def socket_folder() -> str:
+    return parse_qs(urlsplit(url(CAST)).query)["host"][0]
+
+
+def connect(database: str, *, autocommit: bool = True) -> psycopg.Connection:
+    return psycopg.connect(host=socket_folder(), port=5432, user="tollgate", dbname=database, autocommit=autocommit)
+
+
+def databases() -> list[str]:
+    """Those that the benchmarks made: all but PostgreSQL's own and the empty one that comes with it."""
+    with connect("postgres") as connection:
+        found = connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")
+        return [name for (name,) in found if name not in ("postgres", "tollgate")]
+
+
+def create(name: str, template: str = CAST) -> None:
+    drop(name)
+    with connect("postgres") as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+
+def drop(name: str) -> None:
+    with connect("postgres") as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def database(name: str) -> Iterator[str]:
+    """A fresh clone of the cast, dropped at the end."""
+    create(name)
+    try:
+        yield name
+    finally:
+        drop(name)
+
+
+def environment(name: str) -> dict[str, str]:
+    """That of a child process which works on the database."""
+    return os.environ | {"DATABASE_URL": url(name), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
