@@ -25,6 +25,7 @@ from usage.api import parameters
 from usage.timeseries import GROUPS, Question, Row
 
 JSON, CSV = "application/json", "text/csv"
+IN_JSON, IN_CSV = (JSON, "application/*", "*/*"), (CSV, "text/*")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of one
 
 
@@ -77,11 +78,18 @@ class UsageSeriesView(APIView):
         """What was used in each hour, day or month, exactly, by this organization and all beneath it."""
         asked = _question(request)
         rows = [_shown(asked, row) for row in _rows(asked)]
-        # Not DRF's negotiation: a refusal is a problem document, whatever the caller accepts.
-        in_csv = request._request.get_preferred_type([JSON, CSV]) == CSV
-        answer = _table(asked, rows) if in_csv else Response(_series(asked, rows))
+        answer = _table(asked, rows) if _prefers_csv(request) else Response(_series(asked, rows))
         patch_vary_headers(answer, ["Accept"])
         return answer
+
+
+def _prefers_csv(request: Request) -> bool:
+    """Whether CSV comes before JSON in what the caller accepts; whatever else they accept, it is JSON.
+
+    Not DRF's negotiation, so that a refusal is a problem document all the same.
+    """
+    accepted = (f"{kind.main_type}/{kind.sub_type}" for kind in request._request.accepted_types)
+    return next((name in IN_CSV for name in accepted if name in IN_CSV + IN_JSON), False)
 
 
 def _question(request: Request) -> Question:
