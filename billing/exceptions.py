@@ -16,6 +16,17 @@ class NotEnoughCredits(Problem):
         super().__init__(available=available)
 
 
+class BudgetExceeded(Problem):
+    """An admission would exceed the monthly budget of a key or an organization."""
+
+    status = 402
+    code = "budget_exceeded"
+    detail = "The monthly budget does not allow this."
+
+    def __init__(self, subject: str, monthly_budget: Decimal, left: Decimal) -> None:
+        super().__init__(subject=subject, monthly_budget=monthly_budget, available=left)
+
+
 class BilledByParent(Forbidden):
     """A child organization has no account of its own: the root of its tree pays."""
 

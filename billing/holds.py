@@ -22,7 +22,7 @@ from accounts.exceptions import Conflict
 from accounts.identifiers import uuid7
 from accounts.models import Organization
 from apikeys.models import ApiKey
-from billing import ledger
+from billing import budgets, ledger
 from billing.exceptions import NotEnoughCredits
 from billing.models import Hold
 from billing.money import ZERO
@@ -132,19 +132,20 @@ def place(
     minimum: Decimal | None = None,
     grace: timedelta = timedelta(0),
 ) -> Hold:
-    """Reserve `amount` for `ttl`; `NotEnoughCredits` beyond what is available, and nothing has changed.
+    """Reserve `amount` for `ttl`. `BudgetExceeded` and `NotEnoughCredits` refuse it, and nothing has changed.
 
     With a `minimum`, what is available is taken, up to `amount`, if it is at least that.
     """
     now, payer = timezone.now(), organization.root_id
     ledger.lock([payer], now)
+    granted = budgets.admit(organization, key, amount, now, minimum)
     parameters = {
         "id": uuid7(),
         "account": payer,
         "organization": organization.pk,
         "key": key.pk if key else None,
         "purpose": purpose.value,
-        "amount": amount,
+        "amount": granted,
         "minimum": amount if minimum is None else minimum,
         "reference": reference,
         "metadata": Jsonb(metadata or {}),
@@ -168,6 +169,7 @@ def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Ho
     if amount > ZERO:
         about = {"description": "Hold captured", "reference": hold.reference or hold.public_id, "actor": actor}
         ledger.post_capture(hold.account_id, amount, now, **about)
+        budgets.count(hold, amount, now)
     return _again(hold)
 
 
@@ -189,6 +191,7 @@ def extend(lease: Hold, *, amount: Decimal, ttl: timedelta) -> Hold:
     lease = _again(lease)
     if lease.status != Hold.Status.OPEN or lease.spend_until is None:
         raise LeaseEnded
+    budgets.admit(lease.organization, lease.key, amount, now)
     until = max(lease.spend_until, now + ttl)
     grace = lease.expires_at - lease.spend_until
     times = {"now": now, "spend_until": until, "expires_at": until + grace}

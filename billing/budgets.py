@@ -1,0 +1,120 @@
+"""Budgets: what a key, or an organization with all beneath it, may spend in a calendar month of its payer's time zone.
+
+Admission refuses what would exceed one; settlement counts against it all the same. What is held counts in the budgets
+of its key and of every node above it. `Spending` is kept for every key and node, so a budget needs no count of its own.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import sql, timezones
+from accounts.models import Organization
+from apikeys.models import ApiKey
+from billing import ledger
+from billing.exceptions import BudgetExceeded
+from billing.models import Hold
+
+# The budgets that a call of `key` in the organization of `path` is counted in. Exact only under the payer's lock.
+STATES = """
+SELECT cap.subject, cap.budget,
+       coalesce((SELECT s.spent FROM billing_spending s
+                  WHERE s.account_id = %(account)s AND s.subject = cap.subject AND s.month = %(month)s), 0) AS spent,
+       (SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0)
+          FROM billing_hold h JOIN accounts_organization o ON o.id = h.organization_id
+         WHERE h.account_id = %(account)s AND h.status = 'open' AND h.expires_at > %(now)s
+           AND (h.key_id = cap.subject OR cap.subject = ANY(o.path))) AS held
+  FROM (SELECT id AS subject, monthly_budget AS budget FROM accounts_organization
+         WHERE id = ANY(%(path)s::uuid[]) AND monthly_budget IS NOT NULL
+         UNION ALL
+        SELECT id, monthly_budget FROM apikeys_apikey
+         WHERE id = %(key)s::uuid AND monthly_budget IS NOT NULL) cap
+"""
+
+EXCEEDED = f"""
+SELECT subject, budget, spent, held FROM ({STATES}) state
+ WHERE spent + held + %(amount)s > budget ORDER BY budget - spent - held LIMIT 1
+"""  # noqa: S608 (both are constants)
+
+COUNT = """
+INSERT INTO billing_spending AS s (account_id, subject, month, spent)
+SELECT %(account)s, subject, %(month)s, %(amount)s FROM unnest(%(subjects)s::uuid[]) AS subject ORDER BY subject
+ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
+"""
+
+
+@dataclass(frozen=True)
+class State:
+    """A budget in the current month: what was spent, and what open holds may still take."""
+
+    subject: UUID
+    budget: Decimal
+    spent: Decimal
+    held: Decimal
+
+    @property
+    def left(self) -> Decimal:
+        return self.budget - self.spent - self.held
+
+
+def month_of(moment: datetime, zone: str) -> date:
+    """The first day of the calendar month of `moment` in the payer's time zone."""
+    return moment.astimezone(timezones.zone(zone)).date().replace(day=1)
+
+
+def states(organization: Organization, key: ApiKey | None = None) -> list[State]:
+    """The budgets that bear on the organization, and on the key, as they stand now."""
+    return [State(*row) for row in sql.rows(STATES, _about(organization, key, timezone.now()))]
+
+
+def admit(
+    organization: Organization, key: ApiKey | None, amount: Decimal, now: datetime, minimum: Decimal | None = None
+) -> Decimal:
+    """How much of `amount` the budgets allow; `BudgetExceeded` below `minimum`, which is all of it unless given.
+
+    The payer is locked already.
+    """
+    found = sql.rows(EXCEEDED, {**_about(organization, key, now), "amount": amount})
+    if not found:
+        return amount
+    tightest = State(*found[0])
+    if minimum is None or tightest.left < minimum:
+        raise BudgetExceeded(_name(tightest.subject, key), tightest.budget, tightest.left)
+    return tightest.left
+
+
+def count(hold: Hold, amount: Decimal, now: datetime) -> None:
+    """Count what a hold was captured for, in the budgets of its key and of every node above it, under the lock."""
+    organization = hold.organization
+    subjects = sorted({*organization.path, *([hold.key_id] if hold.key_id else [])})
+    month = month_of(now, organization.root.timezone)
+    sql.rows(COUNT, {"account": hold.account_id, "month": month, "amount": amount, "subjects": subjects})
+
+
+@transaction.atomic
+def limit(organization: Organization, monthly_budget: Decimal | None) -> Organization:
+    """Set the budget of an organization, or take it away. Admissions that meet this come before it or after it."""
+    ledger.lock([organization.root_id])
+    Organization.objects.filter(pk=organization.pk).update(monthly_budget=monthly_budget)
+    return Organization.objects.get(pk=organization.pk)
+
+
+def _about(organization: Organization, key: ApiKey | None, now: datetime) -> dict[str, Any]:
+    return {
+        "account": organization.root_id,
+        "path": organization.path,
+        "key": key.pk if key else None,
+        "month": month_of(now, organization.root.timezone),
+        "now": now,
+    }
+
+
+def _name(subject: UUID, key: ApiKey | None) -> str:
+    if key and key.pk == subject:
+        return key.public_id
+    return Organization.objects.values_list("public_id", flat=True).get(pk=subject)
