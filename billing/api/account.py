@@ -119,7 +119,7 @@ class WholeLedger(Sequence[LedgerEntry]):
 
     def __init__(self, organization: Organization) -> None:
         self.entries = LedgerEntry.objects.of(organization).order_by("-seq")
-        self.last = LedgerAccount.objects.of(organization).values_list("seq", flat=True).first() or 0
+        self.last = self.entries.values_list("seq", flat=True).first() or 0
 
     def __len__(self) -> int:
         return self.last

@@ -69,9 +69,9 @@ def test_no_page_of_the_whole_is_counted_or_skipped_to(
     post(organization, 7)
     with CaptureQueriesContext(connection) as asked:
         page(api, alice, limit=2, offset=offset)
-    statements = [query["sql"].upper() for query in asked.captured_queries]
-    assert any("BILLING_LEDGERACCOUNT" in sql for sql in statements)
-    assert not any("OFFSET" in sql or "COUNT(" in sql for sql in statements if "BILLING_LEDGERENTRY" in sql)
+    statements = [query["sql"].upper() for query in asked.captured_queries if "billing_ledgerentry" in query["sql"]]
+    assert statements
+    assert not any("OFFSET" in sql or "COUNT(" in sql for sql in statements)
 
 
 @pytest.mark.parametrize("asked", [{"type": "credit"}, {"from": "2000-01-01"}, {"to": "9000-01-01"}])
