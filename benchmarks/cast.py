@@ -8,10 +8,11 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from benchmarks import stage
+from benchmarks import filling, stage
 
 PAYERS = 1000
 CREDITS = Decimal(1_000_000_000)
@@ -92,7 +93,10 @@ def main() -> None:
     django.setup()
     from django.core.management import call_command
 
+    from usage import partitions
+
     call_command("migrate", verbosity=0)
+    partitions.ensure(filling.month(datetime.now(UTC))[0])
     stage.say(json.dumps(asdict(make())))
 
 

@@ -57,17 +57,20 @@ class Pair:
         return {"figure": self.figure, "limit": self.limit, "ratio": self.ratio, "spread": self.spread}
 
 
-def compare(ours: Callable[[], float], theirs: Callable[[], float], rounds: int, *, warm: bool = True) -> Pair:
-    """Both sides, a round each in turn, and in every other round the other way about. The warm-up does not count."""
-    if warm:
-        ours(), theirs()
+def compare(ours: Callable[[], float], theirs: Callable[[], float], rounds: int, *, times: int = 1) -> Pair:
+    """Both sides in turns, and in every other round the other way about. The first round is a warm-up.
+
+    With `times`, a round is so many turns, and its figures are their medians.
+    """
     figures, limits = [], []
-    for number in range(rounds):
-        if number % 2:
-            limits.append(theirs())
-            figures.append(ours())
-        else:
-            figures.append(ours())
-            limits.append(theirs())
+    for number in range(-1, rounds):
+        mine, other = [], []
+        for _ in range(times):
+            order = [(ours, mine), (theirs, other)]
+            for side, found in reversed(order) if number % 2 else order:
+                found.append(side())
+        if number >= 0:
+            figures.append(median(mine))
+            limits.append(median(other))
     ratios = sorted(figure / limit for figure, limit in zip(figures, limits, strict=True))
     return Pair(median(figures), median(limits), median(ratios), (ratios[0], ratios[-1]))

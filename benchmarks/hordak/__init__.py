@@ -17,9 +17,9 @@ SETTINGS = "benchmarks.hordak.settings"
 
 def install() -> str | None:
     """The interpreter that has it; None where it can't be installed."""
-    python, done = VENV / "bin" / "python", VENV / "installed"
+    python, installed = VENV / "bin" / "python", VENV / "installed"
     wanted = (HERE / "requirements.lock").read_text()
-    if done.exists() and done.read_text() == wanted:
+    if installed.exists() and installed.read_text() == wanted:
         return str(python)
     stage.say("Installing django-hordak…")
     lock = str(HERE / "requirements.lock")
@@ -27,9 +27,11 @@ def install() -> str | None:
         [sys.executable, "-m", "venv", "--clear", str(VENV)],
         [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock],
     ):
-        if subprocess.run(command, check=False, timeout=600).returncode:  # noqa: S603 (our own program)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)  # noqa: S603
+        if done.returncode:
+            stage.say(done.stderr[-1000:])
             return None
-    done.write_text(wanted)
+    installed.write_text(wanted)
     return str(python)
 
 
