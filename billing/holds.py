@@ -15,9 +15,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
-from psycopg.types.json import Jsonb
 
-from accounts import sql
+from accounts import jsonb, sql
 from accounts.exceptions import Conflict
 from accounts.identifiers import uuid7
 from accounts.models import Organization
@@ -75,7 +74,7 @@ WITH account AS (
            updated_at = %(now)s
       FROM billing_hold h
      WHERE h.id = %(hold)s AND h.status = 'open' AND a.organization_id = h.account_id
-       AND a.balance - a.reserved + a.credit_limit >= %(amount)s
+       AND (%(amount)s = 0 OR a.balance - a.reserved + a.credit_limit >= %(amount)s)
     RETURNING h.id)
 UPDATE billing_hold h SET amount = h.amount + %(amount)s, spend_until = %(spend_until)s, expires_at = %(expires_at)s
   FROM account WHERE h.id = account.id
@@ -148,7 +147,7 @@ def place(
         "amount": granted,
         "minimum": amount if minimum is None else minimum,
         "reference": reference,
-        "metadata": Jsonb(metadata or {}),
+        "metadata": jsonb.parameter(metadata or {}),
         "now": now,
         "spend_until": now + ttl if purpose is Hold.Purpose.LEASE else None,
         "expires_at": now + ttl + grace,

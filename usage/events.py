@@ -6,14 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from accounts import moments
+from accounts import jsonb, moments
 from billing.money import LARGEST, PLACES, fits, is_number
 
 BATCH_LIMIT = 1000
 CLOCK_SKEW = timedelta(hours=1)
 ENDPOINT_BYTES = 2000  # what an index row has room for
 PROPERTIES_DEPTH = 20
-NUMBER_DIGITS = 1000  # before the point, and after it
 FIRST_FAILED_STATUS = 400
 
 
@@ -139,18 +138,6 @@ def _properties(value: Any) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise Rejected("invalid", "properties: a JSON object.")
-    if not _is_storable(value, PROPERTIES_DEPTH):
+    if not jsonb.is_storable(value, PROPERTIES_DEPTH):
         raise Rejected("invalid", f"properties: no NUL, no lone surrogates, at most {PROPERTIES_DEPTH} deep.")
     return value
-
-
-def _is_storable(value: Any, depth: int) -> bool:
-    """Whether PostgreSQL's jsonb takes it: text without NUL or half a surrogate pair, numbers of a sane size."""
-    if isinstance(value, str):
-        return "\0" not in value and (value.isascii() or value.encode(errors="replace").decode() == value)
-    if isinstance(value, Decimal):
-        return value.is_finite() and max(value.adjusted(), -int(value.as_tuple().exponent)) < NUMBER_DIGITS
-    if not isinstance(value, Mapping | list):
-        return True
-    parts = [part for pair in value.items() for part in pair] if isinstance(value, Mapping) else value
-    return depth > 0 and all(_is_storable(part, depth - 1) for part in parts)
