@@ -55,7 +55,9 @@ def test_every_attribute_finds_its_field(gateway: Api, funded: Organization) -> 
     assert found.id == "my-app\u00a0a"
 
 
-@pytest.mark.parametrize("time", ["2026-01-02T03:04:05Z", "2026-01-02t03:04:05z", "2026-01-02T08:49:05.000000001+05:45"])
+@pytest.mark.parametrize(
+    "time", ["2026-01-02T03:04:05Z", "2026-01-02t03:04:05z", "2026-01-02T08:49:05.000000001+05:45"]
+)
 def test_times_are_those_of_rfc_3339(gateway: Api, funded: Organization, time: str) -> None:
     send(gateway, EVENTS, cloudevent(funded, time=time))
     assert stored(funded).occurred_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
