@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock docs clean
+.PHONY: help run test faults lint format lock docs clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -17,6 +17,10 @@ run: $(INSTALLED) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C s
 
 test: $(INSTALLED) ## run the tests on real PostgreSQL and Valkey, on every core
 	$(BIN)/python -m pytest -n $$(nproc) --cov --cov-report=term:skip-covered
+
+faults: $(INSTALLED) ## kill -9 of all that runs, 20 times each, under load: nothing lost, nothing doubled
+	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.faults --control
 
 lint: $(INSTALLED) ## check style, types, the order of imports and the migrations
 	$(BIN)/ruff check

@@ -1,0 +1,57 @@
+"""kill -9 under load: `python -m tests.faults [--rounds 20] [--seed 7]`; exit 1 when anything is lost or doubled.
+
+A round kills each of PostgreSQL, a web worker, the Celery worker and Valkey, of a `make run` of its own. With
+`--control`, PostgreSQL answers before what it answers for is written: the drill then has to find something lost.
+"""
+
+import argparse
+import os
+import random
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+OUTSIDE = ("DATABASE_URL", "REDIS_URL", "BASE_URL", "TOLLGATE_ENV", "TOLLGATE_POSTGRES_OPTIONS")
+FORGETFUL = "-c synchronous_commit=off -c wal_writer_delay=10s -c wal_writer_flush_after=1GB"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="kill -9 under load.")
+    parser.add_argument("--rounds", type=int, default=20, help="how often each is killed (default: %(default)s)")
+    parser.add_argument("--seed", default=str(random.SystemRandom().randrange(10**6)), help="of all that is random")
+    parser.add_argument("--control", action="store_true", help="see that a PostgreSQL that forgets is found out")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tgf") as folder:  # short enough for a socket
+        prepare(Path(folder), FORGETFUL if asked.control else "")
+
+        from tests.faults import program  # which needs Django
+
+        return program.run(Path(folder) / "log", free_port(), asked.seed, 0 if asked.control else asked.rounds)
+
+
+def prepare(folder: Path, options: str) -> None:
+    """An installation of its own, before Django's settings are read; its limits are out of the way."""
+    for name in OUTSIDE:
+        os.environ.pop(name, None)
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "TOLLGATE_STATE_DIR": str(folder / "state"),
+        "TOLLGATE_POSTGRES_OPTIONS": options,
+        "ANONYMOUS_RATE_LIMIT": "1000000",
+        "EMAIL_URL": f"filemail:///{folder}/mail",
+    }
+
+    import django
+
+    django.setup()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""What the clients claim against what the database has: what was acknowledged is there once, and nothing else is."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import connection
+
+from billing import snapshot
+from billing.models import LedgerAccount
+from tests.faults.cast import OPENING
+from tests.faults.operations import Claim
+from usage import reconciliation
+
+# What was done, by the client's own ids: kind, id, account, how often, for how many credits.
+FOUND = """
+SELECT 'event', id, account_id, count(*), -sum(credits) FROM usage_event
+ WHERE account_id = ANY(%(accounts)s) GROUP BY id, account_id
+UNION ALL
+SELECT 'purchase', coalesce(r.key, substr(e.idempotency_key, 9)), e.account_id, count(*), sum(e.amount)
+  FROM billing_ledgerentry e LEFT JOIN accounts_idempotencyrecord r ON r.resource = substr(e.idempotency_key, 9)
+ WHERE e.account_id = ANY(%(accounts)s) AND e.kind = 'purchase' GROUP BY 2, 3
+UNION ALL
+SELECT 'hold', reference, account_id, count(*), 0 FROM billing_hold
+ WHERE account_id = ANY(%(accounts)s) AND reference <> '' GROUP BY 2, 3
+UNION ALL
+SELECT 'release', reference, account_id, count(*), 0 FROM billing_hold
+ WHERE account_id = ANY(%(accounts)s) AND status = 'released' GROUP BY 2, 3
+UNION ALL
+SELECT 'capture', coalesce(h.reference, e.id::text), e.account_id, count(*), sum(e.amount)
+  FROM billing_ledgerentry e LEFT JOIN billing_hold h ON h.account_id = e.account_id AND h.entry_seq = e.seq
+ WHERE e.account_id = ANY(%(accounts)s) AND e.kind = 'capture' GROUP BY 2, 3
+"""
+
+
+@dataclass(frozen=True)
+class Effect:
+    times: int
+    credits: Decimal
+
+
+Found = Mapping[tuple[str, str, UUID], Effect]
+
+
+@dataclass
+class Verdict:
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.doubled or self.other)
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lost[:10], *self.doubled[:10], *self.other[:10]])
+
+
+def judge(claims: list[Claim]) -> Verdict:
+    """Of all that was ever claimed, against the database as it is now; the books have to agree as well."""
+    connection.close()  # it may be one to a server that was killed
+    accounts = {claim.account for claim in claims}
+    with snapshot.consistent():
+        found = _found(accounts)
+        balances = dict(LedgerAccount.objects.filter(pk__in=accounts).values_list("pk", "balance"))
+    verdict = compare(claims, found, balances)
+    verdict.other += [str(finding) for finding in reconciliation.run()]
+    return verdict
+
+
+def _found(accounts: Iterable[UUID]) -> Found:
+    with connection.cursor() as cursor:
+        cursor.execute(FOUND, {"accounts": list(accounts)})
+        return {(kind, id, account): Effect(n, credits) for kind, id, account, n, credits in cursor.fetchall()}
+
+
+def compare(claims: list[Claim], found: Found, balances: Mapping[UUID, Decimal]) -> Verdict:
+    """`found` has what was done by kind, id and account. What was not acknowledged may be there, once, or not."""
+    verdict = Verdict()
+    sums: defaultdict[UUID, Decimal] = defaultdict(Decimal)
+    for claim in claims:
+        effect = found.get((claim.kind, claim.id, claim.account))
+        if effect is None:
+            verdict.lost += [f"lost: {claim}"] * claim.must
+            continue
+        sums[claim.account] += claim.credits
+        if effect.times != 1:
+            verdict.doubled.append(f"{effect.times} times: {claim}")
+        elif effect.credits != claim.credits:
+            verdict.other.append(f"{effect.credits} credits: {claim}")
+    claimed = {(claim.kind, claim.id, claim.account) for claim in claims}
+    verdict.doubled += [f"nobody asked for it: {key}" for key in found if key not in claimed]
+    for account, balance in balances.items():
+        if balance != OPENING + sums[account]:
+            verdict.other.append(f"balance {balance} of {account}; the clients say {OPENING + sums[account]}")
+    return verdict

@@ -1,0 +1,74 @@
+"""Payments whose request never came to its end: what the Celery worker's sweep is for."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
+
+from accounts.models import Organization
+from billing import payments
+from billing.models import Payment
+from billing.tasks import settle_pending_payments
+from config.celery import app as app  # by which tasks are published
+from tests.faults.cast import Cast
+from tests.faults.operations import Claim
+from tests.faults.running import Running
+
+LONG_AGO = timedelta(minutes=2)  # longer than the sweeps leave a request alone
+AGAIN_SECONDS = 1.0
+
+
+class Backlog:
+    """Pending payments; `claims` says what their settling does."""
+
+    def __init__(self, cast: Cast, size: int, chance: random.Random) -> None:
+        customer = chance.choice(cast.customers)
+        organization = Organization.objects.get(pk=customer.account)
+        begun = [
+            payments.begin(organization, amount=Decimal(chance.randint(1, 999)) / 100, method=None, by="faults")
+            for _ in range(size)
+        ]
+        self.ids: list[UUID] = [payment.pk for payment in begun]
+        Payment.objects.filter(pk__in=self.ids).update(created_at=timezone.now() - LONG_AGO)
+        self.claims = [Claim("purchase", one.pk.hex, customer.account, one.amount, must=True) for one in begun]
+
+    def left(self) -> int:
+        return Payment.objects.filter(pk__in=self.ids, status=Payment.Status.PENDING).count()
+
+    def start(self, running: Running) -> None:
+        """Returns while a sweep is in the middle of it."""
+        is_begun = asking(settle_pending_payments, lambda: self.left() < len(self.ids))
+        running.wait_until(is_begun, "the first payment settled")
+
+    def finish(self, running: Running) -> None:
+        """Asks for the sweep, as the scheduler does, until all are settled."""
+        connection.close()  # it may be one to a server that was killed
+        running.wait_until(asking(settle_pending_payments, lambda: not self.left()), "all payments settled")
+
+
+def asking(task: Any, is_done: Callable[[], bool]) -> Callable[[], bool]:
+    """`is_done`, which publishes the task first, and now and then again."""
+    due = 0.0
+
+    def check() -> bool:
+        nonlocal due
+        if time.monotonic() >= due:
+            _publish(task)
+            due = time.monotonic() + AGAIN_SECONDS
+        return is_done()
+
+    return check
+
+
+def _publish(task: Any) -> None:
+    try:
+        task.delay()
+    except BrokerError:  # Valkey is not back yet
+        return

@@ -1,0 +1,122 @@
+"""Rounds: load, kill -9 at a random point, wait until it is whole again, stop the load, and compare."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import Event
+
+from tests.faults import audit, cast, clients, outages
+from tests.faults.backlog import Backlog
+from tests.faults.clients import Book, Client
+from tests.faults.letters import Letters
+from tests.faults.operations import Claim
+from tests.faults.processes import CELERY, VALKEY, WEB_SERVER, WEB_WORKER, Role
+from tests.faults.running import Loss, Running
+
+CLIENTS = 6
+SWEPT, SWEPT_MEANWHILE = 5, 99  # pending payments of a round, and of one in which the sweep is interrupted
+LETTERS = 12
+BEFORE_SECONDS, AFTER_SECONDS = (0.3, 1.5), 0.5
+WHOLE_SERVER = 0.25  # of the rounds that kill a web worker, those that kill the web server with it
+
+
+@dataclass
+class Round:
+    """What became of one round; `problems` is empty when all is well."""
+
+    role: Role
+    claims: list[Claim] = field(default_factory=list)
+    tally: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    lost: int = 0
+    doubled: int = 0
+    note: str = ""
+
+    def add(self, book: Book) -> None:
+        self.claims += book.claims
+        self.tally += book.tally
+        self.problems += book.wrong
+
+    def __str__(self) -> str:
+        counted = f"acked {self.tally['acked']:5,}  retried {self.tally['retried']:4,}"
+        compared = f"lost {self.lost}  doubled {self.doubled}  back after {self.seconds:4.1f} s"
+        return f"{self.role.name:14}  {counted}  {compared}{self.note}"
+
+
+class Drill:
+    """The claims of all rounds add up, so that what goes wrong later with an earlier one shows as well."""
+
+    def __init__(self, running: Running, seed: str) -> None:
+        self.running, self.seed = running, seed
+        self.claims: list[Claim] = []
+        self.rounds: list[Round] = []
+        self.cast = cast.make()
+        self.operations = clients.available(running.port, self.cast)
+
+    def round(self, role: Role) -> Round:
+        chance = random.Random(f"{self.seed} {len(self.rounds)}")
+        if role is WEB_WORKER and chance.random() < WHOLE_SERVER:
+            role = WEB_SERVER
+        done = Round(role)
+        self.running.rest(role)
+        backlog = Backlog(self.cast, SWEPT_MEANWHILE if role is CELERY else SWEPT, chance)
+        letters = Letters(LETTERS if role is CELERY else 0)
+        with self._load(done, chance):
+            time.sleep(chance.uniform(*BEFORE_SECONDS))
+            done.seconds = self._strike(done, backlog, letters, chance).recovered()
+            time.sleep(AFTER_SECONDS)
+        backlog.finish(self.running)
+        done.problems += letters.finish(self.running)
+        self._judge(done, backlog)
+        self.rounds.append(done)
+        return done
+
+    @contextmanager
+    def _load(self, done: Round, chance: random.Random) -> Iterator[None]:
+        """Clients at work meanwhile; what each has begun, it brings to its end."""
+        stop = Event()
+        seeds = [chance.getrandbits(64) for _ in range(CLIENTS)]
+        crowd = [Client(self.running.port, self.cast, self.operations, random.Random(seed), stop) for seed in seeds]
+        for client in crowd:
+            client.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for client in crowd:
+                client.join()
+                done.add(client.book)
+
+    def _strike(self, done: Round, backlog: Backlog, letters: Letters, chance: random.Random) -> Loss:
+        """The Celery worker is killed at work; every other time Valkey stays down, to see what goes on without."""
+        if done.role is CELERY:
+            backlog.start(self.running)
+            letters.start(self.running)
+            loss = self.running.kill(done.role, chance)
+            done.note = f"  at work, with {backlog.left()} payments and {letters.left()} emails to go"
+            return loss
+        if done.role is not VALKEY or sum(one.role is VALKEY for one in self.rounds) % 2:
+            return self.running.kill(done.role, chance)
+        with outages.stopped(done.role.keeper(self.running.process.pid)):
+            loss = self.running.kill(done.role, chance)
+            done.add(outages.look_without_valkey(self.running.port, self.cast, chance))
+            loss.forgive()
+        done.note = "  kept down, to look"
+        return loss
+
+    def _judge(self, done: Round, backlog: Backlog) -> None:
+        self.claims += done.claims + backlog.claims
+        verdict = audit.judge(self.claims)
+        done.lost, done.doubled = len(verdict.lost), len(verdict.doubled)
+        done.problems += [] if verdict.is_clean else [str(verdict)]
+
+    def control(self) -> list[str]:
+        """What the comparison fails to see of what it should: an id that was never sent, and one counted twice."""
+        kept = next(claim for claim in self.claims if claim.must and claim.credits)
+        lost = audit.judge([*self.claims, replace(kept, id="never sent")])
+        twice = audit.judge([*self.claims, kept])
+        return ["a lost id is not seen"] * (len(lost.lost) != 1) + ["a doubled one is not seen"] * twice.is_clean

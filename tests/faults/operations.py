@@ -1,0 +1,154 @@
+"""What the clients do: each operation is the requests that it takes, and what each of them claims to change.
+
+The ids are the client's own, written down before anything is sent. An operation whose route answers 404 is left out.
+"""
+
+import random
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from tests.faults.cast import Cast, Customer
+
+Answer = dict[str, Any]
+PRICE = Decimal("0.001")  # of the meter `requests`
+COUNTED = {"accepted", "duplicate"}
+
+
+@dataclass
+class Claim:
+    """One effect, by the id that makes it happen once. It `must` be there once its request was acknowledged."""
+
+    kind: str
+    id: str
+    account: UUID
+    credits: Decimal = Decimal(0)
+    must: bool = False
+
+
+@dataclass
+class Ticket:
+    """A request that is sent, as it is, until it is acknowledged."""
+
+    path: str
+    secret: str
+    body: dict[str, Any] | None = None
+    key: str = ""  # the Idempotency-Key
+    claims: list[Claim] = field(default_factory=list)
+
+    def is_acknowledged(self, status: int, answer: Answer) -> bool:
+        if "accepted" in answer:
+            return status == 200 and all(one["result"] in COUNTED for one in answer["results"])
+        return status in (200, 201) and answer.get("status", "") not in ("pending", "failed")
+
+    def is_repeated_by(self, first: Answer, again: Answer) -> bool:
+        """Whether the answer to a repetition says that nothing happened a second time."""
+        return again == first if self.key else again.get("accepted", 0) == 0
+
+
+Steps = Generator[Ticket, Answer, None]
+
+
+def event(cast: Cast, chance: random.Random) -> Steps:
+    one, claim = _event(chance.choice(cast.customers), chance)
+    yield Ticket("/v1/usage/events", cast.gateway, one, claims=[claim])
+
+
+def batch(cast: Cast, chance: random.Random) -> Steps:
+    """Events of several payers, the last of which comes twice."""
+    pairs = [_event(chance.choice(cast.customers), chance) for _ in range(chance.randint(2, 40))]
+    events = [one for one, _ in pairs]
+    body = {"events": [*events, events[-1]]}
+    yield Ticket("/v1/usage/events", cast.gateway, body, claims=[claim for _, claim in pairs])
+
+
+def purchase(cast: Cast, chance: random.Random) -> Steps:
+    customer, key, amount = chance.choice(cast.customers), _id(chance), Decimal(chance.randint(100, 9999)) / 100
+    claim = Claim("purchase", key, customer.account, amount)
+    yield Ticket("/v1/credits/purchases", customer.secret, {"amount": str(amount)}, key, [claim])
+
+
+def look(cast: Cast, chance: random.Random) -> Steps:
+    """Reads that count in Redis, by address and by key: an answer, or a clear 503."""
+    customer = chance.choice(cast.customers)
+    yield Ticket(*chance.choice((("/v1/plans", ""), ("/v1/whoami", customer.limited))))
+
+
+def hold_and_capture(cast: Cast, chance: random.Random) -> Steps:
+    customer, amount = chance.choice(cast.customers), _amount(chance)
+    ticket, reference = _hold(customer, amount, chance)
+    placed = yield ticket
+    captured = amount * chance.choice((Decimal("0.5"), Decimal(1), Decimal("1.5")))
+    claim = Claim("capture", reference, customer.account, -captured)
+    path = f"/v1/credits/holds/{placed['id']}/capture"
+    yield Ticket(path, customer.secret, {"amount": str(captured)}, _id(chance), [claim])
+
+
+def hold_and_release(cast: Cast, chance: random.Random) -> Steps:
+    customer = chance.choice(cast.customers)
+    ticket, reference = _hold(customer, _amount(chance), chance)
+    placed = yield ticket
+    claim = Claim("release", reference, customer.account)
+    yield Ticket(f"/v1/credits/holds/{placed['id']}/release", customer.secret, {}, _id(chance), [claim])
+
+
+def hold_and_event(cast: Cast, chance: random.Random) -> Steps:
+    customer = chance.choice(cast.customers)
+    ticket, _ = _hold(customer, _amount(chance), chance)
+    placed = yield ticket
+    one, claim = _event(customer, chance)
+    yield Ticket("/v1/usage/events", cast.gateway, one | {"hold": placed["id"]}, claims=[claim])
+
+
+def verify_and_event(cast: Cast, chance: random.Random) -> Steps:
+    """Asks the gate, which holds the cost if it can; a hold whose answer was lost expires by itself."""
+    customer = chance.choice(cast.customers)
+    one, claim = _event(customer, chance)
+    asked = {"key": customer.secret, "meter": one["meter"], "quantity": one["quantity"], "hold_seconds": 300}
+    verdict = yield Ticket("/v1/keys/verify", cast.gateway, asked)
+    held = {"hold": verdict["hold"]} if verdict.get("hold") else {}
+    yield Ticket("/v1/usage/events", cast.gateway, one | held, claims=[claim])
+
+
+@dataclass(frozen=True)
+class Operation:
+    run: Callable[[Cast, random.Random], Steps]
+    weight: int
+    needs: str  # the route that it is left out without
+    asks: dict[str, Any] | None = None  # what that route has to understand
+
+
+OPERATIONS = (
+    Operation(event, 6, "/v1/usage/events"),
+    Operation(batch, 3, "/v1/usage/events"),
+    Operation(purchase, 4, "/v1/credits/purchases"),
+    Operation(look, 2, "/v1/plans"),
+    Operation(verify_and_event, 3, "/v1/keys/verify", {"key": "sk_live_nobody", "hold_seconds": 60}),
+    Operation(hold_and_capture, 3, "/v1/credits/holds"),
+    Operation(hold_and_release, 2, "/v1/credits/holds"),
+    Operation(hold_and_event, 2, "/v1/credits/holds"),
+)
+
+
+def _id(chance: random.Random) -> str:
+    return f"{chance.getrandbits(80):020x}"
+
+
+def _amount(chance: random.Random) -> Decimal:
+    return Decimal(chance.randint(2, 2000)) / 100
+
+
+def _event(customer: Customer, chance: random.Random) -> tuple[dict[str, Any], Claim]:
+    id, quantity = _id(chance), chance.randint(1, 50)
+    whose = chance.choice(({"organization": customer.organization}, {"key_id": customer.key_id}))
+    body = {"id": id, "meter": "requests", "endpoint": "/faults", "quantity": quantity, **whose}
+    return body, Claim("event", id, customer.account, -quantity * PRICE)
+
+
+def _hold(customer: Customer, amount: Decimal, chance: random.Random) -> tuple[Ticket, str]:
+    reference = _id(chance)
+    body = {"amount": str(amount), "ttl_seconds": 3600, "reference": reference}
+    claims = [Claim("hold", reference, customer.account)]
+    return Ticket("/v1/credits/holds", customer.secret, body, reference, claims), reference

@@ -1,0 +1,86 @@
+"""The processes of one `make run`, found by their parents: the supervisor that was started here, and nobody else's."""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Process:
+    pid: int
+    parent: int
+    command: str
+
+
+def _all() -> list[Process]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            _, _, rest = (folder / "stat").read_text().rpartition(") ")
+            state, parent = rest.split()[:2]
+            if state != "Z":
+                command = (folder / "cmdline").read_text().replace("\0", " ")
+                found.append(Process(int(folder.name), int(parent), command))
+    return sorted(found, key=lambda process: process.pid)
+
+
+@dataclass(frozen=True)
+class Role:
+    """What is killed: the process at `depth` below the supervisor whose command has all these words, and its children.
+
+    It is whole when there are `least` of them; `groups` says which of them may be killed together.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    depth: int
+    least: int
+    groups: Callable[[list[int]], list[list[int]]]
+
+    def members(self, supervisor: int) -> list[int]:
+        """The process and its children, that one first; nothing while it is gone."""
+        everyone = _all()
+        above = {supervisor}
+        for _ in range(self.depth - 1):
+            above = {process.pid for process in everyone if process.parent in above}
+        heads = [one.pid for one in everyone if one.parent in above and all(word in one.command for word in self.words)]
+        return [*heads[:1], *(one.pid for one in everyone if one.parent in heads[:1])]
+
+    def keeper(self, supervisor: int) -> int:
+        """Who starts it again."""
+        [head, *_] = self.members(supervisor)
+        return next(process.parent for process in _all() if process.pid == head)
+
+
+def kill(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _each_child(members: list[int]) -> list[list[int]]:
+    return [[pid] for pid in members[1:]]
+
+
+def _head(members: list[int]) -> list[list[int]]:
+    return [members[:1]]
+
+
+def _head_or_child(members: list[int]) -> list[list[int]]:
+    """The first alone, most often; or one of its children, after which PostgreSQL starts all of them anew."""
+    return [members[:1]] * 3 + _each_child(members)[-2:]
+
+
+def _all_head_or_child(members: list[int]) -> list[list[int]]:
+    return [members, members[:1], *_each_child(members)[-1:]]
+
+
+POSTGRES = Role("PostgreSQL", ("bin/postgres",), depth=2, least=2, groups=_head_or_child)
+WEB_WORKER = Role("web worker", ("gunicorn",), depth=1, least=3, groups=_each_child)
+WEB_SERVER = Role("web server", ("gunicorn",), depth=1, least=3, groups=_head)
+CELERY = Role("Celery worker", ("celery", " worker "), depth=1, least=3, groups=_all_head_or_child)
+VALKEY = Role("Valkey", ("valkey-server",), depth=2, least=1, groups=_head)
+ROLES = (POSTGRES, WEB_WORKER, CELERY, VALKEY)

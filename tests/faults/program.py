@@ -1,0 +1,79 @@
+"""What is said: a line a round, what went wrong, and a summary."""
+
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.db import connection
+
+from tests.faults.drill import Drill, Round
+from tests.faults.processes import POSTGRES, ROLES
+from tests.faults.running import DidNotComeBack, Running
+
+TRIES = 5
+
+
+def run(log: Path, port: int, seed: str, rounds: int) -> int:
+    """The exit code. Without rounds it is the control: PostgreSQL is killed until something is lost."""
+    say(f"kill -9 under load, seed {seed}")
+    began, running = time.monotonic(), Running(port, log)
+    try:
+        drill = Drill(running, seed)
+        names = ", ".join(operation.run.__name__ for operation in drill.operations)
+        say(f"started in {time.monotonic() - began:.1f} s; the load: {names}")
+        return prove(drill, rounds) if rounds else forget(drill)
+    except DidNotComeBack as error:
+        say(str(error))
+        return 1
+    finally:
+        running.stop()
+        say(f"seed {seed}, {time.monotonic() - began:.0f} s")
+
+
+def prove(drill: Drill, rounds: int) -> int:
+    for number in range(1, rounds + 1):
+        for role in ROLES:
+            done = drill.round(role)
+            say(f"{number:3}  {done}")
+            if done.problems:
+                say("\n".join([*done.problems[:20], drill.running.end_of_log()]))
+                return 1
+    say(summary(drill.rounds))
+    blind = drill.control()
+    say("\n".join(blind) or "control: a lost id and a doubled one are seen")
+    return 1 if blind else 0
+
+
+def forget(drill: Drill) -> int:
+    """Whether commits that never got to the disk are found out; the cast itself is safe."""
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
+    for _ in range(TRIES):
+        done = drill.round(POSTGRES)
+        say(f"  -  {done}")
+        if done.lost:
+            say("control: a PostgreSQL that forgets is found out")
+            return 0
+    say("control: nothing was lost by a PostgreSQL that forgets, or it wasn't seen")
+    return 1
+
+
+def summary(rounds: Iterable[Round]) -> str:
+    by_name: dict[str, list[Round]] = {}
+    for one in rounds:
+        by_name.setdefault(one.role.name, []).append(one)
+    return "\n".join(_line(name, mine) for name, mine in by_name.items())
+
+
+def _line(name: str, rounds: list[Round]) -> str:
+    acked, retried = (sum(one.tally[what] for one in rounds) for what in ("acked", "retried"))
+    seconds = sorted(one.seconds for one in rounds)
+    lost, doubled = sum(one.lost for one in rounds), sum(one.doubled for one in rounds)
+    counted = f"killed {len(rounds):2} times: acked {acked:6,}, retried {retried:5,}, lost {lost}, doubled {doubled}"
+    return f"{name:14} {counted}, back after {seconds[len(seconds) // 2]:.1f} s, at most {seconds[-1]:.1f} s"
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,114 @@
+"""A `make run` of its own, in a state folder of its own, that is killed piece by piece."""
+
+import http.client
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+from config.env import BASE_DIR
+from config.keeper import end_with_parent
+from tests.faults import processes
+from tests.faults.processes import Role
+
+PATIENCE_SECONDS = 120
+POLL_SECONDS = 0.02
+# The supervisor gives up on what dies 5 times in a minute, and a keeper on what dies 3 times within 10 seconds each.
+APART_SECONDS = 15.5
+
+
+class DidNotComeBack(Exception):
+    """Something was still not there after PATIENCE_SECONDS; the message has what the supervisor said."""
+
+
+class Running:
+    def __init__(self, port: int, log: Path) -> None:
+        self.port, self.log = port, log
+        self.killed_at: dict[str, float] = {}
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "config.supervisor", "--port", str(port)],
+                cwd=BASE_DIR,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                stdout=output,
+                stderr=output,
+                preexec_fn=end_with_parent(signal.SIGTERM),
+            )
+        self.wait_until(self.is_ready, "the first answer")
+
+    def wait_until(self, condition: Callable[[], object], what: str) -> None:
+        """DidNotComeBack when it takes too long, or the supervisor has ended."""
+        began = time.monotonic()
+        while not condition():
+            if self.process.poll() is not None or time.monotonic() - began > PATIENCE_SECONDS:
+                raise DidNotComeBack(f"{what}: not within {time.monotonic() - began:.0f} s\n{self.end_of_log()}")
+            time.sleep(POLL_SECONDS)
+
+    def is_ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def kill(self, role: Role, chance: random.Random) -> "Loss":
+        """Kills one of the groups of a role, at once."""
+        victims = chance.choice(role.groups(role.members(self.process.pid)))
+        processes.kill(victims)
+        self.killed_at[role.name] = time.monotonic()
+        return Loss(self, role, frozenset(victims))
+
+    def rest(self, role: Role) -> None:
+        """Waits where another death would be one too many in too short a time."""
+        time.sleep(max(0.0, self.killed_at.get(role.name, -APART_SECONDS) + APART_SECONDS - time.monotonic()))
+
+    def end_of_log(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Loss:
+    """What was killed, and how long it takes until all of it is there again, watched from a thread."""
+
+    def __init__(self, running: Running, role: Role, victims: frozenset[int]) -> None:
+        self.running, self.role, self.victims = running, role, victims
+        self.began, self.ended, self.error = time.monotonic(), 0.0, ""
+        self.watch = Thread(target=self._watch)
+        self.watch.start()
+
+    def _watch(self) -> None:
+        try:
+            self.running.wait_until(self._is_back, f"{self.role.name} after kill -9")
+            self.ended = time.monotonic()
+        except DidNotComeBack as error:
+            self.error = str(error)
+
+    def _is_back(self) -> bool:
+        members = self.role.members(self.running.process.pid)
+        return len(members) >= self.role.least and not self.victims & set(members) and self.running.is_ready()
+
+    def forgive(self) -> None:
+        """Until now it was kept down on purpose."""
+        self.began = time.monotonic()
+
+    def recovered(self) -> float:
+        """The seconds that it took; DidNotComeBack when it didn't."""
+        self.watch.join()
+        if self.error:
+            raise DidNotComeBack(self.error)
+        return self.ended - self.began

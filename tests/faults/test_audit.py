@@ -1,0 +1,48 @@
+"""The comparison itself: it has to see what it is there to see."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from tests.faults.audit import Effect, Found, compare
+from tests.faults.cast import OPENING
+from tests.faults.operations import Claim
+
+ACCOUNT = UUID(int=1)
+KEPT = Claim("event", "kept", ACCOUNT, Decimal(-2), must=True)
+UNSURE = Claim("purchase", "unsure", ACCOUNT, Decimal(5))
+FOUND: Found = {("event", "kept", ACCOUNT): Effect(1, Decimal(-2))}
+BALANCES = {ACCOUNT: OPENING - 2}
+
+
+def test_what_was_acknowledged_is_there_once_and_the_rest_may_be_missing() -> None:
+    assert compare([KEPT, UNSURE], FOUND, BALANCES).is_clean
+
+
+def test_what_was_not_acknowledged_may_be_there_and_then_it_counts() -> None:
+    found = {**FOUND, ("purchase", "unsure", ACCOUNT): Effect(1, Decimal(5))}
+    assert compare([KEPT, UNSURE], found, {ACCOUNT: OPENING + 3}).is_clean
+    assert compare([KEPT, UNSURE], found, BALANCES).other
+
+
+def test_what_was_acknowledged_and_is_not_there_is_lost() -> None:
+    verdict = compare([KEPT], {}, {ACCOUNT: OPENING})
+    assert (len(verdict.lost), verdict.is_clean) == (1, False)
+
+
+WRONG: dict[str, Callable[[], tuple[list[Claim], Found]]] = {
+    "an effect twice": lambda: ([KEPT], {("event", "kept", ACCOUNT): Effect(2, Decimal(-4))}),
+    "an effect that nobody asked for": lambda: ([], FOUND),
+    "another amount": lambda: ([replace(KEPT, credits=Decimal(-1))], FOUND),
+    "a claim twice": lambda: ([KEPT, KEPT], FOUND),
+    "somebody else's": lambda: ([replace(KEPT, account=UUID(int=2))], FOUND),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_anything_else_is_reported(what: str) -> None:
+    claims, found = WRONG[what]()
+    assert not compare(claims, found, BALANCES).is_clean

@@ -1,0 +1,15 @@
+"""Each of the four killed once; `make faults` does it 20 times. It runs apart: on an installation of its own."""
+
+import subprocess
+import sys
+
+from config.env import BASE_DIR
+
+PATIENCE_SECONDS = 300
+
+
+def test_after_kill_9_nothing_is_lost_nothing_is_doubled_and_all_of_it_comes_back() -> None:
+    """Under load; of PostgreSQL, a web worker, the Celery worker and Valkey. The seed is in what it says."""
+    command = [sys.executable, "-m", "tests.faults", "--rounds", "1"]
+    done = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
