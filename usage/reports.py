@@ -70,9 +70,8 @@ def totals(
 ) -> Totals:
     """Requests, failures and credits of an organization and all beneath it, or of one key there."""
     inner, edges = rows(UsageRollup, organization, Range(start, end), environment)
-    if key is not None:
-        inner, edges = inner.filter(key=key), edges.filter(key=key) if edges is not None else None
-    return _sum_rollups(inner) + _sum_events(edges)
+    of_key = Q(key=key) if key else Q()
+    return sum((_sum_events(edge.filter(of_key)) for edge in edges), _sum_rollups(inner.filter(of_key)))
 
 
 def by_day(
@@ -97,21 +96,21 @@ def by_day(
 
 def rows(
     rollup: type[UsageRollup] | type[EndpointRollup], organization: Organization, span: Range, environment: str
-) -> tuple[QuerySet[Any], QuerySet[Any] | None]:
-    """The rollups of the whole quarters, and the events of the edges, if there are any.
+) -> tuple[QuerySet[Any], list[QuerySet[Any]]]:
+    """The rollups of the whole quarters, and the events of each edge.
 
-    No event occurs more than the clocks' skew after its arrival, so that the leaves of months before need no look.
+    An edge is a query of its own: two ranges in one would be looked for in every organization there is.
     """
     first, last = span.inner
     inner = rollup.objects.within(organization).filter(environment=environment, bucket__gte=first, bucket__lt=last)
-    edge = Q()
-    for start, end in span.edges:
-        edge |= Q(occurred_at__gte=start, occurred_at__lt=end)
-    if not edge:
-        return inner, None
-    arrived = max(span.edges[0][0], EPOCH) - CLOCK_SKEW
-    events = UsageEvent.objects.within(organization).filter(edge, environment=environment, recorded_at__gte=arrived)
-    return inner, events
+    events = UsageEvent.objects.within(organization).filter(environment=environment)
+    return inner, [events.filter(_occurred(*edge)) for edge in span.edges]
+
+
+def _occurred(start: datetime, end: datetime) -> Q:
+    """In [start, end). None arrives more than the clocks' skew before it, so that earlier leaves need no look."""
+    arrived = max(start, EPOCH) - CLOCK_SKEW
+    return Q(occurred_at__gte=start, occurred_at__lt=end, recorded_at__gte=arrived)
 
 
 def _sum_rollups(buckets: QuerySet[Any]) -> Totals:
@@ -121,9 +120,7 @@ def _sum_rollups(buckets: QuerySet[Any]) -> Totals:
     return Totals(int(found["requests"]), int(found["failed"]), found["credits"])
 
 
-def _sum_events(events: QuerySet[Any] | None) -> Totals:
-    if events is None:
-        return NOTHING
+def _sum_events(events: QuerySet[Any]) -> Totals:
     found = events.aggregate(
         requests=Count("id"), failed=Count("id", filter=Q(failed=True)), credits=Sum("credits", default=ZERO)
     )
@@ -136,9 +133,8 @@ def by_endpoint(
     """Requests an endpoint, most used first: 1,000 by name, the rest under `(other)`."""
     inner, edges = rows(EndpointRollup, organization, Range(start, end), environment)
     counts: Counter[str] = Counter()
-    for part, requests in ((inner, Sum("requests")), (edges, Count("id"))):
-        found = part.values_list("endpoint").annotate(n=requests).order_by() if part is not None else ()
-        for endpoint, n in found:
+    for part, requests in ((inner, Sum("requests")), *((edge, Count("id")) for edge in edges)):
+        for endpoint, n in part.values_list("endpoint").annotate(n=requests).order_by():
             counts[endpoint or NO_ENDPOINT] += int(n)
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     named, rest = dict(ranked[:ENDPOINTS_SHOWN]), sum(n for _, n in ranked[ENDPOINTS_SHOWN:])
@@ -151,9 +147,8 @@ def by_meter(
     """The quantity of each meter that was used."""
     inner, edges = rows(UsageRollup, organization, Range(start, end), environment)
     quantities: dict[str, Decimal] = {}
-    for part in (inner, edges):
-        found = part.values_list("meter__slug").annotate(n=Sum("quantity")).order_by() if part is not None else ()
-        for meter, quantity in found:
+    for part in (inner, *edges):
+        for meter, quantity in part.values_list("meter__slug").annotate(n=Sum("quantity")).order_by():
             quantities[meter] = quantities.get(meter, ZERO) + quantity
     return quantities
 

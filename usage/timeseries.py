@@ -127,8 +127,8 @@ def _sums(asked: Question, starts: list[datetime]) -> Iterator[tuple[int, tuple[
     span = reports.Range(asked.start, asked.end)
     inner, edges = reports.rows(asked.rollup, asked.organization, span, asked.environment)
     yield from _grouped(asked, inner, "bucket", starts, ROLLED_UP)
-    if edges is not None:
-        yield from _grouped(asked, edges, "occurred_at", starts, COUNTED)
+    for edge in edges:
+        yield from _grouped(asked, edge, "occurred_at", starts, COUNTED)
 
 
 def _grouped(
