@@ -27,7 +27,7 @@ SELECT 'hold', reference, account_id, count(*), 0 FROM billing_hold
  WHERE account_id = ANY(%(accounts)s) AND reference <> '' GROUP BY 2, 3
 UNION ALL
 SELECT 'release', reference, account_id, count(*), 0 FROM billing_hold
- WHERE account_id = ANY(%(accounts)s) AND status = 'released' GROUP BY 2, 3
+ WHERE account_id = ANY(%(accounts)s) AND status = 'released' AND purpose = 'hold' GROUP BY 2, 3
 UNION ALL
 SELECT 'capture', coalesce(h.reference, e.id::text), e.account_id, count(*), sum(e.amount)
   FROM billing_ledgerentry e LEFT JOIN billing_hold h ON h.account_id = e.account_id AND h.entry_seq = e.seq

@@ -102,6 +102,18 @@ def hold_and_event(cast: Cast, chance: random.Random) -> Steps:
     yield Ticket("/v1/usage/events", cast.gateway, one | {"hold": placed["id"]}, claims=[claim])
 
 
+def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
+    """As a gateway does: a slice of credits, events that draw it down, and the rest goes back."""
+    customer, reference = chance.choice(cast.customers), _id(chance)
+    body = {"organization": customer.organization, "amount": "1", "ttl_seconds": 600, "reference": reference}
+    claims = [Claim("hold", reference, customer.account)]
+    lease = yield Ticket("/v1/credits/leases", cast.gateway, body, reference, claims)
+    for _ in range(2):
+        one, claim = _event(customer, chance)
+        yield Ticket("/v1/usage/events", cast.gateway, one | {"hold": lease["id"]}, claims=[claim])
+    yield Ticket(f"/v1/credits/leases/{lease['id']}/return", cast.gateway, {}, _id(chance))
+
+
 def verify_and_event(cast: Cast, chance: random.Random) -> Steps:
     """Asks the gate, which holds the cost if it can; a hold whose answer was lost expires by itself."""
     customer = chance.choice(cast.customers)
@@ -129,6 +141,7 @@ OPERATIONS = (
     Operation(hold_and_capture, 3, "/v1/credits/holds"),
     Operation(hold_and_release, 2, "/v1/credits/holds"),
     Operation(hold_and_event, 2, "/v1/credits/holds"),
+    Operation(lease_and_spend, 2, "/v1/credits/leases"),
 )
 
 
