@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults lint format lock docs clean
+.PHONY: help run test bench faults lint format lock docs clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -21,6 +21,10 @@ test: $(INSTALLED) ## run the tests on real PostgreSQL and Valkey, on every core
 faults: $(INSTALLED) ## kill -9 of all that runs, 20 times each, under load: nothing lost, nothing doubled
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults --control
+
+bench: $(INSTALLED) ## measure against the limits of this machine; ONLY=verify,hold and EVENTS=100000 make it shorter
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) \
+		$(if $(STRICT),--strict)
 
 lint: $(INSTALLED) ## check style, types, the order of imports and the migrations
 	$(BIN)/ruff check
