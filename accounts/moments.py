@@ -15,7 +15,8 @@ def parse(text: str, timezone: str) -> datetime:
     """The moment in UTC. `ValueError` when it is not ISO 8601, or beyond the years 1 to 9999."""
     if len(text) > LONGEST:
         raise ValueError("too long")
-    moment = datetime.fromisoformat(_PLUS_LOST.sub(r"\1+\2", text.strip()))
+    text = text.strip()
+    moment = datetime.fromisoformat(_PLUS_LOST.sub(r"\1+\2", text) if " " in text else text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezones.zone(timezone))
     try:

@@ -13,7 +13,7 @@ from accounts.models import Organization
 from tests.concurrency import race
 from tests.conftest import Api
 from tests.usage.batches import balance, event, outcomes, record, this_month
-from usage import metering, partitions, tasks
+from usage import folding, partitions, tasks
 from usage.models import EndpointRollup, UsageEvent, UsageRollup
 
 FAR = datetime(2041, 11, 20, tzinfo=UTC)  # has no partitions
@@ -109,7 +109,7 @@ def test_each_leaf_has_the_checks_of_the_table(funded: Organization) -> None:
 
 
 def test_without_a_leaf_a_batch_is_refused_and_changes_nothing(funded: Organization) -> None:
-    with pytest.raises(metering.NoPartition):
+    with pytest.raises(folding.NoPartition), transaction.atomic():
         record(event(funded), event(funded, meter="sms"), at=FAR)
     assert not any(table.objects.of(funded).exists() for table in (UsageEvent, UsageRollup, EndpointRollup))
     assert balance(funded) == 100
@@ -126,7 +126,7 @@ def test_without_a_leaf_the_answer_is_503_and_when_to_try_again(funded: Organiza
 
 def test_a_refused_batch_lands_once_the_leaf_is_there(funded: Organization) -> None:
     sent = event(funded)
-    with pytest.raises(metering.NoPartition):
+    with pytest.raises(folding.NoPartition), transaction.atomic():
         record(sent, at=FAR)
     partitions.ensure(FAR)
     assert outcomes(sent, at=FAR) == ["accepted"]

@@ -1,0 +1,152 @@
+"""Whose the events of a batch are, and what they cost: all that they name, read in one statement."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from accounts import sql
+from apikeys.models import ApiKey
+from billing.money import ZERO
+from usage.events import Event, Rejected
+from usage.pricing import Schedule, Tier
+
+LIVE = ApiKey.Environment.LIVE.value
+
+# Rows of several kinds: kind, name, id, organization, payer, and two texts and two numbers that are the kind's own.
+CATALOG = """
+WITH owner AS MATERIALIZED (
+    SELECT 'key' AS kind, k.public_id AS name, k.id, k.organization_id, o.root_id, k.environment
+      FROM apikeys_apikey k JOIN accounts_organization o ON o.id = k.organization_id
+     WHERE k.public_id = ANY(%(keys)s::text[])
+     UNION ALL
+    SELECT 'organization', o.public_id, NULL, o.id, o.root_id, 'live'
+      FROM accounts_organization o WHERE o.public_id = ANY(%(organizations)s::text[])),
+meter AS MATERIALIZED (
+    SELECT m.id, m.slug, p.id AS price_id, coalesce(p.unit_amount, 0) AS unit_amount
+      FROM billing_meter m LEFT JOIN billing_price p ON p.meter_id = m.id WHERE m.slug = ANY(%(meters)s::text[]))
+SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment, r.timezone,
+       (a.organization_id IS NOT NULL)::int::numeric, NULL::numeric
+  FROM owner o JOIN accounts_organization r ON r.id = o.root_id
+  LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
+ UNION ALL
+SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL, NULL
+  FROM billing_hold WHERE id = ANY(%(holds)s::uuid[])
+ UNION ALL
+SELECT 'meter', slug, NULL, NULL, NULL, NULL, NULL, id, unit_amount FROM meter
+ UNION ALL
+SELECT 'tier', m.slug, NULL, NULL, NULL, NULL, NULL, t.up_to, t.unit_amount
+  FROM meter m JOIN billing_pricetier t ON t.price_id = m.price_id
+ UNION ALL
+SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, NULL, e.unit_amount
+  FROM meter m JOIN billing_endpointprice e ON e.meter_id = m.id WHERE e.endpoint = ANY(%(endpoints)s::text[])
+ UNION ALL
+SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, NULL, l.included_quantity
+  FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id JOIN meter m ON m.id = l.meter_id
+ WHERE s.status = 'active' AND s.organization_id IN (SELECT root_id FROM owner)
+"""
+
+
+@dataclass(slots=True)
+class Owner:
+    """Whose events are: an organization, its payer, and the key that was used. `timezone` is the payer's."""
+
+    number: int
+    organization: UUID
+    account: UUID
+    key: UUID | None
+    environment: str
+    timezone: str
+    has_ledger: bool
+
+    @property
+    def is_live(self) -> bool:
+        return self.environment == LIVE
+
+
+@dataclass(slots=True)
+class Catalog:
+    """What a batch names. It is as it stood before the lock: prices and plans are those at the arrival."""
+
+    keys: dict[str, Owner] = field(default_factory=dict)
+    organizations: dict[str, Owner] = field(default_factory=dict)
+    holds: dict[UUID, tuple[UUID, UUID]] = field(default_factory=dict)
+    meters: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+    tiers: dict[str, list[Tier]] = field(default_factory=dict)
+    endpoints: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    allowances: dict[tuple[UUID, str], Decimal] = field(default_factory=dict)
+    _terms: dict[tuple[UUID, str, str], tuple[int, Schedule]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, batch: Iterable[Event]) -> "Catalog":
+        """All that these events name, in one statement."""
+        catalog, batch = cls(), list(batch)
+        named = {
+            "keys": list({e.key for e in batch if e.key}),
+            "organizations": list({e.organization for e in batch if e.organization}),
+            "meters": list({e.meter for e in batch}),
+            "endpoints": list({e.endpoint for e in batch if e.endpoint}),
+            "holds": list({e.hold for e in batch if e.hold}),
+        }
+        for row in sql.rows(CATALOG, named) if batch else ():
+            catalog._add(*row)
+        for tiers in catalog.tiers.values():
+            tiers.sort(key=lambda tier: (tier.up_to is None, tier.up_to or ZERO))
+        return catalog
+
+    def _add(
+        self, kind: str, name: str, id: Any, organization: Any, payer: Any, text: Any, zone: Any, a: Any, b: Any
+    ) -> None:
+        match kind:
+            case "key" | "organization":
+                owners = self.keys if kind == "key" else self.organizations
+                number = len(self.keys) + len(self.organizations)
+                owners[name] = Owner(number, organization, payer, id, text, zone, bool(a))
+            case "hold":
+                self.holds[id] = (payer, organization)
+            case "meter":
+                self.meters[name] = (int(a), b)
+            case "tier":
+                self.tiers.setdefault(name, []).append(Tier(a, b))
+            case "endpoint":
+                self.endpoints[name, text] = b
+            case "allowance":
+                self.allowances[payer, name] = b
+
+    def owner(self, event: Event) -> Owner:
+        """Whose the event is; `Rejected` where it names what there is not, or what is another's."""
+        owner = self._named(event)
+        if event.hold and self.holds.get(event.hold) != (owner.account, owner.organization):
+            raise Rejected("unknown_hold", "hold: there is no such hold.")
+        return owner
+
+    def _named(self, event: Event) -> Owner:
+        if event.organization is not None and event.organization not in self.organizations:
+            raise Rejected("unknown_organization", "organization: there is no such organization.")
+        if event.key is None:
+            return self.organizations[event.organization or ""]
+        owner = self.keys.get(event.key)
+        if owner is None:
+            raise Rejected("unknown_key", "key_id: there is no such key.")
+        if event.organization and self.organizations[event.organization].organization != owner.organization:
+            raise Rejected("unknown_key", "key_id: this organization has no such key.")
+        return owner
+
+    def terms(self, owner: Owner, event: Event) -> tuple[int, Schedule]:
+        """The meter's id, and what its units cost this payer at the event's endpoint; `Rejected` without the meter."""
+        named = (owner.account, event.meter, event.endpoint)
+        found = self._terms.get(named)
+        if found is None:
+            if event.meter not in self.meters:
+                raise Rejected("unknown_meter", "meter: there is no such meter.")
+            found = self._terms[named] = self._found(*named)
+        return found
+
+    def _found(self, account: UUID, meter: str, endpoint: str) -> tuple[int, Schedule]:
+        id, unit_amount = self.meters[meter]
+        included = self.allowances.get((account, meter), ZERO)
+        override = self.endpoints.get((meter, endpoint))
+        if override is not None:
+            return id, Schedule(override, (), included)
+        return id, Schedule(unit_amount, tuple(self.tiers.get(meter, ())), included)

@@ -1,0 +1,196 @@
+"""One statement that inserts the events that are new, and folds them into all that is counted."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import simplejson
+from django.db import IntegrityError
+
+from accounts import sql
+from accounts.exceptions import Problem
+from billing.ledger import Locked
+from billing.money import ZERO
+from usage import partitions, periods
+from usage.catalog import Owner
+from usage.events import Event
+from usage.pricing import Schedule
+
+DEDUPLICATION_WINDOW = timedelta(days=35)
+Identity = tuple[UUID, str]  # an organization, and its id of an event
+
+# Events that another leaf of the window knows are left out; those of this month's leaf by its unique index. All that is
+# counted adds up what `by_endpoint` did, and is written in the order of its key.
+RECORD = """
+WITH fresh AS (
+    INSERT INTO usage_event (organization_id, id, account_id, key_id, meter_id, environment, endpoint, quantity, failed,
+                             credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late)
+    SELECT o.organization, e.id, o.account, o.key, e.meter, o.environment, e.endpoint, e.quantity, e.failed, e.credits,
+           CASE WHEN e.credits > 0 THEN o.entry_seq END, e.occurred_at, %(now)s, coalesce(e.properties::jsonb, '{}'),
+           e.hold, coalesce(e.occurred_at < o.closed_through, false)
+      FROM json_to_recordset(%(events)s::json) AS e(owner int, id text, meter bigint, endpoint text, quantity numeric,
+           failed bool, credits numeric, occurred_at timestamptz, properties text, hold uuid)
+      JOIN json_to_recordset(%(owners)s::json) AS o(owner int, organization uuid, account uuid, key uuid,
+           environment text, entry_seq bigint, closed_through timestamptz) USING (owner)
+     WHERE NOT EXISTS (
+           SELECT FROM usage_event seen WHERE seen.organization_id = o.organization AND seen.id = e.id
+              AND (seen.recorded_at >= %(window)s AND seen.recorded_at < %(month)s OR seen.recorded_at >= %(next)s))
+    ON CONFLICT DO NOTHING
+    RETURNING *),
+endpoints AS (
+    SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket, meter_id, key_id,
+           environment, endpoint, count(*) AS requests, count(*) FILTER (WHERE failed) AS failed,
+           sum(quantity) AS quantity, sum(credits) AS credits
+      FROM fresh GROUP BY 1, 2, 3, 4, 5, 6, 7),
+meters AS (
+    SELECT organization_id, account_id, bucket, meter_id, key_id, environment, sum(requests) AS requests,
+           sum(failed) AS failed, sum(quantity) AS quantity, sum(credits) AS credits
+      FROM endpoints GROUP BY 1, 2, 3, 4, 5, 6),
+by_endpoint AS (
+    INSERT INTO usage_endpointrollup AS r (organization_id, account_id, bucket, meter_id, key_id, environment, endpoint,
+                                           requests, failed, quantity, credits)
+    SELECT * FROM endpoints ORDER BY organization_id, bucket, meter_id, key_id, endpoint
+    ON CONFLICT (organization_id, bucket, meter_id, key_id, endpoint) DO UPDATE
+       SET requests = r.requests + excluded.requests, failed = r.failed + excluded.failed,
+           quantity = r.quantity + excluded.quantity, credits = r.credits + excluded.credits),
+by_meter AS (
+    INSERT INTO usage_usagerollup AS r (organization_id, account_id, bucket, meter_id, key_id, environment, requests,
+                                        failed, quantity, credits)
+    SELECT * FROM meters ORDER BY organization_id, bucket, meter_id, key_id
+    ON CONFLICT (organization_id, bucket, meter_id, key_id) DO UPDATE
+       SET requests = r.requests + excluded.requests, failed = r.failed + excluded.failed,
+           quantity = r.quantity + excluded.quantity, credits = r.credits + excluded.credits),
+monthly AS (
+    SELECT m.account_id, m.organization_id, m.key_id, m.meter_id, m.environment, c.month, m.quantity, m.credits
+      FROM meters m JOIN json_to_recordset(%(months)s::json) AS c(account uuid, bucket timestamptz, month date)
+        ON c.account = m.account_id AND c.bucket = m.bucket),
+by_volume AS (
+    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity)
+    SELECT account_id, meter_id, month, sum(quantity) FROM monthly
+     WHERE environment = 'live' AND quantity > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (account_id, meter_id, month) DO UPDATE SET quantity = v.quantity + excluded.quantity),
+by_subject AS (
+    INSERT INTO billing_spending AS s (account_id, subject, month, spent)
+    SELECT m.account_id, subject, m.month, sum(m.credits)
+      FROM monthly m JOIN accounts_organization o ON o.id = m.organization_id
+     CROSS JOIN unnest(array_append(o.path, m.key_id)) AS subject
+     WHERE m.credits > 0 AND subject IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent)
+SELECT organization_id, account_id, array_agg(id), sum(credits) FROM fresh GROUP BY 1, 2
+"""
+
+
+class NoPartition(Problem):
+    """There is no partition for this month yet: the event is not taken, so that it can't be lost."""
+
+    status = 503
+    code = "not_ready"
+    detail = "Usage can't be recorded at this moment. Send the same events again."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "60"})
+
+
+@dataclass(slots=True)
+class Rated:
+    """An event with its owner and what it is charged: by tiers, only under the lock."""
+
+    event: Event
+    owner: Owner
+    meter: int
+    schedule: Schedule
+    credits: Decimal = ZERO
+
+    @property
+    def identity(self) -> Identity:
+        return self.owner.organization, self.event.id
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its price hangs on what came before it in its month."""
+        return self.owner.is_live and not self.schedule.is_flat
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What was new: the identities, and what each payer owes for them, who owes anything."""
+
+    identities: set[Identity]
+    debits: dict[UUID, Decimal]
+
+
+def insert(batch: Collection[Rated], locked: Mapping[UUID, Locked], now: datetime) -> Fresh:
+    """Insert what is new of a batch in which no identity is twice. `locked` are all its payers."""
+    month, following = partitions.month_bounds(now)
+    parameters = {
+        **_rows(batch, locked),
+        "now": now,
+        "window": now - DEDUPLICATION_WINDOW,
+        "month": month,
+        "next": following,
+    }
+    try:
+        found = sql.rows(RECORD, parameters)
+    except IntegrityError as error:
+        if "no partition" not in str(error):
+            raise
+        raise NoPartition from error
+    fresh = Fresh(set(), {})
+    for organization, account, ids, credits in found:
+        fresh.identities.update([(organization, id) for id in ids])
+        if credits:
+            fresh.debits[account] = fresh.debits.get(account, ZERO) + credits
+    return fresh
+
+
+def _rows(batch: Collection[Rated], locked: Mapping[UUID, Locked]) -> dict[str, str]:
+    """The three parameters in JSON: the events, their owners by number, and the months of their quarters."""
+    owners: dict[int, Owner] = {}
+    quarters: set[tuple[UUID, int, str]] = set()
+    rows = []
+    for one in batch:
+        event, owner = one.event, one.owner
+        owners[owner.number] = owner
+        quarters.add((owner.account, periods.quarter(event.occurred_at), owner.timezone))
+        row = {
+            "owner": owner.number,
+            "id": event.id,
+            "meter": one.meter,
+            "endpoint": event.endpoint,
+            "quantity": str(event.quantity),
+            "failed": event.failed,
+            "credits": str(one.credits),
+            "occurred_at": event.occurred_at.isoformat(),
+        }
+        if event.properties:
+            row["properties"] = simplejson.dumps(event.properties, use_decimal=True)
+        if event.hold:
+            row["hold"] = event.hold.hex
+        rows.append(row)
+    return {
+        "events": json.dumps(rows),
+        "owners": json.dumps([_owner(owner, locked[owner.account]) for owner in owners.values()]),
+        "months": json.dumps([_month(*quarter) for quarter in quarters]),
+    }
+
+
+def _owner(owner: Owner, locked: Locked) -> dict[str, Any]:
+    return {
+        "owner": owner.number,
+        "organization": owner.organization.hex,
+        "account": owner.account.hex,
+        "key": owner.key.hex if owner.key else None,
+        "environment": owner.environment,
+        "entry_seq": locked.seq + 1,
+        "closed_through": locked.closed_through.isoformat() if locked.closed_through else None,
+    }
+
+
+def _month(account: UUID, quarter: int, timezone: str) -> dict[str, str]:
+    bucket = periods.EPOCH + quarter * periods.QUARTER
+    month = periods.month_of_quarter(quarter, timezone)
+    return {"account": account.hex, "bucket": bucket.isoformat(), "month": month.isoformat()}

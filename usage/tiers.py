@@ -1,0 +1,66 @@
+"""Rating under the payers' lock, of what costs by how much of it was used before in its month."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from accounts import sql
+from billing.money import LARGEST, ZERO
+from usage import periods, pricing
+from usage.folding import DEDUPLICATION_WINDOW, Identity, Rated
+
+KNOWN = """
+SELECT seen.organization_id, seen.id
+  FROM unnest(%(organizations)s::uuid[], %(ids)s::text[]) AS named(organization_id, id)
+  JOIN usage_event seen ON seen.organization_id = named.organization_id AND seen.id = named.id
+ WHERE seen.recorded_at >= %(window)s
+"""
+
+VOLUMES = """
+SELECT account_id, meter_id, month, quantity FROM usage_volume
+ WHERE (account_id, meter_id, month) IN (
+       SELECT * FROM unnest(%(accounts)s::uuid[], %(meters)s::bigint[], %(months)s::date[]))
+"""
+
+Volume = tuple[UUID, int, date]  # a payer, a meter and a month
+
+
+def rate(batch: Sequence[Rated], now: datetime) -> list[Rated]:
+    """Charge the events that are counted, in the order of their arrival; those that it refuses, for their charge.
+
+    Duplicates, of what is stored or of what stands before them in the batch, use up nothing.
+    """
+    taken, refused = _known(batch, now), []
+    volumes = _volumes({_volume(one) for one in batch if one.is_counted})
+    for one in batch:
+        if one.identity in taken or not one.owner.is_live:
+            taken.add(one.identity)
+            continue
+        volume = _volume(one)
+        if one.is_counted:
+            one.credits = pricing.charge(one.schedule, volumes[volume], one.event.quantity)
+        if one.credits > LARGEST:
+            refused.append(one)
+            continue
+        taken.add(one.identity)
+        volumes[volume] += one.event.quantity
+    return refused
+
+
+def _volume(one: Rated) -> Volume:
+    month = periods.month_of_quarter(periods.quarter(one.event.occurred_at), one.owner.timezone)
+    return one.owner.account, one.meter, month
+
+
+def _known(batch: Sequence[Rated], now: datetime) -> set[Identity]:
+    organizations, ids = zip(*(one.identity for one in batch), strict=True)
+    named = {"organizations": list(organizations), "ids": list(ids), "window": now - DEDUPLICATION_WINDOW}
+    return {(organization, id) for organization, id in sql.rows(KNOWN, named)}
+
+
+def _volumes(wanted: set[Volume]) -> defaultdict[Volume, Decimal]:
+    accounts, meters, months = zip(*wanted, strict=True)
+    named = {"accounts": list(accounts), "meters": list(meters), "months": list(months)}
+    return defaultdict(lambda: ZERO, {(a, b, month): n for a, b, month, n in sql.rows(VOLUMES, named)})
