@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from accounts.models import Organization
-from apikeys import keys, throttling
+from apikeys import keys, windows
 from apikeys.models import ApiKey
 from billing import ledger
 from billing.models import Meter
@@ -75,8 +75,8 @@ def _refusal(key: ApiKey, organization: Organization, now: datetime, ip: str | N
         return Code.INSUFFICIENT_PERMISSIONS
     if not organization.is_operational:
         return Code.ORGANIZATION_SUSPENDED
-    limit = throttling.limit_of(key)
-    if limit and not throttling.take(limit, now.timestamp()).allowed:
+    count = windows.take(key, now.timestamp())
+    if count and not count.allowed:
         return Code.RATE_LIMITED
     return None
 

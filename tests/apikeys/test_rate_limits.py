@@ -10,7 +10,7 @@ from time_machine import travel
 
 from apikeys import throttling
 from apikeys.models import ApiKey
-from apikeys.throttling import Count, Limit
+from apikeys.windows import Count, Limit
 from tests import factories
 from tests.concurrency import race
 
