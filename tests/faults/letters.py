@@ -48,7 +48,9 @@ class Letters:
         return wrong + (again if len(again) > AT_ONCE or max(times.values(), default=0) > 2 else [])
 
     def _times(self) -> Counter[str]:
-        letters = [message_from_bytes(path.read_bytes()) for path in _folder().glob("*.log")]
+        """How often each of ours went out; a file may have several, which a line of dashes ends."""
+        parts = [part for path in _folder().glob("*.log") for part in path.read_bytes().split(b"-" * 79 + b"\n")]
+        letters = [message_from_bytes(part) for part in parts]
         ours = {invitation.email for invitation in self.sent}
         return Counter(letter["To"] for letter in letters if letter["To"] in ours)
 
