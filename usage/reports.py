@@ -6,20 +6,25 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from accounts import timezones
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.money import ZERO
 from usage.events import CLOCK_SKEW
-from usage.models import EndpointRollup, UsageEvent, UsageRollup
+from usage.models import EndpointRollup, EventVoid, UsageEvent, UsageRollup
 
 GRAIN = timedelta(minutes=15)
 ENDPOINTS_SHOWN = 1000
 OTHER = "(other)"
 NO_ENDPOINT = "(none)"
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+# An event that was taken back stays where it is, and counts in no figure.
+VOIDED = EventVoid.objects.filter(
+    organization=OuterRef("organization_id"), event_id=OuterRef("id"), recorded_at=OuterRef("recorded_at")
+)
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def rows(
     """
     first, last = span.inner
     inner = rollup.objects.within(organization).filter(environment=environment, bucket__gte=first, bucket__lt=last)
-    events = UsageEvent.objects.within(organization).filter(environment=environment)
+    events = UsageEvent.objects.within(organization).filter(~Exists(VOIDED), environment=environment)
     return inner, [events.filter(_occurred(*edge)) for edge in span.edges]
 
 
@@ -136,7 +141,8 @@ def by_endpoint(
     for part, requests in ((inner, Sum("requests")), *((edge, Count("id")) for edge in edges)):
         for endpoint, n in part.values_list("endpoint").annotate(n=requests).order_by():
             counts[endpoint or NO_ENDPOINT] += int(n)
-    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    used = +counts  # not where all was taken back
+    ranked = sorted(used.items(), key=lambda pair: (-pair[1], pair[0]))
     named, rest = dict(ranked[:ENDPOINTS_SHOWN]), sum(n for _, n in ranked[ENDPOINTS_SHOWN:])
     return {**named, OTHER: named.get(OTHER, 0) + rest} if rest else named
 

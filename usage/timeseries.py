@@ -118,7 +118,8 @@ def rows(asked: Question) -> list[Row]:
         found[place, groups] = found.get((place, groups), NOTHING) + sums
     if len(found) > MOST_ROWS:
         raise TooManyRows
-    ordered = sorted(found.items(), key=lambda item: (item[0][0], [name or "" for name in item[0][1]]))
+    used = [item for item in found.items() if item[1].requests or not asked.group_by]  # not where all was taken back
+    ordered = sorted(used, key=lambda item: (item[0][0], [name or "" for name in item[0][1]]))
     return [Row(bounds[place - 1], bounds[place], groups, sums) for (place, groups), sums in ordered]
 
 

@@ -19,6 +19,7 @@ from tests import factories
 from tests.properties import search
 from tests.usage.batches import event, record
 from usage import reports, timeseries, windows
+from usage.models import EndpointRollup, EventVoid, UsageEvent
 from usage.timeseries import Question, Row
 
 START = datetime(2015, 5, 17, 10, tzinfo=UTC)
@@ -273,3 +274,27 @@ def test_edges_are_sought_in_the_leaves_of_their_month_and_after(organization: O
         record(event(organization, occurred_at=occurred.isoformat()), at=arrived)
         (row,) = ask(organization, occurred, occurred + timedelta(microseconds=1))
         assert row.sums.requests == 1
+
+
+def test_an_event_that_was_taken_back_counts_in_no_edge(organization: Organization, charlie: Any) -> None:
+    """Another's of the same id counts on."""
+    for owner in (organization, charlie.current_organization):
+        record(event(owner, id="e", occurred_at=START.isoformat()))
+    kept = event(organization, occurred_at=START.isoformat())
+    record(kept)
+    taken_back = UsageEvent.objects.of(organization).get(id="e")
+    EventVoid.objects.create(
+        organization=organization, event_id="e", recorded_at=taken_back.recorded_at, created_at=taken_back.recorded_at
+    )
+    span = (START, START + timedelta(minutes=1))
+    assert used(ask(organization, *span)) == {(): 1}
+    assert used(ask(charlie.current_organization, *span)) == {(): 1}
+    assert reports.by_endpoint(organization, *span) == {"(none)": 1}
+
+
+def test_where_all_was_taken_back_nothing_was_used(organization: Organization) -> None:
+    record(event(organization, endpoint="/a", occurred_at=START.isoformat()))
+    EndpointRollup.objects.of(organization).update(requests=0, quantity=0, credits=0)
+    span = (START, START + timedelta(hours=1))
+    assert ask(organization, *span, group_by=("endpoint",)) == []
+    assert reports.by_endpoint(organization, *span) == {}
