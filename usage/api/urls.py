@@ -4,7 +4,8 @@ from usage.api.account import SummaryView, UsageView
 from usage.api.details import DetailsView
 from usage.api.openmeter import OpenMeterEventsView
 from usage.api.timeseries import UsageSeriesView
-from usage.api.views import EventsView, VerifyView
+from usage.api.verify import VerifyView
+from usage.api.views import EventsView
 
 urlpatterns = [
     path("v1/account/details", DetailsView.as_view()),

@@ -2,7 +2,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,16 +10,13 @@ from rest_framework.views import APIView
 from accounts import idempotency
 from accounts.exceptions import InvalidField
 from accounts.permissions import PlatformKey
-from billing.models import Meter
-from usage import cloudevents, gate, metering
+from usage import cloudevents, metering
 from usage.api.cloudevents import BATCH, JSON, MEDIA_TYPES, ONE, SHAPES, media_type, unpack
 from usage.api.serializers import (
     BatchSerializer,
     CloudEventSerializer,
     EventSerializer,
     EventsSerializer,
-    VerdictSerializer,
-    VerifySerializer,
 )
 from usage.events import BATCH_LIMIT
 
@@ -78,33 +74,3 @@ def _shown(batch: metering.Batch) -> dict[str, Any]:
 def _result(one: metering.Result) -> dict[str, Any]:
     shown = {"id": one.id, "result": one.result, "credits": one.credits}
     return {**shown, "code": one.code, "detail": one.detail} if one.code else shown
-
-
-class VerifyView(APIView):
-    permission_classes = (PlatformKey,)
-    scopes = {"post": "keys:read"}
-
-    @extend_schema(request=VerifySerializer, responses=VerdictSerializer)
-    def post(self, request: Request) -> Response:
-        """Whether a customer's key may make this call now, and what it would cost. It moves nothing."""
-        serializer = VerifySerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        asked = serializer.validated_data
-        verdict = gate.verify(
-            asked["key"],
-            timezone.now(),
-            permission=asked["permission"],
-            meter=_meter(asked["meter"]),
-            quantity=asked["quantity"],
-            ip=asked["ip"],
-        )
-        return Response(VerdictSerializer(verdict).data)
-
-
-def _meter(slug: str | None) -> Meter | None:
-    if slug is None:
-        return None
-    meter = Meter.objects.select_related("price").filter(slug=slug).first()
-    if meter is None:
-        raise InvalidField("meter", "There is no such meter.")
-    return meter
