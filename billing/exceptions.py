@@ -60,3 +60,24 @@ class PostingConflict(Conflict):
 
     code = "posting_conflict"
     detail = "This idempotency key belongs to another ledger entry."
+
+
+class AlreadyReversed(Conflict):
+    """An entry is reversed once."""
+
+    code = "already_reversed"
+    detail = "The entry was reversed already."
+
+
+class CorrectedByVoid(Conflict):
+    """A usage entry is the sum of its events, and they are voided one by one."""
+
+    code = "corrected_by_void"
+    detail = "Usage is corrected by voiding its events."
+
+
+class NotReversible(Conflict):
+    """What corrects another entry is not taken back itself."""
+
+    code = "not_reversible"
+    detail = "A reversal, or the adjustment of a void, is not reversed. Post an adjustment instead."

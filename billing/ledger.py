@@ -178,6 +178,13 @@ def current(account: UUID) -> LedgerAccount | None:
     return LedgerAccount.objects.get(pk=account)
 
 
+def settle(account: UUID) -> None:
+    """Settle what fell due, and allot what was spent: the lots then add up to max(balance, 0)."""
+    with transaction.atomic():
+        if _lock([account], timezone.now()):
+            grants.allot(account)
+
+
 def available(account: UUID) -> Decimal:
     """What may be spent; zero where nothing has moved yet."""
     mine = current(account)

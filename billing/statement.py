@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from accounts.models import Organization
-from billing import accounts, countries
+from billing import accounts, countries, ledger
 from billing.models import BillingAccount, LedgerAccount
 
 
@@ -36,5 +36,5 @@ class Statement:
 def of(organization: Organization) -> Statement:
     """Zeros before the first movement; `BilledByParent` for a child."""
     account = accounts.find(organization)
-    mine = LedgerAccount.objects.of(organization).first() or LedgerAccount()
+    mine = ledger.current(organization.pk) or LedgerAccount()
     return Statement(account, mine.balance, mine.reserved, mine.credit_limit, mine.seq)

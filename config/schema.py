@@ -58,6 +58,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 ERRORS = {
     400: "Not understood, or a field is not valid",
     401: "No credential, or not a good one",
+    402: "More than is available, or than a budget allows; `available` says how much is",
     403: "The credential may not do this",
     404: "No such object, or none that this credential may see",
     409: "The state of things forbids it",

@@ -171,6 +171,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "HoldStatusEnum": "billing.models.holds.Hold.Status",
         "InvitationStatusEnum": "accounts.models.invitations.STATUSES",
         "OrganizationStatusEnum": "accounts.models.organizations.Organization.Status",
     },

@@ -16,7 +16,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.api.filters import MomentFilter
 from accounts.credentials import credential_of, organization_of
 from accounts.models import Organization, User
-from billing import accounts
+from billing import accounts, ledger
 from billing.api.fields import AmountSerializerField, user_id
 from billing.models import AutoRecharge, LedgerAccount, LedgerEntry
 
@@ -33,10 +33,13 @@ class CreditBalanceSerializer(serializers.Serializer[Any]):
     auto_reload_amount = AmountSerializerField(allow_null=True)
 
 
-def credit_balance(organization: Organization, user: User | None) -> dict[str, Any]:
-    """The CreditBalance object; zeros until the first movement, and no currency until it is set."""
+def credit_balance(organization: Organization, user: User | None, mine: LedgerAccount | None) -> dict[str, Any]:
+    """The CreditBalance object of `mine`, in which what fell due is settled.
+
+    Zeros until the first movement, and no currency until it is set.
+    """
     account = accounts.find(organization)
-    mine = LedgerAccount.objects.of(organization).first() or LedgerAccount(updated_at=organization.created_at)
+    mine = mine or LedgerAccount(updated_at=organization.created_at)
     recharge = AutoRecharge.objects.of(organization).first() or AutoRecharge()
     return {
         "user_id": user_id(user),
@@ -57,9 +60,9 @@ class CreditsView(APIView):
     @extend_schema(responses=CreditBalanceSerializer)
     def get(self, request: Request) -> Response:
         """Balance, reserved and available credits."""
-        return Response(
-            CreditBalanceSerializer(credit_balance(organization_of(request), credential_of(request).user)).data
-        )
+        organization, user = organization_of(request), credential_of(request).user
+        balance = credit_balance(organization, user, ledger.current(organization.pk))
+        return Response(CreditBalanceSerializer(balance).data)
 
 
 class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
@@ -141,6 +144,7 @@ class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         organization = organization_of(self.request)
         accounts.find(organization)  # a child has no ledger of its own
+        ledger.current(organization.pk)  # what has expired is an entry
         return LedgerEntry.objects.of(organization).order_by("-seq")
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:

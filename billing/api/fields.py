@@ -1,10 +1,15 @@
 from decimal import Decimal
 from typing import Any
 
+import simplejson
 from rest_framework import serializers
 
+from accounts import jsonb
 from accounts.models import User
-from billing.money import DIGITS, PLACES, is_number
+from billing.money import DIGITS, LARGEST, PLACES, QUANTUM, is_number
+
+METADATA_BYTES = 4000
+METADATA_DEPTH = 5
 
 
 class AmountSerializerField(serializers.DecimalField):
@@ -17,6 +22,35 @@ class AmountSerializerField(serializers.DecimalField):
         if isinstance(data, bool) or (isinstance(data, str) and not is_number(data)):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class PositiveAmountField(AmountSerializerField):
+    """More than zero, and at most 10⁹."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"min_value": QUANTUM, "max_value": LARGEST, **options})
+
+
+class PrintableField(serializers.CharField):
+    """Text without line breaks or other control characters."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = str(super().to_internal_value(data))
+        if not text.isprintable():
+            raise serializers.ValidationError("Printable characters only.")
+        return text
+
+
+class MetadataField(serializers.DictField):
+    """A JSON object that is the caller's own: kept as it is, and bounded."""
+
+    def to_internal_value(self, data: Any) -> dict[Any, Any]:
+        found: dict[Any, Any] = super().to_internal_value(data)
+        if not jsonb.is_storable(found, METADATA_DEPTH):
+            raise serializers.ValidationError(f"No NUL, no lone surrogates, at most {METADATA_DEPTH} deep.")
+        if len(simplejson.dumps(found, use_decimal=True, ensure_ascii=False).encode()) > METADATA_BYTES:
+            raise serializers.ValidationError(f"At most {METADATA_BYTES} bytes of JSON.")
+        return found
 
 
 def user_id(user: User | None) -> int | None:

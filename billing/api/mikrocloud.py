@@ -13,9 +13,9 @@ from rest_framework.views import APIView
 from accounts import idempotency, timezones
 from accounts.api.fields import EmailField
 from accounts.credentials import credential_of, organization_of
-from billing import accounts, countries
+from billing import accounts, countries, ledger
 from billing.api import mikrocloud_examples
-from billing.models import BillingAccount, LedgerAccount
+from billing.models import BillingAccount
 
 
 class CountryField(serializers.CharField):
@@ -47,7 +47,7 @@ class AccountSerializer(serializers.Serializer[BillingAccount]):
     created_at = serializers.SerializerMethodField()
 
     def get_balance(self, account: BillingAccount) -> Decimal:
-        mine = LedgerAccount.objects.of(account.organization).first()
+        mine = ledger.current(account.organization_id)
         return mine.balance if mine else Decimal(0)
 
     def get_created_at(self, account: BillingAccount) -> str:

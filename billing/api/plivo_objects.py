@@ -9,7 +9,7 @@ from rest_framework import serializers
 from accounts import timezones
 from accounts.api.fields import LARGEST_OFFSET
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, ledger
 from billing.models import AutoRecharge, LedgerAccount, Payment
 
 PAGE = 20
@@ -107,7 +107,7 @@ def account_uri(organization: Organization) -> str:
 def account_object(organization: Organization) -> dict[str, Any]:
     """The account; empty texts where there is no billing account. A subaccount's credits are its root's: zero here."""
     billed = accounts.find(organization) if organization.is_root else None
-    payer = LedgerAccount.objects.of(organization.root).first() or LedgerAccount()
+    payer = ledger.current(organization.root_id) or LedgerAccount()
     paid = Payment.objects.of(organization.root).filter(status=Payment.Status.SUCCEEDED).exists()
     return {
         "account_type": "standard" if paid else "developer",

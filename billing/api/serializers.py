@@ -1,10 +1,15 @@
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.api.fields import AmountSerializerField
-from billing.models import AutoRecharge, Meter, Payment, PaymentMethod, Plan, Subscription
+from accounts.api.fields import MomentField
+from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField, PrintableField
+from billing.models import AutoRecharge, Grant, Hold, Meter, Payment, PaymentMethod, Plan, Subscription
+from billing.money import LARGEST, ZERO
 
 
 class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):
@@ -103,3 +108,142 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
         model = Subscription
         fields = ["id", "plan", "status", "current_period_start", "current_period_end", "cancel_at_period_end"]
         read_only_fields = fields
+
+
+class HoldSerializer(serializers.ModelSerializer[Hold]):
+    """`late` is there where the hold was captured after its expiry."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    status = serializers.SerializerMethodField()
+    amount = AmountSerializerField(read_only=True)
+    captured = AmountSerializerField(read_only=True)
+    organization = serializers.CharField(source="organization.public_id", read_only=True)
+    key_id = serializers.CharField(source="key.public_id", read_only=True, default=None, allow_null=True)
+    metadata = serializers.DictField(read_only=True)
+    late = serializers.BooleanField(source="is_late", required=False)
+
+    class Meta:
+        model = Hold
+        fields = [
+            *("id", "status", "amount", "captured", "expires_at", "organization", "key_id", "reference"),
+            *("metadata", "created_at", "late"),
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(Hold.Status.choices))
+    def get_status(self, hold: Hold) -> str:
+        return hold.status_at(timezone.now())
+
+    def to_representation(self, instance: Hold) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        return {name: value for name, value in shown.items() if value or name != "late"}
+
+
+class PlaceHoldSerializer(serializers.Serializer[Any]):
+    organization = serializers.CharField(max_length=21, required=False)
+    key_id = serializers.CharField(max_length=20, required=False, allow_null=True)
+    amount = PositiveAmountField()
+    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=300)
+    reference = PrintableField(max_length=100, allow_blank=True, trim_whitespace=False, default="")
+    metadata = MetadataField(default=dict)
+
+
+class CaptureHoldSerializer(serializers.Serializer[Any]):
+    """Without an amount, all that is held."""
+
+    amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, required=False)
+
+
+class LeaseSerializer(HoldSerializer):
+    class Meta:
+        model = Hold
+        fields = [
+            *("id", "status", "amount", "captured", "spend_until", "expires_at", "organization", "key_id"),
+            *("reference", "created_at"),
+        ]
+        read_only_fields = fields
+
+    late = None  # type: ignore[assignment]
+    metadata = None  # type: ignore[assignment]
+
+
+class TakeLeaseSerializer(serializers.Serializer[Any]):
+    """`minimum` is what the lease is refused below; it is the amount unless given."""
+
+    organization = serializers.CharField(max_length=21)
+    key_id = serializers.CharField(max_length=20, required=False, allow_null=True)
+    amount = PositiveAmountField()
+    minimum = PositiveAmountField(required=False)
+    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=60)
+    grace_seconds = serializers.IntegerField(min_value=0, max_value=86400, default=60)
+    reference = PrintableField(max_length=100, allow_blank=True, trim_whitespace=False, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("minimum", attrs["amount"]) > attrs["amount"]:
+            raise serializers.ValidationError({"minimum": "At most the amount."})
+        return attrs
+
+
+class ExtendLeaseSerializer(serializers.Serializer[Any]):
+    """`amount` is how much more."""
+
+    amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, default=ZERO)
+    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=60)
+
+
+class GrantSerializer(serializers.ModelSerializer[Grant]):
+    """`entry` is the ledger entry that brought the credits."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    organization = serializers.CharField(source="account.organization.public_id", read_only=True)
+    amount = AmountSerializerField(read_only=True)
+    remaining = AmountSerializerField(read_only=True)
+    entry = serializers.IntegerField(source="entry_seq", read_only=True)
+
+    class Meta:
+        model = Grant
+        fields = [
+            *("id", "organization", "category", "priority", "amount", "remaining", "expires_at", "entry"),
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class FutureField(MomentField):
+    """A moment that is still to come."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        moment = super().to_internal_value(value)
+        if moment <= timezone.now():
+            raise serializers.ValidationError("Must be in the future.")
+        return moment
+
+
+class GiveGrantSerializer(serializers.Serializer[Any]):
+    organization = serializers.CharField(max_length=21)
+    amount = PositiveAmountField()
+    category = serializers.ChoiceField(Grant.Category.choices, default=Grant.Category.PROMOTIONAL)
+    priority = serializers.IntegerField(
+        min_value=Grant.PRIORITIES[0], max_value=Grant.PRIORITIES[1], default=Grant.ORDINARY
+    )
+    expires_at = FutureField(allow_null=True, default=None)
+    description = PrintableField(max_length=200, allow_blank=True, default="")
+
+
+class ReverseSerializer(serializers.Serializer[Any]):
+    """`expires_at` is for what a reversal gives back."""
+
+    organization = serializers.CharField(max_length=21)
+    reason = PrintableField(max_length=200)
+    expires_at = FutureField(allow_null=True, default=None)
+
+
+class AdjustSerializer(ReverseSerializer):
+    """A positive amount gives credits, which may expire; a negative one takes some."""
+
+    amount = AmountSerializerField(min_value=-LARGEST, max_value=LARGEST)
+
+    def validate_amount(self, value: Decimal) -> Decimal:
+        if not value:
+            raise serializers.ValidationError("Must not be 0.")
+        return value

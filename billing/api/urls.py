@@ -3,6 +3,10 @@ from rest_framework.routers import SimpleRouter
 
 from billing.api import plivo, viewsets
 from billing.api.account import CreditsView, LedgerViewSet
+from billing.api.corrections import AdjustmentsView, ReverseView
+from billing.api.grants import GrantViewSet
+from billing.api.holds import HoldViewSet
+from billing.api.leases import LeaseViewSet
 from billing.api.mikrocloud import AccountView
 from billing.api.subscriptions import SubscriptionViewSet
 
@@ -12,6 +16,9 @@ router.register("v1/payments", viewsets.PaymentViewSet)
 router.register("v1/plans", viewsets.PlanViewSet)
 router.register("v1/meters", viewsets.MeterViewSet)
 router.register("v1/subscriptions", SubscriptionViewSet)
+router.register("v1/credits/holds", HoldViewSet)
+router.register("v1/credits/leases", LeaseViewSet, basename="lease")
+router.register("v1/credits/grants", GrantViewSet)
 router.register("auth/account/ledger", LedgerViewSet)
 
 # Plivo's client for Node sends the account's slash twice. A NUL is in no id, and in no text of PostgreSQL's.
@@ -25,6 +32,8 @@ urlpatterns = [
     path("v1/account", AccountView.as_view()),
     path("v1/credits/purchases", viewsets.PurchaseView.as_view()),
     path("v1/credits/auto-recharge", viewsets.AutoRechargeView.as_view()),
+    path("v1/credits/adjustments", AdjustmentsView.as_view()),
+    re_path(r"^v1/ledger/(?P<id>[0-9]{1,18})/reverse$", ReverseView.as_view()),
     path("auth/account/credits", CreditsView.as_view()),
     *router.urls,
 ]

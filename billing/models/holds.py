@@ -1,4 +1,5 @@
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -12,6 +13,18 @@ from billing.money import ZERO, AmountField
 
 class HoldQuerySet(TenantQuerySet["Hold"]):
     tenant = "account"
+
+    def within(self, organization: Organization) -> Self:
+        """Those of the organization and of all beneath it."""
+        paid = self.filter(account=organization.root_id)
+        return paid if organization.is_root else paid.filter(organization__path__contains=[organization.pk])
+
+    def with_status(self, status: str, now: datetime) -> Self:
+        """Those whose `status_at(now)` it is."""
+        overdue = Q(status=Hold.Status.OPEN, expires_at__lte=now)
+        if status == Hold.Status.EXPIRED:
+            return self.filter(overdue | Q(status=Hold.Status.EXPIRED))
+        return self.filter(status=status).exclude(overdue)
 
 
 class Hold(models.Model):
@@ -66,6 +79,11 @@ class Hold(models.Model):
     @property
     def public_id(self) -> str:
         return f"hold_{self.pk.hex}"
+
+    def status_at(self, now: datetime) -> str:
+        """`expired` from the moment of its expiry, whether or not anyone has settled that yet."""
+        overdue = self.status == self.Status.OPEN and self.expires_at <= now
+        return self.Status.EXPIRED if overdue else self.status
 
     @property
     def is_late(self) -> bool:

@@ -15,7 +15,7 @@ from accounts import identifiers
 from accounts.exceptions import Conflict, InvalidField, Problem
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
-from billing import accounts, payments, statement
+from billing import accounts, ledger, payments, statement
 from billing.exceptions import PaymentReused
 from billing.models import LedgerEntry, Payment, PaymentMethod
 from billing.money import plain
@@ -176,6 +176,7 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         self.form = LedgerForm(self.request.GET, zone=self.person.timezone)
         self.form.is_valid()
+        ledger.current(self.organization.pk)  # what has expired is an entry
         return LedgerEntry.objects.of(self.organization).filter(self.form.condition()).order_by("-seq")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class Route:
 
     `names` says what the URL names, if it names an organization's object, and `reach` whose objects it reaches.
     A body may be a function of the world. `shows` says whose markers may stand in its answers; a role in the parent
-    reaches down, so its people show.
+    reaches down, so its people show. `company` are methods of a route for all that only a platform key may call.
     """
 
     scopes: dict[str, str]
@@ -31,6 +31,10 @@ class Route:
     refusals: frozenset[str] = frozenset()  # codes of a 403 that are not about scopes
     shows: frozenset[str] = OWN
     bodies: dict[str, Any] = field(default_factory=dict)
+    company: frozenset[str] = frozenset()
+
+    def is_for_company(self, method: str) -> bool:
+        return self.who == "platform" or method in self.company
 
 
 def read(scope: str, **about: Any) -> Route:
@@ -48,6 +52,21 @@ def administer(body: Any = None) -> Route:
         refusals=frozenset({"parent_required", "operator_required"}),
         bodies={"post": body},
     )
+
+
+def own(**body: Any) -> Any:
+    """A body that names the organization of the credentials."""
+    return lambda world: {"organization": world.id_of("organization", "own"), **body}
+
+
+def reservation(names: str, scopes: dict[str, str], **about: Any) -> Route:
+    """A hold or a lease, seen by the organization and from above."""
+    return Route(scopes, who="either", names=names, reach=SUBTREE, shows=SUBTREE, **about)
+
+
+def company(names: str = "", **body: Any) -> Route:
+    """What only the company does to a customer's credits."""
+    return Route({"post": "credits:write"}, who="platform", names=names, bodies={"post": own(**body)})
 
 
 def plivo(scopes: dict[str, str], body: Any, **about: Any) -> Route:
@@ -130,6 +149,33 @@ ROUTES: dict[str, Route] = {
     "v1/subscriptions": Route({"get": "billing:read", "post": "billing:write"}, bodies={"post": {"plan": "developer"}}),
     "v1/credits/purchases": Route({"post": "credits:write"}, bodies={"post": {"amount": 5}}),
     "v1/credits/auto-recharge": read("credits:read"),
+    "v1/credits/holds": Route(
+        {"get": "credits:read", "post": "credits:write"},
+        who="either",
+        shows=SUBTREE,
+        bodies={"post": own(amount="0.001", metadata={"a": 1})},
+    ),
+    "v1/credits/holds/{id}": reservation("hold", {"get": "credits:read"}),
+    "v1/credits/holds/{id}/capture": reservation("hold", {"post": "credits:write"}, bodies={"post": {"amount": 0}}),
+    "v1/credits/holds/{id}/release": reservation("hold", {"post": "credits:write"}),
+    "v1/credits/leases": Route(
+        {"get": "credits:read", "post": "credits:write"},
+        who="either",
+        shows=SUBTREE,
+        bodies={"post": own(amount="0.001")},
+        company=frozenset({"post"}),
+    ),
+    "v1/credits/leases/{id}": reservation("lease", {"get": "credits:read"}),
+    "v1/credits/leases/{id}/extend": reservation("lease", {"post": "credits:write"}, company=frozenset({"post"})),
+    "v1/credits/leases/{id}/return": reservation("lease", {"post": "credits:write"}, company=frozenset({"post"})),
+    "v1/credits/grants": Route(
+        {"get": "credits:read", "post": "credits:write"},
+        who="either",
+        bodies={"post": own(amount=1)},
+        company=frozenset({"post"}),
+    ),
+    "v1/credits/adjustments": company(amount=1, reason="Sorry"),
+    "v1/ledger/{id}/reverse": company("entry", reason="Sorry"),
     "auth/account/credits": read("credits:read"),
     "auth/account/ledger": read("credits:read"),
     "auth/account/usage": read("usage:read", shows=SUBTREE),

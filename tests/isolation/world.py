@@ -10,14 +10,16 @@ Whatever belongs to an organization has its relation in its name, so that a leak
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from accounts import authentication, invitations, people, scopes, tokens
 from accounts.credentials import Credential
 from accounts.models import Invitation, Organization, User
 from apikeys.models import ApiKey
-from billing import ledger
-from billing.models import LedgerEntry, PaymentMethod
+from billing import holds, ledger
+from billing.models import Hold, LedgerEntry, PaymentMethod
 from tests import factories
 from usage import metering
 
@@ -31,6 +33,9 @@ NOBODYS = {
     "key": "key_0000000000000000",
     "invitation": f"inv_{'0' * 32}",
     "card": f"pm_{'0' * 32}",
+    "hold": f"hold_{'0' * 32}",
+    "lease": f"hold_{'0' * 32}",
+    "entry": "0",
 }
 
 
@@ -47,6 +52,8 @@ class World:
     keys: dict[str, ApiKey] = field(default_factory=dict)
     cards: dict[str, PaymentMethod] = field(default_factory=dict)
     invitations: dict[str, Invitation] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    leases: dict[str, Hold] = field(default_factory=dict)
     credentials: dict[str, str] = field(default_factory=dict)
 
     def id_of(self, kind: str, relation: str) -> str | None:
@@ -65,6 +72,9 @@ class World:
             "key": self.keys[relation].public_id,
             "invitation": self.invitations[relation].public_id,
             "card": card.public_id if card else None,
+            "hold": self.holds[relation].public_id,
+            "lease": self.leases[relation].public_id,
+            "entry": "1",
         }[kind]
 
 
@@ -81,6 +91,8 @@ def build(position: str) -> World:
     world.organizations["grandchild"] = people.add_child(child, name=marker("grandchild"))
     for relation, organization in world.organizations.items():
         _furnish(world, relation, organization)
+    for relation, organization in world.organizations.items():
+        _reserve(world, relation, organization)
     _credentials(world, own)
     return world
 
@@ -103,6 +115,13 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
         world.cards[relation] = factories.card(organization)
         kind = LedgerEntry.Kind.GRANT
         ledger.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation))
+
+
+def _reserve(world: World, relation: str, organization: Organization) -> None:
+    """A hold and a lease, of what the root was given."""
+    about: dict[str, Any] = {"amount": Decimal("0.01"), "ttl": timedelta(days=1), "reference": marker(relation)}
+    world.holds[relation] = holds.place(organization, **about)
+    world.leases[relation] = holds.place(organization, purpose=Hold.Purpose.LEASE, **about)
 
 
 def _credentials(world: World, own: Organization) -> None:

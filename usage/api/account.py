@@ -12,10 +12,11 @@ from rest_framework.views import APIView
 
 from accounts.credentials import credential_of, organization_of
 from accounts.models import Organization, User
-from billing import snapshot, subscriptions
+from billing import ledger, snapshot, subscriptions
 from billing.api.account import CreditBalanceSerializer, credit_balance
 from billing.api.fields import AmountSerializerField, user_id
 from billing.api.serializers import SubscriptionSerializer
+from billing.models import LedgerAccount
 from usage import periods, reports
 from usage.api import parameters
 
@@ -100,16 +101,20 @@ class SummaryView(APIView):
     scopes = {"get": "credits:read"}
 
     @extend_schema(responses=AccountSummarySerializer)
-    @snapshot.consistent()
     def get(self, request: Request) -> Response:
         """The account at a glance: credits, this month's usage, and since when."""
+        ledger.current(organization_of(request).pk)  # what fell due is settled before, since the snapshot only reads
+        return self._summary(request)
+
+    @snapshot.consistent()
+    def _summary(self, request: Request) -> Response:
         credential, now = credential_of(request), timezone.now()
         organization, user = organization_of(request), credential.user
         start = periods.start_of("monthly", now, credential.timezone)
         summary = {
             "user_id": user_id(user),
             "email": user.email if user else "",
-            "credit_balance": credit_balance(organization, user),
+            "credit_balance": credit_balance(organization, user, LedgerAccount.objects.of(organization).first()),
             "subscription": subscriptions.active(organization),
             "usage_this_month": usage_stats(organization, user, period="monthly", start=start, end=now),
             "total_requests_all_time": reports.requests_all_time(organization),

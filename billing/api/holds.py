@@ -1,0 +1,144 @@
+"""Holds: reserve credits, then capture or release them."""
+
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import django_filters
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts import idempotency
+from accounts.api.filters import MomentFilter
+from accounts.credentials import credential_of, organization_of
+from accounts.exceptions import InvalidField, NotFound
+from accounts.models import Organization
+from accounts.permissions import HasScopeOrPlatformKey
+from apikeys.authentication import KeyCredential
+from apikeys.models import ApiKey
+from billing import holds
+from billing.api.serializers import CaptureHoldSerializer, HoldSerializer, PlaceHoldSerializer
+from billing.api.subjects import admitted, check_address
+from billing.models import Hold
+
+
+class HoldFilter(django_filters.FilterSet):
+    status = django_filters.ChoiceFilter(choices=Hold.Status.choices, method="with_status")
+    organization = django_filters.CharFilter(field_name="organization__public_id")
+    key_id = django_filters.CharFilter(field_name="key__public_id")
+    reference = django_filters.CharFilter(field_name="reference")
+
+    class Meta:
+        model = Hold
+        fields: list[str] = []
+
+    @classmethod
+    def get_filters(cls) -> OrderedDict[str, django_filters.Filter]:
+        """`from` is a word of Python's, so these two can't be attributes."""
+        filters = super().get_filters()
+        filters["from"] = MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte")
+        filters["to"] = MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt")
+        return filters
+
+    def with_status(self, found: Any, name: str, value: str) -> Any:
+        return found.with_status(value, timezone.now())
+
+
+class ReservationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Hold]):
+    """What holds and leases have in common: who sees them, and by which name."""
+
+    permission_classes = (HasScopeOrPlatformKey,)
+    filterset_class = HoldFilter
+    queryset = Hold.objects.none()
+    lookup_url_kwarg = "id"
+    lookup_value_regex = "[a-z0-9_]{1,40}"
+    purpose: Hold.Purpose
+
+    def get_queryset(self) -> QuerySet[Hold]:
+        every = Hold.objects.filter(purpose=self.purpose)
+        platform = credential_of(self.request).is_platform
+        visible = every if platform else every.within(organization_of(self.request))
+        return visible.select_related("organization", "key").order_by("-pk")
+
+    def get_object(self) -> Hold:
+        try:
+            pk = UUID(hex=self.kwargs["id"].removeprefix("hold_"))
+        except ValueError as error:
+            raise NotFound from error
+        found = self.get_queryset().filter(pk=pk).first()
+        if found is None:
+            raise NotFound
+        return found
+
+    def asked(self, form: Any) -> dict[str, Any]:
+        serializer = form(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def once(self, verb: Any, code: int = status.HTTP_200_OK) -> Any:
+        """The reservation that `verb` returns, as it is then."""
+        shown = self.get_serializer_class()
+        return idempotency.once(self.request, lambda: Response(shown(verb()).data, status=code))
+
+
+class HoldViewSet(ReservationViewSet):
+    """Credits that are reserved for work not finished yet, newest first: the organization's, and those beneath it."""
+
+    scopes = {
+        "list": "credits:read",
+        "retrieve": "credits:read",
+        "create": "credits:write",
+        "capture": "credits:write",
+        "release": "credits:write",
+    }
+    refusals = {"create": (402, 404)}
+    serializer_class = HoldSerializer
+    purpose = Hold.Purpose.HOLD
+
+    @extend_schema(request=PlaceHoldSerializer, responses={201: HoldSerializer})
+    def create(self, request: Request) -> Any:
+        """Reserve credits of the payer. A platform key names the organization; others may name one beneath theirs."""
+        asked = self.asked(PlaceHoldSerializer)
+        organization = admitted(request, asked.pop("organization", None))
+        key = key_of(request, organization, asked.pop("key_id", None))
+        ttl = timedelta(seconds=asked.pop("ttl_seconds"))
+        return self.once(lambda: holds.place(organization, key=key, ttl=ttl, **asked), status.HTTP_201_CREATED)
+
+    @extend_schema(request=CaptureHoldSerializer, responses=HoldSerializer)
+    @action(detail=True, methods=["post"])
+    def capture(self, request: Request, id: str) -> Any:
+        """Debit less than is held, as much, or more, and free the hold. Zero debits nothing. It is never refused."""
+        hold = self._own()
+        amount = self.asked(CaptureHoldSerializer).get("amount")
+        return self.once(lambda: holds.capture(hold, amount, actor=credential_of(request).id))
+
+    @extend_schema(request=None, responses=HoldSerializer)
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, id: str) -> Any:
+        """Free the hold, and debit nothing."""
+        hold = self._own()
+        return self.once(lambda: holds.release(hold))
+
+    def _own(self) -> Hold:
+        hold = self.get_object()
+        check_address(self.request, hold.organization)
+        return hold
+
+
+def key_of(request: Request, organization: Organization, public_id: str | None) -> ApiKey | None:
+    """The organization's key that is named. Without a name: the one that asks, if it is a key of the organization's."""
+    credential = credential_of(request)
+    if public_id is None:
+        own = isinstance(credential, KeyCredential) and credential.organization == organization
+        return credential.key if isinstance(credential, KeyCredential) and own else None
+    key = ApiKey.objects.of(organization).filter(public_id=public_id).first()
+    if key is None:
+        raise InvalidField("key_id", "The organization has no such key.")
+    return key

@@ -1,0 +1,63 @@
+"""Leases: a gateway takes a slice of an organization's credits, and spends it by itself."""
+
+from datetime import timedelta
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
+from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
+from billing import holds
+from billing.api.holds import ReservationViewSet, key_of
+from billing.api.serializers import ExtendLeaseSerializer, LeaseSerializer, TakeLeaseSerializer
+from billing.api.subjects import admitted, check_operational
+from billing.models import Hold
+
+
+class LeaseViewSet(ReservationViewSet):
+    """Slices of credits that gateways spend by themselves, newest first. Usage events draw on the lease they name."""
+
+    scopes = {
+        "list": "credits:read",
+        "retrieve": "credits:read",
+        "create": "credits:write",
+        "extend": "credits:write",
+        "give_back": "credits:write",
+    }
+    refusals = {"create": (402, 404), "extend": (402,)}
+    serializer_class = LeaseSerializer
+    purpose = Hold.Purpose.LEASE
+
+    def get_permissions(self) -> list[Any]:
+        """Customers see what is reserved of their credits; gateways alone take it."""
+        taking = self.action in ("create", "extend", "give_back")
+        return [PlatformKey() if taking else HasScopeOrPlatformKey()]
+
+    @extend_schema(request=TakeLeaseSerializer, responses={201: LeaseSerializer})
+    def create(self, request: Request) -> Any:
+        """Reserve up to `amount`, at least `minimum`. Spend until `spend_until`; report usage before `expires_at`."""
+        asked = self.asked(TakeLeaseSerializer)
+        organization = admitted(request, asked.pop("organization"))
+        key = key_of(request, organization, asked.pop("key_id", None))
+        times = {name: timedelta(seconds=asked.pop(f"{name}_seconds")) for name in ("ttl", "grace")}
+        about = {"purpose": Hold.Purpose.LEASE, "key": key, **times, **asked}
+        return self.once(lambda: holds.place(organization, **about), status.HTTP_201_CREATED)
+
+    @extend_schema(request=ExtendLeaseSerializer, responses=LeaseSerializer)
+    @action(detail=True, methods=["post"])
+    def extend(self, request: Request, id: str) -> Any:
+        """Let the lease live for `ttl_seconds` from now, with `amount` more. 409 `lease_ended` when it has ended."""
+        lease = self.get_object()
+        check_operational(lease.organization)
+        asked = self.asked(ExtendLeaseSerializer)
+        ttl = timedelta(seconds=asked["ttl_seconds"])
+        return self.once(lambda: holds.extend(lease, amount=asked["amount"], ttl=ttl))
+
+    @extend_schema(request=None, responses=LeaseSerializer)
+    @action(detail=True, methods=["post"], url_path="return")
+    def give_back(self, request: Request, id: str) -> Any:
+        """End the lease: what was not spent is free again."""
+        lease = self.get_object()
+        return self.once(lambda: holds.release(lease))

@@ -1,0 +1,90 @@
+"""Corrections: nothing that was posted is edited. An entry is reversed by another, once; an adjustment has a reason.
+
+Both settle: they are never refused, and may lead into debt. No money moves outside of the ledger: whoever reverses a
+purchase pays it back elsewhere.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.exceptions import InvalidField
+from billing import ledger
+from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
+from billing.grants import Lot
+from billing.models import Grant, LedgerEntry
+
+Kind = LedgerEntry.Kind
+
+VOIDED_EVENT = "voided_event"  # in the metadata of the adjustment that a void posts: the event's id
+
+
+@transaction.atomic
+def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime | None = None) -> LedgerEntry:
+    """Post the opposite of an entry. Of two at once, one is `AlreadyReversed`.
+
+    What it brought is burnt from its own lot first. What it took comes back as a lot that expires at `expires_at`.
+    """
+    ledger.lock([entry.account_id])
+    _check(entry)
+    if entry.amount > 0 and expires_at:
+        raise InvalidField("expires_at", "This reversal takes credits, which can't expire.")
+    posting = ledger.post(
+        entry.account_id,
+        kind=Kind.REVERSAL,
+        amount=-entry.amount,
+        description=reason,
+        reference=entry.reference,
+        actor=actor,
+        reverses_seq=entry.seq,
+        lot=_lot_again(entry, expires_at),
+        own_lot=entry.seq,
+    )
+    return _posted(posting)
+
+
+def adjust(
+    account: UUID,
+    *,
+    amount: Decimal,
+    reason: str,
+    actor: str,
+    expires_at: datetime | None = None,
+    idempotency_key: str | None = None,
+) -> LedgerEntry:
+    """Post a signed `amount` on the account of a root organization; credits may have an expiry."""
+    if amount < 0 and expires_at:
+        raise InvalidField("expires_at", "This adjustment takes credits, which can't expire.")
+    posting = ledger.post(
+        account,
+        kind=Kind.ADJUSTMENT,
+        amount=amount,
+        description=reason,
+        actor=actor,
+        idempotency_key=idempotency_key,
+        lot=Lot(expires_at=expires_at),
+    )
+    return _posted(posting)
+
+
+def _check(entry: LedgerEntry) -> None:
+    if entry.kind == Kind.USAGE:
+        raise CorrectedByVoid
+    if entry.kind == Kind.REVERSAL or VOIDED_EVENT in entry.metadata:
+        raise NotReversible
+    reversal = LedgerEntry.objects.filter(account=entry.account_id, reverses_seq=entry.seq).first()
+    if reversal:
+        raise AlreadyReversed(reversal=reversal.seq)
+
+
+def _lot_again(entry: LedgerEntry, expires_at: datetime | None) -> Lot:
+    """What expired comes back as what it was; the rest as paid."""
+    expired = entry.reference.removeprefix("grant_") if entry.kind == Kind.EXPIRY else ""
+    was = Grant.objects.filter(account=entry.account_id, pk=UUID(hex=expired)).first() if expired else None
+    return Lot(was.category, was.priority, expires_at) if was else Lot(expires_at=expires_at)
+
+
+def _posted(posting: ledger.Posting) -> LedgerEntry:
+    return LedgerEntry.objects.get(account=posting.account_id, seq=posting.seq)
