@@ -26,23 +26,32 @@ from billing.exceptions import NotEnoughCredits
 from billing.models import Hold
 from billing.money import ZERO
 
-# `minimum` is what it takes at least; of what is available more is taken, up to `amount`.
-PLACE = """
-WITH room AS (
-    SELECT organization_id, least(%(amount)s, balance - reserved + credit_limit) AS granted
-      FROM billing_ledgeraccount WHERE organization_id = %(account)s),
+# Members of a WITH: what `room` (account_id, organization_id, key_id, granted) grants is reserved and written down.
+PLACED = """
 account AS (
     UPDATE billing_ledgeraccount a
        SET reserved = a.reserved + room.granted, due_at = least(a.due_at, %(expires_at)s), updated_at = %(now)s
-      FROM room WHERE a.organization_id = room.organization_id AND room.granted >= %(minimum)s
-    RETURNING a.organization_id, room.granted)
-INSERT INTO billing_hold (id, account_id, organization_id, key_id, purpose, amount, captured, status, reference,
-                          metadata, created_at, expires_at, spend_until)
-SELECT %(id)s, organization_id, %(organization)s, %(key)s::uuid, %(purpose)s, granted, 0, 'open', %(reference)s,
-       %(metadata)s, %(now)s, %(expires_at)s, %(spend_until)s::timestamptz
-  FROM account
-RETURNING id
+      FROM room WHERE a.organization_id = room.account_id
+    RETURNING room.*),
+hold AS (
+    INSERT INTO billing_hold (id, account_id, organization_id, key_id, purpose, amount, captured, status, reference,
+                              metadata, created_at, expires_at, spend_until)
+    SELECT %(id)s, account_id, organization_id, key_id, %(purpose)s, granted, 0, 'open', %(reference)s,
+           %(metadata)s, %(now)s, %(expires_at)s, %(spend_until)s::timestamptz
+      FROM account
+    RETURNING id, amount)
 """
+
+# `minimum` is what it takes at least; of what is available more is taken, up to `amount`.
+PLACE = f"""
+WITH room AS (
+    SELECT organization_id AS account_id, %(organization)s::uuid AS organization_id, %(key)s::uuid AS key_id,
+           least(%(amount)s, balance - reserved + credit_limit) AS granted
+      FROM billing_ledgeraccount
+     WHERE organization_id = %(account)s AND balance - reserved + credit_limit >= %(minimum)s),
+{PLACED}
+SELECT id FROM hold
+"""  # noqa: S608 (both are constants)
 
 CAPTURE = """
 WITH hold AS (
