@@ -14,7 +14,7 @@ from tests.faults.cast import OPENING
 from tests.faults.operations import Claim
 from usage import reconciliation
 
-# What was done, by the client's own ids: kind, id, account, how often, for how many credits.
+# What was done, by the clients' own ids: kind, id, account, how often, for how many credits. The gate's holds have no id.
 FOUND = """
 SELECT 'event', id, account_id, count(*), -sum(credits) FROM usage_event
  WHERE account_id = ANY(%(accounts)s) GROUP BY id, account_id
@@ -24,7 +24,7 @@ SELECT 'purchase', coalesce(r.key, substr(e.idempotency_key, 9)), e.account_id, 
  WHERE e.account_id = ANY(%(accounts)s) AND e.kind = 'purchase' GROUP BY 2, 3
 UNION ALL
 SELECT 'hold', reference, account_id, count(*), 0 FROM billing_hold
- WHERE account_id = ANY(%(accounts)s) AND reference <> '' GROUP BY 2, 3
+ WHERE account_id = ANY(%(accounts)s) AND reference ~ '^[0-9a-f]{20}$' GROUP BY 2, 3
 UNION ALL
 SELECT 'release', reference, account_id, count(*), 0 FROM billing_hold
  WHERE account_id = ANY(%(accounts)s) AND status = 'released' AND purpose = 'hold' GROUP BY 2, 3
