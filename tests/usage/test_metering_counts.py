@@ -1,4 +1,4 @@
-"""What a batch adds to besides the rollups: what each key and node spent in a month, and how much of a meter was used."""
+"""What a batch adds to besides the rollups: what keys and nodes spent in a month, and how much of a meter was used."""
 
 from datetime import date
 from decimal import Decimal

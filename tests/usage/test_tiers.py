@@ -268,6 +268,7 @@ def test_batches_at_once_go_through_the_tiers_one_after_the_other(payer: Organiz
 def charged_while_another_is_on_its_way(payer: Organization, meter: Meter) -> Any:
     """What ten units cost when ten others are recorded, but not committed. They are taken back, to leave good books."""
     recorded = Event()
+    record(event(payer))  # opens the ledger, which one would wait for
 
     def first() -> None:
         with transaction.atomic():
