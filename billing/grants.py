@@ -1,4 +1,5 @@
-"""Lots of credits: what is left of each, burnt by priority, then soonest expiry, then oldest.
+"""Lots of credits: what is left of each, burnt by priority, then soonest expiry, then oldest. What is kept for holds
+past its expiry has the first priority.
 
 Usage and captures only lower the balance. What they burn is the difference between the lots and the balance, and is
 allotted to the lots when that matters: before anything else is posted, when a lot falls due, and when someone asks. So
@@ -26,25 +27,24 @@ UPDATE billing_grant g SET remaining = g.remaining - least(lot.remaining, lot.sp
   FROM lot WHERE g.id = lot.id AND lot.spent > lot.before
 """
 
-# A lot that is due keeps what the open holds placed before its expiry may still take, less what the due lots that burn
-# before it keep for them. Of what is kept, `total` is the sum so far.
+# A lot that is due keeps what the open holds placed before its expiry may still take, less what those keep that were due
+# before it. What is kept burns before everything else: so a capture of what was held takes no other credits, which may
+# be held or promised already. `unheld` is what the lots so far have beyond their holds; its maximum so far has lapsed.
 EXPIRE = """
-WITH RECURSIVE due AS (
-    SELECT g.id, g.remaining, row_number() OVER (ORDER BY g.priority, g.expires_at, g.created_at, g.id) AS place,
-           (SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0) FROM billing_hold h
-             WHERE h.account_id = g.account_id AND h.status = 'open' AND h.created_at < g.expires_at) AS held
+WITH due AS (
+    SELECT g.id, row_number() OVER expiry AS place,
+           sum(g.remaining) OVER expiry
+           - (SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0) FROM billing_hold h
+               WHERE h.account_id = g.account_id AND h.status = 'open' AND h.created_at < g.expires_at) AS unheld
       FROM billing_grant g
-     WHERE g.account_id = %(account)s AND g.remaining > 0 AND g.expires_at <= %(now)s),
-kept AS (
-    SELECT 0::bigint AS place, NULL::uuid AS id, 0::numeric AS keep, 0::numeric AS total
-     UNION ALL
-    SELECT due.place, due.id, one.keep, kept.total + one.keep
-      FROM kept JOIN due ON due.place = kept.place + 1
-     CROSS JOIN LATERAL (SELECT least(due.remaining, greatest(due.held - kept.total, 0))::numeric AS keep) AS one)
-UPDATE billing_grant g SET remaining = kept.keep
-  FROM kept JOIN due ON due.id = kept.id
- WHERE g.id = kept.id AND kept.keep < due.remaining
-RETURNING g.id, due.remaining - kept.keep
+     WHERE g.account_id = %(account)s AND g.remaining > 0 AND g.expires_at <= %(now)s
+    WINDOW expiry AS (ORDER BY g.expires_at, g.created_at, g.id)),
+lapse AS (SELECT id, place, greatest(max(unheld) OVER (ORDER BY place), 0) AS so_far FROM due),
+lot AS (SELECT id, so_far - lag(so_far, 1, 0::numeric) OVER (ORDER BY place) AS lapsed FROM lapse)
+UPDATE billing_grant g
+   SET remaining = g.remaining - lot.lapsed, priority = CASE WHEN g.remaining > lot.lapsed THEN 0 ELSE g.priority END
+  FROM lot WHERE g.id = lot.id AND (lot.lapsed > 0 OR g.priority > 0)
+RETURNING g.id, lot.lapsed
 """
 
 TAKE = """
@@ -78,7 +78,7 @@ def allot(account: UUID) -> None:
 def expire(account: UUID, now: datetime) -> list[Expired]:
     """Empty the lots that are due, but for what they keep for holds. The caller posts what is returned."""
     found = sql.rows(EXPIRE, {"account": account, "now": now})
-    return [Expired(Grant(id=lot).public_id, amount) for lot, amount in sorted(found)]
+    return [Expired(Grant(id=lot).public_id, lapsed) for lot, lapsed in sorted(found) if lapsed]
 
 
 def add(account: UUID, lot: Lot, *, seq: int, amount: Decimal, balance_after: Decimal, now: datetime) -> None:

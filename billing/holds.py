@@ -53,17 +53,22 @@ WITH room AS (
 SELECT id FROM hold
 """  # noqa: S608 (both are constants)
 
+# Without an amount, all that is still held. A lease may have been drawn from before.
 CAPTURE = """
-WITH hold AS (
+WITH old AS (
+    SELECT *, greatest(amount - captured, 0) AS unspent,
+           coalesce(%(amount)s::numeric, greatest(amount - captured, 0)) AS taken
+      FROM billing_hold WHERE id = %(hold)s),
+hold AS (
     UPDATE billing_hold h
-       SET status = 'captured', captured = %(amount)s, resolved_at = %(now)s,
-           entry_seq = CASE WHEN %(amount)s > 0 THEN a.seq + 1 END
-      FROM billing_hold old JOIN billing_ledgeraccount a ON a.organization_id = old.account_id
-     WHERE h.id = %(hold)s AND old.id = h.id AND old.status IN ('open', 'expired')
-    RETURNING h.account_id, CASE old.status WHEN 'open' THEN old.amount ELSE 0 END AS freed)
+       SET status = 'captured', captured = old.captured + old.taken, resolved_at = %(now)s,
+           entry_seq = CASE WHEN old.taken > 0 THEN a.seq + 1 END
+      FROM old JOIN billing_ledgeraccount a ON a.organization_id = old.account_id
+     WHERE h.id = old.id AND old.status IN ('open', 'expired')
+    RETURNING h.account_id, old.taken, CASE old.status WHEN 'open' THEN old.unspent ELSE 0 END AS freed)
 UPDATE billing_ledgeraccount a SET reserved = a.reserved - hold.freed, updated_at = %(now)s
   FROM hold WHERE a.organization_id = hold.account_id
-RETURNING a.organization_id
+RETURNING hold.taken
 """
 
 RELEASE = """
@@ -169,15 +174,17 @@ def place(
 
 @transaction.atomic
 def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Hold:
-    """Debit `amount`, all that was held unless given, and free the hold; `HoldResolved` the second time."""
-    now, amount = timezone.now(), hold.amount if amount is None else amount
+    """Debit `amount`, all that is still held unless given, and free the hold; `HoldResolved` the second time."""
+    now = timezone.now()
     ledger.lock([hold.account_id], now)
-    if not sql.rows(CAPTURE, {"hold": hold.pk, "amount": amount, "now": now}):
+    captured = sql.rows(CAPTURE, {"hold": hold.pk, "amount": amount, "now": now})
+    if not captured:
         raise HoldResolved(_again(hold))
-    if amount > ZERO:
+    [(taken,)] = captured
+    if taken > ZERO:
         about = {"description": "Hold captured", "reference": hold.reference or hold.public_id, "actor": actor}
-        ledger.post_capture(hold.account_id, amount, now, **about)
-        budgets.count(hold, amount, now)
+        ledger.post_capture(hold.account_id, taken, now, **about)
+        budgets.count(hold, taken, now)
     return _again(hold)
 
 
