@@ -1,13 +1,22 @@
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
 
 from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
+from accounts.exceptions import Problem
+from accounts.identifiers import uuid7
+from billing import corrections
 from billing.models import (
     AutoRecharge,
     BillingAccount,
+    Grant,
     Hold,
     LedgerAccount,
     LedgerEntry,
@@ -17,13 +26,77 @@ from billing.models import (
     Plan,
     Price,
 )
-from billing.money import plain
+from billing.money import DIGITS, LARGEST, PLACES, plain
 
 
 def _owner(prefix: str) -> list[str]:
     """Where search looks for an owner: any public id of the organization's, or the email of one of its people."""
     fields = ["public_id", "auth_id", "name", "memberships__user__email", "billing_account__public_id"]
     return [f"{prefix}__{field}" for field in fields]
+
+
+class ReverseForm(forms.Form):
+    reason = forms.CharField(max_length=200)
+    expires_at = forms.DateTimeField(required=False, help_text="UTC; when the credits that are given expire")
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if said.get("expires_at") and said["expires_at"] <= timezone.now():
+            self.add_error("expires_at", "Must be in the future.")
+        return said
+
+
+class AdjustForm(ReverseForm):
+    """`idempotency_key` is the page's: sent twice, it adjusts once."""
+
+    amount = forms.DecimalField(
+        max_digits=DIGITS,
+        decimal_places=PLACES,
+        min_value=-LARGEST,
+        max_value=LARGEST,
+        help_text="Below 0 it takes",
+    )
+    idempotency_key = forms.CharField(max_length=40, widget=forms.HiddenInput)
+    field_order = ["amount"]
+
+    def clean_amount(self) -> Decimal:
+        amount: Decimal = self.cleaned_data["amount"]
+        if not amount:
+            raise forms.ValidationError("Must not be 0.")
+        return amount
+
+
+def _correct(
+    page: admin.ModelAdmin[Any],
+    request: HttpRequest,
+    chosen: QuerySet[Any],
+    form_class: type[forms.Form],
+    verb: Callable[..., LedgerEntry],
+) -> HttpResponse | None:
+    """Correct one row, after a page that asks for the reason."""
+    if chosen.count() != 1:
+        page.message_user(request, "Choose one.", messages.WARNING)
+        return None
+    row, confirmed = chosen.get(), "confirmed" in request.POST
+    form = form_class(request.POST if confirmed else None, initial={"idempotency_key": f"adjust-{uuid7().hex}"})
+    if confirmed and form.is_valid():
+        try:
+            entry = verb(row, actor=f"user:{request.user.pk}", **form.cleaned_data)
+            page.message_user(request, f"Posted: {entry}.")
+        except Problem as error:
+            said = [one["detail"] for one in error.errors] or [str(error)]
+            page.message_user(request, " ".join(said), messages.WARNING)
+        return None
+    about = {"title": str(row), "row": row, "form": form, "action": request.POST["action"], "opts": page.opts}
+    return render(request, "admin/billing/correct.html", {**page.admin_site.each_context(request), **about})
+
+
+def _may_correct(request: HttpRequest) -> bool:
+    return request.user.has_perm("billing.add_ledgerentry")
+
+
+def _adjust(account: LedgerAccount, **about: Any) -> LedgerEntry:
+    return corrections.adjust(account.pk, **about)
 
 
 @admin.register(BillingAccount)
@@ -52,6 +125,14 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
     list_select_related = ["organization"]
     search_fields = _owner("organization")
     ordering = ["-updated_at"]
+    actions = ["adjust"]
+
+    def has_correct_permission(self, request: HttpRequest) -> bool:
+        return _may_correct(request)
+
+    @admin.action(description="Adjust the selected account", permissions=["correct"])
+    def adjust(self, request: HttpRequest, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
+        return _correct(self, request, chosen, AdjustForm, _adjust)
 
 
 @admin.register(LedgerEntry)
@@ -63,17 +144,44 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     list_select_related = ["account__organization"]
     search_fields = ["reference", *_owner("account__organization")]
     ordering = ["-created_at", "-seq"]
+    actions = ["reverse"]
+
+    def has_correct_permission(self, request: HttpRequest) -> bool:
+        return _may_correct(request)
+
+    @admin.action(description="Reverse the selected entry", permissions=["correct"])
+    def reverse(self, request: HttpRequest, chosen: QuerySet[LedgerEntry]) -> HttpResponse | None:
+        return _correct(self, request, chosen, ReverseForm, corrections.reverse)
 
     @admin.display(ordering="account")
     def organization(self, entry: LedgerEntry) -> str:
         return str(entry.account.organization)
 
 
+@admin.register(Grant)
+class GrantAdmin(ReadOnlyAdmin[Grant]):
+    """What remains is as of the last time that it mattered: usage is allotted to the lots later."""
+
+    id_prefix = "grant_"
+    list_display = [
+        *("public_id", "organization", "category", "priority", "amount", "remaining", "expires_at"),
+        *("entry_seq", "created_at"),
+    ]
+    list_filter = ["category"]
+    list_select_related = ["account__organization"]
+    search_fields = _owner("account__organization")
+    ordering = ["-created_at"]
+
+    @admin.display(ordering="account")
+    def organization(self, grant: Grant) -> str:
+        return str(grant.account.organization)
+
+
 @admin.register(Hold)
 class HoldAdmin(ReadOnlyAdmin[Hold]):
     id_prefix = "hold_"
-    list_display = ["public_id", "organization", "amount", "captured", "status", "created_at", "expires_at"]
-    list_filter = ["status"]
+    list_display = ["public_id", "organization", "purpose", "amount", "captured", "status", "created_at", "expires_at"]
+    list_filter = ["status", "purpose"]
     list_select_related = ["organization"]
     search_fields = ["reference", *_owner("organization")]
     ordering = ["-created_at"]
