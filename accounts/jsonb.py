@@ -1,5 +1,6 @@
 """What PostgreSQL's jsonb can keep of a caller's JSON: asked before any SQL, so that nothing fails on the way in."""
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
@@ -11,6 +12,17 @@ from psycopg.types.json import Jsonb
 NUMBER_DIGITS = 1000  # before the point, and after it
 
 _dumps = partial(simplejson.dumps, use_decimal=True)
+
+
+class Encoder(simplejson.JSONEncoder):
+    """Of a model's field: its Decimals are written digit by digit."""
+
+
+class Decoder(json.JSONDecoder):
+    """Of a model's field: numbers with a point are read as Decimals."""
+
+    def __init__(self) -> None:
+        super().__init__(parse_float=Decimal)
 
 
 def parameter(value: Any) -> Jsonb:

@@ -1,106 +1,175 @@
 """Alerts: a budget that is spent to 50, 80 or 100 %, and a balance below what its owner named, crossed and recovered.
 
-What was announced last is remembered beside what it is about, and changed in the statement that finds the difference:
-so each crossing and each recovery is one event, whoever looks, and however often.
+What was announced last is remembered beside what it is about, and changed by an update that expects it there: so each
+crossing and each recovery is one event, whoever looks, and however often.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import events, sql
 from accounts.models import Organization
-from billing.budgets import month_of
+from apikeys.models import ApiKey
 from billing.models import LedgerAccount
-from billing.money import plain
+from billing.months import month_of
 
 THRESHOLDS = (50, 80, 100)
+EARLIEST, LATEST = timedelta(hours=-12), timedelta(hours=14)  # that clocks are off UTC
+CHUNK = 1000
+
+# What differs from what was announced: balances of the payers, and budgets of the keys and of every node above the
+# organizations, in a month that may be the present one.
+DIFFERENT = """
+WITH cap AS (
+    SELECT o.id AS subject, o.id AS organization_id, o.root_id, o.public_id, o.monthly_budget AS budget
+      FROM accounts_organization o
+     WHERE o.id IN (SELECT unnest(path) FROM accounts_organization WHERE id = ANY(%(organizations)s::uuid[]))
+       AND o.monthly_budget IS NOT NULL
+     UNION ALL
+    SELECT k.id, o.id, o.root_id, k.public_id, k.monthly_budget
+      FROM apikeys_apikey k JOIN accounts_organization o ON o.id = k.organization_id
+     WHERE k.id = ANY(%(keys)s::uuid[]) AND k.monthly_budget IS NOT NULL)
+SELECT NULL::bigint, r.id, r.id, r.public_id, r.timezone, a.low_balance, NULL::date, a.balance, a.is_low::int,
+       (NOT a.is_low)::int
+  FROM billing_ledgeraccount a JOIN accounts_organization r ON r.id = a.organization_id
+ WHERE a.organization_id = ANY(%(accounts)s::uuid[]) AND a.is_low <> coalesce(a.balance < a.low_balance, false)
+ UNION ALL
+SELECT s.id, r.id, cap.organization_id, cap.public_id, r.timezone, cap.budget, s.month, s.spent, s.alerted, level.now
+  FROM cap JOIN accounts_organization r ON r.id = cap.root_id
+  JOIN billing_spending s ON s.account_id = r.id AND s.subject = cap.subject AND s.month = ANY(%(months)s::date[])
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN s.spent <= 0 THEN 0 WHEN s.spent >= cap.budget THEN 100 WHEN s.spent >= cap.budget * 0.8 THEN 80
+                   WHEN s.spent >= cap.budget * 0.5 THEN 50 ELSE 0 END AS now) level
+ WHERE s.alerted <> level.now
+"""
+
+# What was announced and is over: a month that is past, or a budget that was taken away.
+OVER = """
+SELECT s.id, r.id, o.id, coalesce(k.public_id, o.public_id), r.timezone, coalesce(k.monthly_budget, o.monthly_budget),
+       s.month, s.spent, s.alerted, 0
+  FROM billing_spending s
+  LEFT JOIN apikeys_apikey k ON k.id = s.subject
+  JOIN accounts_organization o ON o.id = coalesce(k.organization_id, s.subject)
+  JOIN accounts_organization r ON r.id = o.root_id
+ WHERE s.alerted > 0 AND (%(account)s::uuid IS NULL OR s.account_id = %(account)s::uuid)
+"""
+
+ALERTED = "UPDATE billing_spending SET alerted = %(after)s WHERE id = %(id)s AND alerted = %(before)s RETURNING id"
 
 LOW = """
-UPDATE billing_ledgeraccount a SET is_low = coalesce(a.balance < a.low_balance, false)
- WHERE a.organization_id = ANY(%(accounts)s::uuid[]) AND a.is_low <> coalesce(a.balance < a.low_balance, false)
-RETURNING a.organization_id, a.is_low, a.balance, a.low_balance
+UPDATE billing_ledgeraccount SET is_low = (%(after)s = 1)
+ WHERE organization_id = %(id)s AND is_low = (%(before)s = 1) RETURNING organization_id
 """
 
-# A month that is past is recovered from, and so is a budget that was taken away.
-BUDGETS = """
-WITH payer AS (SELECT * FROM unnest(%(accounts)s::uuid[], %(months)s::date[]) AS payer(id, month)),
-cap AS (
-    SELECT o.id AS subject, o.id AS organization_id, o.public_id, o.monthly_budget AS budget, payer.month
-      FROM payer JOIN accounts_organization o ON o.root_id = payer.id WHERE o.monthly_budget IS NOT NULL
-     UNION ALL
-    SELECT k.id, o.id, k.public_id, k.monthly_budget, payer.month
-      FROM payer JOIN accounts_organization o ON o.root_id = payer.id JOIN apikeys_apikey k ON k.organization_id = o.id
-     WHERE k.monthly_budget IS NOT NULL),
-level AS (
-    SELECT s.id, cap.organization_id, cap.public_id, cap.budget, s.month, s.spent, s.alerted AS before,
-           CASE WHEN s.spent <= 0 THEN 0 WHEN s.spent >= cap.budget THEN 100 WHEN s.spent >= cap.budget * 0.8 THEN 80
-                WHEN s.spent >= cap.budget * 0.5 THEN 50 ELSE 0 END AS after
-      FROM cap JOIN billing_spending s ON s.subject = cap.subject AND s.month = cap.month)
-UPDATE billing_spending s SET alerted = level.after FROM level
- WHERE s.id = level.id AND s.alerted <> level.after
-RETURNING level.organization_id, level.public_id, level.budget, level.month, level.spent, level.before, level.after
-"""
-
-PAST = """
-WITH past AS (
-    SELECT s.id, s.alerted, coalesce(o.id, k.organization_id) AS organization_id,
-           coalesce(o.public_id, k.public_id) AS public_id, coalesce(o.monthly_budget, k.monthly_budget) AS budget
-      FROM billing_spending s
-      LEFT JOIN accounts_organization o ON o.id = s.subject LEFT JOIN apikeys_apikey k ON k.id = s.subject
-     WHERE s.alerted > 0 AND s.account_id = %(account)s
-       AND (s.month < %(month)s OR coalesce(o.monthly_budget, k.monthly_budget) IS NULL))
-UPDATE billing_spending s SET alerted = 0 FROM past WHERE s.id = past.id AND s.alerted = past.alerted
-RETURNING past.organization_id, past.public_id, past.budget, s.month, s.spent, past.alerted, 0
-"""
+Spender = tuple[UUID, UUID | None]  # an organization, and the key that was used
 
 
 @dataclass(frozen=True)
 class _Change:
-    """How far a budget was announced as spent, in percent, and how far it is."""
+    """How far a budget was announced as spent, in percent, and how far it is: `figure` of `bound`, in `month`.
 
+    Without a month, it is the balance of `account`, 1 where it is low.
+    """
+
+    id: int | None
+    account: UUID
     organization: UUID
     subject: str
-    budget: Decimal | None
-    month: date
-    spent: Decimal
+    timezone: str
+    bound: Decimal | None
+    month: date | None
+    figure: Decimal
     before: int
     after: int
 
     def announce(self, now: datetime) -> None:
-        low, high = sorted((self.before, self.after))
-        name = "budget.crossed" if self.after > self.before else "budget.recovered"
-        about = {
-            "subject": self.subject,
-            "monthly_budget": plain(self.budget) if self.budget is not None else None,
-            "month": f"{self.month:%Y-%m}",
-            "spent": plain(self.spent),
-        }
-        for threshold in (one for one in THRESHOLDS if low < one <= high):
-            events.record(self.organization, name, {**about, "threshold": threshold}, now)
+        """Nothing, where it was announced meanwhile."""
+        said = {"before": self.before, "after": self.after}
+        if self.month is None:
+            if sql.rows(LOW, {"id": self.account, **said}):
+                self._announce_balance(now)
+        elif sql.rows(ALERTED, {"id": self.id, **said}):
+            self._announce_budget(self.month, now)
+
+    def _announce_balance(self, now: datetime) -> None:
+        about = {"balance": self.figure, "low_balance": self.bound}
+        events.record(self.organization, "credits.low" if self.after else "credits.recovered", about, now)
+
+    def _announce_budget(self, month: date, now: datetime) -> None:
+        about: dict[str, Any] = {"subject": self.subject, "monthly_budget": self.bound}
+        about |= {"month": f"{month:%Y-%m}", "spent": self.figure}
+        if self.after > self.before:
+            for threshold in (one for one in THRESHOLDS if self.before < one <= self.after):
+                events.record(self.organization, "budget.crossed", {**about, "threshold": threshold}, now)
+        else:
+            for threshold in (one for one in THRESHOLDS[::-1] if self.after < one <= self.before):
+                events.record(self.organization, "budget.recovered", {**about, "threshold": threshold}, now)
+
+
+def check(accounts: Iterable[UUID], now: datetime, spenders: Collection[Spender] = ()) -> None:
+    """Announce what these payers crossed, or recovered from: by their balance, and by the budgets of the spenders and
+    of every node above them. After a posting, in its transaction, under the payers' lock."""
+    for change in _different(accounts, spenders, now):
+        change.announce(now)
+
+
+def end(now: datetime, account: UUID | None = None) -> None:
+    """Recover from what was announced of a month that is past, or of a budget that was taken away: of one payer, or of
+    all, each in a transaction of its own."""
+    for change in (_Change(*row) for row in sql.rows(OVER, {"account": account})):
+        if change.bound is None or (change.month and change.month < month_of(now, change.timezone)):
+            with transaction.atomic():
+                change.announce(now)
 
 
 @transaction.atomic
-def check(accounts: Iterable[UUID], now: datetime) -> None:
-    """Announce what these payers crossed, or recovered from. After a posting, in its transaction."""
-    zones = dict(Organization.objects.filter(pk__in=list(accounts)).values_list("pk", "timezone"))
-    months = {account: month_of(now, zone) for account, zone in sorted(zones.items())}
-    for account, is_low, balance, low_balance in sql.rows(LOW, {"accounts": list(months)}):
-        about = {"balance": plain(balance), "low_balance": plain(low_balance) if low_balance is not None else None}
-        events.record(account, "credits.low" if is_low else "credits.recovered", about, now)
-    for row in sql.rows(BUDGETS, {"accounts": list(months), "months": list(months.values())}):
-        _Change(*row).announce(now)
+def watch(organization: Organization, low_balance: Decimal | None, now: datetime) -> None:
+    """Name the balance below which a root organization's is low; None, that it never is."""
+    account, _ = LedgerAccount.objects.select_for_update(no_key=True).get_or_create(pk=organization.pk)
+    LedgerAccount.objects.filter(pk=account.pk).update(low_balance=low_balance)
+    check([account.pk], now)
 
 
 def sweep(now: datetime) -> None:
-    """Look at every payer, each in a transaction of its own: at what changed without a posting, such as the month."""
-    for account, zone in Organization.objects.filter(ledger_account__isnull=False).values_list("pk", "timezone"):
+    """Announce what changed without a check: the month, the budget of a key, usage that was debited outside of a batch.
+
+    Only what is watched is looked at, and only a payer with something to announce is locked, each for itself.
+    """
+    end(now)
+    low = LedgerAccount.objects.filter(Q(low_balance__isnull=False) | Q(is_low=True))
+    nodes = Organization.objects.filter(monthly_budget__isnull=False).values_list("pk", flat=True)
+    keys = ApiKey.objects.filter(monthly_budget__isnull=False, organization__isnull=False)
+    accounts = list(low.values_list("pk", flat=True))
+    spenders: list[Spender] = [(node, None) for node in nodes] + list(keys.values_list("organization_id", "pk"))
+    for start in range(0, max(len(accounts), len(spenders)), CHUNK):
+        _check_locked(accounts[start : start + CHUNK], spenders[start : start + CHUNK], now)
+
+
+def _check_locked(accounts: Collection[UUID], spenders: Collection[Spender], now: datetime) -> None:
+    """Look without a lock, and again under the lock of each payer that has something to announce."""
+    concerned: dict[UUID, set[UUID]] = {}
+    for change in _different(accounts, spenders, now):
+        concerned.setdefault(change.account, set()).add(change.organization)
+    for account, organizations in concerned.items():
         with transaction.atomic():
             LedgerAccount.objects.select_for_update(no_key=True).get(pk=account)
-            check([account], now)
-            for row in sql.rows(PAST, {"account": account, "month": month_of(now, zone)}):
-                _Change(*row).announce(now)
+            check([account], now, [one for one in spenders if one[0] in organizations])
+
+
+def _different(accounts: Iterable[UUID], spenders: Collection[Spender], now: datetime) -> list[_Change]:
+    """The month of each payer is told here: PostgreSQL may not know its time zone."""
+    asked = {
+        "accounts": list(accounts),
+        "organizations": list({organization for organization, _ in spenders}),
+        "keys": [key for _, key in spenders if key],
+        "months": list({month_of(now + offset, "UTC") for offset in (EARLIEST, LATEST)}),
+    }
+    found = [_Change(*row) for row in sql.rows(DIFFERENT, asked)]
+    return [one for one in found if one.month in (None, month_of(now, one.timezone))]

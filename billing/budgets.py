@@ -13,15 +13,16 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import sql, timezones
+from accounts import sql
 from accounts.models import Organization
 from apikeys.models import ApiKey
-from billing import ledger
+from billing import alerts, ledger
 from billing.exceptions import BudgetExceeded
 from billing.models import Hold
+from billing.months import month_of
 
-# The budgets that a call of `key` in the organization of `path` is counted in. Exact only under the payer's lock.
-STATES = """
+# What was spent of `cap` in the month, and what open holds may still take. Exact only under the payer's lock.
+STATE = """
 SELECT cap.subject, cap.budget,
        coalesce((SELECT s.spent FROM billing_spending s
                   WHERE s.account_id = %(account)s AND s.subject = cap.subject AND s.month = %(month)s), 0) AS spent,
@@ -29,17 +30,28 @@ SELECT cap.subject, cap.budget,
           FROM billing_hold h JOIN accounts_organization o ON o.id = h.organization_id
          WHERE h.account_id = %(account)s AND h.status = 'open' AND h.expires_at > %(now)s
            AND (h.key_id = cap.subject OR cap.subject = ANY(o.path))) AS held
+"""
+
+# The budget of a node, or that it has none.
+OF = f"""
+{STATE}
+  FROM (SELECT id AS subject, monthly_budget AS budget FROM accounts_organization WHERE id = %(node)s) cap
+"""  # noqa: S608 (it is a constant)
+
+# The budgets that a call of `key` in the organization of `path` is counted in.
+STATES = f"""
+{STATE}
   FROM (SELECT id AS subject, monthly_budget AS budget FROM accounts_organization
          WHERE id = ANY(%(path)s::uuid[]) AND monthly_budget IS NOT NULL
          UNION ALL
         SELECT id, monthly_budget FROM apikeys_apikey
          WHERE id = %(key)s::uuid AND monthly_budget IS NOT NULL) cap
-"""
+"""  # noqa: S608 (it is a constant)
 
 EXCEEDED = f"""
 SELECT subject, budget, spent, held FROM ({STATES}) state
  WHERE spent + held + %(amount)s > budget ORDER BY budget - spent - held LIMIT 1
-"""  # noqa: S608 (both are constants)
+"""  # noqa: S608 (it is a constant)
 
 COUNT = """
 INSERT INTO billing_spending AS s (account_id, subject, month, spent)
@@ -50,26 +62,24 @@ ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + exclude
 
 @dataclass(frozen=True)
 class State:
-    """A budget in the current month: what was spent, and what open holds may still take."""
+    """A budget in the current month: what was spent, and what open holds may still take. None is no budget."""
 
     subject: UUID
-    budget: Decimal
+    monthly_budget: Decimal | None
     spent: Decimal
     held: Decimal
+    month: date
 
     @property
-    def left(self) -> Decimal:
-        return self.budget - self.spent - self.held
+    def left(self) -> Decimal | None:
+        return None if self.monthly_budget is None else self.monthly_budget - self.spent - self.held
 
 
-def month_of(moment: datetime, zone: str) -> date:
-    """The first day of the calendar month of `moment` in the payer's time zone."""
-    return moment.astimezone(timezones.zone(zone)).date().replace(day=1)
-
-
-def states(organization: Organization, key: ApiKey | None = None) -> list[State]:
-    """The budgets that bear on the organization, and on the key, as they stand now."""
-    return [State(*row) for row in sql.rows(STATES, _about(organization, key, timezone.now()))]
+def of(organization: Organization) -> State:
+    """The organization's own budget, and what is counted in it, as it stands now."""
+    about = _about(organization, None, timezone.now())
+    [(subject, budget, spent, held)] = sql.rows(OF, {**about, "node": organization.pk})
+    return State(subject, budget, spent, held, about["month"])
 
 
 def admit(
@@ -82,25 +92,31 @@ def admit(
     found = sql.rows(EXCEEDED, {**_about(organization, key, now), "amount": amount})
     if not found:
         return amount
-    tightest = State(*found[0])
-    if minimum is None or tightest.left < minimum:
-        raise BudgetExceeded(_name(tightest.subject, key), tightest.budget, tightest.left)
-    return tightest.left
+    [(subject, budget, spent, held)] = found
+    left: Decimal = budget - spent - held
+    if minimum is None or left < minimum:
+        raise BudgetExceeded(_name(subject, key), budget, left)
+    return left
 
 
 def count(hold: Hold, amount: Decimal, now: datetime) -> None:
-    """Count what a hold was captured for, in the budgets of its key and of every node above it, under the lock."""
+    """Count what a hold was captured for, in the budgets of its key and of every node above it; and announce what that
+    crossed. After the posting, under the lock."""
     organization = hold.organization
     subjects = sorted({*organization.path, *([hold.key_id] if hold.key_id else [])})
-    month = month_of(now, organization.root.timezone)
+    month = _month(organization, now)
     sql.rows(COUNT, {"account": hold.account_id, "month": month, "amount": amount, "subjects": subjects})
+    alerts.check([hold.account_id], now, [(organization.pk, hold.key_id)])
 
 
 @transaction.atomic
 def limit(organization: Organization, monthly_budget: Decimal | None) -> Organization:
     """Set the budget of an organization, or take it away. Admissions that meet this come before it or after it."""
-    ledger.lock([organization.root_id])
+    now, payer = timezone.now(), organization.root_id
+    ledger.lock([payer], now)
     Organization.objects.filter(pk=organization.pk).update(monthly_budget=monthly_budget)
+    alerts.check([payer], now, [(organization.pk, None)])
+    alerts.end(now, payer)
     return Organization.objects.get(pk=organization.pk)
 
 
@@ -109,9 +125,14 @@ def _about(organization: Organization, key: ApiKey | None, now: datetime) -> dic
         "account": organization.root_id,
         "path": organization.path,
         "key": key.pk if key else None,
-        "month": month_of(now, organization.root.timezone),
+        "month": _month(organization, now),
         "now": now,
     }
+
+
+def _month(organization: Organization, now: datetime) -> date:
+    payer = organization if organization.is_root else organization.root
+    return month_of(now, payer.timezone)
 
 
 def _name(subject: UUID, key: ApiKey | None) -> str:

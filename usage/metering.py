@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from billing import holds, ledger
+from billing import alerts, holds, ledger
 from billing.money import LARGEST, ZERO
 from usage import events, folding, pricing, tiers
 from usage.catalog import Catalog
@@ -132,6 +132,7 @@ def _store(batch: list[Rated], now: datetime) -> _Stored:
         holds.capture_by_usage(_drawn(first, fresh.identities), now)
         if fresh.debits:
             ledger.post_usage(fresh.debits, now)
+            alerts.check(fresh.debits, now, {(one.owner.organization, one.owner.key) for one in first.values()})
     return _Stored(first, fresh.identities, refused)
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from accounts import timezones
-from billing import budgets
+from billing.months import month_of
 
 PERIODS = ("daily", "monthly", "yearly")
 QUARTER = timedelta(minutes=15)
@@ -39,6 +39,6 @@ def month_of_quarter(number: int, timezone: str) -> date:
     It is what usage counts in. PostgreSQL can't tell it: it may not know the zone.
     """
     try:
-        return budgets.month_of(EPOCH + number * QUARTER, timezone)
+        return month_of(EPOCH + number * QUARTER, timezone)
     except OverflowError:  # west of Greenwich, the year 1 begins in the year before
         return date.min

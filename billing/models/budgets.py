@@ -29,6 +29,7 @@ class Spending(models.Model):
     objects: ClassVar[SpendingQuerySet] = SpendingQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
+        indexes = [models.Index(fields=["account_id"], condition=Q(alerted__gt=0), name="spending_announced")]
         constraints = [
             models.UniqueConstraint(fields=["account_id", "subject", "month"], name="spending_once"),
             models.CheckConstraint(condition=Q(alerted__in=[0, 50, 80, 100]), name="spending_alerted"),

@@ -34,7 +34,14 @@ class LedgerAccount(models.Model):
     objects: ClassVar[TenantQuerySet["LedgerAccount"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="ledger_account_due")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="ledger_account_due"),
+            models.Index(
+                fields=["organization"],
+                condition=Q(low_balance__isnull=False) | Q(is_low=True),
+                name="ledger_account_watched",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(reserved__gte=0), name="ledger_account_reserved_not_negative"),
             models.CheckConstraint(condition=Q(credit_limit__gte=0), name="ledger_account_limit_not_negative"),
