@@ -4,7 +4,8 @@ import select
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Connection, Cursor
 
 Parameters = Mapping[str, Any]
@@ -15,10 +16,10 @@ def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
 
     The server sees typed parameters: a NULL, or a text that is none, needs a cast in the statement.
     """
-    opened = _connection()
-    with connection.wrap_database_errors, Cursor(opened) as cursor:
+    database, opened = _connection()
+    with database.wrap_database_errors, Cursor(opened) as cursor:
         cursor.execute(statement, parameters, prepare=True)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.rownumber is not None else []
 
 
 def last_rows(*steps: tuple[str, Parameters]) -> list[tuple[Any, ...]]:
@@ -27,8 +28,8 @@ def last_rows(*steps: tuple[str, Parameters]) -> list[tuple[Any, ...]]:
     Where no transaction is open they are one. Each sees what was committed before it began, also while the one before
     waited for a lock.
     """
-    opened = _connection()
-    with connection.wrap_database_errors:
+    database, opened = _connection()
+    with database.wrap_database_errors:
         with opened.pipeline():
             for statement, parameters in steps:
                 cursor = Cursor(opened)
@@ -36,14 +37,16 @@ def last_rows(*steps: tuple[str, Parameters]) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def _connection() -> Connection[Any]:
-    """Django's connection, open. One on which there is no news is alive, and is not asked whether it is."""
-    connection.validate_no_broken_transaction()
-    if connection.connection is None or _is_ended(connection.connection):
-        connection.close_if_health_check_failed()
-        connection.ensure_connection()
-    opened: Connection[Any] = connection.connection
-    return opened
+def _connection() -> tuple[BaseDatabaseWrapper, Connection[Any]]:
+    """Django's, and the one that it has open. Where there is no news, that one is alive, and is not asked about it."""
+    database = connections[DEFAULT_DB_ALIAS]
+    database.validate_no_broken_transaction()
+    opened = database.connection
+    if opened is None or _is_ended(opened):
+        database.close_if_health_check_failed()
+        database.ensure_connection()
+        opened = database.connection
+    return database, opened
 
 
 def _is_ended(opened: Connection[Any]) -> bool:
