@@ -1,6 +1,10 @@
-"""Processes that the benchmarks start, and end by their id: clients, and gunicorn as `make run` starts it."""
+"""Processes that the benchmarks start, and end by their id: clients, and gunicorn as `make run` starts it.
+
+Tollgate is imported late, for django-hordak's clients come by here too, and do not have what it needs.
+"""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -80,11 +84,14 @@ def _line(process: subprocess.Popen[str]) -> str:
 @contextmanager
 def server(database: str) -> Iterator[int]:
     """Gunicorn on the database, as `make run` starts it; its port."""
+    from config.keeper import end_with_parent
+
     port = _free_port()
     web = ("--bind", f"{stage.HOST}:{port}", "--worker-class", "gthread", "--workers", str(WORKERS), "--threads", "4")
     more = ("--no-control-socket", "--log-level", "warning")
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", *web, *more]
-    process = subprocess.Popen(command, cwd=stage.ROOT, env=stage.environment(database))  # noqa: S603 (our own program)
+    environment, with_us = stage.environment(database), end_with_parent(signal.SIGTERM)
+    process = subprocess.Popen(command, cwd=stage.ROOT, env=environment, preexec_fn=with_us)  # noqa: S603 (our own)
     try:
         _wait_for(port, process)
         yield port
@@ -116,6 +123,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def program(name: str) -> str:
     """A program of the PostgreSQL wheel, such as pgbench."""
-    from config import keeper
-
     return str(Path(keeper.POSTGRES.program(keeper.POSTGRES.site())).with_name(name))

@@ -37,11 +37,11 @@ def open_stage() -> Iterator[None]:
 
         embedded.attach()
         os.environ |= {"DATABASE_URL": url(CAST), "REDIS_URL": embedded.redis_url()}
+        clear()  # after a run that was killed
         try:
             yield
         finally:
-            for name in databases():
-                drop(name)
+            clear()
             embedded.detach()
 
 
@@ -64,6 +64,11 @@ def databases() -> list[str]:
     with connect("postgres") as connection:
         found = connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")
         return [name for (name,) in found if name not in ("postgres", "tollgate")]
+
+
+def clear() -> None:
+    for name in databases():
+        drop(name)
 
 
 def create(name: str, template: str = CAST) -> None:

@@ -49,8 +49,8 @@ def measure(cast: Cast, options: Options) -> Row:
     what, against = f"rollups rebuilt from {options.events:,} events", "one SQL GROUP BY over the same"
     if find_spec("usage.rollups") is None:
         return Row(what, against, 1.5, at_most=True, note="there is no usage.rollups.rebuild yet")
+    database = filled(cast, options.events)
     with (
-        filled(cast, "rebuilding", options.events) as database,
         Crew(f"{__name__}:rebuild", 1, database=database) as ours,
         Crew(f"{__name__}:group", 1, database=database) as theirs,
     ):
