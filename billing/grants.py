@@ -27,9 +27,9 @@ UPDATE billing_grant g SET remaining = g.remaining - least(lot.remaining, lot.sp
   FROM lot WHERE g.id = lot.id AND lot.spent > lot.before
 """
 
-# A lot that is due keeps what the open holds placed before its expiry may still take, less what those keep that were due
-# before it. What is kept burns before everything else: so a capture of what was held takes no other credits, which may
-# be held or promised already. `unheld` is what the lots so far have beyond their holds; its maximum so far has lapsed.
+# A lot that is due keeps what the open holds placed before its expiry may still take, less what is kept by those that
+# were due before it. What is kept burns before everything else: so a capture of what was held takes no other credits,
+# which others may hold already. `unheld` is what the lots so far have beyond their holds; its maximum so far lapses.
 EXPIRE = """
 WITH due AS (
     SELECT g.id, row_number() OVER expiry AS place,

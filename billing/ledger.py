@@ -14,11 +14,10 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
-from psycopg.types.json import Jsonb
 
-from accounts import sql
+from accounts import jsonb, sql
 from accounts.identifiers import uuid7
-from billing import grants
+from billing import alerts, grants
 from billing.exceptions import NotEnoughCredits, PostingConflict
 from billing.grants import Lot
 from billing.models import Grant, LedgerAccount, LedgerEntry
@@ -35,10 +34,13 @@ SELECT id, 0, 0, 0, 0, %(now)s FROM unnest(%(accounts)s::uuid[]) AS id ORDER BY 
 ON CONFLICT DO NOTHING
 """
 
-# A statement of its own: the next one then sees what was committed while this one waited.
+# A statement of its own: the next one then sees what was committed while this one waited. It locks all or, where one is
+# missing, none: who then opens accounts waits for others that do while he holds no lock.
 LOCK = """
 SELECT organization_id, seq, balance, due_at, closed_through FROM billing_ledgeraccount
- WHERE organization_id = ANY(%(accounts)s::uuid[]) ORDER BY organization_id FOR NO KEY UPDATE
+ WHERE organization_id = ANY(%(accounts)s::uuid[])
+   AND (SELECT count(*) FROM billing_ledgeraccount WHERE organization_id = ANY(%(accounts)s::uuid[])) = %(count)s
+ ORDER BY organization_id FOR NO KEY UPDATE
 """
 
 POST = """
@@ -50,8 +52,8 @@ WITH account AS (
     RETURNING organization_id, seq, balance)
 INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
                                  idempotency_key, reverses_seq, actor, created_at)
-SELECT %(id)s, organization_id, seq, %(kind)s, %(amount)s, balance, %(description)s, %(reference)s, %(metadata)s,
-       %(idempotency_key)s, %(reverses_seq)s::bigint, %(actor)s, %(now)s
+SELECT %(id)s, organization_id, seq, %(kind)s, %(amount)s, balance, %(description)s, %(reference)s,
+       %(metadata)s::jsonb, %(idempotency_key)s, %(reverses_seq)s::bigint, %(actor)s, %(now)s
   FROM account
 RETURNING account_id, seq, balance_after
 """
@@ -126,25 +128,24 @@ def lock(accounts: Iterable[UUID], now: datetime | None = None) -> dict[UUID, Lo
 
 
 def _lock(accounts: list[UUID], now: datetime) -> dict[UUID, Locked]:
-    found = sql.rows(LOCK, {"accounts": accounts})
-    locked = {account: Locked(*about) for account, *about in found}
+    parameters = {"accounts": accounts, "count": len(accounts)}
+    locked = {account: Locked(*about) for account, *about in sql.rows(LOCK, parameters)}
     due = [account for account, one in locked.items() if one.due_at and one.due_at <= now]
     for account in due:
         _settle(account, now)
-    return {account: Locked(*about) for account, *about in sql.rows(LOCK, {"accounts": accounts})} if due else locked
+    return {account: Locked(*about) for account, *about in sql.rows(LOCK, parameters)} if due else locked
 
 
 def _settle(account: UUID, now: datetime) -> None:
     sql.rows(EXPIRE_HOLDS, {"account": account, "now": now})
     grants.allot(account)
-    for lot in grants.expire(account, now):
-        expiry: dict[str, Any] = {"kind": Kind.EXPIRY, "amount": -lot.amount, "description": "Credits expired"}
-        _write(account, now=now, settled=True, reference=lot.reference, **expiry)
-    _reschedule(account)
-
-
-def _reschedule(account: UUID) -> None:
+    expired = grants.expire(account, now)
+    for lot in expired:
+        about: dict[str, Any] = {"description": "Credits expired", "reference": lot.reference}
+        _write(account, kind=Kind.EXPIRY, amount=-lot.amount, now=now, settled=True, **about)
     sql.rows(RESCHEDULE, {"account": account})
+    if expired:
+        alerts.check([account], now)
 
 
 def post(account: UUID, *, kind: Kind, amount: Decimal, **about: Any) -> Posting:
@@ -191,15 +192,6 @@ def available(account: UUID) -> Decimal:
     return mine.available if mine else Decimal(0)
 
 
-def settle_due(now: datetime, limit: int = 1000) -> int:
-    """Settle the accounts of which something fell due. It tidies: whoever posts or asks settles for himself."""
-    due = LedgerAccount.objects.filter(due_at__lte=now).order_by("due_at").values_list("pk", flat=True)[:limit]
-    for account in list(due):
-        with transaction.atomic():
-            lock([account], now)
-    return len(due)
-
-
 def _post(
     account: UUID,
     *,
@@ -211,8 +203,6 @@ def _post(
     own_lot: int | None = None,
     **about: Any,
 ) -> Posting | None:
-    if not fits(amount):  # the database would round the entry and the balance each for itself
-        raise ValueError(f"{amount} has more than {PLACES} decimals")
     now = timezone.now()
     if kind in LAZY and idempotency_key is None:
         posting = _write(account, kind=kind, amount=amount, now=now, guarded=guarded, **about)
@@ -241,7 +231,8 @@ def _follow(posting: Posting, kind: Kind, amount: Decimal, lot: Lot | None, own_
         if own_lot:
             grants.take(account, own_lot, -amount)
         grants.allot(account)
-    _reschedule(account)
+    sql.rows(RESCHEDULE, {"account": account})
+    alerts.check([account], now)
 
 
 def _write(
@@ -260,6 +251,8 @@ def _write(
     actor: str = "",
 ) -> Posting | None:
     """One entry in one statement: None where its guard refuses it, or where something fell due and is not settled."""
+    if not fits(amount):  # the database would round the entry and the balance each for itself
+        raise ValueError(f"{amount} has more than {PLACES} decimals")
     parameters = {
         "id": uuid7(),
         "account": account,
@@ -270,7 +263,7 @@ def _write(
         "settled": settled,
         "description": description,
         "reference": reference,
-        "metadata": Jsonb(metadata or {}),
+        "metadata": jsonb.parameter(metadata) if metadata else "{}",
         "idempotency_key": idempotency_key,
         "reverses_seq": reverses_seq,
         "actor": actor,

@@ -1,8 +1,14 @@
 from celery import shared_task
+from django.utils import timezone
 
-from billing import payments
+from billing import payments, settling
 
 
 @shared_task
 def settle_pending_payments() -> int:
     return payments.settle_pending()
+
+
+@shared_task
+def settle_due_accounts() -> int:
+    return settling.settle_due(timezone.now())

@@ -1,0 +1,94 @@
+"""Lots settle lazily, and nobody can tell: random scripts against a book that does everything at its moment."""
+
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+
+from billing import grants, ledger
+from billing.models import LedgerAccount
+from tests import factories
+from tests.billing.lot_scripts import Script
+
+SCRIPTS = int(os.environ.get("LOT_SCRIPTS", "150"))  # LOT_SCRIPTS=2000 takes minutes
+AT_ONCE = 40
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+def play(count: int) -> Iterator[list[str]]:
+    """What each of so many scripts found to differ. All are rolled back, so many at once."""
+    for first in range(0, count, AT_ONCE):
+        with transaction.atomic():
+            for seed in range(first, min(first + AT_ONCE, count)):
+                payer, limit = factories.organization(), Decimal(30 * (seed % 5 == 0))
+                LedgerAccount.objects.create(organization=payer, credit_limit=limit)
+                yield Script(seed, payer, limit).play()
+            transaction.set_rollback(True)
+
+
+def test_the_lazy_ledger_is_the_eager_book() -> None:
+    for differences in play(SCRIPTS):
+        assert differences == []
+
+
+def differing() -> int:
+    found = sum(bool(differences) for differences in play(SCRIPTS // 5))
+    print(f"{found} of {SCRIPTS // 5} scripts differ")  # noqa: T201
+    return found
+
+
+def test_a_posting_that_does_not_look_what_is_due_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first control."""
+    blind = ledger.POST.replace("due_at > %(now)s", "true")
+    assert blind != ledger.POST
+    monkeypatch.setattr(ledger, "POST", blind)
+    assert differing()
+
+
+def test_an_entry_that_is_netted_with_usage_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second: nothing is allotted but where a lot is due, or someone asks."""
+    allot, settle, ask = grants.allot, ledger._settle, ledger.settle
+    asked: list[bool] = []
+
+    def allowing(verb: Any) -> Any:
+        def call(*arguments: Any) -> None:
+            asked.append(True)
+            verb(*arguments)
+            asked.pop()
+
+        return call
+
+    def allot_if_asked(account: UUID) -> None:
+        if asked:
+            allot(account)
+
+    monkeypatch.setattr(grants, "allot", allot_if_asked)
+    monkeypatch.setattr(ledger, "_settle", allowing(settle))
+    monkeypatch.setattr(ledger, "settle", allowing(ask))
+    assert differing()
+
+
+def test_a_refund_that_burns_in_the_order_of_usage_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third."""
+    monkeypatch.setattr(grants, "take", lambda *arguments: None)
+    assert differing()
+
+
+def test_a_lot_that_keeps_nothing_for_holds_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fourth."""
+    unpinned = grants.EXPIRE.replace("h.amount - h.captured", "0::numeric")
+    assert unpinned != grants.EXPIRE
+    monkeypatch.setattr(grants, "EXPIRE", unpinned)
+    assert differing()
+
+
+def test_a_kept_lot_that_burns_in_its_old_place_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    uniform = grants.EXPIRE.replace("THEN 0 ELSE", "THEN g.priority ELSE")
+    assert uniform != grants.EXPIRE
+    monkeypatch.setattr(grants, "EXPIRE", uniform)
+    assert differing()
