@@ -1,6 +1,5 @@
 """Amounts: `Decimal` in credits, nine decimals, one rounding rule."""
 
-import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
@@ -12,9 +11,6 @@ QUANTUM = Decimal(1).scaleb(-PLACES)
 LARGEST = Decimal(10**9)
 ZERO = Decimal(0)
 
-# As JSON writes it. Python's Decimal would take `1_000`, digits of other scripts, and NaN.
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-
 # Wide enough that the product of two stored numbers is exact before it is rounded.
 _exact = Context(prec=2 * DIGITS + 10, rounding=ROUND_HALF_EVEN)
 
@@ -22,10 +18,6 @@ _exact = Context(prec=2 * DIGITS + 10, rounding=ROUND_HALF_EVEN)
 def multiply(a: Decimal, b: Decimal) -> Decimal:
     """The product, rounded half-even to nine decimals."""
     return _exact.quantize(_exact.multiply(a, b), QUANTUM)
-
-
-def is_number(text: str) -> bool:
-    return _NUMBER.fullmatch(text) is not None
 
 
 def fits(number: Decimal) -> bool:

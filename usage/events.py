@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from accounts import jsonb, moments
-from billing.money import LARGEST, PLACES, fits, is_number
+from accounts.numbers import is_number
+from billing.money import LARGEST, PLACES, fits
 
 BATCH_LIMIT = 1000
 CLOCK_SKEW = timedelta(hours=1)

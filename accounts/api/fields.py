@@ -1,10 +1,12 @@
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts import moments
 from accounts.credentials import credential_of
+from accounts.numbers import is_number
 
 LARGEST_OFFSET = 10**12  # of a list; PostgreSQL takes up to a bigint
 
@@ -14,6 +16,18 @@ class EmailField(serializers.EmailField):
 
     def to_internal_value(self, data: Any) -> str:
         return str(super().to_internal_value(data)).lower()
+
+
+class NumberField(serializers.DecimalField):
+    """In as a JSON number or a decimal string, out as a JSON number, exact both ways."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(coerce_to_string=False, **options)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, bool) or (isinstance(data, str) and not is_number(data)):
+            self.fail("invalid")
+        return super().to_internal_value(data)
 
 
 class MomentField(serializers.DateTimeField):

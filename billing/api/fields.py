@@ -1,27 +1,22 @@
-from decimal import Decimal
 from typing import Any
 
 import simplejson
 from rest_framework import serializers
 
 from accounts import jsonb
+from accounts.api.fields import NumberField
 from accounts.models import User
-from billing.money import DIGITS, LARGEST, PLACES, QUANTUM, is_number
+from billing.money import DIGITS, LARGEST, PLACES, QUANTUM
 
 METADATA_BYTES = 4000
 METADATA_DEPTH = 5
 
 
-class AmountSerializerField(serializers.DecimalField):
-    """Credits: in as a JSON number or a decimal string, out as a JSON number, exact both ways."""
+class AmountSerializerField(NumberField):
+    """Credits."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=DIGITS, decimal_places=PLACES, coerce_to_string=False, **options)
-
-    def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, bool) or (isinstance(data, str) and not is_number(data)):
-            self.fail("invalid")
-        return super().to_internal_value(data)
+        super().__init__(max_digits=DIGITS, decimal_places=PLACES, **options)
 
 
 class PositiveAmountField(AmountSerializerField):
