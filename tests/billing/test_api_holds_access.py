@@ -1,0 +1,157 @@
+"""Who reserves whose credits by /v1/credits/holds, and who sees it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from accounts import people
+from accounts.models import Organization, SecurityPolicy, User
+from billing import holds
+from billing.models import Hold
+from tests import factories
+from tests.billing.test_api_holds import PATH, figures, place, resolve
+from tests.conftest import Api
+
+
+@pytest.fixture
+def key(funded: Organization, alice: User) -> Api:
+    """A program of alice's that may spend."""
+    permissions = ["credits:read", "credits:write"]
+    return Api(factories.key(funded, created_by=alice, permissions=permissions)[1])
+
+
+def test_a_platform_key_names_the_organization(gateway: Api, funded: Organization) -> None:
+    answer = place(gateway, organization=funded.public_id)
+    assert (answer.status_code, answer.json()["organization"]) == (201, funded.public_id)
+    assert resolve(gateway, answer.json(), "capture").status_code == 200
+    nameless = place(gateway)
+    assert (nameless.status_code, nameless.json()["errors"][0]["pointer"]) == (400, "/organization")
+    assert place(gateway, organization="acct_0000000000000000").status_code == 404
+
+
+def test_a_childs_hold_is_on_its_roots_account(api: Any, alice: User, funded: Organization) -> None:
+    child = people.add_child(funded, name="Child")
+    hold = place(api(alice), organization=child.public_id).json()
+    assert hold["organization"] == child.public_id
+    assert figures(funded) == (100, 10)
+    people.switch(alice, child)
+    own = place(api(alice)).json()
+    assert own["organization"] == child.public_id
+    assert figures(funded) == (100, 20)
+
+
+def test_nobody_names_what_is_above_or_beside(api: Any, alice: User, charlie: User, funded: Organization) -> None:
+    child, sibling = (people.add_child(funded, name=name) for name in ("Child", "Sibling"))
+    people.switch(alice, child)
+    unknown = place(api(alice), organization="acct_0000000000000000")
+    assert unknown.status_code == 404
+    stranger = charlie.current_organization
+    assert stranger
+    for other in (funded, sibling, stranger):
+        answer = place(api(alice), organization=other.public_id)
+        assert (answer.status_code, answer.json()["code"]) == (404, unknown.json()["code"])
+    assert not Hold.objects.exists()
+
+
+def test_a_hold_is_seen_from_above_and_not_from_beneath(
+    api: Any, alice: User, gateway: Api, funded: Organization
+) -> None:
+    child = people.add_child(funded, name="Child")
+    above = place(gateway, organization=funded.public_id).json()
+    beneath = place(gateway, organization=child.public_id).json()
+    assert [hold["id"] for hold in api(alice).get(PATH).json()["results"]] == [beneath["id"], above["id"]]
+    people.switch(alice, child)
+    assert [hold["id"] for hold in api(alice).get(PATH).json()["results"]] == [beneath["id"]]
+    assert api(alice).get(f"{PATH}/{above['id']}").status_code == 404
+    assert resolve(api(alice), above, "release").status_code == 404
+    assert figures(funded) == (100, 20)
+
+
+def test_a_suspended_organization_reserves_nothing_but_settles(
+    api: Any, alice: User, gateway: Api, funded: Organization
+) -> None:
+    captured, released = (place(gateway, organization=funded.public_id).json() for _ in range(2))
+    Organization.objects.filter(pk=funded.pk).update(status="suspended")
+    for answer in (place(gateway, organization=funded.public_id), place(api(alice))):
+        assert (answer.status_code, answer.json()["code"]) == (403, "organization_suspended")
+    assert resolve(gateway, captured, "capture").status_code == 200
+    assert resolve(api(alice), released, "release").status_code == 200
+    assert figures(funded) == (90, 0)
+
+
+def test_a_hold_may_name_a_key_of_the_organization(gateway: Api, funded: Organization, charlie: User) -> None:
+    mine, _ = factories.key(funded)
+    theirs, _ = factories.key(charlie.current_organization or funded)
+    hold = place(gateway, organization=funded.public_id, key_id=mine.public_id).json()
+    assert hold["key_id"] == mine.public_id
+    answer = place(gateway, organization=funded.public_id, key_id=theirs.public_id)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/key_id")
+
+
+def test_a_program_that_reserves_for_its_organization_is_the_key(key: Api, funded: Organization) -> None:
+    """So that its budget counts what it holds."""
+    child = people.add_child(funded, name="Child")
+    assert place(key).json()["key_id"] == key.get("/v1/whoami").json()["id"]
+    assert place(key, organization=child.public_id).json()["key_id"] is None
+
+
+def test_it_takes_the_scope(api: Any, bob: User, funded: Organization) -> None:
+    answer = place(api(bob))
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    assert api(bob).get(PATH).status_code == 200
+
+
+def test_a_childs_networks_bind_what_is_done_to_it_from_above(api: Any, alice: User, funded: Organization) -> None:
+    child = people.add_child(funded, name="Child")
+    hold = place(api(alice), organization=child.public_id).json()
+    SecurityPolicy.objects.create(organization=child, allowed_networks=["192.0.2.0/24"])
+    for answer in (place(api(alice), organization=child.public_id), resolve(api(alice), hold, "release")):
+        assert (answer.status_code, answer.json()["code"]) == (403, "network_not_allowed")
+    assert figures(funded) == (100, 10)
+
+
+@pytest.mark.parametrize("id", ["hold_0", "x", "hold_" + "0" * 32, "0" * 32, "hold_é"])
+def test_there_is_no_such_hold(api: Any, alice: User, id: str) -> None:
+    assert api(alice).get(f"{PATH}/{id}").status_code == 404
+    assert resolve(api(alice), {"id": id}, "capture").status_code == 404
+
+
+def test_a_lease_is_no_hold(gateway: Api, funded: Organization) -> None:
+    lease = holds.place(funded, amount=Decimal(1), ttl=timedelta(minutes=1), purpose=Hold.Purpose.LEASE)
+    assert gateway.get(f"{PATH}/{lease.public_id}").status_code == 404
+    assert resolve(gateway, {"id": lease.public_id}, "capture").status_code == 404
+    assert gateway.get(PATH).json()["count"] == 0
+
+
+def test_the_list_is_filtered(gateway: Api, funded: Organization, charlie: User) -> None:
+    stranger = charlie.current_organization
+    assert stranger
+    factories.credit(stranger, 100)
+    key, _ = factories.key(funded)
+    with time_machine.travel(timezone.now() - timedelta(days=2), tick=False):
+        old = place(gateway, organization=stranger.public_id, reference="a", ttl_seconds=86400).json()
+    new = place(gateway, organization=funded.public_id, key_id=key.public_id, reference="b").json()
+    resolve(gateway, new, "capture")
+    yesterday = (timezone.now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for query, expected in {
+        "": [new, old],
+        "status=captured": [new],
+        "status=expired": [old],
+        "status=released": [],
+        f"organization={stranger.public_id}": [old],
+        "organization=acct_0000000000000000": [],
+        f"key_id={key.public_id}": [new],
+        "reference=a": [old],
+        f"from={yesterday}": [new],
+        f"to={yesterday}": [old],
+        "limit=1": [new],
+        "limit=1&offset=1": [old],
+    }.items():
+        found = gateway.get(f"{PATH}?{query}").json()["results"]
+        assert [hold["id"] for hold in found] == [hold["id"] for hold in expected], query
+    for query in ("status=gone", "from=soon", "limit=0"):
+        assert gateway.get(f"{PATH}?{query}").status_code == 400
