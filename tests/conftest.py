@@ -113,6 +113,8 @@ class Api:
 
     def __getattr__(self, verb: str) -> Callable[..., Any]:
         """get, post, put, patch, delete: (path, body?, **headers with underscores)."""
+        if verb.startswith("_"):  # what printers of values, Hypothesis' among them, look for
+            raise AttributeError(verb)
 
         def call(path: str, body: Any = None, **headers: str) -> Any:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
