@@ -14,7 +14,7 @@ from tests.faults.cast import OPENING
 from tests.faults.operations import Claim
 from usage import reconciliation
 
-# What was done, by the clients' own ids: kind, id, account, how often, for how many credits. The gate's holds have no id.
+# What was done, by the clients' own ids: kind, id, account, how often, and the credits. The gate's own holds have none.
 FOUND = """
 SELECT 'event', id, account_id, count(*), -sum(credits) FROM usage_event
  WHERE account_id = ANY(%(accounts)s) GROUP BY id, account_id
