@@ -17,7 +17,7 @@ from billing.models import Grant, LedgerAccount, LedgerEntry
 Kind = LedgerEntry.Kind
 HOUR = timedelta(hours=1)
 
-Lots = list[tuple[int, Decimal]]
+Lots = list[tuple[Any, Any]]
 Give = Callable[..., int]
 
 
@@ -48,20 +48,19 @@ def lots(organization: Organization) -> Lots:
     return list(left.order_by("entry_seq").values_list("entry_seq", "remaining"))
 
 
-def balance(organization: Organization) -> Decimal:
+def balance(organization: Organization) -> Any:
     ledger.settle(organization.pk)
-    amount: Decimal = LedgerAccount.objects.get(pk=organization.pk).balance
-    return amount
+    return LedgerAccount.objects.get(pk=organization.pk).balance
 
 
-def expired(organization: Organization) -> list[Decimal]:
+def expired(organization: Organization) -> list[Any]:
     entries = LedgerEntry.objects.of(organization).filter(kind=Kind.EXPIRY).order_by("seq")
     return [-amount for amount in entries.values_list("amount", flat=True)]
 
 
 def test_lots_burn_by_priority_then_soonest_expiry_then_oldest(organization: Organization, give: Give) -> None:
     late, old, soon, first, new = give(1, hours=9), give(1), give(1, hours=2), give(1, priority=10), give(1)
-    burnt = []
+    burnt: list[int] = []
     for _ in range(5):
         before = dict(lots(organization))
         use(organization, 1)

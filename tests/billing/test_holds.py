@@ -23,7 +23,7 @@ def place(organization: Organization, amount: int, **about: Any) -> Hold:
     return holds.place(organization, amount=Decimal(amount), ttl=HOUR, **about)
 
 
-def figures(organization: Organization) -> tuple[Decimal, Decimal]:
+def figures(organization: Organization) -> tuple[Any, Any]:
     """Balance and reserved, as they are stored."""
     mine = LedgerAccount.objects.get(pk=organization.root_id)
     return mine.balance, mine.reserved
@@ -181,7 +181,8 @@ def test_a_capture_that_would_have_to_be_rounded_changes_nothing(funded: Organiz
     with pytest.raises(ValueError, match="decimals"):
         holds.capture(hold, Decimal("0.0000000005"))
     hold.refresh_from_db()
-    assert (hold.status, figures(funded)) == ("open", (100, 30))
+    assert hold.status == "open"
+    assert figures(funded) == (100, 30)
 
 
 def test_a_credit_limit_can_be_held_to_its_end(funded: Organization) -> None:

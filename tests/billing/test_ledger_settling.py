@@ -29,7 +29,7 @@ def payers(db: None) -> list[Organization]:
     return payers
 
 
-def figures(payers: list[Organization]) -> set[tuple[Decimal, Decimal]]:
+def figures(payers: list[Organization]) -> set[tuple[Any, Any]]:
     found = LedgerAccount.objects.filter(pk__in=[payer.pk for payer in payers])
     return set(found.values_list("balance", "reserved"))
 
