@@ -123,4 +123,6 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def program(name: str) -> str:
     """A program of the PostgreSQL wheel, such as pgbench."""
+    from config import keeper
+
     return str(Path(keeper.POSTGRES.program(keeper.POSTGRES.site())).with_name(name))
