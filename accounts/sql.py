@@ -22,19 +22,18 @@ def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
         return cursor.fetchall() if cursor.rownumber is not None else []
 
 
-def last_rows(*steps: tuple[str, Parameters]) -> list[tuple[Any, ...]]:
-    """Run statements in one trip to the server; the rows of the last.
+def in_one_trip(*steps: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
+    """Run several statements in one trip to the server; the rows of each. Where no transaction is open, they are one.
 
-    Where no transaction is open they are one. Each sees what was committed before it began, also while the one before
-    waited for a lock.
+    Each sees what was committed before it began, also while the one before it waited for a lock.
     """
     database, opened = _connection()
+    cursors = [Cursor(opened) for _ in steps]
     with database.wrap_database_errors:
         with opened.pipeline():
-            for statement, parameters in steps:
-                cursor = Cursor(opened)
+            for cursor, (statement, parameters) in zip(cursors, steps, strict=True):
                 cursor.execute(statement, parameters, prepare=True)
-        return cursor.fetchall()
+        return [cursor.fetchall() if cursor.rownumber is not None else [] for cursor in cursors]
 
 
 def _connection() -> tuple[BaseDatabaseWrapper, Connection[Any]]:

@@ -172,12 +172,10 @@ def held_by_creator(key: ApiKey) -> frozenset[str]:
     return scopes.of_roles(key.organization.roles_of(key.created_by))
 
 
-def usable_permissions(key: ApiKey) -> tuple[str, ...]:
-    """The key's permissions, in their order, without the scopes that its creator holds no more."""
-    if scopes.ALL.isdisjoint(key.permissions):
-        return tuple(key.permissions)  # and no role is looked at
-    lost = scopes.ALL - held_by_creator(key)
-    return tuple(permission for permission in key.permissions if permission not in lost)
+def usable_permissions(permissions: Iterable[str], held: frozenset[str]) -> tuple[str, ...]:
+    """Of a key's permissions, in their order, all but the scopes that its creator, who holds `held`, has no more."""
+    lost = scopes.ALL - held
+    return tuple(permission for permission in permissions if permission not in lost)
 
 
 def widening(key: ApiKey, changes: Mapping[str, Any]) -> set[str]:

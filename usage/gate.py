@@ -1,20 +1,34 @@
-"""The gate: may this key do this now, and what will it cost? The first reason against decides."""
+"""The gate: may this key do this now, and what will it cost? The first reason against decides.
 
-from dataclasses import dataclass
+A call is judged by one statement, in one trip to the database. What takes more than that (something fell due, a budget,
+a price in tiers) the statement leaves open, having done nothing; it is asked again with what was missing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
-from accounts.models import Organization
+from django.db import transaction
+
+from accounts import scopes
 from apikeys import keys, windows
-from apikeys.models import ApiKey
 from billing import ledger
-from billing.models import Meter
 from billing.money import ZERO
-from usage import pricing
+from billing.months import month_of
+from usage import judging
+from usage.judging import Call, Caller, Row, Terms
+
+BATCH_LIMIT = 100
+LONGEST_HOLD_SECONDS = 86_400
+OPEN = frozenset({"DUE", "BUDGETED", "TIERED"})
 
 
 class Code(StrEnum):
+    """In the order in which they decide."""
+
     VALID = "VALID"
     NOT_FOUND = "NOT_FOUND"
     REVOKED = "REVOKED"
@@ -24,64 +38,102 @@ class Code(StrEnum):
     INSUFFICIENT_PERMISSIONS = "INSUFFICIENT_PERMISSIONS"
     ORGANIZATION_SUSPENDED = "ORGANIZATION_SUSPENDED"
     RATE_LIMITED = "RATE_LIMITED"
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """`cost` is that of the call that was asked about, zero where no meter was named; `available` is the payer's.
+WEIGHED = frozenset({Code.VALID, Code.BUDGET_EXCEEDED, Code.INSUFFICIENT_CREDITS})
 
-    `permissions` are those that the key has now.
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`cost` is zero where no meter was named or it was not weighed; `available` is the payer's, after the hold.
+
+    `permissions` are those that the key has now. `count` is of the key's own rate limit, if it has one and was counted.
     """
 
     code: Code
-    key: ApiKey | None = None
+    key_id: str | None = None
+    organization: str | None = None
+    permissions: tuple[str, ...] = ()
+    expires_at: datetime | None = None
     cost: Decimal = ZERO
     available: Decimal | None = None
-    permissions: tuple[str, ...] = ()
+    hold: str | None = None
+    count: windows.Count | None = None
 
 
-def verify(
-    secret: str,
-    now: datetime,
-    *,
-    permission: str | None = None,
-    meter: Meter | None = None,
-    quantity: Decimal,
-    ip: str | None = None,
-) -> Verdict:
-    """The verdict about a customer's key. It moves nothing but the count of the key's rate limit."""
-    key = keys.find(secret, now)
-    if key is None or key.organization is None:
+def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
+    """The verdict about a customer's key; None where the caller is no platform key that may ask, and nothing was done.
+
+    Nothing but the cost is held, and that only if the call is valid. `UnknownMeter` when there is no such.
+    """
+    row = _decide(call, caller, now, Terms())
+    return _verdict(row, now) if row else None
+
+
+def _decide(call: Call, caller: Caller, now: datetime, terms: Terms) -> Row | None:
+    row = judging.ask(call, caller, now, terms)
+    if row is None or row.code not in OPEN:
+        return row
+    if row.code != "DUE":
+        return _decide(call, caller, now, _learnt(terms, call, row, now))
+    with transaction.atomic():
+        ledger.lock([row.payer], now)
+        return _decide(call, caller, now, replace(terms, settled=True))
+
+
+def _learnt(terms: Terms, call: Call, row: Row, now: datetime) -> Terms:
+    """What was missing: the month in which budgets count, or what the call costs where that takes tiers."""
+    month = month_of(now, row.timezone)
+    if row.code == "BUDGETED":
+        return replace(terms, month=month)
+    return replace(terms, cost=judging.quote(row.payer, row.meter or 0, call.quantity, month))
+
+
+def verify_all(calls: Sequence[Call], caller: Caller, now: datetime) -> list[Verdict] | None:
+    """The verdicts about several calls, each as if it were asked after those before it; all in one transaction."""
+    terms, due = [Terms()] * len(calls), set[UUID]()
+    while True:
+        with transaction.atomic():
+            rows = _ask_all(calls, caller, now, terms, due)
+            undecided = [(index, row) for index, row in enumerate(rows or ()) if row.code in OPEN]
+            if not undecided:
+                return [_verdict(row, now) for row in rows] if rows else None
+            transaction.set_rollback(True)
+        due |= {row.payer for _, row in undecided if row.code == "DUE"}
+        for index, row in undecided:
+            if row.code != "DUE":
+                terms[index] = _learnt(terms[index], calls[index], row, now)
+
+
+def _ask_all(
+    calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms], due: set[UUID]
+) -> list[Row] | None:
+    """Payers are locked first and then the windows of rate limits, in the order of their ids, so that no two batches
+    wait for each other."""
+    payers, limited = judging.places(calls)
+    locked = due | {payer for call, payer in zip(calls, payers, strict=True) if payer and call.hold_seconds}
+    if locked:
+        ledger.lock(locked, now)
+    windows.lock(limited)
+    settled = [replace(one, settled=payer in locked) for one, payer in zip(terms, payers, strict=True)]
+    return judging.ask_all(calls, caller, now, settled)
+
+
+def _verdict(row: Row, now: datetime) -> Verdict:
+    if row.code is None:
         return Verdict(Code.NOT_FOUND)
-    permissions = keys.usable_permissions(key)
-    may = permission is None or permission in permissions
-    if reason := _refusal(key, key.organization, now, ip, may=may):
-        return Verdict(reason, key, permissions=permissions)
-    ApiKey.objects.touch(key, now)
-    cost = _cost(key, meter, quantity)
-    available = ledger.available(key.organization.root_id)
-    code = Code.INSUFFICIENT_CREDITS if cost > max(available, ZERO) else Code.VALID
-    return Verdict(code, key, cost, available, permissions)
+    code = Code(row.code)
+    held = keys.usable_permissions(row.permissions, scopes.of_roles(row.roles or ()))
+    known = Verdict(code, row.key_id, row.organization, held, row.expires_at, count=_count(row, code, now))
+    if code not in WEIGHED:
+        return known
+    return replace(known, cost=row.cost, available=row.available, hold=f"hold_{row.hold.hex}" if row.hold else None)
 
 
-def _refusal(key: ApiKey, organization: Organization, now: datetime, ip: str | None, *, may: bool) -> Code | None:
-    """The first reason against the call that is not its price. Without an `ip`, a key with networks is refused."""
-    if (status := key.status(now)) != "active":
-        return Code[status.upper()]
-    if not key.admits_address(ip or ""):
-        return Code.IP_NOT_ALLOWED
-    if not may:
-        return Code.INSUFFICIENT_PERMISSIONS
-    if not organization.is_operational:
-        return Code.ORGANIZATION_SUSPENDED
-    count = windows.take(key, now.timestamp())
-    if count and not count.allowed:
-        return Code.RATE_LIMITED
-    return None
-
-
-def _cost(key: ApiKey, meter: Meter | None, quantity: Decimal) -> Decimal:
-    if meter is None or key.environment == ApiKey.Environment.TEST:
-        return ZERO
-    return pricing.rate(quantity, meter.price.unit_amount if hasattr(meter, "price") else ZERO)
+def _count(row: Row, code: Code, now: datetime) -> windows.Count | None:
+    if row.limit is None or (code not in WEIGHED and code is not Code.RATE_LIMITED):
+        return None
+    found = (row.limit, row.window, row.is_counted, row.win, row.n, row.before)
+    return windows.count(row.key_id, now.timestamp(), *found)

@@ -192,6 +192,9 @@ ROUTES: dict[str, Route] = {
     "v1/usage/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"events": [{}]}}),
     "api/v1/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"specversion": "1.0"}}),
     "v1/keys/verify": Route({"post": "keys:read"}, who="platform", bodies={"post": {"key": "sk_live_x"}}),
+    "v1/keys/verify/batch": Route(
+        {"post": "keys:read"}, who="platform", bodies={"post": {"calls": [{"key": "sk_live_x"}]}}
+    ),
 }
 
 

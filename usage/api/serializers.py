@@ -5,7 +5,6 @@ from rest_framework import serializers
 
 from billing.api.fields import AmountSerializerField
 from billing.money import LARGEST
-from usage import gate
 from usage.events import BATCH_LIMIT
 
 
@@ -63,30 +62,3 @@ class BatchSerializer(serializers.Serializer[Any]):
     rejected = serializers.IntegerField()
     credits = AmountSerializerField()
     results = EventResultSerializer(many=True)
-
-
-class VerifySerializer(serializers.Serializer[Any]):
-    key = serializers.CharField(max_length=255, trim_whitespace=False)
-    permission = serializers.CharField(max_length=100, required=False, allow_null=True, default=None)
-    meter = serializers.CharField(max_length=50, required=False, allow_null=True, default=None)
-    quantity = AmountSerializerField(required=False, default=Decimal(1), min_value=Decimal(0), max_value=LARGEST)
-    ip = serializers.IPAddressField(required=False, allow_null=True, default=None)
-    hold_seconds = serializers.IntegerField(required=False, allow_null=True, help_text="There are no holds yet: null")
-
-    def validate_hold_seconds(self, value: int | None) -> None:
-        if value is not None:
-            raise serializers.ValidationError("There are no holds yet.")
-
-
-class VerdictSerializer(serializers.Serializer[gate.Verdict]):
-    valid = serializers.SerializerMethodField()
-    code = serializers.ChoiceField([code.value for code in gate.Code])
-    key_id = serializers.CharField(source="key.public_id", default=None, allow_null=True)
-    organization = serializers.CharField(source="key.organization.public_id", default=None, allow_null=True)
-    permissions = serializers.ListField(child=serializers.CharField())
-    expires_at = serializers.DateTimeField(source="key.expires_at", default=None, allow_null=True)
-    cost = AmountSerializerField()
-    available = AmountSerializerField(allow_null=True)
-
-    def get_valid(self, verdict: gate.Verdict) -> bool:
-        return verdict.code is gate.Code.VALID

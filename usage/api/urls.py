@@ -4,7 +4,7 @@ from usage.api.account import SummaryView, UsageView
 from usage.api.details import DetailsView
 from usage.api.openmeter import OpenMeterEventsView
 from usage.api.timeseries import UsageSeriesView
-from usage.api.verify import VerifyView
+from usage.api.verify import VerifyBatchView, VerifyView, at_once, one, several
 from usage.api.views import EventsView
 
 urlpatterns = [
@@ -14,5 +14,6 @@ urlpatterns = [
     path("v1/usage", UsageSeriesView.as_view()),
     path("v1/usage/events", EventsView.as_view()),
     path("api/v1/events", OpenMeterEventsView.as_view()),
-    path("v1/keys/verify", VerifyView.as_view()),
+    path("v1/keys/verify", at_once(VerifyView, one)),
+    path("v1/keys/verify/batch", at_once(VerifyBatchView, several)),
 ]

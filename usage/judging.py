@@ -1,0 +1,190 @@
+"""Asking the database about calls: what the statement of `usage.judgement` is told, and what it answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts import scopes, sql
+from accounts.identifiers import uuid7
+from apikeys import secrets
+from apikeys.models import LAST_USE_GRAIN
+from billing.models import Hold
+from usage import judgement, pricing
+from usage.pricing import Schedule, Tier
+
+SCOPE = "keys:read"
+SCOPES = sorted(scopes.ALL)
+# Of a permission that is a scope, the roles that hold it.
+HOLDERS = {scope: [role for role, held in scopes.BY_ROLE.items() if scope in held] for scope in scopes.ALL}
+NO_DIGEST = b""
+
+# Whose the keys are, by their digests; and those with a rate limit.
+PLACES = """
+SELECT s.digest, o.root_id, CASE WHEN k.rate_limit IS NOT NULL THEN k.id END
+  FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
+  JOIN accounts_organization o ON o.id = k.organization_id WHERE s.digest = ANY(%(digests)s::bytea[])
+"""
+
+# What a meter costs a payer, with a row for each tier, and how much of it was used in the month.
+SCHEDULE = """
+SELECT coalesce(p.unit_amount, 0), t.up_to, t.unit_amount,
+       coalesce((SELECT l.included_quantity FROM billing_subscription s
+                   JOIN billing_planallowance l ON l.plan_id = s.plan_id
+                  WHERE s.organization_id = %(payer)s AND s.status = 'active' AND l.meter_id = m.id LIMIT 1), 0),
+       coalesce((SELECT v.quantity FROM usage_volume v
+                  WHERE v.account_id = %(payer)s AND v.meter_id = m.id AND v.month = %(month)s), 0)
+  FROM billing_meter m LEFT JOIN billing_price p ON p.meter_id = m.id LEFT JOIN billing_pricetier t ON t.price_id = p.id
+ WHERE m.id = %(meter)s ORDER BY t.up_to NULLS LAST
+"""
+
+
+class UnknownMeter(Exception):
+    """The call names a meter that there is not. `index` is its place among those that were asked about."""
+
+    def __init__(self, index: int = 0) -> None:
+        super().__init__(index)
+        self.index = index
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The platform key that asks, and from where. `counted`: its own rate limit, if any, has counted the request."""
+
+    secret: str
+    address: str | None
+    counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A customer's secret, and what is to be done with it. With `hold_seconds` the cost is held."""
+
+    key: str
+    permission: str | None = None
+    meter: str | None = None
+    quantity: Decimal = Decimal(1)
+    ip: str | None = None
+    hold_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the statement can't know by itself: that what fell due is settled, the month of the budgets, the cost."""
+
+    settled: bool = False
+    month: date | None = None
+    cost: Decimal | None = None
+
+
+@dataclass(slots=True)
+class Row:
+    """The statement's answer. `code` is None for an unknown key, and may be one that leaves the call open."""
+
+    code: str | None
+    meter: int | None
+    payer: UUID
+    timezone: str
+    key_id: str
+    organization: str
+    permissions: list[str]
+    roles: list[str] | None
+    expires_at: datetime | None
+    cost: Decimal
+    available: Decimal
+    hold: UUID | None
+    limit: int | None
+    window: int
+    is_counted: bool
+    win: int
+    n: int
+    before: int
+
+
+def ask(call: Call, caller: Caller, now: datetime, terms: Terms) -> Row | None:
+    """One trip; None where the caller is refused."""
+    steps = _steps(call, caller, now, terms)
+    found = sql.in_one_trip(*steps)[-1] if len(steps) > 1 else sql.rows(*steps[0])
+    return _row(call, found[0], 0) if found else None
+
+
+def ask_all(calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms]) -> list[Row] | None:
+    """One trip, in which each call is judged after those before it. What they need is locked already."""
+    found = sql.in_one_trip(*(_steps(call, caller, now, one)[-1] for call, one in zip(calls, terms, strict=True)))
+    if not all(found):
+        return None
+    return [_row(call, rows[0], index) for index, (call, rows) in enumerate(zip(calls, found, strict=True))]
+
+
+def _row(call: Call, columns: tuple[Any, ...], index: int) -> Row:
+    row = Row(*columns)
+    if call.meter is not None and row.meter is None:
+        raise UnknownMeter(index)
+    return row
+
+
+def places(calls: Sequence[Call]) -> tuple[list[UUID | None], set[UUID]]:
+    """The payer of each call's key, and the keys that have rate limits."""
+    digests = [secrets.digests(call.key) for call in calls]
+    found = sql.rows(PLACES, {"digests": [one for several in digests for one in several]})
+    payers = {bytes(digest): payer for digest, payer, _ in found}
+    limited = {key for _, _, key in found if key}
+    return [next((payers[one] for one in several if one in payers), None) for several in digests], limited
+
+
+def quote(payer: UUID, meter: int, quantity: Decimal, month: date) -> Decimal:
+    """What the next `quantity` units of the month cost, where that depends on how much of it was used."""
+    found = sql.rows(SCHEDULE, {"payer": payer, "meter": meter, "month": month})
+    tiers = tuple(Tier(up_to, amount) for _, up_to, amount, _, _ in found if amount is not None)
+    unit_amount, _, _, included, used = found[0]
+    return pricing.charge(Schedule(unit_amount, tiers, included), used, quantity)
+
+
+def _steps(call: Call, caller: Caller, now: datetime, terms: Terms) -> list[tuple[str, Mapping[str, Any]]]:
+    """The statement for the call, after the lock where it holds."""
+    peppers, holding = len(settings.API_KEY_PEPPERS), call.hold_seconds is not None
+    asked = _digests("asked", call.key, peppers)
+    statement = judgement.statement(peppers, holding=holding, capped=terms.month is not None)
+    told = {**asked, **_digests("caller", caller.secret, peppers), **_parameters(call, caller, now, terms)}
+    return [(judgement.lock(peppers), asked), (statement, told)] if holding else [(statement, told)]
+
+
+def _digests(name: str, secret: str, peppers: int) -> dict[str, bytes]:
+    found = secrets.digests(secret) or [NO_DIGEST] * peppers
+    return {f"{name}_{number}": digest for number, digest in enumerate(found)}
+
+
+def _parameters(call: Call, caller: Caller, now: datetime, terms: Terms) -> dict[str, Any]:
+    about = {
+        "scope": SCOPE,
+        "address": caller.address,
+        "counted": caller.counted,
+        "permission": call.permission,
+        "holders": HOLDERS.get(call.permission or ""),
+        "scopes": SCOPES,
+        "ip": call.ip,
+        "meter": call.meter,
+        "quantity": call.quantity,
+        "settled": terms.settled,
+        "month": terms.month,
+        "cost": terms.cost,
+        "now": now,
+        "stale": now - LAST_USE_GRAIN,
+        "epoch": now.timestamp(),
+    }
+    return {**about, **_hold(now + timedelta(seconds=call.hold_seconds))} if call.hold_seconds is not None else about
+
+
+def _hold(expires_at: datetime) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "purpose": Hold.Purpose.HOLD.value,
+        "reference": "",
+        "metadata": "{}",
+        "spend_until": None,
+        "expires_at": expires_at,
+    }
