@@ -200,13 +200,17 @@ def release(hold: Hold) -> Hold:
 
 @transaction.atomic
 def extend(lease: Hold, *, amount: Decimal, ttl: timedelta) -> Hold:
-    """Let an open lease live for `ttl` from now, with `amount` more; the grace after it stays as long as it was."""
+    """Let an open lease live for `ttl` from now, with `amount` more; the grace after it stays as long as it was.
+
+    Time alone is not refused: what the lease has is reserved already.
+    """
     now = timezone.now()
     ledger.lock([lease.account_id], now)
     lease = _again(lease)
     if lease.status != Hold.Status.OPEN or lease.spend_until is None:
         raise LeaseEnded
-    budgets.admit(lease.organization, lease.key, amount, now)
+    if amount:
+        budgets.admit(lease.organization, lease.key, amount, now)
     until = max(lease.spend_until, now + ttl)
     grace = lease.expires_at - lease.spend_until
     times = {"now": now, "spend_until": until, "expires_at": until + grace}

@@ -34,7 +34,8 @@ CHECKS = {
     "reserved is the sum of the open holds": """
         SELECT o.public_id, format('reserved %s, open holds add up to %s', a.reserved, coalesce(h.total, 0))
           FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
-          LEFT JOIN (SELECT account_id, sum(amount) AS total FROM billing_hold WHERE status = 'open' GROUP BY 1) h
+          LEFT JOIN (SELECT account_id, sum(greatest(amount - captured, 0)) AS total
+                       FROM billing_hold WHERE status = 'open' GROUP BY 1) h
             ON h.account_id = a.organization_id
          WHERE a.reserved <> coalesce(h.total, 0)""",
     "each usage entry is the sum of the events that name it": """
