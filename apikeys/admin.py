@@ -56,7 +56,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
             return ["name"]
         return [
             *("name", "public_id", "organization", "created_by", "description", "environment", "permissions", "state"),
-            *("created_at", "expires_at", "disabled_at", "revoked_at", "last_used_at"),
+            *("monthly_budget", "created_at", "expires_at", "disabled_at", "revoked_at", "last_used_at"),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:

@@ -46,8 +46,8 @@ def create(
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which is not to be had again.
 
-    `about`: `environment`, `description`, `allowed_cidrs`, `rate_limit` and `rate_limit_window_seconds`. A `maker` is
-    the key that makes it, and binds it.
+    `about`: `environment`, `description`, `allowed_cidrs`, `rate_limit`, `rate_limit_window_seconds`, `monthly_budget`.
+    A `maker` is the key that makes it, and binds it.
     """
     now = timezone.now()
     latest = within_longest_life(organization, expires_at, now)
@@ -106,7 +106,7 @@ def _soonest(*moments: datetime | None) -> datetime | None:
 def within(maker: ApiKey | None, about: Mapping[str, Any]) -> dict[str, Any]:
     """What is said about a key, bound as the key is that makes or widens it: where nothing is given, by the same.
 
-    What is given and less bound is refused; but of two rate limits, the maker's is taken.
+    What is given and less bound is refused; but of two rate limits or budgets, the maker's is taken.
     """
     loose = freer(maker, about) if maker else set()
     for name, refusal in REFUSALS.items():
@@ -143,12 +143,18 @@ def _calls_oftener(bound: ApiKey, about: Mapping[str, Any]) -> bool:
     return bool(limit is None or limit * -(-bound.rate_limit_window_seconds // window) > bound.rate_limit)
 
 
+def _spends_more(bound: ApiKey, about: Mapping[str, Any]) -> bool:
+    budget = about["monthly_budget"]
+    return bound.monthly_budget is not None and (budget is None or budget > bound.monthly_budget)
+
+
 BOUNDS: dict[str, Callable[[ApiKey, Mapping[str, Any]], bool]] = {
     "environment": _leaves_test,
     "expires_at": _outlives,
     "allowed_cidrs": _leaves_networks,
     "rate_limit": _calls_oftener,
     "rate_limit_window_seconds": _calls_oftener,
+    "monthly_budget": _spends_more,
 }
 REFUSALS = {
     "environment": "A test key makes test keys.",
@@ -160,6 +166,7 @@ UNBOUND: dict[str, Any] = {
     "allowed_cidrs": [],
     "rate_limit": None,
     "rate_limit_window_seconds": None,
+    "monthly_budget": None,
 }
 
 
@@ -179,7 +186,7 @@ def usable_permissions(permissions: Iterable[str], held: frozenset[str]) -> tupl
 
 
 def widening(key: ApiKey, changes: Mapping[str, Any]) -> set[str]:
-    """The names of the changes after which the key may do more, longer, oftener or from elsewhere, or works again."""
+    """The names of the changes after which the key may do or spend more, longer, oftener, elsewhere, or works again."""
     more = {"permissions"} if set(changes.get("permissions", ())) - set(key.permissions) else set()
     again = {"enabled"} if changes.get("enabled") and key.disabled_at else set()
     return freer(key, changes) | more | again
@@ -242,7 +249,9 @@ def check_not_beyond(key: ApiKey, holder: frozenset[str], *, by: ApiKey | None) 
             granted_scopes=sorted(holder),
         )
     if by and freer(by, {name: getattr(key, name) for name in BOUNDS}):
-        raise NotAllowed("The key is less bound than yours: in its environment, expiry, networks or rate limit.")
+        raise NotAllowed(
+            "The key is less bound than yours: in its environment, expiry, networks, rate limit or budget."
+        )
 
 
 def revoke(key: ApiKey) -> ApiKey:

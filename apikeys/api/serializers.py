@@ -6,12 +6,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import addresses
-from accounts.api.fields import MomentField, SecondField
+from accounts.api.fields import MomentField, NumberField, SecondField
 from apikeys.models import ApiKey
 
 LONGEST_LIST = 100
 LONGEST_WINDOW_SECONDS = 86_400
 LARGEST_RATE = 1_000_000
+LARGEST_BUDGET = 10**9
 LONGEST_OVERLAP_SECONDS = 604_800
 
 EXAMPLE_REQUEST = {
@@ -44,6 +45,13 @@ class CidrField(serializers.CharField):
         return network
 
 
+class BudgetField(NumberField):
+    """Credits that may be spent in a calendar month: from 0 to 10⁹, with nine decimals."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=24, decimal_places=9, min_value=0, max_value=LARGEST_BUDGET, **options)
+
+
 class RateLimitSerializer(serializers.Serializer[Any]):
     """At most `limit` calls in any `window_seconds`."""
 
@@ -64,10 +72,11 @@ class WritableKeySerializer(serializers.ModelSerializer[ApiKey]):
     expires_at = MomentField(required=False, allow_null=True)
     allowed_cidrs = serializers.ListField(child=CidrField(max_length=60), max_length=LONGEST_LIST, required=False)
     rate_limit = RateLimitSerializer(required=False, allow_null=True)
+    monthly_budget = BudgetField(required=False, allow_null=True)
 
     class Meta:
         model = ApiKey
-        fields = ["name", "permissions", "expires_at", "description", "allowed_cidrs", "rate_limit"]
+        fields = ["name", "permissions", "expires_at", "description", "allowed_cidrs", "rate_limit", "monthly_budget"]
 
     def validate_expires_at(self, value: datetime | None) -> datetime | None:
         if value is not None and value <= timezone.now():
@@ -114,6 +123,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     created_at = SecondField()
     expires_at = SecondField(allow_null=True)
     rate_limit = serializers.SerializerMethodField()
+    monthly_budget = BudgetField(read_only=True, allow_null=True)
 
     class Meta:
         model = ApiKey
@@ -127,6 +137,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
             "environment",
             "allowed_cidrs",
             "rate_limit",
+            "monthly_budget",
             "hint",
             "status",
             "created_by",
