@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts import addresses, invitations, security, tree
 from accounts.credentials import Credential, Kind
 from accounts.exceptions import Conflict
-from accounts.models import Invitation, Membership, Organization, SecurityPolicy, User
+from accounts.models import Event, Invitation, Membership, Organization, SecurityPolicy, User
 
 Row = TypeVar("Row", bound=Model)
 
@@ -127,7 +127,7 @@ class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
         "api_keys__public_id",
     ]
     ordering = ["-created_at"]
-    fields = ["name", "public_id", "auth_id", "parent", "root", "status", "timezone", "created_at"]
+    fields = ["name", "public_id", "auth_id", "parent", "root", "status", "timezone", "monthly_budget", "created_at"]
     readonly_fields = ["public_id", "auth_id", "parent", "root", "status", "created_at"]
     inlines = [MembershipInline]
     actions = ["suspend", "resume"]
@@ -231,3 +231,13 @@ class SecurityPolicyAdmin(ChangedFieldsAdmin[SecurityPolicy]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin[Event]):
+    id_prefix = "evt_"
+    list_display = ["public_id", "type", "organization", "created_at"]
+    list_filter = ["type", "created_at"]
+    list_select_related = ["organization"]
+    search_fields = ["organization__name", "organization__public_id", "organization__auth_id"]
+    ordering = ["-id"]

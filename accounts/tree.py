@@ -93,8 +93,7 @@ def suspend(organization: Organization, *, by: Credential) -> Organization:
     For those who administer it or its parent, and for the operator.
     """
     _check_root(organization, by)
-    if not _administers_parent(organization, by):
-        require(standing(by, organization), ADMINISTER)
+    check_administers(organization, by)
     return _become(organization, Status.SUSPENDED)
 
 
@@ -104,6 +103,12 @@ def resume(organization: Organization, *, by: Credential) -> Organization:
     if not (by.is_platform or _administers_parent(organization, by)):
         raise ParentRequired
     return _become(organization, Status.ACTIVE)
+
+
+def check_administers(organization: Organization, by: Credential) -> None:
+    """Refuse whoever administers neither the organization nor its parent."""
+    if not _administers_parent(organization, by):
+        require(standing(by, organization), ADMINISTER)
 
 
 def _check_root(organization: Organization, by: Credential) -> None:

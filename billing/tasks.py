@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from billing import payments, settling
+from billing import alerts, payments, settling
 
 
 @shared_task
@@ -12,3 +12,8 @@ def settle_pending_payments() -> int:
 @shared_task
 def settle_due_accounts() -> int:
     return settling.settle_due(timezone.now())
+
+
+@shared_task
+def sweep_alerts() -> None:
+    alerts.sweep(timezone.now())

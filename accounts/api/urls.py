@@ -1,12 +1,13 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.api import invitations, members, organizations, security, viewsets
+from accounts.api import events, invitations, members, organizations, security, viewsets
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/organizations", organizations.OrganizationViewSet)
 router.register("v1/members", members.MemberViewSet)
 router.register("v1/invitations", invitations.InvitationViewSet)
+router.register("v1/events", events.EventViewSet)
 
 urlpatterns = [
     path(".well-known/jwks.json", viewsets.JwksView.as_view()),

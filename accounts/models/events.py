@@ -1,10 +1,16 @@
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 
 from accounts import identifiers, jsonb
 from accounts.models.organizations import Organization
 from accounts.models.tenancy import TenantQuerySet
+
+
+class EventQuerySet(TenantQuerySet["Event"]):
+    def within(self, organization: Organization) -> Self:
+        """Those of the organization and of all beneath it."""
+        return self.filter(organization__in=Organization.objects.within(organization))
 
 
 class Event(models.Model):
@@ -23,7 +29,7 @@ class Event(models.Model):
     )
     created_at = models.DateTimeField()
 
-    objects: ClassVar[TenantQuerySet["Event"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[EventQuerySet] = EventQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         indexes = [models.Index(fields=["organization", "-id"], name="event_of_organization")]

@@ -3,6 +3,8 @@ from rest_framework.routers import SimpleRouter
 
 from billing.api import plivo, viewsets
 from billing.api.account import CreditsView, LedgerViewSet
+from billing.api.alerts import AlertsView
+from billing.api.budgets import BudgetView
 from billing.api.corrections import AdjustmentsView, ReverseView
 from billing.api.grants import GrantViewSet
 from billing.api.holds import HoldViewSet
@@ -34,6 +36,8 @@ urlpatterns = [
     path("v1/credits/auto-recharge", viewsets.AutoRechargeView.as_view()),
     path("v1/credits/adjustments", AdjustmentsView.as_view()),
     re_path(r"^v1/ledger/(?P<id>[0-9]{1,18})/reverse$", ReverseView.as_view()),
+    path("v1/credits/alerts", AlertsView.as_view()),
+    re_path(r"^v1/organizations/(?P<id>[a-z0-9_]{1,21})/budget$", BudgetView.as_view()),
     path("auth/account/credits", CreditsView.as_view()),
     *router.urls,
 ]

@@ -120,6 +120,14 @@ ROUTES: dict[str, Route] = {
     "v1/account/security": Route({"get": "security:read", "patch": "security:write"}, bodies={"patch": {}}),
     "v1/organizations/{id}/suspend": administer(),
     "v1/organizations/{id}/resume": administer(),
+    "v1/organizations/{id}/budget": Route(
+        {"get": "account:read", "post": "account:write"},
+        who="either",
+        names="organization",
+        reach=SUBTREE,
+        shows=SUBTREE,
+        bodies={"post": {"monthly_budget": 10}},
+    ),
     "v1/organizations/{id}/move": administer(lambda world: {"parent": world.id_of("organization", "own")}),
     "v1/members": read("members:read", shows=PEOPLE),
     "v1/members/{id}": Route(
@@ -130,6 +138,7 @@ ROUTES: dict[str, Route] = {
         refusals=frozenset({"above_own_role", "insufficient_scope"}),  # one may leave, but not send others away,
         bodies={"patch": {"role": "viewer"}},
     ),
+    "v1/events": read("audit:read", shows=SUBTREE),
     "v1/invitations": Route(
         {"get": "members:read", "post": "members:write"},
         bodies={"post": {"email": "new@example.com", "role": "viewer"}},
@@ -149,6 +158,7 @@ ROUTES: dict[str, Route] = {
     "v1/subscriptions": Route({"get": "billing:read", "post": "billing:write"}, bodies={"post": {"plan": "developer"}}),
     "v1/credits/purchases": Route({"post": "credits:write"}, bodies={"post": {"amount": 5}}),
     "v1/credits/auto-recharge": read("credits:read"),
+    "v1/credits/alerts": Route({"get": "credits:read", "put": "credits:write"}, bodies={"put": {"low_balance": 10}}),
     "v1/credits/holds": Route(
         {"get": "credits:read", "post": "credits:write"},
         who="either",

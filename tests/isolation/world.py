@@ -14,7 +14,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from accounts import authentication, invitations, people, scopes, tokens
+from django.utils import timezone
+
+from accounts import authentication, events, invitations, people, scopes, tokens
 from accounts.credentials import Credential
 from accounts.models import Invitation, Organization, User
 from apikeys.models import ApiKey
@@ -108,6 +110,7 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
     event = {"id": "e", "key_id": world.keys[relation].public_id, "meter": "requests"}
     event["endpoint"] = f"/{marker(relation)}"
     assert metering.record([event]).count("accepted") == 1
+    events.record(organization.pk, "test.happened", {"where": marker(relation)}, timezone.now())
     if organization.is_root:
         account = factories.billing_account(organization)
         account.name = marker(relation)

@@ -1,0 +1,51 @@
+from collections import OrderedDict
+
+import django_filters
+from django.db.models import QuerySet
+from rest_framework import mixins, serializers
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.api.filters import MomentFilter
+from accounts.credentials import organization_of
+from accounts.models import Event
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    """What `data` has is said by the `type`."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    organization = serializers.CharField(source="organization.public_id", read_only=True)
+    data = serializers.DictField(read_only=True)  # type: ignore[assignment]
+
+    class Meta:
+        model = Event
+        fields = ["id", "type", "organization", "data", "created_at"]
+        read_only_fields = fields
+
+
+class EventFilter(django_filters.FilterSet):
+    type = django_filters.CharFilter()
+
+    class Meta:
+        model = Event
+        fields: list[str] = []
+
+    @classmethod
+    def get_filters(cls) -> OrderedDict[str, django_filters.Filter]:
+        """`from` is a word of Python's, so these two can't be attributes."""
+        filters = super().get_filters()
+        filters["from"] = MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte")
+        filters["to"] = MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt")
+        return filters
+
+
+class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
+    """What happened in the current organization and beneath it, newest first."""
+
+    scopes = {"list": "audit:read"}
+    serializer_class = EventSerializer
+    filterset_class = EventFilter
+    queryset = Event.objects.none()
+
+    def get_queryset(self) -> QuerySet[Event]:
+        return Event.objects.within(organization_of(self.request)).select_related("organization").order_by("-id")

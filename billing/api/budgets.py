@@ -1,0 +1,78 @@
+"""The monthly budget of an organization. That of a key is a member of the key."""
+
+from datetime import date
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import idempotency, security, tree
+from accounts.addresses import client_address
+from accounts.credentials import credential_of
+from accounts.exceptions import NotFound
+from accounts.models import Organization
+from accounts.permissions import HasScopeOrPlatformKey
+from billing import budgets
+from billing.api.fields import AmountSerializerField
+from billing.money import LARGEST, ZERO
+
+EXAMPLE = {"monthly_budget": 100, "month": "2026-01", "spent": 80.5, "held": 2, "left": 17.5}
+ANSWER = OpenApiExample("budget", EXAMPLE, response_only=True, status_codes=["200"])
+ID = OpenApiParameter("id", str, OpenApiParameter.PATH)
+
+
+class SetBudgetSerializer(serializers.Serializer[Any]):
+    """Null takes the budget away."""
+
+    monthly_budget = AmountSerializerField(min_value=ZERO, max_value=LARGEST, allow_null=True)
+
+
+class BudgetSerializer(serializers.Serializer[Any]):
+    """Of the current month of the payer's time zone: what was spent, and what open holds may still take."""
+
+    monthly_budget = AmountSerializerField(allow_null=True)
+    month = serializers.SerializerMethodField()
+    spent = AmountSerializerField()
+    held = AmountSerializerField()
+    left = AmountSerializerField(allow_null=True)
+
+    def get_month(self, state: budgets.State) -> str:
+        month: date = state.month
+        return f"{month:%Y-%m}"
+
+
+class BudgetView(APIView):
+    permission_classes = (HasScopeOrPlatformKey,)
+    scopes = {"get": "account:read", "post": "account:write"}
+
+    @extend_schema(parameters=[ID], responses=BudgetSerializer, examples=[ANSWER])
+    def get(self, request: Request, id: str) -> Response:
+        """What the organization, with all beneath it, may spend in this calendar month, and what is left of that."""
+        return Response(BudgetSerializer(budgets.of(_organization(request, id))).data)
+
+    @extend_schema(parameters=[ID], request=SetBudgetSerializer, responses=BudgetSerializer, examples=[ANSWER])
+    def post(self, request: Request, id: str) -> Any:
+        """Set the budget, or take it away. For those who administer the organization or its parent."""
+        organization = _organization(request, id)
+        tree.check_administers(organization, credential_of(request))
+        serializer = SetBudgetSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+
+        def effect() -> Response:
+            limited = budgets.limit(organization, **serializer.validated_data)
+            return Response(BudgetSerializer(budgets.of(limited)).data)
+
+        return idempotency.once(request, effect)
+
+
+def _organization(request: Request, public_id: str) -> Organization:
+    credential = credential_of(request)
+    found = tree.visible_to(credential).select_related("root").filter(public_id=public_id).first()
+    if found is None:
+        raise NotFound
+    if not credential.is_platform:
+        security.check_address(found, client_address(request))
+    return found
