@@ -39,8 +39,8 @@ SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z
   FROM usage_event GROUP BY organization_id, account_id, 3, meter_id, {endpoint} key_id, environment
 """
 VOLUME = """
-INSERT INTO usage_volume (account_id, meter_id, month, quantity)
-SELECT account_id, meter_id, %(start)s::date, sum(quantity) FROM usage_usagerollup GROUP BY 1, 2
+INSERT INTO usage_volume (account_id, meter_id, month, quantity, requests)
+SELECT account_id, meter_id, %(start)s::date, sum(quantity), sum(requests) FROM usage_usagerollup GROUP BY 1, 2
 """
 SPENT = """
 INSERT INTO billing_spending (account_id, subject, month, spent)

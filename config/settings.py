@@ -7,6 +7,7 @@ import django_stubs_ext
 import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from config import embedded, logs
 from config.env import BASE_DIR, STATE_DIR, Env
@@ -25,6 +26,9 @@ ALLOWED_HOSTS = env.required("ALLOWED_HOSTS", lambda: "127.0.0.1,localhost,[::1]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if PRODUCTION else []
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
 ANONYMOUS_RATE_LIMIT = env.integer("ANONYMOUS_RATE_LIMIT", default=60)
+USAGE_RETENTION_MONTHS = env.integer("USAGE_RETENTION_MONTHS", default=0)
+if USAGE_RETENTION_MONTHS not in (0, *range(2, 1201)):  # with one month, ids would count twice within 35 days
+    raise ImproperlyConfigured(f"USAGE_RETENTION_MONTHS is {USAGE_RETENTION_MONTHS}: say 0 for none, or 2 to 1200.")
 
 DATABASE_URL = env.required("DATABASE_URL", embedded.database_url)
 REDIS_URL = env.required("REDIS_URL", embedded.redis_url)
@@ -229,6 +233,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "usage partitions ahead": {"task": "usage.tasks.make_partitions", "schedule": crontab(minute=7)},
+    "usage past its retention": {"task": "usage.tasks.retire_partitions", "schedule": crontab(minute=37)},
     "accounts of which something is due": {"task": "billing.tasks.settle_due_accounts", "schedule": 60.0},
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},
     "payments left pending": {"task": "billing.tasks.settle_pending_payments", "schedule": 60.0},

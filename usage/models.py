@@ -121,13 +121,14 @@ class EndpointRollup(RollupBase):
 class Volume(models.Model):
     """How much of a meter a payer's tree used, live, in a calendar month of the payer's time zone.
 
-    Tiers and included quantities are counted by it, in the order of arrival.
+    Tiers and included quantities are counted by `quantity`, in the order of arrival; `requests` are all events.
     """
 
     account_id = models.UUIDField()
     meter = models.ForeignKey(Meter, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     month = models.DateField()
     quantity = models.DecimalField(max_digits=34, decimal_places=9)
+    requests = models.BigIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account_id", "meter", "month"], name="volume_once")]

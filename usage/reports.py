@@ -13,7 +13,7 @@ from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.money import ZERO
 from usage.events import CLOCK_SKEW
-from usage.models import EndpointRollup, EventVoid, UsageEvent, UsageRollup
+from usage.models import EndpointRollup, EventVoid, UsageEvent, UsageRollup, Volume
 
 GRAIN = timedelta(minutes=15)
 ENDPOINTS_SHOWN = 1000
@@ -160,6 +160,7 @@ def by_meter(
 
 
 def requests_all_time(organization: Organization) -> int:
-    """Live requests ever, from the rollups alone."""
-    ever = UsageRollup.objects.within(organization).filter(environment="live")
+    """Live requests ever: of a payer from its few volumes, of what is beneath one from the rollups."""
+    rollups = UsageRollup.objects.within(organization).filter(environment="live")
+    ever: QuerySet[Any] = Volume.objects.filter(account_id=organization.pk) if organization.is_root else rollups
     return int(ever.aggregate(n=Sum("requests", default=0))["n"])

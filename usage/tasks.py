@@ -1,9 +1,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from usage import partitions
+from usage import partitions, retention
 
 
 @shared_task
 def make_partitions() -> list[str]:
-    return partitions.ensure(timezone.now())
+    made = partitions.ensure(timezone.now())
+    partitions.guard()
+    return made
+
+
+@shared_task
+def retire_partitions() -> list[str]:
+    return retention.retire(timezone.now())

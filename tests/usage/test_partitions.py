@@ -103,9 +103,29 @@ def test_each_leaf_has_its_unique_index_and_one_by_time(db: None) -> None:
 def test_each_leaf_has_the_checks_of_the_table(funded: Organization) -> None:
     partitions.ensure(FAR)
     record(event(funded, id="x"), at=FAR)
+    charged = UsageEvent.objects.get(id="x")
+    charged.id, charged.entry_seq = "y", None
     with pytest.raises(Error, match="check"), transaction.atomic():
-        UsageEvent.objects.filter(id="x").update(entry_seq=None)
-    assert UsageEvent.objects.get(id="x").entry_seq == 2
+        charged.save(force_insert=True)
+    assert not UsageEvent.objects.filter(id="y").exists()
+
+
+@pytest.mark.parametrize("table", ["usage_event", MADE[0]])
+@pytest.mark.parametrize("change", ["UPDATE {} SET credits = 0", "DELETE FROM {}", "TRUNCATE {}"])
+def test_events_are_immutable_in_every_leaf(funded: Organization, table: str, change: str) -> None:
+    partitions.ensure(FAR)
+    partitions.guard()
+    record(event(funded, id="x"), at=FAR)
+    with pytest.raises(Error, match="append-only"), transaction.atomic():
+        rows(change.format(table))
+    assert UsageEvent.objects.get(id="x").credits > 0
+
+
+def test_the_task_guards_the_leaves_that_it_makes(db: None) -> None:
+    partitions.ensure(FAR)
+    tasks.make_partitions()
+    guarded = rows("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'usage_event_no_truncate'")
+    assert leaves() < set(guarded)
 
 
 def test_without_a_leaf_a_batch_is_refused_and_changes_nothing(funded: Organization) -> None:
