@@ -8,11 +8,13 @@ from uuid import UUID
 
 from accounts import sql
 from apikeys.models import ApiKey
-from billing.money import ZERO
+from billing.money import LARGEST, ZERO
+from usage import pricing
 from usage.events import Event, Rejected
 from usage.pricing import Schedule, Tier
 
 LIVE = ApiKey.Environment.LIVE.value
+OVER_LIMIT = f"quantity: the charge is over {LARGEST} credits."
 
 # Rows of several kinds: kind, name, id, organization, payer, and two texts and two numbers that are the kind's own.
 CATALOG = """
@@ -48,21 +50,56 @@ SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, NULL, l.i
 """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Owner:
-    """Whose events are: an organization, its payer, and the key that was used. `timezone` is the payer's."""
+    """Whose events are: an organization, its payer, and the key that was used. `timezone` is the payer's.
+
+    `tenant` is the organization in hexadecimal digits, which are compared faster than a UUID.
+    """
 
     number: int
     organization: UUID
+    tenant: str
     account: UUID
     key: UUID | None
     environment: str
     timezone: str
     has_ledger: bool
 
+
+@dataclass(slots=True, eq=False)
+class Terms:
+    """What the units of a meter, by its id, cost an owner at one endpoint; nothing, where that is not live.
+
+    `charges` remembers what was computed of a flat price.
+    """
+
+    owner: Owner
+    meter: int
+    schedule: Schedule
+    charges: dict[Decimal, Decimal] = field(default_factory=dict)
+
     @property
     def is_live(self) -> bool:
-        return self.environment == LIVE
+        return self.owner.environment == LIVE
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether a charge hangs on what came before it in its month."""
+        return self.is_live and not self.schedule.is_flat
+
+    def charge(self, quantity: Decimal) -> Decimal:
+        """What so much costs, where that is not counted."""
+        found = self.charges.get(quantity)
+        if found is None:
+            found = pricing.rate(quantity, self.schedule.unit_amount) if self.is_live else ZERO
+            if found > LARGEST:
+                raise Rejected("invalid", OVER_LIMIT)
+            self.charges[quantity] = found
+        return found
+
+
+Named = tuple[str | None, str | None, str, str]  # of an event: its key, organization, meter and endpoint
 
 
 @dataclass(slots=True)
@@ -76,7 +113,7 @@ class Catalog:
     tiers: dict[str, list[Tier]] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     allowances: dict[tuple[UUID, str], Decimal] = field(default_factory=dict)
-    _terms: dict[tuple[UUID, str, str], tuple[int, Schedule]] = field(default_factory=dict)
+    _terms: dict[Named, Terms] = field(default_factory=dict)
 
     @classmethod
     def of(cls, batch: Iterable[Event]) -> "Catalog":
@@ -102,7 +139,7 @@ class Catalog:
             case "key" | "organization":
                 owners = self.keys if kind == "key" else self.organizations
                 number = len(self.keys) + len(self.organizations)
-                owners[name] = Owner(number, organization, payer, id, text, zone, bool(a))
+                owners[name] = Owner(number, organization, organization.hex, payer, id, text, zone, bool(a))
             case "hold":
                 self.holds[id] = (payer, organization)
             case "meter":
@@ -114,14 +151,28 @@ class Catalog:
             case "allowance":
                 self.allowances[payer, name] = b
 
-    def owner(self, event: Event) -> Owner:
-        """Whose the event is; `Rejected` where it names what there is not, or what is another's."""
-        owner = self._named(event)
-        if event.hold and self.holds.get(event.hold) != (owner.account, owner.organization):
+    def terms(self, event: Event) -> Terms:
+        """Whose the event is, and on what terms; `Rejected` where it names what there is not, or what is another's."""
+        named = (event.key, event.organization, event.meter, event.endpoint)
+        terms = self._terms.get(named)
+        if terms is None:
+            terms = self._terms[named] = self._found(event)
+        if event.hold and self.holds.get(event.hold) != (terms.owner.account, terms.owner.organization):
             raise Rejected("unknown_hold", "hold: there is no such hold.")
-        return owner
+        return terms
 
-    def _named(self, event: Event) -> Owner:
+    def _found(self, event: Event) -> Terms:
+        owner = self._owner(event)
+        if event.meter not in self.meters:
+            raise Rejected("unknown_meter", "meter: there is no such meter.")
+        id, unit_amount = self.meters[event.meter]
+        tiers = tuple(self.tiers.get(event.meter, ()))
+        if (override := self.endpoints.get((event.meter, event.endpoint))) is not None:
+            unit_amount, tiers = override, ()
+        included = self.allowances.get((owner.account, event.meter), ZERO)
+        return Terms(owner, id, Schedule(unit_amount, tiers, included))
+
+    def _owner(self, event: Event) -> Owner:
         if event.organization is not None and event.organization not in self.organizations:
             raise Rejected("unknown_organization", "organization: there is no such organization.")
         if event.key is None:
@@ -132,21 +183,3 @@ class Catalog:
         if event.organization and self.organizations[event.organization].organization != owner.organization:
             raise Rejected("unknown_key", "key_id: this organization has no such key.")
         return owner
-
-    def terms(self, owner: Owner, event: Event) -> tuple[int, Schedule]:
-        """The meter's id, and what its units cost this payer at the event's endpoint; `Rejected` without the meter."""
-        named = (owner.account, event.meter, event.endpoint)
-        found = self._terms.get(named)
-        if found is None:
-            if event.meter not in self.meters:
-                raise Rejected("unknown_meter", "meter: there is no such meter.")
-            found = self._terms[named] = self._found(*named)
-        return found
-
-    def _found(self, account: UUID, meter: str, endpoint: str) -> tuple[int, Schedule]:
-        id, unit_amount = self.meters[meter]
-        included = self.allowances.get((account, meter), ZERO)
-        override = self.endpoints.get((meter, endpoint))
-        if override is not None:
-            return id, Schedule(override, (), included)
-        return id, Schedule(unit_amount, tuple(self.tiers.get(meter, ())), included)

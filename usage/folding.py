@@ -16,12 +16,14 @@ from accounts.exceptions import Problem
 from billing.ledger import Locked
 from billing.money import ZERO
 from usage import partitions, periods
-from usage.catalog import Owner
+from usage.catalog import Owner, Terms
 from usage.events import Event
-from usage.pricing import Schedule
+from usage.periods import quarter
 
 DEDUPLICATION_WINDOW = timedelta(days=35)
-Identity = tuple[UUID, str]  # an organization, and its id of an event
+BETWEEN = "\x1f"  # stands in no text that is printable, and in no JSON
+Identity = tuple[str, str]  # an organization, in hexadecimal digits, and its id of an event
+ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
 
 # Events that another leaf of the window knows are left out; those of this month's leaf by its unique index. All that is
 # counted adds up what `by_endpoint` did, and is written in the order of its key.
@@ -32,15 +34,18 @@ WITH fresh AS (
     SELECT o.organization, e.id, o.account, o.key, e.meter, o.environment, e.endpoint, e.quantity, e.failed, e.credits,
            CASE WHEN e.credits > 0 THEN o.entry_seq END, e.occurred_at, %(now)s, coalesce(e.properties::jsonb, '{}'),
            e.hold, coalesce(e.occurred_at < o.closed_through, false)
-      FROM json_to_recordset(%(events)s::json) AS e(owner int, id text, meter bigint, endpoint text, quantity numeric,
-           failed bool, credits numeric, occurred_at timestamptz, properties text, hold uuid)
+      FROM unnest(%(owner)s::int[], %(id)s::text[], %(meter)s::bigint[], %(endpoint)s::text[], %(quantity)s::numeric[],
+                  %(failed)s::bool[], %(credits)s::numeric[], %(occurred_at)s::timestamptz[], %(properties)s::text[],
+                  %(hold)s::uuid[])
+           AS e(owner, id, meter, endpoint, quantity, failed, credits, occurred_at, properties, hold)
       JOIN json_to_recordset(%(owners)s::json) AS o(owner int, organization uuid, account uuid, key uuid,
            environment text, entry_seq bigint, closed_through timestamptz) USING (owner)
      WHERE NOT EXISTS (
            SELECT FROM usage_event seen WHERE seen.organization_id = o.organization AND seen.id = e.id
               AND (seen.recorded_at >= %(window)s AND seen.recorded_at < %(month)s OR seen.recorded_at >= %(next)s))
     ON CONFLICT DO NOTHING
-    RETURNING *),
+    RETURNING organization_id, id, account_id, key_id, meter_id, environment, endpoint, quantity, failed, credits,
+              occurred_at),
 endpoints AS (
     SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket, meter_id, key_id,
            environment, endpoint, count(*) AS requests, count(*) FILTER (WHERE failed) AS failed,
@@ -65,16 +70,14 @@ by_meter AS (
        SET requests = r.requests + excluded.requests, failed = r.failed + excluded.failed,
            quantity = r.quantity + excluded.quantity, credits = r.credits + excluded.credits),
 monthly AS (
-    SELECT m.account_id, m.organization_id, m.key_id, m.meter_id, m.environment, c.month, m.requests, m.quantity,
-           m.credits
+    SELECT m.account_id, m.organization_id, m.key_id, m.meter_id, m.environment, c.month, m.quantity, m.credits
       FROM meters m JOIN json_to_recordset(%(months)s::json) AS c(account uuid, bucket timestamptz, month date)
         ON c.account = m.account_id AND c.bucket = m.bucket),
 by_volume AS (
-    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
-    SELECT account_id, meter_id, month, sum(quantity), sum(requests) FROM monthly
-     WHERE environment = 'live' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-    ON CONFLICT (account_id, meter_id, month) DO UPDATE
-       SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests),
+    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity)
+    SELECT account_id, meter_id, month, sum(quantity) FROM monthly
+     WHERE environment = 'live' AND quantity > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (account_id, meter_id, month) DO UPDATE SET quantity = v.quantity + excluded.quantity),
 by_subject AS (
     INSERT INTO billing_spending AS s (account_id, subject, month, spent)
     SELECT m.account_id, subject, m.month, sum(m.credits)
@@ -97,24 +100,18 @@ class NoPartition(Problem):
         super().__init__(headers={"Retry-After": "60"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Rated:
-    """An event with its owner and what it is charged: by tiers, only under the lock."""
+    """An event on its terms, what it is charged (by tiers, only under the lock), and what became of it."""
 
     event: Event
-    owner: Owner
-    meter: int
-    schedule: Schedule
+    terms: Terms
     credits: Decimal = ZERO
+    outcome: str = DUPLICATE
 
     @property
     def identity(self) -> Identity:
-        return self.owner.organization, self.event.id
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether its price hangs on what came before it in its month."""
-        return self.owner.is_live and not self.schedule.is_flat
+        return self.terms.owner.tenant, self.event.id
 
 
 @dataclass(frozen=True)
@@ -129,7 +126,8 @@ def insert(batch: Collection[Rated], locked: Mapping[UUID, Locked], now: datetim
     """Insert what is new of a batch in which no identity is twice. `locked` are all its payers."""
     month, following = partitions.month_bounds(now)
     parameters = {
-        **_rows(batch, locked),
+        **_columns(batch),
+        **_owners(batch, locked),
         "now": now,
         "window": now - DEDUPLICATION_WINDOW,
         "month": month,
@@ -143,47 +141,61 @@ def insert(batch: Collection[Rated], locked: Mapping[UUID, Locked], now: datetim
         raise NoPartition from error
     fresh = Fresh(set(), {})
     for organization, account, ids, credits in found:
-        fresh.identities.update([(organization, id) for id in ids])
+        tenant = organization.hex
+        fresh.identities.update([(tenant, id) for id in ids])
         if credits:
             fresh.debits[account] = fresh.debits.get(account, ZERO) + credits
     return fresh
 
 
-def _rows(batch: Collection[Rated], locked: Mapping[UUID, Locked]) -> dict[str, str]:
-    """The three parameters in JSON: the events, their owners by number, and the months of their quarters."""
-    owners: dict[int, Owner] = {}
-    quarters: set[tuple[UUID, int, str]] = set()
-    rows = []
-    for one in batch:
-        event, owner = one.event, one.owner
-        owners[owner.number] = owner
-        quarters.add((owner.account, periods.quarter(event.occurred_at), owner.timezone))
-        row = {
-            "owner": owner.number,
-            "id": event.id,
-            "meter": one.meter,
-            "endpoint": event.endpoint,
-            "quantity": str(event.quantity),
-            "failed": event.failed,
-            "credits": str(one.credits),
-            "occurred_at": event.occurred_at.isoformat(),
-        }
-        if event.properties:
-            row["properties"] = simplejson.dumps(event.properties, use_decimal=True)
-        if event.hold:
-            row["hold"] = event.hold.hex
-        rows.append(row)
+def _columns(batch: Collection[Rated]) -> dict[str, str]:
+    """The columns of the events, each an array as PostgreSQL writes it: far less to make and to read than JSON."""
+    found = [one.event for one in batch]
     return {
-        "events": json.dumps(rows),
-        "owners": json.dumps([_owner(owner, locked[owner.account]) for owner in owners.values()]),
-        "months": json.dumps([_month(*quarter) for quarter in quarters]),
+        "owner": _plain([str(one.terms.owner.number) for one in batch]),
+        "id": _quoted([event.id for event in found]),
+        "meter": _plain([str(one.terms.meter) for one in batch]),
+        "endpoint": _quoted([event.endpoint for event in found]),
+        "quantity": _plain([str(event.quantity) for event in found]),
+        "failed": _plain(["t" if event.failed else "f" for event in found]),
+        "credits": _plain([str(one.credits) for one in batch]),
+        "occurred_at": _plain([event.occurred_at.isoformat() for event in found]),
+        "properties": _quoted([_json(event.properties) if event.properties else "{}" for event in found]),
+        "hold": _plain([event.hold.hex if event.hold else "NULL" for event in found]),
+    }
+
+
+def _plain(values: list[str]) -> str:
+    return f"{{{','.join(values)}}}"
+
+
+def _quoted(values: list[str]) -> str:
+    """An array of texts without control characters: they are printable, or JSON."""
+    together = BETWEEN.join(values)
+    if "\\" in together or '"' in together:
+        together = together.replace("\\", "\\\\").replace('"', '\\"')
+    return '{"' + together.replace(BETWEEN, '","') + '"}'
+
+
+def _json(properties: Mapping[str, Any]) -> str:
+    text: str = simplejson.dumps(properties, use_decimal=True)
+    return text
+
+
+def _owners(batch: Collection[Rated], locked: Mapping[UUID, Locked]) -> dict[str, str]:
+    """In JSON: the owners of the events by their numbers, and the months of their quarters."""
+    owners = {one.terms.owner for one in batch}
+    quarters = {(one.terms.owner.account, one.terms.owner.timezone, quarter(one.event.occurred_at)) for one in batch}
+    return {
+        "owners": json.dumps([_owner(owner, locked[owner.account]) for owner in owners]),
+        "months": json.dumps([_month(*found) for found in quarters]),
     }
 
 
 def _owner(owner: Owner, locked: Locked) -> dict[str, Any]:
     return {
         "owner": owner.number,
-        "organization": owner.organization.hex,
+        "organization": owner.tenant,
         "account": owner.account.hex,
         "key": owner.key.hex if owner.key else None,
         "environment": owner.environment,
@@ -192,7 +204,7 @@ def _owner(owner: Owner, locked: Locked) -> dict[str, Any]:
     }
 
 
-def _month(account: UUID, quarter: int, timezone: str) -> dict[str, str]:
-    bucket = periods.EPOCH + quarter * periods.QUARTER
-    month = periods.month_of_quarter(quarter, timezone)
+def _month(account: UUID, timezone: str, number: int) -> dict[str, str]:
+    bucket = periods.EPOCH + number * periods.QUARTER
+    month = periods.month_of_quarter(number, timezone)
     return {"account": account.hex, "bucket": bucket.isoformat(), "month": month.isoformat()}

@@ -16,13 +16,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from billing import alerts, holds, ledger
-from billing.money import LARGEST, ZERO
-from usage import events, folding, pricing, tiers
-from usage.catalog import Catalog
+from billing.money import ZERO
+from usage import events, folding, tiers
+from usage.catalog import OVER_LIMIT, Catalog
 from usage.events import Event, Rejected
-from usage.folding import Identity, Rated
-
-OVER_LIMIT = f"quantity: the charge is over {LARGEST} credits."
+from usage.folding import ACCEPTED, DUPLICATE, REJECTED, Identity, Rated
 
 
 @dataclass(slots=True)
@@ -70,12 +68,14 @@ def record(
     rated: dict[int, Rated] = {}
     for index, event in parsed.items():
         try:
-            rated[index] = _rate(catalog, event)
+            terms = catalog.terms(event)
+            rated[index] = Rated(event, terms, ZERO if terms.is_counted else terms.charge(event.quantity))
         except Rejected as error:
             results[index] = _rejection(batch[index], error)
-    stored = _store(list(rated.values()), now)
+    if rated:
+        _store(list(rated.values()), now)
     for index, one in rated.items():
-        results[index] = stored.result(one) or _rejection(batch[index], Rejected("invalid", OVER_LIMIT))
+        results[index] = _result(one)
     return Batch([result for result in results if result is not None])
 
 
@@ -85,62 +85,41 @@ def _rejection(raw: Any, error: Rejected) -> Result:
     return Result(shown, "rejected", code=error.code, detail=str(error))
 
 
-def _rate(catalog: Catalog, event: Event) -> Rated:
-    """The event with its owner and its terms, and what it is charged if that does not hang on others."""
-    owner = catalog.owner(event)
-    meter, schedule = catalog.terms(owner, event)
-    one = Rated(event, owner, meter, schedule)
-    if owner.is_live and schedule.is_flat:
-        one.credits = pricing.rate(event.quantity, schedule.unit_amount)
-        if one.credits > LARGEST:
-            raise Rejected("invalid", OVER_LIMIT)
-    return one
+def _result(one: Rated) -> Result:
+    if one.outcome == ACCEPTED:
+        return Result(one.event.id, ACCEPTED, one.credits)
+    if one.outcome == DUPLICATE:
+        return Result(one.event.id, DUPLICATE)
+    return Result(one.event.id, REJECTED, code="invalid", detail=OVER_LIMIT)
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """What was done with a batch: of two with one identity, the first stands for it."""
-
-    first: dict[Identity, Rated]
-    fresh: set[Identity]
-    refused: set[int]
-
-    def result(self, one: Rated) -> Result | None:
-        """None for what was refused under the lock."""
-        if id(one) in self.refused:
-            return None
-        identity = one.identity
-        if identity in self.fresh and self.first[identity] is one:
-            return Result(one.event.id, "accepted", one.credits)
-        return Result(one.event.id, "duplicate")
-
-
-def _store(batch: list[Rated], now: datetime) -> _Stored:
-    if not batch:
-        return _Stored({}, set(), set())
-    with transaction.atomic(savepoint=False):
-        # Before the lock: a payer that is opened under it could wait for one who waits for the lock.
-        if new := {one.owner.account for one in batch if not one.owner.has_ledger}:
-            ledger.open_accounts(new)
-        locked = ledger.lock({one.owner.account for one in batch}, now)
-        refused = {id(one) for one in tiers.rate(batch, now)} if any(one.is_counted for one in batch) else set()
-        first: dict[Identity, Rated] = {}
-        for one in batch:
-            if id(one) not in refused:
-                first.setdefault(one.identity, one)
-        fresh = folding.insert(first.values(), locked, now)
-        holds.capture_by_usage(_drawn(first, fresh.identities), now)
-        if fresh.debits:
-            ledger.post_usage(fresh.debits, now)
-            alerts.check(fresh.debits, now, {(one.owner.organization, one.owner.key) for one in first.values()})
-    return _Stored(first, fresh.identities, refused)
+@transaction.atomic(savepoint=False)
+def _store(batch: list[Rated], now: datetime) -> None:
+    """Lock, insert and fold, post. Of two with one identity, the first is recorded."""
+    owners = {one.terms.owner for one in batch}
+    # Before the lock: a payer that is opened under it could wait for one who waits for the lock.
+    if new := {owner.account for owner in owners if not owner.has_ledger}:
+        ledger.open_accounts(new)
+    locked = ledger.lock({owner.account for owner in owners}, now)
+    if any(one.terms.is_counted for one in batch):
+        tiers.rate(batch, now)
+    first: dict[Identity, Rated] = {}
+    for one in batch:
+        if one.outcome != REJECTED:
+            first.setdefault(one.identity, one)
+    fresh = folding.insert(first.values(), locked, now)
+    for identity in fresh.identities:
+        first[identity].outcome = ACCEPTED
+    holds.capture_by_usage(_drawn(first.values()), now)
+    if fresh.debits:
+        ledger.post_usage(fresh.debits, now)
+        alerts.check(fresh.debits, now, {(owner.organization, owner.key) for owner in owners})
 
 
-def _drawn(first: dict[Identity, Rated], fresh: Iterable[Identity]) -> dict[UUID, Decimal]:
+def _drawn(batch: Iterable[Rated]) -> dict[UUID, Decimal]:
     """What the new events took from the holds that they name."""
     drawn: dict[UUID, Decimal] = {}
-    if any(one.event.hold for one in first.values()):
-        for one in (first[identity] for identity in fresh):
-            if one.event.hold:
-                drawn[one.event.hold] = drawn.get(one.event.hold, ZERO) + one.credits
+    for one in batch:
+        if one.event.hold and one.outcome == ACCEPTED:
+            drawn[one.event.hold] = drawn.get(one.event.hold, ZERO) + one.credits
     return drawn

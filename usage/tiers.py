@@ -9,7 +9,7 @@ from uuid import UUID
 from accounts import sql
 from billing.money import LARGEST, ZERO
 from usage import periods, pricing
-from usage.folding import DEDUPLICATION_WINDOW, Identity, Rated
+from usage.folding import DEDUPLICATION_WINDOW, REJECTED, Identity, Rated
 
 KNOWN = """
 SELECT seen.organization_id, seen.id
@@ -27,37 +27,40 @@ SELECT account_id, meter_id, month, quantity FROM usage_volume
 Volume = tuple[UUID, int, date]  # a payer, a meter and a month
 
 
-def rate(batch: Sequence[Rated], now: datetime) -> list[Rated]:
-    """Charge the events that are counted, in the order of their arrival; those that it refuses, for their charge.
+def rate(batch: Sequence[Rated], now: datetime) -> None:
+    """Charge the events that are counted, in the order of their arrival, or refuse them for their charge.
 
     Duplicates, of what is stored or of what stands before them in the batch, use up nothing.
     """
-    taken, refused = _known(batch, now), []
-    volumes = _volumes({_volume(one) for one in batch if one.is_counted})
+    taken = _known(batch, now)
+    volumes = _volumes({_volume(one) for one in batch if one.terms.is_counted})
     for one in batch:
-        if one.identity in taken or not one.owner.is_live:
-            taken.add(one.identity)
+        if one.identity in taken:
             continue
-        volume = _volume(one)
-        if one.is_counted:
-            one.credits = pricing.charge(one.schedule, volumes[volume], one.event.quantity)
-        if one.credits > LARGEST:
-            refused.append(one)
-            continue
+        if one.terms.is_counted:
+            one.credits = pricing.charge(one.terms.schedule, volumes[_volume(one)], one.event.quantity)
+            if one.credits > LARGEST:
+                one.outcome = REJECTED
+                continue
         taken.add(one.identity)
-        volumes[volume] += one.event.quantity
-    return refused
+        if one.terms.is_live:
+            volumes[_volume(one)] += one.event.quantity
 
 
 def _volume(one: Rated) -> Volume:
-    month = periods.month_of_quarter(periods.quarter(one.event.occurred_at), one.owner.timezone)
-    return one.owner.account, one.meter, month
+    owner = one.terms.owner
+    month = periods.month_of_quarter(periods.quarter(one.event.occurred_at), owner.timezone)
+    return owner.account, one.terms.meter, month
 
 
 def _known(batch: Sequence[Rated], now: datetime) -> set[Identity]:
-    organizations, ids = zip(*(one.identity for one in batch), strict=True)
-    named = {"organizations": list(organizations), "ids": list(ids), "window": now - DEDUPLICATION_WINDOW}
-    return {(organization, id) for organization, id in sql.rows(KNOWN, named)}
+    organizations = [one.terms.owner.organization for one in batch]
+    named = {
+        "organizations": organizations,
+        "ids": [one.event.id for one in batch],
+        "window": now - DEDUPLICATION_WINDOW,
+    }
+    return {(organization.hex, id) for organization, id in sql.rows(KNOWN, named)}
 
 
 def _volumes(wanted: set[Volume]) -> defaultdict[Volume, Decimal]:
