@@ -1,17 +1,21 @@
 """/v1/credits/grants: the lots of credits, and giving some."""
 
+import base64
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import time_machine
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import people
 from accounts.models import Organization, User
 from billing import holds, ledger
 from billing.models import Grant, LedgerAccount, LedgerEntry
+from tests import factories
 from tests.conftest import Api
 
 PATH = "/v1/credits/grants"
@@ -122,6 +126,30 @@ def test_what_has_expired_is_not_among_it(api: Any, alice: User, gateway: Api, o
         assert remaining(api(alice)) == [(2, 0), (1, 5)]
         assert api(alice).get("/auth/account/credits").json()["balance"] == 5
         assert api(alice).get("/auth/account/ledger").json()["results"][0]["amount"] == -10
+
+
+@pytest.mark.parametrize("face", ["mikrocloud", "plivo", "credits", "overview"])
+def test_what_has_expired_is_in_no_balance_anywhere(
+    gateway: Api, alice: User, organization: Organization, face: str
+) -> None:
+    soon = timezone.now() + timedelta(seconds=1)
+    give(gateway, organization, 77, expires_at=soon.isoformat())
+    factories.billing_account(organization)
+    _, secret = factories.key(organization, created_by=alice, permissions=["account:read"])
+    browser = Client()
+    browser.force_login(alice)
+    token = base64.b64encode(f"{organization.auth_id}:{secret}".encode()).decode()
+    with time_machine.travel(soon + timedelta(seconds=1)):
+        match face:
+            case "mikrocloud":
+                assert Api(secret).get("/v1/account").json()["balance"] == 0
+            case "plivo":
+                answer = Api().get(f"/v1/Account/{organization.auth_id}/", authorization=f"Basic {token}")
+                assert answer.json()["cash_credits"] == "0.00000"
+            case _:
+                name = {"credits": "billing:credits", "overview": "usage:overview"}[face]
+                page = browser.get(reverse(name, args=[organization.public_id]))
+                assert page.context["statement"].balance == 0
 
 
 def test_the_ledger_shows_an_expiry_to_whoever_looks_first(
