@@ -70,14 +70,16 @@ by_meter AS (
        SET requests = r.requests + excluded.requests, failed = r.failed + excluded.failed,
            quantity = r.quantity + excluded.quantity, credits = r.credits + excluded.credits),
 monthly AS (
-    SELECT m.account_id, m.organization_id, m.key_id, m.meter_id, m.environment, c.month, m.quantity, m.credits
+    SELECT m.account_id, m.organization_id, m.key_id, m.meter_id, m.environment, c.month, m.requests, m.quantity,
+           m.credits
       FROM meters m JOIN json_to_recordset(%(months)s::json) AS c(account uuid, bucket timestamptz, month date)
         ON c.account = m.account_id AND c.bucket = m.bucket),
 by_volume AS (
-    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity)
-    SELECT account_id, meter_id, month, sum(quantity) FROM monthly
-     WHERE environment = 'live' AND quantity > 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-    ON CONFLICT (account_id, meter_id, month) DO UPDATE SET quantity = v.quantity + excluded.quantity),
+    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
+    SELECT account_id, meter_id, month, sum(quantity), sum(requests) FROM monthly
+     WHERE environment = 'live' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (account_id, meter_id, month) DO UPDATE
+       SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests),
 by_subject AS (
     INSERT INTO billing_spending AS s (account_id, subject, month, spent)
     SELECT m.account_id, subject, m.month, sum(m.credits)
