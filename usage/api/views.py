@@ -11,6 +11,7 @@ from accounts import idempotency
 from accounts.exceptions import InvalidField
 from accounts.permissions import PlatformKey
 from usage import cloudevents, metering
+from usage.api import results
 from usage.api.cloudevents import BATCH, JSON, MEDIA_TYPES, ONE, SHAPES, media_type, unpack
 from usage.api.serializers import (
     BatchSerializer,
@@ -39,7 +40,7 @@ class EventsView(APIView):
         `source` and `id` are what an event is known by.
         """
         batch, record = _read(request)
-        return idempotency.once(request, lambda: Response(_shown(record(batch))))
+        return idempotency.once(request, lambda: Response(results.shown(record(batch))))
 
 
 def _read(request: Request) -> tuple[list[Any], Callable[[Sequence[Any]], metering.Batch]]:
@@ -61,16 +62,3 @@ def _events(body: Any) -> list[Any]:
     if len(batch) > BATCH_LIMIT:
         raise InvalidField("events", f"At most {BATCH_LIMIT} events; there are {len(batch)}.")
     return batch
-
-
-def _shown(batch: metering.Batch) -> dict[str, Any]:
-    return {
-        **{result: batch.count(result) for result in ("accepted", "duplicate", "rejected")},
-        "credits": batch.credits,
-        "results": [_result(one) for one in batch.results],
-    }
-
-
-def _result(one: metering.Result) -> dict[str, Any]:
-    shown = {"id": one.id, "result": one.result, "credits": one.credits}
-    return {**shown, "code": one.code, "detail": one.detail} if one.code else shown
