@@ -1,0 +1,70 @@
+"""Usage that was reported and not acknowledged yet, in a file: it outlives the process that wrote it."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from tollgate_client.client import encode
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS waiting (place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, event TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS rejected (id TEXT NOT NULL, event TEXT NOT NULL, code TEXT, detail TEXT, at REAL NOT NULL);
+"""
+
+
+class Spool:
+    """A queue of events in an SQLite file. When `add` returns, they outlive a kill -9 of the process.
+
+    With `durable` they outlive a loss of power too, at the cost of a flush of the disk each time. Several processes may
+    share a file; what two of them send at once is counted once.
+    """
+
+    def __init__(self, path: str | Path, *, durable: bool = False) -> None:
+        self._lock = Lock()
+        self._database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self._database.executescript(TABLES)
+
+    def add(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Write events down, in one transaction. Each has its `id`, and its `occurred_at`, from before it is sent."""
+        rows = [(event["id"], encode(event).decode()) for event in events]
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany("INSERT INTO waiting (id, event) VALUES (?, ?)", rows)
+
+    def oldest(self, limit: int) -> list[tuple[int, dict[str, Any]]]:
+        """What waits longest, each with its place."""
+        with self._lock:
+            rows = self._database.execute("SELECT place, event FROM waiting ORDER BY place LIMIT ?", [limit]).fetchall()
+        return [(place, json.loads(event)) for place, event in rows]
+
+    def settle(self, places: Sequence[int], rejected: Mapping[int, Mapping[str, Any]]) -> None:
+        """Take away what was acknowledged; what Tollgate rejected is kept aside, with the reason, for people to see."""
+        keep = "INSERT INTO rejected SELECT id, event, ?, ?, ? FROM waiting WHERE place = ?"
+        why = [(one.get("code"), one.get("detail"), time.time(), place) for place, one in rejected.items()]
+        with self._lock, self._database:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany(keep, why)
+            self._database.executemany("DELETE FROM waiting WHERE place = ?", [(place,) for place in places])
+
+    def waiting(self) -> int:
+        return self._count("SELECT count(*) FROM waiting")
+
+    def rejected(self) -> list[tuple[dict[str, Any], str, str]]:
+        """The rejected events, each with code and detail."""
+        with self._lock:
+            rows = self._database.execute("SELECT event, code, detail FROM rejected ORDER BY at").fetchall()
+        return [(json.loads(event), code, detail) for event, code, detail in rows]
+
+    def close(self) -> None:
+        with self._lock:
+            self._database.close()
+
+    def _count(self, query: str) -> int:
+        with self._lock:
+            return int(self._database.execute(query).fetchone()[0])

@@ -1,0 +1,71 @@
+"""Leases that gateways spend by themselves: how much at most, and what comes back."""
+
+from decimal import Decimal
+from functools import partial
+from itertools import count
+
+import pytest
+from tollgate_client import Client, Lease, OutOfCredits, Spending
+
+from accounts.models import Organization
+from billing import ledger
+from tests.concurrency import race
+from tests.usage.batches import balance
+
+
+def report(client: Client, customer: Organization, spendings: list[Spending]) -> None:
+    about = {"organization": customer.public_id, "meter": "requests", "quantity": 1000}
+    client.send_usage([{"id": f"{id(one)}-{n}", "hold": one.hold, **about} for n, one in enumerate(spendings)])
+
+
+def spend_all(lease: Lease) -> list[Spending]:
+    """One credit a call, until there is no more."""
+    spent = []
+    for _ in count():
+        try:
+            spent.append(lease.spend(Decimal(1)))
+        except OutOfCredits:
+            return spent
+    return spent
+
+
+def test_a_slice_is_reserved_and_what_is_left_comes_back(client: Client, customer: Organization) -> None:
+    lease = Lease(client, customer.public_id, Decimal(10))
+    spending = lease.spend(Decimal(1))
+    assert ledger.available(customer.pk) == 90
+    report(client, customer, [spending])
+    lease.close()
+    assert ledger.available(customer.pk) == balance(customer) == 99
+
+
+def test_calls_are_not_asked_about_one_by_one(client: Client, customer: Organization) -> None:
+    lease = Lease(client, customer.public_id, Decimal(10))
+    lease.spend(Decimal(1))
+    client.pool.clear()
+    client.url = "http://127.0.0.1:9"  # nobody is there to be asked
+    assert [lease.spend(Decimal(1)).hold for _ in range(6)]
+
+
+def test_what_was_estimated_too_high_can_be_spent_again(client: Client, customer: Organization) -> None:
+    lease = Lease(client, customer.public_id, Decimal(100))
+    lease.spend(Decimal(60)).settle(Decimal(20))
+    lease.spend(Decimal(80))
+    with pytest.raises(OutOfCredits):
+        lease.spend(Decimal(1))
+
+
+def test_many_gateways_never_spend_more_than_there_is(client: Client, customer: Organization) -> None:
+    leases = [Lease(client, customer.public_id, Decimal(7)) for _ in range(4)]
+    runs: list[list[Spending]] = race([partial(spend_all, lease) for lease in leases for _ in range(2)])
+    assert sum(len(run) for run in runs) <= 100
+    for run in runs:
+        report(client, customer, run)
+    for lease in leases:
+        lease.close()
+    assert balance(customer) == 100 - sum(len(run) for run in runs) >= 0
+    assert ledger.available(customer.pk) == balance(customer)
+
+
+def test_one_gateway_can_spend_all_there_is(client: Client, customer: Organization) -> None:
+    lease = Lease(client, customer.public_id, Decimal(30))
+    assert len(spend_all(lease)) >= 90
