@@ -95,7 +95,8 @@ def admit(
     [(subject, budget, spent, held)] = found
     left: Decimal = budget - spent - held
     if minimum is None or left < minimum:
-        raise BudgetExceeded(_name(subject, key), budget, left)
+        name = {organization.pk: organization.public_id, **({key.pk: key.public_id} if key else {})}.get(subject)
+        raise BudgetExceeded(name, budget if name else None, left)
     return left
 
 
@@ -133,9 +134,3 @@ def _about(organization: Organization, key: ApiKey | None, now: datetime) -> dic
 def _month(organization: Organization, now: datetime) -> date:
     payer = organization if organization.is_root else organization.root
     return month_of(now, payer.timezone)
-
-
-def _name(subject: UUID, key: ApiKey | None) -> str:
-    if key and key.pk == subject:
-        return key.public_id
-    return Organization.objects.values_list("public_id", flat=True).get(pk=subject)

@@ -17,13 +17,16 @@ class NotEnoughCredits(Problem):
 
 
 class BudgetExceeded(Problem):
-    """An admission would exceed the monthly budget of a key or an organization."""
+    """An admission would exceed the monthly budget of a key or an organization.
+
+    One of an organization above is not named: whoever asks may not see it.
+    """
 
     status = 402
     code = "budget_exceeded"
     detail = "The monthly budget does not allow this."
 
-    def __init__(self, subject: str, monthly_budget: Decimal, left: Decimal) -> None:
+    def __init__(self, subject: str | None, monthly_budget: Decimal | None, left: Decimal) -> None:
         super().__init__(subject=subject, monthly_budget=monthly_budget, available=left)
 
 

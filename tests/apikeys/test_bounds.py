@@ -1,6 +1,7 @@
 """A key makes and widens no key that is less bound than itself; a person does, within what they may do."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ BOUND: dict[str, Any] = {
     "allowed_cidrs": ["127.0.0.0/8", "2001:db8::/32"],
     "rate_limit": 100,
     "rate_limit_window_seconds": 60,
+    "monthly_budget": Decimal(100),
 }
 
 
@@ -73,11 +75,13 @@ def test_a_key_makes_one_that_is_more_bound(api: Any, maker: Any) -> None:
         "expires_at": "2099-01-01",
         "allowed_cidrs": ["127.1.0.0/16", "2001:db8::1"],
         "rate_limit": limit,
+        "monthly_budget": 99.5,
     }
     assert make(api(maker[1]), **said).status_code == 201
     assert made().expires_at == datetime(2099, 1, 1, tzinfo=UTC)
     assert made().allowed_cidrs == ["127.1.0.0/16", "2001:db8::1/128"]
     assert (made().rate_limit, made().rate_limit_window_seconds) == (1, 1)
+    assert made().monthly_budget == Decimal("99.5")
 
 
 @pytest.mark.parametrize(("limit", "window"), [(101, 60), (2, 1), (51, 59), (100, 59), (1000, 86_400)])
@@ -86,6 +90,11 @@ def test_of_two_rate_limits_the_makers_is_taken_where_it_is_tighter(
 ) -> None:
     make(api(maker[1]), rate_limit={"limit": limit, "window_seconds": window})
     assert (made().rate_limit, made().rate_limit_window_seconds) == (100, 60)
+
+
+def test_of_two_budgets_the_makers_is_taken_where_it_is_smaller(api: Any, maker: Any) -> None:
+    make(api(maker[1]), monthly_budget=100.000000001)
+    assert made().monthly_budget == 100
 
 
 def test_a_live_key_makes_a_test_key(alice: Any, organization: Any, api: Any) -> None:
@@ -122,12 +131,14 @@ def test_a_key_does_not_widen_itself(api: Any, maker: Any, said: dict[str, Any],
 
 
 def test_a_key_that_lifts_its_bounds_keeps_them(api: Any, maker: Any) -> None:
-    said: dict[str, Any] = {"expires_at": None, "allowed_cidrs": [], "rate_limit": None}
+    said: dict[str, Any] = {"expires_at": None, "allowed_cidrs": [], "rate_limit": None, "monthly_budget": None}
     assert api(maker[1]).patch(f"{KEYS}/{maker[0].public_id}", said).status_code == 200
     assert bounds(ApiKey.objects.get()) == BOUND
 
 
-@pytest.mark.parametrize("freedom", [{"environment": "live"}, {"expires_at": None}, {"allowed_cidrs": []}])
+@pytest.mark.parametrize(
+    "freedom", [{"environment": "live"}, {"expires_at": None}, {"allowed_cidrs": []}, {"monthly_budget": None}]
+)
 @pytest.mark.parametrize("how", ["rotate", "widen"])
 def test_a_key_neither_rotates_nor_widens_one_that_is_less_bound(
     alice: Any, organization: Any, api: Any, maker: Any, freedom: dict[str, Any], how: str
@@ -167,6 +178,7 @@ def above(alice: Any, organization: Any) -> ApiKey:
         {"allowed_cidrs": []},
         {"expires_at": LATER},
         {"rate_limit": None},
+        {"monthly_budget": 101},
         {"enabled": True},
     ],
 )
@@ -184,6 +196,7 @@ def test_nobody_widens_a_key_that_may_do_more_than_they(api: Any, dave: Any, abo
         {"allowed_cidrs": ["127.0.0.1"]},
         {"expires_at": "2099-01-01"},
         {"rate_limit": {"limit": 1, "window_seconds": 60}},
+        {"monthly_budget": 1},
         {"enabled": False},
     ],
 )
