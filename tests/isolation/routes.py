@@ -200,6 +200,7 @@ ROUTES: dict[str, Route] = {
     ),
     "v1/usage": read("usage:read", shows=SUBTREE),
     "v1/usage/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"events": [{}]}}),
+    "v1/usage/events/{id}/void": company("event", reason="Sorry"),
     "api/v1/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"specversion": "1.0"}}),
     "v1/keys/verify": Route({"post": "keys:read"}, who="platform", bodies={"post": {"key": "sk_live_x"}}),
     "v1/keys/verify/batch": Route(

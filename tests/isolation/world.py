@@ -38,6 +38,7 @@ NOBODYS = {
     "hold": f"hold_{'0' * 32}",
     "lease": f"hold_{'0' * 32}",
     "entry": "0",
+    "event": "nobodys",
 }
 
 
@@ -77,6 +78,7 @@ class World:
             "hold": self.holds[relation].public_id,
             "lease": self.leases[relation].public_id,
             "entry": "1",
+            "event": "e",
         }[kind]
 
 

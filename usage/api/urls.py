@@ -6,6 +6,7 @@ from usage.api.openmeter import OpenMeterEventsView
 from usage.api.timeseries import UsageSeriesView
 from usage.api.verify import VerifyBatchView, VerifyView, at_once, one, several
 from usage.api.views import EventsView
+from usage.api.voids import VoidView
 
 urlpatterns = [
     path("v1/account/details", DetailsView.as_view()),
@@ -13,6 +14,7 @@ urlpatterns = [
     path("auth/account/summary", SummaryView.as_view()),
     path("v1/usage", UsageSeriesView.as_view()),
     path("v1/usage/events", EventsView.as_view()),
+    path("v1/usage/events/<path:id>/void", VoidView.as_view()),  # an id may have slashes
     path("api/v1/events", OpenMeterEventsView.as_view()),
     path("v1/keys/verify", at_once(VerifyView, one)),
     path("v1/keys/verify/batch", at_once(VerifyBatchView, several)),
