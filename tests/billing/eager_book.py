@@ -3,6 +3,7 @@
 It shares no code and no trick with the product, which does all of this lazily. Times are any that compare.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -133,11 +134,12 @@ class EagerBook:
             lease.expires_at = max(lease.expires_at, until)
         return admitted
 
-    def use(self, amount: Decimal, hold: Hold | None = None) -> None:
-        """Usage, which may name a hold: it captures it, and draws from a lease."""
-        if hold and hold.status in ("open", "expired"):
-            hold.captured += amount
-            hold.status = hold.status if hold.is_lease else "captured"
+    def use(self, amount: Decimal, drawn: Iterable[tuple[Hold, Decimal]] = ()) -> None:
+        """Usage, `drawn` of it from holds that it names: it captures them, and draws from leases."""
+        for hold, taken in drawn:
+            if hold.status in ("open", "expired"):
+                hold.captured += taken
+                hold.status = hold.status if hold.is_lease else "captured"
         self._settle(amount)
 
     def _settle(self, amount: Decimal) -> None:

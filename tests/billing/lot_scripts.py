@@ -156,7 +156,7 @@ class Script:
         if not (found := self._a_hold()):
             return "nothing"
         amount = self.amount(20)
-        self.book.use(amount, found[1])
+        self.book.use(amount, [(found[1], amount)])
         self._batch(amount, found[0])
         return str(amount)
 

@@ -46,7 +46,7 @@ def spend(payer: Organization, meanwhile: Callable[[], object]) -> bool:
         if ledger.lock([payer.pk])[payer.pk].balance < 10:
             return False
         meanwhile()
-        ledger.post(payer.pk, kind=Kind.CAPTURE, amount=Decimal(-10))
+        ledger.post(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(-10))
     return True
 
 
