@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import jsonb, sql
-from accounts.exceptions import Conflict
+from accounts.exceptions import Conflict, Forbidden
 from accounts.identifiers import uuid7
 from accounts.models import Organization
 from apikeys.models import ApiKey
@@ -35,9 +35,10 @@ account AS (
     RETURNING room.*),
 hold AS (
     INSERT INTO billing_hold (id, account_id, organization_id, key_id, purpose, amount, captured, status, reference,
-                              metadata, created_at, expires_at, spend_until)
+                              metadata, created_at, expires_at, spend_until, by_platform)
     SELECT %(id)s, account_id, organization_id, key_id, %(purpose)s, granted, 0, 'open', %(reference)s,
-           %(metadata)s, %(now)s, %(expires_at)s, %(spend_until)s::timestamptz
+           %(metadata)s, %(now)s, %(expires_at)s, %(spend_until)s::timestamptz,
+           %(by_platform)s
       FROM account
     RETURNING id, amount)
 """
@@ -116,6 +117,13 @@ UPDATE billing_ledgeraccount a SET reserved = a.reserved - account.freed, update
 """
 
 
+class PlatformsHold(Forbidden):
+    """What the company's platform reserved for a call, the customer who pays for the call does not set free."""
+
+    code = "platforms_hold"
+    detail = "This hold was placed by the platform, which captures or releases it."
+
+
 class HoldResolved(Conflict):
     """A hold is captured or released once."""
 
@@ -144,6 +152,7 @@ def place(
     purpose: Hold.Purpose = Hold.Purpose.HOLD,
     minimum: Decimal | None = None,
     grace: timedelta = timedelta(0),
+    by_platform: bool = False,
 ) -> Hold:
     """Reserve `amount` for `ttl`. `BudgetExceeded` and `NotEnoughCredits` refuse it, and nothing has changed.
 
@@ -163,6 +172,7 @@ def place(
         "reference": reference,
         "metadata": jsonb.parameter(metadata or {}),
         "now": now,
+        "by_platform": by_platform,
         "spend_until": now + ttl if purpose is Hold.Purpose.LEASE else None,
         "expires_at": now + ttl + grace,
     }

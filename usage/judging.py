@@ -12,16 +12,15 @@ from django.conf import settings
 from accounts import scopes, sql
 from accounts.identifiers import uuid7
 from apikeys import secrets
-from apikeys.models import LAST_USE_GRAIN
 from billing.models import Hold
 from usage import judgement, pricing
+from usage.judgement import Form
 from usage.pricing import Schedule, Tier
 
-SCOPE = "keys:read"
-SCOPES = sorted(scopes.ALL)
 # Of a permission that is a scope, the roles that hold it.
 HOLDERS = {scope: [role for role, held in scopes.BY_ROLE.items() if scope in held] for scope in scopes.ALL}
 NO_DIGEST = b""
+MOST_LIMITED = 100_000
 
 # Whose the keys are, by their digests; and those with a rate limit.
 PLACES = """
@@ -83,12 +82,11 @@ class Terms:
 
 @dataclass(slots=True)
 class Row:
-    """The statement's answer. `code` is None for an unknown key, and may be one that leaves the call open."""
+    """The statement's answer. `code` is None for an unknown key, and may be one that leaves the call open; only then are
+    there `payer` and `timezone`."""
 
     code: str | None
     meter: int | None
-    payer: UUID
-    timezone: str
     key_id: str
     organization: str
     permissions: list[str]
@@ -103,18 +101,38 @@ class Row:
     win: int
     n: int
     before: int
+    payer: UUID
+    timezone: str
+
+
+# Secrets of keys that had a rate limit when they were last seen here, by their hashes: a guess that saves a trip.
+_limited: set[int] = set()
 
 
 def ask(call: Call, caller: Caller, now: datetime, terms: Terms) -> Row | None:
-    """One trip; None where the caller is refused."""
-    steps = _steps(call, caller, now, terms)
+    """One trip; a second one where there turns out to be something to write. None where the caller is refused."""
+    known = hash(call.key)
+    writing = call.hold_seconds is not None or known in _limited
+    row = _ask(call, caller, now, terms, writing=writing)
+    if row and row.code == "WRITES":
+        row = _ask(call, caller, now, terms, writing=True)
+    if row and row.limit is not None and known not in _limited:
+        if len(_limited) >= MOST_LIMITED:
+            _limited.clear()
+        _limited.add(known)
+    return row
+
+
+def _ask(call: Call, caller: Caller, now: datetime, terms: Terms, *, writing: bool) -> Row | None:
+    steps = _steps(call, caller, now, terms, writing=writing)
     found = sql.in_one_trip(*steps)[-1] if len(steps) > 1 else sql.rows(*steps[0])
     return _row(call, found[0], 0) if found else None
 
 
 def ask_all(calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms]) -> list[Row] | None:
     """One trip, in which each call is judged after those before it. What they need is locked already."""
-    found = sql.in_one_trip(*(_steps(call, caller, now, one)[-1] for call, one in zip(calls, terms, strict=True)))
+    steps = [_steps(call, caller, now, one, writing=True)[-1] for call, one in zip(calls, terms, strict=True)]
+    found = sql.in_one_trip(*steps)
     if not all(found):
         return None
     return [_row(call, rows[0], index) for index, (call, rows) in enumerate(zip(calls, found, strict=True))]
@@ -144,38 +162,34 @@ def quote(payer: UUID, meter: int, quantity: Decimal, month: date) -> Decimal:
     return pricing.charge(Schedule(unit_amount, tiers, included), used, quantity)
 
 
-def _steps(call: Call, caller: Caller, now: datetime, terms: Terms) -> list[tuple[str, Mapping[str, Any]]]:
+def _steps(
+    call: Call, caller: Caller, now: datetime, terms: Terms, *, writing: bool
+) -> list[tuple[str, Mapping[str, Any]]]:
     """The statement for the call, after the lock where it holds."""
     peppers, holding = len(settings.API_KEY_PEPPERS), call.hold_seconds is not None
-    asked = _digests("asked", call.key, peppers)
-    statement = judgement.statement(peppers, holding=holding, capped=terms.month is not None)
-    told = {**asked, **_digests("caller", caller.secret, peppers), **_parameters(call, caller, now, terms)}
-    return [(judgement.lock(peppers), asked), (statement, told)] if holding else [(statement, told)]
+    form = Form(peppers, writing, holding, terms.settled, terms.month is not None, terms.cost is not None)
+    told = _parameters(call, caller, now, terms, peppers)
+    step = (judgement.statement(form), told)
+    return [(judgement.lock(peppers), told), step] if holding else [step]
 
 
-def _digests(name: str, secret: str, peppers: int) -> dict[str, bytes]:
-    found = secrets.digests(secret) or [NO_DIGEST] * peppers
-    return {f"{name}_{number}": digest for number, digest in enumerate(found)}
-
-
-def _parameters(call: Call, caller: Caller, now: datetime, terms: Terms) -> dict[str, Any]:
+def _parameters(call: Call, caller: Caller, now: datetime, terms: Terms, peppers: int) -> dict[str, Any]:
     about = {
-        "scope": SCOPE,
         "address": caller.address,
         "counted": caller.counted,
         "permission": call.permission,
         "holders": HOLDERS.get(call.permission or ""),
-        "scopes": SCOPES,
         "ip": call.ip,
         "meter": call.meter,
         "quantity": call.quantity,
-        "settled": terms.settled,
         "month": terms.month,
         "cost": terms.cost,
         "now": now,
-        "stale": now - LAST_USE_GRAIN,
         "epoch": now.timestamp(),
     }
+    for name, secret in (("caller", caller.secret), ("asked", call.key)):
+        for number, digest in enumerate(secrets.digests(secret) or [NO_DIGEST] * peppers):
+            about[f"{name}_{number}"] = digest
     return {**about, **_hold(now + timedelta(seconds=call.hold_seconds))} if call.hold_seconds is not None else about
 
 
@@ -186,5 +200,6 @@ def _hold(expires_at: datetime) -> dict[str, Any]:
         "reference": "",
         "metadata": "{}",
         "spend_until": None,
+        "by_platform": True,
         "expires_at": expires_at,
     }

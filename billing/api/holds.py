@@ -109,7 +109,8 @@ class HoldViewSet(ReservationViewSet):
         organization = admitted(request, asked.pop("organization", None))
         key = key_of(request, organization, asked.pop("key_id", None))
         ttl = timedelta(seconds=asked.pop("ttl_seconds"))
-        return self.once(lambda: holds.place(organization, key=key, ttl=ttl, **asked), status.HTTP_201_CREATED)
+        about = {"key": key, "ttl": ttl, "by_platform": credential_of(request).is_platform, **asked}
+        return self.once(lambda: holds.place(organization, **about), status.HTTP_201_CREATED)
 
     @extend_schema(request=CaptureHoldSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
@@ -129,6 +130,8 @@ class HoldViewSet(ReservationViewSet):
     def _own(self) -> Hold:
         hold = self.get_object()
         check_address(self.request, hold.organization)
+        if hold.by_platform and not credential_of(self.request).is_platform:
+            raise holds.PlatformsHold
         return hold
 
 

@@ -42,7 +42,7 @@ class LeaseViewSet(ReservationViewSet):
         organization = admitted(request, asked.pop("organization"))
         key = key_of(request, organization, asked.pop("key_id", None))
         times = {name: timedelta(seconds=asked.pop(f"{name}_seconds")) for name in ("ttl", "grace")}
-        about = {"purpose": Hold.Purpose.LEASE, "key": key, **times, **asked}
+        about = {"purpose": Hold.Purpose.LEASE, "key": key, "by_platform": True, **times, **asked}
         return self.once(lambda: holds.place(organization, **about), status.HTTP_201_CREATED)
 
     @extend_schema(request=ExtendLeaseSerializer, responses=LeaseSerializer)

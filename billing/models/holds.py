@@ -31,6 +31,7 @@ class Hold(models.Model):
     """Credits reserved for work that is not finished yet. `reserved` of the account is what the open ones may take.
 
     A hold is captured at most once. A lease is a hold that usage draws from while it is open: its `captured` grows.
+    What was placed by the company's platform, customers see and do not resolve.
     `entry_seq` is the ledger entry of a capture that was asked for; the capture of a usage event is in that event's.
     """
 
@@ -51,6 +52,7 @@ class Hold(models.Model):
         ApiKey, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
     )
     purpose = models.CharField(max_length=5, choices=Purpose.choices, default=Purpose.HOLD, db_default="hold")
+    by_platform = models.BooleanField(default=False, db_default=False)
     amount = AmountField()
     captured = AmountField(default=ZERO)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
@@ -67,6 +69,7 @@ class Hold(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["account", "expires_at"], condition=Q(status="open"), name="hold_open_by_expiry"),
+            models.Index(fields=["account", "-id"], name="hold_of_account"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="hold_amount_positive"),

@@ -246,3 +246,14 @@ def test_of_many_captures_at_once_one_is_made(committed: None) -> None:
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
     (made,) = [answer.json() for answer in answers if answer.status_code == 200]
     assert figures(organization) == (100 - made["captured"], 0)
+
+
+@pytest.mark.parametrize("verb", ["capture", "release"])
+def test_a_customer_does_not_resolve_what_the_platform_holds(
+    api: Any, alice: User, gateway: Api, funded: Organization, verb: str
+) -> None:
+    hold = gateway.post("/v1/credits/holds", {"organization": funded.public_id, "amount": 10}).json()
+    refused = api(alice).post(f"/v1/credits/holds/{hold['id']}/{verb}", {})
+    assert (refused.status_code, refused.json()["code"]) == (403, "platforms_hold")
+    assert LedgerAccount.objects.of(funded).get().available == 90
+    assert gateway.post(f"/v1/credits/holds/{hold['id']}/{verb}", {}).status_code == 200
