@@ -16,6 +16,7 @@ from billing import corrections
 from billing.models import (
     AutoRecharge,
     BillingAccount,
+    EndpointPrice,
     Grant,
     Hold,
     LedgerAccount,
@@ -24,7 +25,9 @@ from billing.models import (
     Payment,
     PaymentMethod,
     Plan,
+    PlanAllowance,
     Price,
+    PriceTier,
 )
 from billing.money import DIGITS, LARGEST, PLACES, plain
 
@@ -217,6 +220,22 @@ class AutoRechargeAdmin(ChangedFieldsAdmin[AutoRecharge]):
 
 class PriceInline(admin.StackedInline[Price, Meter]):
     model = Price
+    show_change_link = True  # to its tiers
+
+
+class EndpointPriceInline(admin.TabularInline[EndpointPrice, Meter]):
+    model = EndpointPrice
+    extra = 0
+
+
+class PriceTierInline(admin.TabularInline[PriceTier, Price]):
+    model = PriceTier
+    extra = 0
+
+
+class PlanAllowanceInline(admin.TabularInline[PlanAllowance, Plan]):
+    model = PlanAllowance
+    extra = 0
 
 
 @admin.register(Meter)
@@ -224,10 +243,23 @@ class MeterAdmin(ChangedFieldsAdmin[Meter]):
     list_display = ["slug", "name", "unit", "price"]
     list_select_related = ["price"]
     search_fields = ["slug", "name"]
-    inlines = [PriceInline]
+    inlines = [PriceInline, EndpointPriceInline]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Usage names its meter for good."""
+        return False
+
+
+@admin.register(Price)
+class PriceAdmin(ChangedFieldsAdmin[Price]):
+    list_display = ["meter", "unit_amount"]
+    list_select_related = ["meter"]
+    search_fields = ["meter__slug"]
+    readonly_fields = ["meter"]
+    inlines = [PriceTierInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """It is made with its meter."""
         return False
 
 
@@ -235,3 +267,4 @@ class MeterAdmin(ChangedFieldsAdmin[Meter]):
 class PlanAdmin(ChangedFieldsAdmin[Plan]):
     list_display = ["slug", "name", "monthly_price", "is_offered"]
     search_fields = ["slug", "name"]
+    inlines = [PlanAllowanceInline]

@@ -8,7 +8,19 @@ from rest_framework import serializers
 
 from accounts.api.fields import MomentField
 from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField, PrintableField
-from billing.models import AutoRecharge, Grant, Hold, Meter, Payment, PaymentMethod, Plan, Subscription
+from billing.models import (
+    AutoRecharge,
+    EndpointPrice,
+    Grant,
+    Hold,
+    Meter,
+    Payment,
+    PaymentMethod,
+    Plan,
+    PlanAllowance,
+    PriceTier,
+    Subscription,
+)
 from billing.money import LARGEST, ZERO
 
 
@@ -58,27 +70,65 @@ class PurchaseSerializer(serializers.Serializer[Any]):
     payment_method = serializers.CharField(max_length=40, required=False, allow_null=True, default=None)
 
 
+class PlanAllowanceSerializer(serializers.ModelSerializer[PlanAllowance]):
+    meter = serializers.CharField(source="meter.slug", read_only=True)
+    included_quantity = AmountSerializerField(read_only=True)
+
+    class Meta:
+        model = PlanAllowance
+        fields = ["meter", "included_quantity"]
+        read_only_fields = fields
+
+
 class PlanSerializer(serializers.ModelSerializer[Plan]):
     id = serializers.CharField(source="slug", read_only=True)
     monthly_price = AmountSerializerField(read_only=True)
+    allowances = PlanAllowanceSerializer(many=True, read_only=True)
 
     class Meta:
         model = Plan
-        fields = ["id", "name", "description", "monthly_price"]
+        fields = ["id", "name", "description", "monthly_price", "allowances"]
+        read_only_fields = fields
+
+
+class PriceTierSerializer(serializers.ModelSerializer[PriceTier]):
+    """The units of a month up to `up_to`, beyond those of the tier before; all of the rest where it is null."""
+
+    up_to = AmountSerializerField(read_only=True, allow_null=True)
+    unit_price = AmountSerializerField(source="unit_amount", read_only=True)
+
+    class Meta:
+        model = PriceTier
+        fields = ["up_to", "unit_price"]
+        read_only_fields = fields
+
+
+class EndpointPriceSerializer(serializers.ModelSerializer[EndpointPrice]):
+    unit_price = AmountSerializerField(source="unit_amount", read_only=True)
+
+    class Meta:
+        model = EndpointPrice
+        fields = ["endpoint", "unit_price"]
         read_only_fields = fields
 
 
 class MeterSerializer(serializers.ModelSerializer[Meter]):
     id = serializers.CharField(source="slug", read_only=True)
     unit_price = serializers.SerializerMethodField()
+    tiers = serializers.SerializerMethodField()
+    endpoint_prices = EndpointPriceSerializer(many=True, read_only=True)
 
     class Meta:
         model = Meter
-        fields = ["id", "name", "unit", "unit_price"]
+        fields = ["id", "name", "unit", "unit_price", "tiers", "endpoint_prices"]
         read_only_fields = fields
 
     def get_unit_price(self, meter: Meter) -> Decimal:
         return meter.price.unit_amount if hasattr(meter, "price") else Decimal(0)
+
+    @extend_schema_field(PriceTierSerializer(many=True))
+    def get_tiers(self, meter: Meter) -> Any:
+        return PriceTierSerializer(meter.price.tiers.all() if hasattr(meter, "price") else [], many=True).data
 
 
 class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):

@@ -152,11 +152,11 @@ class PlanViewSet(CatalogViewSet):
     """The plans on offer."""
 
     serializer_class = PlanSerializer
-    queryset = Plan.objects.filter(is_offered=True)
+    queryset = Plan.objects.filter(is_offered=True).prefetch_related("allowances__meter")
 
 
 class MeterViewSet(CatalogViewSet):
     """What is counted, and what a unit of it costs in credits."""
 
     serializer_class = MeterSerializer
-    queryset = Meter.objects.select_related("price")
+    queryset = Meter.objects.select_related("price").prefetch_related("price__tiers", "endpoint_prices")
