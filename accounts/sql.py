@@ -1,14 +1,18 @@
 """Hand-written statements, bound and prepared by the server: on the hot paths, planning costs more than running."""
 
+import re
 import select
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import Connection, Cursor
+from psycopg import Connection, RawCursor
 
 Parameters = Mapping[str, Any]
+
+_NAMED = re.compile(r"%\((\w+)\)s")
 
 
 def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
@@ -17,8 +21,8 @@ def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     The server sees typed parameters: a NULL, or a text that is none, needs a cast in the statement.
     """
     database, opened = _connection()
-    with database.wrap_database_errors, Cursor(opened) as cursor:
-        cursor.execute(statement, parameters, prepare=True)
+    with database.wrap_database_errors, RawCursor(opened) as cursor:
+        cursor.execute(*_bound(statement, parameters), prepare=True)
         return cursor.fetchall() if cursor.rownumber is not None else []
 
 
@@ -28,12 +32,27 @@ def in_one_trip(*steps: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
     Each sees what was committed before it began, also while the one before it waited for a lock.
     """
     database, opened = _connection()
-    cursors = [Cursor(opened) for _ in steps]
+    cursors = [RawCursor(opened) for _ in steps]
     with database.wrap_database_errors:
         with opened.pipeline():
             for cursor, (statement, parameters) in zip(cursors, steps, strict=True):
-                cursor.execute(statement, parameters, prepare=True)
+                cursor.execute(*_bound(statement, parameters), prepare=True)
         return [cursor.fetchall() if cursor.rownumber is not None else [] for cursor in cursors]
+
+
+def _bound(statement: str, parameters: Parameters) -> tuple[bytes, list[Any]]:
+    text, names = _numbered(statement)
+    return text, [parameters[name] for name in names]
+
+
+@cache
+def _numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
+    """A statement as the server knows it, `$1` for `%(name)s`, and what its numbers name.
+
+    psycopg would work it out anew for every long one.
+    """
+    names = tuple(dict.fromkeys(_NAMED.findall(statement)))
+    return _NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", statement).encode(), names
 
 
 def _connection() -> tuple[BaseDatabaseWrapper, Connection[Any]]:

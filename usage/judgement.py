@@ -1,22 +1,27 @@
 """The statement by which the gate judges. It finds the platform key that asks and the key that is asked about, gives
 the first reason against, counts in the key's rate limit, holds the cost, and notes the use of both keys.
 
-Where it holds, `lock` has to be run before it, in the same transaction: what is weighed is then what stands.
+It has forms, since parts that do nothing take the server as long as looking up the keys: most calls hold nothing and
+are of keys without a rate limit whose use was noted this minute, and so have nothing to write.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
+from accounts import scopes
 from apikeys import windows
 from billing import budgets, holds
+
+SCOPE = "keys:read"
 
 # The platform key, if it is good: of one with a rate limit, the call has to be counted already.
 CALLER = """
 caller AS MATERIALIZED (
-    SELECT k.id, coalesce(k.last_used_at <= %(stale)s, true) AS is_stale
+    SELECT k.id, {stale} AS is_stale
       FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
      WHERE s.digest = ANY({caller}) AND (s.expires_at IS NULL OR s.expires_at > %(now)s)
        AND k.organization_id IS NULL AND k.revoked_at IS NULL AND k.disabled_at IS NULL
-       AND (k.expires_at IS NULL OR k.expires_at > %(now)s) AND %(scope)s::text = ANY(k.permissions)
+       AND (k.expires_at IS NULL OR k.expires_at > %(now)s) AND {scope} = ANY(k.permissions)
        AND (k.rate_limit IS NULL OR %(counted)s)
        AND (cardinality(k.allowed_cidrs) = 0 OR %(address)s::inet <<= ANY(k.allowed_cidrs::inet[])))
 """
@@ -24,13 +29,13 @@ caller AS MATERIALIZED (
 # `roles` are those of the key's creator there, where any of its permissions is a scope.
 ASKED = """
 asked AS MATERIALIZED (
-    SELECT k.*, o.public_id AS organization, o.root_id, o.path, tree.is_operational, tree.timezone,
+    SELECT k.id, k.public_id, k.organization_id, k.environment, k.permissions, k.expires_at, k.disabled_at,
+           k.revoked_at, k.allowed_cidrs, k.rate_limit, k.rate_limit_window_seconds AS window_seconds, {stale} AS is_stale,
+           o.public_id AS organization, o.root_id, o.path, tree.is_operational, tree.timezone,
            tree.has_budget OR k.monthly_budget IS NOT NULL AS has_budget,
-           coalesce(k.last_used_at <= %(stale)s, true) AS is_stale,
-           coalesce(a.balance - a.reserved + a.credit_limit, 0) AS available,
-           NOT %(settled)s AND coalesce(a.due_at <= %(now)s, false) AS is_due,
+           coalesce(a.balance - a.reserved + a.credit_limit, 0) AS available, {due} AS is_due,
            (SELECT array_agg(m.role)::text[] FROM accounts_membership m JOIN accounts_user u ON u.id = m.user_id
-             WHERE k.permissions && %(scopes)s::varchar[] AND u.id = k.created_by_id AND u.is_active
+             WHERE k.permissions && {scopes} AND u.id = k.created_by_id AND u.is_active
                AND m.organization_id = ANY(o.path)) AS roles
       FROM apikeys_apikeysecret s
       JOIN apikeys_apikey k ON k.id = s.key_id
@@ -55,11 +60,10 @@ meter AS MATERIALIZED (
              WHERE m.slug = %(meter)s::text) priced)
 """
 
-# `stop` is the first reason against, or what has to be known first.
+# `stop` is the first reason against, or why it is not decided yet. Without such a meter, nothing is.
 JUDGED = """
-judged AS MATERIALIZED (
-    SELECT asked.*, CASE WHEN asked.environment = 'test' THEN 0 ELSE coalesce(%(cost)s::numeric, meter.charge, 0) END
-           AS cost,
+judged AS (
+    SELECT asked.*, CASE WHEN asked.environment = 'test' THEN 0 ELSE coalesce({cost}, 0) END AS cost,
            CASE WHEN asked.revoked_at IS NOT NULL THEN 'REVOKED'
                 WHEN asked.expires_at <= %(now)s THEN 'EXPIRED'
                 WHEN asked.disabled_at IS NOT NULL THEN 'DISABLED'
@@ -71,39 +75,56 @@ judged AS MATERIALIZED (
                      THEN 'INSUFFICIENT_PERMISSIONS'
                 WHEN NOT asked.is_operational THEN 'ORGANIZATION_SUSPENDED'
                 WHEN asked.is_due THEN 'DUE'
-                WHEN meter.id IS NULL THEN CASE WHEN %(meter)s::text IS NOT NULL THEN 'NO_METER' END
-                WHEN asked.environment = 'test' OR %(cost)s::numeric IS NOT NULL THEN NULL
-                WHEN EXISTS (SELECT FROM billing_pricetier t WHERE t.price_id = meter.price_id)
-                     OR EXISTS (SELECT FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id
-                                 WHERE s.organization_id = asked.root_id AND s.status = 'active'
-                                   AND l.meter_id = meter.id)
-                     THEN 'TIERED' END AS stop
+                WHEN meter.id IS NULL AND %(meter)s::text IS NOT NULL THEN 'NO_METER'
+                {tiered} END AS stop
       FROM asked LEFT JOIN meter ON true)
+"""
+TIERED = """
+                WHEN asked.environment <> 'test'
+                     AND (EXISTS (SELECT FROM billing_pricetier t WHERE t.price_id = meter.price_id)
+                          OR EXISTS (SELECT FROM billing_subscription s
+                                       JOIN billing_planallowance l ON l.plan_id = s.plan_id
+                                      WHERE s.organization_id = asked.root_id AND s.status = 'active'
+                                        AND l.meter_id = meter.id)) THEN 'TIERED'"""
+
+# The form that writes nothing leaves a call open for which there is something to write.
+READ = """
+weighed AS MATERIALIZED (
+    SELECT *, NULL::bool AS is_counted, NULL::bigint AS win, NULL::int AS n, NULL::int AS prev,
+           CASE WHEN stop IS NOT NULL THEN stop
+                WHEN is_stale OR rate_limit IS NOT NULL THEN 'WRITES'
+                {capped}
+                WHEN cost > 0 AND cost > available THEN 'INSUFFICIENT_CREDITS'
+                ELSE 'VALID' END AS code
+      FROM judged)
 """
 
 LIMITED = """
 limited AS MATERIALIZED (
-    SELECT id, rate_limit, rate_limit_window_seconds AS window_seconds FROM judged
-     WHERE stop IS NULL AND rate_limit IS NOT NULL AND {open} IS NULL)
+    SELECT id, rate_limit, window_seconds FROM judged
+     WHERE stop IS NULL AND rate_limit IS NOT NULL{uncapped})
 """
-BUDGETED = "CASE WHEN has_budget AND cost > 0 THEN 'BUDGETED' END"
-
-WEIGHED = """
+WRITTEN = """
 weighed AS MATERIALIZED (
-    SELECT judged.*, counted.key_id IS NOT NULL AS is_counted, counted.win, counted.n, counted.prev,
+    SELECT judged.*, counted.key_id IS NOT NULL AS is_counted, coalesce(counted.win, x.win) AS win,
+           coalesce(counted.n, x.n) AS n, coalesce(counted.prev, x.prev) AS prev,
            CASE WHEN stop IS NOT NULL THEN stop
-                WHEN {open} IS NOT NULL THEN {open}
-                WHEN rate_limit IS NOT NULL AND counted.key_id IS NULL THEN 'RATE_LIMITED'
-                WHEN {exceeded} THEN 'BUDGET_EXCEEDED'
+                WHEN limited.id IS NOT NULL AND counted.key_id IS NULL THEN 'RATE_LIMITED'
+                {capped}
                 WHEN cost > 0 AND cost > available THEN 'INSUFFICIENT_CREDITS'
                 ELSE 'VALID' END AS code
-      FROM judged LEFT JOIN counted ON true)
+      FROM judged LEFT JOIN limited ON true LEFT JOIN counted ON true
+      LEFT JOIN apikeys_ratewindow x ON x.key_id = limited.id AND counted.key_id IS NULL)
 """
+
+# Budgets are weighed once their month is known, which depends on the payer's time zone.
+UNCAPPED = "WHEN has_budget AND cost > 0 THEN 'BUDGETED'"
+CAPPED = "WHEN has_budget AND cost > 0 AND EXISTS ({exceeded}) THEN 'BUDGET_EXCEEDED'"
 EXCEEDED = budgets.EXCEEDED % {
     "account": "judged.root_id",
     "path": "judged.path",
     "key": "judged.id",
-    "month": "%(month)s::date",
+    "month": "%(month)s",
     "now": "%(now)s",
     "amount": "judged.cost",
 }
@@ -114,30 +135,29 @@ room AS (
      WHERE code = 'VALID' AND cost > 0)
 """
 
-# A use is noted at most once a minute, and nobody waits for it.
+# Uses are noted at most once a minute, and nobody waits for it.
+STALE = "coalesce(k.last_used_at <= %(now)s - interval '1 minute', true)"
 TOUCHED = """
 touched AS (
-    UPDATE apikeys_apikey k SET last_used_at = %(now)s
-      FROM (SELECT u.id FROM apikeys_apikey u
-             WHERE u.id IN (SELECT id FROM caller WHERE is_stale
+    UPDATE apikeys_apikey used SET last_used_at = %(now)s
+      FROM (SELECT k.id FROM apikeys_apikey k
+             WHERE k.id IN (SELECT id FROM caller WHERE is_stale
                              UNION ALL
                             SELECT id FROM weighed
                              WHERE is_stale AND code IN ('VALID', 'BUDGET_EXCEEDED', 'INSUFFICIENT_CREDITS'))
-               AND coalesce(u.last_used_at <= %(stale)s, true)
-               FOR NO KEY UPDATE SKIP LOCKED) used
-     WHERE k.id = used.id)
+               AND {stale} FOR NO KEY UPDATE SKIP LOCKED) k
+     WHERE used.id = k.id)
 """
 
 ANSWER = """
-SELECT w.code, meter.id, w.root_id, w.timezone, w.public_id, w.organization, w.permissions, w.roles, w.expires_at,
-       w.cost, w.available - coalesce({held}, 0), {hold},
-       w.rate_limit, w.rate_limit_window_seconds, w.is_counted, coalesce(w.win, x.win), coalesce(w.n, x.n),
-       coalesce(w.prev, x.prev)
+SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.expires_at, w.cost,
+       w.available - coalesce({held}, 0), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.win, w.n, w.prev,
+       CASE WHEN w.code IN ('DUE', 'TIERED', 'BUDGETED') THEN w.root_id END,
+       CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.timezone END
   FROM caller LEFT JOIN meter ON true LEFT JOIN weighed w ON true
-  LEFT JOIN apikeys_ratewindow x ON x.key_id = w.id AND w.code = 'RATE_LIMITED'
 """
 
-# In no order: a key has one payer.
+# A key has one payer, so that there is no order to keep.
 LOCK = """
 SELECT FROM billing_ledgeraccount WHERE organization_id IN (
        SELECT o.root_id FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
@@ -146,33 +166,58 @@ SELECT FROM billing_ledgeraccount WHERE organization_id IN (
 """
 
 
-@cache
-def statement(peppers: int, *, holding: bool, capped: bool) -> str:
-    """One that places a hold or not, and weighs budgets or leaves a key that has some open (`BUDGETED`).
+@dataclass(frozen=True, slots=True)
+class Form:
+    """`peppers`: secrets are looked up by so many digests, `caller_0` and `asked_0` onwards.
 
-    Secrets are looked up by so many digests each, `caller_0` and `asked_0` onwards.
+    What is told: `settled`, that nothing is due, under the lock; `month`, that of the budgets; `cost`, where it is not
+    the meter's price times the quantity. A form that is not `writing` notes nothing, and leaves rate limits open.
     """
-    placing = [ROOM, holds.PLACED] if holding else []
-    parts = [CALLER, ASKED, METER, JUDGED, LIMITED, windows.COUNTED, WEIGHED, *placing, TOUCHED]
+
+    peppers: int
+    writing: bool = False
+    holding: bool = False
+    settled: bool = False
+    month: bool = False
+    cost: bool = False
+
+
+@cache
+def statement(form: Form) -> str:
+    """The statement in that form. One that is `holding` is run after `lock`, in the same transaction: what it weighs is
+    then what stands."""
+    capped = CAPPED.replace("{exceeded}", EXCEEDED) if form.month else UNCAPPED
     filled = {
-        "{caller}": _digests("caller", peppers),
-        "{asked}": _digests("asked", peppers),
-        "{open}": "NULL" if capped else BUDGETED,
-        "{exceeded}": f"has_budget AND cost > 0 AND EXISTS ({EXCEEDED})" if capped else "false",
-        "{held}": "(SELECT amount FROM hold)" if holding else "0",
-        "{hold}": "(SELECT id FROM hold)" if holding else "NULL::uuid",
+        "{stale}": STALE,
+        "{scope}": f"'{SCOPE}'",
+        "{scopes}": f"ARRAY[{', '.join(repr(scope) for scope in sorted(scopes.ALL))}]::varchar[]",
+        "{caller}": _digests("caller", form.peppers),
+        "{asked}": _digests("asked", form.peppers),
+        "{due}": "false" if form.settled else "coalesce(a.due_at <= %(now)s, false)",
+        "{cost}": "%(cost)s::numeric" if form.cost else "meter.charge",
+        "{tiered}": "" if form.cost else TIERED,
+        "{capped}": capped,
+        "{uncapped}": "" if form.month else " AND NOT (has_budget AND cost > 0)",
+        "{code}": "w.code" if form.writing else "CASE WHEN caller.is_stale THEN 'WRITES' ELSE w.code END",
+        "{held}": "(SELECT amount FROM hold)" if form.holding else "0",
+        "{hold}": "(SELECT id FROM hold)" if form.holding else "NULL::uuid",
     }
-    text = f"WITH {','.join(parts)}{ANSWER}"
-    for name, part in filled.items():
-        text = text.replace(name, part)
-    return text
+    writing = [LIMITED, windows.COUNTED, WRITTEN, *([ROOM, holds.PLACED] if form.holding else []), TOUCHED]
+    parts = [CALLER, ASKED, METER, JUDGED, *(writing if form.writing else [READ])]
+    return _filled(f"WITH {','.join(parts)}{ANSWER}", filled)
 
 
 @cache
 def lock(peppers: int) -> str:
     """Locks the payer of the key that is asked about, if it has an account."""
-    return LOCK.replace("{asked}", _digests("asked", peppers))
+    return _filled(LOCK, {"{asked}": _digests("asked", peppers)})
 
 
 def _digests(name: str, peppers: int) -> str:
     return f"ARRAY[{', '.join(f'%({name}_{number})s::bytea' for number in range(peppers))}]"
+
+
+def _filled(text: str, parts: dict[str, str]) -> str:
+    for name, part in parts.items():
+        text = text.replace(name, part)
+    return text

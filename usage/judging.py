@@ -82,8 +82,8 @@ class Terms:
 
 @dataclass(slots=True)
 class Row:
-    """The statement's answer. `code` is None for an unknown key, and may be one that leaves the call open; only then are
-    there `payer` and `timezone`."""
+    """The statement's answer. `code` is None for an unknown key, and may be one that leaves the call open: only then
+    there are `payer` and `timezone`."""
 
     code: str | None
     meter: int | None
@@ -174,7 +174,7 @@ def _steps(
 
 
 def _parameters(call: Call, caller: Caller, now: datetime, terms: Terms, peppers: int) -> dict[str, Any]:
-    about = {
+    about: dict[str, Any] = {
         "address": caller.address,
         "counted": caller.counted,
         "permission": call.permission,
