@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -194,8 +195,13 @@ def test_properties_that_postgresql_could_not_store_are_refused(properties: Any)
     assert refusal({**LEAST, "properties": properties}) == ("invalid", "properties")
 
 
-def test_a_hold_that_does_not_exist_is_refused() -> None:
-    assert refusal({**LEAST, "hold": "hold_0"}) == ("unknown_hold", "hold")
+def test_a_hold_is_named_by_its_public_id() -> None:
+    assert parse(hold="hold_" + "0a" * 16).hold == UUID("0a" * 16)
+
+
+@pytest.mark.parametrize("said", ["hold_0", "hold_" + "0A" * 16, "0a" * 16, "hold_" + "0a" * 16 + "\n", 7, ["hold_"]])
+def test_a_hold_that_can_not_exist_is_refused(said: Any) -> None:
+    assert refusal({**LEAST, "hold": said}) == ("unknown_hold", "hold")
 
 
 anything: st.SearchStrategy[Any] = st.recursive(

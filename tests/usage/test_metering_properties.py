@@ -90,3 +90,22 @@ def test_books_made_of_anything_reconcile(db: None, batch: list[Any], price: Dec
     child = Organization.objects.create_child(root, name="Child")
     metering.record([event((root, child)[n % 2], **fields) for n, fields in enumerate(batch)])
     assert reconciliation.run() == []
+
+
+printable = st.text(st.characters(exclude_categories=("C", "Z")) | st.sampled_from(" \\\"{},'%$"), max_size=20)
+
+
+@search(50)
+@given(
+    ids=st.lists(printable.filter(bool), unique=True, min_size=1, max_size=4),
+    endpoint=printable,
+    properties=st.dictionaries(
+        printable, printable | st.just("NULL") | st.text(st.characters(codec="utf-8")), max_size=3
+    ),
+)
+def test_texts_are_stored_to_the_letter(db: None, ids: list[str], endpoint: str, properties: dict[str, str]) -> None:
+    organization = factories.organization()
+    properties = {key: value.replace("\0", "") for key, value in properties.items()}
+    metering.record([event(organization, id=id, endpoint=endpoint, properties=properties) for id in [*ids, "NULL"]])
+    stored = UsageEvent.objects.of(organization).values_list("id", "endpoint", "properties")
+    assert {id: rest for id, *rest in stored} == {id: [endpoint, properties] for id in {*ids, "NULL"}}

@@ -19,6 +19,7 @@ class EventSerializer(serializers.Serializer[Any]):
     quantity = AmountSerializerField(required=False, default=Decimal(1), min_value=Decimal(0), max_value=LARGEST)
     status = serializers.CharField(required=False, default="success", help_text="success, failed or an HTTP status")
     occurred_at = serializers.DateTimeField(required=False)
+    hold = serializers.CharField(required=False, help_text="A hold or a lease of the same organization (hold_…)")
     properties = serializers.DictField(required=False)
 
 
