@@ -26,13 +26,15 @@ from billing.exceptions import NotEnoughCredits
 from billing.models import Hold
 from billing.money import ZERO
 
-# Members of a WITH: what `room` (account_id, organization_id, key_id, granted) grants is reserved and written down.
+# Members of a WITH: what `room` (account_id, organization_id, key_id, granted) grants is reserved and written down, if
+# it is still available once the account is locked. No budget is looked at.
 PLACED = """
 account AS (
     UPDATE billing_ledgeraccount a
        SET reserved = a.reserved + room.granted, due_at = least(a.due_at, %(expires_at)s), updated_at = %(now)s
-      FROM room WHERE a.organization_id = room.account_id
-    RETURNING room.*),
+      FROM room
+     WHERE a.organization_id = room.account_id AND a.balance - a.reserved + a.credit_limit >= room.granted
+    RETURNING room.*, a.balance - a.reserved + a.credit_limit AS available),
 hold AS (
     INSERT INTO billing_hold (id, account_id, organization_id, key_id, purpose, amount, captured, status, reference,
                               metadata, created_at, expires_at, spend_until, by_platform)

@@ -1,8 +1,10 @@
 """The statement by which the gate judges. It finds the platform key that asks and the key that is asked about, gives
 the first reason against, counts in the key's rate limit, holds the cost, and notes the use of both keys.
 
-It has forms, since parts that do nothing take the server as long as looking up the keys: most calls hold nothing and
-are of keys without a rate limit whose use was noted this minute, and so have nothing to write.
+It has forms, since parts that do nothing take the server as long as looking up the keys. Most calls are of keys without
+a rate limit and a budget, whose use was noted this minute: a short form reads, and holds. A hold is one guarded update
+of its account there, which decides by the latest row. The long form takes windows and budgets as well, and has to be
+run after `lock` if it holds, in the same transaction: what it weighs is then what stands.
 """
 
 from dataclasses import dataclass
@@ -30,7 +32,8 @@ caller AS MATERIALIZED (
 ASKED = """
 asked AS MATERIALIZED (
     SELECT k.id, k.public_id, k.organization_id, k.environment, k.permissions, k.expires_at, k.disabled_at,
-           k.revoked_at, k.allowed_cidrs, k.rate_limit, k.rate_limit_window_seconds AS window_seconds, {stale} AS is_stale,
+           k.revoked_at, k.allowed_cidrs, k.rate_limit, k.rate_limit_window_seconds AS window_seconds,
+           {stale} AS is_stale,
            o.public_id AS organization, o.root_id, o.path, tree.is_operational, tree.timezone,
            tree.has_budget OR k.monthly_budget IS NOT NULL AS has_budget,
            coalesce(a.balance - a.reserved + a.credit_limit, 0) AS available, {due} AS is_due,
@@ -87,12 +90,12 @@ TIERED = """
                                       WHERE s.organization_id = asked.root_id AND s.status = 'active'
                                         AND l.meter_id = meter.id)) THEN 'TIERED'"""
 
-# The form that writes nothing leaves a call open for which there is something to write.
-READ = """
+# The short form leaves a call open for which the long one is needed.
+SHORT = """
 weighed AS MATERIALIZED (
     SELECT *, NULL::bool AS is_counted, NULL::bigint AS win, NULL::int AS n, NULL::int AS prev,
            CASE WHEN stop IS NOT NULL THEN stop
-                WHEN is_stale OR rate_limit IS NOT NULL THEN 'WRITES'
+                WHEN is_stale OR rate_limit IS NOT NULL THEN 'LONG'
                 {capped}
                 WHEN cost > 0 AND cost > available THEN 'INSUFFICIENT_CREDITS'
                 ELSE 'VALID' END AS code
@@ -104,7 +107,7 @@ limited AS MATERIALIZED (
     SELECT id, rate_limit, window_seconds FROM judged
      WHERE stop IS NULL AND rate_limit IS NOT NULL{uncapped})
 """
-WRITTEN = """
+LONG = """
 weighed AS MATERIALIZED (
     SELECT judged.*, counted.key_id IS NOT NULL AS is_counted, coalesce(counted.win, x.win) AS win,
            coalesce(counted.n, x.n) AS n, coalesce(counted.prev, x.prev) AS prev,
@@ -151,7 +154,7 @@ touched AS (
 
 ANSWER = """
 SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.expires_at, w.cost,
-       w.available - coalesce({held}, 0), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.win, w.n, w.prev,
+       coalesce({available}, w.available), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.win, w.n, w.prev,
        CASE WHEN w.code IN ('DUE', 'TIERED', 'BUDGETED') THEN w.root_id END,
        CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.timezone END
   FROM caller LEFT JOIN meter ON true LEFT JOIN weighed w ON true
@@ -171,22 +174,27 @@ class Form:
     """`peppers`: secrets are looked up by so many digests, `caller_0` and `asked_0` onwards.
 
     What is told: `settled`, that nothing is due, under the lock; `month`, that of the budgets; `cost`, where it is not
-    the meter's price times the quantity. A form that is not `writing` notes nothing, and leaves rate limits open.
+    the meter's price times the quantity.
     """
 
     peppers: int
-    writing: bool = False
+    long: bool = False
     holding: bool = False
     settled: bool = False
     month: bool = False
     cost: bool = False
 
+    @property
+    def code(self) -> str:
+        if self.long:
+            return "w.code"
+        lost = "w.code = 'VALID' AND w.cost > 0 AND NOT EXISTS (SELECT FROM hold)" if self.holding else "false"
+        return f"CASE WHEN caller.is_stale OR {lost} THEN 'LONG' ELSE w.code END"
+
 
 @cache
 def statement(form: Form) -> str:
-    """The statement in that form. One that is `holding` is run after `lock`, in the same transaction: what it weighs is
-    then what stands."""
-    capped = CAPPED.replace("{exceeded}", EXCEEDED) if form.month else UNCAPPED
+    """The statement in that form."""
     filled = {
         "{stale}": STALE,
         "{scope}": f"'{SCOPE}'",
@@ -196,15 +204,15 @@ def statement(form: Form) -> str:
         "{due}": "false" if form.settled else "coalesce(a.due_at <= %(now)s, false)",
         "{cost}": "%(cost)s::numeric" if form.cost else "meter.charge",
         "{tiered}": "" if form.cost else TIERED,
-        "{capped}": capped,
+        "{capped}": CAPPED.replace("{exceeded}", EXCEEDED) if form.month else UNCAPPED,
         "{uncapped}": "" if form.month else " AND NOT (has_budget AND cost > 0)",
-        "{code}": "w.code" if form.writing else "CASE WHEN caller.is_stale THEN 'WRITES' ELSE w.code END",
-        "{held}": "(SELECT amount FROM hold)" if form.holding else "0",
+        "{code}": form.code,
+        "{available}": "(SELECT available FROM account)" if form.holding else "NULL",
         "{hold}": "(SELECT id FROM hold)" if form.holding else "NULL::uuid",
     }
-    writing = [LIMITED, windows.COUNTED, WRITTEN, *([ROOM, holds.PLACED] if form.holding else []), TOUCHED]
-    parts = [CALLER, ASKED, METER, JUDGED, *(writing if form.writing else [READ])]
-    return _filled(f"WITH {','.join(parts)}{ANSWER}", filled)
+    placing = [ROOM, holds.PLACED] if form.holding else []
+    weighing = [LIMITED, windows.COUNTED, LONG, *placing, TOUCHED] if form.long else [SHORT, *placing]
+    return _filled(f"WITH {','.join([CALLER, ASKED, METER, JUDGED, *weighing])}{ANSWER}", filled)
 
 
 @cache

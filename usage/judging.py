@@ -20,7 +20,7 @@ from usage.pricing import Schedule, Tier
 # Of a permission that is a scope, the roles that hold it.
 HOLDERS = {scope: [role for role, held in scopes.BY_ROLE.items() if scope in held] for scope in scopes.ALL}
 NO_DIGEST = b""
-MOST_LIMITED = 100_000
+MOST_KNOWN = 100_000
 
 # Whose the keys are, by their digests; and those with a rate limit.
 PLACES = """
@@ -105,33 +105,34 @@ class Row:
     timezone: str
 
 
-# Secrets of keys that had a rate limit when they were last seen here, by their hashes: a guess that saves a trip.
-_limited: set[int] = set()
+# Secrets, by their hashes, of keys that took the long form when they were last seen here: a guess that saves a trip.
+_long: set[int] = set()
 
 
 def ask(call: Call, caller: Caller, now: datetime, terms: Terms) -> Row | None:
-    """One trip; a second one where there turns out to be something to write. None where the caller is refused."""
+    """One trip; two for a key that takes the long form and is not known to. None where the caller is refused."""
     known = hash(call.key)
-    writing = call.hold_seconds is not None or known in _limited
-    row = _ask(call, caller, now, terms, writing=writing)
-    if row and row.code == "WRITES":
-        row = _ask(call, caller, now, terms, writing=True)
-    if row and row.limit is not None and known not in _limited:
-        if len(_limited) >= MOST_LIMITED:
-            _limited.clear()
-        _limited.add(known)
+    long = terms.month is not None or known in _long
+    row = _ask(call, caller, now, terms, long=long)
+    if row is None or row.code != "LONG":
+        return row
+    row = _ask(call, caller, now, terms, long=True)
+    if row and row.limit is not None:
+        if len(_long) >= MOST_KNOWN:
+            _long.clear()
+        _long.add(known)
     return row
 
 
-def _ask(call: Call, caller: Caller, now: datetime, terms: Terms, *, writing: bool) -> Row | None:
-    steps = _steps(call, caller, now, terms, writing=writing)
+def _ask(call: Call, caller: Caller, now: datetime, terms: Terms, *, long: bool) -> Row | None:
+    steps = _steps(call, caller, now, terms, long=long)
     found = sql.in_one_trip(*steps)[-1] if len(steps) > 1 else sql.rows(*steps[0])
     return _row(call, found[0], 0) if found else None
 
 
 def ask_all(calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms]) -> list[Row] | None:
     """One trip, in which each call is judged after those before it. What they need is locked already."""
-    steps = [_steps(call, caller, now, one, writing=True)[-1] for call, one in zip(calls, terms, strict=True)]
+    steps = [_steps(call, caller, now, one, long=True)[-1] for call, one in zip(calls, terms, strict=True)]
     found = sql.in_one_trip(*steps)
     if not all(found):
         return None
@@ -163,14 +164,14 @@ def quote(payer: UUID, meter: int, quantity: Decimal, month: date) -> Decimal:
 
 
 def _steps(
-    call: Call, caller: Caller, now: datetime, terms: Terms, *, writing: bool
+    call: Call, caller: Caller, now: datetime, terms: Terms, *, long: bool
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """The statement for the call, after the lock where it holds."""
+    """The statement for the call, after the lock where that is needed."""
     peppers, holding = len(settings.API_KEY_PEPPERS), call.hold_seconds is not None
-    form = Form(peppers, writing, holding, terms.settled, terms.month is not None, terms.cost is not None)
+    form = Form(peppers, long, holding, terms.settled, terms.month is not None, terms.cost is not None)
     told = _parameters(call, caller, now, terms, peppers)
     step = (judgement.statement(form), told)
-    return [(judgement.lock(peppers), told), step] if holding else [step]
+    return [(judgement.lock(peppers), told), step] if holding and long else [step]
 
 
 def _parameters(call: Call, caller: Caller, now: datetime, terms: Terms, peppers: int) -> dict[str, Any]:
