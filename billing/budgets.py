@@ -21,37 +21,40 @@ from billing.exceptions import BudgetExceeded
 from billing.models import Hold
 from billing.months import month_of
 
-# What was spent of `cap` in the month, and what open holds may still take. Exact only under the payer's lock.
-STATE = """
-SELECT cap.subject, cap.budget,
-       coalesce((SELECT s.spent FROM billing_spending s
-                  WHERE s.account_id = %(account)s AND s.subject = cap.subject AND s.month = %(month)s), 0) AS spent,
-       (SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0)
-          FROM billing_hold h JOIN accounts_organization o ON o.id = h.organization_id
-         WHERE h.account_id = %(account)s AND h.status = 'open' AND h.expires_at > %(now)s
-           AND (h.key_id = cap.subject OR cap.subject = ANY(o.path))) AS held
+SPENT = """
+coalesce((SELECT s.spent FROM billing_spending s
+           WHERE s.account_id = %(account)s AND s.subject = cap.id AND s.month = %(month)s), 0)
 """
 
-# The budget of a node, or that it has none.
-OF = f"""
-{STATE}
-  FROM (SELECT id AS subject, monthly_budget AS budget FROM accounts_organization WHERE id = %(node)s) cap
-"""  # noqa: S608 (it is a constant)
+# What open holds may still take.
+HELD = "SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0) FROM billing_hold h"
+OPEN = "h.account_id = %(account)s AND h.status = 'open' AND h.expires_at > %(now)s"
 
-# The budgets that a call of `key` in the organization of `path` is counted in.
-STATES = f"""
-{STATE}
-  FROM (SELECT id AS subject, monthly_budget AS budget FROM accounts_organization
-         WHERE id = ANY(%(path)s::uuid[]) AND monthly_budget IS NOT NULL
-         UNION ALL
-        SELECT id, monthly_budget FROM apikeys_apikey
-         WHERE id = %(key)s::uuid AND monthly_budget IS NOT NULL) cap
-"""  # noqa: S608 (it is a constant)
+# A node with what is counted in its budget: of the payer, all that is reserved. Exact only under the payer's lock, with
+# nothing due.
+NODES = f"""
+SELECT cap.id AS subject, cap.monthly_budget AS budget, {SPENT} AS spent,
+       CASE WHEN cap.id = %(account)s
+            THEN coalesce((SELECT reserved FROM billing_ledgeraccount WHERE organization_id = %(account)s), 0)
+            ELSE ({HELD} JOIN accounts_organization o ON o.id = h.organization_id
+                   WHERE {OPEN} AND cap.id = ANY(o.path)) END AS held
+  FROM accounts_organization cap
+"""  # noqa: S608 (these are constants)
 
+# The budget that a call of `key`, in the organization of `path`, exceeds most.
 EXCEEDED = f"""
-SELECT subject, budget, spent, held FROM ({STATES}) state
+SELECT subject, budget, spent, held
+  FROM ({NODES} WHERE cap.id = ANY(%(path)s::uuid[]) AND cap.monthly_budget IS NOT NULL
+         UNION ALL
+        SELECT cap.id, cap.monthly_budget, {SPENT}, ({HELD} WHERE {OPEN} AND h.key_id = cap.id)
+          FROM apikeys_apikey cap WHERE cap.id = %(key)s::uuid AND cap.monthly_budget IS NOT NULL) state
  WHERE spent + held + %(amount)s > budget ORDER BY budget - spent - held LIMIT 1
-"""  # noqa: S608 (it is a constant)
+"""  # noqa: S608 (these are constants)
+
+# With an array of its own, the statement would be planned again by each call.
+PATH = "(SELECT path FROM accounts_organization WHERE id = %(organization)s)"
+ADMITTED = EXCEEDED.replace("%(path)s", PATH)
+OF = f"{NODES} WHERE cap.id = %(organization)s"
 
 COUNT = """
 INSERT INTO billing_spending AS s (account_id, subject, month, spent)
@@ -77,8 +80,9 @@ class State:
 
 def of(organization: Organization) -> State:
     """The organization's own budget, and what is counted in it, as it stands now."""
+    ledger.current(organization.root_id)  # what fell due is reserved no more
     about = _about(organization, None, timezone.now())
-    [(subject, budget, spent, held)] = sql.rows(OF, {**about, "node": organization.pk})
+    [(subject, budget, spent, held)] = sql.rows(OF, about)
     return State(subject, budget, spent, held, about["month"])
 
 
@@ -89,7 +93,7 @@ def admit(
 
     The payer is locked already.
     """
-    found = sql.rows(EXCEEDED, {**_about(organization, key, now), "amount": amount})
+    found = sql.rows(ADMITTED, {**_about(organization, key, now), "amount": amount})
     if not found:
         return amount
     [(subject, budget, spent, held)] = found
@@ -124,7 +128,7 @@ def limit(organization: Organization, monthly_budget: Decimal | None) -> Organiz
 def _about(organization: Organization, key: ApiKey | None, now: datetime) -> dict[str, Any]:
     return {
         "account": organization.root_id,
-        "path": organization.path,
+        "organization": organization.pk,
         "key": key.pk if key else None,
         "month": _month(organization, now),
         "now": now,
