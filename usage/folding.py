@@ -1,7 +1,7 @@
 """One statement that inserts the events that are new, and folds them into all that is counted."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -120,37 +120,55 @@ class Rated:
 
 
 @dataclass(frozen=True)
-class Fresh:
-    """What was new: the identities, and what each payer owes for them, who owes anything."""
+class Prepared:
+    """Events of which no two have one identity, and all of the statement's parameters that need no lock."""
 
-    identities: set[Identity]
-    debits: dict[UUID, Decimal]
+    events: Mapping[Identity, Rated]
+    owners: Collection[Owner]
+    parameters: Mapping[str, Any]
 
 
-def insert(batch: Collection[Rated], locked: Mapping[UUID, Locked], now: datetime) -> Fresh:
-    """Insert what is new of a batch in which no identity is twice. `locked` are all its payers."""
+def prepare(batch: Iterable[Rated], now: datetime) -> Prepared:
+    """What is to be inserted: of two with one identity, the first; what was refused, not at all."""
+    first: dict[Identity, Rated] = {}
+    for one in batch:
+        if one.outcome != REJECTED:
+            first.setdefault(one.identity, one)
     month, following = partitions.month_bounds(now)
+    used = {(one.terms.owner, quarter(one.event.occurred_at)) for one in first.values()}
+    quarters = {(owner.account, owner.timezone, number) for owner, number in used}
     parameters = {
-        **_columns(batch),
-        **_owners(batch, locked),
+        **_columns(first.values()),
+        "months": json.dumps([_month(*found) for found in quarters]),
         "now": now,
         "window": now - DEDUPLICATION_WINDOW,
         "month": month,
         "next": following,
     }
+    return Prepared(first, {owner for owner, _ in used}, parameters)
+
+
+def insert(prepared: Prepared, locked: Mapping[UUID, Locked]) -> dict[UUID, Decimal]:
+    """Insert what is new, and mark it as accepted; what each payer owes for it, who owes anything.
+
+    `locked` are all payers.
+    """
+    owners = json.dumps([_owner(owner, locked[owner.account]) for owner in prepared.owners])
+    statement = (RECORD, {**prepared.parameters, "owners": owners})
     try:
-        found = sql.in_one_trip((PLANNED_ONCE, {}), (RECORD, parameters))[1]
+        found = sql.in_one_trip((PLANNED_ONCE, {}), statement)[1]
     except IntegrityError as error:
         if "no partition" not in str(error):
             raise
         raise NoPartition from error
-    fresh = Fresh(set(), {})
+    debits: dict[UUID, Decimal] = {}
     for organization, account, ids, credits in found:
         tenant = organization.hex
-        fresh.identities.update([(tenant, id) for id in ids])
+        for id in ids:
+            prepared.events[tenant, id].outcome = ACCEPTED
         if credits:
-            fresh.debits[account] = fresh.debits.get(account, ZERO) + credits
-    return fresh
+            debits[account] = debits.get(account, ZERO) + credits
+    return debits
 
 
 def _columns(batch: Collection[Rated]) -> dict[str, str]:
@@ -185,17 +203,6 @@ def _quoted(values: list[str]) -> str:
 def _json(properties: Mapping[str, Any]) -> str:
     text: str = simplejson.dumps(properties, use_decimal=True)
     return text
-
-
-def _owners(batch: Collection[Rated], locked: Mapping[UUID, Locked]) -> dict[str, str]:
-    """In JSON: the owners of the events by their numbers, and the months of their quarters."""
-    used = {(one.terms.owner, quarter(one.event.occurred_at)) for one in batch}
-    owners = {owner for owner, _ in used}
-    quarters = {(owner.account, owner.timezone, number) for owner, number in used}
-    return {
-        "owners": json.dumps([_owner(owner, locked[owner.account]) for owner in owners]),
-        "months": json.dumps([_month(*found) for found in quarters]),
-    }
 
 
 def _owner(owner: Owner, locked: Locked) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from billing.money import ZERO
 from usage import events, folding, tiers
 from usage.catalog import OVER_LIMIT, Catalog
 from usage.events import Event, Rejected
-from usage.folding import ACCEPTED, DUPLICATE, REJECTED, Identity, Rated
+from usage.folding import ACCEPTED, DUPLICATE, REJECTED, Rated
 
 
 @dataclass(slots=True)
@@ -95,25 +95,22 @@ def _result(one: Rated) -> Result:
 
 @transaction.atomic(savepoint=False)
 def _store(batch: list[Rated], now: datetime) -> None:
-    """Lock, insert and fold, post. Of two with one identity, the first is recorded."""
+    """Lock, insert and fold, post. What needs no lock is done before it, since others wait for it."""
     owners = {one.terms.owner for one in batch}
     # Before the lock: a payer that is opened under it could wait for one who waits for the lock.
     if new := {owner.account for owner in owners if not owner.has_ledger}:
         ledger.open_accounts(new)
+    is_counted = any(one.terms.is_counted for one in batch)
+    prepared = None if is_counted else folding.prepare(batch, now)
     locked = ledger.lock({owner.account for owner in owners}, now)
-    if any(one.terms.is_counted for one in batch):
+    if prepared is None:
         tiers.rate(batch, now)
-    first: dict[Identity, Rated] = {}
-    for one in batch:
-        if one.outcome != REJECTED:
-            first.setdefault(one.identity, one)
-    fresh = folding.insert(first.values(), locked, now)
-    for identity in fresh.identities:
-        first[identity].outcome = ACCEPTED
-    holds.capture_by_usage(_drawn(first.values()), now)
-    if fresh.debits:
-        ledger.post_usage(fresh.debits, now)
-        alerts.check(fresh.debits, now, {(owner.organization, owner.key) for owner in owners})
+        prepared = folding.prepare(batch, now)
+    debits = folding.insert(prepared, locked)
+    holds.capture_by_usage(_drawn(batch), now)
+    if debits:
+        ledger.post_usage(debits, now)
+        alerts.check(debits, now, {(owner.organization, owner.key) for owner in owners})
 
 
 def _drawn(batch: Iterable[Rated]) -> dict[UUID, Decimal]:
