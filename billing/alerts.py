@@ -4,6 +4,7 @@ What was announced last is remembered beside what it is about, and changed by an
 crossing and each recovery is one event, whoever looks, and however often.
 """
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -25,25 +26,38 @@ EARLIEST, LATEST = timedelta(hours=-12), timedelta(hours=14)  # that clocks are 
 CHUNK = 1000
 
 # What differs from what was announced: balances of the payers, and budgets of the keys and of every node above the
-# organizations, in a month that may be the present one.
+# organizations, in a month that may be the present one. Each list is JSON, and each of its members is looked up by
+# itself: a statement that does so is planned once, whatever their number.
 DIFFERENT = """
-WITH cap AS (
-    SELECT o.id AS subject, o.id AS organization_id, o.root_id, o.public_id, o.monthly_budget AS budget
-      FROM accounts_organization o
-     WHERE o.id IN (SELECT unnest(path) FROM accounts_organization WHERE id = ANY(%(organizations)s::uuid[]))
-       AND o.monthly_budget IS NOT NULL
+WITH cap AS MATERIALIZED (
+    SELECT node.*, node.subject AS organization_id
+      FROM (SELECT DISTINCT unnest(named.path) AS id
+              FROM json_array_elements_text(%(organizations)s::json) AS one
+             CROSS JOIN LATERAL (SELECT path FROM accounts_organization WHERE id = one::uuid LIMIT 1) named) above
+     CROSS JOIN LATERAL (
+           SELECT id AS subject, root_id, public_id, monthly_budget AS budget FROM accounts_organization
+            WHERE id = above.id AND monthly_budget IS NOT NULL LIMIT 1) node
      UNION ALL
-    SELECT k.id, o.id, o.root_id, k.public_id, k.monthly_budget
-      FROM apikeys_apikey k JOIN accounts_organization o ON o.id = k.organization_id
-     WHERE k.id = ANY(%(keys)s::uuid[]) AND k.monthly_budget IS NOT NULL)
+    SELECT key.subject, o.root_id, key.public_id, key.budget, o.id
+      FROM json_array_elements_text(%(keys)s::json) AS one
+     CROSS JOIN LATERAL (
+           SELECT id AS subject, organization_id, public_id, monthly_budget AS budget FROM apikeys_apikey
+            WHERE id = one::uuid AND monthly_budget IS NOT NULL LIMIT 1) key
+     CROSS JOIN LATERAL (SELECT id, root_id FROM accounts_organization WHERE id = key.organization_id LIMIT 1) o)
 SELECT NULL::bigint, r.id, r.id, r.public_id, r.timezone, a.low_balance, NULL::date, a.balance, a.is_low::int,
        (NOT a.is_low)::int
-  FROM billing_ledgeraccount a JOIN accounts_organization r ON r.id = a.organization_id
- WHERE a.organization_id = ANY(%(accounts)s::uuid[]) AND a.is_low <> coalesce(a.balance < a.low_balance, false)
+  FROM json_array_elements_text(%(accounts)s::json) AS one
+ CROSS JOIN LATERAL (
+       SELECT * FROM billing_ledgeraccount
+        WHERE organization_id = one::uuid AND is_low <> coalesce(balance < low_balance, false) LIMIT 1) a
+ CROSS JOIN LATERAL (SELECT * FROM accounts_organization WHERE id = a.organization_id LIMIT 1) r
  UNION ALL
 SELECT s.id, r.id, cap.organization_id, cap.public_id, r.timezone, cap.budget, s.month, s.spent, s.alerted, level.now
-  FROM cap JOIN accounts_organization r ON r.id = cap.root_id
-  JOIN billing_spending s ON s.account_id = r.id AND s.subject = cap.subject AND s.month = ANY(%(months)s::date[])
+  FROM cap
+ CROSS JOIN LATERAL (SELECT id, timezone FROM accounts_organization WHERE id = cap.root_id LIMIT 1) r
+ CROSS JOIN LATERAL (
+       SELECT * FROM billing_spending WHERE account_id = r.id AND subject = cap.subject
+          AND month BETWEEN %(earliest)s AND %(latest)s LIMIT 2) s
  CROSS JOIN LATERAL (
        SELECT CASE WHEN s.spent <= 0 THEN 0 WHEN s.spent >= cap.budget THEN 100 WHEN s.spent >= cap.budget * 0.8 THEN 80
                    WHEN s.spent >= cap.budget * 0.5 THEN 50 ELSE 0 END AS now) level
@@ -166,10 +180,15 @@ def _check_locked(accounts: Collection[UUID], spenders: Collection[Spender], now
 def _different(accounts: Iterable[UUID], spenders: Collection[Spender], now: datetime) -> list[_Change]:
     """The month of each payer is told here: PostgreSQL may not know its time zone."""
     asked = {
-        "accounts": list(accounts),
-        "organizations": list({organization for organization, _ in spenders}),
-        "keys": [key for _, key in spenders if key],
-        "months": list({month_of(now + offset, "UTC") for offset in (EARLIEST, LATEST)}),
+        "accounts": _json(accounts),
+        "organizations": _json({organization for organization, _ in spenders}),
+        "keys": _json(key for _, key in spenders if key),
+        "earliest": month_of(now + EARLIEST, "UTC"),
+        "latest": month_of(now + LATEST, "UTC"),
     }
     found = [_Change(*row) for row in sql.rows(DIFFERENT, asked)]
     return [one for one in found if one.month in (None, month_of(now, one.timezone))]
+
+
+def _json(ids: Iterable[UUID]) -> str:
+    return json.dumps([id.hex for id in ids])
