@@ -103,7 +103,7 @@ class Schema(AutoSchema):
         return said or self.get_description().partition("\n")[0] or None
 
     def _creates(self) -> bool:
-        return self.method == "POST" and not self._is_open() and not self.path.endswith(("/verify", "/switch"))
+        return self.method == "POST" and not self._is_open() and not self.path.endswith("/switch")
 
     def _is_open(self) -> bool:
         return any(isinstance(permission, AllowAny) for permission in self.view.get_permissions())

@@ -101,7 +101,7 @@ def test_errors_are_problem_documents(operations: dict[tuple[str, str], Any]) ->
 def test_what_creates_something_takes_an_idempotency_key(operations: dict[tuple[str, str], Any]) -> None:
     taking = {path for _, path, said in ours(operations) if "Idempotency-Key" in str(said.get("parameters"))}
     assert taking >= {"/v1/organizations", "/v1/account", "/v1/account/api-keys", "/v1/credits/purchases"}
-    assert not taking & {"/v1/auth/token", "/v1/keys/verify", "/v1/whoami"}
+    assert not taking & {"/v1/auth/token", "/v1/auth/switch", "/v1/whoami"}
 
 
 def conforms(schema: dict[str, Any], verb: str, path: str, response: Any) -> None:
@@ -200,6 +200,9 @@ def test_the_gateways_doors_answer_in_the_documented_form(
         ("/v1/usage/events", event),
         ("/v1/keys/verify", {"key": secret, "meter": "sms"}),
         ("/v1/keys/verify", {"key": "sk_live_unknown"}),
+        ("/v1/keys/verify", {"key": secret, "meter": "sms", "hold_seconds": 60}),
+        ("/v1/keys/verify", {"key": secret, "hold_seconds": 0}),
+        ("/v1/keys/verify/batch", {"calls": [{"key": secret, "meter": "sms"}, {"key": "sk_live_unknown"}]}),
     ):
         conforms(schema, "post", path, gateway.post(path, body))
 
