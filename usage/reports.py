@@ -1,4 +1,7 @@
-"""What was used between two moments, exactly: whole quarters of an hour from the rollups, the edges from the events."""
+"""What was used between two moments, exactly: whole quarters of an hour from the rollups, the edges from the events.
+
+Where events were retired there are no edges: a moment then is the start of its quarter of an hour.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,11 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.utils import timezone as clock
 
 from accounts import timezones
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.money import ZERO
+from usage import retention
 from usage.events import CLOCK_SKEW
 from usage.models import EndpointRollup, EventVoid, UsageEvent, UsageRollup, Volume
 
@@ -66,6 +71,14 @@ def floor(moment: datetime) -> datetime:
     return EPOCH + (moment - EPOCH) // GRAIN * GRAIN
 
 
+def span_of(start: datetime, end: datetime) -> Range:
+    """[start, end), of which each that lies where events were retired goes back to the start of its quarter."""
+    aside = [moment for moment in (start, end) if floor(moment) != moment]
+    if aside and min(aside) < clock.now() - retention.ALWAYS_KEPT and (horizon := retention.horizon()):
+        start, end = (floor(moment) if moment < horizon else moment for moment in (start, end))
+    return Range(start, end)
+
+
 def totals(
     organization: Organization,
     start: datetime,
@@ -74,7 +87,7 @@ def totals(
     key: ApiKey | None = None,
 ) -> Totals:
     """Requests, failures and credits of an organization and all beneath it, or of one key there."""
-    inner, edges = rows(UsageRollup, organization, Range(start, end), environment)
+    inner, edges = rows(UsageRollup, organization, span_of(start, end), environment)
     of_key = Q(key=key) if key else Q()
     return sum((_sum_events(edge.filter(of_key)) for edge in edges), _sum_rollups(inner.filter(of_key)))
 
@@ -87,9 +100,10 @@ def by_day(
     No bucket lies in two days: the zones' offsets are whole quarters of an hour.
     """
     zone = timezones.zone(timezone)
+    span = span_of(start, end)
+    start, end = span.start, span.end
     first, last = start.astimezone(zone).date(), max(start, end - datetime.resolution).astimezone(zone).date()
     days = {first + timedelta(days=n): NOTHING for n in range((last - first).days + 1)}
-    span = Range(start, end)
     inner, _ = rows(UsageRollup, organization, span, environment)
     sums = inner.values_list("bucket").annotate(Sum("requests"), Sum("failed"), Sum("credits")).order_by()
     for bucket, requests, failed, credits in sums:
@@ -136,7 +150,7 @@ def by_endpoint(
     organization: Organization, start: datetime, end: datetime, environment: str = "live"
 ) -> dict[str, int]:
     """Requests an endpoint, most used first: 1,000 by name, the rest under `(other)`."""
-    inner, edges = rows(EndpointRollup, organization, Range(start, end), environment)
+    inner, edges = rows(EndpointRollup, organization, span_of(start, end), environment)
     counts: Counter[str] = Counter()
     for part, requests in ((inner, Sum("requests")), *((edge, Count("id")) for edge in edges)):
         for endpoint, n in part.values_list("endpoint").annotate(n=requests).order_by():
@@ -151,7 +165,7 @@ def by_meter(
     organization: Organization, start: datetime, end: datetime, environment: str = "live"
 ) -> dict[str, Decimal]:
     """The quantity of each meter that was used."""
-    inner, edges = rows(UsageRollup, organization, Range(start, end), environment)
+    inner, edges = rows(UsageRollup, organization, span_of(start, end), environment)
     quantities: dict[str, Decimal] = {}
     for part in (inner, *edges):
         for meter, quantity in part.values_list("meter__slug").annotate(n=Sum("quantity")).order_by():

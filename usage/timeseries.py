@@ -5,7 +5,7 @@ by its `date_trunc`, which makes one hour of two where clocks are set back, and 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -108,8 +108,11 @@ class Row:
 def rows(asked: Question) -> list[Row]:
     """By time, then by group. Ungrouped, every window has a row; grouped, those in which something was used.
 
-    `windows.TooManyWindows` or `TooManyRows` where they would be too many.
+    `windows.TooManyWindows` or `TooManyRows` where they would be too many. Where events were retired, `start` and
+    `end` go back to the start of their quarters of an hour.
     """
+    span = reports.span_of(asked.start, asked.end)
+    asked = replace(asked, start=span.start, end=span.end)
     bounds = windows.bounds(asked.start, asked.end, asked.window, asked.timezone)
     found: dict[tuple[int, tuple[str | None, ...]], Sums] = {}
     if not asked.group_by:
