@@ -66,8 +66,8 @@ SELECT s.id, r.id, cap.organization_id, cap.public_id, r.timezone, cap.budget, s
 
 # What was announced and is over: a month that is past, or a budget that was taken away.
 OVER = """
-SELECT s.id, r.id, o.id, coalesce(k.public_id, o.public_id), r.timezone, coalesce(k.monthly_budget, o.monthly_budget),
-       s.month, s.spent, s.alerted, 0
+SELECT s.id, r.id, o.id, coalesce(k.public_id, o.public_id), r.timezone,
+       CASE WHEN k.id IS NULL THEN o.monthly_budget ELSE k.monthly_budget END, s.month, s.spent, s.alerted, 0
   FROM billing_spending s
   LEFT JOIN apikeys_apikey k ON k.id = s.subject
   JOIN accounts_organization o ON o.id = coalesce(k.organization_id, s.subject)

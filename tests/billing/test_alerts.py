@@ -6,12 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 from time_machine import travel
 
 from accounts import people
 from accounts.models import Event, Organization, User
 from apikeys.models import ApiKey
-from billing import alerts, budgets, holds, ledger, settling
+from billing import alerts, budgets, holds, ledger, settling, tasks
 from billing.grants import Lot
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
@@ -39,7 +40,7 @@ def last(organization: Organization) -> dict[str, Any]:
 
 
 def sweep() -> None:
-    alerts.sweep(datetime.now(UTC))
+    tasks.sweep_alerts()
 
 
 @pytest.fixture
@@ -144,14 +145,25 @@ def test_after_a_recovery_it_is_crossed_again(funded: Organization) -> None:
 
 
 @pytest.mark.parametrize("budget", [20, None])
+@pytest.mark.parametrize("above", [1000, None])
 def test_the_budget_of_a_key_is_recovered_from_by_the_sweep(
-    key: ApiKey, funded: Organization, budget: int | None
+    key: ApiKey, funded: Organization, budget: int | None, above: int | None
 ) -> None:
+    """Whether or not there is one above it."""
+    budgets.limit(funded, Decimal(above) if above else None)
     use(key, 6)
     cap(key, budget)
     sweep()
     sweep()
     assert told(funded) == [("budget.crossed", 50), ("budget.recovered", 50)]
+
+
+def test_it_is_the_budget_of_the_key_and_not_that_above_which_is_told(key: ApiKey, funded: Organization) -> None:
+    budgets.limit(funded, Decimal(1000))
+    use(key, 6)
+    cap(key, None)
+    sweep()
+    assert (last(funded)["subject"], last(funded)["monthly_budget"]) == (key.public_id, None)
 
 
 def test_the_budget_of_a_key_that_is_set_below_what_was_spent_is_crossed_by_the_sweep(
@@ -287,8 +299,6 @@ def test_usage_that_is_debited_outside_of_a_batch_is_told_by_the_sweep(funded: O
 
 
 def test_a_batch_that_is_undone_tells_nobody(key: ApiKey, funded: Organization) -> None:
-    from django.db import transaction
-
     with transaction.atomic():
         use(key, 11)
         transaction.set_rollback(True)
