@@ -110,9 +110,16 @@ def take(key: ApiKey, now: float) -> Count | None:
     return count(key.public_id, now, *found[0]) if found else None
 
 
-def count(subject: str, now: float, limit: int, window: int, allowed: bool, win: int, n: int, before: int) -> Count:
-    """A row of `apikeys_ratewindow`, as it is to be read at `now`."""
+def count(
+    subject: str, now: float, limit: int, window: int, allowed: bool, win: int | None, n: int, before: int
+) -> Count:
+    """A row of `apikeys_ratewindow`, as it is to be read at `now`.
+
+    It is None for a call that was refused by a row of which its snapshot knew nothing yet.
+    """
     number, elapsed = divmod(now, window)
+    if win is None:
+        return Count(Limit("key", subject, limit, window), allowed, limit, 0, elapsed)
     ahead = win - int(number)
     current = n if ahead in (0, 1) else 0
     past = {0: before, 1: before, -1: n}.get(ahead, 0)

@@ -98,7 +98,7 @@ class Row:
     limit: int | None
     window: int
     is_counted: bool
-    win: int
+    win: int | None
     n: int
     before: int
     payer: UUID

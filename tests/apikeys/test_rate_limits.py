@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from time_machine import travel
 
-from apikeys import throttling
-from apikeys.models import ApiKey
+from apikeys import windows
+from apikeys.models import ApiKey, RateWindow
 from apikeys.windows import Count, Limit
 from tests import factories
 from tests.concurrency import race
@@ -132,27 +132,82 @@ def test_a_limit_that_is_none_is_refused(alice: Any, api: Any, bad: Any, pointer
 
 # The window itself
 
+NOON = 1_900_000_800.0  # begins a window of any length that divides an hour
 
-def test_of_many_at_once_just_as_many_pass_as_the_limit_says() -> None:
-    limit = Limit("test", factories.unique("race"), 10, 3600)
-    moment = time.time()
-    results = race([lambda: throttling.take(limit, moment).allowed] * 30)
+
+def taken(made: ApiKey, moment: float) -> bool:
+    count = windows.take(made, moment)
+    assert count
+    return count.allowed
+
+
+def test_without_a_limit_nothing_is_counted(organization: Any) -> None:
+    made, _ = factories.key(organization)
+    assert windows.take(made, NOON) is None
+    assert not RateWindow.objects.exists()
+
+
+def test_a_count_is_what_the_table_says(key: Any) -> None:
+    counts = [windows.take(key[0], NOON + 6) for _ in range(4)]
+    assert [(one.allowed, one.current, one.before, one.elapsed) for one in counts if one] == [
+        *[(True, n, 0, 6) for n in (1, 2, 3)],
+        (False, 3, 0, 6),
+    ]
+
+
+def test_a_full_window_weighs_in_the_next_one(key: Any) -> None:
+    for _ in range(3):
+        taken(key[0], NOON)
+    assert [taken(key[0], NOON + 60 + n) for n in (0, 1, 19, 21, 22, 41)] == [False, True] * 3
+
+
+def test_after_two_windows_nothing_weighs(key: Any) -> None:
+    for _ in range(3):
+        taken(key[0], NOON)
+    assert [taken(key[0], NOON + 120) for _ in range(4)] == [True] * 3 + [False]
+
+
+def test_a_clock_that_is_behind_counts_in_the_window_that_has_begun(key: Any) -> None:
+    for _ in range(2):
+        taken(key[0], NOON)
+    assert [taken(key[0], NOON - 1), taken(key[0], NOON - 1), taken(key[0], NOON)] == [True, False, False]
+
+
+def test_another_length_of_the_window_starts_from_nothing(key: Any) -> None:
+    for _ in range(3):
+        taken(key[0], NOON)
+    for window in (3600, 1):
+        ApiKey.objects.filter(pk=key[0].pk).update(rate_limit_window_seconds=window)
+        assert taken(key[0], NOON)
+
+
+def test_another_limit_holds_at_once(key: Any) -> None:
+    for _ in range(3):
+        taken(key[0], NOON)
+    ApiKey.objects.filter(pk=key[0].pk).update(rate_limit=4)
+    assert [taken(key[0], NOON), taken(key[0], NOON)] == [True, False]
+
+
+def test_of_many_at_once_just_as_many_pass_as_the_limit_says(committed: None) -> None:
+    made, _ = factories.key(factories.organization(), rate_limit=10, rate_limit_window_seconds=3600)
+    results = race([lambda: taken(made, NOON)] * 30)
     assert (results.count(True), results.count(False)) == (10, 20)
 
 
-def test_a_count_that_is_read_and_then_written_lets_too_many_pass() -> None:
-    """The control of the test above: the same decision, but not in one script."""
-    name, limit = factories.unique("race"), 10
+def test_a_count_that_is_read_and_then_written_lets_too_many_pass(committed: None) -> None:
+    """The control of the test above: the same decision, but not in one statement."""
+    made, _ = factories.key(factories.organization(), rate_limit=10, rate_limit_window_seconds=3600)
+    RateWindow.objects.create(key=made, win=0, n=0, prev=0)
 
     def take() -> bool:
-        client = throttling._counter.script.registered_client
-        if int(client.get(name) or 0) >= limit:
+        row = RateWindow.objects.get(pk=made.pk)
+        if row.n >= 10:
             return False
         time.sleep(0.05)
-        client.incr(name)
+        RateWindow.objects.filter(pk=made.pk).update(n=row.n + 1)
         return True
 
-    assert race([take] * 30).count(True) > limit
+    assert race([take] * 30).count(True) > 10
 
 
 @pytest.mark.parametrize(
