@@ -1,21 +1,24 @@
 """The rollups and the volumes, computed anew from the events and the voids: for after something else wrote to them.
 
-A payer at a time, under its lock, in one transaction: readers see the old figures until the new ones are there, and
-what is killed has changed nothing. Only rows that are wrong are written. What was spent is not computed anew: what a
-node spent before it was moved stays with those that were above it then, and no event tells who that was.
+A few payers at a time, under their locks, in one transaction: readers see the old figures until the new ones are
+there, and what is killed has changed nothing. Only rows that are wrong are written. What was spent is not computed
+anew: what a node spent before it was moved stays with those that were above it then, and no event tells who that was.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Sum
 
 from accounts.models import Organization
 from billing import ledger
 from billing.models import LedgerAccount
 from usage import periods, retention
-from usage.models import UsageRollup
+from usage.models import UsageRollup, Volume
+
+MOST_PAYERS, MOST_REQUESTS = 200, 100_000  # of a transaction, unless one payer alone has more
 
 # So that no month is retired between the look at what is, and at the events.
 HOLD_RETENTION = "LOCK TABLE usage_retiredpartition IN SHARE MODE"
@@ -74,12 +77,14 @@ ON CONFLICT (organization_id, bucket, meter_id, key_id {conflict}) DO UPDATE
 VOLUMES = """
 WITH anew AS (
     SELECT r.account_id, r.meter_id, m.month, sum(r.quantity) AS quantity, sum(r.requests) AS requests
-      FROM usage_usagerollup r JOIN unnest(%(buckets)s::timestamptz[], %(months)s::date[]) AS m(bucket, month)
-        ON m.bucket = r.bucket
+      FROM usage_usagerollup r
+      JOIN unnest(%(payers)s::uuid[], %(buckets)s::timestamptz[], %(months)s::date[]) AS m(account_id, bucket, month)
+        ON (m.account_id, m.bucket) = (r.account_id, r.bucket)
      WHERE r.organization_id = ANY(%(tree)s::uuid[]) AND r.environment = 'live' AND r.requests > 0 GROUP BY 1, 2, 3),
 gone AS (
-    DELETE FROM usage_volume v WHERE v.account_id = %(account)s
-       AND NOT EXISTS (SELECT FROM anew WHERE (anew.meter_id, anew.month) = (v.meter_id, v.month)))
+    DELETE FROM usage_volume v WHERE v.account_id = ANY(%(accounts)s::uuid[])
+       AND NOT EXISTS (SELECT FROM anew WHERE (anew.account_id, anew.meter_id, anew.month)
+                                            = (v.account_id, v.meter_id, v.month)))
 INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
 SELECT account_id, meter_id, month, quantity, requests FROM anew
 ON CONFLICT (account_id, meter_id, month) DO UPDATE
@@ -90,25 +95,41 @@ ON CONFLICT (account_id, meter_id, month) DO UPDATE
 def rebuild(organization_ids: Collection[UUID] | None = None) -> int:
     """Compute them anew for the payers of these organizations, for all unless given; how many payers that were.
 
-    A payer's usage is not taken meanwhile. Of months that were retired, nothing is lowered.
+    Usage of a payer waits for its turn to end. Of months that were retired, nothing is lowered.
     """
     accounts = LedgerAccount.objects.order_by("pk")
     if organization_ids is not None:
         named = Organization.objects.filter(pk__in=organization_ids)
         accounts = accounts.filter(pk__in=named.values("root_id"))
     payers = list(accounts.values_list("pk", "organization__timezone"))
-    for account, timezone in payers:
-        _rebuild(account, timezone)
+    for some in _together(payers):
+        _rebuild(some)
     return len(payers)
 
 
+def _together(payers: list[tuple[UUID, str]]) -> Iterator[dict[UUID, str]]:
+    """Payers with little usage together, those with much each alone: nobody waits long."""
+    sizes = dict(Volume.objects.values_list("account_id").annotate(Sum("requests")))
+    some: dict[UUID, str] = {}
+    size = 0
+    for account, timezone in payers:
+        if some and (len(some) == MOST_PAYERS or size + sizes.get(account, 0) > MOST_REQUESTS):
+            yield some
+            some, size = {}, 0
+        some[account] = timezone
+        size += sizes.get(account, 0)
+    if some:
+        yield some
+
+
 @transaction.atomic
-def _rebuild(account: UUID, timezone: str) -> None:
+def _rebuild(zones: Mapping[UUID, str]) -> None:
+    """Of payers with their time zones."""
     with connection.cursor() as cursor:
         cursor.execute(HOLD_RETENTION)
-        ledger.lock([account])
-        tree = list(Organization.objects.filter(root_id=account).values_list("pk", flat=True))
-        about: dict[str, Any] = {"account": account, "tree": tree, "horizon": retention.horizon() or "-infinity"}
+        ledger.lock(zones)
+        tree = list(Organization.objects.filter(root_id__in=zones).values_list("pk", flat=True))
+        about: dict[str, Any] = {"accounts": list(zones), "tree": tree, "horizon": retention.horizon() or "-infinity"}
         for compute, table, endpoint in (
             (BY_ENDPOINT, "endpointrollup", "endpoint"),
             (BY_METER, "usagerollup", ""),
@@ -118,7 +139,7 @@ def _rebuild(account: UUID, timezone: str) -> None:
             for statement in (DELETE_WRONG, INSERT_MISSING):
                 cursor.execute(_about(statement, table, endpoint), about)
             cursor.execute(f"DROP TABLE anew_{table}")
-        cursor.execute(VOLUMES, {**about, **_months(tree, timezone)})
+        cursor.execute(VOLUMES, {**about, **_months(tree, zones)})
 
 
 def _about(statement: str, table: str, endpoint: str) -> str:
@@ -134,9 +155,12 @@ def _about(statement: str, table: str, endpoint: str) -> str:
     )
 
 
-def _months(tree: list[UUID], timezone: str) -> dict[str, list[Any]]:
-    """The month of the payer's that each quarter of an hour lies in; PostgreSQL may not know its time zone."""
-    live = UsageRollup.objects.filter(organization__in=tree, environment="live", requests__gt=0)
-    buckets = list(live.values_list("bucket", flat=True).distinct())
-    months = [periods.month_of_quarter(periods.quarter(bucket), timezone) for bucket in buckets]
-    return {"buckets": buckets, "months": months}
+def _months(tree: list[UUID], zones: Mapping[UUID, str]) -> dict[str, list[Any]]:
+    """The month of its payer's that each quarter of an hour lies in; PostgreSQL may not know the time zone."""
+    live = UsageRollup.objects.filter(organization__in=tree, account_id__in=zones, environment="live")
+    found = list(live.values_list("account_id", "bucket").distinct())
+    return {
+        "payers": [account for account, _ in found],
+        "buckets": [bucket for _, bucket in found],
+        "months": [periods.month_of_quarter(periods.quarter(bucket), zones[account]) for account, bucket in found],
+    }

@@ -155,12 +155,33 @@ def test_what_was_killed_halfway_is_finished_by_another_run(
     run("UPDATE usage_endpointrollup SET requests = requests + 1")
     damaged = figures(used)
     with monkeypatch.context() as patch:
-        patch.setattr(rollups, "VOLUMES", "SELECT 1 / 0 -- %(account)s")
+        patch.setattr(rollups, "VOLUMES", "SELECT 1 / 0")
         with pytest.raises(Exception, match="division by zero"), transaction.atomic():
             rollups.rebuild()
     assert figures(used) == damaged
     rollups.rebuild()
     assert figures(used) == before
+
+
+@pytest.mark.parametrize("most", [1, 2, 200])
+def test_however_many_payers_are_taken_together(db: None, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(rollups, "MOST_PAYERS", most)
+    payers = [factories.organization() for _ in range(5)]
+    for n, payer in enumerate(payers):
+        record(*(event(payer) for _ in range(n + 1)))
+    before = figures(*payers)
+    run("DELETE FROM usage_usagerollup")
+    assert rollups.rebuild([payer.pk for payer in payers]) == 5
+    assert figures(*payers) == before
+
+
+def test_who_has_much_usage_is_taken_alone(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollups, "MOST_REQUESTS", 3)
+    payers = [(factories.organization(), n) for n in (1, 2, 5, 1)]
+    for payer, n in payers:
+        record(*(event(payer) for _ in range(n)))
+    taken = rollups._together([(payer.pk, "UTC") for payer, _ in payers])
+    assert [len(some) for some in taken] == [2, 1, 1]
 
 
 @pytest.mark.usefixtures("committed")
