@@ -7,12 +7,12 @@ from config import health
 from config.docs import SwaggerView
 
 urlpatterns = [
+    path("", include("usage.api.urls")),  # first, since the gateway's doors are what is called most
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("", include("accounts.api.urls")),
     path("", include("apikeys.api.urls")),
     path("", include("billing.api.urls")),
-    path("", include("usage.api.urls")),
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(throttle_classes=()), name="schema"),
     path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),

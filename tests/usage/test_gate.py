@@ -188,3 +188,9 @@ def test_of_several_reasons_the_first_decides(made: Made, funded: Organization, 
         Organization.objects.filter(pk=funded.pk).update(status="suspended")
     change(made, **{field: value for fields in wrongs.values() for field, value in fields.items()}, name="Wrong")
     assert ask(made[1], quantity=10**6, permission="messaging:send", ip="192.0.2.1").code is WRONGS[first][0]
+
+
+def test_a_secret_under_an_older_pepper_is_found(made: Made, settings: Any) -> None:
+    settings.API_KEY_PEPPERS = [(99, b"newer"), *settings.API_KEY_PEPPERS]
+    assert ask(made[1]).code is Code.VALID
+    assert ask(factories.key(made[0].organization or Organization())[1]).code is Code.VALID

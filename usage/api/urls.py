@@ -9,13 +9,13 @@ from usage.api.views import EventsView
 from usage.api.voids import VoidView
 
 urlpatterns = [
+    path("v1/keys/verify", at_once(VerifyView, one)),
+    path("v1/keys/verify/batch", at_once(VerifyBatchView, several)),
+    path("v1/usage/events", EventsView.as_view()),
     path("v1/account/details", DetailsView.as_view()),
     path("auth/account/usage", UsageView.as_view()),
     path("auth/account/summary", SummaryView.as_view()),
     path("v1/usage", UsageSeriesView.as_view()),
-    path("v1/usage/events", EventsView.as_view()),
     path("v1/usage/events/<path:id>/void", VoidView.as_view()),  # an id may have slashes
     path("api/v1/events", OpenMeterEventsView.as_view()),
-    path("v1/keys/verify", at_once(VerifyView, one)),
-    path("v1/keys/verify/batch", at_once(VerifyBatchView, several)),
 ]
