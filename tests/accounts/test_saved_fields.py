@@ -1,6 +1,7 @@
 """Who saves a form does not undo what happened to the row since it was read."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -79,6 +80,15 @@ def test_a_rename_in_the_admin_does_not_undo_a_suspension(
     post(operator, organization, name="New")
     organization.refresh_from_db()
     assert (organization.name, organization.status) == ("New", "suspended")
+
+
+def test_a_budget_that_is_set_in_the_admin_does_not_undo_a_suspension(
+    operator: Client, organization: Organization, meanwhile: Meanwhile
+) -> None:
+    meanwhile(organization, status="suspended")
+    post(operator, organization, monthly_budget="12.5")
+    organization.refresh_from_db()
+    assert (organization.monthly_budget, organization.status) == (Decimal("12.5"), "suspended")
 
 
 def test_a_billing_account_changed_in_the_admin_keeps_its_currency(
