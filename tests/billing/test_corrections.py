@@ -19,6 +19,7 @@ from billing.grants import Lot
 from billing.models import Grant, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.concurrency import race
+from tests.usage import batches
 
 Kind = LedgerEntry.Kind
 Category = Grant.Category
@@ -195,7 +196,7 @@ def test_without_the_look_under_the_lock_only_the_database_keeps_a_second_one_ou
 def test_corrections_among_spending_keep_the_lots_and_the_balance_together(committed: None) -> None:
     organization = factories.organization()
     entries = [post(organization, "purchase", 10, lot=Lot(priority=n)) for n in range(6)]
-    use = partial(ledger.post, organization.pk, kind=Kind.USAGE, amount=Decimal(-1))
+    use = partial(batches.record, batches.event(organization, meter="sms", quantity=100))
     reversals = [partial(reverse, entry) for entry in entries[:3]]
     race([*reversals, partial(adjust, organization, 4), partial(adjust, organization, -4), use])
     assert balance(organization) == 29
