@@ -14,8 +14,9 @@ from apikeys import keys
 from apikeys.models import ApiKey, RateWindow
 from billing.models import Hold, LedgerAccount
 from tests import factories
+from tests.concurrency import race
 from tests.conftest import Api
-from tests.outages import redis_down
+from tests.outages import database_down, redis_down
 from usage import judging, metering
 
 VERIFY = "/v1/keys/verify"
@@ -281,3 +282,9 @@ def test_with_an_idempotency_key_one_hold_is_placed(
 def test_what_holds_nothing_leaves_no_record(gateway: Api, key: tuple[ApiKey, str]) -> None:
     gateway.post(VERIFY, {"key": key[1]}, idempotency_key="k")
     assert not IdempotencyRecord.objects.exists()
+
+
+def test_while_the_database_is_down_the_answer_is_503(committed: None) -> None:
+    with database_down():
+        (answer,) = race([lambda: Api("sk_live_x").post(VERIFY, {"key": "sk_live_x"})])
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
