@@ -118,7 +118,7 @@ def _ask_all(
         ledger.lock(locked, now)
     windows.lock(limited)
     settled = [replace(one, settled=payer in locked) for one, payer in zip(terms, payers, strict=True)]
-    return judging.ask_all(calls, caller, now, settled)
+    return judging.ask_all(calls, caller, now, settled, holding=any(call.hold_seconds for call in calls))
 
 
 def _verdict(row: Row, now: datetime) -> Verdict:

@@ -1,6 +1,6 @@
 """Asking the database about calls: what the statement of `usage.judgement` is told, and what it answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -130,13 +130,27 @@ def _ask(call: Call, caller: Caller, now: datetime, terms: Terms, *, long: bool)
     return _row(call, found[0], 0) if found else None
 
 
-def ask_all(calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms]) -> list[Row] | None:
-    """One trip, in which each call is judged after those before it. What they need is locked already."""
-    steps = [_steps(call, caller, now, one, long=True)[-1] for call, one in zip(calls, terms, strict=True)]
-    found = sql.in_one_trip(*steps)
-    if not all(found):
-        return None
-    return [_row(call, rows[0], index) for index, (call, rows) in enumerate(zip(calls, found, strict=True))]
+def ask_all(
+    calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms], *, holding: bool
+) -> list[Row] | None:
+    """One trip, in which each call is judged after those before it. What they need is locked already.
+
+    Where none holds, no verdict hangs on one before it: those that take the long form are asked in a second trip.
+    """
+    rows = _ask_each(range(len(calls)), calls, caller, now, terms, long=holding)
+    left = [index for index, row in rows.items() if row and row.code == "LONG"]
+    if left:
+        rows |= _ask_each(left, calls, caller, now, terms, long=True)
+    found = [row for row in rows.values() if row]
+    return found if len(found) == len(calls) else None
+
+
+def _ask_each(
+    indexes: Iterable[int], calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms], *, long: bool
+) -> dict[int, Row | None]:
+    steps = {index: _steps(calls[index], caller, now, terms[index], long=long)[-1] for index in indexes}
+    answers = zip(steps, sql.in_one_trip(*steps.values()), strict=True)
+    return {index: _row(calls[index], rows[0], index) if rows else None for index, rows in answers}
 
 
 def _row(call: Call, columns: tuple[Any, ...], index: int) -> Row:
