@@ -71,22 +71,22 @@ class Owner:
 class Terms:
     """What the units of a meter, by its id, cost an owner at one endpoint; nothing, where that is not live.
 
+    `number` is its own among those of a batch. `is_counted`: a charge hangs on what came before it in its month.
     `charges` remembers what was computed of a flat price.
     """
 
+    number: int
     owner: Owner
     meter: int
+    endpoint: str
     schedule: Schedule
+    is_live: bool = field(init=False)
+    is_counted: bool = field(init=False)
     charges: dict[Decimal, Decimal] = field(default_factory=dict)
 
-    @property
-    def is_live(self) -> bool:
-        return self.owner.environment == LIVE
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether a charge hangs on what came before it in its month."""
-        return self.is_live and not self.schedule.is_flat
+    def __post_init__(self) -> None:
+        self.is_live = self.owner.environment == LIVE
+        self.is_counted = self.is_live and not self.schedule.is_flat
 
     def charge(self, quantity: Decimal) -> Decimal:
         """What so much costs, where that is not counted."""
@@ -119,14 +119,18 @@ class Catalog:
     def of(cls, batch: Iterable[Event]) -> "Catalog":
         """All that these events name, in one statement."""
         catalog, batch = cls(), list(batch)
+        if not batch:
+            return catalog
+        distinct = {(e.key, e.organization, e.meter, e.endpoint) for e in batch}
+        keys, organizations, meters, endpoints = zip(*distinct, strict=True)
         named = {
-            "keys": list({e.key for e in batch if e.key}),
-            "organizations": list({e.organization for e in batch if e.organization}),
-            "meters": list({e.meter for e in batch}),
-            "endpoints": list({e.endpoint for e in batch if e.endpoint}),
+            "keys": list(set(keys) - {None}),
+            "organizations": list(set(organizations) - {None}),
+            "meters": list(set(meters)),
+            "endpoints": list(set(endpoints) - {""}),
             "holds": list({e.hold for e in batch if e.hold}),
         }
-        for row in sql.rows(CATALOG, named) if batch else ():
+        for row in sql.rows(CATALOG, named):
             catalog._add(*row)
         for tiers in catalog.tiers.values():
             tiers.sort(key=lambda tier: (tier.up_to is None, tier.up_to or ZERO))
@@ -170,7 +174,7 @@ class Catalog:
         if (override := self.endpoints.get((event.meter, event.endpoint))) is not None:
             unit_amount, tiers = override, ()
         included = self.allowances.get((owner.account, event.meter), ZERO)
-        return Terms(owner, id, Schedule(unit_amount, tiers, included))
+        return Terms(len(self._terms), owner, id, event.endpoint, Schedule(unit_amount, tiers, included))
 
     def _owner(self, event: Event) -> Owner:
         if event.organization is not None and event.organization not in self.organizations:

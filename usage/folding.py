@@ -1,9 +1,10 @@
-"""One statement that inserts the events that are new, and folds them into all that is counted."""
+"""One statement that inserts events, which are new, and folds them into all that is counted."""
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,45 +16,48 @@ from accounts import sql
 from accounts.exceptions import Problem
 from billing.ledger import Locked
 from billing.money import ZERO
-from usage import partitions, periods
+from usage import periods
 from usage.catalog import Owner, Terms
 from usage.events import Event
 from usage.periods import quarter
 
-DEDUPLICATION_WINDOW = timedelta(days=35)
 BETWEEN = "\x1f"  # stands in no text that is printable, and in no JSON
+TO_THE_MINUTE = len("2015-05-17T10:05")
 # Left to itself, PostgreSQL plans anew for each batch, in more time than it takes to record one event.
 PLANNED_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
 
 Identity = tuple[str, str]  # an organization, in hexadecimal digits, and its id of an event
 ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
+COUNTED = ("term", "minute", "failed", "quantity", "credits")  # columns of what is added up
 
-# Events that another leaf of the window knows are left out; those of this month's leaf by its unique index. All that is
-# counted adds up what `by_endpoint` did, and is written in the order of its key.
+# `alike` are the same events, where those that differ in nothing that is counted are one row with their number: far
+# fewer to add up. All that is counted adds up what `by_endpoint` did, and is written in the order of its key.
 RECORD = """
-WITH fresh AS (
+WITH terms AS MATERIALIZED (
+    SELECT t.term, t.meter, t.endpoint, o.*
+      FROM json_to_recordset(%(terms)s::json) AS t(term int, owner int, meter bigint, endpoint text)
+      JOIN json_to_recordset(%(owners)s::json) AS o(owner int, organization uuid, account uuid, key uuid,
+           environment text, entry_seq bigint, closed_through timestamptz) USING (owner)),
+recorded AS (
     INSERT INTO usage_event (organization_id, id, account_id, key_id, meter_id, environment, endpoint, quantity, failed,
                              credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late)
-    SELECT o.organization, e.id, o.account, o.key, e.meter, o.environment, e.endpoint, e.quantity, e.failed, e.credits,
-           CASE WHEN e.credits > 0 THEN o.entry_seq END, e.occurred_at, %(now)s, coalesce(e.properties::jsonb, '{}'),
-           e.hold, coalesce(e.occurred_at < o.closed_through, false)
-      FROM unnest(%(owner)s::int[], %(id)s::text[], %(meter)s::bigint[], %(endpoint)s::text[], %(quantity)s::numeric[],
-                  %(failed)s::bool[], %(credits)s::numeric[], %(occurred_at)s::timestamptz[], %(properties)s::text[],
-                  %(hold)s::uuid[])
-           AS e(owner, id, meter, endpoint, quantity, failed, credits, occurred_at, properties, hold)
-      JOIN json_to_recordset(%(owners)s::json) AS o(owner int, organization uuid, account uuid, key uuid,
-           environment text, entry_seq bigint, closed_through timestamptz) USING (owner)
-     WHERE NOT EXISTS (
-           SELECT FROM usage_event seen WHERE seen.organization_id = o.organization AND seen.id = e.id
-              AND (seen.recorded_at >= %(window)s AND seen.recorded_at < %(month)s OR seen.recorded_at >= %(next)s))
-    ON CONFLICT DO NOTHING
-    RETURNING organization_id, id, account_id, key_id, meter_id, environment, endpoint, quantity, failed, credits,
-              occurred_at),
+    SELECT t.organization, e.id, t.account, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
+           CASE WHEN e.credits > 0 THEN t.entry_seq END, e.occurred_at, %(now)s, coalesce(e.properties::jsonb, '{}'),
+           e.hold, coalesce(e.occurred_at < t.closed_through, false)
+      FROM unnest(%(term)s::int[], %(id)s::text[], %(quantity)s::numeric[], %(failed)s::bool[], %(credits)s::numeric[],
+                  %(occurred_at)s::timestamptz[], %(properties)s::text[], %(hold)s::uuid[])
+           AS e(term, id, quantity, failed, credits, occurred_at, properties, hold)
+      JOIN terms t USING (term)),
 endpoints AS (
-    SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket, meter_id, key_id,
-           environment, endpoint, count(*) AS requests, count(*) FILTER (WHERE failed) AS failed,
-           sum(quantity) AS quantity, sum(credits) AS credits
-      FROM fresh GROUP BY 1, 2, 3, 4, 5, 6, 7),
+    SELECT t.organization AS organization_id, t.account AS account_id,
+           date_bin('15 min', alike.minute, '2000-01-01Z') AS bucket, t.meter AS meter_id, t.key AS key_id,
+           t.environment, t.endpoint, sum(alike.number) AS requests,
+           coalesce(sum(alike.number) FILTER (WHERE alike.failed), 0) AS failed,
+           sum(alike.number * alike.quantity) AS quantity, sum(alike.number * alike.credits) AS credits
+      FROM unnest(%(alike_term)s::int[], %(alike_minute)s::timestamptz[], %(alike_failed)s::bool[],
+                  %(alike_quantity)s::numeric[], %(alike_credits)s::numeric[], %(alike_number)s::int[])
+           AS alike(term, minute, failed, quantity, credits, number)
+      JOIN terms t USING (term) GROUP BY 1, 2, 3, 4, 5, 6, 7),
 meters AS (
     SELECT organization_id, account_id, bucket, meter_id, key_id, environment, sum(requests) AS requests,
            sum(failed) AS failed, sum(quantity) AS quantity, sum(credits) AS credits
@@ -90,7 +94,7 @@ by_subject AS (
      CROSS JOIN unnest(array_append(o.path, m.key_id)) AS subject
      WHERE m.credits > 0 AND subject IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
     ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent)
-SELECT organization_id, account_id, array_agg(id), sum(credits) FROM fresh GROUP BY 1, 2
+SELECT account_id, sum(credits) FROM meters WHERE credits > 0 GROUP BY 1
 """
 
 
@@ -121,74 +125,96 @@ class Rated:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Events of which no two have one identity, and all of the statement's parameters that need no lock."""
+    """Events that are inserted together, and all of the statement's parameters that need no lock."""
 
-    events: Mapping[Identity, Rated]
+    events: Collection[Rated]
     owners: Collection[Owner]
     parameters: Mapping[str, Any]
 
 
-def prepare(batch: Iterable[Rated], now: datetime) -> Prepared:
-    """What is to be inserted: of two with one identity, the first; what was refused, not at all."""
+def distinct(batch: Iterable[Rated], known: Collection[Identity] = ()) -> dict[Identity, Rated]:
+    """What is to be inserted: of two with one identity, the first; what is `known` or was refused, not at all."""
     first: dict[Identity, Rated] = {}
     for one in batch:
-        if one.outcome != REJECTED:
-            first.setdefault(one.identity, one)
-    month, following = partitions.month_bounds(now)
-    used = {(one.terms.owner, quarter(one.event.occurred_at)) for one in first.values()}
-    quarters = {(owner.account, owner.timezone, number) for owner, number in used}
+        identity = one.terms.owner.tenant, one.event.id
+        if identity not in first and identity not in known and one.outcome != REJECTED:
+            first[identity] = one
+    return first
+
+
+def prepare(events: Collection[Rated], now: datetime) -> Prepared:
+    """What can be made of them before the lock. No two have one identity."""
+    terms = {one.terms for one in events}
+    columns = _columns(events)
+    alike = Counter(zip(*(columns[name] for name in COUNTED), strict=True))
     parameters = {
-        **_columns(first.values()),
-        "months": json.dumps([_month(*found) for found in quarters]),
+        **{name: _plain(column) for name, column in columns.items() if name != "minute"},
+        **_alike(alike),
+        "id": _quoted([one.event.id for one in events]),
+        "properties": _properties(events),
+        "terms": json.dumps([_term(one) for one in terms]),
+        "months": json.dumps(_months(terms, alike)),
         "now": now,
-        "window": now - DEDUPLICATION_WINDOW,
-        "month": month,
-        "next": following,
     }
-    return Prepared(first, {owner for owner, _ in used}, parameters)
+    return Prepared(events, {one.owner for one in terms}, parameters)
 
 
 def insert(prepared: Prepared, locked: Mapping[UUID, Locked]) -> dict[UUID, Decimal]:
-    """Insert what is new, and mark it as accepted; what each payer owes for it, who owes anything.
+    """Insert the events, which are new, and mark them as accepted; what each payer owes, who owes anything.
 
     `locked` are all payers.
     """
     owners = json.dumps([_owner(owner, locked[owner.account]) for owner in prepared.owners])
     statement = (RECORD, {**prepared.parameters, "owners": owners})
     try:
-        found = sql.in_one_trip((PLANNED_ONCE, {}), statement)[1]
+        debits = sql.in_one_trip((PLANNED_ONCE, {}), statement)[1]
     except IntegrityError as error:
         if "no partition" not in str(error):
             raise
         raise NoPartition from error
-    debits: dict[UUID, Decimal] = {}
-    for organization, account, ids, credits in found:
-        tenant = organization.hex
-        for id in ids:
-            prepared.events[tenant, id].outcome = ACCEPTED
-        if credits:
-            debits[account] = debits.get(account, ZERO) + credits
-    return debits
+    for one in prepared.events:
+        one.outcome = ACCEPTED
+    return dict(debits)
 
 
-def _columns(batch: Collection[Rated]) -> dict[str, str]:
-    """The columns of the events, each an array as PostgreSQL writes it: far less to make and to read than JSON."""
-    found = [one.event for one in batch]
+def _columns(events: Collection[Rated]) -> dict[str, list[str]]:
+    """Columns of the events, each value as PostgreSQL has it in an array: far less to make and to read than JSON."""
+    moments = [one.event.occurred_at.isoformat() for one in events]
     return {
-        "owner": _plain([str(one.terms.owner.number) for one in batch]),
-        "id": _quoted([event.id for event in found]),
-        "meter": _plain([str(one.terms.meter) for one in batch]),
-        "endpoint": _quoted([event.endpoint for event in found]),
-        "quantity": _plain([str(event.quantity) for event in found]),
-        "failed": _plain(["t" if event.failed else "f" for event in found]),
-        "credits": _plain([str(one.credits) for one in batch]),
-        "occurred_at": _plain([event.occurred_at.isoformat() for event in found]),
-        "properties": _quoted([_json(event.properties) if event.properties else "{}" for event in found]),
-        "hold": _plain([event.hold.hex if event.hold else "NULL" for event in found]),
+        "term": [str(one.terms.number) for one in events],
+        "occurred_at": moments,
+        "minute": [moment[:TO_THE_MINUTE] for moment in moments],
+        "failed": ["t" if one.event.failed else "f" for one in events],
+        "quantity": [str(one.event.quantity) for one in events],
+        "credits": [str(one.credits) for one in events],
+        "hold": [one.event.hold.hex if one.event.hold else "NULL" for one in events],
     }
 
 
-def _plain(values: list[str]) -> str:
+def _alike(alike: Mapping[tuple[str, ...], int]) -> dict[str, str]:
+    """Their columns, by the names that the statement has for them."""
+    columns = dict(zip(COUNTED, zip(*alike, strict=True), strict=True))
+    columns["minute"] = tuple(f"{minute}Z" for minute in columns["minute"])
+    columns["number"] = tuple(str(number) for number in alike.values())
+    return {f"alike_{name}": _plain(column) for name, column in columns.items()}
+
+
+def _months(terms: Iterable[Terms], alike: Iterable[tuple[str, ...]]) -> list[dict[str, str]]:
+    """The month, there, of each payer's quarters of an hour."""
+    owners = {str(one.number): one.owner for one in terms}
+    minutes = {(owners[term], minute) for term, minute, *_ in alike}
+    numbers = {minute: quarter(datetime.fromisoformat(f"{minute}Z")) for _, minute in minutes}
+    quarters = {(owner.account, owner.timezone, numbers[minute]) for owner, minute in minutes}
+    return [_month(*found) for found in quarters]
+
+
+def _properties(events: Iterable[Rated]) -> str | None:
+    """None where no event has any."""
+    found = [one.event.properties for one in events]
+    return _quoted([_json(one) if one else "{}" for one in found]) if any(found) else None
+
+
+def _plain(values: Iterable[str]) -> str:
     return f"{{{','.join(values)}}}"
 
 
@@ -203,6 +229,10 @@ def _quoted(values: list[str]) -> str:
 def _json(properties: Mapping[str, Any]) -> str:
     text: str = simplejson.dumps(properties, use_decimal=True)
     return text
+
+
+def _term(terms: Terms) -> dict[str, Any]:
+    return {"term": terms.number, "owner": terms.owner.number, "meter": terms.meter, "endpoint": terms.endpoint}
 
 
 def _owner(owner: Owner, locked: Locked) -> dict[str, Any]:

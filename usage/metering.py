@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from billing import alerts, holds, ledger
 from billing.money import ZERO
-from usage import events, folding, tiers
+from usage import duplicates, events, folding, tiers
 from usage.catalog import OVER_LIMIT, Catalog
 from usage.events import Event, Rejected
 from usage.folding import ACCEPTED, DUPLICATE, REJECTED, Rated
@@ -100,13 +100,17 @@ def _store(batch: list[Rated], now: datetime) -> None:
     # Before the lock: a payer that is opened under it could wait for one who waits for the lock.
     if new := {owner.account for owner in owners if not owner.has_ledger}:
         ledger.open_accounts(new)
+    events = folding.distinct(batch)
     is_counted = any(one.terms.is_counted for one in batch)
-    prepared = None if is_counted else folding.prepare(batch, now)
+    prepared = None if is_counted else folding.prepare(events.values(), now)
     locked = ledger.lock({owner.account for owner in owners}, now)
-    if prepared is None:
-        tiers.rate(batch, now)
-        prepared = folding.prepare(batch, now)
-    debits = folding.insert(prepared, locked)
+    known = duplicates.known(events, now)
+    if is_counted:
+        tiers.rate(batch, known)
+    if is_counted or known:
+        events = folding.distinct(batch, known)
+        prepared = folding.prepare(events.values(), now) if events else None
+    debits = folding.insert(prepared, locked) if prepared else {}
     holds.capture_by_usage(_drawn(batch), now)
     if debits:
         ledger.post_usage(debits, now)

@@ -1,22 +1,15 @@
 """Rating under the payers' lock, of what costs by how much of it was used before in its month."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Sequence
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 from accounts import sql
 from billing.money import LARGEST, ZERO
 from usage import periods, pricing
-from usage.folding import DEDUPLICATION_WINDOW, REJECTED, Identity, Rated
-
-KNOWN = """
-SELECT seen.organization_id, seen.id
-  FROM unnest(%(organizations)s::uuid[], %(ids)s::text[]) AS named(organization_id, id)
-  JOIN usage_event seen ON seen.organization_id = named.organization_id AND seen.id = named.id
- WHERE seen.recorded_at >= %(window)s
-"""
+from usage.folding import REJECTED, Identity, Rated
 
 VOLUMES = """
 SELECT account_id, meter_id, month, quantity FROM usage_volume
@@ -27,12 +20,12 @@ SELECT account_id, meter_id, month, quantity FROM usage_volume
 Volume = tuple[UUID, int, date]  # a payer, a meter and a month
 
 
-def rate(batch: Sequence[Rated], now: datetime) -> None:
+def rate(batch: Sequence[Rated], known: Collection[Identity]) -> None:
     """Charge the events that are counted, in the order of their arrival, or refuse them for their charge.
 
-    Duplicates, of what is stored or of what stands before them in the batch, use up nothing.
+    Duplicates, of what is `known` or of what stands before them in the batch, use up nothing.
     """
-    taken = _known(batch, now)
+    taken = set(known)
     volumes = _volumes({_volume(one) for one in batch if one.terms.is_counted})
     for one in batch:
         if one.identity in taken:
@@ -51,16 +44,6 @@ def _volume(one: Rated) -> Volume:
     owner = one.terms.owner
     month = periods.month_of_quarter(periods.quarter(one.event.occurred_at), owner.timezone)
     return owner.account, one.terms.meter, month
-
-
-def _known(batch: Sequence[Rated], now: datetime) -> set[Identity]:
-    organizations = [one.terms.owner.organization for one in batch]
-    named = {
-        "organizations": organizations,
-        "ids": [one.event.id for one in batch],
-        "window": now - DEDUPLICATION_WINDOW,
-    }
-    return {(organization.hex, id) for organization, id in sql.rows(KNOWN, named)}
 
 
 def _volumes(wanted: set[Volume]) -> defaultdict[Volume, Decimal]:
