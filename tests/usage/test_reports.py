@@ -1,5 +1,6 @@
 """Reports are exact for any moments, whether the rollups or the events answer."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -154,6 +155,31 @@ def test_the_endpoints_beyond_a_thousand_are_one(organization: Organization) -> 
     assert len(found) == 1001
     assert (found["/0000"], found["/0999"], found[reports.OTHER]) == (2, 1, 3)
     assert sum(found.values()) == reports.totals(organization, *EVER).requests
+
+
+uses = st.lists(st.tuples(st.sampled_from(["", "/a", "/b", "/B", "/é", "/c"]), st.integers(0, 40)), max_size=25)
+
+
+@search(30)
+@given(uses=uses, shown=st.integers(1, 4), cut=st.tuples(st.integers(0, 20), st.integers(20, 41)))
+def test_the_ranking_counts_the_edges_wherever_it_is_cut(
+    db: None, uses: list[tuple[str, int]], shown: int, cut: tuple[int, int]
+) -> None:
+    organization = factories.organization()
+    record(
+        *(
+            event(organization, endpoint=endpoint, occurred_at=(START + timedelta(minutes=minute)).isoformat())
+            for endpoint, minute in uses
+        )
+    )
+    counts = Counter(endpoint or reports.NO_ENDPOINT for endpoint, minute in uses if cut[0] <= minute < cut[1])
+    ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    rest = sum(n for _, n in ranked[shown:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reports, "ENDPOINTS_SHOWN", shown)
+        first, last = (START + timedelta(minutes=minute) for minute in cut)
+        found = reports.by_endpoint(organization, first, last)
+    assert list(found.items()) == ranked[:shown] + ([(reports.OTHER, rest)] if rest else [])
 
 
 def test_events_without_an_endpoint_are_one(organization: Organization) -> None:
