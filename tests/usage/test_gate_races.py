@@ -1,7 +1,9 @@
 """The gate under threads: no more is let through than there is, and nobody waits for ever. Each with its control."""
 
+import time
 from collections.abc import Callable
 from decimal import Decimal
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,8 +13,8 @@ from django.utils import timezone
 from accounts.models import Organization
 from apikeys import keys
 from apikeys.models import ApiKey, RateWindow
-from billing import holds
-from billing.models import Hold, LedgerAccount
+from billing import holds, ledger
+from billing.models import Hold, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.concurrency import race
 from usage import gate, judgement, judging
@@ -80,14 +82,48 @@ def test_a_hold_that_is_not_decided_by_the_latest_row_takes_too_much(
     guard = " AND a.balance - a.reserved + a.credit_limit >= room.granted"
     assert guard in holds.PLACED
     monkeypatch.setattr(holds, "PLACED", holds.PLACED.replace(guard, ""))
-    assert codes(holding(factories.key(payer)[1]), caller, 50, 4).count("VALID") > 10
+    take_out(payer, "0.09")
+    assert overlapping(holding(factories.key(payer)[1]), caller) == ["VALID", "VALID"]
 
 
-def capped(payer: Organization, limit: int | None = None) -> str:
-    """The secret of a key with a budget for five calls."""
+def test_a_call_that_waited_for_another_finds_its_hold(payer: Organization, caller: Caller) -> None:
+    take_out(payer, "0.09")
+    assert overlapping(holding(factories.key(payer)[1]), caller) == ["VALID", "INSUFFICIENT_CREDITS"]
+
+
+def take_out(payer: Organization, amount: str) -> None:
+    ledger.post(payer.pk, kind=LedgerEntry.Kind.ADJUSTMENT, amount=-Decimal(amount))
+
+
+def overlapping(call: Call, caller: Caller) -> list[str]:
+    """The codes of two calls, the second of which begins before the first has committed."""
+    assert ask(Call(call.key), caller) == ["VALID"]  # so that the use of the key is noted already
+    asked = Event()
+
+    def first() -> list[str]:
+        with transaction.atomic():
+            found = ask(call, caller)
+            asked.set()
+            time.sleep(0.2)
+        return found
+
+    def second() -> list[str]:
+        asked.wait(timeout=30)
+        return ask(call, caller)
+
+    return [code for found in race([first, second]) for code in found]
+
+
+def ask(call: Call, caller: Caller) -> list[str]:
+    verdict = gate.verify(call, caller, timezone.now())
+    return [verdict.code.value] if verdict else []
+
+
+def capped(payer: Organization, limit: int | None = None, budget: str = "0.05") -> str:
+    """The secret of a key with a budget, for five calls unless another is given."""
     about: dict[str, Any] = {"rate_limit": limit, "rate_limit_window_seconds": 3600} if limit else {}
     made, secret = factories.key(payer, **about)
-    ApiKey.objects.filter(pk=made.pk).update(monthly_budget=Decimal("0.05"))
+    ApiKey.objects.filter(pk=made.pk).update(monthly_budget=Decimal(budget))
     return secret
 
 
@@ -101,7 +137,11 @@ def test_a_budget_that_is_weighed_without_the_lock_is_exceeded(
     payer: Organization, caller: Caller, fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judgement, "LOCK", "SELECT {asked}")
-    assert codes(holding(capped(payer)), caller, 40).count("VALID") > 5
+    assert overlapping(holding(capped(payer, budget="0.01")), caller) == ["VALID", "VALID"]
+
+
+def test_under_the_lock_a_budget_is_weighed_with_what_another_call_holds(payer: Organization, caller: Caller) -> None:
+    assert overlapping(holding(capped(payer, budget="0.01")), caller) == ["VALID", "BUDGET_EXCEEDED"]
 
 
 @pytest.mark.parametrize("hold_seconds", [None, 600])
