@@ -50,28 +50,29 @@ def parse(raw: Any, now: datetime) -> Event:
     """The event of a JSON object; `Rejected` with the field that is wrong."""
     if not isinstance(raw, dict):
         raise Rejected("invalid", "An event is a JSON object.")
-    key, organization = _text(raw, "key_id", 40), _text(raw, "organization", 40)
+    get = raw.get
+    key = _text(get("key_id"), "key_id", 40)
+    organization = _text(get("organization"), "organization", 40)
     if key is None and organization is None:
         raise Rejected("missing", "key_id or organization: one of them is required.")
-    meter = _text(raw, "meter", 50)
+    meter = _text(get("meter"), "meter", 50)
     if meter is None:
         raise Rejected("missing", "meter: required.")
-    return Event(
-        id=_id(raw),
-        key=key,
-        organization=organization,
-        meter=meter,
-        endpoint=_endpoint(raw),
-        quantity=_quantity(raw.get("quantity", 1)),
-        failed=_failed(raw.get("status", "success")),
-        occurred_at=_occurred_at(raw.get("occurred_at"), now),
-        properties=_properties(raw.get("properties")),
-        hold=_hold(raw.get("hold")),
+    return Event(  # by position, which takes half the time
+        _id(get("id")),
+        key,
+        organization,
+        meter,
+        _endpoint(get("endpoint")),
+        _quantity(get("quantity", 1)),
+        _failed(get("status", "success")),
+        _occurred_at(get("occurred_at"), now),
+        _properties(get("properties")),
+        _hold(get("hold")),
     )
 
 
-def _id(raw: Mapping[str, Any]) -> str:
-    value = raw.get("id")
+def _id(value: Any) -> str:
     if value is None:
         raise Rejected("missing", "id: required.")
     if not isinstance(value, str) or not 1 <= len(value) <= 100 or not value.isprintable():
@@ -79,8 +80,7 @@ def _id(raw: Mapping[str, Any]) -> str:
     return value
 
 
-def _text(raw: Mapping[str, Any], field: str, limit: int) -> str | None:
-    value = raw.get(field)
+def _text(value: Any, field: str, limit: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > limit or not value.isprintable():
@@ -88,8 +88,7 @@ def _text(raw: Mapping[str, Any], field: str, limit: int) -> str | None:
     return value
 
 
-def _endpoint(raw: Mapping[str, Any]) -> str:
-    value = raw.get("endpoint")
+def _endpoint(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > ENDPOINT_BYTES:
@@ -117,15 +116,15 @@ def _quantity(value: Any) -> Decimal:
 
 def _failed(value: Any) -> bool:
     """`success`, `failed`, or an HTTP status, of which 1xx to 3xx are successes."""
+    if type(value) is int and 100 <= value <= 599:
+        return value >= FIRST_FAILED_STATUS
     if value == "success":
         return False
     if value == "failed":
         return True
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 100 <= value <= 599:
-        raise Rejected("invalid", "status: success, failed, or an HTTP status.")
-    return value >= FIRST_FAILED_STATUS
+        return _failed(int(value))
+    raise Rejected("invalid", "status: success, failed, or an HTTP status.")
 
 
 def _occurred_at(value: Any, now: datetime) -> datetime:

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from usage.api import ingest
 from usage.api.account import SummaryView, UsageView
 from usage.api.details import DetailsView
 from usage.api.openmeter import OpenMeterEventsView
@@ -11,7 +12,7 @@ from usage.api.voids import VoidView
 urlpatterns = [
     path("v1/keys/verify", at_once(VerifyView, one)),
     path("v1/keys/verify/batch", at_once(VerifyBatchView, several)),
-    path("v1/usage/events", EventsView.as_view()),
+    path("v1/usage/events", ingest.at_once(EventsView.as_view())),
     path("v1/account/details", DetailsView.as_view()),
     path("auth/account/usage", UsageView.as_view()),
     path("auth/account/summary", SummaryView.as_view()),

@@ -115,7 +115,7 @@ def _shortly(request: HttpRequest, ask: Ask) -> HttpResponse | None:
         return None
     caller = Caller(authorization.removeprefix("Bearer "), calls.address(client_address(request)))
     try:
-        body = json.loads(request.body, parse_float=Decimal, parse_constant=_refuse)
+        body = json.loads(request.body, parse_float=Decimal, parse_constant=refuse_constant)
         _, judge = ask(body, caller)
         said = judge()
     except (ValueError, ArithmeticError, RecursionError, UnknownMeter, Problem):
@@ -123,7 +123,7 @@ def _shortly(request: HttpRequest, ask: Ask) -> HttpResponse | None:
     if said is None:
         return None
     answer, headers = said
-    return HttpResponse(_renderer().render(answer), content_type=JSON, headers=headers)
+    return HttpResponse(renderer().render(answer), content_type=JSON, headers=headers)
 
 
 def _ordinarily(view: APIView, request: Request, ask: Ask) -> Any:
@@ -147,11 +147,11 @@ def _ordinarily(view: APIView, request: Request, ask: Ask) -> Any:
     return idempotency.once(request, effect) if holds else effect()
 
 
-def _refuse(constant: str) -> None:
+def refuse_constant(constant: str) -> None:
     raise ValueError(constant)
 
 
 @cache
-def _renderer() -> Any:
+def renderer() -> Any:
     classes: Any = api_settings.DEFAULT_RENDERER_CLASSES
     return classes[0]()

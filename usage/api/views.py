@@ -48,10 +48,10 @@ def _read(request: Request) -> tuple[list[Any], Callable[[Sequence[Any]], meteri
     kind = media_type(request)
     if kind in SHAPES:
         return unpack(request.data, kind), cloudevents.record
-    return _events(request.data), metering.record
+    return events_of(request.data), metering.record
 
 
-def _events(body: Any) -> list[Any]:
+def events_of(body: Any) -> list[Any]:
     if not isinstance(body, dict):
         raise InvalidField("", 'A JSON object is wanted: one event, or {"events": […]}.')
     if "events" not in body:
