@@ -98,9 +98,11 @@ def verify_all(calls: Sequence[Call], caller: Caller, now: datetime) -> list[Ver
         with transaction.atomic():
             rows = _ask_all(calls, caller, now, terms, due)
             undecided = [(index, row) for index, row in enumerate(rows or ()) if row.code in OPEN]
-            if not undecided:
-                return [_verdict(row, now) for row in rows] if rows else None
+            if rows and not undecided:
+                return [_verdict(row, now) for row in rows]
             transaction.set_rollback(True)
+        if rows is None:  # perhaps not from the first call on: the key may have been revoked meanwhile
+            return None
         due |= {row.payer for _, row in undecided if row.code == "DUE"}
         for index, row in undecided:
             if row.code != "DUE":

@@ -90,12 +90,13 @@ TIERED = """
                                       WHERE s.organization_id = asked.root_id AND s.status = 'active'
                                         AND l.meter_id = meter.id)) THEN 'TIERED'"""
 
-# The short form leaves a call open for which the long one is needed.
+# The short form leaves a call open for which the long one is needed, whichever key it is that has to be noted as used:
+# it must not be VALID here, since what is VALID is held.
 SHORT = """
 weighed AS MATERIALIZED (
     SELECT *, NULL::bool AS is_counted, NULL::bigint AS win, NULL::int AS n, NULL::int AS prev,
            CASE WHEN stop IS NOT NULL THEN stop
-                WHEN is_stale OR rate_limit IS NOT NULL THEN 'LONG'
+                WHEN is_stale OR (SELECT is_stale FROM caller) OR rate_limit IS NOT NULL THEN 'LONG'
                 {capped}
                 WHEN cost > 0 AND cost > available THEN 'INSUFFICIENT_CREDITS'
                 ELSE 'VALID' END AS code

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from threading import Event
 from typing import Any
@@ -11,12 +12,13 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import Organization
-from apikeys import keys
+from apikeys import keys, secrets
 from apikeys.models import ApiKey, RateWindow
 from billing import holds, ledger
 from billing.models import Hold, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.concurrency import race
+from tests.conftest import Api
 from usage import gate, judgement, judging
 from usage.gate import Code
 from usage.judging import Call, Caller, Terms
@@ -153,6 +155,50 @@ def test_of_many_calls_as_many_pass_as_the_limit_says(caller: Caller, hold_secon
     assert (found.count("VALID"), found.count("RATE_LIMITED")) == (5, 45)
     assert RateWindow.objects.get(pk=made.pk).n == 5
     assert Hold.objects.filter(account=organization.pk).count() == (5 if hold_seconds else 0)
+
+
+PUT_OFF = "(SELECT is_stale FROM caller) OR "
+
+
+def at_the_minutes_turn(secret: str, platform: str) -> tuple[int, int]:
+    """How many of 8 calls at once are valid, and how many holds they placed, when the use of the platform's key has to
+    be noted again and that of the customer's has not."""
+    body = {"key": secret, "meter": "sms", "quantity": 100, "hold_seconds": 600}
+    assert Api(platform).post("/v1/keys/verify", body).json()["code"] == "VALID"
+    before = Hold.objects.count()
+    asking = ApiKey.objects.filter(secrets__digest__in=secrets.digests(platform))
+    assert asking.update(last_used_at=timezone.now() - timedelta(minutes=2)) == 1
+    answers = race([lambda: Api(platform).post("/v1/keys/verify", body).json()["code"]] * 8)
+    return answers.count("VALID"), Hold.objects.count() - before
+
+
+def test_at_the_turn_of_a_minute_a_call_holds_once(payer: Organization) -> None:
+    factories.credit(payer, 100)
+    assert at_the_minutes_turn(factories.key(payer)[1], factories.platform_key()) == (8, 8)
+
+
+def test_a_form_that_holds_before_it_asks_for_the_long_one_holds_twice(
+    payer: Organization, fresh: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert PUT_OFF in judgement.SHORT
+    monkeypatch.setattr(judgement, "SHORT", judgement.SHORT.replace(PUT_OFF, ""))
+    factories.credit(payer, 100)
+    valid, placed = at_the_minutes_turn(factories.key(payer)[1], factories.platform_key())
+    assert valid == 8
+    assert placed > 8
+
+
+def test_a_batch_in_the_middle_of_which_the_caller_is_refused_holds_nothing(
+    payer: Organization, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = judging.ask_all
+
+    def revoked_at_last(*said: Any, **more: Any) -> None:
+        assert [row.code for row in judge(*said, **more) or ()] == ["VALID", "VALID"]
+
+    monkeypatch.setattr(judging, "ask_all", revoked_at_last)
+    assert gate.verify_all([holding(factories.key(payer)[1])] * 2, caller, timezone.now()) is None
+    assert held(payer) == 0
 
 
 def crosswise(secrets: list[str], ask: Callable[[list[Call]], Any]) -> list[Any]:
