@@ -8,6 +8,28 @@ from urllib.parse import urlsplit
 
 
 @contextmanager
+def saying(answer: bytes) -> Iterator[str]:
+    """An address at which something else answers; with nothing to say, it never does."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        callers = []
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, _ = listener.accept()
+                    callers.append(caller)
+                    if answer:
+                        _request(caller)
+                        caller.sendall(answer)
+                        caller.close()
+
+        Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for caller in callers:
+            caller.close()
+
+
+@contextmanager
 def losing(address: str, answers: int) -> Iterator[str]:
     """An address that passes everything on, but for the first so many answers."""
     target = urlsplit(address)

@@ -18,7 +18,11 @@ def test_a_key_is_verified(client: Client, customer: Organization) -> None:
     key, secret = factories.key(customer, permissions=["messaging:send"])
     verdict = client.verify(secret, permission="messaging:send", meter="sms", quantity=3)
     assert (verdict.valid, verdict.code, verdict.key_id) == (True, "VALID", key.public_id)
-    assert (verdict.organization, verdict.cost, verdict.available) == (customer.public_id, Decimal("0.03"), Decimal(100))
+    assert (verdict.organization, verdict.cost, verdict.available) == (
+        customer.public_id,
+        Decimal("0.03"),
+        Decimal(100),
+    )
 
 
 def test_many_keys_are_verified_at_once(client: Client, customer: Organization) -> None:

@@ -1,5 +1,7 @@
 """Leases that gateways spend by themselves: how much at most, and what comes back."""
 
+import time
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from itertools import count
@@ -9,6 +11,8 @@ from tollgate_client import Client, Lease, OutOfCredits, Spending
 
 from accounts.models import Organization
 from billing import ledger
+from billing.models import Hold
+from tests.clients.flaky import losing, saying
 from tests.concurrency import race
 from tests.usage.batches import balance
 
@@ -69,3 +73,53 @@ def test_many_gateways_never_spend_more_than_there_is(client: Client, customer: 
 def test_one_gateway_can_spend_all_there_is(client: Client, customer: Organization) -> None:
     lease = Lease(client, customer.public_id, Decimal(30))
     assert len(spend_all(lease)) >= 90
+
+
+def test_what_was_granted_is_spent_while_tollgate_hangs(
+    client: Client, platform_secret: str, customer: Organization
+) -> None:
+    lease = Lease(client, customer.public_id, Decimal(10))
+    lease.spend(Decimal(6))
+    with saying(b"") as silence:
+        client.url = silence
+        start = time.monotonic()
+        for _ in range(4):
+            lease.spend(Decimal(1))
+    assert time.monotonic() - start < 1
+
+
+def test_a_lost_answer_to_an_extension_reserves_it_once(
+    address: str, platform_secret: str, customer: Organization
+) -> None:
+    lossless = Client(address, platform_secret)
+    lease = Lease(lossless, customer.public_id, Decimal(10))
+    lease.spend(Decimal(9))
+    with losing(address, answers=2) as lossy:
+        lease.client = Client(lossy, platform_secret, retries=0)
+        for _ in range(3):
+            with suppress(OutOfCredits):
+                lease.spend(Decimal(5))
+            lease._quiet_until = 0
+    assert Hold.objects.of(customer).get().amount == 19
+
+
+def test_no_more_than_a_slice_lies_idle_beside_what_calls_in_flight_gave_back(
+    client: Client, customer: Organization
+) -> None:
+    lease = Lease(client, customer.public_id, Decimal(10))
+    for _ in range(20):
+        lease.spend(Decimal("7.5")).settle(Decimal("0.01"))
+    wait_until_asked(lease)
+    assert ledger.available(customer.pk) >= 100 - 10 - Decimal("7.5")
+
+
+def wait_until_asked(lease: Lease) -> None:
+    with lease._asking:
+        pass
+
+
+def test_what_came_to_its_end_already_is_closed_all_the_same(client: Client, customer: Organization) -> None:
+    lease = Lease(client, customer.public_id, Decimal(10))
+    client.return_lease(lease.spend(Decimal(1)).hold)
+    lease.close()
+    assert ledger.available(customer.pk) == 100

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from tollgate_client import Client, Reporter, Spool, Unreachable
 
 from accounts.models import Organization
-from tests.clients.flaky import losing
+from tests.clients.flaky import losing, saying
 from tests.usage.batches import balance
 from usage.models import UsageEvent
 
@@ -79,6 +80,30 @@ def test_what_is_rejected_is_kept_aside_with_the_reason(client: Client, spool: S
     [(event, code, detail)] = spool.rejected()
     assert (event["id"], code, detail) == ("bad", "unknown_meter", "meter: there is no such meter.")
     assert counted(customer) == 1
+
+
+def test_a_batch_that_is_too_large_is_sent_in_parts(client: Client, spool: Spool, customer: Organization) -> None:
+    about = {"organization": customer.public_id, "meter": "sms", "properties": {"text": "x" * 6000}}
+    spool.add([{"id": f"large-{n}", **about} for n in range(800)])
+    with Reporter(client, spool, every=60) as reporter:
+        reporter.flush()
+    assert (counted(customer), spool.waiting()) == (800, 0)
+
+
+def test_what_no_json_can_say_is_refused_at_once(client: Client, spool: Spool, customer: Organization) -> None:
+    with Reporter(client, spool, every=60) as reporter, pytest.raises(ValueError, match="JSON"):
+        reporter.report(organization=customer.public_id, meter="sms", quantity=float("nan"))
+    assert spool.waiting() == 0
+
+
+def test_an_answer_of_somebody_else_stops_nothing(client: Client, spool: Spool, customer: Organization) -> None:
+    with saying(b"HTTP/1.0 502 Bad Gateway\r\nContent-Length: 2\r\n\r\n[]") as elsewhere:
+        ours, client.url = client.url, elsewhere
+        with Reporter(client, spool, every=0.05) as reporter:
+            reporter.report(organization=customer.public_id, meter="sms")
+            time.sleep(0.2)
+            client.url = ours
+    assert (counted(customer), spool.waiting()) == (1, 0)
 
 
 def test_a_gateway_that_is_killed_loses_nothing(

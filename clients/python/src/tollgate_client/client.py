@@ -1,19 +1,22 @@
 """One connection pool to Tollgate, and the calls that a gateway makes. Safe to share between threads."""
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from urllib3 import HTTPResponse, PoolManager, Retry, Timeout
+from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
 from tollgate_client.errors import Refused, Unreachable
 
 IN_USE = "idempotency_key_in_use"  # an attempt of before is still at it
-AGAIN = (429, 502, 503, 504)  # nothing was done; or what was done is answered again, by its id or its key
+AGAIN = (502, 503, 504)  # nothing was done; or what was done is answered again, by its id or its key
+PAUSE = 0.1  # seconds, doubled each time
 
 
 @dataclass(frozen=True)
@@ -34,78 +37,103 @@ class Verdict:
 class Client:
     """`url` is Tollgate's, `secret` that of a platform key.
 
-    A call that is not answered is made again, `retries` times with growing pauses, and has one effect all the same.
-    Raises `Refused` where Tollgate says no, `Unreachable` where it says nothing.
+    A call that is not answered is made again, `retries` times with growing pauses, where that has one effect all the
+    same. Raises `Refused` where Tollgate says no, `Unreachable` where it says nothing.
     """
 
     def __init__(
         self, url: str, secret: str, *, retries: int = 4, connect_timeout: float = 2, read_timeout: float = 10
     ) -> None:
         self.url = url.rstrip("/")
-        again = Retry(
+        self.retries = Retry(
             retries,
             allowed_methods=None,
             status_forcelist=AGAIN,
-            backoff_factor=0.1,
+            backoff_factor=PAUSE,
             raise_on_status=False,
             respect_retry_after_header=False,  # a caller of a gateway does not wait for a minute
             redirect=0,
         )
-        self.pool = PoolManager(maxsize=32, retries=again, timeout=Timeout(connect=connect_timeout, read=read_timeout))
+        self.pool = PoolManager(maxsize=32, timeout=Timeout(connect=connect_timeout, read=read_timeout))
         self.headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
 
     def verify(self, key: str, **asked: Any) -> Verdict:
         """May this key make this call? `asked`: permission, meter, quantity, ip, hold_seconds."""
-        about = self.post("/v1/keys/verify", {"key": key, **asked}, once="hold_seconds" in asked)
-        return _verdict(about)
+        return _verdict(self.post("/v1/keys/verify", {"key": key, **asked}, **_repeating([asked])))
 
     def verify_many(self, calls: Iterable[Mapping[str, Any]]) -> list[Verdict]:
         """The verdicts of 1 to 100 calls, each as the arguments of `verify`, in one request."""
         asked = list(calls)
-        about = self.post("/v1/keys/verify/batch", {"calls": asked}, once=any("hold_seconds" in one for one in asked))
+        about = self.post("/v1/keys/verify/batch", {"calls": asked}, **_repeating(asked))
         return [_verdict(one) for one in about["results"]]
 
-    def take_lease(self, organization: str, amount: Decimal, **terms: Any) -> dict[str, Any]:
-        """Reserve up to `amount` for a gateway. `terms`: minimum, ttl_seconds, grace_seconds, key_id, reference."""
-        return self.post("/v1/credits/leases", {"organization": organization, "amount": amount, **terms}, once=True)
+    def take_lease(self, organization: str, amount: Decimal, *, key: str | None = None, **terms: Any) -> dict[str, Any]:
+        """Reserve up to `amount` for a gateway. `terms`: minimum, ttl_seconds, grace_seconds, key_id, reference.
 
-    def extend_lease(self, lease: str, amount: Decimal, ttl_seconds: int) -> dict[str, Any]:
-        return self.post(
-            f"/v1/credits/leases/{lease}/extend", {"amount": amount, "ttl_seconds": ttl_seconds}, once=True
-        )
+        Asked again with the same `key`, it is the same lease.
+        """
+        body = {"organization": organization, "amount": amount, **terms}
+        return self.post("/v1/credits/leases", body, key=key or str(uuid4()))
+
+    def extend_lease(self, lease: str, amount: Decimal, ttl_seconds: int, *, key: str | None = None) -> dict[str, Any]:
+        """`amount` more, and `ttl_seconds` from now. Asked again with the same `key`, it is the same extension."""
+        body = {"amount": amount, "ttl_seconds": ttl_seconds}
+        return self.post(f"/v1/credits/leases/{lease}/extend", body, key=key or str(uuid4()))
 
     def return_lease(self, lease: str) -> dict[str, Any]:
-        return self.post(f"/v1/credits/leases/{lease}/return", {}, once=True)
+        return self.post(f"/v1/credits/leases/{lease}/return", {}, key=str(uuid4()))
 
     def send_usage(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Record up to 1,000 events; one result each, in order. Their ids make it safe to send them again."""
-        results: list[dict[str, Any]] = self.post("/v1/usage/events", {"events": list(events)})["results"]
+        results = self.post("/v1/usage/events", {"events": list(events)}).get("results")
+        if not isinstance(results, list) or len(results) != len(events):
+            raise Unreachable("an answer without a result for each event")
         return results
 
-    def post(self, path: str, body: Mapping[str, Any], *, once: bool = False) -> dict[str, Any]:
-        """The answer to a POST. `once` gives it an idempotency key, which its repetitions share."""
-        headers = {**self.headers, "Idempotency-Key": str(uuid4())} if once else self.headers
-        try:
-            response = self.pool.request("POST", self.url + path, body=encode(body), headers=headers)
-        except HTTPError as error:
-            raise Unreachable(str(error)) from error
-        return _answer(response)
+    def post(
+        self, path: str, body: Mapping[str, Any], *, key: str | None = None, repeatable: bool = True
+    ) -> dict[str, Any]:
+        """The answer to a POST. With an idempotency `key`, or if it is `repeatable`, it is made again unanswered."""
+        headers = {**self.headers, "Idempotency-Key": key} if key else self.headers
+        retries = self.retries if key or repeatable else self.retries.new(read=0)
+        content = encode(body)
+        for attempt in count():
+            try:
+                response = self.pool.request("POST", self.url + path, body=content, headers=headers, retries=retries)
+            except HTTPError as error:
+                raise Unreachable(str(error)) from error
+            said = _said(response.status, response.data)
+            if said.get("code") != IN_USE or attempt >= int(self.retries.total or 0):
+                return _answer(response.status, said)
+            time.sleep(PAUSE * 2**attempt)
+        raise AssertionError
+
+
+def _repeating(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What holds is asked once, by a key. What does not counts in rate limits, and is not repeated unanswered."""
+    return {"key": str(uuid4())} if any(one.get("hold_seconds") for one in calls) else {"repeatable": False}
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """JSON, with decimals as strings: exact, whoever reads them."""
-    return json.dumps(body, default=str, separators=(",", ":")).encode()
+    """JSON, with decimals as strings: exact, whoever reads them. `ValueError` for what is not a number."""
+    return json.dumps(body, default=str, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _answer(response: HTTPResponse | Any) -> dict[str, Any]:
+def _said(status: int, data: bytes) -> dict[str, Any]:
     try:
-        said: dict[str, Any] = json.loads(response.data, parse_float=Decimal)
+        said = json.loads(data, parse_float=Decimal)
     except ValueError as error:
-        raise Unreachable(f"{response.status}, and no JSON") from error
-    if response.status >= 500 or response.status == 429 or said.get("code") == IN_USE:
-        raise Unreachable(f"{response.status}: {said.get('detail', '')}")
-    if response.status >= 400:
-        raise Refused(response.status, said)
+        raise Unreachable(f"{status}, and no JSON") from error
+    if not isinstance(said, dict):  # somebody else's answer
+        raise Unreachable(f"{status}, and no JSON object")
+    return said
+
+
+def _answer(status: int, said: dict[str, Any]) -> dict[str, Any]:
+    if status >= 500 or said.get("code") == IN_USE:
+        raise Unreachable(f"{status}: {said.get('detail', '')}")
+    if status >= 400:
+        raise Refused(status, said)
     return said
 
 

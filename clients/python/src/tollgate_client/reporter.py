@@ -13,6 +13,7 @@ from tollgate_client.errors import Refused, Unreachable
 from tollgate_client.spool import Spool
 
 BATCH = 1000
+UNFIT = (400, 413)  # an event that can't be read, or too much at once
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Reporter:
 
     def __init__(self, client: Client, spool: Spool, *, every: float = 1) -> None:
         self.client, self.spool, self.every = client, spool, every
+        self._added = 0  # since the last attempt, more or less
         self._wake, self._stop = Event(), Event()
         self._thread = Thread(target=self._run, name="tollgate-reporter", daemon=True)
         self._thread.start()
@@ -36,17 +38,32 @@ class Reporter:
         """
         event = {"id": str(uuid4()), "occurred_at": datetime.now(UTC).isoformat(), **event}
         self.spool.add([event])
-        if self.spool.waiting() >= BATCH:
+        self._added += 1
+        if self._added >= BATCH:
             self._wake.set()
         return str(event["id"])
 
     def flush(self) -> int:
         """Send all that waits, now; how many events Tollgate has taken note of. `Unreachable` leaves the rest."""
-        sent = 0
+        sent, self._added = 0, 0
         while batch := self.spool.oldest(BATCH):
-            self._settle(batch, self.client.send_usage([event for _, event in batch]))
+            self._send(batch)
             sent += len(batch)
         return sent
+
+    def _send(self, batch: list[tuple[int, dict[str, Any]]]) -> None:
+        """Send a batch; of one that is refused for what is in it, by halves, until it is known for which event."""
+        try:
+            self._settle(batch, self.client.send_usage([event for _, event in batch]))
+        except Refused as refusal:
+            if refusal.status not in UNFIT:
+                raise
+            if len(batch) == 1:
+                self._settle(batch, [{"result": "rejected", "code": refusal.code, "detail": str(refusal)}])
+                return
+            middle = len(batch) // 2
+            self._send(batch[:middle])
+            self._send(batch[middle:])
 
     def _settle(self, batch: list[tuple[int, dict[str, Any]]], results: list[dict[str, Any]]) -> None:
         places = [place for place, _ in batch]
@@ -68,8 +85,10 @@ class Reporter:
             self.flush()
         except Unreachable as error:
             log.warning("usage waits: %s", error)
-        except Refused as error:  # of the whole batch: the key, or its rights; nothing is lost meanwhile
+        except Refused as error:  # the key, or its rights: nothing is lost meanwhile
             log.error("usage refused: %s %s", error.code, error)
+        except Exception:  # a full disk, say: the thread goes on, and what waits is sent when it can be
+            log.exception("usage not sent")
 
     def close(self) -> None:
         """Stop, after one more attempt to send what waits. What could not be sent stays in the spool."""
