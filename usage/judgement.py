@@ -217,6 +217,13 @@ def statement(form: Form) -> str:
 
 
 @cache
+def caller(scope: str, peppers: int) -> str:
+    """Finds nothing but the platform key, where it has that scope and its use needs no note."""
+    filled = {"{stale}": STALE, "{scope}": f"'{scope}'", "{caller}": _digests("caller", peppers)}
+    return _filled(f"WITH {CALLER} SELECT FROM caller WHERE NOT is_stale", filled)
+
+
+@cache
 def lock(peppers: int) -> str:
     """Locks the payer of the key that is asked about, if it has an account."""
     return _filled(LOCK, {"{asked}": _digests("asked", peppers)})

@@ -160,6 +160,15 @@ def _row(call: Call, columns: tuple[Any, ...], index: int) -> Row:
     return row
 
 
+def knows(caller: Caller, scope: str, now: datetime) -> bool:
+    """Whether the caller is a platform key that has that scope, and whose use was noted this minute."""
+    peppers = len(settings.API_KEY_PEPPERS)
+    told: dict[str, Any] = {"address": caller.address, "counted": caller.counted, "now": now}
+    for number, digest in enumerate(secrets.digests(caller.secret) or [NO_DIGEST] * peppers):
+        told[f"caller_{number}"] = digest
+    return bool(sql.rows(judgement.caller(scope, peppers), told))
+
+
 def places(calls: Sequence[Call]) -> tuple[list[UUID | None], set[UUID]]:
     """The payer of each call's key, and the keys that have rate limits."""
     digests = [secrets.digests(call.key) for call in calls]

@@ -63,6 +63,20 @@ def test_an_event_keeps_what_it_said(funded: Organization, key: ApiKey) -> None:
     assert kept.properties == {"a": [1, "ü"], "n": 1.5}
 
 
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01T00:00:00.000001", "1969-12-31T23:59:59.999999", "1970-01-01T00:00:00", "2015-05-17T10:14:59.999999"],
+)
+def test_a_moment_is_kept_to_the_microsecond_and_lands_in_its_quarter(
+    funded: Organization, key: ApiKey, moment: str
+) -> None:
+    record(event(key, occurred_at=f"{moment}Z"))
+    said = datetime.fromisoformat(f"{moment}Z")
+    assert UsageEvent.objects.of(funded).get().occurred_at == said
+    quarter = said.replace(minute=said.minute // 15 * 15, second=0, microsecond=0)
+    assert UsageRollup.objects.of(funded).get().bucket == quarter
+
+
 def test_an_events_entry_seq_is_the_entry_that_it_was_charged_with(funded: Organization, key: ApiKey) -> None:
     record(event(key, id="a"), event(key, id="b"))
     factories.credit(funded, 1)

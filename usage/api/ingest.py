@@ -14,24 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from accounts import sql
 from accounts.addresses import client_address
 from accounts.exceptions import Problem
-from apikeys import secrets
-from usage import judgement, metering
+from usage import judging, metering
 from usage.api import calls, results
 from usage.api.verify import JSON, PREFIX, refuse_constant, renderer
 from usage.api.views import EventsView, events_of
-
-# A key whose use has to be noted, once a minute, goes the ordinary way.
-CALLER = f"WITH {judgement.CALLER} SELECT FROM caller WHERE NOT is_stale"
-for part, said in {
-    "{caller}": "%(digests)s::bytea[]",
-    "{stale}": judgement.STALE,
-    "{scope}": f"'{EventsView.scopes['post']}'",
-    "%(counted)s": "false",
-}.items():
-    CALLER = CALLER.replace(part, said)
+from usage.judging import Caller
 
 
 def at_once(ordinary: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -56,7 +45,10 @@ def _shortly(request: HttpRequest) -> HttpResponse | None:
 
 
 def _is_ordinary(request: HttpRequest) -> bool:
-    """Whether a platform key that may do so sends JSON of a decent size, and does not name this request."""
+    """Whether a platform key that may do so sends JSON of a decent size, and does not name this request.
+
+    Once a minute the use of the key has to be noted, and a key with a rate limit is counted: both the ordinary way.
+    """
     meta = request.META
     authorization = meta.get("HTTP_AUTHORIZATION", "")
     length = meta.get("CONTENT_LENGTH", "")
@@ -70,9 +62,5 @@ def _is_ordinary(request: HttpRequest) -> bool:
         or int(length) > settings.USAGE_BODY_LIMIT_BYTES
     ):
         return False
-    told = {
-        "digests": secrets.digests(authorization.removeprefix("Bearer ")),
-        "address": calls.address(client_address(request)),
-        "now": timezone.now(),
-    }
-    return bool(sql.rows(CALLER, told))
+    caller = Caller(authorization.removeprefix("Bearer "), calls.address(client_address(request)))
+    return judging.knows(caller, EventsView.scopes["post"], timezone.now())
