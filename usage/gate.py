@@ -18,8 +18,8 @@ from apikeys import keys, windows
 from billing import ledger
 from billing.money import ZERO
 from billing.months import month_of
-from usage import judging
-from usage.judging import Call, Caller, Row, Terms
+from usage import gate_questions
+from usage.gate_questions import Call, Caller, Row, Terms
 
 BATCH_LIMIT = 100
 LONGEST_HOLD_SECONDS = 86_400
@@ -73,7 +73,7 @@ def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
 
 
 def _decide(call: Call, caller: Caller, now: datetime, terms: Terms) -> Row | None:
-    row = judging.ask(call, caller, now, terms)
+    row = gate_questions.ask(call, caller, now, terms)
     if row is None or row.code not in OPEN:
         return row
     if row.code != "DUE":
@@ -88,7 +88,7 @@ def _learnt(terms: Terms, call: Call, row: Row, now: datetime) -> Terms:
     month = month_of(now, row.timezone)
     if row.code == "BUDGETED":
         return replace(terms, month=month)
-    return replace(terms, cost=judging.quote(row.payer, row.meter or 0, call.quantity, month))
+    return replace(terms, cost=gate_questions.quote(row.payer, row.meter or 0, call.quantity, month))
 
 
 def verify_all(calls: Sequence[Call], caller: Caller, now: datetime) -> list[Verdict] | None:
@@ -114,13 +114,13 @@ def _ask_all(
 ) -> list[Row] | None:
     """Payers are locked first and then the windows of rate limits, in the order of their ids, so that no two batches
     wait for each other."""
-    payers, limited = judging.places(calls)
+    payers, limited = gate_questions.places(calls)
     locked = due | {payer for call, payer in zip(calls, payers, strict=True) if payer and call.hold_seconds}
     if locked:
         ledger.lock(locked, now)
     windows.lock(limited)
     settled = [replace(one, settled=payer in locked) for one, payer in zip(terms, payers, strict=True)]
-    return judging.ask_all(calls, caller, now, settled, holding=any(call.hold_seconds for call in calls))
+    return gate_questions.ask_all(calls, caller, now, settled, holding=any(call.hold_seconds for call in calls))
 
 
 def _verdict(row: Row, now: datetime) -> Verdict:

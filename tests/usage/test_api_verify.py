@@ -17,7 +17,7 @@ from tests import factories
 from tests.concurrency import race
 from tests.conftest import Api
 from tests.outages import database_down, redis_down
-from usage import judging, metering
+from usage import gate_questions, metering
 
 VERIFY = "/v1/keys/verify"
 ORDINARY = "application/json; charset=utf-8"  # which the short way leaves alone
@@ -42,7 +42,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return sql.in_one_trip(*steps)
 
     fake = type("fake", (), {"rows": staticmethod(rows), "in_one_trip": staticmethod(in_one_trip)})
-    monkeypatch.setattr(judging, "sql", fake)
+    monkeypatch.setattr(gate_questions, "sql", fake)
     return seen
 
 

@@ -16,7 +16,7 @@ from tests import factories
 from tests.conftest import Api
 from usage import gate
 from usage.gate import Code, Verdict
-from usage.judging import Call, Caller
+from usage.gate_questions import Call, Caller
 
 Made = tuple[ApiKey, str]
 

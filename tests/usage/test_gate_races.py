@@ -19,9 +19,9 @@ from billing.models import Hold, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.concurrency import race
 from tests.conftest import Api
-from usage import gate, judgement, judging
+from usage import gate, gate_questions, gate_statement
 from usage.gate import Code
-from usage.judging import Call, Caller, Terms
+from usage.gate_questions import Call, Caller, Terms
 
 Made = tuple[ApiKey, str]
 pytestmark = pytest.mark.usefixtures("committed")
@@ -43,11 +43,11 @@ def payer(committed: None) -> Organization:
 @pytest.fixture
 def fresh() -> Any:
     """Forms of the statement are made anew, before and after."""
-    judgement.statement.cache_clear()
-    judgement.lock.cache_clear()
+    gate_statement.statement.cache_clear()
+    gate_statement.lock.cache_clear()
     yield
-    judgement.statement.cache_clear()
-    judgement.lock.cache_clear()
+    gate_statement.statement.cache_clear()
+    gate_statement.lock.cache_clear()
 
 
 def codes(call: Call, caller: Caller, threads: int, times: int = 1) -> list[str]:
@@ -138,7 +138,7 @@ def test_of_many_holds_as_many_are_placed_as_the_budget_allows(payer: Organizati
 def test_a_budget_that_is_weighed_without_the_lock_is_exceeded(
     payer: Organization, caller: Caller, fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judgement, "LOCK", "SELECT {asked}")
+    monkeypatch.setattr(gate_statement, "LOCK", "SELECT {asked}")
     assert overlapping(holding(capped(payer, budget="0.01")), caller) == ["VALID", "VALID"]
 
 
@@ -180,8 +180,8 @@ def test_at_the_turn_of_a_minute_a_call_holds_once(payer: Organization) -> None:
 def test_a_form_that_holds_before_it_asks_for_the_long_one_holds_twice(
     payer: Organization, fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert PUT_OFF in judgement.SHORT
-    monkeypatch.setattr(judgement, "SHORT", judgement.SHORT.replace(PUT_OFF, ""))
+    assert PUT_OFF in gate_statement.SHORT
+    monkeypatch.setattr(gate_statement, "SHORT", gate_statement.SHORT.replace(PUT_OFF, ""))
     factories.credit(payer, 100)
     valid, placed = at_the_minutes_turn(factories.key(payer)[1], factories.platform_key())
     assert valid == 8
@@ -191,12 +191,12 @@ def test_a_form_that_holds_before_it_asks_for_the_long_one_holds_twice(
 def test_a_batch_in_the_middle_of_which_the_caller_is_refused_holds_nothing(
     payer: Organization, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge = judging.ask_all
+    judge = gate_questions.ask_all
 
     def revoked_at_last(*said: Any, **more: Any) -> None:
         assert [row.code for row in judge(*said, **more) or ()] == ["VALID", "VALID"]
 
-    monkeypatch.setattr(judging, "ask_all", revoked_at_last)
+    monkeypatch.setattr(gate_questions, "ask_all", revoked_at_last)
     assert gate.verify_all([holding(factories.key(payer)[1])] * 2, caller, timezone.now()) is None
     assert held(payer) == 0
 
@@ -230,7 +230,7 @@ def test_batches_that_lock_as_they_go_do(limited: list[str], caller: Caller) -> 
     def ask(calls: list[Call]) -> None:
         with transaction.atomic():
             for call in calls * 5:
-                judging.ask(call, caller, timezone.now(), Terms(settled=True))
+                gate_questions.ask(call, caller, timezone.now(), Terms(settled=True))
 
     failed = [one for one in crosswise(limited, ask) if isinstance(one, Exception)]
     assert failed

@@ -25,7 +25,7 @@ from billing.models import (
 from tests import factories
 from usage import gate, metering
 from usage.gate import Code, Verdict
-from usage.judging import Call, Caller
+from usage.gate_questions import Call, Caller
 
 Made = tuple[ApiKey, str]
 

@@ -13,7 +13,7 @@ from accounts.numbers import is_number
 from billing.api.fields import AmountSerializerField
 from billing.money import LARGEST, PLACES, fits
 from usage.gate import BATCH_LIMIT, LONGEST_HOLD_SECONDS, Code, Verdict
-from usage.judging import Call
+from usage.gate_questions import Call
 
 
 class InvalidCall(Problem):

@@ -1,18 +1,16 @@
 from django.urls import path
 
-from usage.api import ingest
+from usage.api import ingest, verify
 from usage.api.account import SummaryView, UsageView
 from usage.api.details import DetailsView
 from usage.api.openmeter import OpenMeterEventsView
 from usage.api.timeseries import UsageSeriesView
-from usage.api.verify import VerifyBatchView, VerifyView, at_once, one, several
-from usage.api.views import EventsView
 from usage.api.voids import VoidView
 
 urlpatterns = [
-    path("v1/keys/verify", at_once(VerifyView, one)),
-    path("v1/keys/verify/batch", at_once(VerifyBatchView, several)),
-    path("v1/usage/events", ingest.at_once(EventsView.as_view())),
+    path("v1/keys/verify", verify.verify),
+    path("v1/keys/verify/batch", verify.verify_batch),
+    path("v1/usage/events", ingest.record),
     path("v1/account/details", DetailsView.as_view()),
     path("auth/account/usage", UsageView.as_view()),
     path("auth/account/summary", SummaryView.as_view()),

@@ -1,40 +1,24 @@
-"""The gate over HTTP.
+"""The gate over HTTP: by the short way, or by the view of the route."""
 
-What is asked in the ordinary way is answered by a plain function, without what DRF does around a view. Whatever else
-comes (another credential, a bad body, an Idempotency-Key) goes to the DRF view of the route, whose contract is that of
-every other one: the short way says no refusal, and so can't differ in any.
-"""
-
-import json
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from functools import cache, update_wrapper
 from typing import Any, ClassVar
 
-from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.addresses import client_address
 from accounts.authentication import bearer
-from accounts.exceptions import InvalidField, Problem
+from accounts.exceptions import InvalidField
 from accounts.permissions import PlatformKey
 from usage import gate
-from usage.api import calls
-from usage.judging import Call, Caller, UnknownMeter
-
-JSON = "application/json"
-PREFIX = "Bearer sk_"
-
-Said = tuple[dict[str, Any], dict[str, str]]  # the members of the answer, and its headers
+from usage.api import calls, short_way
+from usage.api.short_way import Asked, NotOrdinary, Said
+from usage.gate_questions import Call, Caller, UnknownMeter
 
 
 class VerifyView(APIView):
@@ -89,41 +73,20 @@ def several(body: Any, caller: Caller) -> tuple[Sequence[Call], Callable[[], Sai
 Ask = Callable[[Any, Caller], tuple[Sequence[Call], Callable[[], Said | None]]]
 
 
-def at_once(view: type[APIView], ask: Ask) -> Callable[..., HttpResponseBase]:
-    """The view of a route, with a short way for what is asked in the ordinary way."""
-    ordinary = view.as_view()
+def _shortly(ask: Ask) -> Callable[[Asked], Said]:
+    """For a caller whom the statement lets in."""
 
-    def answer(request: HttpRequest) -> HttpResponseBase:
-        return _shortly(request, ask) or ordinary(request)
+    def answer(asked: Asked) -> Said:
+        _, judge = ask(asked.json(), Caller(asked.secret, asked.address))
+        try:
+            said = judge()
+        except UnknownMeter as unknown:
+            raise NotOrdinary from unknown
+        if said is None:
+            raise NotOrdinary
+        return said
 
-    return update_wrapper(answer, ordinary)  # which is exempt from CSRF, and says what the schema needs
-
-
-def _shortly(request: HttpRequest, ask: Ask) -> HttpResponse | None:
-    """The answer; None where anything is out of the ordinary, and then nothing was done."""
-    meta = request.META
-    authorization = meta.get("HTTP_AUTHORIZATION", "")
-    length = meta.get("CONTENT_LENGTH", "")
-    if (
-        request.method != "POST"
-        or request.content_type != JSON
-        or not authorization.startswith(PREFIX)
-        or "HTTP_IDEMPOTENCY_KEY" in meta
-        or not length.isdecimal()
-        or int(length) > settings.BODY_LIMIT_BYTES
-    ):
-        return None
-    caller = Caller(authorization.removeprefix("Bearer "), calls.address(client_address(request)))
-    try:
-        body = json.loads(request.body, parse_float=Decimal, parse_constant=refuse_constant)
-        _, judge = ask(body, caller)
-        said = judge()
-    except (ValueError, ArithmeticError, RecursionError, UnknownMeter, Problem):
-        return None
-    if said is None:
-        return None
-    answer, headers = said
-    return HttpResponse(renderer().render(answer), content_type=JSON, headers=headers)
+    return answer
 
 
 def _ordinarily(view: APIView, request: Request, ask: Ask) -> Any:
@@ -147,11 +110,5 @@ def _ordinarily(view: APIView, request: Request, ask: Ask) -> Any:
     return idempotency.once(request, effect) if holds else effect()
 
 
-def refuse_constant(constant: str) -> None:
-    raise ValueError(constant)
-
-
-@cache
-def renderer() -> Any:
-    classes: Any = api_settings.DEFAULT_RENDERER_CLASSES
-    return classes[0]()
+verify = short_way.before(VerifyView, _shortly(one))
+verify_batch = short_way.before(VerifyBatchView, _shortly(several))

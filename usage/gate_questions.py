@@ -1,4 +1,4 @@
-"""Asking the database about calls: what the statement of `usage.judgement` is told, and what it answers."""
+"""Asking the database about calls: what the statement of `usage.gate_statement` is told, and what it answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from accounts import scopes, sql
 from accounts.identifiers import uuid7
 from apikeys import secrets
 from billing.models import Hold
-from usage import judgement, pricing
-from usage.judgement import Form
+from usage import gate_statement, pricing
+from usage.gate_statement import Form
 from usage.pricing import Schedule, Tier
 
 # Of a permission that is a scope, the roles that hold it.
@@ -166,7 +166,7 @@ def knows(caller: Caller, scope: str, now: datetime) -> bool:
     told: dict[str, Any] = {"address": caller.address, "counted": caller.counted, "now": now}
     for number, digest in enumerate(secrets.digests(caller.secret) or [NO_DIGEST] * peppers):
         told[f"caller_{number}"] = digest
-    return bool(sql.rows(judgement.caller(scope, peppers), told))
+    return bool(sql.rows(gate_statement.caller(scope, peppers), told))
 
 
 def places(calls: Sequence[Call]) -> tuple[list[UUID | None], set[UUID]]:
@@ -193,8 +193,8 @@ def _steps(
     peppers, holding = len(settings.API_KEY_PEPPERS), call.hold_seconds is not None
     form = Form(peppers, long, holding, terms.settled, terms.month is not None, terms.cost is not None)
     told = _parameters(call, caller, now, terms, peppers)
-    step = (judgement.statement(form), told)
-    return [(judgement.lock(peppers), told), step] if holding and long else [step]
+    step = (gate_statement.statement(form), told)
+    return [(gate_statement.lock(peppers), told), step] if holding and long else [step]
 
 
 def _parameters(call: Call, caller: Caller, now: datetime, terms: Terms, peppers: int) -> dict[str, Any]:
