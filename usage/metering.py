@@ -1,8 +1,9 @@
 """Recording usage: a batch is one transaction, after which every accepted event is metered, charged and rolled up.
 
-Lock the payers in id order; insert what is new and fold it into all that is counted, in one statement; post one entry
-a payer. The lock is what makes deduplication exact where a month of arrival ends, since there the unique index of one
-partition can't see the other. It also puts the events into the one order of arrival by which tiers count.
+Lock the payers in id order; ask which events are known; insert the others and fold them into all that is counted, in
+one statement; post one entry a payer. The lock is what makes deduplication exact: what was unknown under it stays so
+until the commit, also where a month of arrival ends and the unique index of one partition can't see the other. It also
+puts the events into the one order of arrival by which tiers count.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -95,7 +96,7 @@ def _result(one: Rated) -> Result:
 
 @transaction.atomic(savepoint=False)
 def _store(batch: list[Rated], now: datetime) -> None:
-    """Lock, insert and fold, post. What needs no lock is done before it, since others wait for it."""
+    """Lock, leave out what is known, insert and fold, post. Others wait for the lock: what needs none comes before."""
     owners = {one.terms.owner for one in batch}
     # Before the lock: a payer that is opened under it could wait for one who waits for the lock.
     if new := {owner.account for owner in owners if not owner.has_ledger}:

@@ -9,7 +9,7 @@ from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from django.db import Error, OperationalError, transaction
+from django.db import Error, IntegrityError, OperationalError, transaction
 
 from accounts.models import Organization
 from billing import ledger
@@ -97,27 +97,27 @@ def test_batches_in_different_orders_would_deadlock_without_the_lock(
     assert [type(result) for result in results if result] == [OperationalError]
 
 
-def at_the_border(organization: Organization) -> list[list[str]]:
-    """One event from two servers, one of them already in the next month, before either has committed."""
+def from_two_servers(organization: Organization, later: timedelta) -> list[Any]:
+    """One event from two servers before either has committed: at the end of a month, and so much later."""
     key, _ = factories.key(organization, environment="test")
-    sent, border, inserted = event(key), next_month_starts(), Event()
+    sent, last, inserted = event(key), next_month_starts() - timedelta(seconds=1), Event()
 
     def first() -> list[str]:
         with transaction.atomic():
-            outcome = outcomes(sent, at=border - timedelta(seconds=1))
+            outcome = outcomes(sent, at=last)
             inserted.set()
             time.sleep(0.1)
         return outcome
 
     def second() -> list[str]:
         inserted.wait(timeout=30)
-        return outcomes(sent, at=border)
+        return outcomes(sent, at=last + later)
 
     return race([first, second])
 
 
 def test_an_event_on_both_sides_of_the_months_border_is_counted_once(payers: list[Organization]) -> None:
-    assert at_the_border(payers[0]) == [["accepted"], ["duplicate"]]
+    assert from_two_servers(payers[0], timedelta(seconds=1)) == [["accepted"], ["duplicate"]]
 
 
 def test_at_the_months_border_it_would_be_counted_twice_without_the_lock(
@@ -125,7 +125,20 @@ def test_at_the_months_border_it_would_be_counted_twice_without_the_lock(
 ) -> None:
     """The control of the test above: neither partition's unique index can see the other."""
     monkeypatch.setattr(ledger, "LOCK", UNLOCKED)
-    assert at_the_border(payers[0]) == [["accepted"], ["accepted"]]
+    assert from_two_servers(payers[0], timedelta(seconds=1)) == [["accepted"], ["accepted"]]
+
+
+def test_an_event_from_two_servers_at_once_is_counted_once(payers: list[Organization]) -> None:
+    assert from_two_servers(payers[0], timedelta()) == [["accepted"], ["duplicate"]]
+
+
+def test_within_a_month_the_unique_index_would_refuse_it_without_the_lock(
+    payers: list[Organization], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the test above: the batch that was told that its event is new fails as a whole."""
+    monkeypatch.setattr(ledger, "LOCK", UNLOCKED)
+    first, second = from_two_servers(payers[0], timedelta())
+    assert (first, type(second)) == (["accepted"], IntegrityError)
 
 
 def test_others_see_nothing_of_a_batch_before_it_commits_and_all_of_it_after(payers: list[Organization]) -> None:
