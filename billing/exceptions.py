@@ -65,6 +65,13 @@ class PostingConflict(Conflict):
     detail = "This idempotency key belongs to another ledger entry."
 
 
+class BalanceOutOfRange(Conflict):
+    """An entry would lead beyond 15 digits before the point, above or below zero."""
+
+    code = "balance_out_of_range"
+    detail = "The balance would exceed what an account can have."
+
+
 class AlreadyReversed(Conflict):
     """An entry is reversed once."""
 

@@ -1,5 +1,5 @@
-"""Lots of credits: what is left of each, burnt by priority, then soonest expiry, then oldest. What is kept for holds
-past its expiry has the first priority.
+"""Lots of credits: what is left of each, burnt by priority, then soonest expiry, then oldest. Before all of them burns
+what is kept for holds past its expiry, soonest expired first.
 
 Usage and captures only lower the balance. What they burn is the difference between the lots and the balance, and is
 allotted to the lots when that matters: before anything else is posted, when a lot falls due, and when someone asks. So
@@ -22,7 +22,8 @@ WITH lot AS (
            sum(g.remaining) OVER () - greatest(a.balance, 0) AS spent
       FROM billing_grant g JOIN billing_ledgeraccount a ON a.organization_id = g.account_id
      WHERE g.account_id = %(account)s AND g.remaining > 0
-    WINDOW burnt AS (ORDER BY g.priority, g.expires_at NULLS LAST, g.created_at, g.id ROWS UNBOUNDED PRECEDING))
+    WINDOW burnt AS (ORDER BY NOT g.kept, CASE WHEN NOT g.kept THEN g.priority END, g.expires_at NULLS LAST,
+                              g.created_at, g.id ROWS UNBOUNDED PRECEDING))
 UPDATE billing_grant g SET remaining = g.remaining - least(lot.remaining, lot.spent - lot.before)
   FROM lot WHERE g.id = lot.id AND lot.spent > lot.before
 """
@@ -42,14 +43,19 @@ WITH due AS (
 lapse AS (SELECT id, place, greatest(max(unheld) OVER (ORDER BY place), 0) AS so_far FROM due),
 lot AS (SELECT id, so_far - lag(so_far, 1, 0::numeric) OVER (ORDER BY place) AS lapsed FROM lapse)
 UPDATE billing_grant g
-   SET remaining = g.remaining - lot.lapsed, priority = CASE WHEN g.remaining > lot.lapsed THEN 0 ELSE g.priority END
-  FROM lot WHERE g.id = lot.id AND (lot.lapsed > 0 OR g.priority > 0)
+   SET remaining = g.remaining - lot.lapsed, kept = g.remaining > lot.lapsed
+  FROM lot WHERE g.id = lot.id AND (lot.lapsed > 0 OR NOT g.kept)
 RETURNING g.id, lot.lapsed
 """
 
 TAKE = """
 UPDATE billing_grant SET remaining = remaining - least(remaining, %(amount)s)
  WHERE account_id = %(account)s AND entry_seq = %(seq)s AND remaining > 0
+"""
+
+KEPT = """
+SELECT 1 FROM billing_grant
+ WHERE account_id = %(account)s AND remaining > 0 AND kept AND expires_at > %(placed)s LIMIT 1
 """
 
 
@@ -79,6 +85,11 @@ def expire(account: UUID, now: datetime) -> list[Expired]:
     """Empty the lots that are due, but for what they keep for holds. The caller posts what is returned."""
     found = sql.rows(EXPIRE, {"account": account, "now": now})
     return [Expired(Grant(id=lot).public_id, lapsed) for lot, lapsed in sorted(found) if lapsed]
+
+
+def is_kept(account: UUID, placed: datetime) -> bool:
+    """Whether a lot is kept past its expiry for a hold that was placed at `placed`. What is due was settled."""
+    return bool(sql.rows(KEPT, {"account": account, "placed": placed}))
 
 
 def add(account: UUID, lot: Lot, *, seq: int, amount: Decimal, balance_after: Decimal, now: datetime) -> None:

@@ -21,7 +21,7 @@ from accounts.exceptions import Conflict, Forbidden
 from accounts.identifiers import uuid7
 from accounts.models import Organization
 from apikeys.models import ApiKey
-from billing import budgets, ledger
+from billing import budgets, grants, ledger
 from billing.exceptions import NotEnoughCredits
 from billing.models import Hold
 from billing.money import ZERO
@@ -65,6 +65,7 @@ WITH old AS (
 hold AS (
     UPDATE billing_hold h
        SET status = 'captured', captured = old.captured + old.taken, resolved_at = %(now)s,
+           late = (old.status = 'expired'),
            entry_seq = CASE WHEN old.taken > 0 THEN a.seq + 1 END
       FROM old JOIN billing_ledgeraccount a ON a.organization_id = old.account_id
      WHERE h.id = old.id AND old.status IN ('open', 'expired')
@@ -106,6 +107,7 @@ hold AS (
     UPDATE billing_hold h
        SET captured = old.captured + used.credits,
            status = CASE old.purpose WHEN 'lease' THEN old.status ELSE 'captured' END,
+           late = (old.purpose <> 'lease' AND old.status = 'expired'),
            resolved_at = CASE old.purpose WHEN 'lease' THEN old.resolved_at ELSE %(now)s END
       FROM used JOIN billing_hold old ON old.id = used.id
      WHERE h.id = old.id AND old.status IN ('open', 'expired')
@@ -126,6 +128,13 @@ class PlatformsHold(Forbidden):
     detail = "This hold was placed by the platform, which captures or releases it."
 
 
+class LiveKeyRequired(Forbidden):
+    """What is done with a test key costs nothing, so that it has nothing to do with credits that are held."""
+
+    code = "live_key_required"
+    detail = "A test key reserves no credits, and frees or debits none. Use a live one."
+
+
 class HoldResolved(Conflict):
     """A hold is captured or released once."""
 
@@ -136,7 +145,7 @@ class HoldResolved(Conflict):
 
 
 class LeaseEnded(Conflict):
-    """A lease that was returned, or has expired, is not extended: take another."""
+    """A lease that was returned or has expired is not extended, nor one for which expired credits are kept."""
 
     code = "lease_ended"
     detail = "The lease has ended. Take another."
@@ -181,7 +190,7 @@ def place(
     placed = sql.rows(PLACE, parameters)
     if not placed:
         raise NotEnoughCredits(ledger.available(payer))
-    return Hold.objects.get(pk=placed[0][0])
+    return _found(placed[0][0])
 
 
 @transaction.atomic
@@ -192,12 +201,12 @@ def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Ho
     captured = sql.rows(CAPTURE, {"hold": hold.pk, "amount": amount, "now": now})
     if not captured:
         raise HoldResolved(_again(hold))
-    [(taken,)] = captured
+    [(taken,)], hold = captured, _again(hold)  # its organization may have moved before the lock
     if taken > ZERO:
         about = {"description": "Hold captured", "reference": hold.reference or hold.public_id, "actor": actor}
         ledger.post_capture(hold.account_id, taken, now, **about)
         budgets.count(hold, taken, now)
-    return _again(hold)
+    return hold
 
 
 @transaction.atomic
@@ -214,12 +223,15 @@ def release(hold: Hold) -> Hold:
 def extend(lease: Hold, *, amount: Decimal, ttl: timedelta) -> Hold:
     """Let an open lease live for `ttl` from now, with `amount` more; the grace after it stays as long as it was.
 
-    Time alone is not refused: what the lease has is reserved already.
+    Time alone is not refused for want of credits: what the lease has is reserved already. `LeaseEnded` while credits
+    are kept for it past their expiry: it would keep them without end.
     """
     now = timezone.now()
     ledger.lock([lease.account_id], now)
     lease = _again(lease)
     if lease.status != Hold.Status.OPEN or lease.spend_until is None:
+        raise LeaseEnded
+    if grants.is_kept(lease.account_id, lease.created_at):
         raise LeaseEnded
     if amount:
         budgets.admit(lease.organization, lease.key, amount, now)
@@ -238,4 +250,8 @@ def capture_by_usage(credits: Mapping[UUID, Decimal], now: datetime) -> None:
 
 
 def _again(hold: Hold) -> Hold:
-    return Hold.objects.get(pk=hold.pk)
+    return _found(hold.pk)
+
+
+def _found(pk: UUID) -> Hold:
+    return Hold.objects.select_related("organization", "key").get(pk=pk)

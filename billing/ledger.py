@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
+from psycopg.errors import NumericValueOutOfRange
 
 from accounts import jsonb, sql
 from accounts.identifiers import uuid7
-from billing import alerts, grants
-from billing.exceptions import NotEnoughCredits, PostingConflict
+from billing import alerts, due, grants
+from billing.exceptions import BalanceOutOfRange, NotEnoughCredits, PostingConflict
 from billing.grants import Lot
 from billing.models import Grant, LedgerAccount, LedgerEntry
 from billing.money import PLACES, fits
@@ -37,7 +38,7 @@ ON CONFLICT DO NOTHING
 # A statement of its own: the next one then sees what was committed while this one waited. It locks all or, where one is
 # missing, none: who then opens accounts waits for others that do while he holds no lock.
 LOCK = """
-SELECT organization_id, seq, balance, due_at, closed_through FROM billing_ledgeraccount
+SELECT organization_id, seq, due_at, closed_through FROM billing_ledgeraccount
  WHERE organization_id = ANY(%(accounts)s::uuid[])
    AND (SELECT count(*) FROM billing_ledgeraccount WHERE organization_id = ANY(%(accounts)s::uuid[])) = %(count)s
  ORDER BY organization_id FOR NO KEY UPDATE
@@ -72,30 +73,12 @@ SELECT id, organization_id, seq, 'usage', -amount, balance, 'Usage', '', '{}', %
 RETURNING account_id, seq, balance_after
 """
 
-EXPIRE_HOLDS = """
-WITH overdue AS (
-    UPDATE billing_hold SET status = 'expired'
-     WHERE account_id = %(account)s AND status = 'open' AND expires_at <= %(now)s
-    RETURNING greatest(amount - captured, 0) AS unspent)
-UPDATE billing_ledgeraccount SET reserved = reserved - (SELECT sum(unspent) FROM overdue), updated_at = %(now)s
- WHERE organization_id = %(account)s AND EXISTS (SELECT FROM overdue)
-"""
-
-# A lot that is kept for a hold leaves this in the past: until the hold is resolved, every posting settles first.
-RESCHEDULE = """
-UPDATE billing_ledgeraccount SET due_at = least(
-       (SELECT min(expires_at) FROM billing_hold WHERE account_id = %(account)s AND status = 'open'),
-       (SELECT min(expires_at) FROM billing_grant WHERE account_id = %(account)s AND remaining > 0))
- WHERE organization_id = %(account)s
-"""
-
 
 @dataclass(frozen=True)
 class Locked:
     """An account as it stands under the lock, with nothing due. `closed_through`: the mark of its last close."""
 
     seq: int
-    balance: Decimal
     due_at: datetime | None = None
     closed_through: datetime | None = None
 
@@ -130,20 +113,20 @@ def lock(accounts: Iterable[UUID], now: datetime | None = None) -> dict[UUID, Lo
 def _lock(accounts: list[UUID], now: datetime) -> dict[UUID, Locked]:
     parameters = {"accounts": accounts, "count": len(accounts)}
     locked = {account: Locked(*about) for account, *about in sql.rows(LOCK, parameters)}
-    due = [account for account, one in locked.items() if one.due_at and one.due_at <= now]
-    for account in due:
+    unsettled = [account for account, one in locked.items() if one.due_at and one.due_at <= now]
+    for account in unsettled:
         _settle(account, now)
-    return {account: Locked(*about) for account, *about in sql.rows(LOCK, parameters)} if due else locked
+    return {account: Locked(*about) for account, *about in sql.rows(LOCK, parameters)} if unsettled else locked
 
 
 def _settle(account: UUID, now: datetime) -> None:
-    sql.rows(EXPIRE_HOLDS, {"account": account, "now": now})
+    due.expire_holds(account, now)
     grants.allot(account)
     expired = grants.expire(account, now)
     for lot in expired:
         about: dict[str, Any] = {"description": "Credits expired", "reference": lot.reference}
         _write(account, kind=Kind.EXPIRY, amount=-lot.amount, now=now, settled=True, **about)
-    sql.rows(RESCHEDULE, {"account": account})
+    due.reschedule(account)
     if expired:
         alerts.check([account], now)
 
@@ -231,7 +214,7 @@ def _follow(posting: Posting, kind: Kind, amount: Decimal, lot: Lot | None, own_
         if own_lot:
             grants.take(account, own_lot, -amount)
         grants.allot(account)
-    sql.rows(RESCHEDULE, {"account": account})
+    due.reschedule(account)
     alerts.check([account], now)
 
 
@@ -268,7 +251,7 @@ def _write(
         "reverses_seq": reverses_seq,
         "actor": actor,
     }
-    written = sql.rows(POST, parameters)
+    written = _posted(POST, parameters)
     return Posting(*written[0]) if written else None
 
 
@@ -297,4 +280,13 @@ def post_usage(amounts: Mapping[UUID, Decimal], now: datetime) -> list[Posting]:
         "amounts": list(amounts.values()),
         "now": now,
     }
-    return [Posting(*row) for row in sql.rows(POST_USAGE, parameters)]
+    return [Posting(*row) for row in _posted(POST_USAGE, parameters)]
+
+
+def _posted(statement: str, parameters: sql.Parameters) -> list[tuple[Any, ...]]:
+    try:
+        return sql.rows(statement, parameters)
+    except DataError as error:
+        if isinstance(error.__cause__, NumericValueOutOfRange):
+            raise BalanceOutOfRange from error
+        raise

@@ -8,7 +8,7 @@ from uuid import UUID
 import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -21,17 +21,18 @@ from accounts.credentials import credential_of, organization_of
 from accounts.exceptions import InvalidField, NotFound
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
-from apikeys.authentication import KeyCredential
+from apikeys import authentication
 from apikeys.models import ApiKey
 from billing import holds
 from billing.api.serializers import CaptureHoldSerializer, HoldSerializer, PlaceHoldSerializer
-from billing.api.subjects import admitted, check_address
+from billing.api.subjects import admitted, check_address, subject
 from billing.models import Hold
+
+WHOSE = "Whose, and of all beneath it; a platform key has to name it"
 
 
 class HoldFilter(django_filters.FilterSet):
     status = django_filters.ChoiceFilter(choices=Hold.Status.choices, method="with_status")
-    organization = django_filters.CharFilter(field_name="organization__public_id")
     key_id = django_filters.CharFilter(field_name="key__public_id")
     reference = django_filters.CharFilter(field_name="reference")
 
@@ -62,10 +63,15 @@ class ReservationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Gener
     purpose: Hold.Purpose
 
     def get_queryset(self) -> QuerySet[Hold]:
-        every = Hold.objects.filter(purpose=self.purpose)
-        platform = credential_of(self.request).is_platform
-        visible = every if platform else every.within(organization_of(self.request))
-        return visible.select_related("organization", "key").order_by("-pk")
+        every = Hold.objects.filter(purpose=self.purpose).select_related("organization", "key").order_by("-pk")
+        if self.action == "list":
+            return every.within(subject(self.request, self.request.query_params.get("organization")))
+        return every if credential_of(self.request).is_platform else every.within(organization_of(self.request))
+
+    @extend_schema(parameters=[OpenApiParameter("organization", str, description=WHOSE)])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Those of the organization and of all beneath it, newest first."""
+        return super().list(request, *args, **kwargs)
 
     def get_object(self) -> Hold:
         try:
@@ -98,19 +104,24 @@ class HoldViewSet(ReservationViewSet):
         "capture": "credits:write",
         "release": "credits:write",
     }
-    refusals = {"create": (402, 404)}
+    refusals = {"list": (404,), "create": (402, 404)}
     serializer_class = HoldSerializer
     purpose = Hold.Purpose.HOLD
 
     @extend_schema(request=PlaceHoldSerializer, responses={201: HoldSerializer})
     def create(self, request: Request) -> Any:
         """Reserve credits of the payer. A platform key names the organization; others may name one beneath theirs."""
+        check_live(request)
         asked = self.asked(PlaceHoldSerializer)
-        organization = admitted(request, asked.pop("organization", None))
-        key = key_of(request, organization, asked.pop("key_id", None))
+        name, key_id = asked.pop("organization", None), asked.pop("key_id", None)
         ttl = timedelta(seconds=asked.pop("ttl_seconds"))
-        about = {"key": key, "ttl": ttl, "by_platform": credential_of(request).is_platform, **asked}
-        return self.once(lambda: holds.place(organization, **about), status.HTTP_201_CREATED)
+        about = {"ttl": ttl, "by_platform": credential_of(request).is_platform, **asked}
+
+        def place() -> Hold:
+            organization = admitted(request, name)
+            return holds.place(organization, key=key_of(request, organization, key_id), **about)
+
+        return self.once(place, status.HTTP_201_CREATED)
 
     @extend_schema(request=CaptureHoldSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
@@ -128,6 +139,7 @@ class HoldViewSet(ReservationViewSet):
         return self.once(lambda: holds.release(hold))
 
     def _own(self) -> Hold:
+        check_live(self.request)
         hold = self.get_object()
         check_address(self.request, hold.organization)
         if hold.by_platform and not credential_of(self.request).is_platform:
@@ -135,13 +147,26 @@ class HoldViewSet(ReservationViewSet):
         return hold
 
 
-def key_of(request: Request, organization: Organization, public_id: str | None) -> ApiKey | None:
-    """The organization's key that is named. Without a name: the one that asks, if it is a key of the organization's."""
+def check_live(request: Request) -> None:
     credential = credential_of(request)
+    key = None if credential.is_platform else authentication.key_of(credential)
+    if key and key.environment == ApiKey.Environment.TEST:
+        raise holds.LiveKeyRequired
+
+
+def key_of(request: Request, organization: Organization, public_id: str | None) -> ApiKey | None:
+    """The organization's key that is named. A customer's key counts as itself, for whatever organization it asks."""
+    credential = credential_of(request)
+    own = None if credential.is_platform else authentication.key_of(credential)
+    if own:
+        if public_id not in (None, own.public_id):
+            raise InvalidField("key_id", "An API key reserves as itself.")
+        return own
     if public_id is None:
-        own = isinstance(credential, KeyCredential) and credential.organization == organization
-        return credential.key if isinstance(credential, KeyCredential) and own else None
+        return None
     key = ApiKey.objects.of(organization).filter(public_id=public_id).first()
     if key is None:
         raise InvalidField("key_id", "The organization has no such key.")
+    if key.environment == ApiKey.Environment.TEST:
+        raise InvalidField("key_id", "This is a test key, which costs nothing.")
     return key

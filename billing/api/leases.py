@@ -26,7 +26,7 @@ class LeaseViewSet(ReservationViewSet):
         "extend": "credits:write",
         "give_back": "credits:write",
     }
-    refusals = {"create": (402, 404), "extend": (402,)}
+    refusals = {"list": (404,), "create": (402, 404), "extend": (402,)}
     serializer_class = LeaseSerializer
     purpose = Hold.Purpose.LEASE
 
@@ -39,21 +39,28 @@ class LeaseViewSet(ReservationViewSet):
     def create(self, request: Request) -> Any:
         """Reserve up to `amount`, at least `minimum`. Spend until `spend_until`; report usage before `expires_at`."""
         asked = self.asked(TakeLeaseSerializer)
-        organization = admitted(request, asked.pop("organization"))
-        key = key_of(request, organization, asked.pop("key_id", None))
+        name, key_id = asked.pop("organization"), asked.pop("key_id", None)
         times = {name: timedelta(seconds=asked.pop(f"{name}_seconds")) for name in ("ttl", "grace")}
-        about = {"purpose": Hold.Purpose.LEASE, "key": key, "by_platform": True, **times, **asked}
-        return self.once(lambda: holds.place(organization, **about), status.HTTP_201_CREATED)
+        about = {"purpose": Hold.Purpose.LEASE, "by_platform": True, **times, **asked}
+
+        def take() -> Hold:
+            organization = admitted(request, name)
+            return holds.place(organization, key=key_of(request, organization, key_id), **about)
+
+        return self.once(take, status.HTTP_201_CREATED)
 
     @extend_schema(request=ExtendLeaseSerializer, responses=LeaseSerializer)
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, id: str) -> Any:
         """Let the lease live for `ttl_seconds` from now, with `amount` more. 409 `lease_ended` when it has ended."""
         lease = self.get_object()
-        check_operational(lease.organization)
         asked = self.asked(ExtendLeaseSerializer)
-        ttl = timedelta(seconds=asked["ttl_seconds"])
-        return self.once(lambda: holds.extend(lease, amount=asked["amount"], ttl=ttl))
+
+        def extend() -> Hold:
+            check_operational(lease.organization)
+            return holds.extend(lease, amount=asked["amount"], ttl=timedelta(seconds=asked["ttl_seconds"]))
+
+        return self.once(extend)
 
     @extend_schema(request=None, responses=LeaseSerializer)
     @action(detail=True, methods=["post"], url_path="return")

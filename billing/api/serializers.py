@@ -170,7 +170,7 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
     organization = serializers.CharField(source="organization.public_id", read_only=True)
     key_id = serializers.CharField(source="key.public_id", read_only=True, default=None, allow_null=True)
     metadata = serializers.DictField(read_only=True)
-    late = serializers.BooleanField(source="is_late", required=False)
+    late = serializers.BooleanField(required=False)
 
     class Meta:
         model = Hold

@@ -10,7 +10,8 @@ SELECT gen_random_uuid(), account_id, seq, CASE kind WHEN 'grant' THEN 'promotio
 ON CONFLICT DO NOTHING
 """
 
-# Rewritten by every batch, and by every posting that settles.
+# Rewritten by every batch, and by every posting that settles. Before any row comes: the check of its account waits for
+# the end of the transaction, and until then PostgreSQL refuses to alter the table.
 ROOM = """
 ALTER TABLE billing_spending SET (fillfactor = 70);
 ALTER TABLE billing_grant SET (fillfactor = 70);
@@ -21,4 +22,4 @@ ALTER TABLE billing_hold SET (fillfactor = 70);
 class Migration(migrations.Migration):
     dependencies = [("billing", "0008_holds_and_reversals")]
 
-    operations = [migrations.RunSQL(GRANTS), migrations.RunSQL(ROOM)]
+    operations = [migrations.RunSQL(ROOM), migrations.RunSQL(GRANTS)]

@@ -1,5 +1,6 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from accounts import migrating
 
 
 class Migration(migrations.Migration):
@@ -7,11 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [("billing", "0009_first_grants")]
 
-    operations = [
-        AddIndexConcurrently(
-            model_name="ledgeraccount",
-            index=models.Index(
-                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="ledger_account_due"
-            ),
-        ),
-    ]
+    operations = migrating.add_index(
+        "ledgeraccount",
+        models.Index(condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="ledger_account_due"),
+    )

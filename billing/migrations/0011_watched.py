@@ -1,5 +1,6 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from accounts import migrating
 
 
 class Migration(migrations.Migration):
@@ -8,17 +9,17 @@ class Migration(migrations.Migration):
     dependencies = [("billing", "0010_due_accounts")]
 
     operations = [
-        AddIndexConcurrently(
-            model_name="ledgeraccount",
-            index=models.Index(
+        *migrating.add_index(
+            "ledgeraccount",
+            models.Index(
                 condition=models.Q(("low_balance__isnull", False), ("is_low", True), _connector="OR"),
                 fields=["organization"],
                 name="ledger_account_watched",
             ),
         ),
-        AddIndexConcurrently(
-            model_name="spending",
-            index=models.Index(
+        *migrating.add_index(
+            "spending",
+            models.Index(
                 condition=models.Q(("alerted__gt", 0)), fields=["account_id"], name="spending_announced"
             ),
         ),

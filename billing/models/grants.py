@@ -18,6 +18,7 @@ class Grant(models.Model):
 
     Lots burn by priority (lowest first), then soonest expiry, then oldest. Usage and captures are allotted lazily:
     until then the lots add up to more than the balance, by just what is still to be burnt.
+    What remains past the expiry is `kept` for holds, and burns before everything else.
     """
 
     class Category(models.TextChoices):
@@ -35,6 +36,7 @@ class Grant(models.Model):
     amount = AmountField()
     remaining = AmountField()
     expires_at = models.DateTimeField(null=True)
+    kept = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
 
     objects: ClassVar[GrantQuerySet] = GrantQuerySet.as_manager()  # type: ignore[assignment]

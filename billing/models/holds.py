@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
-from accounts import identifiers
+from accounts import identifiers, jsonb
 from accounts.models import Organization, TenantQuerySet
 from apikeys.models import ApiKey
 from billing.models.ledger import LedgerAccount
@@ -30,7 +30,8 @@ class HoldQuerySet(TenantQuerySet["Hold"]):
 class Hold(models.Model):
     """Credits reserved for work that is not finished yet. `reserved` of the account is what the open ones may take.
 
-    A hold is captured at most once. A lease is a hold that usage draws from while it is open: its `captured` grows.
+    A hold is captured at most once, `late` if it had expired before. A lease is a hold that usage draws from while it
+    is open: its `captured` grows.
     What was placed by the company's platform, customers see and do not resolve.
     `entry_seq` is the ledger entry of a capture that was asked for; the capture of a usage event is in that event's.
     """
@@ -57,11 +58,16 @@ class Hold(models.Model):
     captured = AmountField(default=ZERO)
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
     reference = models.CharField(max_length=100, blank=True)
-    metadata = models.JSONField(default=dict)
+    metadata = models.JSONField(
+        default=dict,
+        encoder=jsonb.Encoder,  # type: ignore[arg-type]
+        decoder=jsonb.Decoder,
+    )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     spend_until = models.DateTimeField(null=True)
     resolved_at = models.DateTimeField(null=True)
+    late = models.BooleanField(default=False, db_default=False)
     entry_seq = models.BigIntegerField(null=True)
 
     objects: ClassVar[HoldQuerySet] = HoldQuerySet.as_manager()  # type: ignore[assignment]
@@ -69,7 +75,7 @@ class Hold(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["account", "expires_at"], condition=Q(status="open"), name="hold_open_by_expiry"),
-            models.Index(fields=["account", "-id"], name="hold_of_account"),
+            models.Index(fields=["account", "purpose", "-id"], name="hold_of_account"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="hold_amount_positive"),
@@ -87,10 +93,3 @@ class Hold(models.Model):
         """`expired` from the moment of its expiry, whether or not anyone has settled that yet."""
         overdue = self.status == self.Status.OPEN and self.expires_at <= now
         return self.Status.EXPIRED if overdue else self.status
-
-    @property
-    def is_late(self) -> bool:
-        """Whether it was captured after it had expired."""
-        return (
-            self.status == self.Status.CAPTURED and self.resolved_at is not None and self.resolved_at >= self.expires_at
-        )

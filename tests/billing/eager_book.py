@@ -128,7 +128,9 @@ class EagerBook:
         return True
 
     def extend(self, lease: Hold, amount: Decimal, until: datetime) -> bool:
-        admitted = lease.status == "open" and amount <= self.available
+        """Not while a lot is there past its expiry for the lease: it would be kept without end."""
+        kept = any(lot.kept and lot.remaining and lease.created_at < lot.expires_at for lot in self.lots)  # type: ignore[operator]
+        admitted = lease.status == "open" and not kept and amount <= self.available
         if admitted:
             lease.amount += amount
             lease.expires_at = max(lease.expires_at, until)

@@ -21,6 +21,7 @@ Kind = LedgerEntry.Kind
 START = datetime(2031, 5, 1, tzinfo=UTC)
 STEPS = 14
 MINUTE = timedelta(minutes=1)
+KEPT_FIRST = "NOT g.kept, CASE WHEN NOT g.kept THEN g.priority END"  # of the order in which lots burn
 
 # How often each is drawn.
 STEPS_BY_NAME = {

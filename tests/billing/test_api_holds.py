@@ -50,6 +50,15 @@ def test_a_hold_reserves_credits_for_five_minutes(api: Any, alice: User, funded:
     assert (credits["balance"], credits["reserved"], credits["available"]) == (100, 10, 90)
 
 
+@pytest.mark.parametrize("number", ["12345678.123456789012345", "1" + "0" * 400 + ".5", "0.1"])
+def test_numbers_of_the_metadata_come_back_digit_by_digit(gateway: Api, funded: Organization, number: str) -> None:
+    """Also those that a float rounds, or that have no float: these would break the list for whoever pays."""
+    body = f'{{"organization": "{funded.public_id}", "amount": 1, "metadata": {{"n": {number}}}}}'
+    assert gateway.post(PATH, body).status_code == 201
+    answer = gateway.get(f"{PATH}?organization={funded.public_id}")
+    assert (answer.status_code, f'"n": {number}}}' in answer.content.decode()) == (200, True)
+
+
 def test_what_is_not_available_is_a_402_that_says_what_is(api: Any, alice: User, funded: Organization) -> None:
     place(api(alice), amount=95)
     answer = place(api(alice), amount="5.000000001")

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import people
 from accounts.models import Organization, SecurityPolicy, User
+from apikeys.models import ApiKey
 from billing import holds
 from billing.models import Hold
 from tests import factories
@@ -83,6 +84,15 @@ def test_a_suspended_organization_reserves_nothing_but_settles(
     assert figures(funded) == (90, 0)
 
 
+def test_a_retry_gets_its_answer_although_the_organization_was_suspended(gateway: Api, funded: Organization) -> None:
+    body = {"organization": funded.public_id, "amount": 10}
+    first = gateway.post(PATH, body, idempotency_key="h1")
+    Organization.objects.filter(pk=funded.pk).update(status="suspended")
+    again = gateway.post(PATH, body, idempotency_key="h1")
+    assert (again.status_code, again.json(), again.headers["Idempotent-Replayed"]) == (201, first.json(), "true")
+    assert gateway.post(PATH, body, idempotency_key="h2").status_code == 403
+
+
 def test_a_hold_may_name_a_key_of_the_organization(gateway: Api, funded: Organization, charlie: User) -> None:
     mine, _ = factories.key(funded)
     theirs, _ = factories.key(charlie.current_organization or funded)
@@ -92,11 +102,44 @@ def test_a_hold_may_name_a_key_of_the_organization(gateway: Api, funded: Organiz
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/key_id")
 
 
-def test_a_program_that_reserves_for_its_organization_is_the_key(key: Api, funded: Organization) -> None:
+def test_a_program_that_reserves_is_the_key_beneath_as_well(key: Api, funded: Organization) -> None:
     """So that its budget counts what it holds."""
+    child, own = people.add_child(funded, name="Child"), key.get("/v1/whoami").json()["id"]
+    for body in ({}, {"key_id": own}, {"organization": child.public_id}):
+        assert place(key, **body).json()["key_id"] == own
+    ApiKey.objects.filter(public_id=own).update(monthly_budget=35)
+    for refused in (place(key), place(key, organization=child.public_id)):
+        assert (refused.status_code, refused.json()["code"], refused.json()["subject"]) == (402, "budget_exceeded", own)
+
+
+def test_a_program_does_not_pass_for_another_key(key: Api, funded: Organization) -> None:
+    """Whose budget may be larger."""
     child = people.add_child(funded, name="Child")
-    assert place(key).json()["key_id"] == key.get("/v1/whoami").json()["id"]
-    assert place(key, organization=child.public_id).json()["key_id"] is None
+    for whose in (funded, child):
+        other, _ = factories.key(whose)
+        answer = place(key, organization=whose.public_id, key_id=other.public_id)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/key_id")
+    assert not Hold.objects.exists()
+
+
+def test_a_person_may_name_any_key_of_the_organization(api: Any, alice: User, funded: Organization) -> None:
+    other, _ = factories.key(funded)
+    assert place(api(alice), key_id=other.public_id).json()["key_id"] == other.public_id
+
+
+def test_a_test_key_has_nothing_to_do_with_held_credits(
+    api: Any, alice: User, gateway: Api, funded: Organization
+) -> None:
+    test, secret = factories.key(funded, created_by=alice, environment="test", permissions=["credits:write"])
+    hold = place(api(alice)).json()
+    for answer in (place(Api(secret)), resolve(Api(secret), hold, "capture"), resolve(Api(secret), hold, "release")):
+        assert (answer.status_code, answer.json()["code"]) == (403, "live_key_required")
+    for named in (
+        place(gateway, organization=funded.public_id, key_id=test.public_id),
+        place(api(alice), key_id=test.public_id),
+    ):
+        assert (named.status_code, named.json()["errors"][0]["pointer"]) == (400, "/key_id")
+    assert figures(funded) == (100, 10)
 
 
 def test_it_takes_the_scope(api: Any, bob: User, funded: Organization) -> None:
@@ -124,16 +167,41 @@ def test_a_lease_is_no_hold(gateway: Api, funded: Organization) -> None:
     lease = holds.place(funded, amount=Decimal(1), ttl=timedelta(minutes=1), purpose=Hold.Purpose.LEASE)
     assert gateway.get(f"{PATH}/{lease.public_id}").status_code == 404
     assert resolve(gateway, {"id": lease.public_id}, "capture").status_code == 404
-    assert gateway.get(PATH).json()["count"] == 0
+    assert gateway.get(f"{PATH}?organization={funded.public_id}").json()["count"] == 0
 
 
-def test_the_list_is_filtered(gateway: Api, funded: Organization, charlie: User) -> None:
-    stranger = charlie.current_organization
+def test_a_platform_key_lists_the_holds_of_an_organization_that_it_names(
+    gateway: Api, funded: Organization, charlie: User
+) -> None:
+    """There may be millions of holds of all of them."""
+    child, stranger = people.add_child(funded, name="Child"), charlie.current_organization
     assert stranger
     factories.credit(stranger, 100)
+    ids = {whose: place(gateway, organization=whose.public_id).json()["id"] for whose in (funded, child, stranger)}
+    for whose, expected in {funded: [ids[child], ids[funded]], child: [ids[child]], stranger: [ids[stranger]]}.items():
+        found = gateway.get(f"{PATH}?organization={whose.public_id}").json()["results"]
+        assert [hold["id"] for hold in found] == expected
+    nameless = gateway.get(PATH)
+    assert (nameless.status_code, nameless.json()["errors"][0]["pointer"]) == (400, "/organization")
+    assert gateway.get(f"{PATH}?organization=acct_0000000000000000").status_code == 404
+
+
+def test_others_list_what_is_theirs_or_beneath_it(api: Any, alice: User, charlie: User, funded: Organization) -> None:
+    child, stranger = people.add_child(funded, name="Child"), charlie.current_organization
+    assert stranger
+    own, beneath = place(api(alice)).json(), place(api(alice), organization=child.public_id).json()
+    assert [hold["id"] for hold in api(alice).get(PATH).json()["results"]] == [beneath["id"], own["id"]]
+    found = api(alice).get(f"{PATH}?organization={child.public_id}").json()["results"]
+    assert [hold["id"] for hold in found] == [beneath["id"]]
+    assert api(alice).get(f"{PATH}?organization={stranger.public_id}").status_code == 404
+    people.switch(alice, child)
+    assert api(alice).get(f"{PATH}?organization={funded.public_id}").status_code == 404
+
+
+def test_the_list_is_filtered(gateway: Api, funded: Organization) -> None:
     key, _ = factories.key(funded)
     with time_machine.travel(timezone.now() - timedelta(days=2), tick=False):
-        old = place(gateway, organization=stranger.public_id, reference="a", ttl_seconds=86400).json()
+        old = place(gateway, organization=funded.public_id, reference="a", ttl_seconds=86400).json()
     new = place(gateway, organization=funded.public_id, key_id=key.public_id, reference="b").json()
     resolve(gateway, new, "capture")
     yesterday = (timezone.now() - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -142,8 +210,6 @@ def test_the_list_is_filtered(gateway: Api, funded: Organization, charlie: User)
         "status=captured": [new],
         "status=expired": [old],
         "status=released": [],
-        f"organization={stranger.public_id}": [old],
-        "organization=acct_0000000000000000": [],
         f"key_id={key.public_id}": [new],
         "reference=a": [old],
         f"from={yesterday}": [new],
@@ -151,7 +217,7 @@ def test_the_list_is_filtered(gateway: Api, funded: Organization, charlie: User)
         "limit=1": [new],
         "limit=1&offset=1": [old],
     }.items():
-        found = gateway.get(f"{PATH}?{query}").json()["results"]
+        found = gateway.get(f"{PATH}?organization={funded.public_id}&{query}").json()["results"]
         assert [hold["id"] for hold in found] == [hold["id"] for hold in expected], query
     for query in ("status=gone", "from=soon", "limit=0"):
-        assert gateway.get(f"{PATH}?{query}").status_code == 400
+        assert gateway.get(f"{PATH}?organization={funded.public_id}&{query}").status_code == 400

@@ -12,6 +12,7 @@ from accounts import people
 from accounts.models import Organization, User
 from apikeys.models import ApiKey
 from billing import ledger
+from billing.grants import Lot
 from billing.models import Hold, LedgerAccount
 from tests import factories
 from tests.conftest import Api
@@ -152,6 +153,42 @@ def test_what_has_ended_is_not_extended(gateway: Api, funded: Organization, ende
     assert (answer.status_code, answer.json()["code"]) == (409, "lease_ended")
 
 
+def test_while_expired_credits_are_kept_for_it_a_lease_is_not_extended(
+    gateway: Api, organization: Organization
+) -> None:
+    """It would keep them without end. One that was taken after the expiry has other credits."""
+    soon = Lot(expires_at=timezone.now() + timedelta(seconds=30))
+    ledger.post(organization.pk, kind=ledger.Kind.PURCHASE, amount=Decimal(10), lot=soon)
+    ledger.post(organization.pk, kind=ledger.Kind.PURCHASE, amount=Decimal(10))
+    before = take(gateway, organization).json()
+    with time_machine.travel(timezone.now() + timedelta(seconds=40), tick=False):
+        after = take(gateway, organization).json()
+        for change in ({}, {"amount": 1}):
+            refused = act(gateway, before, "extend", change)
+            assert (refused.status_code, refused.json()["code"]) == (409, "lease_ended")
+        assert gateway.get(f"{PATH}/{before['id']}").json() == before
+        assert act(gateway, after, "extend").status_code == 200
+        act(gateway, before, "return")
+        assert figures(organization) == (20, 10)
+        assert ledger.available(organization.pk) == 0
+
+
+def test_a_retry_gets_its_answer_although_the_organization_was_suspended(gateway: Api, funded: Organization) -> None:
+    body = {"organization": funded.public_id, "amount": 10}
+    lease = gateway.post(PATH, body, idempotency_key="l1").json()
+    longer = act(gateway, lease, "extend", {"amount": 5}, idempotency_key="e1").json()
+    Organization.objects.filter(pk=funded.pk).update(status="suspended")
+    assert gateway.post(PATH, body, idempotency_key="l1").json() == lease
+    assert act(gateway, lease, "extend", {"amount": 5}, idempotency_key="e1").json() == longer
+    assert act(gateway, lease, "extend", {"amount": 5}, idempotency_key="e2").status_code == 403
+
+
+def test_a_lease_names_no_test_key(gateway: Api, funded: Organization) -> None:
+    test, _ = factories.key(funded, environment="test")
+    answer = take(gateway, funded, key_id=test.public_id)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/key_id")
+
+
 def test_in_its_grace_a_lease_is_open_and_after_it_expired(gateway: Api, funded: Organization) -> None:
     start = timezone.now()
     lease = take(gateway, funded).json()
@@ -254,4 +291,5 @@ def test_a_hold_is_no_lease(gateway: Api, funded: Organization) -> None:
     hold = gateway.post("/v1/credits/holds", {"organization": funded.public_id, "amount": 1}).json()
     assert gateway.get(f"{PATH}/{hold['id']}").status_code == 404
     assert act(gateway, hold, "extend").status_code == 404
-    assert gateway.get(PATH).json()["count"] == 0
+    assert gateway.get(f"{PATH}?organization={funded.public_id}").json()["count"] == 0
+    assert gateway.get(PATH).status_code == 400

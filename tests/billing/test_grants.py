@@ -10,9 +10,10 @@ import time_machine
 from django.utils import timezone
 
 from accounts.models import Organization
-from billing import grants, holds, ledger
+from billing import corrections, grants, holds, ledger
 from billing.exceptions import NotEnoughCredits
 from billing.models import Grant, LedgerAccount, LedgerEntry
+from tests.billing.lot_scripts import KEPT_FIRST
 
 Kind = LedgerEntry.Kind
 HOUR = timedelta(hours=1)
@@ -137,6 +138,23 @@ def test_held_credits_survive_the_expiry_until_the_hold_is_captured(organization
         assert (balance(organization), expired(organization)) == (0, [4, 2])
 
 
+def test_kept_credits_have_the_priority_that_they_had(organization: Organization, give: Give) -> None:
+    """So that what expires of them after all is given back as what it was."""
+    give(10, priority=70, hours=1)
+    hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR)
+    with later(2):
+        ledger.settle(organization.pk)
+        kept = Grant.objects.get(account=organization.pk)
+        assert (kept.remaining, kept.kept, kept.priority) == (6, True, 70)
+        expiry = LedgerEntry.objects.of(organization).get(kind=Kind.EXPIRY)
+        back = corrections.reverse(expiry, reason="Sorry", actor="")
+        assert Grant.objects.get(account=organization.pk, entry_seq=back.seq).priority == 70
+        holds.release(hold)
+        ledger.settle(organization.pk)
+        kept.refresh_from_db()
+        assert (kept.remaining, kept.kept) == (0, False)
+
+
 @pytest.mark.parametrize("resolve", [holds.release, lambda hold: None])
 def test_held_credits_expire_when_the_hold_is_released_or_overdue(
     organization: Organization, give: Give, resolve: Callable[..., Any]
@@ -183,7 +201,7 @@ def test_kept_credits_that_burnt_in_their_old_place_would_lead_into_debt(
     organization: Organization, give: Give, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """The control of the test above: the first capture takes what the second hold has, and the kept lot expires."""
-    monkeypatch.setattr(grants, "EXPIRE", grants.EXPIRE.replace("THEN 0 ELSE", "THEN g.priority ELSE"))
+    monkeypatch.setattr(grants, "ALLOT", grants.ALLOT.replace(KEPT_FIRST, "g.priority"))
     early, late, now = request.getfixturevalue("two_holds")
     with time_machine.travel(now, tick=False):
         holds.capture(early)

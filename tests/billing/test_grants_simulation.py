@@ -12,7 +12,7 @@ from django.db import transaction
 from billing import grants, ledger
 from billing.models import LedgerAccount
 from tests import factories
-from tests.billing.lot_scripts import Script
+from tests.billing.lot_scripts import KEPT_FIRST, Script
 
 SCRIPTS = int(os.environ.get("LOT_SCRIPTS", "150"))  # LOT_SCRIPTS=2000 takes minutes
 AT_ONCE = 40
@@ -88,7 +88,7 @@ def test_a_lot_that_keeps_nothing_for_holds_differs(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_kept_lot_that_burns_in_its_old_place_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    uniform = grants.EXPIRE.replace("THEN 0 ELSE", "THEN g.priority ELSE")
-    assert uniform != grants.EXPIRE
-    monkeypatch.setattr(grants, "EXPIRE", uniform)
+    uniform = grants.ALLOT.replace(KEPT_FIRST, "g.priority")
+    assert uniform != grants.ALLOT
+    monkeypatch.setattr(grants, "ALLOT", uniform)
     assert differing()

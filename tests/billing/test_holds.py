@@ -9,11 +9,13 @@ import time_machine
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import people
 from accounts.models import Organization
-from billing import holds, ledger
+from billing import budgets, holds, ledger
 from billing.exceptions import NotEnoughCredits
 from billing.models import Hold, LedgerAccount, LedgerEntry
 from tests import factories
+from tests.conftest import Api
 
 HOUR = timedelta(hours=1)
 LEASE = Hold.Purpose.LEASE
@@ -99,10 +101,29 @@ def test_a_late_capture_is_a_plain_debit(funded: Organization) -> None:
     with time_machine.travel(hold.expires_at, tick=False):
         other = place(funded, 80)
         captured = holds.capture(hold)
-        assert captured.is_late
+        assert captured.late
         assert figures(funded) == (0, 80)
         assert holds.capture(other).captured == 80
     assert figures(funded) == (-80, 0)
+
+
+def test_a_capture_is_late_whoever_found_first_that_the_hold_had_expired(funded: Organization) -> None:
+    """The clock of another request may be ahead of the one that waits."""
+    hold = place(funded, 10)
+    with transaction.atomic():
+        ledger.lock([funded.pk], hold.expires_at)
+    assert holds.capture(hold).late
+
+
+def test_a_capture_counts_where_the_organization_is_under_the_lock(gateway: Api, funded: Organization) -> None:
+    """It may have been moved while the request waited."""
+    old, new = (people.add_child(funded, name=name) for name in ("Old", "New"))
+    hold = place(people.add_child(old, name="Leaf"), 10)
+    assert hold.organization.path[1] == old.pk
+    moved = gateway.post(f"/v1/organizations/{hold.organization.public_id}/move", {"parent": new.public_id})
+    assert moved.status_code == 200
+    holds.capture(hold)
+    assert [budgets.of(node).spent for node in (old, new, funded)] == [0, 10, 10]
 
 
 def test_usage_captures_the_hold_that_it_names_and_frees_the_rest(funded: Organization) -> None:

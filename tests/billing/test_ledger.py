@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from billing import ledger
-from billing.exceptions import NotEnoughCredits, PostingConflict
+from billing.exceptions import BalanceOutOfRange, NotEnoughCredits, PostingConflict
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
 
@@ -214,7 +214,23 @@ def test_locking_opens_what_is_missing_at_zero(funded: Organization, charlie: An
     other = charlie.current_organization
     with transaction.atomic():
         locked = ledger.lock([funded.pk, other.pk, funded.pk])
-    assert locked == {funded.pk: ledger.Locked(1, Decimal(100)), other.pk: ledger.Locked(0, Decimal(0))}
+    assert locked == {funded.pk: ledger.Locked(1), other.pk: ledger.Locked(0)}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_balance_out_of_range_is_a_refusal_and_nothing_changed(organization: Organization, sign: int) -> None:
+    most = sign * (Decimal(10) ** 15 - 1)
+    ledger.post(organization.pk, kind=Kind.ADJUSTMENT, amount=most)
+    with pytest.raises(BalanceOutOfRange), transaction.atomic():
+        ledger.post(organization.pk, kind=Kind.ADJUSTMENT, amount=Decimal(sign))
+    assert LedgerAccount.objects.get(pk=organization.pk).balance == most
+
+
+def test_usage_that_leads_out_of_range_is_refused(organization: Organization) -> None:
+    ledger.post(organization.pk, kind=Kind.ADJUSTMENT, amount=1 - Decimal(10) ** 15)
+    ledger.lock([organization.pk])
+    with pytest.raises(BalanceOutOfRange), transaction.atomic():
+        ledger.post_usage({organization.pk: Decimal(1)}, timezone.now())
 
 
 def test_usage_is_one_entry_a_payer(funded: Organization, charlie: Any) -> None:

@@ -43,7 +43,8 @@ def seqs(organization: Organization) -> list[int]:
 def spend(payer: Organization, meanwhile: Callable[[], object]) -> bool:
     """Take 10 credits, if under the lock they are there."""
     with transaction.atomic():
-        if ledger.lock([payer.pk])[payer.pk].balance < 10:
+        ledger.lock([payer.pk])
+        if account(payer).balance < 10:
             return False
         meanwhile()
         ledger.post(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(-10))

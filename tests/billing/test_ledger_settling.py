@@ -9,8 +9,9 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from accounts import sql
 from accounts.models import Organization
-from billing import grants, holds, ledger, settling, tasks
+from billing import due, grants, holds, ledger, settling, tasks
 from billing.exceptions import NotEnoughCredits
 from billing.models import Hold, LedgerAccount, LedgerEntry
 from tests import factories
@@ -40,6 +41,21 @@ def test_the_sweep_settles_what_is_due_and_then_finds_nothing(payers: list[Organ
     assert settling.settle_due(soon) == len(payers)
     assert figures(payers) == {(0, 0)}
     assert settling.settle_due(soon) == 0
+
+
+def test_an_account_that_is_due_as_before_is_not_written_again(payers: list[Organization]) -> None:
+    """While it keeps a lot, every posting settles: that is one version of the row, not two."""
+
+    def place() -> Any:
+        return sql.rows("SELECT ctid::text FROM billing_ledgeraccount WHERE organization_id = %(id)s", {"id": payer})
+
+    payer = payers[0].pk
+    before = place()
+    due.reschedule(payer)
+    assert place() == before
+    LedgerAccount.objects.filter(pk=payer).update(due_at=None)
+    due.reschedule(payer)
+    assert LedgerAccount.objects.get(pk=payer).due_at is not None
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

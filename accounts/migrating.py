@@ -1,0 +1,39 @@
+"""Operations of migrations that run beside requests: no lock that stops these, so no transaction around them.
+
+Each may be run again after it was killed half-way: it takes away what an earlier run left, an invalid index say.
+"""
+
+from typing import Any
+
+from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently, ValidateConstraint
+from django.db.migrations import AddConstraint, RunSQL, SeparateDatabaseAndState
+from django.db.migrations.operations.base import Operation
+from django.db.models import CheckConstraint, Index, UniqueConstraint
+
+
+def add_index(model_name: str, index: Index) -> list[Operation]:
+    return [_without(index.name), AddIndexConcurrently(model_name, index)]
+
+
+def add_check(model_name: str, table: str, constraint: CheckConstraint) -> list[Operation]:
+    """New rows are checked from the start; those that are there, in a step of its own that stops nobody."""
+    return [
+        RunSQL(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint.name}", RunSQL.noop),
+        AddConstraintNotValid(model_name, constraint),
+        ValidateConstraint(model_name, constraint.name),
+    ]
+
+
+def add_unique(model_name: str, constraint: UniqueConstraint, *, on: str) -> list[Operation]:
+    """A constraint with a condition, which is an index. `on`: its table, columns and condition, as SQL has them."""
+    create = RunSQL(f"CREATE UNIQUE INDEX CONCURRENTLY {constraint.name} ON {on}", _drop(constraint.name))
+    state: Any = AddConstraint(model_name, constraint)
+    return [_without(constraint.name), SeparateDatabaseAndState([create], [state])]
+
+
+def _without(index: str) -> RunSQL:
+    return RunSQL(_drop(index), RunSQL.noop)
+
+
+def _drop(index: str) -> str:
+    return f"DROP INDEX CONCURRENTLY IF EXISTS {index}"
