@@ -127,7 +127,7 @@ class ApiKeySecret(models.Model):
 
 
 class RateWindow(models.Model):
-    """How often a key with a rate limit was used: in its fixed window number `win`, and in the one before.
+    """How often a key with a rate limit was used: in its fixed window number `win` of `seconds`, and in the one before.
 
     The table is unlogged: a crash empties it, and counting starts again. It refers to keys without a constraint, so
     that counting takes no lock on them.
@@ -136,6 +136,7 @@ class RateWindow(models.Model):
     key = models.OneToOneField(
         ApiKey, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
     )
+    seconds = models.IntegerField(db_default=0)
     win = models.BigIntegerField()
     n = models.IntegerField()
     prev = models.IntegerField()

@@ -12,25 +12,30 @@ from uuid import UUID
 from accounts import sql
 from apikeys.models import ApiKey
 
+# Clocks differ and calls wait for each other, so that a call may come with a window that is over: it counts in the one
+# that has begun. Numbers of windows of another length say nothing.
+SAME = "x.seconds = excluded.seconds"
+CURRENT = f"{SAME} AND x.win >= excluded.win"
+BEFORE = f"CASE WHEN {CURRENT} THEN x.prev WHEN {SAME} AND x.win = excluded.win - 1 THEN x.n ELSE 0 END"
+
 # Counts one more for each row of `limited` (id, rate_limit, window_seconds) that its limit allows, which is then in
-# `counted`. The number of the window and the decision are made of the latest row, under its lock. A window that is one
-# ahead was begun by a process whose clock is; any other number is of a window that had another length.
-COUNTED = """
+# `counted`. The number of the window and the decision are made of the latest row, under its lock.
+COUNTED = f"""
 counted AS (
-    INSERT INTO apikeys_ratewindow AS x (key_id, win, n, prev)
-    SELECT id, floor(%(epoch)s::float8 / window_seconds), 1, 0 FROM limited
+    INSERT INTO apikeys_ratewindow AS x (key_id, seconds, win, n, prev)
+    SELECT id, window_seconds, floor(%(epoch)s::float8 / window_seconds), 1, 0 FROM limited
     ON CONFLICT (key_id) DO UPDATE
-       SET win = CASE WHEN x.win = excluded.win + 1 THEN x.win ELSE excluded.win END,
-           n = CASE WHEN x.win - excluded.win IN (0, 1) THEN x.n + 1 ELSE 1 END,
-           prev = CASE x.win - excluded.win WHEN 0 THEN x.prev WHEN 1 THEN x.prev WHEN -1 THEN x.n ELSE 0 END
-     WHERE CASE WHEN x.win - excluded.win IN (0, 1) THEN x.n ELSE 0 END
-           + CASE x.win - excluded.win WHEN 0 THEN x.prev WHEN 1 THEN x.prev WHEN -1 THEN x.n ELSE 0 END
-           * CASE WHEN x.win > excluded.win THEN 1
-                  ELSE (SELECT 1 - (%(epoch)s::float8 - excluded.win * window_seconds) / window_seconds
-                          FROM limited WHERE id = excluded.key_id) END
+       SET seconds = excluded.seconds,
+           win = CASE WHEN {CURRENT} THEN x.win ELSE excluded.win END,
+           n = CASE WHEN {CURRENT} THEN x.n + 1 ELSE 1 END,
+           prev = {BEFORE}
+     WHERE CASE WHEN {CURRENT} THEN x.n ELSE 0 END
+           + {BEFORE}
+           * CASE WHEN {CURRENT} AND x.win > excluded.win THEN 1
+                  ELSE 1 - (%(epoch)s::float8 - excluded.win * excluded.seconds) / excluded.seconds END
            < (SELECT rate_limit FROM limited WHERE id = excluded.key_id)
     RETURNING key_id, win, n, prev)
-"""
+"""  # noqa: S608 (all are constants)
 
 TAKE = f"""
 WITH limited AS (
@@ -40,13 +45,13 @@ WITH limited AS (
 SELECT l.rate_limit, l.window_seconds, c.key_id IS NOT NULL, coalesce(c.win, x.win), coalesce(c.n, x.n),
        coalesce(c.prev, x.prev)
   FROM limited l LEFT JOIN counted c ON c.key_id = l.id
-  LEFT JOIN apikeys_ratewindow x ON x.key_id = l.id AND c.key_id IS NULL
+  LEFT JOIN apikeys_ratewindow x ON x.key_id = l.id AND x.seconds = l.window_seconds AND c.key_id IS NULL
 """  # noqa: S608 (both are constants)
 
-# The rows have to be there to be locked. One that was never counted in is of a window long past.
+# The rows have to be there to be locked. One that was never counted in is of a window of no length.
 OPEN = """
-INSERT INTO apikeys_ratewindow (key_id, win, n, prev)
-SELECT id, -1, 0, 0 FROM unnest(%(keys)s::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING
+INSERT INTO apikeys_ratewindow (key_id, seconds, win, n, prev)
+SELECT id, 0, 0, 0, 0 FROM unnest(%(keys)s::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING
 """
 LOCK = "SELECT FROM apikeys_ratewindow WHERE key_id = ANY(%(keys)s::uuid[]) ORDER BY key_id FOR NO KEY UPDATE"
 
@@ -63,7 +68,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Count:
-    """What one request found: `current` in this fixed window with it, `before` in the last, `elapsed` of this one."""
+    """What one request found: `current` in this fixed window with it, `before` in the last, `elapsed` of this one.
+
+    `elapsed` is negative where the window was begun by a clock that is ahead.
+    """
 
     limit: Limit
     allowed: bool
@@ -75,7 +83,7 @@ class Count:
     def remaining(self) -> int:
         if not self.allowed:
             return 0
-        left = 1 - self.elapsed / self.limit.window
+        left = min(1 - self.elapsed / self.limit.window, 1)
         return max(math.floor(self.limit.limit - self.current - self.before * left), 0)
 
     @property
@@ -117,13 +125,12 @@ def count(
 
     It is None for a call that was refused by a row of which its snapshot knew nothing yet.
     """
-    number, elapsed = divmod(now, window)
+    about, number = Limit("key", subject, limit, window), int(now // window)
     if win is None:
-        return Count(Limit("key", subject, limit, window), allowed, limit, 0, elapsed)
-    ahead = win - int(number)
-    current = n if ahead in (0, 1) else 0
-    past = {0: before, 1: before, -1: n}.get(ahead, 0)
-    return Count(Limit("key", subject, limit, window), allowed, current, past, elapsed)
+        return Count(about, allowed, limit, 0, now % window)
+    if win >= number:
+        return Count(about, allowed, n, before, now - win * window)
+    return Count(about, allowed, 0, n if win == number - 1 else 0, now % window)
 
 
 def lock(keys: Iterable[UUID]) -> None:

@@ -118,7 +118,8 @@ weighed AS MATERIALIZED (
                 WHEN cost > 0 AND cost > available THEN 'INSUFFICIENT_CREDITS'
                 ELSE 'VALID' END AS code
       FROM judged LEFT JOIN limited ON true LEFT JOIN counted ON true
-      LEFT JOIN apikeys_ratewindow x ON x.key_id = limited.id AND counted.key_id IS NULL)
+      LEFT JOIN apikeys_ratewindow x
+             ON x.key_id = limited.id AND x.seconds = limited.window_seconds AND counted.key_id IS NULL)
 """
 
 # Budgets are weighed once their month is known, which depends on the payer's time zone.

@@ -1,11 +1,13 @@
 """A key's own rate limit: one sliding window for its direct calls and those that the gate asks about."""
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from time_machine import travel
 
 from apikeys import windows
@@ -171,6 +173,55 @@ def test_a_clock_that_is_behind_counts_in_the_window_that_has_begun(key: Any) ->
     for _ in range(2):
         taken(key[0], NOON)
     assert [taken(key[0], NOON - 1), taken(key[0], NOON - 1), taken(key[0], NOON)] == [True, False, False]
+
+
+@pytest.fixture
+def one_a_second(organization: Any) -> ApiKey:
+    return factories.key(organization, rate_limit=1, rate_limit_window_seconds=1)[0]
+
+
+def taken_by_two_clocks(made: ApiKey, apart: float) -> int:
+    """How many of 100 calls at one moment pass, when every other one has a clock that is behind."""
+    return sum(taken(made, NOON - (apart if n % 2 else 0)) for n in range(100))
+
+
+@pytest.mark.parametrize("apart", [0, 0.5, 1.1, 2.1, 30.5])
+def test_clocks_that_are_apart_count_in_one_window(one_a_second: ApiKey, apart: float) -> None:
+    assert taken_by_two_clocks(one_a_second, apart) == 1
+
+
+def test_a_window_that_is_given_up_for_one_that_is_over_lets_all_pass(
+    one_a_second: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest = "x.win >= excluded.win"
+    assert latest in windows.TAKE
+    monkeypatch.setattr(windows, "TAKE", windows.TAKE.replace(latest, "x.win - excluded.win IN (0, 1)"))
+    assert taken_by_two_clocks(one_a_second, 2.1) == 100
+
+
+def test_who_is_behind_is_told_when_the_window_ends_that_has_begun(one_a_second: ApiKey) -> None:
+    windows.take(one_a_second, NOON)
+    refused = windows.take(one_a_second, NOON - 3)
+    assert refused
+    assert (refused.allowed, refused.remaining, refused.resets_in, refused.retry_after) == (False, 0, 4, 4)
+
+
+def test_a_call_that_waited_counts_in_the_window_that_has_begun(committed: None) -> None:
+    """Its window was over when it got the lock."""
+    made, _ = factories.key(factories.organization(), rate_limit=1, rate_limit_window_seconds=1)
+    locked = threading.Event()
+
+    def first() -> bool:
+        with transaction.atomic():
+            found = taken(made, NOON + 5)
+            locked.set()
+            time.sleep(0.2)
+        return found
+
+    def second() -> bool:
+        return locked.wait(30) and taken(made, NOON)
+
+    assert race([first, second]) == [True, False]
 
 
 def test_another_length_of_the_window_starts_from_nothing(key: Any) -> None:
