@@ -90,6 +90,8 @@ class Client(Thread):
                 self.book.wrong.append(f"{ticket.path} sent again: {status} {again}, at first {answer}")
 
     def _send(self, ticket: Ticket) -> tuple[int, Answer]:
+        for claim in ticket.claims:
+            claim.sent += 1
         in_a_hurry = bool(ticket.claims) and self.chance.random() < IN_A_HURRY
         reply = ask(self.port, ticket, HURRY_SECONDS if in_a_hurry else TIMEOUT_SECONDS)
         return reply.status, reply.answer
@@ -126,6 +128,6 @@ def available(port: int, cast: Cast) -> list[Operation]:
 
     def there(operation: Operation) -> bool:
         status = ask(port, Ticket(operation.needs, cast.gateway, operation.asks)).status
-        return status not in (http.client.NOT_FOUND, http.client.BAD_REQUEST)
+        return status != http.client.NOT_FOUND and not (operation.asks and status == http.client.BAD_REQUEST)
 
     return [operation for operation in OPERATIONS if there(operation)]

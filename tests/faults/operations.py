@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -19,13 +20,22 @@ COUNTED = {"accepted", "duplicate"}
 
 @dataclass
 class Claim:
-    """One effect, by the id that makes it happen once. It `must` be there once its request was acknowledged."""
+    """One effect, by the id that makes it happen once. It `must` be there once its request was acknowledged.
+
+    What nothing makes happen once may be there as often as it was sent: with `each_time`.
+    """
 
     kind: str
     id: str
     account: UUID
     credits: Decimal = Decimal(0)
     must: bool = False
+    each_time: bool = False
+    sent: int = 0
+
+    @property
+    def most(self) -> int:
+        return max(self.sent, 1) if self.each_time else 1
 
 
 @dataclass
@@ -115,13 +125,19 @@ def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
 
 
 def verify_and_event(cast: Cast, chance: random.Random) -> Steps:
-    """Asks the gate, which holds the cost if it can; a hold whose answer was lost expires by itself."""
-    customer = chance.choice(cast.customers)
+    """Asks the gate, which holds the cost, of an amount that no other hold has; then an event captures it.
+
+    Half of the calls carry an Idempotency-Key, and hold once. The others go the gate's short way, and hold each time
+    that they are sent: a hold whose answer was lost expires by itself.
+    """
+    customer, key = chance.choice(cast.customers), chance.choice(("", _id(chance)))
+    quantity = 1 + Decimal(next(_NUMBERS)) / 10**6
+    asked = {"key": customer.secret, "meter": "requests", "quantity": str(quantity), "hold_seconds": 300}
+    held = Claim("gate's hold", f"{quantity * PRICE:.9f}", customer.account, each_time=not key)
+    verdict = yield Ticket("/v1/keys/verify", cast.gateway, asked, key, [held])
     one, claim = _event(customer, chance)
-    asked = {"key": customer.secret, "meter": one["meter"], "quantity": one["quantity"], "hold_seconds": 300}
-    verdict = yield Ticket("/v1/keys/verify", cast.gateway, asked)
-    held = {"hold": verdict["hold"]} if verdict.get("hold") else {}
-    yield Ticket("/v1/usage/events", cast.gateway, one | held, claims=[claim])
+    captured = Claim("gate's capture", verdict["hold"], customer.account)
+    yield Ticket("/v1/usage/events", cast.gateway, one | {"hold": verdict["hold"]}, claims=[claim, captured])
 
 
 @dataclass(frozen=True)
@@ -143,6 +159,9 @@ OPERATIONS = (
     Operation(hold_and_event, 2, "/v1/credits/holds"),
     Operation(lease_and_spend, 2, "/v1/credits/leases"),
 )
+
+
+_NUMBERS = count(1)
 
 
 def _id(chance: random.Random) -> str:

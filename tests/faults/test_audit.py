@@ -33,6 +33,16 @@ def test_what_was_acknowledged_and_is_not_there_is_lost() -> None:
     assert (len(verdict.lost), verdict.is_clean) == (1, False)
 
 
+def test_what_nothing_makes_happen_once_may_be_there_as_often_as_it_was_sent() -> None:
+    hold = Claim("gate's hold", "0.001", ACCOUNT, must=True, each_time=True, sent=2)
+    times = {n: {("gate's hold", "0.001", ACCOUNT): Effect(n, Decimal(0))} for n in (1, 2, 3)}
+    assert [compare([hold], found, {}).is_clean for found in times.values()] == [True, True, False]
+    assert [compare([replace(hold, each_time=False)], found, {}).is_clean for found in times.values()][1:] == [
+        False
+    ] * 2
+    assert compare([hold], {}, {}).lost
+
+
 WRONG: dict[str, Callable[[], tuple[list[Claim], Found]]] = {
     "an effect twice": lambda: ([KEPT], {("event", "kept", ACCOUNT): Effect(2, Decimal(-4))}),
     "an effect that nobody asked for": lambda: ([], FOUND),
