@@ -23,7 +23,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 def test_only_these_modules_hold_sql() -> None:
     """Hand-written SQL stands where the ledger, the meter and their proof are, and where partitions are made."""
-    money = {"ledger", "grants", "holds", "budgets", "alerts"}
+    money = {"ledger", "due", "grants", "holds", "budgets", "alerts"}
     meter = {"metering", "catalog", "tiers", "gate_questions", "voids", "rollups", "windows", "partitions", "retention"}
     ours = {"sql", "reconciliation", "idempotency", "health", "prepare", "snapshot"}
     speaking = {

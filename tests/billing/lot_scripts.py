@@ -25,7 +25,7 @@ KEPT_FIRST = "NOT g.kept, CASE WHEN NOT g.kept THEN g.priority END"  # of the or
 
 # How often each is drawn.
 STEPS_BY_NAME = {
-    "credit": 6, "use": 5, "debit": 2, "place": 6, "capture": 3, "release": 2, "draw": 3, "extend": 1, "take_back": 3,
+    "credit": 6, "use": 5, "debit": 2, "place": 6, "capture": 3, "release": 2, "draw": 3, "extend": 3, "take_back": 3,
     "correct": 2, "read": 2,
 }  # fmt: skip
 

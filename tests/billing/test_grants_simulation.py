@@ -92,3 +92,8 @@ def test_a_kept_lot_that_burns_in_its_old_place_differs(monkeypatch: pytest.Monk
     assert uniform != grants.ALLOT
     monkeypatch.setattr(grants, "ALLOT", uniform)
     assert differing()
+
+
+def test_a_lease_that_is_extended_while_lots_are_kept_for_it_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grants, "is_kept", lambda *arguments: False)
+    assert differing()
