@@ -1,9 +1,13 @@
 """Who takes part: some customers with credits and a card, and the company's gateway."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.utils import timezone
+
+from apikeys.models import ApiKey
 from tests import factories
 
 CUSTOMERS = 3
@@ -29,6 +33,13 @@ class Cast:
 
 def make() -> Cast:
     return Cast(tuple(_customer() for _ in range(CUSTOMERS)), factories.platform_key())
+
+
+def turn_the_minute() -> None:
+    """The use of the gateway's key is to be noted again, that of the customers' keys is not: a rare moment."""
+    now = timezone.now()
+    ApiKey.objects.platform().update(last_used_at=now - timedelta(minutes=2))
+    ApiKey.objects.exclude(organization=None).update(last_used_at=now)
 
 
 def _customer() -> Customer:

@@ -66,6 +66,7 @@ class Drill:
         backlog = Backlog(self.cast, SWEPT_MEANWHILE if role is CELERY else SWEPT, chance)
         letters = Letters(LETTERS if role is CELERY else 0)
         with self._load(done, chance):
+            cast.turn_the_minute()
             time.sleep(chance.uniform(*BEFORE_SECONDS))
             done.seconds = self._strike(done, backlog, letters, chance).recovered()
             time.sleep(AFTER_SECONDS)
