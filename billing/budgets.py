@@ -62,6 +62,19 @@ SELECT %(account)s, subject, %(month)s, %(amount)s FROM unnest(%(subjects)s::uui
 ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
 """
 
+# A key, an organization and its payer have counted it, whatever moved since. What is between them now may not have:
+# it gives back no more than it counted.
+GIVE_BACK = """
+INSERT INTO billing_spending AS s (account_id, subject, month, spent)
+SELECT %(account)s, one.subject, %(month)s, -%(amount)s::numeric
+  FROM unnest((SELECT path || %(key)s::uuid FROM accounts_organization WHERE id = %(organization)s)) AS one(subject)
+ WHERE one.subject IN (%(key)s::uuid, %(organization)s, %(account)s)
+    OR EXISTS (SELECT FROM billing_spending b WHERE (b.account_id, b.subject, b.month)
+                                                  = (%(account)s, one.subject, %(month)s) AND b.spent >= %(amount)s)
+ ORDER BY one.subject
+ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
+"""
+
 
 @dataclass(frozen=True)
 class State:
@@ -112,6 +125,18 @@ def count(hold: Hold, amount: Decimal, now: datetime) -> None:
     month = _month(organization, now)
     sql.rows(COUNT, {"account": hold.account_id, "month": month, "amount": amount, "subjects": subjects})
     alerts.check([hold.account_id], now, [(organization.pk, hold.key_id)])
+
+
+def give_back(organization: Organization, key: UUID | None, amount: Decimal, month: date, now: datetime) -> None:
+    """Take off what was counted in `month`: of the key, the organization and its payer, and of the nodes between them
+    that have spent as much. After the posting, under the lock.
+
+    Who was above it before a move keeps what was counted there.
+    """
+    account = organization.root_id
+    about = {"account": account, "organization": organization.pk, "key": key, "month": month, "amount": amount}
+    sql.rows(GIVE_BACK, about)
+    alerts.check([account], now, [(organization.pk, key)])
 
 
 @transaction.atomic

@@ -9,12 +9,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.exceptions import InvalidField
-from billing import ledger
+from billing import budgets, ledger
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
 from billing.grants import Lot
-from billing.models import Grant, LedgerEntry
+from billing.models import Grant, Hold, LedgerEntry
+from billing.months import month_of
 
 Kind = LedgerEntry.Kind
 
@@ -27,7 +29,8 @@ def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime
 
     What it brought is burnt from its own lot first. What it took comes back as a lot that expires at `expires_at`.
     """
-    ledger.lock([entry.account_id])
+    now = timezone.now()
+    ledger.lock([entry.account_id], now)
     _check(entry)
     if entry.amount > 0 and expires_at:
         raise InvalidField("expires_at", "This reversal takes credits, which can't expire.")
@@ -42,6 +45,8 @@ def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime
         lot=_lot_again(entry, expires_at),
         own_lot=entry.seq,
     )
+    if entry.kind == Kind.CAPTURE:
+        _give_back(entry, now)
     return _posted(posting)
 
 
@@ -84,6 +89,15 @@ def _lot_again(entry: LedgerEntry, expires_at: datetime | None) -> Lot:
     expired = entry.reference.removeprefix("grant_") if entry.kind == Kind.EXPIRY else ""
     was = Grant.objects.filter(account=entry.account_id, pk=UUID(hex=expired)).first() if expired else None
     return Lot(was.category, was.priority, expires_at) if was else Lot(expires_at=expires_at)
+
+
+def _give_back(capture: LedgerEntry, now: datetime) -> None:
+    """What the capture of a hold spent in its month is spent no more. Usage that captured one is voided instead."""
+    holds = Hold.objects.select_related("organization__root")
+    hold = holds.filter(account=capture.account_id, entry_seq=capture.seq).first()
+    if hold:
+        month = month_of(capture.created_at, hold.organization.root.timezone)
+        budgets.give_back(hold.organization, hold.key_id, -capture.amount, month, now)
 
 
 def _posted(posting: ledger.Posting) -> LedgerEntry:

@@ -165,7 +165,9 @@ CHECKS = {
                                FROM billing_ledgerentry e
                                LEFT JOIN billing_hold h ON h.account_id = e.account_id AND h.entry_seq = e.seq
                               CROSS JOIN unnest(ARRAY[e.account_id, h.key_id]) AS subject
-                              WHERE e.kind = 'capture') each
+                              WHERE e.kind = 'capture'
+                                AND NOT EXISTS (SELECT FROM billing_ledgerentry r WHERE r.account_id = e.account_id
+                                                   AND r.reverses_seq = e.seq)) each
                       WHERE subject IS NOT NULL GROUP BY 1, 2) u USING (account_id, subject)
           JOIN accounts_organization o ON o.id = account_id
           LEFT JOIN apikeys_apikey k ON k.id = subject

@@ -14,7 +14,8 @@ from django.utils import timezone
 from accounts import sql
 from accounts.exceptions import Conflict, NotFound
 from accounts.models import Organization
-from billing import alerts, corrections, ledger
+from billing import budgets, corrections, ledger
+from billing.grants import Lot
 from billing.models import LedgerEntry
 from usage import periods, retention
 from usage.models import EventVoid, UsageEvent
@@ -40,18 +41,11 @@ by_meter AS (
            credits = r.credits - e.credits
       FROM event e
      WHERE (r.organization_id, r.bucket, r.meter_id) = (e.organization_id, e.bucket, e.meter_id)
-       AND r.key_id IS NOT DISTINCT FROM e.key_id),
-by_volume AS (
-    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
-    SELECT account_id, meter_id, %(month)s, -quantity, -1 FROM event WHERE environment = 'live'
-    ON CONFLICT (account_id, meter_id, month) DO UPDATE
-       SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests)
-INSERT INTO billing_spending AS s (account_id, subject, month, spent)
-SELECT e.account_id, subject, %(month)s, -e.credits
-  FROM event e JOIN accounts_organization o ON o.id = e.organization_id
- CROSS JOIN unnest(array_append(o.path, e.key_id)) AS subject
- WHERE e.credits > 0 AND subject IS NOT NULL ORDER BY subject
-ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
+       AND r.key_id IS NOT DISTINCT FROM e.key_id)
+INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
+SELECT account_id, meter_id, %(month)s, -quantity, -1 FROM event WHERE environment = 'live'
+ON CONFLICT (account_id, meter_id, month) DO UPDATE
+   SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests
 """
 
 
@@ -85,25 +79,29 @@ class Voided:
 
 
 @transaction.atomic
-def void(organization: Organization, id: str, *, reason: str, actor: str) -> Voided:
-    """Take back the newest event of this id. `NotFound`, `UnknownOrRetired`; of two at once, one is `AlreadyVoided`."""
+def void(organization: Organization, id: str, *, reason: str, actor: str, expires_at: datetime | None = None) -> Voided:
+    """Take back the newest event of this id. `NotFound`, `UnknownOrRetired`; of two at once, one is `AlreadyVoided`.
+
+    What it was charged comes back as a lot that expires at `expires_at`.
+    """
     now, payer = timezone.now(), organization if organization.is_root else organization.root
     ledger.lock([payer.pk], now)
     event = _newest(organization, id)
-    entry = _give_back(event, reason, actor) if event.credits else None
-    quarter = periods.quarter(event.occurred_at)
+    entry = _give_back(event, reason, actor, expires_at) if event.credits else None
+    month = periods.month_of_quarter(periods.quarter(event.occurred_at), payer.timezone)
     about = {
         "organization": organization.pk,
         "id": id,
         "recorded_at": event.recorded_at,
-        "month": periods.month_of_quarter(quarter, payer.timezone),
+        "month": month,
         "entry_seq": entry,
         "reason": reason,
         "actor": actor,
         "now": now,
     }
     sql.rows(VOID, about)
-    alerts.check([payer.pk], now, [(organization.pk, event.key_id)])
+    if event.credits:
+        budgets.give_back(organization, event.key_id, event.credits, month, now)
     return Voided(event, entry, reason, now)
 
 
@@ -118,7 +116,7 @@ def _newest(organization: Organization, id: str) -> UsageEvent:
     return event
 
 
-def _give_back(event: UsageEvent, reason: str, actor: str) -> int:
+def _give_back(event: UsageEvent, reason: str, actor: str, expires_at: datetime | None) -> int:
     posting = ledger.post(
         event.account_id,
         kind=LedgerEntry.Kind.ADJUSTMENT,
@@ -127,5 +125,6 @@ def _give_back(event: UsageEvent, reason: str, actor: str) -> int:
         reference=event.id,
         metadata={corrections.VOIDED_EVENT: event.id},
         actor=actor,
+        lot=Lot(expires_at=expires_at),
     )
     return posting.seq

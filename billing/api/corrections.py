@@ -1,5 +1,6 @@
 """Corrections of the ledger, for the company's back office."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -14,6 +15,7 @@ from accounts.exceptions import NotFound
 from accounts.permissions import PlatformKey
 from billing import corrections
 from billing.api.account import LedgerEntrySerializer
+from billing.api.fields import check_future
 from billing.api.serializers import AdjustSerializer, ReverseSerializer
 from billing.api.subjects import payer
 from billing.models import LedgerEntry
@@ -42,7 +44,7 @@ class ReverseView(APIView):
         if entry is None:
             raise NotFound
         actor = credential_of(request).id
-        return idempotency.once(request, lambda: _shown(request, corrections.reverse(entry, actor=actor, **asked)))
+        return _once(request, asked, lambda: corrections.reverse(entry, actor=actor, **asked))
 
 
 class AdjustmentsView(APIView):
@@ -56,7 +58,7 @@ class AdjustmentsView(APIView):
         asked = _asked(AdjustSerializer, request)
         account = payer(request, asked.pop("organization")).pk
         actor = credential_of(request).id
-        return idempotency.once(request, lambda: _shown(request, corrections.adjust(account, actor=actor, **asked)))
+        return _once(request, asked, lambda: corrections.adjust(account, actor=actor, **asked))
 
 
 def _asked(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -65,6 +67,12 @@ def _asked(form: type[serializers.Serializer[Any]], request: Request) -> dict[st
     return dict(serializer.validated_data)
 
 
-def _shown(request: Request, entry: LedgerEntry) -> Response:
-    shown = CorrectionSerializer(entry, context={"request": request}).data
-    return Response(shown, status=status.HTTP_201_CREATED)
+def _once(request: Request, asked: Mapping[str, Any], verb: Callable[[], LedgerEntry]) -> Any:
+    """The entry that `verb` posts."""
+
+    def effect() -> Response:
+        check_future("expires_at", asked["expires_at"])
+        shown = CorrectionSerializer(verb(), context={"request": request}).data
+        return Response(shown, status=status.HTTP_201_CREATED)
+
+    return idempotency.once(request, effect)

@@ -1,10 +1,13 @@
+from datetime import datetime
 from typing import Any
 
 import simplejson
+from django.utils import timezone
 from rest_framework import serializers
 
 from accounts import jsonb
 from accounts.api.fields import NumberField
+from accounts.exceptions import InvalidField
 from accounts.models import User
 from billing.money import DIGITS, LARGEST, PLACES, QUANTUM
 
@@ -46,6 +49,12 @@ class MetadataField(serializers.DictField):
         if len(simplejson.dumps(found, use_decimal=True, ensure_ascii=False).encode()) > METADATA_BYTES:
             raise serializers.ValidationError(f"At most {METADATA_BYTES} bytes of JSON.")
         return found
+
+
+def check_future(name: str, moment: datetime | None) -> None:
+    """Refuse a moment that has passed. Part of the effect: whoever repeats a request later gets its first answer."""
+    if moment and moment <= timezone.now():
+        raise InvalidField(name, "Must be in the future.")
 
 
 def user_id(user: User | None) -> int | None:

@@ -14,6 +14,7 @@ from accounts import idempotency
 from accounts.credentials import credential_of
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing import ledger
+from billing.api.fields import check_future
 from billing.api.serializers import GiveGrantSerializer, GrantSerializer
 from billing.api.subjects import payer
 from billing.grants import Lot
@@ -68,6 +69,7 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
         lot = Lot(asked["category"], asked["priority"], asked["expires_at"])
 
         def effect() -> Response:
+            check_future("expires_at", lot.expires_at)
             posting = ledger.post(
                 organization.pk,
                 kind=LedgerEntry.Kind.GRANT,

@@ -1,4 +1,3 @@
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -259,16 +258,6 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
         read_only_fields = fields
 
 
-class FutureField(MomentField):
-    """A moment that is still to come."""
-
-    def to_internal_value(self, value: Any) -> datetime:
-        moment = super().to_internal_value(value)
-        if moment <= timezone.now():
-            raise serializers.ValidationError("Must be in the future.")
-        return moment
-
-
 class GiveGrantSerializer(serializers.Serializer[Any]):
     organization = serializers.CharField(max_length=21)
     amount = PositiveAmountField()
@@ -276,7 +265,7 @@ class GiveGrantSerializer(serializers.Serializer[Any]):
     priority = serializers.IntegerField(
         min_value=Grant.PRIORITIES[0], max_value=Grant.PRIORITIES[1], default=Grant.ORDINARY
     )
-    expires_at = FutureField(allow_null=True, default=None)
+    expires_at = MomentField(allow_null=True, default=None)
     description = PrintableField(max_length=200, allow_blank=True, default="")
 
 
@@ -285,7 +274,7 @@ class ReverseSerializer(serializers.Serializer[Any]):
 
     organization = serializers.CharField(max_length=21)
     reason = PrintableField(max_length=200)
-    expires_at = FutureField(allow_null=True, default=None)
+    expires_at = MomentField(allow_null=True, default=None)
 
 
 class AdjustSerializer(ReverseSerializer):

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse as url
 from django.utils import timezone
+from time_machine import travel
 
 from accounts import people
 from accounts.models import Organization, User
@@ -78,6 +79,20 @@ def test_a_repetition_with_the_same_key_is_the_same_answer(gateway: Api, funded:
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
     assert again.headers["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("path", ["/v1/ledger/2/reverse", ADJUSTMENTS])
+def test_a_repetition_gets_the_first_answer_after_the_expiry_as_well(
+    gateway: Api, funded: Organization, path: str
+) -> None:
+    ledger.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5))
+    soon = timezone.now() + timedelta(minutes=5)
+    about = {"amount": 1} if path == ADJUSTMENTS else {}
+    body = {"organization": funded.public_id, "reason": "Sorry", "expires_at": soon.isoformat(), **about}
+    first = gateway.post(path, body, idempotency_key="r1")
+    with travel(soon + timedelta(minutes=1)):
+        again = gateway.post(path, body, idempotency_key="r1")
+    assert (again.status_code, again.json()) == (201, first.json())
 
 
 @pytest.mark.parametrize(("kind", "code"), [("usage", "corrected_by_void"), ("reversal", "not_reversible")])

@@ -69,6 +69,16 @@ def test_the_same_key_gives_once(gateway: Api, organization: Organization) -> No
     assert LedgerAccount.objects.get(pk=organization.pk).balance == 10
 
 
+def test_a_repetition_gets_the_first_answer_after_the_expiry_as_well(gateway: Api, organization: Organization) -> None:
+    soon = timezone.now() + timedelta(minutes=5)
+    body = {"organization": organization.public_id, "amount": 10, "expires_at": soon.isoformat()}
+    first = gateway.post(PATH, body, idempotency_key="g1")
+    with time_machine.travel(soon + timedelta(minutes=1)):
+        again = gateway.post(PATH, body, idempotency_key="g1")
+        assert gateway.post(PATH, body, idempotency_key="g2").status_code == 400
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
 BAD: dict[str, list[Any]] = {
     "amount": [0, -1, None, "x", "0.0000000001", 10**9 + 1],
     "category": ["free", "", None, 1],

@@ -1,7 +1,7 @@
 """Reversals and adjustments: nothing is edited, an entry is taken back once, its own lot first."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 from django.utils import timezone
+from time_machine import travel
 
 from accounts.exceptions import InvalidField
-from accounts.models import Organization
-from billing import corrections, grants, holds, ledger
+from accounts.models import Event, Organization
+from apikeys.models import ApiKey
+from billing import budgets, corrections, grants, holds, ledger
 from billing.corrections import VOIDED_EVENT
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
 from billing.grants import Lot
-from billing.models import Grant, LedgerAccount, LedgerEntry
+from billing.models import Grant, LedgerAccount, LedgerEntry, Spending
 from tests import factories
 from tests.concurrency import race
 from tests.usage import batches
+from usage import reconciliation
 
 Kind = LedgerEntry.Kind
 Category = Grant.Category
@@ -141,6 +144,49 @@ def test_a_captured_hold_that_is_reversed_stays_captured(funded: Organization) -
     assert (account.balance, account.reserved) == (100, 0)
     with pytest.raises(holds.HoldResolved):
         holds.capture(hold)
+
+
+NOON = datetime(2026, 5, 31, 12, tzinfo=UTC)
+
+
+def capture_in_may(owner: Organization, key: ApiKey) -> LedgerEntry:
+    with travel(NOON, tick=False):
+        holds.capture(holds.place(owner, amount=Decimal(5), ttl=timedelta(minutes=1), key=key), Decimal(4))
+    return LedgerEntry.objects.get(account=owner.root_id, kind=Kind.CAPTURE)
+
+
+def spent(payer: Organization) -> dict[Any, Decimal]:
+    found = Spending.objects.filter(account_id=payer.pk, month=date(2026, 5, 1))
+    assert Spending.objects.filter(account_id=payer.pk).count() == found.count()
+    return dict(found.values_list("subject", "spent"))
+
+
+def test_a_reversed_capture_is_spent_no_more_in_its_own_month(funded: Organization) -> None:
+    child = Organization.objects.create_child(funded, name="Child")
+    key, _ = factories.key(child)
+    capture = capture_in_may(child, key)
+    assert spent(funded) == {funded.pk: 4, child.pk: 4, key.pk: 4}
+    reverse(capture)
+    assert spent(funded) == {funded.pk: 0, child.pk: 0, key.pk: 0}
+    assert reconciliation.run() == []
+
+
+def test_who_is_above_since_a_move_gives_back_nothing_of_it(funded: Organization) -> None:
+    before, after = (Organization.objects.create_child(funded, name=name) for name in ("Before", "After"))
+    child = Organization.objects.create_child(before, name="Child")
+    key, _ = factories.key(child)
+    capture = capture_in_may(child, key)
+    Organization.objects.filter(pk=child.pk).update(parent=after, path=[*after.path, child.pk])
+    reverse(capture)
+    assert spent(funded) == {funded.pk: 0, before.pk: 4, child.pk: 0, key.pk: 0}
+
+
+def test_a_budget_recovers_with_the_reversal_of_a_capture(funded: Organization) -> None:
+    budgets.limit(funded, Decimal(5))
+    holds.capture(holds.place(funded, amount=Decimal(3), ttl=timedelta(minutes=1)))
+    reverse(LedgerEntry.objects.get(account=funded.pk, kind=Kind.CAPTURE))
+    assert [one.type for one in Event.objects.of(funded).order_by("id")] == ["budget.crossed", "budget.recovered"]
+    assert budgets.of(funded).left == 5
 
 
 def adjust(organization: Organization, amount: int, **about: Any) -> LedgerEntry:

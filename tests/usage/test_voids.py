@@ -27,8 +27,8 @@ IN_MAY = "2015-05-17T10:05:00Z"
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
 
-def void(organization: Organization, id: str = "x") -> voids.Voided:
-    return voids.void(organization, id, reason="Not delivered", actor="key_of_the_office")
+def void(organization: Organization, id: str = "x", **about: Any) -> voids.Voided:
+    return voids.void(organization, id, reason="Not delivered", actor="key_of_the_office", **about)
 
 
 def adjustment_of(voided: voids.Voided) -> LedgerEntry:
@@ -75,6 +75,31 @@ def test_what_comes_back_is_a_lot_without_expiry(funded: Organization) -> None:
     record(event(funded, id="x"))
     lot = lot_of(void(funded))
     assert (lot.amount, lot.remaining, lot.expires_at) == (Decimal("0.001"), Decimal("0.001"), None)
+
+
+def test_or_with_the_one_that_is_stated(funded: Organization) -> None:
+    soon = datetime.now(UTC) + timedelta(days=3)
+    record(event(funded, id="x"))
+    assert lot_of(void(funded, expires_at=soon)).expires_at == soon
+
+
+def test_who_is_above_since_a_move_gives_back_nothing_that_it_has_not_spent(
+    funded: Organization, child: Organization, key: ApiKey
+) -> None:
+    before, after = (Organization.objects.create_child(funded, name=name) for name in ("Before", "After"))
+    Organization.objects.filter(pk=child.pk).update(parent=before, path=[*before.path, child.pk])
+    record(event(key, id="x", occurred_at=IN_MAY, quantity=10))
+    Organization.objects.filter(pk=child.pk).update(parent=after, path=[*after.path, child.pk])
+    void(child)
+    assert spent(funded) == {funded.pk: 0, before.pk: Decimal("0.01"), child.pk: 0, key.pk: 0}
+    assert reconciliation.run() == []
+
+
+def test_a_month_that_the_payers_new_clocks_name_otherwise_still_adds_up(funded: Organization) -> None:
+    record(event(funded, id="x", occurred_at="2015-06-01T03:59:59Z"))
+    Organization.objects.filter(pk=funded.pk).update(timezone="America/New_York")
+    void(Organization.objects.get(pk=funded.pk))
+    assert reconciliation.run() == []
 
 
 def test_what_was_charged_nothing_posts_nothing(funded: Organization) -> None:

@@ -1,13 +1,16 @@
 """POST /v1/usage/events/{id}/void: whatever the id is, once, and for the company alone."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.utils import timezone
+from time_machine import travel
 
 from accounts.models import Organization
-from billing.models import LedgerEntry
+from billing.models import Grant, LedgerEntry
 from tests import factories
 from tests.conftest import Api
 from tests.usage.batches import balance, event, record
@@ -58,6 +61,22 @@ def test_an_idempotency_key_gets_the_first_answer_again(gateway: Api, funded: Or
     assert refusal(void(gateway, funded, reason="Another", key="k")) == (422, "idempotency_key_reused")
 
 
+def test_what_is_given_back_may_expire(gateway: Api, funded: Organization) -> None:
+    record(event(funded, id="x"))
+    soon = timezone.now() + timedelta(days=3)
+    told = void(gateway, funded, expires_at=soon.isoformat()).json()
+    assert Grant.objects.get(account=funded.pk, entry_seq=told["entry"]).expires_at == soon
+
+
+def test_a_repetition_gets_the_first_answer_after_the_expiry_as_well(gateway: Api, funded: Organization) -> None:
+    record(event(funded, id="x"))
+    soon = timezone.now() + timedelta(minutes=5)
+    first = void(gateway, funded, expires_at=soon.isoformat(), key="k")
+    with travel(soon + timedelta(minutes=1)):
+        again = void(gateway, funded, expires_at=soon.isoformat(), key="k")
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
 @pytest.mark.parametrize(
     "id", ["a/b", "/", "a//void", "https://x.example/?q=1#2", "100 %", "é✓", "..x", "a+b", "x/void"]
 )
@@ -105,6 +124,8 @@ def test_a_foreign_organization_is_as_unknown_as_one_that_is_not(gateway: Api, f
         ({"source": ""}, "/source"),
         ({"source": "a\x00"}, "/source"),
         ({"source": "s" * 1001}, "/source"),
+        ({"expires_at": "2001-01-01"}, "/expires_at"),
+        ({"expires_at": 5}, "/expires_at"),
     ],
 )
 def test_bad_input_names_the_field_and_changes_nothing(

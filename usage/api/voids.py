@@ -9,23 +9,25 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
+from accounts.api.fields import MomentField
 from accounts.credentials import credential_of
 from accounts.exceptions import NotFound
 from accounts.models import Organization
 from accounts.permissions import PlatformKey
-from billing.api.fields import AmountSerializerField, PrintableField
+from billing.api.fields import AmountSerializerField, PrintableField, check_future
 from billing.api.subjects import subject
 from usage import cloudevents, voids
 
 
 class VoidSerializer(serializers.Serializer[Any]):
-    """`source` is for a CloudEvent, which is then named by its own id."""
+    """`source` is for a CloudEvent, which is then named by its own id; `expires_at`, for what the void gives back."""
 
     organization = serializers.CharField(max_length=21)
     reason = PrintableField(max_length=200)
     source = PrintableField(  # type: ignore[assignment]
         max_length=cloudevents.ATTRIBUTE_LIMIT, required=False, trim_whitespace=False
     )
+    expires_at = MomentField(allow_null=True, default=None)
 
 
 class VoidedSerializer(serializers.Serializer[Any]):
@@ -50,13 +52,15 @@ class VoidView(APIView):
         The event stays, and its `id` is a duplicate for a retry. Of events that used the id again after 35 days, the
         newest is meant.
         """
-        form = VoidSerializer(data=request.data)
+        form = VoidSerializer(data=request.data, context={"request": request})
         form.is_valid(raise_exception=True)
         asked = form.validated_data
         organization, stored = subject(request, asked["organization"]), _stored(id, asked.get("source"))
 
         def effect() -> Response:
-            voided = voids.void(organization, stored, reason=asked["reason"], actor=credential_of(request).id)
+            check_future("expires_at", asked["expires_at"])
+            about = {"reason": asked["reason"], "expires_at": asked["expires_at"]}
+            voided = voids.void(organization, stored, actor=credential_of(request).id, **about)
             return Response(_shown(id, organization, voided), status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)
