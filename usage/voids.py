@@ -21,13 +21,15 @@ from usage import periods, retention
 from usage.models import EventVoid, UsageEvent
 
 # What `usage.folding` added up, less the event: in its own quarter of an hour, and in its own month.
+# No row where the event is gone meanwhile: its leaf is being detached, which the lock of the payer does not hold up.
 VOID = """
 WITH event AS (
     SELECT e.*, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket FROM usage_event e
      WHERE organization_id = %(organization)s AND id = %(id)s AND recorded_at = %(recorded_at)s),
 void AS (
     INSERT INTO usage_eventvoid (organization_id, event_id, recorded_at, entry_seq, reason, actor, created_at)
-    SELECT organization_id, id, recorded_at, %(entry_seq)s::bigint, %(reason)s, %(actor)s, %(now)s FROM event),
+    SELECT organization_id, id, recorded_at, %(entry_seq)s::bigint, %(reason)s, %(actor)s, %(now)s FROM event
+    RETURNING event_id),
 by_endpoint AS (
     UPDATE usage_endpointrollup r
        SET requests = r.requests - 1, failed = r.failed - e.failed::int, quantity = r.quantity - e.quantity,
@@ -41,11 +43,13 @@ by_meter AS (
            credits = r.credits - e.credits
       FROM event e
      WHERE (r.organization_id, r.bucket, r.meter_id) = (e.organization_id, e.bucket, e.meter_id)
-       AND r.key_id IS NOT DISTINCT FROM e.key_id)
-INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
-SELECT account_id, meter_id, %(month)s, -quantity, -1 FROM event WHERE environment = 'live'
-ON CONFLICT (account_id, meter_id, month) DO UPDATE
-   SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests
+       AND r.key_id IS NOT DISTINCT FROM e.key_id),
+by_volume AS (
+    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
+    SELECT account_id, meter_id, %(month)s, -quantity, -1 FROM event WHERE environment = 'live'
+    ON CONFLICT (account_id, meter_id, month) DO UPDATE
+       SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests)
+SELECT event_id FROM void
 """
 
 
@@ -99,7 +103,8 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
         "actor": actor,
         "now": now,
     }
-    sql.rows(VOID, about)
+    if not sql.rows(VOID, about):
+        raise UnknownOrRetired
     if event.credits:
         budgets.give_back(organization, event.key_id, event.credits, month, now)
     return Voided(event, entry, reason, now)

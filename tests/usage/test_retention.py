@@ -18,7 +18,7 @@ from django.db import Error, OperationalError, connection, transaction
 from accounts.models import Organization
 from tests import factories
 from tests.concurrency import race
-from tests.usage.batches import event, outcomes, record
+from tests.usage.batches import balance, event, outcomes, record
 from usage import partitions, reconciliation, reports, retention, tasks, timeseries, voids
 from usage.events import CLOCK_SKEW
 from usage.models import EndpointRollup, RetiredPartition, UsageEvent, UsageRollup, Volume
@@ -178,6 +178,25 @@ def test_of_the_present_nobody_asks_what_is_retired(funded: Organization, django
 def test_a_retired_event_is_not_voided(retired: Organization) -> None:
     with pytest.raises(voids.UnknownOrRetired):
         voids.void(retired, "x", reason="r", actor="")
+
+
+def test_a_void_of_an_event_that_is_retired_meanwhile_gives_nothing_back(
+    leaves: None, funded: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(event(funded, id="x", meter="sms"), at=ARRIVED)
+    retention.retire(IN_APRIL)
+    give_back = voids._give_back
+
+    def meanwhile(*said: Any) -> int:
+        entry = give_back(*said)
+        rows(PLAIN)
+        return entry
+
+    monkeypatch.setattr(voids, "_give_back", meanwhile)
+    with pytest.raises(voids.UnknownOrRetired):
+        voids.void(funded, "x", reason="Late", actor="")
+    assert balance(funded) == Decimal("99.99")
+    assert reconciliation.run() == []
 
 
 def test_an_id_of_a_retired_event_counts_again(retired: Organization) -> None:
