@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
 from accounts.exceptions import Problem
 from accounts.identifiers import uuid7
-from billing import corrections
+from billing import corrections, limits
 from billing.models import (
     AutoRecharge,
     BillingAccount,
@@ -29,7 +29,7 @@ from billing.models import (
     Price,
     PriceTier,
 )
-from billing.money import DIGITS, LARGEST, PLACES, plain
+from billing.money import DIGITS, LARGEST, PLACES, ZERO, plain
 
 
 def _owner(prefix: str) -> list[str]:
@@ -69,14 +69,25 @@ class AdjustForm(ReverseForm):
         return amount
 
 
+class CreditLimitForm(forms.Form):
+    credit_limit = forms.DecimalField(
+        max_digits=DIGITS,
+        decimal_places=PLACES,
+        min_value=ZERO,
+        max_value=LARGEST,
+        help_text="How far below 0 what is available may go",
+    )
+    reason = forms.CharField(max_length=200, help_text="The account's owner sees it among its events")
+
+
 def _correct(
     page: admin.ModelAdmin[Any],
     request: HttpRequest,
     chosen: QuerySet[Any],
     form_class: type[forms.Form],
-    verb: Callable[..., LedgerEntry],
+    verb: Callable[..., str],
 ) -> HttpResponse | None:
-    """Correct one row, after a page that asks for the reason."""
+    """Correct one row, after a page that asks for the reason. `verb` returns what was done."""
     if chosen.count() != 1:
         page.message_user(request, "Choose one.", messages.WARNING)
         return None
@@ -84,8 +95,7 @@ def _correct(
     form = form_class(request.POST if confirmed else None, initial={"idempotency_key": f"adjust-{uuid7().hex}"})
     if confirmed and form.is_valid():
         try:
-            entry = verb(row, actor=f"user:{request.user.pk}", **form.cleaned_data)
-            page.message_user(request, f"Posted: {entry}.")
+            page.message_user(request, verb(row, actor=f"user:{request.user.pk}", **form.cleaned_data))
         except Problem as error:
             said = [one["detail"] for one in error.errors] or [str(error)]
             page.message_user(request, " ".join(said), messages.WARNING)
@@ -98,8 +108,16 @@ def _may_correct(request: HttpRequest) -> bool:
     return request.user.has_perm("billing.add_ledgerentry")
 
 
-def _adjust(account: LedgerAccount, **about: Any) -> LedgerEntry:
-    return corrections.adjust(account.pk, **about)
+def _adjust(account: LedgerAccount, **about: Any) -> str:
+    return f"Posted: {corrections.adjust(account.pk, **about)}."
+
+
+def _reverse(entry: LedgerEntry, **about: Any) -> str:
+    return f"Posted: {corrections.reverse(entry, **about)}."
+
+
+def _lend(account: LedgerAccount, **about: Any) -> str:
+    return f"The credit limit is {plain(limits.lend(account.pk, **about).credit_limit)}."
 
 
 @admin.register(BillingAccount)
@@ -128,14 +146,21 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
     list_select_related = ["organization"]
     search_fields = _owner("organization")
     ordering = ["-updated_at"]
-    actions = ["adjust"]
+    actions = ["adjust", "lend"]
 
     def has_correct_permission(self, request: HttpRequest) -> bool:
         return _may_correct(request)
 
+    def has_lend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.change_ledgeraccount")
+
     @admin.action(description="Adjust the selected account", permissions=["correct"])
     def adjust(self, request: HttpRequest, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
         return _correct(self, request, chosen, AdjustForm, _adjust)
+
+    @admin.action(description="Set the credit limit of the selected account", permissions=["lend"])
+    def lend(self, request: HttpRequest, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
+        return _correct(self, request, chosen, CreditLimitForm, _lend)
 
 
 @admin.register(LedgerEntry)
@@ -154,7 +179,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
 
     @admin.action(description="Reverse the selected entry", permissions=["correct"])
     def reverse(self, request: HttpRequest, chosen: QuerySet[LedgerEntry]) -> HttpResponse | None:
-        return _correct(self, request, chosen, ReverseForm, corrections.reverse)
+        return _correct(self, request, chosen, ReverseForm, _reverse)
 
     @admin.display(ordering="account")
     def organization(self, entry: LedgerEntry) -> str:

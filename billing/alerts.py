@@ -143,14 +143,6 @@ def end(now: datetime, account: UUID | None = None) -> None:
                 change.announce(now)
 
 
-@transaction.atomic
-def watch(organization: Organization, low_balance: Decimal | None, now: datetime) -> None:
-    """Name the balance below which a root organization's is low; None, that it never is."""
-    account, _ = LedgerAccount.objects.select_for_update(no_key=True).get_or_create(pk=organization.pk)
-    LedgerAccount.objects.filter(pk=account.pk).update(low_balance=low_balance)
-    check([account.pk], now)
-
-
 def sweep(now: datetime) -> None:
     """Announce what changed without a check: the month, the budget of a key, usage that was debited outside of a batch.
 

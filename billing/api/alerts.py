@@ -3,7 +3,6 @@
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,7 +11,7 @@ from rest_framework.views import APIView
 
 from accounts.credentials import organization_of
 from accounts.models import Organization
-from billing import accounts, alerts
+from billing import accounts, limits
 from billing.api.fields import AmountSerializerField
 from billing.models import LedgerAccount
 from billing.money import LARGEST, ZERO
@@ -42,7 +41,7 @@ class AlertsView(APIView):
         serializer = AlertsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         low_balance = serializer.validated_data["low_balance"]
-        alerts.watch(organization, low_balance, timezone.now())
+        limits.watch(organization, low_balance)
         return _answer(low_balance)
 
 

@@ -11,7 +11,7 @@ from time_machine import travel
 from accounts import people
 from accounts.models import Event, Organization, User
 from apikeys.models import ApiKey
-from billing import alerts, budgets, holds, ledger, settling, tasks
+from billing import budgets, holds, ledger, limits, settling, tasks
 from billing.grants import Lot
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
@@ -214,7 +214,7 @@ def test_what_arrives_late_for_a_month_that_is_past_tells_nobody(kathmandu: Orga
 
 
 def watch(organization: Organization, low_balance: int | None) -> None:
-    alerts.watch(organization, None if low_balance is None else Decimal(low_balance), datetime.now(UTC))
+    limits.watch(organization, None if low_balance is None else Decimal(low_balance))
 
 
 def test_a_balance_is_low_below_the_threshold_and_not_at_it(funded: Organization) -> None:
@@ -245,6 +245,14 @@ def test_naming_a_threshold_above_the_balance_tells_at_once_and_lowering_it_reco
     assert told(funded) == [("credits.low",)]
     watch(funded, 100)
     assert told(funded)[1:] == [("credits.recovered",)]
+
+
+def test_it_tells_of_what_expired_before_it_was_named(funded: Organization) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    ledger.post(funded.pk, kind=Kind.GRANT, amount=Decimal(10), lot=Lot(expires_at=soon))
+    with travel(soon + timedelta(minutes=1)):
+        watch(funded, 105)
+    assert told(funded) == [("credits.low",)]
 
 
 def test_taking_the_threshold_away_recovers(funded: Organization) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from time_machine import travel
 
 from accounts import people
-from accounts.models import Organization, User
+from accounts.models import Event, Organization, User
 from apikeys.models import ApiKey
 from billing import ledger
 from billing.models import Grant, LedgerAccount, LedgerEntry
@@ -203,6 +203,35 @@ def test_an_operators_adjustment_that_is_sent_twice_is_posted_once(operator: Cli
     assert balance(funded) == Decimal("98.5")
 
 
+def credit_limit(organization: Organization) -> Decimal:
+    return LedgerAccount.objects.get(pk=organization.pk).credit_limit  # type: ignore[no-any-return]
+
+
+def test_an_operator_sets_a_credit_limit_and_an_event_says_why(operator: Client, funded: Organization) -> None:
+    account = LedgerAccount.objects.get(pk=funded.pk)
+    assert "Reason" in act(operator, "ledgeraccount", account, "lend").content.decode()
+    for _ in range(2):
+        act(operator, "ledgeraccount", account, "lend", confirmed="1", credit_limit="50.5", reason="Postpaid")
+    assert credit_limit(funded) == Decimal("50.5")
+    assert ledger.available(funded.pk) == Decimal("150.5")
+    [told] = Event.objects.of(funded)
+    actor = f"user:{operator.session['_auth_user_id']}"
+    said = {"before": 0, "credit_limit": Decimal("50.5"), "reason": "Postpaid", "actor": actor}
+    assert (told.type, told.data) == ("credits.limit_changed", said)
+
+
+@pytest.mark.parametrize(
+    "form", [{"credit_limit": "-1"}, {"credit_limit": ""}, {"credit_limit": "NaN"}, {"reason": ""}]
+)
+def test_a_bad_credit_limit_is_shown_and_nothing_changes(
+    operator: Client, funded: Organization, form: dict[str, str]
+) -> None:
+    account = LedgerAccount.objects.get(pk=funded.pk)
+    good = {"confirmed": "1", "credit_limit": "5", "reason": "Postpaid"}
+    assert "errorlist" in act(operator, "ledgeraccount", account, "lend", **{**good, **form}).content.decode()
+    assert credit_limit(funded) == 0
+
+
 @pytest.mark.parametrize("form", [{"amount": "0"}, {"amount": "x"}, {"expires_at": "2001-01-01"}, {"reason": ""}])
 def test_an_operators_bad_values_are_shown_and_nothing_is_posted(
     operator: Client, funded: Organization, form: dict[str, str]
@@ -222,4 +251,6 @@ def test_staff_who_may_only_look_correct_nothing(db: None, funded: Organization)
     client.force_login(looker)
     entry = LedgerEntry.objects.get(account=funded.pk)
     act(client, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
-    assert balance(funded) == 100
+    account = LedgerAccount.objects.get(pk=funded.pk)
+    act(client, "ledgeraccount", account, "lend", confirmed="1", credit_limit="5", reason="Postpaid")
+    assert (balance(funded), credit_limit(funded)) == (Decimal(100), Decimal(0))

@@ -14,7 +14,7 @@ from django.db import transaction
 from accounts import people
 from accounts.models import Event, Organization
 from apikeys.models import ApiKey
-from billing import alerts, budgets, holds, ledger
+from billing import alerts, budgets, holds, ledger, limits
 from billing.exceptions import BudgetExceeded
 from billing.models import Hold, LedgerEntry
 from tests import factories
@@ -138,7 +138,7 @@ def told(payer: Organization) -> list[tuple[Any, ...]]:
 
 def test_each_threshold_is_crossed_once_by_twenty_at_once(payer: Organization) -> None:
     budgets.limit(payer, Decimal(100))
-    alerts.watch(payer, Decimal(950), datetime.now(UTC))
+    limits.watch(payer, Decimal(950))
     assert race([lambda: use(payer, 10)] * 20) == [None] * 20
     assert sorted(told(payer)) == sorted([*CROSSED, ("credits.low",)])
     assert [one for one in told(payer) if len(one) == 2] == CROSSED
@@ -155,7 +155,7 @@ def unannounced(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> Organiz
     with monkeypatch.context() as blind:
         blind.setattr(alerts, "check", lambda *asked: None)
         budgets.limit(payer, Decimal(10))
-        alerts.watch(payer, Decimal(2000), datetime.now(UTC))
+        limits.watch(payer, Decimal(2000))
         use(payer, 10)
     all_have_looked, different = Barrier(10), alerts._different
 
@@ -186,7 +186,7 @@ def test_if_nobody_expected_what_was_told_before_all_would_tell_it(
 
 
 def test_a_balance_that_goes_up_and_down_is_low_and_recovers_in_turns(payer: Organization) -> None:
-    alerts.watch(payer, Decimal(1000), datetime.now(UTC))
+    limits.watch(payer, Decimal(1000))
 
     def pay() -> None:
         ledger.post(payer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(10))
@@ -198,7 +198,7 @@ def test_a_balance_that_goes_up_and_down_is_low_and_recovers_in_turns(payer: Org
 def test_sweeps_at_once_tell_it_once(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as blind:
         blind.setattr(alerts, "check", lambda *asked: None)
-        alerts.watch(payer, Decimal(500), datetime.now(UTC))
+        limits.watch(payer, Decimal(500))
         use(payer, 600)
     race([lambda: alerts.sweep(datetime.now(UTC))] * 10)
     assert told(payer) == [("credits.low",)]
