@@ -71,7 +71,7 @@ def _connection() -> tuple[BaseDatabaseWrapper, Connection[Any]]:
 
 
 class _Kept(local):
-    """What a thread keeps for the connection that it has open: making it anew takes a third of the time of a posting."""
+    """What a thread keeps for its open connection: to make it anew takes a third of the time of a posting."""
 
     opened: Connection[Any] | None = None
 
