@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any, TypeVar
-from uuid import UUID
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
@@ -14,7 +13,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import addresses, invitations, security, tree
+from accounts import addresses, identifiers, invitations, security, tree
 from accounts.credentials import Credential, Kind
 from accounts.exceptions import Conflict
 from accounts.models import Event, Invitation, Membership, Organization, SecurityPolicy, User
@@ -48,8 +47,8 @@ class ReadOnlyAdmin(admin.ModelAdmin[Row]):
         self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
     ) -> tuple[QuerySet[Row], bool]:
         try:
-            if self.id_prefix and search_term.strip().startswith(self.id_prefix):
-                return queryset.filter(pk=UUID(hex=search_term.strip().removeprefix(self.id_prefix))), False
+            if self.id_prefix:
+                return queryset.filter(pk=identifiers.uuid_of(search_term.strip(), self.id_prefix)), False
         except ValueError:
             pass
         return super().get_search_results(request, queryset, search_term)

@@ -1,5 +1,6 @@
 """Public identifiers and secrets: random text over a stated alphabet, from the operating system's generator."""
 
+import re
 import secrets
 import string
 from uuid import UUID
@@ -10,11 +11,20 @@ BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 LOWER36 = string.digits + string.ascii_lowercase
 UPPER36 = string.digits + string.ascii_uppercase
 HEX = "0123456789abcdef"
+_UUID_DIGITS = re.compile("[0-9a-f]{32}")
 
 
 def uuid7() -> UUID:
     """A time-ordered primary key, made here and passed to the database."""
     return _uuid7()
+
+
+def uuid_of(public_id: str, prefix: str) -> UUID:
+    """The primary key in a public id such as `hold_…`; `ValueError` for what is none."""
+    digits = public_id.removeprefix(prefix)
+    if digits == public_id or not _UUID_DIGITS.fullmatch(digits):
+        raise ValueError(f"not an id that starts with {prefix}")
+    return UUID(hex=digits)
 
 
 def random_text(alphabet: str, length: int) -> str:

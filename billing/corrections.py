@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import identifiers
 from accounts.exceptions import InvalidField
 from billing import budgets, ledger
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
@@ -86,8 +87,8 @@ def _check(entry: LedgerEntry) -> None:
 
 def _lot_again(entry: LedgerEntry, expires_at: datetime | None) -> Lot:
     """What expired comes back as what it was; the rest as paid."""
-    expired = entry.reference.removeprefix("grant_") if entry.kind == Kind.EXPIRY else ""
-    was = Grant.objects.filter(account=entry.account_id, pk=UUID(hex=expired)).first() if expired else None
+    expired = identifiers.uuid_of(entry.reference, "grant_") if entry.kind == Kind.EXPIRY and entry.reference else None
+    was = Grant.objects.filter(account=entry.account_id, pk=expired).first() if expired else None
     return Lot(was.category, was.priority, expires_at) if was else Lot(expires_at=expires_at)
 
 

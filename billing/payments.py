@@ -88,7 +88,7 @@ def _card(organization: Organization, public_id: str | None) -> PaymentMethod:
             raise PaymentMethodRequired
         return default
     try:
-        named = cards.filter(pk=UUID(hex=public_id.removeprefix("pm_"))).first()
+        named = cards.filter(pk=identifiers.uuid_of(public_id, "pm_")).first()
     except ValueError:
         named = None
     if named is None:

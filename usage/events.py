@@ -1,6 +1,5 @@
 """Usage events as they arrive: checked one by one, before any SQL, so that a bad one is refused alone."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from accounts import jsonb, moments
+from accounts import identifiers, jsonb, moments
 from accounts.numbers import is_number
 from billing.money import LARGEST, PLACES, fits
 
@@ -18,7 +17,6 @@ ENDPOINT_BYTES = 2000  # what an index row has room for
 PROPERTIES_DEPTH = 20
 FIRST_FAILED_STATUS = 400
 LARGEST_WHOLE = int(LARGEST)
-_HOLD = re.compile(r"hold_[0-9a-f]{32}", re.ASCII)
 
 
 class Rejected(Exception):
@@ -144,9 +142,10 @@ def _occurred_at(value: Any, now: datetime) -> datetime:
 def _hold(value: Any) -> UUID | None:
     if value is None:
         return None
-    if not isinstance(value, str) or not _HOLD.fullmatch(value):
-        raise Rejected("unknown_hold", "hold: there is no such hold.")
-    return UUID(value.removeprefix("hold_"))
+    try:
+        return identifiers.uuid_of(value if isinstance(value, str) else "", "hold_")
+    except ValueError as error:
+        raise Rejected("unknown_hold", "hold: there is no such hold.") from error
 
 
 def _properties(value: Any) -> Mapping[str, Any]:

@@ -1,11 +1,9 @@
-from collections import OrderedDict
-
 import django_filters
 from django.db.models import QuerySet
 from rest_framework import mixins, serializers
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.api.filters import MomentFilter
+from accounts.api.filters import CreatedFilter
 from accounts.credentials import organization_of
 from accounts.models import Event
 
@@ -23,20 +21,12 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         read_only_fields = fields
 
 
-class EventFilter(django_filters.FilterSet):
+class EventFilter(CreatedFilter):
     type = django_filters.CharFilter()
 
     class Meta:
         model = Event
         fields: list[str] = []
-
-    @classmethod
-    def get_filters(cls) -> OrderedDict[str, django_filters.Filter]:
-        """`from` is a word of Python's, so these two can't be attributes."""
-        filters = super().get_filters()
-        filters["from"] = MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte")
-        filters["to"] = MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt")
-        return filters
 
 
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):

@@ -1,3 +1,4 @@
+from collections import OrderedDict
 from datetime import datetime
 from typing import Any, cast
 
@@ -18,6 +19,14 @@ def moment_parameter(name: str, text: str, timezone: str) -> datetime:
         raise InvalidField(name, "Must be an ISO 8601 date or datetime.") from error
 
 
+def text_parameter(request: Request, name: str) -> str | None:
+    """A text of the query string, None where it isn't said. PostgreSQL has no text with a NUL."""
+    value = request.query_params.get(name)
+    if value is not None and "\0" in value:
+        raise InvalidField(name, "Must not contain a NUL.")
+    return value
+
+
 class MomentFilter(django_filters.CharFilter):
     """Compares with a moment that is read in the caller's time zone. `parameter` is its name in the query string."""
 
@@ -32,3 +41,15 @@ class MomentFilter(django_filters.CharFilter):
             return qs
         zone = credential_of(cast(Request, self.parent.request)).timezone
         return super().filter(qs, moment_parameter(self.parameter, value, zone))
+
+
+class CreatedFilter(django_filters.FilterSet):
+    """`from`, inclusive, and `to`, exclusive, of `created_at`."""
+
+    @classmethod
+    def get_filters(cls) -> OrderedDict[str, django_filters.Filter]:
+        """`from` is a word of Python's, so these two can't be attributes."""
+        filters = super().get_filters()
+        filters["from"] = MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte")
+        filters["to"] = MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt")
+        return filters

@@ -1,5 +1,4 @@
 from typing import Any
-from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
@@ -15,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, invitations, tasks, tokens
 from accounts.api.fields import EmailField
+from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
 from accounts.exceptions import InvalidField
 from accounts.models import Invitation, Membership
@@ -104,7 +104,7 @@ class InvitationFilter(django_filters.FilterSet):
         return queryset.with_status(value, timezone.now())
 
 
-class InvitationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Invitation]):
+class InvitationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Invitation]):
     """The invitations of the current organization, newest first."""
 
     scopes = {
@@ -118,15 +118,10 @@ class InvitationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Generi
     refusals = {"create": (429,), "resend": (429,), "destroy": (409,)}
     queryset = Invitation.objects.none()
     filterset_class = InvitationFilter
-    lookup_value_regex = "inv_[0-9a-f]{32}"
-    lookup_url_kwarg = "id"
+    id_prefix = "inv_"
 
     def get_queryset(self) -> QuerySet[Invitation]:
         return Invitation.objects.of(organization_of(self.request)).order_by("-created_at", "-pk")
-
-    def get_object(self) -> Invitation:
-        self.kwargs["id"] = UUID(hex=self.kwargs["id"].removeprefix("inv_"))
-        return super().get_object()
 
     @extend_schema(
         request=InviteSerializer,

@@ -1,6 +1,5 @@
 """Credits and ledger, as the Account API documents them: `/auth/account/credits` and `/auth/account/ledger`."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.api.filters import MomentFilter
+from accounts.api.filters import CreatedFilter
 from accounts.credentials import credential_of, organization_of
 from accounts.models import Organization, User
 from billing import accounts, ledger
@@ -94,20 +93,12 @@ class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
         return user_id(credential_of(self.context["request"]).user)
 
 
-class LedgerFilter(django_filters.FilterSet):
+class LedgerFilter(CreatedFilter):
     type = django_filters.ChoiceFilter(choices=[(type_, type_) for type_ in LedgerEntry.TYPES], method="of_type")
 
     class Meta:
         model = LedgerEntry
         fields: list[str] = []
-
-    @classmethod
-    def get_filters(cls) -> OrderedDict[str, django_filters.Filter]:
-        """`from` is a word of Python's, so these two can't be attributes."""
-        filters = super().get_filters()
-        filters["from"] = MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte")
-        filters["to"] = MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt")
-        return filters
 
     def of_type(self, entries: QuerySet[LedgerEntry], name: str, value: str) -> QuerySet[LedgerEntry]:
         return entries.filter(kind__in=LedgerEntry.TYPES[value])

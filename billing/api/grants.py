@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
+from accounts.api.filters import text_parameter
 from accounts.credentials import credential_of
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing import ledger
@@ -48,7 +49,7 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
         return [PlatformKey() if self.action == "create" else HasScopeOrPlatformKey()]
 
     def get_queryset(self) -> QuerySet[Grant]:
-        organization = payer(self.request, self.request.query_params.get("organization"))
+        organization = payer(self.request, text_parameter(self.request, "organization"))
         ledger.settle(organization.pk)
         return Grant.objects.of(organization).select_related("account__organization").order_by("-entry_seq")
 

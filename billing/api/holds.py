@@ -1,9 +1,7 @@
 """Holds: reserve credits, then capture or release them."""
 
-from collections import OrderedDict
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
@@ -16,9 +14,10 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
-from accounts.api.filters import MomentFilter
+from accounts.api.filters import CreatedFilter, text_parameter
+from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
-from accounts.exceptions import InvalidField, NotFound
+from accounts.exceptions import InvalidField
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from apikeys import authentication
@@ -31,7 +30,7 @@ from billing.models import Hold
 WHOSE = "Whose, and of all beneath it; a platform key has to name it"
 
 
-class HoldFilter(django_filters.FilterSet):
+class HoldFilter(CreatedFilter):
     status = django_filters.ChoiceFilter(choices=Hold.Status.choices, method="with_status")
     key_id = django_filters.CharFilter(field_name="key__public_id")
     reference = django_filters.CharFilter(field_name="reference")
@@ -40,48 +39,29 @@ class HoldFilter(django_filters.FilterSet):
         model = Hold
         fields: list[str] = []
 
-    @classmethod
-    def get_filters(cls) -> OrderedDict[str, django_filters.Filter]:
-        """`from` is a word of Python's, so these two can't be attributes."""
-        filters = super().get_filters()
-        filters["from"] = MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte")
-        filters["to"] = MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt")
-        return filters
-
     def with_status(self, found: Any, name: str, value: str) -> Any:
         return found.with_status(value, timezone.now())
 
 
-class ReservationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Hold]):
+class ReservationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Hold]):
     """What holds and leases have in common: who sees them, and by which name."""
 
     permission_classes = (HasScopeOrPlatformKey,)
     filterset_class = HoldFilter
     queryset = Hold.objects.none()
-    lookup_url_kwarg = "id"
-    lookup_value_regex = "[a-z0-9_]{1,40}"
+    id_prefix = "hold_"
     purpose: Hold.Purpose
 
     def get_queryset(self) -> QuerySet[Hold]:
         every = Hold.objects.filter(purpose=self.purpose).select_related("organization", "key").order_by("-pk")
         if self.action == "list":
-            return every.within(subject(self.request, self.request.query_params.get("organization")))
+            return every.within(subject(self.request, text_parameter(self.request, "organization")))
         return every if credential_of(self.request).is_platform else every.within(organization_of(self.request))
 
     @extend_schema(parameters=[OpenApiParameter("organization", str, description=WHOSE)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Those of the organization and of all beneath it, newest first."""
         return super().list(request, *args, **kwargs)
-
-    def get_object(self) -> Hold:
-        try:
-            pk = UUID(hex=self.kwargs["id"].removeprefix("hold_"))
-        except ValueError as error:
-            raise NotFound from error
-        found = self.get_queryset().filter(pk=pk).first()
-        if found is None:
-            raise NotFound
-        return found
 
     def asked(self, form: Any) -> dict[str, Any]:
         serializer = form(data=self.request.data)
@@ -140,7 +120,7 @@ class HoldViewSet(ReservationViewSet):
 
     def _own(self) -> Hold:
         check_live(self.request)
-        hold = self.get_object()
+        hold: Hold = self.get_object()
         check_address(self.request, hold.organization)
         if hold.by_platform and not credential_of(self.request).is_platform:
             raise holds.PlatformsHold

@@ -11,8 +11,8 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, identifiers
+from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
-from accounts.exceptions import NotFound
 from accounts.models import Organization
 from billing import accounts, cards, payments
 from billing.api.serializers import (
@@ -36,7 +36,11 @@ def _payer(request: Request) -> Organization:
 
 
 class PaymentMethodViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, GenericViewSet[PaymentMethod]
+    PublicIdMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    GenericViewSet[PaymentMethod],
 ):
     """The cards on file. DELETE removes one."""
 
@@ -49,21 +53,10 @@ class PaymentMethodViewSet(
     }
     serializer_class = PaymentMethodSerializer
     queryset = PaymentMethod.objects.none()
-    lookup_url_kwarg = "id"
-    lookup_value_regex = "[a-z0-9_]{1,40}"
+    id_prefix = "pm_"
 
     def get_queryset(self) -> QuerySet[PaymentMethod]:
         return PaymentMethod.objects.of(_payer(self.request)).order_by("-created_at", "-pk")
-
-    def get_object(self) -> PaymentMethod:
-        try:
-            pk = UUID(hex=self.kwargs["id"].removeprefix("pm_"))
-        except ValueError as error:
-            raise NotFound from error
-        card = self.get_queryset().filter(pk=pk).first()
-        if card is None:
-            raise NotFound
-        return card
 
     @extend_schema(request=ChangePaymentMethodSerializer, responses=PaymentMethodSerializer)
     def partial_update(self, request: Request, id: str) -> Response:

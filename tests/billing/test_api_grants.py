@@ -200,6 +200,13 @@ def test_a_platform_key_names_whose_lots_it_wants(gateway: Api, funded: Organiza
     assert gateway.get(f"{PATH}?organization=acct_0000000000000000").status_code == 404
 
 
+@pytest.mark.parametrize("path", [PATH, "/v1/credits/holds", "/v1/credits/leases"])
+def test_a_name_with_a_nul_is_named_as_bad(gateway: Api, api: Any, alice: User, path: str) -> None:
+    for client in (gateway, api(alice)):
+        answer = client.get(f"{path}?organization=%00")
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/organization")
+
+
 def test_customers_see_their_own_lots_and_a_child_none(
     api: Any, alice: User, charlie: User, funded: Organization
 ) -> None:

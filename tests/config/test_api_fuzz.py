@@ -122,6 +122,29 @@ def test_no_query_breaks_a_get(clients: list[Any], organization: Organization, r
     assert clients[0].get(f"{filled(route, organization)}?{asked}").status_code < 500
 
 
+# As they are percent-encoded: the halves of a surrogate pair, what is no UTF-8 at all, and an emoji.
+ODD = ["%00", "a%00b", "%ED%A0%80", "%FF%FE", "%F0%9F%92%A5", "x" * 5000, "9" * 400, "-1", "%D9%A1", ""]
+
+
+@pytest.mark.parametrize("route", GETS)
+def test_no_odd_parameter_of_its_own_breaks_a_get(
+    clients: list[Any], organization: Organization, schema: dict[str, Any], route: str
+) -> None:
+    """Each alone, beside the organization that a platform key names."""
+    said = schema["paths"].get(f"/{route.rstrip('*')}", {}).get("get", {}).get("parameters", [])
+    own = {one["name"] for one in said if one["in"] == "query"}
+    path = filled(route, organization)
+    broken = []
+    for query in (f"{name}={odd}" for name in sorted(own) for odd in ODD):
+        beside = "" if query.startswith("organization=") else f"&organization={organization.public_id}"
+        for client in clients:
+            with transaction.atomic():
+                if client.get(f"{path}?{query}{beside}").status_code >= 500:
+                    broken.append(query)
+                transaction.set_rollback(True)
+    assert broken == []
+
+
 @pytest.fixture
 def plivo(alice: User, organization: Organization) -> Api:
     about: dict[str, Any] = {"created_by": alice, "permissions": ["account:read"]}

@@ -9,7 +9,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from accounts import timezones
-from accounts.api.filters import moment_parameter
+from accounts.api.filters import moment_parameter, text_parameter
 from accounts.credentials import credential_of, organization_of
 from accounts.exceptions import InvalidField
 from accounts.models import Organization
@@ -47,17 +47,9 @@ def span(request: Request, period: str, timezone_name: str) -> tuple[datetime, d
     return start, end
 
 
-def text(request: Request, name: str) -> str | None:
-    """None where it isn't said. PostgreSQL has no text with a NUL."""
-    value = request.query_params.get(name)
-    if value is not None and "\0" in value:
-        raise InvalidField(name, "Must not contain a NUL.")
-    return value
-
-
 def organization(request: Request) -> Organization:
     """The caller's by default, or one beneath it by its public id."""
-    public_id, mine = text(request, "organization"), organization_of(request)
+    public_id, mine = text_parameter(request, "organization"), organization_of(request)
     if public_id is None:
         return mine
     found = Organization.objects.within(mine).filter(public_id=public_id).first()
@@ -68,7 +60,7 @@ def organization(request: Request) -> Organization:
 
 def key(request: Request) -> ApiKey | None:
     """One of the caller's subtree by its public id; None where none is said."""
-    public_id = text(request, "key")
+    public_id = text_parameter(request, "key")
     if public_id is None:
         return None
     reach = Organization.objects.within(organization_of(request))
@@ -80,7 +72,7 @@ def key(request: Request) -> ApiKey | None:
 
 def meter(request: Request) -> Meter | None:
     """By its slug; None where none is said."""
-    slug = text(request, "meter")
+    slug = text_parameter(request, "meter")
     if slug is None:
         return None
     found = Meter.objects.filter(slug=slug).first()

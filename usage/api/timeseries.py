@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import timezones
+from accounts.api.filters import text_parameter
 from accounts.exceptions import InvalidField
 from billing import snapshot
 from billing.api.fields import AmountSerializerField
@@ -107,7 +108,7 @@ def _question(request: Request) -> Question:
         environment=parameters.choice(request, "environment", ("live", "test"), "live"),
         meter=parameters.meter(request),
         key=parameters.key(request),
-        endpoint=parameters.text(request, "endpoint"),
+        endpoint=text_parameter(request, "endpoint"),
     )
 
 
