@@ -67,7 +67,7 @@ def test_a_budget_admits_all_of_it_and_no_more(key: ApiKey, funded: Organization
     hold(funded, "9.999999999", key)
     refused(funded, "0.000000002", key)
     hold(funded, "0.000000001", key)
-    refused(funded, "0.000000001", key)
+    assert refused(funded, "0.000000001", key)["available"] == 0
 
 
 def test_the_refusal_says_whose_budget_it_is_and_what_is_left(key: ApiKey, funded: Organization) -> None:
@@ -79,11 +79,12 @@ def test_a_key_without_a_budget_and_calls_without_a_key_are_free(key: ApiKey, fu
     other, _ = factories.key(funded)
     hold(funded, 30, other)
     hold(funded, 30)
+    assert ledger.available(funded.pk) == 40
 
 
 def test_a_budget_of_nothing_admits_nothing(funded: Organization) -> None:
     budgets.limit(funded, Decimal(0))
-    refused(funded, "0.000000001")
+    assert refused(funded, "0.000000001")["available"] == 0
 
 
 def test_without_credits_a_budget_is_no_help(key: ApiKey, funded: Organization) -> None:
@@ -106,6 +107,7 @@ def test_a_budget_that_is_taken_away_binds_no_more(funded: Organization) -> None
     refused(funded, 11)
     budgets.limit(funded, None)
     hold(funded, 100)
+    assert ledger.available(funded.pk) == 0
 
 
 # The tree
