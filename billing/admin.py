@@ -80,6 +80,9 @@ class CreditLimitForm(forms.Form):
     reason = forms.CharField(max_length=200, help_text="The account's owner sees it among its events")
 
 
+CORRECTIONS = {"reverse": "Reverse an entry", "adjust": "Adjust the balance", "lend": "Set the credit limit"}
+
+
 def _correct(
     page: admin.ModelAdmin[Any],
     request: HttpRequest,
@@ -100,7 +103,10 @@ def _correct(
             said = [one["detail"] for one in error.errors] or [str(error)]
             page.message_user(request, " ".join(said), messages.WARNING)
         return None
-    about = {"title": str(row), "row": row, "form": form, "action": request.POST["action"], "opts": page.opts}
+    action = request.POST["action"]
+    payer = row.organization if isinstance(row, LedgerAccount) else row.account.organization
+    title = f"{CORRECTIONS[action]}: {payer}"
+    about = {"title": title, "subtitle": str(row), "row": row, "form": form, "action": action, "opts": page.opts}
     return render(request, "admin/billing/correct.html", {**page.admin_site.each_context(request), **about})
 
 
