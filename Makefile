@@ -4,7 +4,9 @@
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALLED := .venv/installed
+RUNNING := .venv/installed-for-running
+DEVELOPING := .venv/installed-for-developing
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench faults lint format lock docs clean
@@ -12,36 +14,36 @@ INSTALLED := .venv/installed
 help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
-run: $(INSTALLED) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C stops it
+run: $(RUNNING) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C stops it
 	@$(BIN)/python -m config.supervisor --port $(PORT)
 
-test: $(INSTALLED) ## run the tests on real PostgreSQL and Valkey, on every core
+test: $(DEVELOPING) ## run the tests on real PostgreSQL and Valkey, on every core
 	$(BIN)/python -m pytest -n $$(nproc) --cov --cov-report=term:skip-covered
 
-faults: $(INSTALLED) ## kill -9 of all that runs, 20 times each, under load: nothing lost, nothing doubled
+faults: $(DEVELOPING) ## kill -9 of all that runs, 20 times each, under load: nothing lost, nothing doubled
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults --control
 
-bench: $(INSTALLED) ## measure against the limits of this machine; ONLY=verify,hold and EVENTS=100000 make it shorter
+bench: $(DEVELOPING) ## measure against the limits of this machine; ONLY=verify,hold and EVENTS=100000 make it shorter
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) \
 		$(if $(STRICT),--strict)
 
-lint: $(INSTALLED) ## check style, types, the order of imports and the migrations
+lint: $(DEVELOPING) ## check style, types, the order of imports and the migrations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-format: $(INSTALLED) ## format the code
+format: $(DEVELOPING) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: ## lock what pyproject.toml asks for (needs uv)
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header -o requirements.lock
+lock: ## lock what pyproject.toml asks for: one lock for running, one for developing (needs uv)
+	$(LOCK) --extra embedded -o requirements.lock
+	$(LOCK) --all-extras --constraint requirements.lock -o requirements-dev.lock
 
-docs: $(INSTALLED) ## build the documentation into docs/_build
+docs: $(DEVELOPING) ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -W docs docs/_build
 
 clean: ## remove all that was made, except the data in .tollgate
@@ -49,10 +51,10 @@ clean: ## remove all that was made, except the data in .tollgate
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Written last, so that an installation that was cut short is taken up again.
-$(INSTALLED): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Tollgate needs Python 3.11 or later, and \
-	$(PYTHON) is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 run")'
-	@echo "Installing the locked packages into .venv…"
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+$(RUNNING): requirements.lock
+	@$(PYTHON) config/local/install.py requirements.lock
+	@touch $@
+
+$(DEVELOPING): requirements-dev.lock $(RUNNING)
+	@$(PYTHON) config/local/install.py requirements-dev.lock
 	@touch $@
