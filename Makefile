@@ -15,7 +15,7 @@ help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 run: $(RUNNING) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C stops it
-	@$(BIN)/python -m config.supervisor --port $(PORT)
+	@$(BIN)/python -m config.local.supervisor --port $(PORT)
 
 test: $(DEVELOPING) ## run the tests on real PostgreSQL and Valkey, on every core
 	$(BIN)/python -m pytest -n $$(nproc) --cov --cov-report=term:skip-covered

@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from config import embedded
+from config.local import servers, watchdog
 
 NEED_NO_SERVICE = {"help", "--help", "-h", "version", "--version"}
 
@@ -15,8 +15,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     if sys.argv[1:] and not NEED_NO_SERVICE & set(sys.argv[1:]):
         try:
-            embedded.attach()
-        except embedded.ServerError as error:
+            servers.attach()
+        except watchdog.ServerError as error:
             sys.exit(str(error))
     execute_from_command_line(sys.argv)
 

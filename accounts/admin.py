@@ -13,9 +13,10 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import addresses, identifiers, invitations, security, tree
+from accounts import invitations, security, tree
 from accounts.credentials import Credential, Kind
 from accounts.exceptions import Conflict
+from accounts.lib import addresses, identifiers
 from accounts.models import Event, Invitation, Membership, Organization, SecurityPolicy, User
 
 Row = TypeVar("Row", bound=Model)

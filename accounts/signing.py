@@ -13,7 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
-from accounts import encryption, identifiers
+from accounts.lib import encryption, identifiers
 from accounts.models import SigningKey
 
 ALGORITHM = "RS256"

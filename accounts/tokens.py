@@ -22,9 +22,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework_simplejwt import tokens as simplejwt
 
-from accounts import identifiers, people, scopes, signing
+from accounts import people, scopes, signing
 from accounts.credentials import Credential, Kind
 from accounts.exceptions import Forbidden, InvalidRefreshToken, InvalidSignIn, RefreshRace, TooManyRequests
+from accounts.lib import identifiers
 from accounts.models import Organization, TokenFamily, User
 
 PREFIX = "rt_"

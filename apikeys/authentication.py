@@ -9,10 +9,11 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts import addresses, scopes
+from accounts import scopes
 from accounts.authentication import REALM, bearer
 from accounts.credentials import Credential, Kind
 from accounts.exceptions import Forbidden
+from accounts.lib import addresses
 from accounts.models import User
 from apikeys import keys
 from apikeys.models import ApiKey

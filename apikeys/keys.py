@@ -9,8 +9,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import addresses, scopes, security
+from accounts import scopes, security
 from accounts.exceptions import Conflict, InvalidField
+from accounts.lib import addresses
 from accounts.models import Organization, User
 from accounts.permissions import NotAllowed
 from apikeys import secrets

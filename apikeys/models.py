@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import addresses, identifiers
+from accounts.lib import addresses, identifiers
 from accounts.models import Organization, TenantQuerySet, User
 
 LAST_USE_GRAIN = timedelta(minutes=1)

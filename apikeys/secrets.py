@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from accounts.identifiers import BASE62, random_text
+from accounts.lib.identifiers import BASE62, random_text
 
 RANDOM_LENGTH = 32
 CHECKSUM_LENGTH = 6

@@ -1,5 +1,5 @@
 """Limits an address and an API key. An address is counted by one script in Redis, so that no two requests race; a key
-where `apikeys.windows` counts it for the gate as well."""
+where `apikeys.rate_limits` counts it for the gate as well."""
 
 import time
 from functools import cached_property
@@ -10,10 +10,10 @@ from redis import Redis
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.addresses import client_address
-from apikeys import windows
+from accounts.lib.addresses import client_address
+from apikeys import rate_limits
 from apikeys.authentication import KeyCredential
-from apikeys.windows import Count, Limit
+from apikeys.rate_limits import Count, Limit
 
 if TYPE_CHECKING:  # DRF's views import this module
     from rest_framework.views import APIView
@@ -72,4 +72,4 @@ def _count(request: Request, view: "APIView") -> Count | None:
         limit = Limit("address", client_address(request), settings.ANONYMOUS_RATE_LIMIT, ADDRESS_WINDOW_SECONDS)
         return take(limit, time.time())
     key = request.auth.key if isinstance(request.auth, KeyCredential) else None
-    return windows.take(key, time.time()) if key and key.rate_limit else None
+    return rate_limits.take(key, time.time()) if key and key.rate_limit else None

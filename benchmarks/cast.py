@@ -71,10 +71,10 @@ def make() -> Cast:
 
 def _payer(number: int) -> tuple[str, str]:
     """A root organization with credits; its key's public id and secret."""
-    from accounts import identifiers
+    from accounts.lib import identifiers
     from accounts.models import Organization
     from apikeys import keys
-    from billing import ledger
+    from billing.ledger import posting
     from billing.models import LedgerEntry
 
     pk = payer(number)
@@ -82,7 +82,7 @@ def _payer(number: int) -> tuple[str, str]:
         pk=pk, name=f"Payer {number}", auth_id=identifiers.auth_id(root=True), root_id=pk, path=[pk]
     )
     organization.save(force_insert=True)
-    ledger.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=CREDITS)
+    posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=CREDITS)
     key, secret = keys.create(organization, name="Benchmark", permissions=[PERMISSION])
     return key.public_id, secret
 
@@ -93,7 +93,7 @@ def main() -> None:
     django.setup()
     from django.core.management import call_command
 
-    from usage import partitions
+    from usage.storage import partitions
 
     call_command("migrate", verbosity=0)
     partitions.ensure(filling.month(datetime.now(UTC))[0])

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from benchmarks.cast import PAYERS, payer
-from billing import ledger
+from billing.ledger import posting
 from billing.models import LedgerAccount, LedgerEntry
 from usage import metering
 
@@ -24,7 +24,7 @@ def spread(number: int) -> Once:
     chance, payers = random.Random(number), [payer(n) for n in range(1, PAYERS + 1)]  # noqa: S311
 
     def once() -> int:
-        ledger.debit(chance.choice(payers), kind=LedgerEntry.Kind.USAGE, amount=AMOUNT)
+        posting.debit(chance.choice(payers), kind=LedgerEntry.Kind.USAGE, amount=AMOUNT)
         return 1
 
     return once
@@ -34,7 +34,7 @@ def hot(number: int) -> Once:
     """One posting, always on the same payer."""
 
     def once() -> int:
-        ledger.debit(payer(1), kind=LedgerEntry.Kind.USAGE, amount=AMOUNT)
+        posting.debit(payer(1), kind=LedgerEntry.Kind.USAGE, amount=AMOUNT)
         return 1
 
     return once

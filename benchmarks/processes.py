@@ -84,7 +84,7 @@ def _line(process: subprocess.Popen[str]) -> str:
 @contextmanager
 def server(database: str) -> Iterator[int]:
     """Gunicorn on the database, as `make run` starts it; its port."""
-    from config.keeper import end_with_parent
+    from config.local.watchdog import end_with_parent
 
     port = _free_port()
     web = ("--bind", f"{stage.HOST}:{port}", "--worker-class", "gthread", "--workers", str(WORKERS), "--threads", "4")
@@ -123,6 +123,6 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def program(name: str) -> str:
     """A program of the PostgreSQL wheel, such as pgbench."""
-    from config import keeper
+    from config.local import watchdog
 
-    return str(Path(keeper.POSTGRES.program(keeper.POSTGRES.site())).with_name(name))
+    return str(Path(watchdog.POSTGRES.program(watchdog.POSTGRES.site())).with_name(name))

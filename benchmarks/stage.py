@@ -33,22 +33,22 @@ def open_stage() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemExit("Another benchmark is running here.") from None
-        from config import embedded
+        from config.local import servers
 
-        embedded.attach()
-        os.environ |= {"DATABASE_URL": url(CAST), "REDIS_URL": embedded.redis_url()}
+        servers.attach()
+        os.environ |= {"DATABASE_URL": url(CAST), "REDIS_URL": servers.redis_url()}
         clear()  # after a run that was killed
         try:
             yield
         finally:
             clear()
-            embedded.detach()
+            servers.detach()
 
 
 def url(database: str) -> str:
-    from config import embedded
+    from config.local import servers
 
-    return embedded.database_url().replace("/tollgate?", f"/{database}?")
+    return servers.database_url().replace("/tollgate?", f"/{database}?")
 
 
 def socket_folder() -> str:

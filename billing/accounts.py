@@ -7,9 +7,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.exceptions import Conflict
+from accounts.lib import countries
 from accounts.models import Organization
-from billing import countries, ledger
 from billing.exceptions import BilledByParent, NoBillingAccount
+from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerAccount, Payment, Subscription
 
 # What is not given when an account is created.
@@ -65,7 +66,7 @@ def create(organization: Organization, *, name: str, email: str, country: str) -
 def close(organization: Organization) -> None:
     """Close the account of an organization that owes and is owed nothing, and all that would charge it again."""
     required(organization)
-    ledger.lock([organization.pk])
+    posting.lock([organization.pk])
     account = required(organization)  # of two that close it at once, one finds it open
     balance = LedgerAccount.objects.get(pk=organization.pk)
     if balance.balance or balance.reserved:

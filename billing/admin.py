@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
 from accounts.exceptions import Problem
-from accounts.identifiers import uuid7
-from billing import corrections, limits
+from accounts.lib.identifiers import uuid7
+from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO, plain
+from billing.ledger import corrections, thresholds
 from billing.models import (
     AutoRecharge,
     BillingAccount,
@@ -29,7 +30,6 @@ from billing.models import (
     Price,
     PriceTier,
 )
-from billing.money import DIGITS, LARGEST, PLACES, ZERO, plain
 
 
 def _owner(prefix: str) -> list[str]:
@@ -123,7 +123,7 @@ def _reverse(entry: LedgerEntry, **about: Any) -> str:
 
 
 def _lend(account: LedgerAccount, **about: Any) -> str:
-    return f"The credit limit is {plain(limits.lend(account.pk, **about).credit_limit)}."
+    return f"The credit limit is {plain(thresholds.lend(account.pk, **about).credit_limit)}."
 
 
 @admin.register(BillingAccount)

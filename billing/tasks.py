@@ -1,7 +1,8 @@
 from celery import shared_task
 from django.utils import timezone
 
-from billing import alerts, payments, settling
+from billing.ledger import alerts, expiry_sweep
+from billing.payments import payments
 
 
 @shared_task
@@ -11,7 +12,7 @@ def settle_pending_payments() -> int:
 
 @shared_task
 def settle_due_accounts() -> int:
-    return settling.settle_due(timezone.now())
+    return expiry_sweep.settle_due(timezone.now())
 
 
 @shared_task

@@ -23,7 +23,7 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.api.fields import LARGEST_OFFSET
 from accounts.exceptions import InvalidField, Problem
-from billing.money import plain
+from accounts.lib.money import plain
 from config.problems import CONTENT_TYPE, problem
 
 DRAIN_BYTES = 64 << 20

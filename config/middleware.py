@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
-from accounts.identifiers import uuid7
+from accounts.lib.identifiers import uuid7
 from config.problems import API_PATHS
 
 

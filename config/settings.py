@@ -9,8 +9,9 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config import embedded, logs
+from config import logs
 from config.env import BASE_DIR, STATE_DIR, Env
+from config.local import servers
 
 django_stubs_ext.monkeypatch()  # lets Django's generic classes be written with their types
 
@@ -30,8 +31,8 @@ USAGE_RETENTION_MONTHS = env.integer("USAGE_RETENTION_MONTHS", default=0)
 if USAGE_RETENTION_MONTHS not in (0, *range(2, 1201)):  # with one month, ids would count twice within 35 days
     raise ImproperlyConfigured(f"USAGE_RETENTION_MONTHS is {USAGE_RETENTION_MONTHS}: say 0 for none, or 2 to 1200.")
 
-DATABASE_URL = env.required("DATABASE_URL", embedded.database_url)
-REDIS_URL = env.required("REDIS_URL", embedded.redis_url)
+DATABASE_URL = env.required("DATABASE_URL", servers.database_url)
+REDIS_URL = env.required("REDIS_URL", servers.redis_url)
 EMAIL_URL = env.required("EMAIL_URL", lambda: "consolemail://")
 PAYMENT_GATEWAY = env.required("PAYMENT_GATEWAY", lambda: "sandbox")
 env.check()

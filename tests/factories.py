@@ -8,8 +8,10 @@ from accounts import people
 from accounts.models import Membership, Organization, User
 from apikeys import keys
 from apikeys.models import ApiKey
-from billing import accounts, ledger, payments
+from billing import accounts
+from billing.ledger import posting
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod
+from billing.payments import payments
 
 PASSWORD = "correct horse battery"
 _numbers = count(1)
@@ -59,6 +61,6 @@ def card(organization: Organization, token: str = "pm_card_visa") -> PaymentMeth
     return payments.add_method(organization, token)
 
 
-def credit(organization: Organization, amount: Decimal | int | str) -> ledger.Posting:
+def credit(organization: Organization, amount: Decimal | int | str) -> posting.Posting:
     """Credits out of nothing, as a grant."""
-    return ledger.post(organization.root_id, kind=LedgerEntry.Kind.GRANT, amount=Decimal(amount))
+    return posting.post(organization.root_id, kind=LedgerEntry.Kind.GRANT, amount=Decimal(amount))

@@ -12,6 +12,6 @@ def start() -> None:
     os.environ["TOLLGATE_STATE_DIR"] = str(STATE_DIR)
     os.environ.setdefault("TOLLGATE_POSTGRES_OPTIONS", NOT_DURABLE)
 
-    from config import embedded  # it reads the variables above when it is imported
+    from config.local import servers  # it reads the variables above when it is imported
 
-    embedded.attach()
+    servers.attach()

@@ -8,13 +8,15 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import identifiers, people
+from accounts import people
+from accounts.lib import identifiers
 from accounts.models import Organization, User
 from apikeys import keys
 from apikeys.models import ApiKey
-from billing import accounts, payments
+from billing import accounts
+from billing.payments import payments
 from usage import metering
-from usage.events import BATCH_LIMIT
+from usage.metering.parsing import BATCH_LIMIT
 
 DAYS = 30
 REQUESTS_A_DAY = 120

@@ -1,7 +1,7 @@
 """What the keys consumed.
 
-Usage events are partitioned by the month of their arrival (`usage.partitions`), the rollups are ordinary tables, and
-all three agree at every commit: one statement inserts the events and folds them.
+Usage events are partitioned by the month of their arrival (`usage.storage.partitions`), the rollups are ordinary
+tables, and all three agree at every commit: one statement inserts the events and folds them.
 """
 
 from typing import ClassVar, TypeVar
@@ -9,10 +9,10 @@ from typing import ClassVar, TypeVar
 from django.db import models
 from django.utils import timezone
 
+from accounts.lib.money import AmountField
 from accounts.models import Organization, TenantQuerySet
 from apikeys.models import ApiKey
 from billing.models import Meter
-from billing.money import AmountField
 
 Row = TypeVar("Row", bound=models.Model)
 

@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from usage import partitions, retention
+from usage.storage import partitions, retention
 
 
 @shared_task

@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts import moments
 from accounts.credentials import credential_of
-from accounts.numbers import is_number
+from accounts.lib import datetimes
+from accounts.lib.numbers import is_number
 
 LARGEST_OFFSET = 10**12  # of a list; PostgreSQL takes up to a bigint
 
@@ -37,7 +37,7 @@ class MomentField(serializers.DateTimeField):
         try:
             if not isinstance(value, str):
                 raise ValueError
-            return moments.parse(value, credential_of(self.context["request"]).timezone)
+            return datetimes.parse(value, credential_of(self.context["request"]).timezone)
         except ValueError as error:
             raise serializers.ValidationError("Must be an ISO 8601 date or datetime.") from error
 

@@ -6,15 +6,15 @@ import django_filters
 from django.db.models import QuerySet
 from rest_framework.request import Request
 
-from accounts import moments
 from accounts.credentials import credential_of
 from accounts.exceptions import InvalidField
+from accounts.lib import datetimes
 
 
 def moment_parameter(name: str, text: str, timezone: str) -> datetime:
     """A moment from the query string; a bad one names its parameter."""
     try:
-        return moments.parse(text, timezone)
+        return datetimes.parse(text, timezone)
     except ValueError as error:
         raise InvalidField(name, "Must be an ISO 8601 date or datetime.") from error
 

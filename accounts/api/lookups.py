@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from accounts import identifiers
 from accounts.exceptions import NotFound
+from accounts.lib import identifiers
 
 
 class PublicIdMixin:

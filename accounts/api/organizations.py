@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, people, security, tree
-from accounts.addresses import client_address
 from accounts.api.serializers import OrganizationSerializer
 from accounts.credentials import Credential, credential_of, organization_of
+from accounts.lib.addresses import client_address
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey, require
 

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import addresses, security
-from accounts.addresses import client_address
+from accounts import security
 from accounts.credentials import organization_of
+from accounts.lib import addresses
+from accounts.lib.addresses import client_address
 from accounts.models import Organization, SecurityPolicy
 
 LONGEST_LIST = 100

@@ -5,8 +5,9 @@ from django.core.exceptions import ValidationError
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts import members, refusals, timezones
+from accounts import access_explanation, members
 from accounts.api.fields import EmailField
+from accounts.lib import timezones
 from accounts.models import Membership, Organization, User
 
 
@@ -85,7 +86,7 @@ class RoleSerializer(serializers.Serializer[Any]):
 
 class RefusalSerializer(serializers.Serializer[Any]):
     scope = serializers.CharField()
-    reason = serializers.ChoiceField([reason.value for reason in refusals.Reason])
+    reason = serializers.ChoiceField([reason.value for reason in access_explanation.Reason])
 
 
 class WhoAmISerializer(serializers.Serializer[Any]):

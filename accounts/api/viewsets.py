@@ -5,8 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import people, refusals, signing, tokens
-from accounts.addresses import client_address
+from accounts import access_explanation, people, signing, tokens
 from accounts.api.serializers import (
     JwksSerializer,
     PairSerializer,
@@ -18,6 +17,7 @@ from accounts.api.serializers import (
     WhoAmISerializer,
 )
 from accounts.credentials import credential_of
+from accounts.lib.addresses import client_address
 from accounts.permissions import Authenticated
 
 
@@ -30,7 +30,7 @@ class AnonymousView(APIView):
 
 
 class SignUpView(AnonymousView):
-    refusals = {"post": (409,)}
+    access_explanation = {"post": (409,)}
 
     @extend_schema(request=SignUpSerializer, responses={201: SignedUpSerializer})
     def post(self, request: Request) -> Response:
@@ -45,7 +45,7 @@ class SignUpView(AnonymousView):
 
 
 class TokenView(AnonymousView):
-    refusals = {"post": (401,)}
+    access_explanation = {"post": (401,)}
 
     @extend_schema(request=SignInSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
@@ -56,7 +56,7 @@ class TokenView(AnonymousView):
 
 
 class RefreshView(AnonymousView):
-    refusals = {"post": (401, 409)}
+    access_explanation = {"post": (401, 409)}
 
     @extend_schema(request=RefreshSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
@@ -82,7 +82,7 @@ def _refresh_token(request: Request) -> str:
 
 class SwitchView(APIView):
     permission_classes = (Authenticated,)
-    refusals = {"post": (404,)}
+    access_explanation = {"post": (404,)}
 
     @extend_schema(request=SwitchSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
@@ -101,7 +101,7 @@ class WhoAmIView(APIView):
     def get(self, request: Request) -> Response:
         """What this credential is, and may do at this moment; why not, where it may not."""
         credential = credential_of(request)
-        context = {"refusals": refusals.explain(credential, address=client_address(request))}
+        context = {"refusals": access_explanation.explain(credential, address=client_address(request))}
         return Response(WhoAmISerializer(credential, context=context).data)
 
 

@@ -1,5 +1,5 @@
-import accounts.identifiers
-import accounts.timezones
+import accounts.lib.identifiers
+import accounts.lib.timezones
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
                 ('email', models.EmailField(error_messages={'unique': 'This email has an account already.'}, max_length=250, unique=True)),
                 ('name', models.CharField(blank=True, max_length=100)),
-                ('timezone', models.CharField(default='UTC', max_length=64, validators=[accounts.timezones.validate])),
+                ('timezone', models.CharField(default='UTC', max_length=64, validators=[accounts.lib.timezones.validate])),
                 ('is_active', models.BooleanField(default=True)),
                 ('is_staff', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -38,13 +38,13 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Organization',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('public_id', models.CharField(default=accounts.identifiers.organization_id, editable=False, max_length=21, unique=True)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('public_id', models.CharField(default=accounts.lib.identifiers.organization_id, editable=False, max_length=21, unique=True)),
                 ('auth_id', models.CharField(editable=False, max_length=20, unique=True)),
                 ('name', models.CharField(max_length=100)),
                 ('path', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), editable=False, size=None)),
                 ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('closed', 'Closed')], default='active', max_length=9)),
-                ('timezone', models.CharField(default='UTC', max_length=64, validators=[accounts.timezones.validate])),
+                ('timezone', models.CharField(default='UTC', max_length=64, validators=[accounts.lib.timezones.validate])),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='accounts.organization')),
                 ('root', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Membership',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Admin'), ('billing', 'Billing'), ('developer', 'Developer'), ('viewer', 'Viewer')], max_length=9)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='TokenFamily',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('digest', models.BinaryField(unique=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('expires_at', models.DateTimeField(db_index=True)),

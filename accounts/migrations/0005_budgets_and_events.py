@@ -1,4 +1,4 @@
-import accounts.identifiers
+import accounts.lib.identifiers
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Event',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('type', models.CharField(max_length=60)),
                 ('data', models.JSONField(default=dict)),
                 ('created_at', models.DateTimeField()),

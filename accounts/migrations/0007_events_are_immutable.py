@@ -1,4 +1,4 @@
-import accounts.jsonb
+import accounts.lib.jsonb
 from django.db import migrations, models
 
 IMMUTABLE = """
@@ -21,6 +21,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="event",
             name="data",
-            field=models.JSONField(decoder=accounts.jsonb.Decoder, default=dict, encoder=accounts.jsonb.Encoder),
+            field=models.JSONField(decoder=accounts.lib.jsonb.Decoder, default=dict, encoder=accounts.lib.jsonb.Encoder),
         ),
     ]

@@ -2,7 +2,7 @@ from typing import ClassVar, Self
 
 from django.db import models
 
-from accounts import identifiers, jsonb
+from accounts.lib import identifiers, jsonb
 from accounts.models.organizations import Organization
 from accounts.models.tenancy import TenantQuerySet
 

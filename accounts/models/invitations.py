@@ -6,7 +6,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts import identifiers
+from accounts.lib import identifiers
 from accounts.models.organizations import Membership, Organization
 from accounts.models.tenancy import TenantQuerySet
 from accounts.models.users import User

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Func, OuterRef, Q
 from django.utils.timezone import now
 
-from accounts import identifiers, timezones
+from accounts.lib import identifiers, timezones
 from accounts.models.users import User
 
 MAX_DEPTH = 6

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from accounts import identifiers
+from accounts.lib import identifiers
 from accounts.models.organizations import Organization
 from accounts.models.users import User
 

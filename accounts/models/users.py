@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.timezone import now
 
-from accounts import timezones
+from accounts.lib import timezones
 
 
 class UserManager(BaseUserManager["User"]):

@@ -4,8 +4,8 @@ from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts import timezones
 from accounts.exceptions import Problem
+from accounts.lib import timezones
 from accounts.models import User
 
 

@@ -9,10 +9,11 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.views.generic.base import ContextMixin, View
 
-from accounts import people, scopes, security, timezones
-from accounts.addresses import client_address
+from accounts import people, scopes, security
 from accounts.credentials import Credential, Kind
 from accounts.exceptions import Forbidden, NotFound, Problem
+from accounts.lib import timezones
+from accounts.lib.addresses import client_address
 from accounts.models import Organization, User
 from accounts.permissions import NotAllowed, require
 

@@ -5,8 +5,8 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts import addresses
 from accounts.api.fields import MomentField, NumberField, SecondField
+from accounts.lib import addresses
 from apikeys.models import ApiKey
 
 LONGEST_LIST = 100

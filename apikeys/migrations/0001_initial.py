@@ -1,4 +1,4 @@
-import accounts.identifiers
+import accounts.lib.identifiers
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.utils.timezone
@@ -19,8 +19,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ApiKey',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('public_id', models.CharField(default=accounts.identifiers.api_key_id, editable=False, max_length=20, unique=True)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('public_id', models.CharField(default=accounts.lib.identifiers.api_key_id, editable=False, max_length=20, unique=True)),
                 ('name', models.CharField(max_length=100)),
                 ('description', models.CharField(blank=True, max_length=500)),
                 ('environment', models.CharField(choices=[('live', 'Live'), ('test', 'Test')], default='live', editable=False, max_length=4)),
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ApiKeySecret',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('digest', models.BinaryField(max_length=32, unique=True)),
                 ('pepper', models.PositiveSmallIntegerField(editable=False)),
                 ('hint', models.CharField(editable=False, max_length=20)),

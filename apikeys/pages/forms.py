@@ -7,8 +7,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.utils import timezone
 
-from accounts import scopes, timezones
+from accounts import scopes
 from accounts.exceptions import Problem
+from accounts.lib import timezones
 from accounts.pages.forms import refuse
 from apikeys import keys
 

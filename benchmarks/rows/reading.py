@@ -54,7 +54,7 @@ def filled(cast: Cast, events: int) -> str:
 
 def check_ledger(number: int) -> Callable[[], int]:
     """Client process: the proof that what was filled in is what so many events would have left."""
-    from usage import reconciliation
+    from usage.storage import reconciliation
 
     def once() -> int:
         findings = reconciliation.run()

@@ -23,7 +23,7 @@ SELECT count(*), sum(requests), sum(failed), sum(quantity), sum(credits) FROM (
 
 def rebuild(number: int) -> Callable[[], int]:
     """Client process: Tollgate's own verb."""
-    verb = import_module("usage.rollups").rebuild
+    verb = import_module("usage.storage.rebuild").rebuild
 
     def once() -> int:
         verb()
@@ -47,8 +47,8 @@ def group(number: int) -> Callable[[], int]:
 
 def measure(cast: Cast, options: Options) -> Row:
     what, against = f"rollups rebuilt from {options.events:,} events", "one SQL GROUP BY over the same"
-    if find_spec("usage.rollups") is None:
-        return Row(what, against, 1.5, at_most=True, note="there is no usage.rollups.rebuild yet")
+    if find_spec("usage.storage.rebuild") is None:
+        return Row(what, against, 1.5, at_most=True, note="there is no usage.storage.rebuild.rebuild yet")
     database = filled(cast, options.events)
     with (
         Crew(f"{__name__}:rebuild", 1, database=database) as ours,

@@ -15,8 +15,9 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.api.filters import CreatedFilter
 from accounts.credentials import credential_of, organization_of
 from accounts.models import Organization, User
-from billing import accounts, ledger
+from billing import accounts
 from billing.api.fields import AmountSerializerField, user_id
+from billing.ledger import posting
 from billing.models import AutoRecharge, LedgerAccount, LedgerEntry
 
 
@@ -60,7 +61,7 @@ class CreditsView(APIView):
     def get(self, request: Request) -> Response:
         """Balance, reserved and available credits."""
         organization, user = organization_of(request), credential_of(request).user
-        balance = credit_balance(organization, user, ledger.current(organization.pk))
+        balance = credit_balance(organization, user, posting.current(organization.pk))
         return Response(CreditBalanceSerializer(balance).data)
 
 
@@ -135,7 +136,7 @@ class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         organization = organization_of(self.request)
         accounts.find(organization)  # a child has no ledger of its own
-        ledger.current(organization.pk)  # what has expired is an entry
+        posting.current(organization.pk)  # what has expired is an entry
         return LedgerEntry.objects.of(organization).order_by("-seq")
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:

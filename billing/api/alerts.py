@@ -10,11 +10,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.credentials import organization_of
+from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
-from billing import accounts, limits
+from billing import accounts
 from billing.api.fields import AmountSerializerField
+from billing.ledger import thresholds
 from billing.models import LedgerAccount
-from billing.money import LARGEST, ZERO
 
 
 class AlertsSerializer(serializers.Serializer[Any]):
@@ -41,7 +42,7 @@ class AlertsView(APIView):
         serializer = AlertsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         low_balance = serializer.validated_data["low_balance"]
-        limits.watch(organization, low_balance)
+        thresholds.watch(organization, low_balance)
         return _answer(low_balance)
 
 

@@ -10,14 +10,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency, security, tree
-from accounts.addresses import client_address
 from accounts.credentials import credential_of
 from accounts.exceptions import NotFound
+from accounts.lib.addresses import client_address
+from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
-from billing import budgets
 from billing.api.fields import AmountSerializerField
-from billing.money import LARGEST, ZERO
+from billing.ledger import budgets
 
 EXAMPLE = {"monthly_budget": 100, "month": "2026-01", "spent": 80.5, "held": 2, "left": 17.5}
 ANSWER = OpenApiExample("budget", EXAMPLE, response_only=True, status_codes=["200"])

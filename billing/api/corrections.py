@@ -13,11 +13,11 @@ from accounts import idempotency
 from accounts.credentials import credential_of
 from accounts.exceptions import NotFound
 from accounts.permissions import PlatformKey
-from billing import corrections
 from billing.api.account import LedgerEntrySerializer
 from billing.api.fields import check_future
+from billing.api.payers import payer
 from billing.api.serializers import AdjustSerializer, ReverseSerializer
-from billing.api.subjects import payer
+from billing.ledger import corrections
 from billing.models import LedgerEntry
 
 

@@ -5,11 +5,11 @@ import simplejson
 from django.utils import timezone
 from rest_framework import serializers
 
-from accounts import jsonb
 from accounts.api.fields import NumberField
 from accounts.exceptions import InvalidField
+from accounts.lib import jsonb
+from accounts.lib.money import DIGITS, LARGEST, PLACES, QUANTUM
 from accounts.models import User
-from billing.money import DIGITS, LARGEST, PLACES, QUANTUM
 
 METADATA_BYTES = 4000
 METADATA_DEPTH = 5

@@ -14,11 +14,11 @@ from accounts import idempotency
 from accounts.api.filters import text_parameter
 from accounts.credentials import credential_of
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
-from billing import ledger
 from billing.api.fields import check_future
+from billing.api.payers import payer
 from billing.api.serializers import GiveGrantSerializer, GrantSerializer
-from billing.api.subjects import payer
-from billing.grants import Lot
+from billing.ledger import posting
+from billing.ledger.lots import Lot
 from billing.models import Grant, LedgerEntry
 
 
@@ -50,7 +50,7 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
 
     def get_queryset(self) -> QuerySet[Grant]:
         organization = payer(self.request, text_parameter(self.request, "organization"))
-        ledger.settle(organization.pk)
+        posting.settle(organization.pk)
         return Grant.objects.of(organization).select_related("account__organization").order_by("-entry_seq")
 
     @extend_schema(
@@ -71,7 +71,7 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
 
         def effect() -> Response:
             check_future("expires_at", lot.expires_at)
-            posting = ledger.post(
+            posted = posting.post(
                 organization.pk,
                 kind=LedgerEntry.Kind.GRANT,
                 amount=asked["amount"],
@@ -79,7 +79,7 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
                 actor=credential_of(request).id,
                 lot=lot,
             )
-            grant = Grant.objects.of(organization).get(entry_seq=posting.seq)
+            grant = Grant.objects.of(organization).get(entry_seq=posted.seq)
             return Response(GrantSerializer(grant).data, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)

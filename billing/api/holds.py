@@ -22,9 +22,9 @@ from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from apikeys import authentication
 from apikeys.models import ApiKey
-from billing import holds
+from billing.api.payers import admitted, check_address, subject
 from billing.api.serializers import CaptureHoldSerializer, HoldSerializer, PlaceHoldSerializer
-from billing.api.subjects import admitted, check_address, subject
+from billing.ledger import holds
 from billing.models import Hold
 
 WHOSE = "Whose, and of all beneath it; a platform key has to name it"

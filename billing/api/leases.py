@@ -9,10 +9,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
-from billing import holds
 from billing.api.holds import ReservationViewSet, key_of
+from billing.api.payers import admitted, check_operational
 from billing.api.serializers import ExtendLeaseSerializer, LeaseSerializer, TakeLeaseSerializer
-from billing.api.subjects import admitted, check_operational
+from billing.ledger import holds
 from billing.models import Hold
 
 

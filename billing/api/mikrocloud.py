@@ -10,11 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import idempotency, timezones
+from accounts import idempotency
 from accounts.api.fields import EmailField
 from accounts.credentials import credential_of, organization_of
-from billing import accounts, countries, ledger
+from accounts.lib import countries, timezones
+from billing import accounts
 from billing.api import mikrocloud_examples
+from billing.ledger import posting
 from billing.models import BillingAccount
 
 
@@ -47,7 +49,7 @@ class AccountSerializer(serializers.Serializer[BillingAccount]):
     created_at = serializers.SerializerMethodField()
 
     def get_balance(self, account: BillingAccount) -> Decimal:
-        mine = ledger.current(account.organization_id)
+        mine = posting.current(account.organization_id)
         return mine.balance if mine else Decimal(0)
 
     def get_created_at(self, account: BillingAccount) -> str:

@@ -20,9 +20,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency, security, tree
-from accounts.addresses import client_address
 from accounts.credentials import credential_of
 from accounts.exceptions import InvalidField, NotFound
+from accounts.lib.addresses import client_address
 from accounts.models import Organization
 from apikeys import subaccounts
 from apikeys.authentication import BasicAuthentication, KeyCredential

@@ -6,10 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts import timezones
 from accounts.api.fields import LARGEST_OFFSET
+from accounts.lib import timezones
 from accounts.models import Organization
-from billing import accounts, ledger
+from billing import accounts
+from billing.ledger import posting
 from billing.models import AutoRecharge, LedgerAccount, Payment
 
 PAGE = 20
@@ -107,7 +108,7 @@ def account_uri(organization: Organization) -> str:
 def account_object(organization: Organization) -> dict[str, Any]:
     """The account; empty texts where there is no billing account. A subaccount's credits are its root's: zero here."""
     billed = accounts.find(organization) if organization.is_root else None
-    payer = ledger.current(organization.root_id) or LedgerAccount()
+    payer = posting.current(organization.root_id) or LedgerAccount()
     paid = Payment.objects.of(organization.root).filter(status=Payment.Status.SUCCEEDED).exists()
     return {
         "account_type": "standard" if paid else "developer",

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import MomentField
+from accounts.lib.money import LARGEST, ZERO
 from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField, PrintableField
 from billing.models import (
     AutoRecharge,
@@ -20,7 +21,6 @@ from billing.models import (
     PriceTier,
     Subscription,
 )
-from billing.money import LARGEST, ZERO
 
 
 class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):

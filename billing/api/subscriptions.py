@@ -9,8 +9,9 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
 from accounts.credentials import organization_of
-from billing import accounts, subscriptions
+from billing import accounts
 from billing.api.serializers import SubscribeSerializer, SubscriptionSerializer
+from billing.invoicing import subscriptions
 from billing.models import Subscription
 
 

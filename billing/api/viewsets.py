@@ -10,11 +10,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency, identifiers
+from accounts import idempotency
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
+from accounts.lib import identifiers
 from accounts.models import Organization
-from billing import accounts, cards, payments
+from billing import accounts
 from billing.api.serializers import (
     AddPaymentMethodSerializer,
     AutoRechargeSerializer,
@@ -26,6 +27,7 @@ from billing.api.serializers import (
     PurchaseSerializer,
 )
 from billing.models import AutoRecharge, Meter, Payment, PaymentMethod, Plan
+from billing.payments import methods, payments
 
 
 def _payer(request: Request) -> Organization:
@@ -63,10 +65,10 @@ class PaymentMethodViewSet(
         """Make a card the default one."""
         card = self.get_object()
         ChangePaymentMethodSerializer(data=request.data).is_valid(raise_exception=True)
-        return Response(PaymentMethodSerializer(cards.make_default(card)).data)
+        return Response(PaymentMethodSerializer(methods.make_default(card)).data)
 
     def perform_destroy(self, instance: PaymentMethod) -> None:
-        cards.remove(instance)
+        methods.remove(instance)
 
     @extend_schema(request=AddPaymentMethodSerializer, responses={201: PaymentMethodSerializer})
     def create(self, request: Request) -> Any:

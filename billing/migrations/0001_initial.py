@@ -1,5 +1,5 @@
-import accounts.identifiers
-import billing.money
+import accounts.lib.identifiers
+import accounts.lib.money
 import django.db.models.deletion
 import django.utils.timezone
 from decimal import Decimal
@@ -30,8 +30,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='BillingAccount',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('public_id', models.CharField(default=accounts.identifiers.billing_account_id, editable=False, max_length=18, unique=True)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('public_id', models.CharField(default=accounts.lib.identifiers.billing_account_id, editable=False, max_length=18, unique=True)),
                 ('name', models.CharField(max_length=100)),
                 ('email', models.EmailField(max_length=250)),
                 ('currency', models.CharField(blank=True, editable=False, max_length=3)),
@@ -49,9 +49,9 @@ class Migration(migrations.Migration):
             name='LedgerAccount',
             fields=[
                 ('organization', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='ledger_account', serialize=False, to='accounts.organization')),
-                ('balance', billing.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
-                ('reserved', billing.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
-                ('credit_limit', billing.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
+                ('balance', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
+                ('reserved', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
+                ('credit_limit', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
                 ('seq', models.BigIntegerField(default=0)),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='PaymentMethod',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('gateway', models.CharField(max_length=20)),
                 ('gateway_token', models.CharField(max_length=100)),
                 ('brand', models.CharField(max_length=20)),
@@ -77,8 +77,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Payment',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('amount', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
                 ('currency', models.CharField(max_length=3)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('action_required', 'Action Required'), ('succeeded', 'Succeeded'), ('failed', 'Failed')], default='pending', max_length=15)),
                 ('failure_code', models.CharField(blank=True, max_length=60)),
@@ -96,10 +96,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='auto_recharge', serialize=False, to='accounts.organization')),
                 ('enabled', models.BooleanField(default=False)),
-                ('threshold', billing.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('amount', billing.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('target', billing.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('monthly_limit', billing.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
+                ('threshold', accounts.lib.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
+                ('amount', accounts.lib.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
+                ('target', accounts.lib.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
+                ('monthly_limit', accounts.lib.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
                 ('monthly_count', models.PositiveIntegerField(blank=True, null=True)),
                 ('payment_method', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='billing.paymentmethod')),
             ],
@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(unique=True)),
                 ('name', models.CharField(max_length=100)),
                 ('description', models.CharField(blank=True, max_length=500)),
-                ('monthly_price', billing.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
+                ('monthly_price', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
                 ('is_offered', models.BooleanField(default=True)),
             ],
             options={
@@ -123,16 +123,16 @@ class Migration(migrations.Migration):
             name='Price',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('unit_amount', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('unit_amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
                 ('meter', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='price', to='billing.meter')),
             ],
         ),
         migrations.CreateModel(
             name='Hold',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('amount', billing.money.AmountField(decimal_places=9, max_digits=24)),
-                ('captured', billing.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
+                ('captured', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
                 ('status', models.CharField(choices=[('open', 'Open'), ('captured', 'Captured'), ('released', 'Released'), ('expired', 'Expired')], default='open', max_length=8)),
                 ('reference', models.CharField(blank=True, max_length=100)),
                 ('metadata', models.JSONField(default=dict)),
@@ -148,11 +148,11 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='LedgerEntry',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('seq', models.BigIntegerField()),
                 ('kind', models.CharField(choices=[('purchase', 'Purchase'), ('grant', 'Grant'), ('usage', 'Usage'), ('subscription', 'Subscription'), ('capture', 'Capture'), ('refund', 'Refund'), ('chargeback', 'Chargeback'), ('expiry', 'Expiry'), ('reversal', 'Reversal'), ('adjustment', 'Adjustment')], max_length=12)),
-                ('amount', billing.money.AmountField(decimal_places=9, max_digits=24)),
-                ('balance_after', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
+                ('balance_after', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
                 ('description', models.CharField(blank=True, max_length=200)),
                 ('reference', models.CharField(blank=True, max_length=100)),
                 ('metadata', models.JSONField(default=dict)),

@@ -1,5 +1,5 @@
-import accounts.identifiers
-import billing.money
+import accounts.lib.identifiers
+import accounts.lib.money
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             name='PlanAllowance',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('included_quantity', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('included_quantity', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
                 ('meter', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='billing.meter')),
                 ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='allowances', to='billing.plan')),
             ],
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Subscription',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('active', 'Active'), ('canceled', 'Canceled')], default='active', max_length=8)),
                 ('current_period_start', models.DateTimeField()),
                 ('current_period_end', models.DateTimeField()),

@@ -1,5 +1,5 @@
-import accounts.identifiers
-import billing.money
+import accounts.lib.identifiers
+import accounts.lib.money
 import django.db.models.deletion
 from decimal import Decimal
 from django.db import migrations, models
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('endpoint', models.CharField(max_length=2000)),
-                ('unit_amount', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('unit_amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
             ],
             options={
                 'ordering': ['meter', 'endpoint'],
@@ -28,12 +28,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Grant',
             fields=[
-                ('id', models.UUIDField(default=accounts.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('entry_seq', models.BigIntegerField()),
                 ('category', models.CharField(choices=[('paid', 'Paid'), ('promotional', 'Promotional')], max_length=11)),
                 ('priority', models.PositiveSmallIntegerField(default=50)),
-                ('amount', billing.money.AmountField(decimal_places=9, max_digits=24)),
-                ('remaining', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
+                ('remaining', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
                 ('expires_at', models.DateTimeField(null=True)),
                 ('created_at', models.DateTimeField()),
             ],
@@ -42,8 +42,8 @@ class Migration(migrations.Migration):
             name='PriceTier',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('up_to', billing.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('unit_amount', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('up_to', accounts.lib.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
+                ('unit_amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
             ],
             options={
                 'ordering': ['price', models.OrderBy(models.F('up_to'), nulls_last=True)],
@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 ('account_id', models.UUIDField()),
                 ('subject', models.UUIDField()),
                 ('month', models.DateField()),
-                ('spent', billing.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
+                ('spent', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
                 ('alerted', models.PositiveSmallIntegerField(db_default=0, default=0)),
             ],
         ),
@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ledgeraccount',
             name='low_balance',
-            field=billing.money.AmountField(decimal_places=9, max_digits=24, null=True),
+            field=accounts.lib.money.AmountField(decimal_places=9, max_digits=24, null=True),
         ),
         migrations.AddField(
             model_name='ledgerentry',

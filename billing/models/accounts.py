@@ -3,7 +3,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.utils import timezone
 
-from accounts import identifiers
+from accounts.lib import identifiers
 from accounts.models import Organization, TenantQuerySet
 
 

@@ -4,8 +4,8 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
+from accounts.lib.money import ZERO, AmountField
 from accounts.models import TenantQuerySet
-from billing.money import ZERO, AmountField
 
 
 class SpendingQuerySet(TenantQuerySet["Spending"]):

@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from billing.money import ZERO, AmountField
+from accounts.lib.money import ZERO, AmountField
 
 
 class Meter(models.Model):

@@ -3,10 +3,10 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from accounts import identifiers
+from accounts.lib import identifiers
+from accounts.lib.money import AmountField
 from accounts.models import TenantQuerySet
 from billing.models.ledger import LedgerAccount
-from billing.money import AmountField
 
 
 class GrantQuerySet(TenantQuerySet["Grant"]):

@@ -4,11 +4,11 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
-from accounts import identifiers, jsonb
+from accounts.lib import identifiers, jsonb
+from accounts.lib.money import ZERO, AmountField
 from accounts.models import Organization, TenantQuerySet
 from apikeys.models import ApiKey
 from billing.models.ledger import LedgerAccount
-from billing.money import ZERO, AmountField
 
 
 class HoldQuerySet(TenantQuerySet["Hold"]):

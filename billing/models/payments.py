@@ -4,9 +4,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import identifiers
+from accounts.lib import identifiers
+from accounts.lib.money import AmountField
 from accounts.models import Organization, TenantQuerySet
-from billing.money import AmountField
 
 
 class PaymentMethodQuerySet(TenantQuerySet["PaymentMethod"]):

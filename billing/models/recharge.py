@@ -3,9 +3,9 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from accounts.lib.money import AmountField
 from accounts.models import Organization, TenantQuerySet
 from billing.models.payments import PaymentMethod
-from billing.money import AmountField
 
 
 class AutoRecharge(models.Model):

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts import identifiers
+from accounts.lib import identifiers
 from accounts.models import Organization, TenantQuerySet
 from billing.models.catalog import Plan
 

@@ -7,11 +7,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q
 
-from accounts import timezones
-from billing import countries
-from billing.gateways import sandbox
+from accounts.lib import countries, timezones
+from accounts.lib.money import DIGITS, PLACES
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod
-from billing.money import DIGITS, PLACES
+from billing.payments.gateways import sandbox
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 PRESETS = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))

@@ -11,16 +11,18 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import ListView
 
-from accounts import identifiers
 from accounts.exceptions import Conflict, InvalidField, Problem
+from accounts.lib import identifiers
+from accounts.lib.money import plain
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
-from billing import accounts, ledger, payments, statement
+from billing import accounts, balance
 from billing.exceptions import PaymentReused
+from billing.ledger import posting
 from billing.models import LedgerEntry, Payment, PaymentMethod
-from billing.money import plain
 from billing.pages import receipts
 from billing.pages.forms import AmountForm, BillingAccountForm, LedgerForm, PurchaseForm, SandboxCardForm, presets
+from billing.payments import payments
 from billing.templatetags.money import places
 
 PAYMENTS_SHOWN = 10
@@ -41,7 +43,7 @@ class CreditsMixin(OrganizationMixin):
     def _contents(self) -> dict[str, Any]:
         mine = Payment.objects.of(self.organization).select_related("method").order_by("-created_at", "-pk")
         seen = self.may("billing:read")
-        balances = statement.of(self.organization)
+        balances = balance.of(self.organization)
         contact = {"name": self.organization.name, "email": self.person.email}
         return {
             "statement": balances,
@@ -114,7 +116,7 @@ class PurchaseView(CreditsMixin):
         if not self.cards().exists():
             messages.info(request, "Add a card first.")
             return self.back()
-        amount, mine = form.cleaned_data["amount"], statement.of(self.organization)
+        amount, mine = form.cleaned_data["amount"], balance.of(self.organization)
         chosen = {"amount": amount, "method": self.cards().first(), "payment": identifiers.uuid7()}
         review = PurchaseForm(initial=chosen, cards=self.cards())
         context = self.get_context_data(form=review, amount=amount, statement=mine, after=mine.balance + amount)
@@ -141,7 +143,7 @@ class PurchaseView(CreditsMixin):
 
     def _accepts(self, form: AmountForm) -> bool:
         """Whether the form is valid, and its amount can be charged in the account's currency."""
-        currency = statement.of(self.organization).currency
+        currency = balance.of(self.organization).currency
         if form.is_valid() and currency:
             try:
                 payments.check_amount(form.cleaned_data["amount"], currency)
@@ -176,7 +178,7 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         self.form = LedgerForm(self.request.GET, zone=self.person.timezone)
         self.form.is_valid()
-        ledger.current(self.organization.pk)  # what has expired is an entry
+        posting.current(self.organization.pk)  # what has expired is an entry
         return LedgerEntry.objects.of(self.organization).filter(self.form.condition()).order_by("-seq")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from billing import countries
-from billing.money import plain
+from accounts.lib import countries
+from accounts.lib.money import plain
 
 MINUS = "\u2212"
 NO_BREAK_SPACE = "\u00a0"

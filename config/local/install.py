@@ -22,13 +22,13 @@ LOG_LINES = 5
 # What pip says of each package, of the lock's own lines and of nothing else.
 FOUND = re.compile(r"(?:Collecting|Processing|Requirement already satisfied:) (?:\S*/)?([\w.]+).*\(from -r .+\)")
 ADVICE = {
-    "DO NOT MATCH THE HASHES": "A file differs from the one that was locked. Empty pip's cache (pip cache purge) and try "
-    "again; if that doesn't help, the package index serves other files than it did.",
-    "No matching distribution": "There is no such package for this Python and machine. Tollgate is tested on Linux with "
-    "Python 3.11; name another one with: make PYTHON=python3.11 run",
+    "DO NOT MATCH THE HASHES": "A file differs from the one that was locked. Empty pip's cache (pip cache purge) and try\n"
+    "again. If that doesn't help, the package index no longer serves the file that it did.",
+    "No matching distribution": "There is no such package for this Python and machine. Tollgate is tested with Python 3.11\n"
+    "on Linux. To use another Python: make PYTHON=python3.11 run",
     "NewConnectionError": "The package index can't be reached. Check the network, or name your index in PIP_INDEX_URL.",
     "No space left": "The disk is full.",
-    "is not supported on this platform": "A package isn't made for this machine. Set DATABASE_URL and REDIS_URL to "
+    "is not supported on this platform": "A package isn't made for this machine. Set DATABASE_URL and REDIS_URL to\n"
     "servers of your own, and install the rest by hand.",
 }
 
@@ -79,7 +79,7 @@ class Progress:
 
 
 def _ensure_environment(python: Path, folder: Path) -> None:
-    works = python.exists() and subprocess.run([python, *PIP, "--version"], capture_output=True).returncode == 0
+    works = python.exists() and subprocess.run([python, *PIP, "--version"], capture_output=True).returncode == 0  # noqa: S603
     if not works:
         try:
             venv.create(folder, clear=True, with_pip=True)
@@ -91,7 +91,7 @@ def _ensure_environment(python: Path, folder: Path) -> None:
 
 def _lines(command: list[str], output: list[str]) -> Iterator[str]:
     """What a command prints, line by line, as it comes; InstallError if it fails."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 (pip)
         assert process.stdout is not None
         for line in process.stdout:
             output.append(line.rstrip())

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounts import encryption, scopes, signing, tokens
+from accounts import scopes, signing, tokens
+from accounts.lib import encryption
 from accounts.models import SigningKey, TokenFamily, User
 from tests.concurrency import race
 from tests.leaks import tables_with

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import events, people
 from accounts.models import Event, Organization, User
 from tests import factories
-from tests.billing.test_ledger_guards import run
+from tests.billing.ledger.test_guards import run
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

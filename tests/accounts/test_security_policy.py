@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from accounts import addresses, people, security
+from accounts import people, security
+from accounts.lib import addresses
 from accounts.models import Organization, SecurityPolicy, User
 from tests import factories
 from tests.conftest import Api

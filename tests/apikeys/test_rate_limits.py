@@ -10,9 +10,9 @@ import pytest
 from django.db import transaction
 from time_machine import travel
 
-from apikeys import windows
+from apikeys import rate_limits
 from apikeys.models import ApiKey, RateWindow
-from apikeys.windows import Count, Limit
+from apikeys.rate_limits import Count, Limit
 from tests import factories
 from tests.concurrency import race
 
@@ -138,19 +138,19 @@ NOON = 1_900_000_800.0  # begins a window of any length that divides an hour
 
 
 def taken(made: ApiKey, moment: float) -> bool:
-    count = windows.take(made, moment)
+    count = rate_limits.take(made, moment)
     assert count
     return count.allowed
 
 
 def test_without_a_limit_nothing_is_counted(organization: Any) -> None:
     made, _ = factories.key(organization)
-    assert windows.take(made, NOON) is None
+    assert rate_limits.take(made, NOON) is None
     assert not RateWindow.objects.exists()
 
 
 def test_a_count_is_what_the_table_says(key: Any) -> None:
-    counts = [windows.take(key[0], NOON + 6) for _ in range(4)]
+    counts = [rate_limits.take(key[0], NOON + 6) for _ in range(4)]
     assert [(one.allowed, one.current, one.before, one.elapsed) for one in counts if one] == [
         *[(True, n, 0, 6) for n in (1, 2, 3)],
         (False, 3, 0, 6),
@@ -194,14 +194,14 @@ def test_a_window_that_is_given_up_for_one_that_is_over_lets_all_pass(
     one_a_second: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     latest = "x.win >= excluded.win"
-    assert latest in windows.TAKE
-    monkeypatch.setattr(windows, "TAKE", windows.TAKE.replace(latest, "x.win - excluded.win IN (0, 1)"))
+    assert latest in rate_limits.TAKE
+    monkeypatch.setattr(rate_limits, "TAKE", rate_limits.TAKE.replace(latest, "x.win - excluded.win IN (0, 1)"))
     assert taken_by_two_clocks(one_a_second, 2.1) == 100
 
 
 def test_who_is_behind_is_told_when_the_window_ends_that_has_begun(one_a_second: ApiKey) -> None:
-    windows.take(one_a_second, NOON)
-    refused = windows.take(one_a_second, NOON - 3)
+    rate_limits.take(one_a_second, NOON)
+    refused = rate_limits.take(one_a_second, NOON - 3)
     assert refused
     assert (refused.allowed, refused.remaining, refused.resets_in, refused.retry_after) == (False, 0, 4, 4)
 

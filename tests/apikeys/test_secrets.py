@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts.identifiers import BASE62
+from accounts.lib.identifiers import BASE62
 from apikeys import secrets
 
 PEPPERS = [(2, b"n" * 32), (1, b"o" * 32)]

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from billing import gateways
-from tests.billing.gateway import RecordingGateway
+from billing.payments import gateways
+from tests.billing.payments.gateway import RecordingGateway
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from accounts.lib import countries
 from accounts.models import Organization
-from billing import accounts, countries
+from billing import accounts
 from billing.accounts import AccountExists
 from billing.exceptions import BilledByParent, NoBillingAccount
 from billing.models import BillingAccount

@@ -10,13 +10,16 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import Organization, User
-from billing import accounts, ledger, payments, subscriptions
+from billing import accounts
 from billing.exceptions import NoBillingAccount
+from billing.invoicing import subscriptions
+from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, Subscription
+from billing.payments import payments
 from tests import factories
 from tests.concurrency import race
 from tests.conftest import Api
-from usage import onboarding
+from usage.reporting import onboarding
 
 Client = Callable[[Any], Api]
 
@@ -38,7 +41,7 @@ def test_one_with_credits_stays_open(api: Client, alice: User, organization: Org
 
 def test_one_in_debt_stays_open(api: Client, alice: User, organization: Organization) -> None:
     factories.billing_account(organization)
-    ledger.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1))
+    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1))
     assert api(alice).delete("/v1/account").status_code == 409
     assert api(alice).get("/v1/account").status_code == 200
 
@@ -111,7 +114,7 @@ def test_what_waits_for_a_closing_finds_the_account_closed(committed: None, step
     }[step]
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            ledger.lock([organization.pk])
+            posting.lock([organization.pk])
             waiting = pool.submit(in_thread, begun)
             wait_for_a_lock()
             accounts.close(organization)

@@ -6,7 +6,7 @@ from tollgate_client import Client, Spool
 
 from accounts.models import Organization
 from tests import factories
-from tests.billing import plivo_server
+from tests.billing.api import plivo_server
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,11 @@ import pytest
 from tollgate_client import Client, Refused, Unreachable
 
 from accounts.models import Organization
-from billing import ledger
+from billing.ledger import posting
 from billing.models import Hold
 from tests import factories
 from tests.clients.flaky import losing
-from tests.usage.batches import balance
+from tests.usage.metering.batches import balance
 from usage.models import UsageEvent
 
 
@@ -34,10 +34,10 @@ def test_many_keys_are_verified_at_once(client: Client, customer: Organization) 
 def test_what_was_held_is_captured_by_its_event(client: Client, customer: Organization) -> None:
     key, secret = factories.key(customer)
     verdict = client.verify(secret, meter="voice", quantity=10, hold_seconds=60)
-    assert ledger.available(customer.pk) == Decimal("99.8")
+    assert posting.available(customer.pk) == Decimal("99.8")
     event = {"id": "call-1", "key_id": key.public_id, "meter": "voice", "quantity": 4, "hold": verdict.hold}
     assert [one["result"] for one in client.send_usage([event])] == ["accepted"]
-    assert ledger.available(customer.pk) == balance(customer) == Decimal("99.92")
+    assert posting.available(customer.pk) == balance(customer) == Decimal("99.92")
 
 
 def test_a_bad_platform_key_is_refused(address: str, committed: None) -> None:

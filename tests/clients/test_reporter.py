@@ -13,7 +13,7 @@ from tollgate_client import Client, Reporter, Spool, Unreachable
 
 from accounts.models import Organization
 from tests.clients.flaky import losing, saying
-from tests.usage.batches import balance
+from tests.usage.metering.batches import balance
 from usage.models import UsageEvent
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "clients" / "python" / "src"

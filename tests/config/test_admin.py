@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from accounts.models import User
 from apikeys.models import ApiKey
-from billing import payments
 from billing.models import LedgerEntry, Payment
+from billing.payments import payments
 from tests import factories
 from tests.conftest import Api
 

@@ -11,9 +11,9 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from billing import ledger
+from billing.ledger import posting
 from billing.models import Grant
-from usage import reconciliation
+from usage.storage import reconciliation
 
 OWN = ("accounts", "apikeys", "billing", "usage")
 BEFORE_LOTS = [
@@ -100,7 +100,7 @@ def test_a_full_database_is_migrated_and_its_books_agree(scratch: None) -> None:
     migrate()
     assert reconciliation.run() == []
     for root in (rich, indebted):
-        ledger.settle(root)
+        posting.settle(root)
     assert lots(rich) == [("paid", 7), ("promotional", 5), ("promotional", 8)]
     assert lots(indebted) == [("paid", 0)]
     assert reconciliation.run() == []

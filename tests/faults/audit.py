@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.db import connection
 
-from billing import snapshot
+from accounts.lib import snapshot
 from billing.models import LedgerAccount
 from tests.faults.cast import OPENING
 from tests.faults.operations import Claim
-from usage import reconciliation
+from usage.storage import reconciliation
 
 # What was done, by the clients' own ids: kind, id, account, how often, and the credits. The gate's own holds have none:
 # they are known by their amounts, and when they are captured, by the ids that were acknowledged.

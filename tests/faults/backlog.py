@@ -13,8 +13,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.models import Organization
-from billing import payments
 from billing.models import Payment
+from billing.payments import payments
 from billing.tasks import settle_pending_payments
 from config.celery import app as app  # by which tasks are published
 from tests.faults.cast import Cast

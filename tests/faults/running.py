@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 from config.env import BASE_DIR
-from config.keeper import end_with_parent
+from config.local.watchdog import end_with_parent
 from tests.faults import processes
 from tests.faults.processes import Role
 
@@ -32,7 +32,7 @@ class Running:
         self.killed_at: dict[str, float] = {}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "config.supervisor", "--port", str(port)],
+                [sys.executable, "-m", "config.local.supervisor", "--port", str(port)],
                 cwd=BASE_DIR,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
                 stdout=output,

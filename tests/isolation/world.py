@@ -20,7 +20,7 @@ from accounts import authentication, events, invitations, people, scopes, tokens
 from accounts.credentials import Credential
 from accounts.models import Invitation, Organization, User
 from apikeys.models import ApiKey
-from billing import holds, ledger
+from billing.ledger import holds, posting
 from billing.models import Hold, LedgerEntry, PaymentMethod
 from tests import factories
 from usage import metering
@@ -119,7 +119,7 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
         account.save()
         world.cards[relation] = factories.card(organization)
         kind = LedgerEntry.Kind.GRANT
-        ledger.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation))
+        posting.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation))
 
 
 def _reserve(world: World, relation: str, organization: Organization) -> None:

@@ -11,14 +11,17 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.credentials import credential_of, organization_of
+from accounts.lib import snapshot
 from accounts.models import Organization, User
-from billing import ledger, snapshot, subscriptions
 from billing.api.account import CreditBalanceSerializer, credit_balance
 from billing.api.fields import AmountSerializerField, user_id
 from billing.api.serializers import SubscriptionSerializer
+from billing.invoicing import subscriptions
+from billing.ledger import posting
 from billing.models import LedgerAccount
-from usage import periods, reports
 from usage.api import parameters
+from usage.reporting import periods
+from usage.reporting import totals as reports
 
 
 class UsageStatsSerializer(serializers.Serializer[Any]):
@@ -103,7 +106,7 @@ class SummaryView(APIView):
     @extend_schema(responses=AccountSummarySerializer)
     def get(self, request: Request) -> Response:
         """The account at a glance: credits, this month's usage, and since when."""
-        ledger.current(organization_of(request).pk)  # what fell due is settled before, since the snapshot only reads
+        posting.current(organization_of(request).pk)  # what fell due is settled before, since the snapshot only reads
         return self._summary(request)
 
     @snapshot.consistent()

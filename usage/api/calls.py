@@ -9,11 +9,11 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.exceptions import InvalidField, Problem
-from accounts.numbers import is_number
+from accounts.lib.money import LARGEST, PLACES, fits
+from accounts.lib.numbers import is_number
 from billing.api.fields import AmountSerializerField
-from billing.money import LARGEST, PLACES, fits
-from usage.gate import BATCH_LIMIT, LONGEST_HOLD_SECONDS, Code, Verdict
-from usage.gate_questions import Call
+from usage.gate.query import Call
+from usage.gate.verdict import BATCH_LIMIT, LONGEST_HOLD_SECONDS, Code, Verdict
 
 
 class InvalidCall(Problem):

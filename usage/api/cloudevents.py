@@ -9,7 +9,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 
 from accounts.exceptions import InvalidField
-from usage.events import BATCH_LIMIT
+from usage.metering.parsing import BATCH_LIMIT
 
 JSON = "application/json"
 ONE = "application/cloudevents+json"

@@ -2,11 +2,12 @@
 
 from django.utils import timezone
 
-from usage import gate_questions, metering
-from usage.api import results, short_way
-from usage.api.short_way import Asked, NotOrdinary, Said
-from usage.api.views import EventsView, events_of
-from usage.gate_questions import Caller
+from usage import metering
+from usage.api import fast_path, results
+from usage.api.events import EventsView, events_of
+from usage.api.fast_path import Asked, NotOrdinary, Said
+from usage.gate import query
+from usage.gate.query import Caller
 
 
 def shortly(asked: Asked) -> Said:
@@ -16,9 +17,9 @@ def shortly(asked: Asked) -> Said:
     """
     caller = Caller(asked.secret, asked.address)
     is_cloud_event = "HTTP_CE_SPECVERSION" in asked.request.META
-    if is_cloud_event or not gate_questions.knows(caller, EventsView.scopes["post"], timezone.now()):
+    if is_cloud_event or not query.knows(caller, EventsView.scopes["post"], timezone.now()):
         raise NotOrdinary
     return results.shown(metering.record(events_of(asked.json()))), {}
 
 
-record = short_way.before(EventsView, shortly)
+record = fast_path.before(EventsView, shortly)

@@ -12,9 +12,10 @@ from rest_framework.views import APIView
 from accounts import idempotency
 from accounts.exceptions import Problem
 from accounts.permissions import PlatformKey
-from usage import cloudevents, metering
+from usage import metering
 from usage.api.cloudevents import BATCH, JSON, MEDIA_TYPES, ONE, media_type, unpack
 from usage.api.serializers import CloudEventSerializer
+from usage.metering import cloudevents
 
 ONE_OR_MORE = PolymorphicProxySerializer(
     "CloudEvents", [CloudEventSerializer, CloudEventSerializer(many=True)], resource_type_field_name=None, many=False

@@ -8,14 +8,14 @@ from datetime import datetime
 from django.utils import timezone
 from rest_framework.request import Request
 
-from accounts import timezones
 from accounts.api.filters import moment_parameter, text_parameter
 from accounts.credentials import credential_of, organization_of
 from accounts.exceptions import InvalidField
+from accounts.lib import timezones
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.models import Meter
-from usage import periods
+from usage.reporting import periods
 
 
 def choice(request: Request, name: str, choices: tuple[str, ...], default: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import simplejson
 
-from billing.money import plain
+from accounts.lib.money import plain
 from usage import metering
 
 

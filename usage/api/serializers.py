@@ -3,13 +3,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.lib.money import LARGEST
 from billing.api.fields import AmountSerializerField
-from billing.money import LARGEST
-from usage.events import BATCH_LIMIT
+from usage.metering.parsing import BATCH_LIMIT
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """One usage event, as the schema shows it; `usage.events` checks them, one by one."""
+    """One usage event, as the schema shows it; `usage.metering.parsing` checks them, one by one."""
 
     id = serializers.CharField(max_length=100)
     key_id = serializers.CharField(required=False)
@@ -37,7 +37,7 @@ class CloudEventDataSerializer(serializers.Serializer[Any]):
 
 
 class CloudEventSerializer(serializers.Serializer[Any]):
-    """A CloudEvent 1.0, as the schema shows it; `usage.cloudevents` checks them, one by one."""
+    """A CloudEvent 1.0, as the schema shows it; `usage.metering.cloudevents` checks them, one by one."""
 
     specversion = serializers.CharField(help_text="1.0")
     id = serializers.CharField(max_length=1000, help_text="With `source`, what the event is known by")

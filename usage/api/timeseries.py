@@ -15,15 +15,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import timezones
 from accounts.api.filters import text_parameter
 from accounts.exceptions import InvalidField
-from billing import snapshot
+from accounts.lib import snapshot, timezones
+from accounts.lib.money import plain
 from billing.api.fields import AmountSerializerField
-from billing.money import plain
-from usage import timeseries, windows
 from usage.api import parameters
-from usage.timeseries import GROUPS, Question, Row
+from usage.reporting import calendar, timeseries
+from usage.reporting.timeseries import GROUPS, Question, Row
 
 JSON, CSV = "application/json", "text/csv"
 IN_JSON, IN_CSV = (JSON, "application/*", "*/*"), (CSV, "text/*")
@@ -48,7 +47,7 @@ SERIES = inline_serializer(
     {
         "from": serializers.DateTimeField(),
         "to": serializers.DateTimeField(),
-        "window": serializers.ChoiceField(windows.WINDOWS),
+        "window": serializers.ChoiceField(calendar.WINDOWS),
         "timezone": serializers.CharField(),
         "group_by": serializers.ListField(child=serializers.ChoiceField(list(GROUPS))),
         "data": UsageRowSerializer(many=True),
@@ -64,7 +63,7 @@ class UsageSeriesView(APIView):
         parameters=[
             OpenApiParameter("from", str, description="ISO 8601, inclusive; the start of this month by default"),
             OpenApiParameter("to", str, description="ISO 8601, exclusive; now by default"),
-            OpenApiParameter("window", str, enum=windows.WINDOWS, default="day"),
+            OpenApiParameter("window", str, enum=calendar.WINDOWS, default="day"),
             OpenApiParameter("timezone", str, description="An IANA name; the caller's by default"),
             OpenApiParameter("group_by", str, description=f"Of {', '.join(GROUPS)}, separated by commas"),
             OpenApiParameter("environment", str, enum=["live", "test"], default="live"),
@@ -102,7 +101,7 @@ def _question(request: Request) -> Question:
         organization=parameters.organization(request),
         start=start,
         end=end,
-        window=parameters.choice(request, "window", windows.WINDOWS, "day"),
+        window=parameters.choice(request, "window", calendar.WINDOWS, "day"),
         timezone=zone,
         group_by=_group_by(request),
         environment=parameters.choice(request, "environment", ("live", "test"), "live"),
@@ -130,8 +129,8 @@ def _group_by(request: Request) -> tuple[str, ...]:
 def _rows(asked: Question) -> list[Row]:
     try:
         return timeseries.rows(asked)
-    except windows.TooManyWindows as error:
-        most = f"There are more than {windows.MOST:,} of them between from and to."
+    except calendar.TooManyWindows as error:
+        most = f"There are more than {calendar.MOST:,} of them between from and to."
         raise InvalidField("window", f"{most} Take a larger window, or less time.") from error
     except timeseries.TooManyRows as error:
         most = f"There are more than {timeseries.MOST_ROWS:,} rows."

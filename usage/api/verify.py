@@ -11,14 +11,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
-from accounts.addresses import client_address
 from accounts.authentication import bearer
 from accounts.exceptions import InvalidField
+from accounts.lib.addresses import client_address
 from accounts.permissions import PlatformKey
 from usage import gate
-from usage.api import calls, short_way
-from usage.api.short_way import Asked, NotOrdinary, Said
-from usage.gate_questions import Call, Caller, UnknownMeter
+from usage.api import calls, fast_path
+from usage.api.fast_path import Asked, NotOrdinary, Said
+from usage.gate.query import Call, Caller, UnknownMeter
 
 
 class VerifyView(APIView):
@@ -110,5 +110,5 @@ def _ordinarily(view: APIView, request: Request, ask: Ask) -> Any:
     return idempotency.once(request, effect) if holds else effect()
 
 
-verify = short_way.before(VerifyView, _shortly(one))
-verify_batch = short_way.before(VerifyBatchView, _shortly(several))
+verify = fast_path.before(VerifyView, _shortly(one))
+verify_batch = fast_path.before(VerifyBatchView, _shortly(several))

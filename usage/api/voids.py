@@ -15,8 +15,8 @@ from accounts.exceptions import NotFound
 from accounts.models import Organization
 from accounts.permissions import PlatformKey
 from billing.api.fields import AmountSerializerField, PrintableField, check_future
-from billing.api.subjects import subject
-from usage import cloudevents, voids
+from billing.api.payers import subject
+from usage.metering import cloudevents, voids
 
 
 class VoidSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-import billing.money
+import accounts.lib.money
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
@@ -23,9 +23,9 @@ class Migration(migrations.Migration):
                 ('account_id', models.UUIDField()),
                 ('environment', models.CharField(choices=[('live', 'Live'), ('test', 'Test')], max_length=4)),
                 ('endpoint', models.TextField()),
-                ('quantity', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('quantity', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
                 ('failed', models.BooleanField()),
-                ('credits', billing.money.AmountField(decimal_places=9, max_digits=24)),
+                ('credits', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
                 ('entry_seq', models.BigIntegerField(null=True)),
                 ('occurred_at', models.DateTimeField()),
                 ('recorded_at', models.DateTimeField()),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from usage.reports import NOTHING, Totals
+from usage.reporting.totals import NOTHING, Totals
 
 GAP = 0.28  # of the place of one bar
 NAMED_EVERY = 7

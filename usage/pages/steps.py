@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import Organization
 
-# What each fact of usage.onboarding is called, what it is good for, where it is done, and who may do it.
+# What each fact of usage.reporting.onboarding is called, what it is good for, where it is done, and who may do it.
 WORDS = {
     "billing_account": ("Say who pays", "A name, an email, a country.", "billing:credits", "account:write"),
     "card": ("Add a card", "You choose when it is charged.", "billing:credits", "billing:write"),

@@ -9,11 +9,11 @@ from django.utils import timezone
 from accounts.pages.organizations import OrganizationMixin
 from apikeys import keys
 from apikeys.models import ApiKey
-from billing import statement
+from billing import balance
 from billing.models import LedgerEntry
 from billing.templatetags.money import places
-from usage import onboarding, periods, reports, standing
 from usage.pages import charts, steps
+from usage.reporting import onboarding, periods, runway, totals
 
 ENTRIES_SHOWN = 5
 ENDPOINTS_SHOWN = 5
@@ -39,12 +39,12 @@ class OverviewView(OrganizationMixin):
         return render(request, "usage/overview.html", context)
 
     def _money(self, now: datetime) -> dict[str, Any]:
-        mine = statement.of(self.organization)
+        mine = balance.of(self.organization)
         entries = list(LedgerEntry.objects.of(self.organization).order_by("-seq")[:ENTRIES_SHOWN])
         return {
             "statement": mine,
             "sum_places": places(mine.figures),
-            "standing": standing.of(self.organization, mine, now),
+            "standing": runway.of(self.organization, mine, now),
             "entries": entries,
             "places": places(number for entry in entries for number in (entry.amount, entry.balance_after)),
         }
@@ -52,11 +52,11 @@ class OverviewView(OrganizationMixin):
     def _usage(self, now: datetime) -> dict[str, Any]:
         zone = self.person.timezone
         start = periods.start_of("monthly", now, zone)
-        days = reports.by_day(self.organization, start, now, zone)
-        endpoints = reports.by_endpoint(self.organization, start, now)
+        days = totals.by_day(self.organization, start, now, zone)
+        endpoints = totals.by_endpoint(self.organization, start, now)
         return {
             "month": start,
-            "totals": sum(days.values(), reports.NOTHING),
+            "totals": sum(days.values(), totals.NOTHING),
             "days": days,
             "credit_places": places(day.credits for day in days.values()),
             "chart": charts.month(days),
@@ -83,7 +83,7 @@ class RevokeKeyView(OrganizationMixin):
             messages.info(request, f"The key {mine.name} is revoked already.")
             return redirect("apikeys:keys", organization)
         start = periods.start_of("daily", now, self.person.timezone)
-        today = reports.totals(self.organization, start, now, mine.environment, mine)
+        today = totals.totals(self.organization, start, now, mine.environment, mine)
         return render(request, "usage/revoke_key.html", self.get_context_data(key=mine, today=today))
 
     def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:

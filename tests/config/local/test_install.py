@@ -24,7 +24,7 @@ def wanted(*extras: str) -> list[str]:
 
 def is_complete(folder: Path, requirements: list[str]) -> bool:
     """Whether pip, which may look nowhere, finds all of it in the environment: extras and their dependencies too."""
-    command = [folder / "bin/python", "-m", "pip", "install", "--no-index", "--dry-run", *requirements]
+    command = [str(folder / "bin/python"), "-m", "pip", "install", "--no-index", "--dry-run", *requirements]
     return subprocess.run(command, env=ISOLATED, capture_output=True, check=False).returncode == 0
 
 

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from billing.models import LedgerAccount
-from usage import reconciliation
+from usage.storage import reconciliation
 
 
 class Command(BaseCommand):

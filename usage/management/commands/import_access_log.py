@@ -8,7 +8,7 @@ from tqdm import tqdm
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.models import Meter
-from usage import importing
+from usage.metering import importing
 
 
 class Command(BaseCommand):

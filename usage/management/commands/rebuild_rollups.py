@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Organization
-from usage import rollups
+from usage.storage import rebuild
 
 
 class Command(BaseCommand):
@@ -17,7 +17,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rebuilt = rollups.rebuild(self._chosen(options["organization"]))
+        rebuilt = rebuild.rebuild(self._chosen(options["organization"]))
         self.stdout.write(f"{rebuilt:,} accounts rebuilt.")
 
     def _chosen(self, names: list[str] | None) -> list[Any] | None:

@@ -1,0 +1,165 @@
+"""Budgets: what a key, or an organization with all beneath it, may spend in a calendar month of its payer's time zone.
+
+Admission refuses what would exceed one; settlement counts against it all the same. What is held counts in the budgets
+of its key and of every node above it. `Spending` is kept for every key and node, so a budget needs no count of its own.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.lib import sql
+from accounts.lib.months import month_of
+from accounts.models import Organization
+from apikeys.models import ApiKey
+from billing.exceptions import BudgetExceeded
+from billing.ledger import alerts, posting
+from billing.models import Hold
+
+SPENT = """
+coalesce((SELECT s.spent FROM billing_spending s
+           WHERE s.account_id = %(account)s AND s.subject = cap.id AND s.month = %(month)s), 0)
+"""
+
+# What open holds may still take.
+HELD = "SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0) FROM billing_hold h"
+OPEN = "h.account_id = %(account)s AND h.status = 'open' AND h.expires_at > %(now)s"
+
+# A node with what is counted in its budget: of the payer, all that is reserved. Exact only under the payer's lock, with
+# nothing due.
+NODES = f"""
+SELECT cap.id AS subject, cap.monthly_budget AS budget, {SPENT} AS spent,
+       CASE WHEN cap.id = %(account)s
+            THEN coalesce((SELECT reserved FROM billing_ledgeraccount WHERE organization_id = %(account)s), 0)
+            ELSE ({HELD} JOIN accounts_organization o ON o.id = h.organization_id
+                   WHERE {OPEN} AND cap.id = ANY(o.path)) END AS held
+  FROM accounts_organization cap
+"""  # noqa: S608 (these are constants)
+
+# The budget that a call of `key`, in the organization of `path`, exceeds most.
+EXCEEDED = f"""
+SELECT subject, budget, spent, held
+  FROM ({NODES} WHERE cap.id = ANY(%(path)s::uuid[]) AND cap.monthly_budget IS NOT NULL
+         UNION ALL
+        SELECT cap.id, cap.monthly_budget, {SPENT}, ({HELD} WHERE {OPEN} AND h.key_id = cap.id)
+          FROM apikeys_apikey cap WHERE cap.id = %(key)s::uuid AND cap.monthly_budget IS NOT NULL) state
+ WHERE spent + held + %(amount)s > budget ORDER BY budget - spent - held LIMIT 1
+"""  # noqa: S608 (these are constants)
+
+# With an array of its own, the statement would be planned again by each call.
+PATH = "(SELECT path FROM accounts_organization WHERE id = %(organization)s)"
+ADMITTED = EXCEEDED.replace("%(path)s", PATH)
+OF = f"{NODES} WHERE cap.id = %(organization)s"
+
+COUNT = """
+INSERT INTO billing_spending AS s (account_id, subject, month, spent)
+SELECT %(account)s, subject, %(month)s, %(amount)s FROM unnest(%(subjects)s::uuid[]) AS subject ORDER BY subject
+ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
+"""
+
+# A key, an organization and its payer have counted it, whatever moved since. What is between them now may not have:
+# it gives back no more than it counted.
+GIVE_BACK = """
+INSERT INTO billing_spending AS s (account_id, subject, month, spent)
+SELECT %(account)s, one.subject, %(month)s, -%(amount)s::numeric
+  FROM unnest((SELECT path || %(key)s::uuid FROM accounts_organization WHERE id = %(organization)s)) AS one(subject)
+ WHERE one.subject IN (%(key)s::uuid, %(organization)s, %(account)s)
+    OR EXISTS (SELECT FROM billing_spending b WHERE (b.account_id, b.subject, b.month)
+                                                  = (%(account)s, one.subject, %(month)s) AND b.spent >= %(amount)s)
+ ORDER BY one.subject
+ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
+"""
+
+
+@dataclass(frozen=True)
+class State:
+    """A budget in the current month: what was spent, and what open holds may still take. None is no budget."""
+
+    subject: UUID
+    monthly_budget: Decimal | None
+    spent: Decimal
+    held: Decimal
+    month: date
+
+    @property
+    def left(self) -> Decimal | None:
+        return None if self.monthly_budget is None else self.monthly_budget - self.spent - self.held
+
+
+def of(organization: Organization) -> State:
+    """The organization's own budget, and what is counted in it, as it stands now."""
+    posting.current(organization.root_id)  # what fell due is reserved no more
+    about = _about(organization, None, timezone.now())
+    [(subject, budget, spent, held)] = sql.rows(OF, about)
+    return State(subject, budget, spent, held, about["month"])
+
+
+def admit(
+    organization: Organization, key: ApiKey | None, amount: Decimal, now: datetime, minimum: Decimal | None = None
+) -> Decimal:
+    """How much of `amount` the budgets allow; `BudgetExceeded` below `minimum`, which is all of it unless given.
+
+    The payer is locked already.
+    """
+    found = sql.rows(ADMITTED, {**_about(organization, key, now), "amount": amount})
+    if not found:
+        return amount
+    [(subject, budget, spent, held)] = found
+    left: Decimal = budget - spent - held
+    if minimum is None or left < minimum:
+        name = {organization.pk: organization.public_id, **({key.pk: key.public_id} if key else {})}.get(subject)
+        raise BudgetExceeded(name, budget if name else None, left)
+    return left
+
+
+def count(hold: Hold, amount: Decimal, now: datetime) -> None:
+    """Count what a hold was captured for, in the budgets of its key and of every node above it; and announce what that
+    crossed. After the posting, under the lock."""
+    organization = hold.organization
+    subjects = sorted({*organization.path, *([hold.key_id] if hold.key_id else [])})
+    month = _month(organization, now)
+    sql.rows(COUNT, {"account": hold.account_id, "month": month, "amount": amount, "subjects": subjects})
+    alerts.check([hold.account_id], now, [(organization.pk, hold.key_id)])
+
+
+def give_back(organization: Organization, key: UUID | None, amount: Decimal, month: date, now: datetime) -> None:
+    """Take off what was counted in `month`: of the key, the organization and its payer, and of the nodes between them
+    that have spent as much. After the posting, under the lock.
+
+    Who was above it before a move keeps what was counted there.
+    """
+    account = organization.root_id
+    about = {"account": account, "organization": organization.pk, "key": key, "month": month, "amount": amount}
+    sql.rows(GIVE_BACK, about)
+    alerts.check([account], now, [(organization.pk, key)])
+
+
+@transaction.atomic
+def limit(organization: Organization, monthly_budget: Decimal | None) -> Organization:
+    """Set the budget of an organization, or take it away. Admissions that meet this come before it or after it."""
+    now, payer = timezone.now(), organization.root_id
+    posting.lock([payer], now)
+    Organization.objects.filter(pk=organization.pk).update(monthly_budget=monthly_budget)
+    alerts.check([payer], now, [(organization.pk, None)])
+    alerts.end(now, payer)
+    return Organization.objects.get(pk=organization.pk)
+
+
+def _about(organization: Organization, key: ApiKey | None, now: datetime) -> dict[str, Any]:
+    return {
+        "account": organization.root_id,
+        "organization": organization.pk,
+        "key": key.pk if key else None,
+        "month": _month(organization, now),
+        "now": now,
+    }
+
+
+def _month(organization: Organization, now: datetime) -> date:
+    payer = organization if organization.is_root else organization.root
+    return month_of(now, payer.timezone)

@@ -1,0 +1,105 @@
+"""Corrections: nothing that was posted is edited. An entry is reversed by another, once; an adjustment has a reason.
+
+Both settle: they are never refused, and may lead into debt. No money moves outside of the ledger: whoever reverses a
+purchase pays it back elsewhere.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.exceptions import InvalidField
+from accounts.lib import identifiers
+from accounts.lib.months import month_of
+from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
+from billing.ledger import budgets, posting
+from billing.ledger.lots import Lot
+from billing.models import Grant, Hold, LedgerEntry
+
+Kind = LedgerEntry.Kind
+
+VOIDED_EVENT = "voided_event"  # in the metadata of the adjustment that a void posts: the event's id
+
+
+@transaction.atomic
+def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime | None = None) -> LedgerEntry:
+    """Post the opposite of an entry. Of two at once, one is `AlreadyReversed`.
+
+    What it brought is burnt from its own lot first. What it took comes back as a lot that expires at `expires_at`.
+    """
+    now = timezone.now()
+    posting.lock([entry.account_id], now)
+    _check(entry)
+    if entry.amount > 0 and expires_at:
+        raise InvalidField("expires_at", "This reversal takes credits, which can't expire.")
+    posted = posting.post(
+        entry.account_id,
+        kind=Kind.REVERSAL,
+        amount=-entry.amount,
+        description=reason,
+        reference=entry.reference,
+        actor=actor,
+        reverses_seq=entry.seq,
+        lot=_lot_again(entry, expires_at),
+        own_lot=entry.seq,
+    )
+    if entry.kind == Kind.CAPTURE:
+        _give_back(entry, now)
+    return _posted(posted)
+
+
+def adjust(
+    account: UUID,
+    *,
+    amount: Decimal,
+    reason: str,
+    actor: str,
+    expires_at: datetime | None = None,
+    idempotency_key: str | None = None,
+) -> LedgerEntry:
+    """Post a signed `amount` on the account of a root organization; credits may have an expiry."""
+    if amount < 0 and expires_at:
+        raise InvalidField("expires_at", "This adjustment takes credits, which can't expire.")
+    posted = posting.post(
+        account,
+        kind=Kind.ADJUSTMENT,
+        amount=amount,
+        description=reason,
+        actor=actor,
+        idempotency_key=idempotency_key,
+        lot=Lot(expires_at=expires_at),
+    )
+    return _posted(posted)
+
+
+def _check(entry: LedgerEntry) -> None:
+    if entry.kind == Kind.USAGE:
+        raise CorrectedByVoid
+    if entry.kind == Kind.REVERSAL or VOIDED_EVENT in entry.metadata:
+        raise NotReversible
+    reversal = LedgerEntry.objects.filter(account=entry.account_id, reverses_seq=entry.seq).first()
+    if reversal:
+        raise AlreadyReversed(reversal=reversal.seq)
+
+
+def _lot_again(entry: LedgerEntry, expires_at: datetime | None) -> Lot:
+    """What expired comes back as what it was; the rest as paid."""
+    expired = identifiers.uuid_of(entry.reference, "grant_") if entry.kind == Kind.EXPIRY and entry.reference else None
+    was = Grant.objects.filter(account=entry.account_id, pk=expired).first() if expired else None
+    return Lot(was.category, was.priority, expires_at) if was else Lot(expires_at=expires_at)
+
+
+def _give_back(capture: LedgerEntry, now: datetime) -> None:
+    """What the capture of a hold spent in its month is spent no more. Usage that captured one is voided instead."""
+    holds = Hold.objects.select_related("organization__root")
+    hold = holds.filter(account=capture.account_id, entry_seq=capture.seq).first()
+    if hold:
+        month = month_of(capture.created_at, hold.organization.root.timezone)
+        budgets.give_back(hold.organization, hold.key_id, -capture.amount, month, now)
+
+
+def _posted(posted: posting.Posting) -> LedgerEntry:
+    return LedgerEntry.objects.get(account=posted.account_id, seq=posted.seq)

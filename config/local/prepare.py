@@ -1,0 +1,72 @@
+"""What has to be done before Tollgate can serve: `python -m config.local.prepare`, a step of `make run`.
+
+It waits for PostgreSQL and Valkey or Redis, migrates, and outside production makes demo data while there is nobody.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+
+import django
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+OLDEST_POSTGRES = 15
+PATIENCE_SECONDS = 120
+RETRY_SECONDS = 2
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    _wait_for("PostgreSQL", connection.ensure_connection, OperationalError)
+    if (major := _server_version() // 10_000) < OLDEST_POSTGRES:
+        sys.exit(f"Tollgate needs PostgreSQL {OLDEST_POSTGRES} or later; DATABASE_URL leads to version {major}.")
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        _wait_for("Redis", client.ping, redis.RedisError)
+    _migrate()
+    if not settings.PRODUCTION:
+        call_command("make_demo")
+
+
+def _server_version() -> int:
+    """As PostgreSQL numbers them: 180006 for 18.6."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version_num')::int")
+        return int(cursor.fetchone()[0])
+
+
+def _wait_for(title: str, reach: Callable[[], object], error: type[Exception]) -> None:
+    """Tries until it succeeds, and says what it waits for; the errors of the drivers name no password."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            reach()
+        except error as refusal:
+            reason = str(refusal).strip().splitlines()[0]
+            if time.monotonic() > deadline:
+                sys.exit(f"{title} can't be reached: {reason}")
+            _say(f"Waiting for {title}: {reason}")
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
+
+
+def _migrate() -> None:
+    executor = MigrationExecutor(connection)
+    if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        _say(f"Migrating the database: {len(plan)} steps…")
+        call_command("migrate", interactive=False, verbosity=1)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Moments as people write them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from accounts.lib import datetimes
+
+
+@pytest.mark.parametrize(
+    ("text", "timezone", "expected"),
+    [
+        ("2026-03-01T12:00:00Z", "Asia/Tokyo", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01T12:00:00+02:00", "UTC", datetime(2026, 3, 1, 10, tzinfo=UTC)),
+        ("2026-03-01T12:00:00 02:00", "UTC", datetime(2026, 3, 1, 10, tzinfo=UTC)),  # a plus that a URL ate
+        ("2026-03-01T12:00:00", "Asia/Tokyo", datetime(2026, 3, 1, 3, tzinfo=UTC)),
+        ("2026-03-01", "Asia/Tokyo", datetime(2026, 2, 28, 15, tzinfo=UTC)),
+        ("2026-03-01", "Gone/Zone", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-07-01T00:00:00.123456Z", "UTC", datetime(2026, 7, 1, 0, 0, 0, 123456, tzinfo=UTC)),
+        (" 2026-03-01 ", "UTC", datetime(2026, 3, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_read_in_its_zone(text: str, timezone: str, expected: datetime) -> None:
+    assert datetimes.parse(text, timezone) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-13-01",
+        "2026-02-30",
+        "12:00",
+        "0000-01-01",
+        "10000-01-01",
+        "2026-01-01T25:00",
+        "1e9",
+        "\0",
+    ],
+)
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        datetimes.parse(text, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("text", "timezone"),
+    [("0001-01-01", "Asia/Tokyo"), ("9999-12-31T23:59:59-12:00", "UTC"), ("0001-01-01T00:00:00+14:00", "UTC")],
+)
+def test_a_moment_beyond_the_calendar_is_refused(text: str, timezone: str) -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        datetimes.parse(text, timezone)

@@ -1,0 +1,55 @@
+"""Hand-written statements: one trip, one transaction, and a connection that is known to live."""
+
+import time
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import DatabaseError, connection
+
+from accounts.lib import sql
+
+
+def test_names_are_numbered_once_each(db: None) -> None:
+    statement = "SELECT %(b)s::int, %(a)s::text, %(b)s::int + 1"
+    assert sql.rows(statement, {"a": "x", "b": 5, "more": None}) == [(5, "x", 6)]
+    assert sql._numbered(statement) == (b"SELECT $1::int, $2::text, $1::int + 1", ("b", "a"))
+
+
+def test_what_returns_nothing_has_no_rows(db: None) -> None:
+    assert sql.rows("CREATE TEMP TABLE nothing (n int) ON COMMIT DROP", {}) == []
+
+
+def test_in_one_trip_each_statement_has_its_rows(db: None) -> None:
+    answers = sql.in_one_trip(("SELECT %(n)s::int", {"n": 1}), ("SELECT 2, 3 UNION ALL SELECT 4, 5", {}))
+    assert answers == [[(1,)], [(2, 3), (4, 5)]]
+
+
+def test_in_one_trip_all_or_nothing_is_done(committed: None) -> None:
+    sql.rows("CREATE TEMP TABLE counted (n int)", {})
+    with pytest.raises(DatabaseError):
+        sql.in_one_trip(("INSERT INTO counted VALUES (1)", {}), ("SELECT 1 / %(n)s::int", {"n": 0}))
+    assert sql.rows("SELECT n FROM counted", {}) == []
+    sql.in_one_trip(("INSERT INTO counted VALUES (1)", {}), ("SELECT 1", {}))
+    assert sql.rows("SELECT n FROM counted", {}) == [(1,)]
+
+
+def test_a_connection_that_the_server_has_closed_is_opened_again(committed: None) -> None:
+    [(mine,)] = sql.rows("SELECT pg_backend_pid()", {})
+    with psycopg.connect(**_parameters()) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [mine])
+    time.sleep(0.1)
+    connection.health_check_done = False  # type: ignore[attr-defined]  # as at the start of a request
+    assert sql.rows("SELECT pg_backend_pid()", {}) != [(mine,)]
+
+
+def test_a_connection_without_news_is_not_asked(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql.rows("SELECT 1", {})
+    connection.health_check_done = False  # type: ignore[attr-defined]
+    monkeypatch.setattr(connection, "is_usable", lambda: pytest.fail("it was asked"))
+    assert sql.rows("SELECT 2", {}) == [(2,)]
+
+
+def _parameters() -> dict[str, Any]:
+    parameters: dict[str, Any] = connection.get_connection_params()
+    return {name: value for name, value in parameters.items() if name in ("host", "port", "dbname", "user", "password")}

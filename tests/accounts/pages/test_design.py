@@ -1,0 +1,70 @@
+"""What all pages keep to: the strict policy, real icons, and colours that can be read in both themes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from accounts.models import Organization, User
+from tests.browser import at, signed_in
+
+ROOT = Path(__file__).resolve().parents[3]
+TEMPLATES = sorted(t for t in (ROOT / "templates").rglob("*.html") if "emails" not in t.parts)
+STATIC = ROOT / "static" / "tollgate"
+TOKEN = re.compile(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
+TEXT = ["ink", "quiet", "accent", "accent-strong", "bad", "warn"]
+PAIRS = [
+    *((text, ground) for text in TEXT for ground in ("paper", "surface", "sunken")),
+    *((text, ground) for text in ("ink", "quiet") for ground in ("accent-soft", "bad-soft", "warn-soft", "info-soft")),
+    ("on-accent", "accent"),
+    ("on-bad", "bad"),
+    ("accent-strong", "accent-soft"),
+    ("bad", "bad-soft"),
+    ("warn", "warn-soft"),
+    ("info", "info-soft"),
+]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+@pytest.fixture(scope="module")
+def themes() -> list[dict[str, str]]:
+    tokens = TOKEN.findall((STATIC / "tollgate.css").read_text())
+    return [{name: light for name, light, _ in tokens}, {name: dark for name, _, dark in tokens}]
+
+
+@pytest.mark.parametrize(("text", "ground"), PAIRS)
+def test_text_can_be_read_on_its_ground(themes: list[dict[str, str]], text: str, ground: str) -> None:
+    assert min(contrast(theme[text], theme[ground]) for theme in themes) >= 4.5
+
+
+def test_the_border_of_a_field_can_be_seen(themes: list[dict[str, str]]) -> None:
+    assert min(contrast(theme["line-strong"], theme["surface"]) for theme in themes) >= 3
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_no_template_has_inline_style_or_script(template: Path) -> None:
+    source = template.read_text()
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", source)
+    assert not re.search(r"<script(?![^>]*\ssrc=)", source)
+
+
+def test_every_icon_is_drawn() -> None:
+    drawn = set(re.findall(r'<symbol id="(\w+)"', (STATIC / "icons.svg").read_text()))
+    used = {name for t in TEMPLATES for name in re.findall(r'"icon.html" with name="(\w+)"', t.read_text())}
+    assert used <= drawn
+
+
+def test_the_policy_allows_only_ourselves(alice: User, organization: Organization) -> None:
+    policy = signed_in(alice).get(at(organization))["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy

@@ -1,0 +1,256 @@
+"""POST /v1/ledger/{id}/reverse and /v1/credits/adjustments; and the same in the admin."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse as url
+from django.utils import timezone
+from time_machine import travel
+
+from accounts import people
+from accounts.models import Event, Organization, User
+from apikeys.models import ApiKey
+from billing.ledger import posting
+from billing.models import Grant, LedgerAccount, LedgerEntry
+from tests import factories
+from tests.conftest import Api
+
+ADJUSTMENTS = "/v1/credits/adjustments"
+
+
+def reverse(gateway: Api, organization: Organization, seq: object, **about: Any) -> Any:
+    body = {"organization": organization.public_id, "reason": "A mistake", **about}
+    return gateway.post(f"/v1/ledger/{seq}/reverse", body)
+
+
+def adjust(gateway: Api, organization: Organization, amount: object, **about: Any) -> Any:
+    return gateway.post(
+        ADJUSTMENTS, {"organization": organization.public_id, "reason": "Sorry", "amount": amount, **about}
+    )
+
+
+def balance(organization: Organization) -> Decimal:
+    return LedgerAccount.objects.get(pk=organization.pk).balance  # type: ignore[no-any-return]
+
+
+def test_an_entry_is_reversed_with_a_reason(gateway: Api, funded: Organization) -> None:
+    answer = reverse(gateway, funded, 1)
+    assert answer.status_code == 201
+    shown = answer.json()
+    assert shown.pop("created_at")
+    assert shown == {
+        "id": 2,
+        "user_id": None,
+        "type": "adjustment",
+        "amount": -100,
+        "balance_after": 0,
+        "description": "A mistake",
+        "reference": "",
+        "metadata": {},
+        "reverses": 1,
+    }
+    assert LedgerEntry.objects.get(account=funded.pk, seq=2).actor == ApiKey.objects.platform().get().public_id
+
+
+def test_the_answer_is_the_entry_as_the_ledger_shows_it(
+    gateway: Api, api: Any, alice: User, funded: Organization
+) -> None:
+    shown = reverse(gateway, funded, 1).json()
+    listed = api(alice).get("/auth/account/ledger").json()["results"][0]
+    assert shown.keys() - listed.keys() == {"reverses"}
+    assert {name: shown[name] for name in listed if name != "user_id"} == {
+        name: value for name, value in listed.items() if name != "user_id"
+    }
+
+
+def test_a_second_reversal_is_a_conflict_that_names_the_first(gateway: Api, funded: Organization) -> None:
+    reverse(gateway, funded, 1)
+    answer = reverse(gateway, funded, 1)
+    assert (answer.status_code, answer.json()["code"], answer.json()["reversal"]) == (409, "already_reversed", 2)
+    assert balance(funded) == 0
+
+
+def test_a_repetition_with_the_same_key_is_the_same_answer(gateway: Api, funded: Organization) -> None:
+    body = {"organization": funded.public_id, "reason": "A mistake"}
+    first, again = (gateway.post("/v1/ledger/1/reverse", body, idempotency_key="r1") for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("path", ["/v1/ledger/2/reverse", ADJUSTMENTS])
+def test_a_repetition_gets_the_first_answer_after_the_expiry_as_well(
+    gateway: Api, funded: Organization, path: str
+) -> None:
+    posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5))
+    soon = timezone.now() + timedelta(minutes=5)
+    about = {"amount": 1} if path == ADJUSTMENTS else {}
+    body = {"organization": funded.public_id, "reason": "Sorry", "expires_at": soon.isoformat(), **about}
+    first = gateway.post(path, body, idempotency_key="r1")
+    with travel(soon + timedelta(minutes=1)):
+        again = gateway.post(path, body, idempotency_key="r1")
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
+@pytest.mark.parametrize(("kind", "code"), [("usage", "corrected_by_void"), ("reversal", "not_reversible")])
+def test_what_is_corrected_otherwise_is_a_conflict(gateway: Api, funded: Organization, kind: str, code: str) -> None:
+    posted = posting.post(funded.pk, kind=LedgerEntry.Kind(kind), amount=Decimal(-5))
+    answer = reverse(gateway, funded, posted.seq)
+    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert balance(funded) == 95
+
+
+def test_an_unknown_entry_and_an_unknown_organization_are_not_found(gateway: Api, funded: Organization) -> None:
+    for seq in (2, 0, 10**17):
+        assert reverse(gateway, funded, seq).status_code == 404
+    unknown = Organization(public_id="acct_0000000000000000")
+    assert reverse(gateway, unknown, 1).status_code == 404
+    assert adjust(gateway, unknown, 1).status_code == 404
+    assert reverse(gateway, funded, "one").status_code == 404
+
+
+def test_an_entry_of_another_account_is_not_found(gateway: Api, funded: Organization, charlie: User) -> None:
+    assert reverse(gateway, charlie.current_organization, 1).status_code == 404  # type: ignore[arg-type]
+    assert balance(funded) == 100
+
+
+def test_a_child_has_no_ledger(gateway: Api, funded: Organization) -> None:
+    child = people.add_child(funded, name="Child")
+    for answer in (reverse(gateway, child, 1), adjust(gateway, child, 1)):
+        assert (answer.status_code, answer.json()["code"]) == (403, "billed_by_parent")
+
+
+def test_what_a_reversal_gives_back_may_expire(gateway: Api, funded: Organization) -> None:
+    debit = posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5))
+    soon = (timezone.now() + timedelta(days=3)).replace(microsecond=0)
+    assert reverse(gateway, funded, debit.seq, expires_at=soon.isoformat()).status_code == 201
+    assert Grant.objects.get(account=funded.pk, entry_seq=3).expires_at == soon
+
+
+def test_an_adjustment_of_either_sign_is_posted(gateway: Api, funded: Organization) -> None:
+    answer = adjust(gateway, funded, "-100.5")
+    assert answer.status_code == 201
+    assert (answer.json()["amount"], answer.json()["balance_after"], answer.json()["reverses"]) == (-100.5, -0.5, None)
+    assert adjust(gateway, funded, 2).json()["balance_after"] == 1.5
+
+
+BAD: dict[str, list[Any]] = {
+    "amount": [0, "0.0", "x", None, True, 10**9 + 1, "-1000000000.1", "0.0000000001", []],
+    "reason": ["", "  ", None, "a" * 201, "a\nb", "a\0b", ["a"], {}],
+    "expires_at": ["2001-01-01", "soon", 5],
+    "organization": [None, "a" * 22, {}],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in BAD.items() for value in values])
+def test_a_bad_value_is_named_and_nothing_is_posted(gateway: Api, funded: Organization, field: str, value: Any) -> None:
+    body = {"organization": funded.public_id, "reason": "Sorry", "amount": 1, field: value}
+    answer = gateway.post(ADJUSTMENTS, body)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == f"/{field}"
+    assert balance(funded) == 100
+
+
+def test_customers_correct_nothing(api: Any, alice: User, funded: Organization) -> None:
+    """Refused before anything is read: an unknown organization and a bad body make no difference."""
+    for path in ("/v1/ledger/1/reverse", ADJUSTMENTS):
+        bodies: tuple[Any, ...] = ({"organization": funded.public_id, "reason": "x", "amount": 5}, {}, [])
+        for body in bodies:
+            answer = api(alice).post(path, body)
+            assert (answer.status_code, answer.json()["code"]) == (403, "platform_key_required")
+    assert balance(funded) == 100
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser(f"{factories.unique('operator')}@example.com", "x"))
+    return client
+
+
+def act(operator: Client, model: str, row: Any, action: str, **form: object) -> Any:
+    chosen = {"action": action, "_selected_action": str(row.pk), **form}
+    return operator.post(url(f"admin:billing_{model}_changelist"), chosen, follow=True)
+
+
+def test_an_operator_reverses_an_entry_after_giving_a_reason(operator: Client, funded: Organization) -> None:
+    entry = LedgerEntry.objects.get(account=funded.pk)
+    page = act(operator, "ledgerentry", entry, "reverse")
+    assert "Reason" in page.content.decode()
+    assert balance(funded) == 100
+    act(operator, "ledgerentry", entry, "reverse", confirmed="1", reason="")
+    assert balance(funded) == 100
+    act(operator, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
+    assert balance(funded) == 0
+    operator_id = operator.session["_auth_user_id"]
+    assert LedgerEntry.objects.get(account=funded.pk, seq=2).actor == f"user:{operator_id}"
+    again = act(operator, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
+    assert "reversed already" in again.content.decode()
+
+
+def test_an_operators_adjustment_that_is_sent_twice_is_posted_once(operator: Client, funded: Organization) -> None:
+    account = LedgerAccount.objects.get(pk=funded.pk)
+    key = act(operator, "ledgeraccount", account, "adjust").context["form"].initial["idempotency_key"]
+    form = {"confirmed": "1", "reason": "Sorry", "amount": "-1.5", "idempotency_key": key}
+    for _ in range(2):
+        act(operator, "ledgeraccount", account, "adjust", **form)
+    assert balance(funded) == Decimal("98.5")
+    other = act(operator, "ledgeraccount", account, "adjust", **{**form, "amount": "7"})
+    assert "belongs to another" in other.content.decode()
+    assert balance(funded) == Decimal("98.5")
+
+
+def credit_limit(organization: Organization) -> Decimal:
+    return LedgerAccount.objects.get(pk=organization.pk).credit_limit  # type: ignore[no-any-return]
+
+
+def test_an_operator_sets_a_credit_limit_and_an_event_says_why(operator: Client, funded: Organization) -> None:
+    account = LedgerAccount.objects.get(pk=funded.pk)
+    assert "Reason" in act(operator, "ledgeraccount", account, "lend").content.decode()
+    for _ in range(2):
+        act(operator, "ledgeraccount", account, "lend", confirmed="1", credit_limit="50.5", reason="Postpaid")
+    assert credit_limit(funded) == Decimal("50.5")
+    assert posting.available(funded.pk) == Decimal("150.5")
+    [told] = Event.objects.of(funded)
+    actor = f"user:{operator.session['_auth_user_id']}"
+    said = {"before": 0, "credit_limit": Decimal("50.5"), "reason": "Postpaid", "actor": actor}
+    assert (told.type, told.data) == ("credits.limit_changed", said)
+
+
+@pytest.mark.parametrize(
+    "form", [{"credit_limit": "-1"}, {"credit_limit": ""}, {"credit_limit": "NaN"}, {"reason": ""}]
+)
+def test_a_bad_credit_limit_is_shown_and_nothing_changes(
+    operator: Client, funded: Organization, form: dict[str, str]
+) -> None:
+    account = LedgerAccount.objects.get(pk=funded.pk)
+    good = {"confirmed": "1", "credit_limit": "5", "reason": "Postpaid"}
+    assert "errorlist" in act(operator, "ledgeraccount", account, "lend", **{**good, **form}).content.decode()
+    assert credit_limit(funded) == 0
+
+
+@pytest.mark.parametrize("form", [{"amount": "0"}, {"amount": "x"}, {"expires_at": "2001-01-01"}, {"reason": ""}])
+def test_an_operators_bad_values_are_shown_and_nothing_is_posted(
+    operator: Client, funded: Organization, form: dict[str, str]
+) -> None:
+    account = LedgerAccount.objects.get(pk=funded.pk)
+    good = {"confirmed": "1", "reason": "Sorry", "amount": "1", "idempotency_key": "adjust-1"}
+    assert "errorlist" in act(operator, "ledgeraccount", account, "adjust", **{**good, **form}).content.decode()
+    assert balance(funded) == 100
+
+
+def test_staff_who_may_only_look_correct_nothing(db: None, funded: Organization) -> None:
+    from django.contrib.auth.models import Permission
+
+    looker = User.objects.create_user(f"{factories.unique('looker')}@example.com", "x", is_staff=True)
+    looker.user_permissions.add(*Permission.objects.filter(codename__in=["view_ledgerentry", "view_ledgeraccount"]))
+    client = Client()
+    client.force_login(looker)
+    entry = LedgerEntry.objects.get(account=funded.pk)
+    act(client, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
+    account = LedgerAccount.objects.get(pk=funded.pk)
+    act(client, "ledgeraccount", account, "lend", confirmed="1", credit_limit="5", reason="Postpaid")
+    assert (balance(funded), credit_limit(funded)) == (Decimal(100), Decimal(0))

@@ -1,0 +1,230 @@
+"""All that moves money at once, by many threads, on one account, on three and on a thousand: no deadlock, and the books
+hold. Without the lock, they do not."""
+
+import time
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from random import Random
+from threading import Barrier, Event, local
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import OperationalError, transaction
+from django.utils import timezone
+
+from accounts.exceptions import Problem
+from accounts.lib import sql
+from accounts.lib.identifiers import auth_id
+from accounts.models import Organization
+from billing.exceptions import NotEnoughCredits
+from billing.ledger import expiry_sweep, holds, lots, posting
+from billing.models import Grant, Hold, LedgerAccount, LedgerEntry
+from tests import factories
+from tests.billing.ledger.test_machine import BROKEN
+from tests.concurrency import race
+from tests.usage.metering import batches
+from usage import metering
+
+Kind = LedgerEntry.Kind
+SECOND = timedelta(seconds=1)
+THREADS = 8
+UNLOCKED = posting.LOCK.replace("FOR NO KEY UPDATE", "")
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+def make_payers(count: int) -> list[Organization]:
+    made = [Organization(name=factories.unique("hammer"), auth_id=auth_id(root=True)) for _ in range(count)]
+    for organization in made:
+        organization.root_id, organization.path = organization.pk, [organization.pk]
+    return Organization.objects.bulk_create(made)
+
+
+class Hand:
+    """One thread's: does things at random to some of the payers, together or one by one."""
+
+    def __init__(self, seed: int, payers: list[Organization]) -> None:
+        self.chance, self.payers, self.holds = Random(seed), payers, list[Hold]()
+
+    def strike(self, times: int) -> None:
+        verbs = [self.credit, self.debit, self.adjust, self.place, self.resolve, self.use, self.use, self.tidy]
+        for _ in range(times):
+            with suppress(Problem):  # refused, for want of credits: that is an answer
+                self.chance.choice(verbs)(self.chance.choice(self.payers))
+
+    def amount(self) -> Decimal:
+        return Decimal(self.chance.randint(1, 9))
+
+    def credit(self, payer: Organization) -> None:
+        expires_at = self.chance.choice([None, timezone.now() + SECOND / 20])
+        lot = lots.Lot(Grant.Category.PROMOTIONAL, self.chance.choice([10, 50]), expires_at)
+        posting.post(payer.pk, kind=Kind.GRANT, amount=2 * self.amount(), lot=lot)
+
+    def debit(self, payer: Organization) -> None:
+        posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=self.amount())
+
+    def adjust(self, payer: Organization) -> None:
+        posting.post(payer.pk, kind=Kind.ADJUSTMENT, amount=-self.amount())
+
+    def place(self, payer: Organization) -> None:
+        ttl = self.chance.choice([SECOND / 20, 60 * SECOND])
+        purpose = self.chance.choice(list(Hold.Purpose))
+        self.holds.append(holds.place(payer, amount=self.amount(), ttl=ttl, purpose=purpose))
+
+    def resolve(self, payer: Organization) -> None:
+        if self.holds:
+            hold = self.holds.pop(self.chance.randrange(len(self.holds)))
+            self.chance.choice([holds.capture, holds.release])(hold)
+
+    def use(self, payer: Organization) -> None:
+        """A batch for several payers, some of it out of a hold."""
+        several = self.chance.sample(self.payers, min(len(self.payers), 5))
+        sent = [batches.event(one, id=factories.unique("e"), meter="sms", quantity=50) for one in several]
+        for hold in self.holds[:1]:
+            about = {"id": factories.unique("e"), "meter": "sms", "quantity": 90, "hold": hold.public_id}
+            sent.append(batches.event(hold.organization, **about))
+        assert metering.record(sent).count("accepted") == len(sent)
+
+    def tidy(self, payer: Organization) -> None:
+        posting.current(payer.pk)
+
+
+def _usage(payer: Organization, credits: int) -> None:
+    metering.record([batches.event(payer, id=factories.unique("e"), meter="sms", quantity=100 * credits)])
+
+
+def broken(payers: list[Organization]) -> list[Any]:
+    """The accounts whose books do not hold, also after all that is due was settled."""
+    accounts = [payer.pk for payer in payers]
+    found = sql.rows(BROKEN, {"accounts": accounts})
+    expiry_sweep.settle_due(timezone.now())
+    for account in accounts[:20]:
+        posting.settle(account)
+    return found + sql.rows(BROKEN, {"accounts": accounts})
+
+
+def hammer(payers: list[Organization], times: int) -> list[Any]:
+    """What went wrong, of which nothing should."""
+    return [error for error in race([partial(Hand(n, payers).strike, times) for n in range(THREADS)]) if error]
+
+
+@pytest.mark.parametrize(("count", "times"), [(1, 50), (3, 50), (1000, 75)])
+def test_whatever_happens_at_once_the_books_hold(count: int, times: int) -> None:
+    """Accounts are opened on the way as well: none of the payers has one."""
+    payers = make_payers(count)
+    assert hammer(payers, times) == []
+    assert broken(payers) == []
+
+
+def test_without_the_lock_they_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: what two allot at once burns twice."""
+    [payer] = payers = make_payers(1)
+    factories.credit(payer, 1000)
+    _usage(payer, 100)
+    allot = lots.allot
+
+    def slowly(account: UUID) -> None:
+        allot(account)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(lots, "allot", slowly)
+    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    race([lambda: Hand(0, payers).adjust(payer)] * 4)
+    monkeypatch.undo()
+    assert broken(payers)
+    Grant.objects.of(payer).update(remaining=1000)  # what other tests find here has to hold
+
+
+@pytest.mark.parametrize(("lock", "deadlocks"), [(posting.LOCK, 0), (posting.LOCK.replace("= %(count)s", ">= 0"), 1)])
+def test_who_opens_an_account_holds_no_other(lock: str, deadlocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One opens both; the other finds one of them, and would wait for the second with the first in his hand."""
+    monkeypatch.setattr(posting, "LOCK", lock)
+    pair = [payer.pk for payer in make_payers(2)]
+    open_accounts, is_first = posting.open_accounts, local()
+    first_looked, second_locked, first_opened = Event(), Event(), Event()
+
+    def in_turns(accounts: list[UUID]) -> None:
+        if hasattr(is_first, "yes"):
+            first_looked.set()
+            second_locked.wait(30)
+            open_accounts(accounts)
+            first_opened.set()
+        else:
+            second_locked.set()
+            first_opened.wait(30)
+            open_accounts(accounts)
+
+    def first() -> None:
+        is_first.yes = True
+        with transaction.atomic():
+            posting.lock(pair)
+
+    def second() -> None:
+        first_looked.wait(30)
+        open_accounts(pair[:1])
+        with transaction.atomic():
+            posting.lock(pair)
+
+    monkeypatch.setattr(posting, "open_accounts", in_turns)
+    assert [type(error) for error in race([first, second]) if error] == [OperationalError] * deadlocks
+
+
+def test_of_fifty_holds_at_once_just_those_that_are_covered_are_placed() -> None:
+    [payer] = make_payers(1)
+    factories.credit(payer, 100)
+    results = race([lambda: holds.place(payer, amount=Decimal(10), ttl=60 * SECOND)] * 50)
+    assert sum(isinstance(result, Hold) for result in results) == 10
+    assert sum(isinstance(result, NotEnoughCredits) for result in results) == 40
+    assert LedgerAccount.objects.of(payer).get().available == 0
+
+
+def test_holds_judged_by_a_balance_that_was_read_would_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test above: who is judged before the lock is placed on what others have taken meanwhile."""
+    [payer] = make_payers(1)
+    factories.credit(payer, 100)
+    latest, read = "a.balance - a.reserved + a.credit_limit >= room.granted", "balance - reserved + credit_limit"
+    assert latest in holds.PLACE
+    monkeypatch.setattr(holds, "PLACE", holds.PLACE.replace(latest, "true").replace(read, "1000000"))
+    all_have_read = Barrier(20)
+
+    def place() -> None:
+        assert posting.available(payer.pk) >= 10
+        all_have_read.wait(timeout=30)
+        holds.place(payer, amount=Decimal(10), ttl=60 * SECOND)
+
+    assert race([place] * 20) == [None] * 20
+    assert LedgerAccount.objects.of(payer).get().available == -100
+
+
+@pytest.mark.parametrize("purpose", list(Hold.Purpose))
+def test_of_twenty_that_resolve_a_hold_at_once_one_does(purpose: Hold.Purpose) -> None:
+    [payer] = make_payers(1)
+    factories.credit(payer, 100)
+    hold = holds.place(payer, amount=Decimal(10), ttl=60 * SECOND, purpose=purpose)
+    results = race([lambda: holds.capture(hold), lambda: holds.release(hold)] * 10)
+    [done] = [result for result in results if isinstance(result, Hold)]
+    assert sum(isinstance(result, holds.HoldResolved) for result in results) == 19
+    account = LedgerAccount.objects.of(payer).get()
+    assert (account.balance, account.reserved) == (100 - done.captured, 0)
+
+
+def test_without_the_lock_a_hold_would_be_resolved_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test above: whoever waits for the row has seen it open."""
+    [payer] = make_payers(1)
+    factories.credit(payer, 100)
+    hold, other = (holds.place(payer, amount=Decimal(amount), ttl=60 * SECOND) for amount in (10, 90))
+    again = holds._again
+
+    def slowly(hold: Hold) -> Hold:
+        time.sleep(0.1)
+        return again(hold)
+
+    monkeypatch.setattr(holds, "_again", slowly)
+    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    results = race([lambda: holds.release(hold)] * 5)
+    assert sum(isinstance(result, Hold) for result in results) > 1
+    assert broken([payer])
+    LedgerAccount.objects.of(payer).update(reserved=other.amount)  # what other tests find here has to hold

@@ -1,0 +1,99 @@
+"""Lots settle lazily, and nobody can tell: random scripts against a book that does everything at its moment."""
+
+import os
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+
+from billing.ledger import lots, posting
+from billing.models import LedgerAccount
+from tests import factories
+from tests.billing.ledger.lot_scripts import KEPT_FIRST, Script
+
+SCRIPTS = int(os.environ.get("LOT_SCRIPTS", "150"))  # LOT_SCRIPTS=2000 takes minutes
+AT_ONCE = 40
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+def play(count: int) -> Iterator[list[str]]:
+    """What each of so many scripts found to differ. All are rolled back, so many at once."""
+    for first in range(0, count, AT_ONCE):
+        with transaction.atomic():
+            for seed in range(first, min(first + AT_ONCE, count)):
+                payer, limit = factories.organization(), Decimal(30 * (seed % 5 == 0))
+                LedgerAccount.objects.create(organization=payer, credit_limit=limit)
+                yield Script(seed, payer, limit).play()
+            transaction.set_rollback(True)
+
+
+def test_the_lazy_ledger_is_the_eager_book() -> None:
+    for differences in play(SCRIPTS):
+        assert differences == []
+
+
+def differing() -> int:
+    found = sum(bool(differences) for differences in play(SCRIPTS // 5))
+    print(f"{found} of {SCRIPTS // 5} scripts differ")  # noqa: T201
+    return found
+
+
+def test_a_posting_that_does_not_look_what_is_due_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first control."""
+    blind = posting.POST.replace("due_at > %(now)s", "true")
+    assert blind != posting.POST
+    monkeypatch.setattr(posting, "POST", blind)
+    assert differing()
+
+
+def test_an_entry_that_is_netted_with_usage_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second: nothing is allotted but where a lot is due, or someone asks."""
+    allot, settle, ask = lots.allot, posting._settle, posting.settle
+    asked: list[bool] = []
+
+    def allowing(verb: Any) -> Any:
+        def call(*arguments: Any) -> None:
+            asked.append(True)
+            verb(*arguments)
+            asked.pop()
+
+        return call
+
+    def allot_if_asked(account: UUID) -> None:
+        if asked:
+            allot(account)
+
+    monkeypatch.setattr(lots, "allot", allot_if_asked)
+    monkeypatch.setattr(posting, "_settle", allowing(settle))
+    monkeypatch.setattr(posting, "settle", allowing(ask))
+    assert differing()
+
+
+def test_a_refund_that_burns_in_the_order_of_usage_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third."""
+    monkeypatch.setattr(lots, "take", lambda *arguments: None)
+    assert differing()
+
+
+def test_a_lot_that_keeps_nothing_for_holds_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fourth."""
+    unpinned = lots.EXPIRE.replace("h.amount - h.captured", "0::numeric")
+    assert unpinned != lots.EXPIRE
+    monkeypatch.setattr(lots, "EXPIRE", unpinned)
+    assert differing()
+
+
+def test_a_kept_lot_that_burns_in_its_old_place_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    uniform = lots.ALLOT.replace(KEPT_FIRST, "g.priority")
+    assert uniform != lots.ALLOT
+    monkeypatch.setattr(lots, "ALLOT", uniform)
+    assert differing()
+
+
+def test_a_lease_that_is_extended_while_lots_are_kept_for_it_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lots, "is_kept", lambda *arguments: False)
+    assert differing()

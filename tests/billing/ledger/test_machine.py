@@ -1,0 +1,287 @@
+"""The ledger, holds, lots, budgets and the meter against a model: whatever is asked in whatever order, they agree.
+
+After every step the books hold by themselves, in one statement that settles nothing; what is answered, admitted and
+read is the model's. A payer of whom no more was taken than had been admitted is never in debt.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import time_machine
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run
+
+from accounts.lib import sql
+from accounts.models import Organization
+from billing.exceptions import BudgetExceeded, NotEnoughCredits, PostingConflict
+from billing.ledger import budgets, corrections, holds, posting
+from billing.ledger import lots as grants
+from billing.models import Grant, Hold, LedgerEntry
+from tests import factories
+from tests.billing.ledger import eager_book
+from tests.billing.ledger.eager_payers import Owner, Payer
+from tests.properties import search
+from tests.usage.metering import batches
+from usage import metering
+from usage.storage import reconciliation
+
+Kind = LedgerEntry.Kind
+PRICES = {"requests": Decimal("0.001"), "sms": Decimal("0.01"), "voice": Decimal("0.02")}
+MINUTE = timedelta(minutes=1)
+ZERO = Decimal(0)
+
+# What holds at every commit, settled or not: the balance is the sum of the entries, each balance the one before it plus
+# the amount, seq without gaps, reserved what open holds may still take, and no balance without lots.
+BROKEN = """
+SELECT a.organization_id, a.balance, a.reserved, a.seq, e.total, e.n, e.last, e.breaks, h.held, g.lots
+  FROM billing_ledgeraccount a
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(amount), 0) AS total, count(*) AS n, coalesce(max(seq), 0) AS last,
+              count(*) FILTER (WHERE balance_after <> so_far) AS breaks
+         FROM (SELECT *, sum(amount) OVER (ORDER BY seq) AS so_far FROM billing_ledgerentry
+                WHERE account_id = a.organization_id) entry) e
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(greatest(amount - captured, 0)), 0) AS held FROM billing_hold
+        WHERE account_id = a.organization_id AND status = 'open') h
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(remaining), 0) AS lots FROM billing_grant WHERE account_id = a.organization_id) g
+ WHERE a.organization_id = ANY(%(accounts)s::uuid[])
+   AND ((a.balance, a.reserved, a.seq, a.seq, e.breaks) <> (e.total, h.held, e.n, e.last, 0)
+        OR g.lots < greatest(a.balance, 0))
+"""
+
+amounts = st.decimals(min_value="0.000000001", max_value=100, places=9)
+whole = st.integers(1, 30).map(Decimal)
+payers = st.integers(0, 1)
+owners = st.integers(0, 2)  # the first payer, its child, the second payer
+keys = st.sampled_from(["a", "b", "c", None])
+expiries = st.one_of(st.none(), st.integers(1, 120))
+events = st.tuples(
+    owners,
+    st.sampled_from([f"id-{n}" for n in range(12)]),
+    st.sampled_from(sorted(PRICES)),
+    st.integers(0, 500),
+    st.one_of(st.none(), st.integers(0, 5)),  # which hold it names
+)
+
+
+class Books(RuleBasedStateMachine):
+    @initialize()
+    def open(self) -> None:
+        self.now: datetime = batches.this_month(10)
+        self.clock = time_machine.travel(self.now, tick=False)
+        self.traveller = self.clock.start()
+        self.payers = [Payer(factories.organization()), Payer(factories.organization())]
+        first, second = (Owner(payer.organization, payer) for payer in self.payers)
+        child = Organization.objects.create_child(first.organization, name="Child")
+        self.owners = [first, Owner(child, self.payers[0], above=first), second]
+        self.holds: list[tuple[Hold, eager_book.Hold, Owner]] = []
+        self.counted: set[tuple[int, str]] = set()
+        self.last_batch: list[Any] = []
+        for payer in self.payers:
+            self._pass()
+            self._post(payer, Kind.PURCHASE, Decimal(60), None, *self._lot(50, None))
+            self._post(payer, Kind.GRANT, Decimal(40), None, *self._lot(90, 50))
+
+    def _pass(self, minutes: int = 7) -> None:
+        """Time goes by with every step, so that things fall due."""
+        self.now += minutes * MINUTE
+        self.traveller.move_to(self.now)
+        for payer in self.payers:
+            payer.book.advance(self.now)
+
+    def _lot(self, priority: int, minutes: int | None) -> tuple[grants.Lot, eager_book.Lot]:
+        expires_at = None if minutes is None else self.now + minutes * MINUTE
+        return grants.Lot(Grant.Category.PAID, priority, expires_at), eager_book.Lot(priority, expires_at)
+
+    @rule(minutes=st.integers(1, 100))
+    def wait(self, minutes: int) -> None:
+        self._pass(minutes)
+
+    @rule(payer=payers, amount=amounts, priority=st.sampled_from([10, 50, 90]), minutes=expiries)
+    def grant(self, payer: int, amount: Decimal, priority: int, minutes: int | None) -> None:
+        self._pass()
+        lot, theirs = self._lot(priority, minutes)
+        self._post(self.payers[payer], Kind.GRANT, amount, None, lot, theirs)
+
+    @rule(payer=payers, amount=st.integers(20, 22).map(Decimal), key=keys)
+    def purchase(self, payer: int, amount: Decimal, key: str | None) -> None:
+        self._pass()
+        self._post(self.payers[payer], Kind.PURCHASE, amount, key, *self._lot(50, None))
+
+    @rule(payer=payers, amount=st.integers(1, 3).map(Decimal), key=keys)
+    def debit(self, payer: int, amount: Decimal, key: str | None) -> None:
+        self._pass()
+        self._post(self.payers[payer], Kind.SUBSCRIPTION, -amount, key)
+
+    def _post(self, payer: Payer, kind: LedgerEntry.Kind, amount: Decimal, key: str | None, *lots: Any) -> None:
+        admitted = kind is Kind.SUBSCRIPTION
+        verb, signed = (posting.debit, -amount) if admitted else (posting.post, amount)
+        about: dict[str, Any] = {"kind": kind, "amount": signed, "idempotency_key": key}
+        lot, theirs = lots or (None, None)
+        if key in payer.answers:
+            *movement, answer = payer.answers[key]
+            if movement == [kind, amount]:
+                assert verb(payer.organization.pk, lot=lot, **about) == answer
+            else:
+                with pytest.raises(PostingConflict):
+                    verb(payer.organization.pk, lot=lot, **about)
+        elif admitted and payer.book.available + amount < 0:
+            with pytest.raises(NotEnoughCredits) as refusal:
+                verb(payer.organization.pk, **about)
+            assert refusal.value.members == {"available": payer.book.available}
+        else:
+            payer.book.post(amount, theirs)
+            posted = verb(payer.organization.pk, lot=lot, **about)
+            assert posted.balance_after == payer.book.balance
+            payer.entries.append((posted, amount, theirs))
+            payer.answers |= {key: (kind, amount, posted)} if key else {}
+
+    @rule(payer=payers, amount=st.one_of(amounts, amounts.map(lambda amount: -amount)), minutes=expiries)
+    def adjust(self, payer: int, amount: Decimal, minutes: int | None) -> None:
+        self._pass()
+        about = self.payers[payer]
+        lot, theirs = self._lot(50, minutes if amount > 0 else None)
+        about.beyond |= amount < 0
+        about.book.post(amount, theirs)
+        said: dict[str, Any] = {"amount": amount, "reason": "Sorry", "actor": "eve", "expires_at": lot.expires_at}
+        assert corrections.adjust(about.organization.pk, **said).balance_after == about.book.balance
+
+    @rule(payer=payers, which=st.integers(0, 30), minutes=expiries)
+    def reverse(self, payer: int, which: int, minutes: int | None) -> None:
+        self._pass()
+        about = self.payers[payer]
+        if which < len(about.entries):
+            posted, amount, own_lot = about.entries.pop(which)
+            lot, theirs = self._lot(50, minutes if amount < 0 else None)
+            about.beyond |= amount > 0
+            about.book.post(-amount, theirs, own_lot=own_lot)
+            entry = LedgerEntry.objects.get(account=posted.account_id, seq=posted.seq)
+            made = corrections.reverse(entry, reason="Wrong", actor="eve", expires_at=lot.expires_at)
+            assert made.balance_after == about.book.balance
+
+    @rule(owner=owners, budget=st.one_of(st.none(), st.integers(0, 90).map(Decimal)))
+    def limit(self, owner: int, budget: Decimal | None) -> None:
+        self._pass()
+        about = self.owners[owner]
+        about.budget = budget
+        budgets.limit(about.organization, budget)
+
+    @rule(asked=st.lists(st.tuples(owners, whole, st.integers(1, 60), st.sampled_from(Hold.Purpose)), min_size=1))
+    def hold(self, asked: list[tuple[int, Decimal, int, Hold.Purpose]]) -> None:
+        for owner, amount, minutes, purpose in asked:
+            self._pass(1)
+            self._hold(self.owners[owner], {"amount": amount, "ttl": minutes * MINUTE, "purpose": purpose})
+
+    def _hold(self, about: Owner, asked: dict[str, Any]) -> None:
+        organization = Organization.objects.get(pk=about.organization.pk)
+        amount, is_lease = asked["amount"], asked["purpose"] is Hold.Purpose.LEASE
+        if about.exceeds(amount):
+            with pytest.raises(BudgetExceeded):
+                holds.place(organization, **asked)
+        elif amount > about.payer.book.available:
+            with pytest.raises(NotEnoughCredits):
+                holds.place(organization, **asked)
+        else:
+            theirs = eager_book.Hold(amount, self.now, self.now + asked["ttl"], is_lease=is_lease)
+            about.payer.book.holds.append(theirs)
+            for node in about.nodes:
+                node.holds.append(theirs)
+            self.holds.append((holds.place(organization, **asked), theirs, about))
+
+    @precondition(lambda self: self.holds)
+    @rule(asked=st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.one_of(st.none(), whole)), min_size=1))
+    def resolve(self, asked: list[tuple[int, bool, Decimal | None]]) -> None:
+        for which, is_captured, amount in asked:
+            self._pass(1)
+            hold, theirs, owner = self.holds[which % len(self.holds)]
+            if is_captured:
+                self._capture(hold, theirs, owner, amount)
+            elif owner.payer.book.release(theirs):
+                assert holds.release(hold).status == "released"
+            else:
+                with pytest.raises(holds.HoldResolved):
+                    holds.release(hold)
+
+    def _capture(self, hold: Hold, theirs: eager_book.Hold, owner: Owner, amount: Decimal | None) -> None:
+        taken = max(theirs.amount - theirs.captured, ZERO) if amount is None else amount
+        owner.payer.beyond |= taken > theirs.unspent and theirs.status in ("open", "expired")
+        if owner.payer.book.capture(theirs, taken):
+            owner.spend(taken)
+            assert holds.capture(hold, amount).captured == theirs.captured
+        else:
+            with pytest.raises(holds.HoldResolved):
+                holds.capture(hold, amount)
+
+    @rule(batch=st.lists(events, min_size=1, max_size=6))
+    def use(self, batch: list[Any]) -> None:
+        self._pass()
+        expected, charged, drawn = [], {id(payer): ZERO for payer in self.payers}, []
+        for whose, id_, meter, quantity, named in batch:
+            is_fresh, owner = (whose, id_) not in self.counted, self.owners[whose]
+            self.counted.add((whose, id_))
+            expected.append("accepted" if is_fresh else "duplicate")
+            if is_fresh:
+                credits = PRICES[meter] * quantity
+                charged[id(owner.payer)] += credits
+                owner.spend(credits)
+                hold = self._named(whose, named)
+                drawn += [(owner.payer, hold[1], credits)] if hold else []
+        assert self._record(batch) == expected
+        for payer in self.payers:
+            payer.use(charged[id(payer)], [(hold, taken) for one, hold, taken in drawn if one is payer])
+        self.last_batch = batch
+
+    @rule()
+    def retry(self) -> None:
+        self._pass()
+        assert self._record(self.last_batch) == ["duplicate"] * len(self.last_batch)
+
+    def _named(self, whose: int, which: int | None) -> tuple[Hold, eager_book.Hold, Owner] | None:
+        """The hold that an event names; those of another organization are no holds of its own."""
+        found = None if which is None or which >= len(self.holds) else self.holds[which]
+        return found if found and found[2] is self.owners[whose] else None
+
+    def _record(self, batch: list[Any]) -> list[str]:
+        sent = []
+        for whose, id_, meter, quantity, named in batch:
+            hold = self._named(whose, named)
+            about = {"hold": hold[0].public_id} if hold else {}
+            sent.append(batches.event(self.owners[whose].organization, id=id_, meter=meter, quantity=quantity, **about))
+        return [result.result for result in metering.record(sent).results]
+
+    @rule(payer=payers)
+    def read(self, payer: int) -> None:
+        self._pass()
+        about = self.payers[payer]
+        found = posting.current(about.organization.pk)
+        if found:
+            assert (found.balance, found.reserved) == (about.book.balance, about.book.reserved)
+            posting.settle(about.organization.pk)
+            left = Grant.objects.of(about.organization).filter(remaining__gt=0).order_by("entry_seq")
+            assert [lot.remaining for lot in left] == [lot.remaining for lot in about.book.lots if lot.remaining]
+        for owner in self.owners:
+            organization = Organization.objects.get(pk=owner.organization.pk)
+            assert budgets.of(organization).spent == owner.spent
+
+    @invariant()
+    def the_books_hold(self) -> None:
+        assert sql.rows(BROKEN, {"accounts": [payer.organization.pk for payer in self.payers]}) == []
+
+    @invariant()
+    def nobody_is_in_debt_by_what_was_admitted(self) -> None:
+        for payer in self.payers:
+            assert payer.beyond or payer.book.available >= 0
+
+    def teardown(self) -> None:
+        self.read(0)
+        self.read(1)
+        self.clock.stop()
+        assert reconciliation.run() == []
+
+
+def test_the_books_are_the_models_after_any_sequence_of_steps(db: None) -> None:
+    run(Books, settings=search(25, stateful_step_count=40))

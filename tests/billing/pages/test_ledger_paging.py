@@ -1,0 +1,122 @@
+"""Pages of the whole ledger: any of them, however deep, in the time of the first."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.models import Organization, User
+from billing.ledger import posting
+from billing.models import LedgerEntry
+from tests import factories
+from tests.properties import search
+
+LEDGER = "/auth/account/ledger"
+
+
+def post(organization: Organization, how_many: int) -> None:
+    """Entries with the ids 1 to `how_many`, where there were none."""
+    for _ in range(how_many):
+        posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(1))
+
+
+def page(api: Any, who: User, **asked: Any) -> Any:
+    client = api(who)
+    answer = client.client.get(LEDGER, asked, headers=client.headers)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+def ids(answer: Any) -> list[int]:
+    return [entry["id"] for entry in answer["results"]]
+
+
+@search(30)
+@given(how_many=st.integers(0, 12), limit=st.integers(1, 15), offset=st.integers(0, 15))
+def test_any_page_is_a_slice_of_the_whole(db: None, api: Any, how_many: int, limit: int, offset: int) -> None:
+    person = factories.user()
+    assert person.current_organization is not None
+    post(person.current_organization, how_many)
+    found = page(api, person, limit=limit, offset=offset)
+    assert ids(found) == list(range(how_many, 0, -1))[offset : offset + limit]
+    assert found["count"] == how_many
+
+
+def test_the_links_lead_through_every_entry_once(api: Any, alice: User, organization: Organization) -> None:
+    post(organization, 7)
+    found, seen, url = api(alice), [], f"{LEDGER}?limit=3"
+    while url:
+        answer = found.get(url).json()
+        seen += ids(answer)
+        url = answer["next"]
+    assert seen == [7, 6, 5, 4, 3, 2, 1]
+
+
+def test_the_link_back_leads_back(api: Any, alice: User, organization: Organization) -> None:
+    post(organization, 7)
+    second = page(api, alice, limit=3, offset=3)
+    assert ids(api(alice).get(second["previous"]).json()) == [7, 6, 5]
+
+
+@pytest.mark.parametrize("offset", [0, 5, 10**12])
+def test_no_page_of_the_whole_is_counted_or_skipped_to(
+    api: Any, alice: User, organization: Organization, offset: int
+) -> None:
+    post(organization, 7)
+    with CaptureQueriesContext(connection) as asked:
+        page(api, alice, limit=2, offset=offset)
+    statements = [query["sql"].upper() for query in asked.captured_queries if "billing_ledgerentry" in query["sql"]]
+    assert statements
+    assert not any("OFFSET" in sql or "COUNT(" in sql for sql in statements)
+
+
+@pytest.mark.parametrize("asked", [{"type": "credit"}, {"from": "2000-01-01"}, {"to": "9000-01-01"}])
+def test_a_filtered_ledger_is_counted_and_paged(
+    api: Any, alice: User, organization: Organization, asked: dict[str, str]
+) -> None:
+    post(organization, 3)
+    found = page(api, alice, limit=1, offset=1, **asked)
+    assert (found["count"], ids(found)) == (3, [2])
+
+
+def test_a_filter_narrows_the_count(api: Any, alice: User, organization: Organization) -> None:
+    post(organization, 3)
+    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1))
+    found = page(api, alice, type="debit")
+    assert (found["count"], ids(found)) == (1, [4])
+
+
+def test_filters_without_a_value_are_none(api: Any, alice: User, organization: Organization) -> None:
+    post(organization, 3)
+    found = page(api, alice, **{"type": "", "from": "", "to": "", "offset": 1})
+    assert (found["count"], ids(found)) == (3, [2, 1])
+
+
+def test_a_bad_filter_is_refused_on_any_page(api: Any, alice: User, organization: Organization) -> None:
+    answer = api(alice).get(f"{LEDGER}?type=gift&offset=1")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/type")
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_an_account_without_a_movement_has_an_empty_ledger(api: Any, alice: User, offset: int) -> None:
+    found = page(api, alice, offset=offset)
+    assert (found["count"], found["next"], found["results"]) == (0, None, [])
+
+
+def test_everyone_pages_through_their_own(
+    api: Any, alice: User, bob: User, charlie: User, organization: Organization
+) -> None:
+    post(organization, 2)
+    assert ids(page(api, alice)) == ids(page(api, bob)) == [2, 1]
+    assert page(api, charlie)["count"] == 0
+
+
+def test_a_child_is_billed_by_its_parent_on_every_page(api: Any, alice: User, organization: Organization) -> None:
+    child = Organization.objects.create_child(organization, name="Child")
+    post(organization, 2)
+    answer = api(factories.key(child, created_by=alice, permissions=["credits:read"])[1]).get(f"{LEDGER}?offset=1")
+    assert (answer.status_code, answer.json()["code"]) == (403, "billed_by_parent")

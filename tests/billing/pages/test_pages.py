@@ -1,0 +1,288 @@
+"""Paying in the browser: the billing account, cards, and one charge for one page that showed a total."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts import people
+from accounts.exceptions import InvalidField
+from accounts.lib import identifiers
+from accounts.models import Organization, User
+from billing import accounts
+from billing.exceptions import NoBillingAccount
+from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
+from billing.payments import gateways, payments
+from tests import factories
+from tests.browser import at, signed_in, text, told
+from tests.concurrency import race
+
+CONTACT = {"name": "Acme Inc.", "email": "Bills@Example.com", "country": "JP"}
+DECLINED = "pm_card_chargeDeclinedInsufficientFunds"
+
+
+@pytest.fixture
+def browser(alice: User) -> Client:
+    return signed_in(alice)
+
+
+def buy(browser: Client, organization: Organization, card: PaymentMethod, amount: str = "25", **fields: Any) -> Any:
+    said = {"amount": amount, "method": card.pk, "payment": identifiers.uuid7(), **fields}
+    return browser.post(at(organization, "credits/buy/"), said)
+
+
+def amounts(organization: Organization) -> list[Decimal]:
+    return list(LedgerEntry.objects.of(organization).order_by("seq").values_list("amount", flat=True))
+
+
+def test_a_billing_account_is_made(browser: Client, organization: Organization) -> None:
+    answer = browser.post(at(organization, "credits/account/"), CONTACT)
+    assert answer["Location"] == at(organization, "credits/")
+    made = accounts.required(organization)
+    assert (made.name, made.email, made.country, made.currency) == ("Acme Inc.", "bills@example.com", "JP", "")
+
+
+def test_a_second_billing_account_leaves_the_first(browser: Client, organization: Organization) -> None:
+    first = factories.billing_account(organization)
+    answer = browser.post(at(organization, "credits/account/"), CONTACT)
+    assert told(answer) == ["This organization has a billing account already."]
+    assert BillingAccount.objects.of(organization).get().name == first.name
+
+
+def test_a_wrong_country_makes_no_account(browser: Client, organization: Organization) -> None:
+    answer = browser.post(at(organization, "credits/account/"), {**CONTACT, "country": "XX"})
+    assert answer.status_code == 400
+    assert "<title>Error: Credits" in text(answer)
+    assert accounts.find(organization) is None
+
+
+def test_a_sandbox_card_is_put_on_file(browser: Client, organization: Organization) -> None:
+    factories.billing_account(organization)
+    browser.post(at(organization, "credits/cards/"), {"gateway_token": "pm_card_amex"})
+    assert PaymentMethod.objects.of(organization).get().brand == "amex"
+    assert "Amex" in text(browser.get(at(organization, "credits/")))
+
+
+def test_a_card_that_the_sandbox_does_not_know_is_refused(browser: Client, organization: Organization) -> None:
+    factories.billing_account(organization)
+    assert browser.post(at(organization, "credits/cards/"), {"gateway_token": "pm_other"}).status_code == 400
+    assert not PaymentMethod.objects.of(organization).exists()
+
+
+def test_a_card_needs_a_billing_account(browser: Client, organization: Organization) -> None:
+    assert browser.post(at(organization, "credits/cards/"), {"gateway_token": "pm_card_visa"}).status_code == 409
+    assert not PaymentMethod.objects.of(organization).exists()
+
+
+def test_sandbox_cards_are_for_the_sandbox(browser: Client, organization: Organization, settings: Any) -> None:
+    factories.billing_account(organization)
+    settings.PAYMENT_GATEWAY = "stripe"
+    assert browser.post(at(organization, "credits/cards/"), {"gateway_token": "pm_card_visa"}).status_code == 404
+    assert "sandbox" not in text(browser.get(at(organization, "credits/")))
+
+
+def test_the_total_stands_before_the_button(browser: Client, organization: Organization) -> None:
+    factories.card(organization)
+    page = text(browser.get(at(organization, "credits/buy/"), {"amount": "12.5"}))
+    assert page.index("Total to pay") < page.index("Pay USD\u00a012.50</button>")
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize("amount", ["", "abc", "0", "-5", "1.005", "1e30", "NaN", "9999999999"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_wrong_amount_goes_no_further(browser: Client, organization: Organization, method: str, amount: str) -> None:
+    factories.card(organization)
+    answer = getattr(browser, method)(at(organization, "credits/buy/"), {"amount": amount})
+    assert answer.status_code == 400
+    assert "errorlist" in text(answer)
+    assert not Payment.objects.exists()
+
+
+def test_without_a_card_one_is_asked_for_first(browser: Client, organization: Organization) -> None:
+    factories.billing_account(organization)
+    answer = browser.get(at(organization, "credits/buy/"), {"amount": "5"})
+    assert answer["Location"] == at(organization, "credits/")
+    assert told(answer) == ["Add a card first."]
+
+
+def test_credits_are_bought(browser: Client, alice: User, organization: Organization) -> None:
+    answer = buy(browser, organization, factories.card(organization))
+    assert answer["Location"] == at(organization, "credits/")
+    assert told(answer) == ["You bought 25 credits for USD\u00a025.00."]
+    assert amounts(organization) == [25]
+    assert Payment.objects.get().created_by == f"user:{alice.pk}"
+
+
+def test_a_page_that_is_sent_twice_is_charged_once(browser: Client, organization: Organization) -> None:
+    card, same = factories.card(organization), identifiers.uuid7()
+    for _ in range(2):
+        assert buy(browser, organization, card, payment=same)["Location"] == at(organization, "credits/")
+    assert amounts(organization) == [25]
+
+
+def test_each_page_with_a_total_is_a_payment_of_its_own(browser: Client, organization: Organization) -> None:
+    factories.card(organization)
+    pages = [text(browser.get(at(organization, "credits/buy/"), {"amount": "5"})) for _ in range(2)]
+    ids = {page.partition('name="payment" value="')[2][:36] for page in pages}
+    assert len(ids) == 2
+
+
+def test_a_page_that_was_sent_already_does_not_pay_for_another_amount(
+    browser: Client, organization: Organization
+) -> None:
+    card, same = factories.card(organization), identifiers.uuid7()
+    buy(browser, organization, card, payment=same)
+    answer = buy(browser, organization, card, "70", payment=same)
+    assert told(answer)[-1] == "This form was used for another payment already. Load it again."
+    assert amounts(organization) == [25]
+
+
+def test_a_payment_of_another_organization_is_not_taken_up(
+    browser: Client, organization: Organization, charlie: User
+) -> None:
+    theirs = charlie.current_organization
+    assert theirs is not None
+    foreign = payments.begin(theirs, amount=Decimal(25), method=factories.card(theirs).public_id, by="charlie")
+    answer = buy(browser, organization, factories.card(organization), payment=foreign.pk)
+    assert "credits/buy/?amount=25" in answer["Location"]
+    assert amounts(organization) == amounts(theirs) == []
+
+
+def test_a_card_of_another_organization_pays_nothing(
+    browser: Client, organization: Organization, charlie: User
+) -> None:
+    theirs = charlie.current_organization
+    assert theirs is not None
+    factories.card(organization)
+    answer = buy(browser, organization, factories.card(theirs))
+    assert told(answer) == ["Choose one of the cards."]
+    assert not Payment.objects.exists()
+
+
+def test_a_card_that_is_removed_meanwhile_pays_nothing(
+    browser: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **about: Any) -> None:
+        raise InvalidField("payment_method", "There is no such payment method.")
+
+    card = factories.card(organization)
+    monkeypatch.setattr(payments, "begin", refuse)
+    assert told(buy(browser, organization, card)) == ["Choose one of the cards."]
+    assert not Payment.objects.exists()
+
+
+def test_an_account_that_is_closed_meanwhile_pays_nothing(
+    browser: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: Any, **about: Any) -> None:
+        raise NoBillingAccount
+
+    card = factories.card(organization)
+    monkeypatch.setattr(payments, "begin", refuse)
+    assert told(buy(browser, organization, card)) == ["Create a billing account first."]
+    assert not Payment.objects.exists()
+
+
+def test_a_decline_says_why_and_offers_another_card(browser: Client, organization: Organization) -> None:
+    answer = buy(browser, organization, factories.card(organization, DECLINED))
+    assert answer["Location"] == at(organization, "credits/buy/?amount=25")
+    why = "Nothing was charged: there is not enough money on the card (Visa ending in 0002). Try another card."
+    assert told(answer) == [why]
+    assert amounts(organization) == []
+
+
+def test_a_gateway_that_does_not_answer_leaves_the_payment_in_progress(
+    browser: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(self: Any, **about: Any) -> None:
+        raise gateways.GatewayUnavailable
+
+    card = factories.card(organization)
+    monkeypatch.setattr("billing.payments.gateways.sandbox.SandboxGateway.charge", silent)
+    answer = buy(browser, organization, card)
+    assert "being processed" in told(answer)[0]
+    assert "In progress" in text(browser.get(at(organization, "credits/")))
+    assert amounts(organization) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "may"),
+    [
+        ("credits/account/", CONTACT, {"owner", "admin", "billing"}),
+        ("credits/cards/", {"gateway_token": "pm_card_visa"}, {"owner", "billing"}),
+        ("credits/buy/", {"amount": "5"}, {"owner", "billing"}),
+    ],
+)
+@pytest.mark.parametrize("role", ["owner", "admin", "billing", "developer", "viewer"])
+def test_only_those_whose_role_allows_it_pay(
+    organization: Organization, role: str, path: str, said: dict[str, str], may: set[str]
+) -> None:
+    person = factories.user()
+    factories.join(person, organization, role)
+    answer = signed_in(person).post(at(organization, path), said)
+    assert (answer.status_code == 403) == (role not in may)
+    if role not in may:
+        assert accounts.find(organization) is None
+        assert f'action="{at(organization, path)}"' not in text(signed_in(person).get(at(organization, "credits/")))
+
+
+def test_a_viewer_sees_neither_cards_nor_payments(bob: User, browser: Client, organization: Organization) -> None:
+    buy(browser, organization, factories.card(organization))
+    page = text(signed_in(bob).get(at(organization, "credits/")))
+    assert "4242" not in page
+    assert "Latest payments" not in page
+    assert "Buy credits" not in page
+
+
+def test_an_outsider_pays_nothing_here(charlie: User, organization: Organization) -> None:
+    card = factories.card(organization)
+    assert buy(signed_in(charlie), organization, card).status_code == 404
+    assert not Payment.objects.exists()
+
+
+def test_a_suspended_organization_may_still_pay(browser: Client, organization: Organization) -> None:
+    card = factories.card(organization)
+    Organization.objects.filter(pk=organization.pk).update(status="suspended")
+    assert "is suspended" in text(browser.get(at(organization, "credits/")))
+    assert browser.post(at(organization, "credits/account/"), CONTACT).status_code == 403
+    buy(browser, organization, card)
+    assert amounts(organization) == [25]
+
+
+@pytest.mark.parametrize("path", ["credits/", "credits/ledger/"])
+def test_a_child_is_told_that_its_root_pays(browser: Client, organization: Organization, path: str) -> None:
+    child = people.add_child(organization, name="Lab")
+    answer = browser.get(at(child, path))
+    assert answer.status_code == 200
+    assert "has no account of its own" in text(answer)
+
+
+@pytest.mark.parametrize("path", ["credits/account/", "credits/cards/", "credits/buy/"])
+def test_a_child_can_not_pay(browser: Client, organization: Organization, path: str) -> None:
+    child = people.add_child(organization, name="Lab")
+    said = {**CONTACT, "gateway_token": "pm_card_visa", "amount": "5"}
+    assert browser.post(at(child, path), said).status_code == 403
+    assert not BillingAccount.objects.exists()
+
+
+def test_yen_are_offered_in_amounts_that_people_pay(browser: Client, organization: Organization) -> None:
+    factories.billing_account(organization, country="JP")
+    payments.add_method(organization, "pm_card_visa")
+    page = text(browser.get(at(organization, "credits/")))
+    assert "JPY\u00a01,000" in page
+    assert "JPY\u00a010<" not in page
+
+
+@pytest.mark.usefixtures("committed")
+def test_the_same_page_sent_by_ten_at_once_is_one_payment() -> None:
+    organization = factories.organization()
+    card, same = factories.card(organization), identifiers.uuid7()
+
+    def pay() -> Payment:
+        begun = payments.begin(organization, amount=Decimal(25), method=card.public_id, by="alice", id=same)
+        return payments.complete(begun.pk)
+
+    results = race([pay] * 10)
+    assert {result.status for result in results} == {"succeeded"}
+    assert amounts(organization) == [25]

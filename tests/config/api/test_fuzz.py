@@ -1,0 +1,169 @@
+"""Whatever is sent, no answer is a fault of ours."""
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.models import Organization, User
+from tests import factories
+from tests.billing.api.test_plivo_seed_001 import basic
+from tests.conftest import Api
+from tests.isolation.routes import ROUTES, discovered
+
+# Hypothesis' own characters leave out the halves of surrogate pairs.
+TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
+# Raw JSON numbers that json.dumps does not write, kept as text until the body is whole.
+RAW = ["1e999999", "-1e999999", "1e-999999", "1e99999999999999999999", "9" * 400, "0.1234567890123", "-0", "1E+5"]
+SHARP = [
+    "\0",
+    "\ud800",
+    "9999-12-31T23:59:59-14:00",
+    "0001-01-01",
+    "2026-02-30",
+    "x" * 5000,
+    "\u0130" * 200 + "@example.com",
+    "Europe/Paris",
+    "pm_card_visa",
+    "1_000",
+    "acct_0000000000000000",
+    "rt_" + "0" * 75,
+    "10.0.0.0/33",
+    *(f"@{number}@" for number in RAW),
+]
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.sampled_from(SHARP) | st.sampled_from(SHARP)
+)
+JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3))
+POSTS = sorted(route for route, methods in discovered().items() if "post" in methods)
+GETS = sorted(route for route, methods in discovered().items() if "get" in methods)
+NAMED = sorted(route for route in discovered() if "{" in route)
+PARAMETERS = ["limit", "offset", "from", "to", "type", "period", "environment", "status", "search", "email", "role"]
+
+bounded = settings(
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return dict(Api().get("/v1/openapi.json").json())
+
+
+@pytest.fixture
+def names(schema: dict[str, Any], route: str) -> list[str]:
+    """The members that a POST to the route takes; those of everything where it takes none."""
+    said = schema["paths"].get(f"/{route.rstrip('*')}", {}).get("post", {}).get("requestBody", {})
+    return sorted(members(schema, said) or members(schema, schema["paths"]))
+
+
+def members(schema: dict[str, Any], part: Any) -> set[str]:
+    """The names of all members of what a part of the schema refers to."""
+    referred = [schema["components"]["schemas"][name] for name in set(re.findall(r"schemas/(\w+)", json.dumps(part)))]
+    return {name for one in referred for name in {*one.get("properties", {}), *members(schema, one)}}
+
+
+@st.composite
+def bodies(draw: st.DrawFn, names: list[str], good: dict[str, Any]) -> str:
+    """Anything at all, or a good body with one or two members that are not."""
+    bad = st.dictionaries(st.sampled_from(names), JSON | st.dictionaries(st.sampled_from(names), JSON), max_size=2)
+    body = {**good, **draw(bad)} if draw(st.integers(0, 4)) else draw(JSON)
+    text = json.dumps(body)
+    for number in RAW:
+        text = text.replace(f'"@{number}@"', number)
+    return text
+
+
+@pytest.fixture
+def clients(api: Any, alice: User, organization: Organization, gateway: Any) -> list[Any]:
+    factories.card(organization)
+    factories.credit(organization, 100)
+    return [api(alice), gateway]
+
+
+def good(route: str) -> dict[str, Any]:
+    body = ROUTES[route].bodies.get("post") if route in ROUTES else None
+    return body if isinstance(body, dict) else {}
+
+
+def filled(route: str, organization: Organization) -> str:
+    """The path, with the organization wherever something is named."""
+    route = route.replace("{auth_id}", organization.auth_id)
+    return "/" + re.sub(r"{\w+}", organization.public_id, route).rstrip("*")
+
+
+@pytest.mark.parametrize("route", POSTS)
+@settings(bounded, max_examples=10)
+@given(data=st.data(), key=st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_no_body_breaks_a_post(
+    clients: list[Any], organization: Organization, names: list[str], route: str, data: Any, key: Any
+) -> None:
+    body = data.draw(bodies(names, good(route)))
+    headers = {} if key is None else {"idempotency_key": key}
+    for client in clients:
+        with transaction.atomic():
+            response = client.post(filled(route, organization), body, **headers)
+            transaction.set_rollback(True)
+        assert response.status_code < 500
+
+
+@pytest.mark.parametrize("route", GETS)
+@settings(bounded, max_examples=5)
+@given(query=st.dictionaries(st.sampled_from(PARAMETERS), TEXT | st.sampled_from(SHARP), max_size=3))
+def test_no_query_breaks_a_get(clients: list[Any], organization: Organization, route: str, query: Any) -> None:
+    asked = urlencode({name: text.encode("utf-8", "surrogatepass") for name, text in query.items()})
+    assert clients[0].get(f"{filled(route, organization)}?{asked}").status_code < 500
+
+
+# As they are percent-encoded: the halves of a surrogate pair, what is no UTF-8 at all, and an emoji.
+ODD = ["%00", "a%00b", "%ED%A0%80", "%FF%FE", "%F0%9F%92%A5", "x" * 5000, "9" * 400, "-1", "%D9%A1", ""]
+
+
+@pytest.mark.parametrize("route", GETS)
+def test_no_odd_parameter_of_its_own_breaks_a_get(
+    clients: list[Any], organization: Organization, schema: dict[str, Any], route: str
+) -> None:
+    """Each alone, beside the organization that a platform key names."""
+    said = schema["paths"].get(f"/{route.rstrip('*')}", {}).get("get", {}).get("parameters", [])
+    own = {one["name"] for one in said if one["in"] == "query"}
+    path = filled(route, organization)
+    broken = []
+    for query in (f"{name}={odd}" for name in sorted(own) for odd in ODD):
+        beside = "" if query.startswith("organization=") else f"&organization={organization.public_id}"
+        for client in clients:
+            with transaction.atomic():
+                if client.get(f"{path}?{query}{beside}").status_code >= 500:
+                    broken.append(query)
+                transaction.set_rollback(True)
+    assert broken == []
+
+
+@pytest.fixture
+def plivo(alice: User, organization: Organization) -> Api:
+    about: dict[str, Any] = {"created_by": alice, "permissions": ["account:read"]}
+    return basic(organization.auth_id, factories.key(organization, **about)[1])
+
+
+@pytest.mark.parametrize("route", NAMED)
+@settings(bounded, max_examples=10)
+@given(name=TEXT | st.sampled_from(SHARP))
+def test_no_id_breaks_a_path(clients: list[Any], plivo: Api, organization: Organization, route: str, name: str) -> None:
+    above, _, named = route.rpartition("{")
+    for strange in ("%00", quote(name.encode("utf-8", "surrogatepass"), safe="")):
+        path = filled(above, organization) + strange + named.partition("}")[2].rstrip("*")
+        for client in (*clients, plivo):
+            assert client.get(path).status_code < 500
+
+
+@settings(bounded, max_examples=50)
+@given(credential=st.text(st.characters(min_codepoint=33, max_codepoint=255), max_size=60))
+def test_no_credential_breaks_anything(db: None, credential: str) -> None:
+    for prefix in ("", "sk_live_", "eyJhbGciOiJSUzI1NiJ9."):
+        assert Api(prefix + credential).get("/v1/whoami").status_code == 401

@@ -1,0 +1,67 @@
+"""POST /v1/usage/events: what goes the short way, and that it says no refusal."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Organization
+from apikeys.models import ApiKey
+from tests.conftest import Api
+from tests.usage.metering.batches import balance, event
+from usage.models import UsageEvent
+
+EVENTS = "/v1/usage/events"
+
+
+@pytest.fixture
+def noted(gateway: Api) -> ApiKey:
+    """The gateway's key, whose use was noted this minute: before, it goes the ordinary way."""
+    ApiKey.objects.platform().update(last_used_at=timezone.now())
+    return ApiKey.objects.platform().get()
+
+
+def test_a_batch_takes_the_short_way(
+    gateway: Api, noted: ApiKey, funded: Organization, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):  # of the ORM
+        answer = gateway.post(EVENTS, {"events": [event(funded, meter="sms"), event(funded, meter="sms")]})
+    assert answer.json()["accepted"] == 2
+    assert float(balance(funded)) == 99.98
+
+
+@pytest.mark.parametrize("body", ["{", '{"quantity": NaN}', '{"quantity": 1e999999999999999999999}', "[" * 100_000])
+def test_what_is_no_json_is_a_problem(gateway: Api, noted: ApiKey, body: str) -> None:
+    answer = gateway.client.post(EVENTS, body, content_type="application/json", headers=gateway.headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"revoked_at": timezone.now()}, 401),
+        ({"disabled_at": timezone.now()}, 401),
+        ({"expires_at": timezone.now() - timedelta(seconds=1)}, 401),
+        ({"permissions": ["keys:read"]}, 403),
+        ({"allowed_cidrs": ["10.0.0.0/8"]}, 403),
+    ],
+)
+def test_a_key_that_may_not_is_refused(
+    gateway: Api, noted: ApiKey, funded: Organization, change: dict[str, Any], status: int
+) -> None:
+    ApiKey.objects.filter(pk=noted.pk).update(**change)
+    assert gateway.post(EVENTS, event(funded)).status_code == status
+    assert not UsageEvent.objects.of(funded).exists()
+
+
+def test_the_limit_of_the_platforms_key_counts_batches(gateway: Api, noted: ApiKey, funded: Organization) -> None:
+    ApiKey.objects.filter(pk=noted.pk).update(rate_limit=1, rate_limit_window_seconds=3600)
+    assert [gateway.post(EVENTS, event(funded)).status_code for _ in range(2)] == [200, 429]
+
+
+def test_the_use_of_the_key_is_noted_once_a_minute(gateway: Api, noted: ApiKey, funded: Organization) -> None:
+    before = timezone.now() - timedelta(minutes=2)
+    ApiKey.objects.filter(pk=noted.pk).update(last_used_at=before)
+    gateway.post(EVENTS, event(funded))
+    assert ApiKey.objects.get(pk=noted.pk).last_used_at > timezone.now() - timedelta(minutes=1)  # type: ignore[operator]

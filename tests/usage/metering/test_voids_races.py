@@ -1,0 +1,66 @@
+"""Voids that meet. Without the lock, the second of two breaks on the table instead of being told."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+
+from accounts.models import Organization
+from billing.ledger import posting
+from billing.models import LedgerEntry
+from tests import factories
+from tests.concurrency import race
+from tests.usage.metering.batches import balance, event, record
+from usage.metering import voids
+from usage.models import EventVoid
+from usage.storage import rebuild, reconciliation
+
+THREADS = 8
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+@pytest.fixture
+def payer(committed: None) -> Organization:
+    payer = factories.organization()
+    factories.credit(payer, 100)
+    return payer
+
+
+def void(payer: Organization, id: str) -> Any:
+    return voids.void(payer, id, reason="Race", actor="")
+
+
+def test_of_many_voids_of_one_event_one_wins(payer: Organization) -> None:
+    record(event(payer, id="x"))
+    results = race([partial(void, payer, "x")] * THREADS)
+    assert [type(one) for one in results].count(voids.AlreadyVoided) == THREADS - 1
+    assert EventVoid.objects.of(payer).count() == LedgerEntry.objects.of(payer).filter(kind="adjustment").count() == 1
+    assert balance(payer) == 100
+
+
+def test_without_the_lock_the_second_is_not_told(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test above: nobody waits before he looks."""
+    record(event(payer, id="x"))
+    monkeypatch.setattr(posting, "LOCK", posting.LOCK.replace("FOR NO KEY UPDATE", ""))
+    found: list[type] = []
+    for _ in range(20):
+        record(event(payer, id="x"))
+        found += [type(one) for one in race([partial(void, payer, "x")] * THREADS)]
+        if IntegrityError in found:
+            break
+    assert IntegrityError in found
+
+
+def test_voids_and_batches_and_rebuilding_meet_and_the_books_agree(payer: Organization) -> None:
+    record(*(event(payer, id=f"old{n}", quantity=n) for n in range(20)))
+    results = race(
+        [
+            *(partial(void, payer, f"old{n}") for n in range(0, 20, 2)),
+            *(partial(record, *(event(payer) for _ in range(20))) for _ in range(4)),
+            *[partial(rebuild.rebuild, [payer.pk])] * 3,
+        ]
+    )
+    assert not [one for one in results if isinstance(one, Exception)]
+    assert [one for one in reconciliation.run() if one.organization == payer.public_id] == []

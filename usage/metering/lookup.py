@@ -1,0 +1,189 @@
+"""Whose the events of a batch are, and what they cost: all that they name, read in one statement."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from accounts.lib import sql
+from accounts.lib.money import LARGEST, ZERO
+from apikeys.models import ApiKey
+from usage.metering import pricing
+from usage.metering.parsing import Event, Rejected
+from usage.metering.pricing import Schedule, Tier
+
+LIVE = ApiKey.Environment.LIVE.value
+OVER_LIMIT = f"quantity: the charge is over {LARGEST} credits."
+
+# Rows of several kinds: kind, name, id, organization, payer, and two texts and two numbers that are the kind's own.
+CATALOG = """
+WITH owner AS MATERIALIZED (
+    SELECT 'key' AS kind, k.public_id AS name, k.id, k.organization_id, o.root_id, k.environment
+      FROM apikeys_apikey k JOIN accounts_organization o ON o.id = k.organization_id
+     WHERE k.public_id = ANY(%(keys)s::text[])
+     UNION ALL
+    SELECT 'organization', o.public_id, NULL, o.id, o.root_id, 'live'
+      FROM accounts_organization o WHERE o.public_id = ANY(%(organizations)s::text[])),
+meter AS MATERIALIZED (
+    SELECT m.id, m.slug, p.id AS price_id, coalesce(p.unit_amount, 0) AS unit_amount
+      FROM billing_meter m LEFT JOIN billing_price p ON p.meter_id = m.id WHERE m.slug = ANY(%(meters)s::text[]))
+SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment, r.timezone,
+       (a.organization_id IS NOT NULL)::int::numeric, NULL::numeric
+  FROM owner o JOIN accounts_organization r ON r.id = o.root_id
+  LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
+ UNION ALL
+SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL, NULL
+  FROM billing_hold WHERE id = ANY(%(holds)s::uuid[])
+ UNION ALL
+SELECT 'meter', slug, NULL, NULL, NULL, NULL, NULL, id, unit_amount FROM meter
+ UNION ALL
+SELECT 'tier', m.slug, NULL, NULL, NULL, NULL, NULL, t.up_to, t.unit_amount
+  FROM meter m JOIN billing_pricetier t ON t.price_id = m.price_id
+ UNION ALL
+SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, NULL, e.unit_amount
+  FROM meter m JOIN billing_endpointprice e ON e.meter_id = m.id WHERE e.endpoint = ANY(%(endpoints)s::text[])
+ UNION ALL
+SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, NULL, l.included_quantity
+  FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id JOIN meter m ON m.id = l.meter_id
+ WHERE s.status = 'active' AND s.organization_id IN (SELECT root_id FROM owner)
+"""
+
+
+@dataclass(slots=True, eq=False)
+class Owner:
+    """Whose events are: an organization, its payer, and the key that was used. `timezone` is the payer's.
+
+    `tenant` is the organization in hexadecimal digits, which are compared faster than a UUID.
+    """
+
+    number: int
+    organization: UUID
+    tenant: str
+    account: UUID
+    key: UUID | None
+    environment: str
+    timezone: str
+    has_ledger: bool
+
+
+@dataclass(slots=True, eq=False)
+class Terms:
+    """What the units of a meter, by its id, cost an owner at one endpoint; nothing, where that is not live.
+
+    `number` is its own among those of a batch. `is_counted`: a charge hangs on what came before it in its month.
+    `charges` remembers what was computed of a flat price.
+    """
+
+    number: int
+    owner: Owner
+    meter: int
+    endpoint: str
+    schedule: Schedule
+    is_live: bool = field(init=False)
+    is_counted: bool = field(init=False)
+    charges: dict[Decimal, Decimal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.is_live = self.owner.environment == LIVE
+        self.is_counted = self.is_live and not self.schedule.is_flat
+
+    def charge(self, quantity: Decimal) -> Decimal:
+        """What so much costs, where that is not counted."""
+        found = self.charges.get(quantity)
+        if found is None:
+            found = pricing.rate(quantity, self.schedule.unit_amount) if self.is_live else ZERO
+            if found > LARGEST:
+                raise Rejected("invalid", OVER_LIMIT)
+            self.charges[quantity] = found
+        return found
+
+
+Named = tuple[str | None, str | None, str, str]  # of an event: its key, organization, meter and endpoint
+
+
+@dataclass(slots=True)
+class Catalog:
+    """What a batch names. It is as it stood before the lock: prices and plans are those at the arrival."""
+
+    keys: dict[str, Owner] = field(default_factory=dict)
+    organizations: dict[str, Owner] = field(default_factory=dict)
+    holds: dict[UUID, tuple[UUID, UUID]] = field(default_factory=dict)
+    meters: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
+    tiers: dict[str, list[Tier]] = field(default_factory=dict)
+    endpoints: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    allowances: dict[tuple[UUID, str], Decimal] = field(default_factory=dict)
+    _terms: dict[Named, Terms] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, batch: Iterable[Event]) -> "Catalog":
+        """All that these events name, in one statement."""
+        catalog, batch = cls(), list(batch)
+        if not batch:
+            return catalog
+        distinct = {(e.key, e.organization, e.meter, e.endpoint) for e in batch}
+        keys, organizations, meters, endpoints = zip(*distinct, strict=True)
+        named = {
+            "keys": list(set(keys) - {None}),
+            "organizations": list(set(organizations) - {None}),
+            "meters": list(set(meters)),
+            "endpoints": list(set(endpoints) - {""}),
+            "holds": list({e.hold for e in batch if e.hold}),
+        }
+        for row in sql.rows(CATALOG, named):
+            catalog._add(*row)
+        for tiers in catalog.tiers.values():
+            tiers.sort(key=lambda tier: (tier.up_to is None, tier.up_to or ZERO))
+        return catalog
+
+    def _add(
+        self, kind: str, name: str, id: Any, organization: Any, payer: Any, text: Any, zone: Any, a: Any, b: Any
+    ) -> None:
+        match kind:
+            case "key" | "organization":
+                owners = self.keys if kind == "key" else self.organizations
+                number = len(self.keys) + len(self.organizations)
+                owners[name] = Owner(number, organization, organization.hex, payer, id, text, zone, bool(a))
+            case "hold":
+                self.holds[id] = (payer, organization)
+            case "meter":
+                self.meters[name] = (int(a), b)
+            case "tier":
+                self.tiers.setdefault(name, []).append(Tier(a, b))
+            case "endpoint":
+                self.endpoints[name, text] = b
+            case "allowance":
+                self.allowances[payer, name] = b
+
+    def terms(self, event: Event) -> Terms:
+        """Whose the event is, and on what terms; `Rejected` where it names what there is not, or what is another's."""
+        named = (event.key, event.organization, event.meter, event.endpoint)
+        terms = self._terms.get(named)
+        if terms is None:
+            terms = self._terms[named] = self._found(event)
+        if event.hold and self.holds.get(event.hold) != (terms.owner.account, terms.owner.organization):
+            raise Rejected("unknown_hold", "hold: there is no such hold.")
+        return terms
+
+    def _found(self, event: Event) -> Terms:
+        owner = self._owner(event)
+        if event.meter not in self.meters:
+            raise Rejected("unknown_meter", "meter: there is no such meter.")
+        id, unit_amount = self.meters[event.meter]
+        tiers = tuple(self.tiers.get(event.meter, ()))
+        if (override := self.endpoints.get((event.meter, event.endpoint))) is not None:
+            unit_amount, tiers = override, ()
+        included = self.allowances.get((owner.account, event.meter), ZERO)
+        return Terms(len(self._terms), owner, id, event.endpoint, Schedule(unit_amount, tiers, included))
+
+    def _owner(self, event: Event) -> Owner:
+        if event.organization is not None and event.organization not in self.organizations:
+            raise Rejected("unknown_organization", "organization: there is no such organization.")
+        if event.key is None:
+            return self.organizations[event.organization or ""]
+        owner = self.keys.get(event.key)
+        if owner is None:
+            raise Rejected("unknown_key", "key_id: there is no such key.")
+        if event.organization and self.organizations[event.organization].organization != owner.organization:
+            raise Rejected("unknown_key", "key_id: this organization has no such key.")
+        return owner

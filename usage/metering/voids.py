@@ -1,0 +1,136 @@
+"""Voids: a usage event is taken back. It counts in no figure any more, and what it was charged comes back.
+
+Nothing is edited: the event stays, its id is a duplicate for a retry, and an adjustment returns just what it was
+charged. A hold that it captured stays captured, and a lease drawn from.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.exceptions import Conflict, NotFound
+from accounts.lib import sql
+from accounts.models import Organization
+from billing.ledger import budgets, corrections, posting
+from billing.ledger.lots import Lot
+from billing.models import LedgerEntry
+from usage.models import EventVoid, UsageEvent
+from usage.reporting import periods
+from usage.storage import retention
+
+# What `usage.metering.insert` added up, less the event: in its own quarter of an hour, and in its own month.
+# No row where the event is gone meanwhile: its leaf is being detached, which the lock of the payer does not hold up.
+VOID = """
+WITH event AS (
+    SELECT e.*, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket FROM usage_event e
+     WHERE organization_id = %(organization)s AND id = %(id)s AND recorded_at = %(recorded_at)s),
+void AS (
+    INSERT INTO usage_eventvoid (organization_id, event_id, recorded_at, entry_seq, reason, actor, created_at)
+    SELECT organization_id, id, recorded_at, %(entry_seq)s::bigint, %(reason)s, %(actor)s, %(now)s FROM event
+    RETURNING event_id),
+by_endpoint AS (
+    UPDATE usage_endpointrollup r
+       SET requests = r.requests - 1, failed = r.failed - e.failed::int, quantity = r.quantity - e.quantity,
+           credits = r.credits - e.credits
+      FROM event e
+     WHERE (r.organization_id, r.bucket, r.meter_id, r.endpoint) = (e.organization_id, e.bucket, e.meter_id, e.endpoint)
+       AND r.key_id IS NOT DISTINCT FROM e.key_id),
+by_meter AS (
+    UPDATE usage_usagerollup r
+       SET requests = r.requests - 1, failed = r.failed - e.failed::int, quantity = r.quantity - e.quantity,
+           credits = r.credits - e.credits
+      FROM event e
+     WHERE (r.organization_id, r.bucket, r.meter_id) = (e.organization_id, e.bucket, e.meter_id)
+       AND r.key_id IS NOT DISTINCT FROM e.key_id),
+by_volume AS (
+    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
+    SELECT account_id, meter_id, %(month)s, -quantity, -1 FROM event WHERE environment = 'live'
+    ON CONFLICT (account_id, meter_id, month) DO UPDATE
+       SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests)
+SELECT event_id FROM void
+"""
+
+
+class AlreadyVoided(Conflict):
+    """An event is voided once."""
+
+    code = "already_voided"
+    detail = "The event was voided already."
+
+
+class UnknownOrRetired(NotFound):
+    """There is no such event, and it can't be told whether there was one: events of long ago are gone."""
+
+    code = "event_unknown_or_retired"
+    detail = "There is no such event, or it arrived so long ago that it was retired."
+
+
+@dataclass(frozen=True)
+class Voided:
+    """A void, and what came back by it: the adjustment `entry` of `credits`, none where it was charged nothing."""
+
+    event: UsageEvent
+    entry: int | None
+    reason: str
+    voided_at: datetime
+
+    @property
+    def credits(self) -> Decimal:
+        returned: Decimal = self.event.credits
+        return returned
+
+
+@transaction.atomic
+def void(organization: Organization, id: str, *, reason: str, actor: str, expires_at: datetime | None = None) -> Voided:
+    """Take back the newest event of this id. `NotFound`, `UnknownOrRetired`; of two at once, one is `AlreadyVoided`.
+
+    What it was charged comes back as a lot that expires at `expires_at`.
+    """
+    now, payer = timezone.now(), organization if organization.is_root else organization.root
+    posting.lock([payer.pk], now)
+    event = _newest(organization, id)
+    entry = _give_back(event, reason, actor, expires_at) if event.credits else None
+    month = periods.month_of_quarter(periods.quarter(event.occurred_at), payer.timezone)
+    about = {
+        "organization": organization.pk,
+        "id": id,
+        "recorded_at": event.recorded_at,
+        "month": month,
+        "entry_seq": entry,
+        "reason": reason,
+        "actor": actor,
+        "now": now,
+    }
+    if not sql.rows(VOID, about):
+        raise UnknownOrRetired
+    if event.credits:
+        budgets.give_back(organization, event.key_id, event.credits, month, now)
+    return Voided(event, entry, reason, now)
+
+
+def _newest(organization: Organization, id: str) -> UsageEvent:
+    """An id may be used again after the window of the duplicates."""
+    event = UsageEvent.objects.of(organization).filter(id=id).order_by("-recorded_at").first()
+    if event is None:
+        raise UnknownOrRetired if retention.horizon() else NotFound("There is no such event.")
+    earlier = EventVoid.objects.of(organization).filter(event_id=id, recorded_at=event.recorded_at).first()
+    if earlier:
+        raise AlreadyVoided(entry=earlier.entry_seq)
+    return event
+
+
+def _give_back(event: UsageEvent, reason: str, actor: str, expires_at: datetime | None) -> int:
+    posted = posting.post(
+        event.account_id,
+        kind=LedgerEntry.Kind.ADJUSTMENT,
+        amount=event.credits,
+        description=reason,
+        reference=event.id,
+        metadata={corrections.VOIDED_EVENT: event.id},
+        actor=actor,
+        lot=Lot(expires_at=expires_at),
+    )
+    return posted.seq

@@ -1,0 +1,45 @@
+"""Retention: events that arrived long ago leave the table of events. From then on the rollups are the truth of them.
+
+A month is marked first and detached later: by then nobody reads the events who did not see the mark. Its table stays
+under its name, for the operator to archive and drop.
+"""
+
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Max
+
+from usage.metering.parsing import CLOCK_SKEW
+from usage.models import RetiredPartition
+from usage.storage import partitions
+
+GRACE = timedelta(minutes=10)  # longer than anyone reads, but for what locks the mark or the events
+ALWAYS_KEPT = timedelta(days=58)  # two months and the clocks' skew are never shorter
+
+
+def horizon() -> datetime | None:
+    """Nothing that occurred from this moment on is retired; before it, not all events are there. None: all are.
+
+    It is the start of an hour.
+    """
+    last: date | None = RetiredPartition.objects.aggregate(last=Max("month"))["last"]
+    return partitions.midnight(partitions.next_month(last)) + CLOCK_SKEW if last else None
+
+
+def retire(now: datetime) -> list[str]:
+    """Mark the months that are wholly past the retention, and detach those marked before; the tables that are left."""
+    if not settings.USAGE_RETENTION_MONTHS:
+        return []
+    oldest = _oldest_kept(now)
+    past = [month for month in partitions.attached() if month < oldest]
+    for month in past:
+        RetiredPartition.objects.get_or_create(month=month, defaults={"retired_at": now})
+    marked = RetiredPartition.objects.filter(month__in=past, retired_at__lte=now - GRACE).order_by("month")
+    return [partitions.detach(month) for month in marked.values_list("month", flat=True)]
+
+
+def _oldest_kept(now: datetime) -> date:
+    """The month of arrival that lies the whole retention back."""
+    month = partitions.month_of(now)
+    back = month.year * 12 + month.month - 1 - settings.USAGE_RETENTION_MONTHS
+    return date(back // 12, back % 12 + 1, 1)
