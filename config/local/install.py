@@ -22,10 +22,10 @@ LOG_LINES = 5
 # What pip says of each package, of the lock's own lines and of nothing else.
 FOUND = re.compile(r"(?:Collecting|Processing|Requirement already satisfied:) (?:\S*/)?([\w.]+).*\(from -r .+\)")
 ADVICE = {
-    "DO NOT MATCH THE HASHES": "A file differs from the one that was locked. Empty pip's cache (pip cache purge) and try\n"
-    "again. If that doesn't help, the package index no longer serves the file that it did.",
-    "No matching distribution": "There is no such package for this Python and machine. Tollgate is tested with Python 3.11\n"
-    "on Linux. To use another Python: make PYTHON=python3.11 run",
+    "DO NOT MATCH THE HASHES": "A file differs from the one that was locked. Empty pip's cache (pip cache purge)\n"
+    "and try again. If that doesn't help, the package index no longer serves the file that it did.",
+    "No matching distribution": "There is no such package for this Python and machine. Tollgate is tested with Python\n"
+    "3.11 on Linux. To use another Python: make PYTHON=python3.11 run",
     "NewConnectionError": "The package index can't be reached. Check the network, or name your index in PIP_INDEX_URL.",
     "No space left": "The disk is full.",
     "is not supported on this platform": "A package isn't made for this machine. Set DATABASE_URL and REDIS_URL to\n"
