@@ -1,12 +1,28 @@
 import accounts.lib.identifiers
+import accounts.lib.jsonb
 import accounts.lib.timezones
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
+import uuid
 from django.conf import settings
 from django.db import migrations, models
+
+
+# What happened stays: triggers refuse every change, whoever asks for it.
+IMMUTABLE = """
+CREATE FUNCTION accounts_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: what happened stays', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER event_immutable BEFORE UPDATE OR DELETE ON accounts_event
+    FOR EACH ROW EXECUTE FUNCTION accounts_refuse_change();
+CREATE TRIGGER event_no_truncate BEFORE TRUNCATE ON accounts_event
+    FOR EACH STATEMENT EXECUTE FUNCTION accounts_refuse_change();
+"""
+
 
 
 class Migration(migrations.Migration):
@@ -18,6 +34,22 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='Organization',
+            fields=[
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('public_id', models.CharField(default=accounts.lib.identifiers.organization_id, editable=False, max_length=21, unique=True)),
+                ('auth_id', models.CharField(editable=False, max_length=20, unique=True)),
+                ('name', models.CharField(max_length=100)),
+                ('path', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), editable=False, size=None)),
+                ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('closed', 'Closed')], default='active', max_length=9)),
+                ('timezone', models.CharField(default='UTC', max_length=64, validators=[accounts.lib.timezones.validate])),
+                ('monthly_budget', models.DecimalField(blank=True, decimal_places=9, max_digits=24, null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='accounts.organization')),
+                ('root', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+            ],
+        ),
         migrations.CreateModel(
             name='User',
             fields=[
@@ -33,22 +65,21 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ('current_organization', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.organization')),
             ],
         ),
         migrations.CreateModel(
-            name='Organization',
+            name='SecurityPolicy',
             fields=[
-                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('public_id', models.CharField(default=accounts.lib.identifiers.organization_id, editable=False, max_length=21, unique=True)),
-                ('auth_id', models.CharField(editable=False, max_length=20, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('path', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), editable=False, size=None)),
-                ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('closed', 'Closed')], default='active', max_length=9)),
-                ('timezone', models.CharField(default='UTC', max_length=64, validators=[accounts.lib.timezones.validate])),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='accounts.organization')),
-                ('root', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+                ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='security_policy', serialize=False, to='accounts.organization')),
+                ('require_two_factor', models.BooleanField(default=False)),
+                ('allowed_networks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=43), blank=True, default=list, size=None)),
+                ('allowed_email_domains', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=253), blank=True, default=list, size=None)),
+                ('longest_key_life_days', models.PositiveIntegerField(blank=True, null=True)),
             ],
+            options={
+                'verbose_name_plural': 'security policies',
+            },
         ),
         migrations.CreateModel(
             name='Membership',
@@ -58,6 +89,22 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='accounts.organization')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Invitation',
+            fields=[
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('email', models.EmailField(max_length=250)),
+                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Admin'), ('billing', 'Billing'), ('developer', 'Developer'), ('viewer', 'Viewer')], max_length=9)),
+                ('digest', models.BinaryField(max_length=32, unique=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('sent_at', models.DateTimeField(editable=False, null=True)),
+                ('expires_at', models.DateTimeField()),
+                ('accepted_at', models.DateTimeField(editable=False, null=True)),
+                ('revoked_at', models.DateTimeField(editable=False, null=True)),
+                ('invited_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='accounts.organization')),
             ],
         ),
         migrations.CreateModel(
@@ -74,10 +121,15 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
             ],
         ),
-        migrations.AddField(
-            model_name='user',
-            name='current_organization',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.organization'),
+        migrations.CreateModel(
+            name='Event',
+            fields=[
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('type', models.CharField(max_length=60)),
+                ('data', models.JSONField(decoder=accounts.lib.jsonb.Decoder, default=dict, encoder=accounts.lib.jsonb.Encoder)),
+                ('created_at', models.DateTimeField()),
+                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='accounts.organization')),
+            ],
         ),
         migrations.CreateModel(
             name='SigningKey',
@@ -96,7 +148,11 @@ class Migration(migrations.Migration):
             name='TokenFamily',
             fields=[
                 ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('sid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('session_auth_hash', models.CharField(db_default='', editable=False, max_length=64)),
                 ('digest', models.BinaryField(unique=True)),
+                ('previous_digest', models.BinaryField(null=True)),
+                ('rotated_at', models.DateTimeField(editable=False, null=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('expires_at', models.DateTimeField(db_index=True)),
                 ('revoked_at', models.DateTimeField(null=True)),
@@ -110,6 +166,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='organization',
             index=django.contrib.postgres.indexes.GinIndex(fields=['path'], name='organization_path'),
+        ),
+        migrations.AddIndex(
+            model_name='organization',
+            index=models.Index(condition=models.Q(('monthly_budget__isnull', False)), fields=['root'], name='organization_with_budget'),
         ),
         migrations.AddConstraint(
             model_name='organization',
@@ -125,6 +185,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='organization',
+            constraint=models.CheckConstraint(condition=models.Q(('monthly_budget', None), ('monthly_budget__gte', 0), _connector='OR'), name='organization_budget_not_negative'),
+        ),
+        migrations.AddConstraint(
+            model_name='organization',
             constraint=models.UniqueConstraint(fields=('id', 'root'), name='organization_id_root'),
         ),
         migrations.AddConstraint(
@@ -132,11 +196,24 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('organization', 'user'), name='membership_once'),
         ),
         migrations.AddConstraint(
+            model_name='invitation',
+            constraint=models.UniqueConstraint(condition=models.Q(('accepted_at', None), ('revoked_at', None)), fields=('organization', 'email'), name='invitation_one_open'),
+        ),
+        migrations.AddConstraint(
+            model_name='invitation',
+            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='invitation_email_lower_case'),
+        ),
+        migrations.AddConstraint(
             model_name='idempotencyrecord',
             constraint=models.UniqueConstraint(fields=('organization', 'credential', 'key'), name='idempotency_key_once', nulls_distinct=False),
+        ),
+        migrations.AddIndex(
+            model_name='event',
+            index=models.Index(fields=['organization', '-id'], name='event_of_organization'),
         ),
         migrations.AddConstraint(
             model_name='user',
             constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_lower_case'),
         ),
+        migrations.RunSQL(IMMUTABLE),
     ]

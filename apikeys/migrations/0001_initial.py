@@ -6,6 +6,14 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+# A crash may lose these counts, and every call rewrites its row: so no write-ahead log, and room on the page.
+RATE_WINDOWS = """
+ALTER TABLE apikeys_ratewindow SET UNLOGGED;
+ALTER TABLE apikeys_ratewindow SET (fillfactor = 50);
+"""
+
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -28,6 +36,10 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
                 ('disabled_at', models.DateTimeField(blank=True, null=True)),
+                ('allowed_cidrs', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=43), blank=True, default=list, size=None)),
+                ('rate_limit', models.PositiveIntegerField(blank=True, null=True)),
+                ('rate_limit_window_seconds', models.PositiveIntegerField(blank=True, null=True)),
+                ('monthly_budget', models.DecimalField(blank=True, decimal_places=9, max_digits=24, null=True)),
                 ('revoked_at', models.DateTimeField(editable=False, null=True)),
                 ('last_used_at', models.DateTimeField(editable=False, null=True)),
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -37,6 +49,16 @@ class Migration(migrations.Migration):
                 'verbose_name': 'API key',
                 'verbose_name_plural': 'API keys',
             },
+        ),
+        migrations.CreateModel(
+            name='RateWindow',
+            fields=[
+                ('key', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='+', serialize=False, to='apikeys.apikey')),
+                ('seconds', models.IntegerField(db_default=0)),
+                ('win', models.BigIntegerField()),
+                ('n', models.IntegerField()),
+                ('prev', models.IntegerField()),
+            ],
         ),
         migrations.CreateModel(
             name='ApiKeySecret',
@@ -54,4 +76,17 @@ class Migration(migrations.Migration):
             model_name='apikey',
             index=models.Index(fields=['organization', '-created_at'], name='api_key_of_organization'),
         ),
+        migrations.AddIndex(
+            model_name='apikey',
+            index=models.Index(condition=models.Q(('monthly_budget__isnull', False)), fields=['organization'], name='api_key_with_budget'),
+        ),
+        migrations.AddConstraint(
+            model_name='apikey',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('rate_limit', None), ('rate_limit_window_seconds', None)), models.Q(('rate_limit__gt', 0), ('rate_limit_window_seconds__gt', 0)), _connector='OR'), name='api_key_rate_limit_complete'),
+        ),
+        migrations.AddConstraint(
+            model_name='apikey',
+            constraint=models.CheckConstraint(condition=models.Q(('monthly_budget', None), ('monthly_budget__gte', 0), _connector='OR'), name='api_key_budget_not_negative'),
+        ),
+        migrations.RunSQL(RATE_WINDOWS),
     ]

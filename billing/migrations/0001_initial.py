@@ -1,9 +1,58 @@
 import accounts.lib.identifiers
+import accounts.lib.jsonb
 import accounts.lib.money
 import django.db.models.deletion
 import django.utils.timezone
 from decimal import Decimal
 from django.db import migrations, models
+
+
+IMMUTABLE = """
+CREATE FUNCTION billing_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: a mistake is corrected by a reversal', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER ledger_entry_immutable BEFORE UPDATE OR DELETE ON billing_ledgerentry
+    FOR EACH ROW EXECUTE FUNCTION billing_refuse_change();
+CREATE TRIGGER ledger_entry_no_truncate BEFORE TRUNCATE ON billing_ledgerentry
+    FOR EACH STATEMENT EXECUTE FUNCTION billing_refuse_change();
+"""
+
+# Billing accounts and ledger accounts belong to roots: organizations that are their own root.
+ROOTS_ONLY = """
+ALTER TABLE billing_billingaccount ADD CONSTRAINT billing_account_on_root
+    FOREIGN KEY (organization_id, organization_id) REFERENCES accounts_organization (id, root_id);
+ALTER TABLE billing_ledgeraccount ADD CONSTRAINT ledger_account_on_root
+    FOREIGN KEY (organization_id, organization_id) REFERENCES accounts_organization (id, root_id);
+"""
+
+# Every posting rewrites its account's row, and every batch its budgets': room on the page keeps such an update off the
+# indexes (HOT).
+ROOM = """
+ALTER TABLE billing_ledgeraccount SET (fillfactor = 50);
+ALTER TABLE billing_spending SET (fillfactor = 70);
+ALTER TABLE billing_grant SET (fillfactor = 70);
+ALTER TABLE billing_hold SET (fillfactor = 70);
+"""
+
+METERS = [
+    ("requests", "Requests", "request", Decimal("0.001")),
+    ("sms", "SMS", "message", Decimal("0.01")),
+    ("voice", "Voice", "minute", Decimal("0.02")),
+]
+
+
+def seed(apps, schema_editor):
+    """What a fresh installation sells: three meters with their prices, and the free plan."""
+    Meter, Price = apps.get_model("billing", "Meter"), apps.get_model("billing", "Price")
+    for slug, name, unit, amount in METERS:
+        meter = Meter.objects.create(slug=slug, name=name, unit=unit)
+        Price.objects.create(meter=meter, unit_amount=amount)
+    apps.get_model("billing", "Plan").objects.create(
+        slug="developer", name="Developer", description="Free. Pay for what you use, with credits."
+    )
+
 
 
 class Migration(migrations.Migration):
@@ -12,6 +61,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
+        ('apikeys', '0001_initial'),
     ]
 
     operations = [
@@ -42,6 +92,7 @@ class Migration(migrations.Migration):
                 ('postal_code', models.CharField(blank=True, max_length=10)),
                 ('state', models.CharField(blank=True, max_length=50)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('closed_at', models.DateTimeField(editable=False, null=True)),
                 ('organization', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='billing_account', to='accounts.organization')),
             ],
         ),
@@ -53,9 +104,14 @@ class Migration(migrations.Migration):
                 ('reserved', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
                 ('credit_limit', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
                 ('seq', models.BigIntegerField(default=0)),
+                ('due_at', models.DateTimeField(null=True)),
+                ('closed_through', models.DateTimeField(null=True)),
+                ('low_balance', accounts.lib.money.AmountField(decimal_places=9, max_digits=24, null=True)),
+                ('is_low', models.BooleanField(db_default=False, default=False)),
                 ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
+                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='ledger_account_due'), models.Index(condition=models.Q(('low_balance__isnull', False), ('is_low', True), _connector='OR'), fields=['organization'], name='ledger_account_watched')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('reserved__gte', 0)), name='ledger_account_reserved_not_negative'), models.CheckConstraint(condition=models.Q(('credit_limit__gte', 0)), name='ledger_account_limit_not_negative'), models.CheckConstraint(condition=models.Q(('seq__gte', 0)), name='ledger_account_seq_not_negative')],
             },
         ),
@@ -71,6 +127,7 @@ class Migration(migrations.Migration):
                 ('exp_year', models.PositiveSmallIntegerField()),
                 ('is_default', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('removed_at', models.DateTimeField(editable=False, null=True)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payment_methods', to='accounts.organization')),
             ],
         ),
@@ -120,6 +177,15 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PlanAllowance',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('included_quantity', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
+                ('meter', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='billing.meter')),
+                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='allowances', to='billing.plan')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Price',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -128,21 +194,88 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='PriceTier',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('up_to', accounts.lib.money.AmountField(blank=True, decimal_places=9, max_digits=24, null=True)),
+                ('unit_amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
+                ('price', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tiers', to='billing.price')),
+            ],
+            options={
+                'ordering': ['price', models.OrderBy(models.F('up_to'), nulls_last=True)],
+            },
+        ),
+        migrations.CreateModel(
+            name='Spending',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account_id', models.UUIDField()),
+                ('subject', models.UUIDField()),
+                ('month', models.DateField()),
+                ('spent', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
+                ('alerted', models.PositiveSmallIntegerField(db_default=0, default=0)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('alerted__gt', 0)), fields=['account_id'], name='spending_announced')],
+                'constraints': [models.UniqueConstraint(fields=('account_id', 'subject', 'month'), name='spending_once'), models.CheckConstraint(condition=models.Q(('alerted__in', [0, 50, 80, 100])), name='spending_alerted')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Subscription',
+            fields=[
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('status', models.CharField(choices=[('active', 'Active'), ('canceled', 'Canceled')], default='active', max_length=8)),
+                ('current_period_start', models.DateTimeField()),
+                ('current_period_end', models.DateTimeField()),
+                ('cancel_at_period_end', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='accounts.organization')),
+                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.plan')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Hold',
             fields=[
                 ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('purpose', models.CharField(choices=[('hold', 'Hold'), ('lease', 'Lease')], db_default='hold', default='hold', max_length=5)),
+                ('by_platform', models.BooleanField(db_default=False, default=False)),
                 ('amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
                 ('captured', accounts.lib.money.AmountField(decimal_places=9, default=Decimal('0'), max_digits=24)),
                 ('status', models.CharField(choices=[('open', 'Open'), ('captured', 'Captured'), ('released', 'Released'), ('expired', 'Expired')], default='open', max_length=8)),
                 ('reference', models.CharField(blank=True, max_length=100)),
-                ('metadata', models.JSONField(default=dict)),
+                ('metadata', models.JSONField(decoder=accounts.lib.jsonb.Decoder, default=dict, encoder=accounts.lib.jsonb.Encoder)),
                 ('created_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
+                ('spend_until', models.DateTimeField(null=True)),
+                ('resolved_at', models.DateTimeField(null=True)),
+                ('late', models.BooleanField(db_default=False, default=False)),
+                ('entry_seq', models.BigIntegerField(null=True)),
+                ('key', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='apikeys.apikey')),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='holds', to='billing.ledgeraccount')),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='hold_amount_positive')],
+                'indexes': [models.Index(condition=models.Q(('status', 'open')), fields=['account', 'expires_at'], name='hold_open_by_expiry'), models.Index(fields=['account', 'purpose', '-id'], name='hold_of_account')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='hold_amount_positive'), models.CheckConstraint(condition=models.Q(('captured__gte', 0)), name='hold_captured_not_negative')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Grant',
+            fields=[
+                ('id', models.UUIDField(default=accounts.lib.identifiers.uuid7, editable=False, primary_key=True, serialize=False)),
+                ('entry_seq', models.BigIntegerField()),
+                ('category', models.CharField(choices=[('paid', 'Paid'), ('promotional', 'Promotional')], max_length=11)),
+                ('priority', models.PositiveSmallIntegerField(default=50)),
+                ('amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
+                ('remaining', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
+                ('expires_at', models.DateTimeField(null=True)),
+                ('kept', models.BooleanField(db_default=False, default=False)),
+                ('created_at', models.DateTimeField()),
+                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='billing.ledgeraccount')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('remaining__gt', 0)), fields=['account', 'priority', 'expires_at', 'created_at'], name='grant_to_burn')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'entry_seq'), name='grant_of_entry'), models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='grant_amount_positive'), models.CheckConstraint(condition=models.Q(('remaining__gte', 0), ('remaining__lte', models.F('amount'))), name='grant_remaining'), models.CheckConstraint(condition=models.Q(('priority__lte', 100)), name='grant_priority')],
             },
         ),
         migrations.CreateModel(
@@ -157,18 +290,37 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(blank=True, max_length=100)),
                 ('metadata', models.JSONField(default=dict)),
                 ('idempotency_key', models.CharField(max_length=100, null=True)),
+                ('reverses_seq', models.BigIntegerField(null=True)),
+                ('actor', models.CharField(blank=True, db_default='', default='', max_length=40)),
                 ('created_at', models.DateTimeField()),
                 ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='billing.ledgeraccount')),
             ],
             options={
                 'verbose_name_plural': 'ledger entries',
                 'indexes': [models.Index(fields=['account', 'created_at'], name='ledger_entry_by_time')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'seq'), name='ledger_entry_seq'), models.UniqueConstraint(fields=('account', 'idempotency_key'), name='ledger_entry_idempotency_key'), models.CheckConstraint(condition=models.Q(('seq__gte', 1)), name='ledger_entry_seq_positive'), models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='ledger_entry_amount_not_zero'), models.CheckConstraint(condition=models.Q(('amount__gt', 0), models.Q(('kind__in', ['purchase', 'grant']), _negated=True), _connector='OR'), name='ledger_entry_credits_raise'), models.CheckConstraint(condition=models.Q(('amount__lt', 0), ('kind__in', ['purchase', 'grant', 'reversal', 'adjustment']), _connector='OR'), name='ledger_entry_debits_lower')],
+                'constraints': [models.UniqueConstraint(fields=('account', 'seq'), name='ledger_entry_seq'), models.UniqueConstraint(fields=('account', 'idempotency_key'), name='ledger_entry_idempotency_key'), models.UniqueConstraint(condition=models.Q(('reverses_seq__isnull', False)), fields=('account', 'reverses_seq'), name='ledger_entry_reversed_once'), models.CheckConstraint(condition=models.Q(('seq__gte', 1)), name='ledger_entry_seq_positive'), models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='ledger_entry_amount_not_zero'), models.CheckConstraint(condition=models.Q(('amount__gt', 0), models.Q(('kind__in', ['purchase', 'grant']), _negated=True), _connector='OR'), name='ledger_entry_credits_raise'), models.CheckConstraint(condition=models.Q(('amount__lt', 0), ('kind__in', ['purchase', 'grant', 'reversal', 'adjustment']), _connector='OR'), name='ledger_entry_debits_lower')],
+            },
+        ),
+        migrations.CreateModel(
+            name='EndpointPrice',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('endpoint', models.CharField(max_length=2000)),
+                ('unit_amount', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
+                ('meter', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='endpoint_prices', to='billing.meter')),
+            ],
+            options={
+                'ordering': ['meter', 'endpoint'],
+                'constraints': [models.UniqueConstraint(fields=('meter', 'endpoint'), name='endpoint_price_once'), models.CheckConstraint(condition=models.Q(('unit_amount__gte', 0)), name='endpoint_price_not_negative')],
             },
         ),
         migrations.AddConstraint(
             model_name='paymentmethod',
             constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('organization',), name='payment_method_one_default'),
+        ),
+        migrations.AddConstraint(
+            model_name='paymentmethod',
+            constraint=models.CheckConstraint(condition=models.Q(('is_default', False), ('removed_at', None), _connector='OR'), name='payment_method_removed_is_no_default'),
         ),
         migrations.AddIndex(
             model_name='payment',
@@ -191,7 +343,39 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('enabled', False), models.Q(('threshold__isnull', False), models.Q(('amount__isnull', False), ('target__isnull', False), _connector='OR')), _connector='OR'), name='auto_recharge_enabled_is_complete'),
         ),
         migrations.AddConstraint(
+            model_name='planallowance',
+            constraint=models.UniqueConstraint(fields=('plan', 'meter'), name='plan_allowance_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='planallowance',
+            constraint=models.CheckConstraint(condition=models.Q(('included_quantity__gte', 0)), name='plan_allowance_not_negative'),
+        ),
+        migrations.AddConstraint(
             model_name='price',
             constraint=models.CheckConstraint(condition=models.Q(('unit_amount__gte', 0)), name='price_not_negative'),
         ),
+        migrations.AddConstraint(
+            model_name='pricetier',
+            constraint=models.UniqueConstraint(fields=('price', 'up_to'), name='price_tier_once', nulls_distinct=False),
+        ),
+        migrations.AddConstraint(
+            model_name='pricetier',
+            constraint=models.CheckConstraint(condition=models.Q(('up_to', None), ('up_to__gt', 0), _connector='OR'), name='price_tier_has_units'),
+        ),
+        migrations.AddConstraint(
+            model_name='pricetier',
+            constraint=models.CheckConstraint(condition=models.Q(('unit_amount__gte', 0)), name='price_tier_not_negative'),
+        ),
+        migrations.AddConstraint(
+            model_name='subscription',
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'active')), fields=('organization',), name='subscription_one_active'),
+        ),
+        migrations.AddConstraint(
+            model_name='subscription',
+            constraint=models.CheckConstraint(condition=models.Q(('current_period_end__gt', models.F('current_period_start'))), name='subscription_period_has_length'),
+        ),
+        migrations.RunSQL(IMMUTABLE),
+        migrations.RunSQL(ROOTS_ONLY),
+        migrations.RunSQL(ROOM),
+        migrations.RunPython(seed, migrations.RunPython.noop),
     ]

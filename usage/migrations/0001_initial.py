@@ -2,6 +2,60 @@ import accounts.lib.money
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
+from django.utils import timezone
+
+from usage.storage import partitions
+
+
+# Partitioned by arrival, so that the leaf for now always exists, and a log of 2015 needs none of 2015. The unique index
+# on (organization_id, id) stands on each leaf; the parent can't have it without recorded_at. No default partition.
+TABLE = """
+CREATE TABLE usage_event (
+    organization_id uuid NOT NULL,
+    id varchar(100) NOT NULL,
+    account_id uuid NOT NULL,
+    key_id uuid,
+    meter_id bigint NOT NULL,
+    environment varchar(4) NOT NULL,
+    endpoint text NOT NULL,
+    quantity numeric(24, 9) NOT NULL CHECK (quantity >= 0),
+    failed boolean NOT NULL,
+    credits numeric(24, 9) NOT NULL CHECK (credits >= 0),
+    entry_seq bigint CHECK (credits = 0 OR entry_seq IS NOT NULL),
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    properties jsonb NOT NULL,
+    hold_id uuid,
+    late boolean NOT NULL DEFAULT false
+) PARTITION BY RANGE (recorded_at);
+CREATE INDEX usage_event_by_time ON usage_event (organization_id, occurred_at);
+"""
+
+# The leaves inherit the guard of rows, those to come as well. TRUNCATE has to be refused on each leaf.
+IMMUTABLE = """
+CREATE FUNCTION usage_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only: an event is taken back by a void', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER usage_event_immutable BEFORE UPDATE OR DELETE ON usage_event
+    FOR EACH ROW EXECUTE FUNCTION usage_refuse_change();
+CREATE TRIGGER usage_event_no_truncate BEFORE TRUNCATE ON usage_event
+    FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse_change();
+"""
+
+# Every batch rewrites the rows of the current quarter of an hour and month.
+ROOM = """
+ALTER TABLE usage_usagerollup SET (fillfactor = 70);
+ALTER TABLE usage_endpointrollup SET (fillfactor = 70);
+ALTER TABLE usage_volume SET (fillfactor = 70);
+"""
+
+
+def first_partitions(apps, schema_editor):
+    partitions.ensure(timezone.now())
+    partitions.guard()
+
 
 
 class Migration(migrations.Migration):
@@ -30,11 +84,20 @@ class Migration(migrations.Migration):
                 ('occurred_at', models.DateTimeField()),
                 ('recorded_at', models.DateTimeField()),
                 ('properties', models.JSONField(default=dict)),
+                ('hold_id', models.UUIDField(null=True)),
+                ('late', models.BooleanField(default=False)),
             ],
             options={
                 'db_table': 'usage_event',
                 'managed': False,
             },
+        ),
+        migrations.CreateModel(
+            name='RetiredPartition',
+            fields=[
+                ('month', models.DateField(primary_key=True, serialize=False)),
+                ('retired_at', models.DateTimeField(default=django.utils.timezone.now)),
+            ],
         ),
         migrations.CreateModel(
             name='EndpointRollup',
@@ -54,6 +117,22 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('organization', 'bucket', 'meter', 'key', 'endpoint'), name='endpoint_rollup_once', nulls_distinct=False)],
+            },
+        ),
+        migrations.CreateModel(
+            name='EventVoid',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('event_id', models.CharField(max_length=100)),
+                ('recorded_at', models.DateTimeField()),
+                ('entry_seq', models.BigIntegerField(null=True)),
+                ('reason', models.CharField(max_length=200)),
+                ('actor', models.CharField(max_length=40)),
+                ('created_at', models.DateTimeField()),
+                ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('organization', 'event_id', 'recorded_at'), name='event_void_once')],
             },
         ),
         migrations.CreateModel(
@@ -93,4 +172,22 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('organization', 'bucket', 'meter', 'key'), name='usage_rollup_once', nulls_distinct=False)],
             },
         ),
+        migrations.CreateModel(
+            name='Volume',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('account_id', models.UUIDField()),
+                ('month', models.DateField()),
+                ('quantity', models.DecimalField(decimal_places=9, max_digits=34)),
+                ('requests', models.BigIntegerField(db_default=0, default=0)),
+                ('meter', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='billing.meter')),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('account_id', 'meter', 'month'), name='volume_once')],
+            },
+        ),
+        migrations.RunSQL(TABLE),
+        migrations.RunSQL(IMMUTABLE),
+        migrations.RunSQL(ROOM),
+        migrations.RunPython(first_partitions, migrations.RunPython.noop),
     ]
