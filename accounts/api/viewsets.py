@@ -30,7 +30,7 @@ class AnonymousView(APIView):
 
 
 class SignUpView(AnonymousView):
-    access_explanation = {"post": (409,)}
+    refusals = {"post": (409,)}
 
     @extend_schema(request=SignUpSerializer, responses={201: SignedUpSerializer})
     def post(self, request: Request) -> Response:
@@ -45,7 +45,7 @@ class SignUpView(AnonymousView):
 
 
 class TokenView(AnonymousView):
-    access_explanation = {"post": (401,)}
+    refusals = {"post": (401,)}
 
     @extend_schema(request=SignInSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
@@ -56,7 +56,7 @@ class TokenView(AnonymousView):
 
 
 class RefreshView(AnonymousView):
-    access_explanation = {"post": (401, 409)}
+    refusals = {"post": (401, 409)}
 
     @extend_schema(request=RefreshSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
@@ -82,7 +82,7 @@ def _refresh_token(request: Request) -> str:
 
 class SwitchView(APIView):
     permission_classes = (Authenticated,)
-    access_explanation = {"post": (404,)}
+    refusals = {"post": (404,)}
 
     @extend_schema(request=SwitchSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:

@@ -101,16 +101,16 @@ def _store(batch: list[Rated], now: datetime) -> None:
     # Before the lock: a payer that is opened under it could wait for one who waits for the lock.
     if new := {owner.account for owner in owners if not owner.has_ledger}:
         posting.open_accounts(new)
-    parsing = insert.distinct(batch)
+    events = insert.distinct(batch)
     is_counted = any(one.terms.is_counted for one in batch)
-    prepared = None if is_counted else insert.prepare(parsing.values(), now)
+    prepared = None if is_counted else insert.prepare(events.values(), now)
     locked = posting.lock({owner.account for owner in owners}, now)
-    known = deduplication.known(parsing, now)
+    known = deduplication.known(events, now)
     if is_counted:
         rating.rate(batch, known)
     if is_counted or known:
-        parsing = insert.distinct(batch, known)
-        prepared = insert.prepare(parsing.values(), now) if parsing else None
+        events = insert.distinct(batch, known)
+        prepared = insert.prepare(events.values(), now) if events else None
     debits = insert.insert(prepared, locked) if prepared else {}
     holds.capture_by_usage(_drawn(batch), now)
     if debits:

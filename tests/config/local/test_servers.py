@@ -30,14 +30,14 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 FAST = "-c fsync=off -c shared_buffers=16MB"
 ATTACH = """
 import sys
-from config import embedded
+from config.local import servers, watchdog
 try:
-    embedded.attach()
-except embedded.ServerError as error:
+    servers.attach()
+except watchdog.ServerError as error:
     sys.exit(f"refused: {error}")
-print(embedded.database_url(), embedded.redis_url(), *embedded.tend().values(), sep="\\n", flush=True)
+print(servers.database_url(), servers.redis_url(), *servers.tend().values(), sep="\\n", flush=True)
 for line in sys.stdin:
-    print(*embedded.tend().values(), sep="\\n", flush=True)
+    print(*servers.tend().values(), sep="\\n", flush=True)
 """
 
 

@@ -209,7 +209,7 @@ def test_without_the_lock_what_is_recorded_meanwhile_is_lost(monkeypatch: pytest
             meanwhile.append(race([partial(record, event(payer, endpoint="/a"))]))
         return about(*said)
 
-    monkeypatch.setattr(rebuild, "ledger", SimpleNamespace(lock=lambda accounts: None))
+    monkeypatch.setattr(rebuild, "posting", SimpleNamespace(lock=lambda accounts: None))
     monkeypatch.setattr(rebuild, "_about", late)
     rebuild.rebuild([payer.pk])
     monkeypatch.undo()
