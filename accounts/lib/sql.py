@@ -5,15 +5,26 @@ import select
 from collections.abc import Mapping
 from functools import cache
 from threading import local
-from typing import Any
+from typing import Any, LiteralString
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Connection, RawCursor
+from psycopg.sql import SQL, Composable
 
 Parameters = Mapping[str, Any]
 
 _NAMED = re.compile(r"%\((\w+)\)s")
+
+
+def compose(template: LiteralString, **parts: str | Composable) -> str:
+    """A statement out of its parts: `{name}` in the template becomes the part of that name.
+
+    A part is SQL of ours, a constant or composed itself; or `psycopg.sql.Literal` and `Identifier` for what is not.
+    Values are never composed: they stay `%(name)s`. A brace that SQL itself needs is doubled, as in `'{{}}'`.
+    """
+    composed = {name: SQL(part) if isinstance(part, str) else part for name, part in parts.items()}
+    return SQL(template).format(**composed).as_string()
 
 
 def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import DatabaseError, connection
+from psycopg.sql import Identifier, Literal
 
 from accounts.lib import sql
 
@@ -53,3 +54,11 @@ def test_a_connection_without_news_is_not_asked(committed: None, monkeypatch: py
 def _parameters() -> dict[str, Any]:
     parameters: dict[str, Any] = connection.get_connection_params()
     return {name: value for name, value in parameters.items() if name in ("host", "port", "dbname", "user", "password")}
+
+
+def test_a_statement_is_composed_of_its_parts() -> None:
+    words = "SELECT {columns} FROM {table} WHERE word = ANY({words}) AND id = %(id)s AND data = '{{}}'"
+    parts: dict[str, Any] = {"columns": "id, word", "table": Identifier("or der"), "words": Literal(["it's"])}
+    assert sql.compose(words, **parts) == (
+        """SELECT id, word FROM "or der" WHERE word = ANY('{it''s}') AND id = %(id)s AND data = '{}'"""
+    )
