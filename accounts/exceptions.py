@@ -1,4 +1,4 @@
-"""Refusals that a caller can act on. Each carries its HTTP status and a stable code; `config.api` renders them."""
+"""Refusals that a caller can act on. Each carries its HTTP status and a stable code; `config.api.errors` renders them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

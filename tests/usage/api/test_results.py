@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.api import JSONRenderer
+from config.api.json import JSONRenderer
 from tests.properties import search
 from usage.api import results
 from usage.metering.recording import Batch, Result

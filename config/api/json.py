@@ -1,0 +1,100 @@
+"""JSON in and out, with exact numbers. DRF finds these classes by their dotted names in the settings."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import simplejson
+from django.conf import settings
+from rest_framework import exceptions
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.utils.encoders import JSONEncoder
+
+from accounts.exceptions import Problem
+from accounts.lib.money import plain
+
+DRAIN_BYTES = 64 << 20
+
+
+class RequestTooLarge(Problem):
+    """The body is larger than this endpoint takes."""
+
+    status = 413
+    code = "request_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is larger than {limit:,} bytes.")
+
+
+class JSONParser(BaseParser):
+    """Strict JSON: numbers with a decimal point become Decimals, never floats. NaN and infinity are refused."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        limit = getattr((parser_context or {}).get("view"), "body_limit", settings.BODY_LIMIT_BYTES)
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            _drain(stream)
+            raise RequestTooLarge(limit)
+        try:
+            return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
+        except json.JSONDecodeError as error:
+            raise exceptions.ParseError(f"The body is not valid JSON: {error}.") from error
+        except UnicodeDecodeError as error:
+            raise exceptions.ParseError("The body is not in UTF-8.") from error
+        except RecursionError as error:
+            raise exceptions.ParseError("The JSON is nested too deeply.") from error
+        except (ValueError, InvalidOperation) as error:
+            raise exceptions.ParseError("A number has too many digits, or too large an exponent.") from error
+
+
+def _refuse(constant: str) -> None:
+    raise exceptions.ParseError(f"The body is not valid JSON: {constant} is not a number.")
+
+
+def _drain(stream: Any) -> None:
+    """Reads the rest of the body, up to a bound, so that the client stops sending and reads our answer."""
+    for _ in range(DRAIN_BYTES >> 16):
+        if not stream.read(1 << 16):
+            break
+
+
+class JSONRenderer(BaseRenderer):
+    """JSON that writes a Decimal digit by digit, never through a float."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        if data is None:
+            return b""
+        text: str = simplejson.dumps(data, use_decimal=False, default=_encode, ensure_ascii=False)
+        return text.encode("utf-8", "backslashreplace")
+
+
+_encoder = JSONEncoder()
+
+
+def _encode(value: Any) -> Any:
+    return simplejson.RawJSON(plain(value)) if isinstance(value, Decimal) else _encoder.default(value)
+
+
+class JSONOnly(BaseContentNegotiation):
+    """The answer is JSON whatever `Accept` says. A body must have a JSON content type, or we answer 415.
+
+    A view's `media_types` names further content types that it reads as JSON, such as CloudEvents'.
+    """
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        others = getattr((request.parser_context or {}).get("view"), "media_types", ())
+        return next((parser for parser in parsers if parser.media_type == media_type or media_type in others), None)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
