@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from accounts import invitations, security, tree
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import Conflict
 from accounts.lib import addresses, identifiers
+from accounts.lib.problems import Conflict
 from accounts.models import Event, Invitation, Membership, Organization, SecurityPolicy, User
 
 Row = TypeVar("Row", bound=Model)

@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
 from accounts.credentials import credential_of
-from accounts.exceptions import IdempotencyKeyInUse, IdempotencyKeyInvalid, IdempotencyKeyReused, InvalidField
+from accounts.exceptions import IdempotencyKeyInUse, IdempotencyKeyInvalid, IdempotencyKeyReused
+from accounts.lib.problems import InvalidField
 from accounts.models import IdempotencyRecord
 
 LIFETIME = timedelta(hours=24)

@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 
 from accounts import emails, members, scopes, security
 from accounts.credentials import Credential
-from accounts.exceptions import Conflict, Gone, NotFound, TooManyRequests
+from accounts.lib.problems import Conflict, Gone, NotFound, TooManyRequests
 from accounts.models import Invitation, Membership, Organization, User
 from accounts.models.invitations import LIFETIME
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from accounts import scopes
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import Conflict, Forbidden, NotFound
+from accounts.lib.problems import Conflict, Forbidden, NotFound
 from accounts.models import Membership, Organization, User
 from accounts.models.organizations import MembershipQuerySet
 from accounts.permissions import require

@@ -2,7 +2,7 @@
 
 from django.db import IntegrityError, transaction
 
-from accounts.exceptions import Conflict, NotFound, Problem
+from accounts.lib.problems import Conflict, NotFound, Problem
 from accounts.models import Membership, Organization, User
 from accounts.models.organizations import MAX_DEPTH
 

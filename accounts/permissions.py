@@ -8,8 +8,8 @@ from rest_framework.request import Request
 
 from accounts import security
 from accounts.credentials import Credential, credential_of
-from accounts.exceptions import Forbidden
 from accounts.lib.addresses import client_address
+from accounts.lib.problems import Forbidden
 
 if TYPE_CHECKING:  # DRF's views import this module
     from rest_framework.views import APIView

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import transaction
 
-from accounts.exceptions import Conflict, Forbidden
 from accounts.lib import addresses
+from accounts.lib.problems import Conflict, Forbidden
 from accounts.models import Organization, SecurityPolicy
 
 LONGEST_KEY_LIFE_DAYS = 36_500

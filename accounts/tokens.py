@@ -24,8 +24,9 @@ from rest_framework_simplejwt import tokens as simplejwt
 
 from accounts import people, scopes, signing
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import Forbidden, InvalidRefreshToken, InvalidSignIn, RefreshRace, TooManyRequests
+from accounts.exceptions import InvalidRefreshToken, InvalidSignIn, RefreshRace
 from accounts.lib import identifiers
+from accounts.lib.problems import Forbidden, TooManyRequests
 from accounts.models import Organization, TokenFamily, User
 
 PREFIX = "rt_"

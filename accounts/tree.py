@@ -10,7 +10,7 @@ from django.db.models import Case, F, Func, Value, When
 
 from accounts import scopes, security
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import Conflict, Forbidden, NotFound
+from accounts.lib.problems import Conflict, Forbidden, NotFound
 from accounts.models import Organization
 from accounts.models.organizations import MAX_DEPTH, OrganizationQuerySet
 from accounts.permissions import OrganizationRequired, require

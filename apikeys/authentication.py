@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from accounts import scopes
 from accounts.authentication import REALM, bearer
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import Forbidden
 from accounts.lib import addresses
+from accounts.lib.problems import Forbidden
 from accounts.models import User
 from apikeys import keys
 from apikeys.models import ApiKey

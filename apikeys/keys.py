@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import scopes, security
-from accounts.exceptions import Conflict, InvalidField
 from accounts.lib import addresses
+from accounts.lib.problems import Conflict, InvalidField
 from accounts.models import Organization, User
 from accounts.permissions import NotAllowed
 from apikeys import secrets

@@ -6,8 +6,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.exceptions import Conflict
 from accounts.lib import countries
+from accounts.lib.problems import Conflict
 from accounts.models import Organization
 from billing.exceptions import BilledByParent, NoBillingAccount
 from billing.ledger import posting

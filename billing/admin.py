@@ -10,9 +10,9 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
-from accounts.exceptions import Problem
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO, plain
+from accounts.lib.problems import Problem
 from billing.ledger import corrections, thresholds
 from billing.models import (
     AutoRecharge,

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from accounts.exceptions import Conflict, Forbidden, Problem
+from accounts.lib.problems import Conflict, Forbidden, Problem
 
 
 class NotEnoughCredits(Problem):

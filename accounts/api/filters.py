@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 
 from accounts.credentials import credential_of
-from accounts.exceptions import InvalidField
 from accounts.lib import datetimes
+from accounts.lib.problems import InvalidField
 
 
 def moment_parameter(name: str, text: str, timezone: str) -> datetime:

@@ -16,7 +16,7 @@ from accounts import idempotency, invitations, tasks, tokens
 from accounts.api.fields import EmailField
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
-from accounts.exceptions import InvalidField
+from accounts.lib.problems import InvalidField
 from accounts.models import Invitation, Membership
 from accounts.models.invitations import STATUSES
 from accounts.permissions import Authenticated

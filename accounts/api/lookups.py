@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from accounts.exceptions import NotFound
 from accounts.lib import identifiers
+from accounts.lib.problems import NotFound
 
 
 class PublicIdMixin:

@@ -4,8 +4,8 @@ from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts.exceptions import Problem
 from accounts.lib import timezones
+from accounts.lib.problems import Problem
 from accounts.models import User
 
 

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic.base import View
 
 from accounts import invitations, people
-from accounts.exceptions import NotFound, Problem
+from accounts.lib.problems import NotFound, Problem
 from accounts.models import User
 
 

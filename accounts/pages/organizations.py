@@ -11,9 +11,9 @@ from django.views.generic.base import ContextMixin, View
 
 from accounts import people, scopes, security
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import Forbidden, NotFound, Problem
 from accounts.lib import timezones
 from accounts.lib.addresses import client_address
+from accounts.lib.problems import Forbidden, NotFound, Problem
 from accounts.models import Organization, User
 from accounts.permissions import NotAllowed, require
 

@@ -8,8 +8,8 @@ from django.core.validators import MaxValueValidator
 from django.utils import timezone
 
 from accounts import scopes
-from accounts.exceptions import Problem
 from accounts.lib import timezones
+from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from apikeys import keys
 

@@ -8,7 +8,7 @@ from django.utils.cache import add_never_cache_headers
 from django.views.generic import ListView
 
 from accounts import security
-from accounts.exceptions import InvalidField
+from accounts.lib.problems import InvalidField
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
 from apikeys import keys

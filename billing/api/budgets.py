@@ -11,9 +11,9 @@ from rest_framework.views import APIView
 
 from accounts import idempotency, security, tree
 from accounts.credentials import credential_of
-from accounts.exceptions import NotFound
 from accounts.lib.addresses import client_address
 from accounts.lib.money import LARGEST, ZERO
+from accounts.lib.problems import NotFound
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from billing.api.fields import AmountSerializerField

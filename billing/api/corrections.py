@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.credentials import credential_of
-from accounts.exceptions import NotFound
+from accounts.lib.problems import NotFound
 from accounts.permissions import PlatformKey
 from billing.api.account import LedgerEntrySerializer
 from billing.api.fields import check_future

@@ -6,9 +6,9 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.api.fields import NumberField
-from accounts.exceptions import InvalidField
 from accounts.lib import jsonb
 from accounts.lib.money import DIGITS, LARGEST, PLACES, QUANTUM
+from accounts.lib.problems import InvalidField
 from accounts.models import User
 
 METADATA_BYTES = 4000

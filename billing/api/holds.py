@@ -17,7 +17,7 @@ from accounts import idempotency
 from accounts.api.filters import CreatedFilter, text_parameter
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
-from accounts.exceptions import InvalidField
+from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from apikeys import authentication

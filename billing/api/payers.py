@@ -4,8 +4,8 @@ from rest_framework.request import Request
 
 from accounts import security
 from accounts.credentials import credential_of, organization_of
-from accounts.exceptions import InvalidField, NotFound
 from accounts.lib.addresses import client_address
+from accounts.lib.problems import InvalidField, NotFound
 from accounts.models import Organization
 from accounts.permissions import OrganizationSuspended
 from billing.exceptions import BilledByParent

@@ -21,8 +21,8 @@ from rest_framework.views import APIView
 
 from accounts import idempotency, security, tree
 from accounts.credentials import credential_of
-from accounts.exceptions import InvalidField, NotFound
 from accounts.lib.addresses import client_address
+from accounts.lib.problems import InvalidField, NotFound
 from accounts.models import Organization
 from apikeys import subaccounts
 from apikeys.authentication import BasicAuthentication, KeyCredential

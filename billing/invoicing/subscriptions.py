@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.exceptions import Conflict, InvalidField
 from accounts.lib import timezones
+from accounts.lib.problems import Conflict, InvalidField
 from accounts.models import Organization
 from billing import accounts
 from billing.ledger import posting

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.exceptions import InvalidField
 from accounts.lib import identifiers
 from accounts.lib.months import month_of
+from accounts.lib.problems import InvalidField
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
 from billing.ledger import budgets, posting
 from billing.ledger.lots import Lot

@@ -16,10 +16,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.exceptions import Conflict, Forbidden
 from accounts.lib import jsonb, sql
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import ZERO
+from accounts.lib.problems import Conflict, Forbidden
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.exceptions import NotEnoughCredits

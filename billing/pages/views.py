@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import ListView
 
-from accounts.exceptions import Conflict, InvalidField, Problem
 from accounts.lib import identifiers
 from accounts.lib.money import plain
+from accounts.lib.problems import Conflict, InvalidField, Problem
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
 from billing import accounts, balance

@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.exceptions import NotFound
+from accounts.lib.problems import NotFound
 from billing.ledger import posting
 from billing.models import AutoRecharge, PaymentMethod
 

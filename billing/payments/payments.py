@@ -14,9 +14,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.exceptions import InvalidField
 from accounts.lib import countries, identifiers
 from accounts.lib.money import LARGEST
+from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from billing import accounts
 from billing.exceptions import PaymentMethodRequired, PaymentReused

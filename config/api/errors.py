@@ -8,7 +8,7 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from accounts.exceptions import Problem
+from accounts.lib.problems import Problem
 from config.problems import CONTENT_TYPE, problem
 
 

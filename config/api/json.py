@@ -14,8 +14,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.utils.encoders import JSONEncoder
 
-from accounts.exceptions import Problem
 from accounts.lib.money import plain
+from accounts.lib.problems import Problem
 
 DRAIN_BYTES = 64 << 20
 

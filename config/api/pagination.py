@@ -6,7 +6,7 @@ from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.request import Request
 
 from accounts.api.fields import LARGEST_OFFSET
-from accounts.exceptions import InvalidField
+from accounts.lib.problems import InvalidField
 
 
 class Pagination(LimitOffsetPagination):

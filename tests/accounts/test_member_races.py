@@ -8,7 +8,7 @@ import pytest
 
 from accounts import members, scopes
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import Conflict
+from accounts.lib.problems import Conflict
 from accounts.models import Membership, Organization, User
 from accounts.models.organizations import OrganizationQuerySet
 from tests import factories

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import people
-from accounts.exceptions import Conflict
+from accounts.lib.problems import Conflict
 from accounts.models import Membership, Organization, User
 from billing.models import BillingAccount, LedgerAccount
 from tests import factories

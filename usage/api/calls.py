@@ -8,9 +8,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.exceptions import InvalidField, Problem
 from accounts.lib.money import LARGEST, PLACES, fits
 from accounts.lib.numbers import is_number
+from accounts.lib.problems import InvalidField, Problem
 from billing.api.fields import AmountSerializerField
 from usage.gate.query import Call
 from usage.gate.verdict import BATCH_LIMIT, LONGEST_HOLD_SECONDS, Code, Verdict

@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 
-from accounts.exceptions import InvalidField
+from accounts.lib.problems import InvalidField
 from usage.metering.parsing import BATCH_LIMIT
 
 JSON = "application/json"

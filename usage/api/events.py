@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
-from accounts.exceptions import InvalidField
+from accounts.lib.problems import InvalidField
 from accounts.permissions import PlatformKey
 from usage import metering
 from usage.api import results

@@ -18,8 +18,8 @@ from django.http.response import HttpResponseBase
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from accounts.exceptions import Problem
 from accounts.lib.addresses import client_address
+from accounts.lib.problems import Problem
 from usage.api.calls import address
 
 JSON = "application/json"

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
-from accounts.exceptions import Problem
+from accounts.lib.problems import Problem
 from accounts.permissions import PlatformKey
 from usage import metering
 from usage.api.cloudevents import BATCH, JSON, MEDIA_TYPES, ONE, media_type, unpack

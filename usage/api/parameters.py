@@ -10,8 +10,8 @@ from rest_framework.request import Request
 
 from accounts.api.filters import moment_parameter, text_parameter
 from accounts.credentials import credential_of, organization_of
-from accounts.exceptions import InvalidField
 from accounts.lib import timezones
+from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.models import Meter

@@ -16,9 +16,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.filters import text_parameter
-from accounts.exceptions import InvalidField
 from accounts.lib import snapshot, timezones
 from accounts.lib.money import plain
+from accounts.lib.problems import InvalidField
 from billing.api.fields import AmountSerializerField
 from usage.api import parameters
 from usage.reporting import calendar, timeseries

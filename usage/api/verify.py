@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.authentication import bearer
-from accounts.exceptions import InvalidField
 from accounts.lib.addresses import client_address
+from accounts.lib.problems import InvalidField
 from accounts.permissions import PlatformKey
 from usage import gate
 from usage.api import calls, fast_path

@@ -12,9 +12,9 @@ from uuid import UUID
 import simplejson
 from django.db import IntegrityError
 
-from accounts.exceptions import Problem
 from accounts.lib import sql
 from accounts.lib.money import ZERO
+from accounts.lib.problems import Problem
 from billing.ledger.posting import Locked
 from usage.metering.lookup import Owner, Terms
 from usage.metering.parsing import Event

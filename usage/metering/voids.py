@@ -11,8 +11,8 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.exceptions import Conflict, NotFound
 from accounts.lib import sql
+from accounts.lib.problems import Conflict, NotFound
 from accounts.models import Organization
 from billing.ledger import budgets, corrections, posting
 from billing.ledger.lots import Lot

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.test import Client, RequestFactory
 
 from accounts import people, security
-from accounts.exceptions import TooManyRequests
+from accounts.lib.problems import TooManyRequests
 from accounts.models import Membership, Organization, User
 from config import problems
 from tests import factories

@@ -11,7 +11,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 from time_machine import travel
 
-from accounts.exceptions import InvalidField
+from accounts.lib.problems import InvalidField
 from accounts.models import Event, Organization
 from apikeys.models import ApiKey
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible

@@ -15,9 +15,9 @@ import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from accounts.exceptions import Problem
 from accounts.lib import sql
 from accounts.lib.identifiers import auth_id
+from accounts.lib.problems import Problem
 from accounts.models import Organization
 from billing.exceptions import NotEnoughCredits
 from billing.ledger import expiry_sweep, holds, lots, posting

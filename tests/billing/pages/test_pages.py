@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 
 from accounts import people
-from accounts.exceptions import InvalidField
 from accounts.lib import identifiers
+from accounts.lib.problems import InvalidField
 from accounts.models import Organization, User
 from billing import accounts
 from billing.exceptions import NoBillingAccount

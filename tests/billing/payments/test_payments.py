@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from accounts.exceptions import InvalidField, Problem
 from accounts.lib import identifiers
+from accounts.lib.problems import InvalidField, Problem
 from accounts.models import Organization
 from billing import accounts, tasks
 from billing.exceptions import BilledByParent, NoBillingAccount, PaymentMethodRequired, PaymentReused

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.exceptions import NotFound
+from accounts.lib.problems import NotFound
 from accounts.models import Event as Happened
 from accounts.models import Organization
 from apikeys.models import ApiKey

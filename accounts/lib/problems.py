@@ -1,0 +1,73 @@
+"""Refusals that a caller can act on. Each carries its HTTP status and a stable code; `config.api` renders them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+
+class Problem(Exception):
+    """A refusal, rendered as an RFC 9457 problem document. `errors` names the fields: `[{pointer, detail}]`."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "bad_request"
+    detail: ClassVar[str] = "The request can't be understood."
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail or self.detail)
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+        self.members = members
+
+
+class InvalidField(Problem):
+    """One field has a value that can't be accepted. An empty `field` means the whole body."""
+
+    code = "invalid"
+
+    def __init__(self, field: str, detail: str) -> None:
+        pointer = f"/{field}" if field else ""
+        super().__init__("Some fields are not valid.", errors=[{"pointer": pointer, "detail": detail}])
+
+
+class NotFound(Problem):
+    """The object doesn't exist, or this credential may not see it."""
+
+    status = 404
+    code = "not_found"
+    detail = "There is no such object."
+
+
+class Forbidden(Problem):
+    """The credential is good, but may not do this."""
+
+    status = 403
+    code = "forbidden"
+    detail = "This credential may not do that."
+
+
+class Conflict(Problem):
+    """The present state of an object forbids it."""
+
+    status = 409
+    code = "conflict"
+
+
+class Gone(Problem):
+    """The object existed, but can't be used any more."""
+
+    status = 410
+    code = "gone"
+
+
+class TooManyRequests(Problem):
+    """Too many requests from one address or for one account."""
+
+    status = 429
+    code = "too_many_requests"
+    detail = "Too many requests. Try again later."
