@@ -34,19 +34,19 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=Options.rounds)
     parser.add_argument("--clients", type=int, default=Options.clients, help="of the postings")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a row is under its limit")
-    said = parser.parse_args()
-    chosen = said.only.split(",") if said.only else list(ROWS)
+    args = parser.parse_args()
+    chosen = args.only.split(",") if args.only else list(ROWS)
     if unknown := set(chosen) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
-    options = Options(said.events, said.seconds, said.rounds, said.clients)
+    options = Options(args.events, args.seconds, args.rounds, args.clients)
     with stage.open_stage():
-        rows = run(chosen, options, write=not said.only)
-    return int(said.strict and not all(row.ok for row in rows))
+        rows = run(chosen, options, write=not args.only)
+    return int(args.strict and not all(row.ok for row in rows))
 
 
 def run(chosen: list[str], options: Options, *, write: bool) -> list[Row]:
-    began, about = time.monotonic(), machine.line()
-    stage.say(about)
+    began, machine_line = time.monotonic(), machine.line()
+    stage.say(machine_line)
     everyone, rows = cast.load(), []
     import django
 
@@ -55,9 +55,9 @@ def run(chosen: list[str], options: Options, *, write: bool) -> list[Row]:
         for row in _rows(name, everyone, options):
             rows.append(row)
             stage.say(report.text(row))
-    stage.say(f"\n{about}\n\n{report.table(rows)}")
+    stage.say(f"\n{machine_line}\n\n{report.table(rows)}")
     if write:
-        report.write(about, "make bench", rows, time.monotonic() - began)
+        report.write(machine_line, "make bench", rows, time.monotonic() - began)
     return rows
 
 
@@ -65,8 +65,8 @@ def _rows(name: str, everyone: cast.Cast, options: Options) -> Iterator[Row]:
     """What one subject measures; a subject that fails is a row that says so, and the others go on."""
     module, _, function = ROWS[name].partition(":")
     try:
-        found = getattr(importlib.import_module(f"benchmarks.rows.{module}"), function)(everyone, options)
-        yield from [found] if isinstance(found, Row) else found
+        result = getattr(importlib.import_module(f"benchmarks.rows.{module}"), function)(everyone, options)
+        yield from [result] if isinstance(result, Row) else result
     except Exception as error:
         yield Row(name, "", 0, note=f"{type(error).__name__}: {error}"[:300].replace("\n", " "))
 

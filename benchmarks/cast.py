@@ -54,8 +54,8 @@ def make() -> Cast:
 
     with connection.cursor() as cursor:
         cursor.execute(bare.TABLES)
-    found = [_payer(number) for number in range(1, PAYERS + 1)]
-    secrets = [secret for _, secret in found]
+    payers = [_payer(number) for number in range(1, PAYERS + 1)]
+    secrets = [secret for _, secret in payers]
     with connection.cursor() as cursor:
         rows = [(secret, "active") for secret in secrets]
         cursor.executemany("INSERT INTO bench_key VALUES (%s, 'Benchmark', %s, now())", rows)
@@ -66,7 +66,7 @@ def make() -> Cast:
     key, secret = keys.create(organization, name="Reader", created_by=person, permissions=scopes)
     reader = {"organization": str(organization.pk), "key": str(key.pk), "secret": secret}
     platform = keys.create_platform("benchmark")[1]
-    return Cast(platform, [key for key, _ in found], secrets, reader)
+    return Cast(platform, [key for key, _ in payers], secrets, reader)
 
 
 def _payer(number: int) -> tuple[str, str]:

@@ -69,15 +69,15 @@ SELECT %(organization)s, sum(amount), 0, 0, count(*), %(end)s FROM billing_ledge
 def fill(connection: Connection, *, organization: UUID, key: UUID, events: int, now: datetime) -> None:
     """So many events of the month before, of one organization that has none yet."""
     start, end = month(now)
-    said = {"organization": organization, "key": key, "events": events, "start": start, "end": end, "price": PRICE}
-    said |= {"per_entry": PER_ENTRY, "endpoints": ENDPOINTS, "credits": PRICE * events + 100}
+    params = {"organization": organization, "key": key, "events": events, "start": start, "end": end, "price": PRICE}
+    params |= {"per_entry": PER_ENTRY, "endpoints": ENDPOINTS, "credits": PRICE * events + 100}
     connection.execute("SET synchronous_commit = off")
     connection.execute("SET session_replication_role = replica")  # the entries come before their account
-    connection.execute(EVENTS, said)
+    connection.execute(EVENTS, params)
     for table, endpoint in (("usage_usagerollup", ""), ("usage_endpointrollup", "endpoint,")):
         names = {"table": sql.Identifier(table), "endpoint": sql.SQL(endpoint)}
         connection.execute(sql.SQL(ROLLUPS).format(**names))
     for statement in (VOLUME, SPENT, ENTRIES, GRANT, ACCOUNT):
-        connection.execute(statement, said)
+        connection.execute(statement, params)
     connection.execute("VACUUM ANALYZE")
     connection.execute("CHECKPOINT")

@@ -86,20 +86,20 @@ def connections(port: int, number: int) -> Iterator[list[Connection]]:
     chosen: dict[bytes, list[Connection]] = {}
     with ExitStack() as stack:
         for _ in range(100 * number):
-            one = Connection(port)
-            stack.callback(one.close)
-            mine = chosen.setdefault(one.ask(request("GET", "/bench/pid")), [])
+            connection = Connection(port)
+            stack.callback(connection.close)
+            mine = chosen.setdefault(connection.ask(request("GET", "/bench/pid")), [])
             if len(mine) < wanted:
-                mine.append(one)
+                mine.append(connection)
             if sum(map(len, chosen.values())) == wanted * WORKERS:
                 break
-        yield [one for same in chosen.values() for one in same][:number]
+        yield [connection for same_worker in chosen.values() for connection in same_worker][:number]
 
 
 def workers(port: int) -> list[int]:
     """The process ids of the server's workers."""
     with connections(port, WORKERS) as both:
-        return sorted({int(one.ask(request("GET", "/bench/pid"))) for one in both})
+        return sorted({int(connection.ask(request("GET", "/bench/pid"))) for connection in both})
 
 
 @dataclass
@@ -129,23 +129,23 @@ def run(open_connections: list[Connection], requests: Iterator[bytes], seconds: 
     outcome, start, cpu = Outcome(), time.perf_counter(), time.process_time()
     with selectors.DefaultSelector() as selector:
         under_way = 0
-        for one, data in zip(open_connections, requests, strict=False):
-            selector.register(one.socket, selectors.EVENT_READ, one)
-            one.send(data)
+        for connection, data in zip(open_connections, requests, strict=False):
+            selector.register(connection.socket, selectors.EVENT_READ, connection)
+            connection.send(data)
             under_way += 1
         while under_way:
             ready = selector.select(PATIENCE_SECONDS)
             if not ready:
                 raise TimeoutError("No answer.")
             for selected, _ in ready:
-                one = selected.data
-                if one.receive():
-                    outcome.times.append(time.perf_counter() - one.sent)
-                    if expect not in one.body():
-                        raise RuntimeError(f"Not as expected: {one.answer[:1000]!r}")
+                connection = selected.data
+                if connection.receive():
+                    outcome.times.append(time.perf_counter() - connection.sent)
+                    if expect not in connection.body():
+                        raise RuntimeError(f"Not as expected: {connection.answer[:1000]!r}")
                     data = next(requests, b"") if time.perf_counter() - start < seconds else b""
                     if data:
-                        one.send(data)
+                        connection.send(data)
                     else:
                         under_way -= 1
     outcome.seconds, outcome.cpu = time.perf_counter() - start, time.process_time() - cpu

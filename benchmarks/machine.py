@@ -38,7 +38,7 @@ def memory() -> int:
 
 def flush(times: int = 200) -> float:
     """The median of the seconds that it takes to write a page over another, where the database is, and to flush it."""
-    path, page, found = stage.STATE / "flush", b"x" * 8192, []
+    path, page, times_taken = stage.STATE / "flush", b"x" * 8192, []
     path.write_bytes(page)
     with path.open("r+b", buffering=0) as file:
         for _ in range(times):
@@ -46,6 +46,6 @@ def flush(times: int = 200) -> float:
             file.write(page)
             began = time.perf_counter()
             os.fdatasync(file.fileno())
-            found.append(time.perf_counter() - began)
+            times_taken.append(time.perf_counter() - began)
     path.unlink()
-    return median(found)
+    return median(times_taken)

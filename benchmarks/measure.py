@@ -53,7 +53,7 @@ class Pair:
     spread: tuple[float, float]
 
     @property
-    def found(self) -> dict[str, object]:
+    def columns(self) -> dict[str, object]:
         return {"figure": self.figure, "limit": self.limit, "ratio": self.ratio, "spread": self.spread}
 
 
@@ -67,8 +67,8 @@ def compare(ours: Callable[[], float], theirs: Callable[[], float], rounds: int,
         mine, other = [], []
         for _ in range(times):
             order = [(ours, mine), (theirs, other)]
-            for side, found in reversed(order) if number % 2 else order:
-                found.append(side())
+            for side, results in reversed(order) if number % 2 else order:
+                results.append(side())
         if number >= 0:
             figures.append(median(mine))
             limits.append(median(other))

@@ -30,7 +30,7 @@ def script(statement: str, values: Mapping[str, str] = VALUES) -> str:
     """The statement with a payer drawn at random."""
     if unknown := set(re.findall(r"%\((\w+)\)s", statement)) - set(values):
         raise ValueError(f"the statement has parameters that benchmarks/pgbench.py does not know: {sorted(unknown)}")
-    sql = re.sub(r"%\((\w+)\)s", lambda found: values[found[1]], statement).replace("%%", "%")
+    sql = re.sub(r"%\((\w+)\)s", lambda match: values[match[1]], statement).replace("%%", "%")
     one_line = " ".join(line.partition("--")[0].strip() for line in sql.strip().splitlines())
     return f"\\set payer random(1, {PAYERS})\n{one_line};\n"
 
@@ -43,7 +43,7 @@ def run(text: str, *, database: str, clients: int, seconds: float) -> float:
     command += [f"--time={max(round(seconds), 1)}", f"--file={path}", f"--host={stage.socket_folder()}", "--port=5432"]
     command += ["--username=tollgate", database]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 60)  # noqa: S603
-    found = re.search(r"tps = ([0-9.]+)", done.stdout)
-    if done.returncode or not found or "number of failed transactions: 0 " not in done.stdout:
+    match = re.search(r"tps = ([0-9.]+)", done.stdout)
+    if done.returncode or not match or "number of failed transactions: 0 " not in done.stdout:
         raise RuntimeError(f"pgbench: {done.stdout[-500:]}{done.stderr[-500:]}")
-    return float(found[1])
+    return float(match[1])

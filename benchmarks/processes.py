@@ -52,11 +52,11 @@ class Crew:
 
     def run(self, seconds: float) -> float:
         """Units a second, of all of them together."""
-        return sum(one["count"] / one["seconds"] for one in self._ask(f"{seconds}\n"))
+        return sum(result["count"] / result["seconds"] for result in self._ask(f"{seconds}\n"))
 
     def once(self) -> float:
         """The seconds that doing it once took the slowest of them."""
-        return float(max(one["seconds"] for one in self._ask("1x\n")))
+        return float(max(result["seconds"] for result in self._ask("1x\n")))
 
     def _ask(self, order: str) -> list[dict[str, float]]:
         for process in self.processes:

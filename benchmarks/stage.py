@@ -62,8 +62,8 @@ def connect(database: str, *, autocommit: bool = True) -> psycopg.Connection:
 def databases() -> list[str]:
     """Those that the benchmarks made: all but PostgreSQL's own and the empty one that comes with it."""
     with connect("postgres") as connection:
-        found = connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")
-        return [name for (name,) in found if name not in ("postgres", "tollgate")]
+        cursor = connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")
+        return [name for (name,) in cursor if name not in ("postgres", "tollgate")]
 
 
 def clear() -> None:

@@ -41,9 +41,9 @@ class Env:
         return int(self._read("int", name, default))
 
     def boolean(self, name: str, default: bool) -> bool:
-        said = os.environ.get(name)
-        if said is not None and said.lower() not in ("true", "false", "1", "0", "on", "off", "yes", "no"):
-            raise ImproperlyConfigured(f"{name} is {said!r}: say true or false.")
+        text = os.environ.get(name)
+        if text is not None and text.lower() not in ("true", "false", "1", "0", "on", "off", "yes", "no"):
+            raise ImproperlyConfigured(f"{name} is {text!r}: say true or false.")
         return bool(self._read("bool", name, default))
 
     def words(self, name: str, default: list[str]) -> list[str]:
@@ -67,9 +67,9 @@ class Env:
 
     def peppers(self, name: str) -> list[tuple[int, bytes]]:
         """Numbered secrets, `number:secret,…`, newest first: the first one signs, all of them verify."""
-        said = self.secret(name, lambda: f"1:{secrets.token_hex(32)}")
-        pairs = [pepper.partition(":") for pepper in said.split(",") if pepper]
-        if (said and not pairs) or not all(number.isdecimal() and len(secret) >= 32 for number, _, secret in pairs):
+        text = self.secret(name, lambda: f"1:{secrets.token_hex(32)}")
+        pairs = [pepper.partition(":") for pepper in text.split(",") if pepper]
+        if (text and not pairs) or not all(number.isdecimal() and len(secret) >= 32 for number, _, secret in pairs):
             raise ImproperlyConfigured(f"{name} must be number:secret,… with secrets of 32 characters or more.")
         return [(int(number), secret.encode()) for number, _, secret in pairs]
 

@@ -23,8 +23,8 @@ class RequestId:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        said = request.headers.get("X-Request-Id", "")
-        request_id = said if self.ACCEPTED.fullmatch(said) else uuid7().hex
+        header = request.headers.get("X-Request-Id", "")
+        request_id = header if self.ACCEPTED.fullmatch(header) else uuid7().hex
         request.request_id = request_id  # type: ignore[attr-defined]
         request.received_at = timezone.now()  # type: ignore[attr-defined]
         with structlog.contextvars.bound_contextvars(request_id=request_id):

@@ -99,8 +99,8 @@ class Schema(AutoSchema):
 
     def get_summary(self) -> str | None:
         """The first line of what the docstring says."""
-        said: str | None = super().get_summary()
-        return said or self.get_description().partition("\n")[0] or None
+        summary: str | None = super().get_summary()
+        return summary or self.get_description().partition("\n")[0] or None
 
     def _creates(self) -> bool:
         return self.method == "POST" and not self._is_open() and not self.path.endswith("/switch")

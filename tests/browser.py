@@ -25,6 +25,6 @@ def text(response: Any) -> str:
     return re.sub(r"[ \n]+", " ", response.content.decode())
 
 
-def told(response: Any) -> list[str]:
+def messages_of(response: Any) -> list[str]:
     """The messages that the next page will show."""
     return [str(message) for message in get_messages(response.wsgi_request)]

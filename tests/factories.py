@@ -41,8 +41,8 @@ def join(person: User, organization: Organization, role: str) -> Membership:
     return Membership.objects.create(user=person, organization=organization, role=role)
 
 
-def key(organization: Organization, *, created_by: User | None = None, **about: object) -> tuple[ApiKey, str]:
-    return keys.create(organization, name="Test key", created_by=created_by, **about)  # type: ignore[arg-type]
+def key(organization: Organization, *, created_by: User | None = None, **fields: object) -> tuple[ApiKey, str]:
+    return keys.create(organization, name="Test key", created_by=created_by, **fields)  # type: ignore[arg-type]
 
 
 def platform_key() -> str:

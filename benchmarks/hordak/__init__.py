@@ -45,7 +45,7 @@ def crew(python: str, clients: int) -> Iterator[Crew]:
         subprocess.run(command, cwd=stage.ROOT, env=environment, check=True, timeout=300)  # noqa: S603
         with Crew(
             "benchmarks.hordak.posting:transfer", clients, database=DATABASE, python=python, settings=SETTINGS
-        ) as found:
-            yield found
+        ) as hordak_crew:
+            yield hordak_crew
     finally:
         stage.drop(DATABASE)

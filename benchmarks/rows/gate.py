@@ -13,8 +13,8 @@ CONNECTIONS = 4
 
 def _requests(cast: Cast, path: str, **more: object) -> list[bytes]:
     """One a key; the bare views get the same bodies."""
-    asked = {"permission": PERMISSION, "meter": "requests", **more}
-    bodies = [json.dumps({"key": secret, **asked}).encode() for secret in cast.secrets]
+    options = {"permission": PERMISSION, "meter": "requests", **more}
+    bodies = [json.dumps({"key": secret, **options}).encode() for secret in cast.secrets]
     return [load.request("POST", path, cast.platform, body) for body in bodies]
 
 
@@ -43,16 +43,16 @@ def _measure(cast: Cast, options: Options, row: Row, bare: str, more: dict[str, 
             return Row(row.what, row.against, row.bound, note=refusal)
         pair = compare(lambda: ask(ours, b'"VALID"'), lambda: ask(theirs, b'"valid"'), options.rounds)
     note = f"{CONNECTIONS} connections; the client took {max(shares):.0%} of a core"
-    return Row(row.what, row.against, row.bound, unit=row.unit, note=note, **pair.found)
+    return Row(row.what, row.against, row.bound, unit=row.unit, note=note, **pair.columns)
 
 
-def _refusal(port: int, asked: bytes, expect: bytes) -> str:
+def _refusal(port: int, data: bytes, expect: bytes) -> str:
     """Why this can't be measured; nothing where it can."""
-    with load.connections(port, 1) as one:
-        one[0].send(asked)
-        while not one[0].receive():
+    with load.connections(port, 1) as connections:
+        connections[0].send(data)
+        while not connections[0].receive():
             pass
-        answer = one[0].answer
+        answer = connections[0].answer
     if answer.startswith(b"HTTP/1.1 200") and expect in answer:
         return ""
     return "the gate answered " + answer.split(b"\r\n", 1)[0].decode()

@@ -27,13 +27,13 @@ PLAIN = "CREATE TABLE bench_event (LIKE usage_event)"
 
 def event(key: str) -> dict[str, object]:
     number = next(_numbers)
-    about = {"key_id": key, "meter": "requests", "endpoint": f"/v1/things/{number % 20}", "status": 200}
-    return {"id": f"{os.getpid()}-{number}", **about, "occurred_at": datetime.now(UTC).isoformat()}
+    fields = {"key_id": key, "meter": "requests", "endpoint": f"/v1/things/{number % 20}", "status": 200}
+    return {"id": f"{os.getpid()}-{number}", **fields, "occurred_at": datetime.now(UTC).isoformat()}
 
 
-def batches(cast: Cast, number: int, whose: int = 0) -> list[bytes]:
+def batches(cast: Cast, number: int, share: int = 0) -> list[bytes]:
     """So many requests of new events, of several payers in turn: of the first ten, the second ten, and so on."""
-    keys = cast.keys[whose * PAYERS :][:PAYERS]
+    keys = cast.keys[share * PAYERS :][:PAYERS]
     bodies = [json.dumps({"events": [event(keys[n % PAYERS]) for n in range(BATCH)]}).encode() for _ in range(number)]
     return [load.request("POST", "/v1/usage/events", cast.platform, body) for body in bodies]
 
@@ -45,9 +45,9 @@ def copy(number: int) -> Callable[[], int]:
 
     connection.ensure_connection()
     raw = connection.connection
-    found = raw.execute("SELECT * FROM usage_event LIMIT %s", [BATCH])
-    names = [column.name for column in found.description]
-    rows = [[Jsonb(value) if isinstance(value, dict) else value for value in row] for row in found.fetchall()]
+    cursor = raw.execute("SELECT * FROM usage_event LIMIT %s", [BATCH])
+    names = [column.name for column in cursor.description]
+    rows = [[Jsonb(value) if isinstance(value, dict) else value for value in row] for row in cursor.fetchall()]
     assert len(rows) == BATCH
     statement = f"COPY bench_event ({', '.join(names)}) FROM STDIN"
 
@@ -67,10 +67,10 @@ def measure(cast: Cast, options: Options) -> Row:
         """As many batches as take about the time of a round, made before the clock starts."""
         nonlocal pace
         number = max(int(pace * options.seconds / CONNECTIONS), 2)
-        requests = [batches(cast, number, whose) for whose in range(CONNECTIONS)]
+        requests = [batches(cast, number, share) for share in range(CONNECTIONS)]
 
-        def run(one: load.Connection, mine: list[bytes]) -> load.Outcome:
-            return load.run([one], iter(mine), options.seconds, ACCEPTED)
+        def run(connection: load.Connection, mine: list[bytes]) -> load.Outcome:
+            return load.run([connection], iter(mine), options.seconds, ACCEPTED)
 
         with load.connections(port, CONNECTIONS) as both, ThreadPoolExecutor(CONNECTIONS) as pool:
             outcomes = list(pool.map(run, both, requests))
@@ -89,13 +89,13 @@ def measure(cast: Cast, options: Options) -> Row:
     note = f"{PAYERS} payers a connection, its own; the client took {max(shares):.0%} of a core"
     against = f"COPY of the same rows by psycopg's write_row, as many connections ({CONNECTIONS})"
     what = "usage events through HTTP in batches of 1,000"
-    return Row(what, against, 0.4, unit="events/s", note=note, **pair.found)
+    return Row(what, against, 0.4, unit="events/s", note=note, **pair.columns)
 
 
 def _pace(cast: Cast, port: int) -> float:
     """Batches a second, roughly."""
-    with load.connections(port, 1) as one:
+    with load.connections(port, 1) as connections:
         start = time.perf_counter()
         for data in batches(cast, 5):
-            one[0].ask(data)
+            connections[0].ask(data)
         return 5 * CONNECTIONS / (time.perf_counter() - start)

@@ -35,8 +35,10 @@ def measure(cast: Cast, options: Options) -> Row:
     worst = max(pids, key=lambda pid: after[pid] / before[pid])
     ratios = sorted(after[pid] / before[pid] for pid in pids)
     what = f"memory of a web worker after {many:,} ingested events"
-    found = {"figure": after[worst], "limit": before[worst], "ratio": ratios[-1], "spread": (ratios[0], ratios[-1])}
-    return Row(what, f"after {FEW:,}", BOUND, at_most=True, unit="MiB", note="of two, the one that grew more", **found)
+    columns = {"figure": after[worst], "limit": before[worst], "ratio": ratios[-1], "spread": (ratios[0], ratios[-1])}
+    return Row(
+        what, f"after {FEW:,}", BOUND, at_most=True, unit="MiB", note="of two, the one that grew more", **columns
+    )
 
 
 def _ingest(cast: Cast, port: int, events: int) -> None:

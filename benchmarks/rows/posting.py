@@ -22,7 +22,7 @@ def measure_pgbench(cast: Cast, options: Options) -> Row:
             options.rounds,
         )
     against = f"pgbench, the same statement, as many clients ({options.clients})"
-    return Row(WHAT, against, 0.6, unit="postings/s", **pair.found)
+    return Row(WHAT, against, 0.6, unit="postings/s", **pair.columns)
 
 
 def measure_ordinary(cast: Cast, options: Options) -> Row:
@@ -32,7 +32,7 @@ def measure_ordinary(cast: Cast, options: Options) -> Row:
         Crew("benchmarks.clients:ordinary", options.clients, database=database) as theirs,
     ):
         pair = compare(lambda: ours.run(options.seconds), lambda: theirs.run(options.seconds), options.rounds)
-    return Row("one posting", "select_for_update, then ORM writes", 3, unit="postings/s", **pair.found)
+    return Row("one posting", "select_for_update, then ORM writes", 3, unit="postings/s", **pair.columns)
 
 
 def measure_hordak(cast: Cast, options: Options) -> Row:
@@ -46,7 +46,7 @@ def measure_hordak(cast: Cast, options: Options) -> Row:
         hordak.crew(python, options.clients) as theirs,
     ):
         pair = compare(lambda: ours.run(options.seconds), lambda: theirs.run(options.seconds), options.rounds)
-    return Row(row.what, row.against, row.bound, unit=row.unit, **pair.found)
+    return Row(row.what, row.against, row.bound, unit=row.unit, **pair.columns)
 
 
 def measure_coalesced(cast: Cast, options: Options) -> Row:
@@ -58,4 +58,4 @@ def measure_coalesced(cast: Cast, options: Options) -> Row:
     ):
         pair = compare(lambda: ours.run(options.seconds), lambda: theirs.run(options.seconds), options.rounds)
     what = "charges on one hot account, coalesced in usage batches of 1,000"
-    return Row(what, "single postings on it", 10, unit="charges/s", **pair.found)
+    return Row(what, "single postings on it", 10, unit="charges/s", **pair.columns)

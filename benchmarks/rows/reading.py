@@ -46,8 +46,8 @@ def filled(cast: Cast, events: int) -> str:
         reader = {"organization": UUID(cast.reader["organization"]), "key": UUID(cast.reader["key"])}
         filling.fill(connection, **reader, events=events, now=datetime.now(UTC))
     took = perf_counter() - began
-    with Crew(f"{__name__}:check_ledger", 1, database=name) as one:
-        proof = one.once()
+    with Crew(f"{__name__}:check_ledger", 1, database=name) as crew:
+        proof = crew.once()
     stage.say(f"  {events:,} events filled in ({took:.0f} s) that check_ledger finds right ({proof:.0f} s)")
     return name
 
@@ -77,22 +77,22 @@ def measure(cast: Cast, options: Options) -> Iterator[Row]:
 def _measure(cast: Cast, options: Options, what: str, ports: dict[int, int]) -> Row:
     """Asked in turns over two connections; milliseconds."""
     with ExitStack() as stack:
-        asking = {}
+        requests = {}
         for events, port in ports.items():
-            (one,) = stack.enter_context(load.connections(port, 1))
-            asking[events] = one, load.request("GET", paths(events)[what], cast.reader["secret"])
+            (connection,) = stack.enter_context(load.connections(port, 1))
+            requests[events] = connection, load.request("GET", paths(events)[what], cast.reader["secret"])
 
         def ask(events: int) -> float:
-            one, data = asking[events]
+            connection, data = requests[events]
             began = perf_counter()
-            body = one.ask(data)
+            body = connection.ask(data)
             took = perf_counter() - began
             _check(what, body, events)
             return 1000 * took
 
         pair = compare(lambda: ask(options.events), lambda: ask(FEW), options.rounds, times=ASKED)
     what = f"{what}, at {options.events:,} events"
-    return Row(what, f"at {FEW:,} events", BOUND, at_most=True, unit="ms", **pair.found)
+    return Row(what, f"at {FEW:,} events", BOUND, at_most=True, unit="ms", **pair.columns)
 
 
 def _check(what: str, body: bytes, events: int) -> None:

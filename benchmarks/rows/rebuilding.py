@@ -55,4 +55,4 @@ def measure(cast: Cast, options: Options) -> Row:
         Crew(f"{__name__}:group", 1, database=database) as theirs,
     ):
         pair = compare(ours.once, theirs.once, min(ROUNDS, options.rounds))
-    return Row(what, against, 1.5, at_most=True, unit="s", **pair.found)
+    return Row(what, against, 1.5, at_most=True, unit="s", **pair.columns)

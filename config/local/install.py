@@ -20,7 +20,7 @@ BAR_WIDTH = 30
 LOG_LINES = 5
 
 # What pip says of each package, of the lock's own lines and of nothing else.
-FOUND = re.compile(r"(?:Collecting|Processing|Requirement already satisfied:) (?:\S*/)?([\w.]+).*\(from -r .+\)")
+PACKAGE_LINE = re.compile(r"(?:Collecting|Processing|Requirement already satisfied:) (?:\S*/)?([\w.]+).*\(from -r .+\)")
 ADVICE = {
     "DO NOT MATCH THE HASHES": "A file differs from the one that was locked. Empty pip's cache (pip cache purge)\n"
     "and try again. If that doesn't help, the package index no longer serves the file that it did.",
@@ -45,8 +45,8 @@ def install(lock: Path, folder: Path) -> None:
     progress = Progress(f"Installing {lock.name}", len(pinned))
     output: list[str] = []
     for line in _lines([str(python), *PIP, "install", "--no-deps", "--require-hashes", "-r", str(lock)], output):
-        if found := FOUND.match(line):
-            progress.advance(found[1])
+        if match := PACKAGE_LINE.match(line):
+            progress.advance(match[1])
         elif line.startswith("Installing collected packages"):
             progress.say("unpacking")
     _lines_checked([str(python), *PIP, "check"])

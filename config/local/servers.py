@@ -77,7 +77,7 @@ def detach() -> None:
 def tend() -> dict[str, str]:
     """What runs of the services that this process is attached to: `{"PostgreSQL": a run's name, or "" if none}`.
 
-    A server that died comes back by itself, under the name of another run. If its keeper died too, this call
+    A server that died comes back by itself, under the name of another run. If its watchdog died too, this call
     starts another. Raises ServerError when a server does not stay alive.
     """
     for claim in _claims:
@@ -110,26 +110,26 @@ class _Claim:
 
     def __init__(self, service: _Service) -> None:
         self.service, self.process = service, os.getpid()
-        self.keeper: subprocess.Popen[bytes] | None = None
+        self.watchdog: subprocess.Popen[bytes] | None = None
         service.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock = (service.folder / "attached.lock").open("ab")
         fcntl.flock(self.lock, fcntl.LOCK_SH)  # waits while the server is being stopped
 
     def tend(self) -> None:
-        """Starts a keeper unless there is one; ServerError if the one that this process started has given up."""
-        if self.keeper and self.keeper.poll() == 1:
+        """Starts a watchdog unless there is one; ServerError if the one that this process started has given up."""
+        if self.watchdog and self.watchdog.poll() == 1:
             raise ServerError(f"{self.service.server.title} can't be started.\n{_end_of(self.service.folder / 'log')}")
         _link(self.service)
-        with (self.service.folder / "keeper.lock").open("ab") as lock:
+        with (self.service.folder / "watchdog.lock").open("ab") as lock:
             if watchdog.take(lock, fcntl.LOCK_EX):
-                self.keeper = _start_keeper(self.service, lock.fileno())
+                self.watchdog = _start_watchdog(self.service, lock.fileno())
 
     def give_up(self) -> None:
         fcntl.flock(self.lock, fcntl.LOCK_UN)
 
     def is_ending(self) -> bool:
-        """Whether nobody is attached any more, while the keeper has not ended yet."""
-        with (self.service.folder / "keeper.lock").open("ab") as lock:
+        """Whether nobody is attached any more, while the watchdog has not ended yet."""
+        with (self.service.folder / "watchdog.lock").open("ab") as lock:
             if watchdog.take(lock, fcntl.LOCK_EX):
                 return False
         alone = watchdog.take(self.lock, fcntl.LOCK_EX)
@@ -138,8 +138,8 @@ class _Claim:
         return alone or stopping
 
 
-def _start_keeper(service: _Service, lock: int) -> subprocess.Popen[bytes]:
-    """A keeper in a session of its own, out of reach of the terminal's Ctrl-C; it inherits the lock."""
+def _start_watchdog(service: _Service, lock: int) -> subprocess.Popen[bytes]:
+    """A watchdog in a session of its own, out of reach of the terminal's Ctrl-C; it inherits the lock."""
     log = service.folder / "log"
     if log.exists():
         log.replace(log.with_name("log.old"))
@@ -156,14 +156,14 @@ def _start_keeper(service: _Service, lock: int) -> subprocess.Popen[bytes]:
 
 
 def _wait_for_answers(claims: list[_Claim]) -> None:
-    began = said = time.monotonic()
+    began = reported_at = time.monotonic()
     while claims := [claim for claim in claims if not claim.service.run()]:
         for claim in claims:
             claim.tend()
-        if time.monotonic() - said > QUIET_SECONDS:
-            said = time.monotonic()
+        if time.monotonic() - reported_at > QUIET_SECONDS:
+            reported_at = time.monotonic()
             _say(claims[0].service)
-        if said - began > PATIENCE_SECONDS:
+        if reported_at - began > PATIENCE_SECONDS:
             log = claims[0].service.folder / "log"
             raise ServerError(f"{claims[0].service.server.title} does not answer.\n{_end_of(log)}")
         time.sleep(POLL_SECONDS)

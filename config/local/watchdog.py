@@ -1,12 +1,12 @@
 """Keeps one embedded server, PostgreSQL or Valkey, running for as long as any process is attached to it.
 
-    python keeper.py postgres FOLDER
+    python watchdog.py postgres FOLDER
 
 FOLDER has what the server stores in `data/` (its socket too), the log, and three locks that the kernel takes away
 however their holder ends, so that nothing is left behind by a process that was killed:
 
-- `attached.lock`, shared: one for each attached process. When the keeper can have it exclusively, it stops the server.
-- `keeper.lock`: the keeper's own; it comes locked from the process that starts the keeper.
+- `attached.lock`, shared: one for each attached process. When the watchdog gets it exclusively, it stops the server.
+- `watchdog.lock`: held by the watchdog. The process that starts the watchdog takes the lock and passes it on.
 - `server.lock`: the server's and its children's. The next server starts only when the last of them is gone, and
   then a `postmaster.pid` that a crash left is stale for certain, whoever has that pid by now.
 
@@ -131,7 +131,7 @@ def end_with_parent(with_signal: signal.Signals) -> Callable[[], None]:
     return preexec
 
 
-class Keeper:
+class Watchdog:
     """Runs one server in one folder, as `uid` and `gid` when this is root's process, else as who we are."""
 
     def __init__(self, server: Server, folder: Path) -> None:
@@ -247,14 +247,14 @@ def _stop(process: subprocess.Popen[bytes], with_signal: signal.Signals) -> None
 
 
 def _log(text: str) -> None:
-    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())} keeper: {text}\n")
+    sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())} watchdog: {text}\n")
     sys.stderr.flush()
 
 
 def main(name: str, folder: str) -> int:
     os.umask(0o077)
     try:
-        Keeper(SERVERS[name], Path(folder)).keep()
+        Watchdog(SERVERS[name], Path(folder)).keep()
     except (ServerError, OSError) as error:
         _log(str(error))
         return 1

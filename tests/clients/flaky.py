@@ -58,10 +58,10 @@ def _pass_on(caller: socket.socket, target: tuple[str, int], left: list[int]) ->
 
 
 def _request(caller: socket.socket) -> bytes:
-    said = b""
-    while b"\r\n\r\n" not in said:
-        said += caller.recv(65536)
-    head, _, body = said.partition(b"\r\n\r\n")
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += caller.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
     while len(body) < length:
         body += caller.recv(65536)

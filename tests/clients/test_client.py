@@ -36,7 +36,7 @@ def test_what_was_held_is_captured_by_its_event(client: Client, customer: Organi
     verdict = client.verify(secret, meter="voice", quantity=10, hold_seconds=60)
     assert posting.available(customer.pk) == Decimal("99.8")
     event = {"id": "call-1", "key_id": key.public_id, "meter": "voice", "quantity": 4, "hold": verdict.hold}
-    assert [one["result"] for one in client.send_usage([event])] == ["accepted"]
+    assert [result["result"] for result in client.send_usage([event])] == ["accepted"]
     assert posting.available(customer.pk) == balance(customer) == Decimal("99.92")
 
 
@@ -59,7 +59,7 @@ def test_a_lost_answer_to_usage_counts_it_once(address: str, platform_secret: st
     event = {"id": "e-1", "organization": customer.public_id, "meter": "sms"}
     with losing(address, answers=1) as lossy:
         results = Client(lossy, platform_secret).send_usage([event])
-    assert [one["result"] for one in results] == ["duplicate"]
+    assert [result["result"] for result in results] == ["duplicate"]
     assert UsageEvent.objects.of(customer).count() == 1
 
 

@@ -18,8 +18,10 @@ from tests.usage.metering.batches import balance
 
 
 def report(client: Client, customer: Organization, spendings: list[Spending]) -> None:
-    about = {"organization": customer.public_id, "meter": "requests", "quantity": 1000}
-    client.send_usage([{"id": f"{id(one)}-{n}", "hold": one.hold, **about} for n, one in enumerate(spendings)])
+    fields = {"organization": customer.public_id, "meter": "requests", "quantity": 1000}
+    client.send_usage(
+        [{"id": f"{id(spending)}-{n}", "hold": spending.hold, **fields} for n, spending in enumerate(spendings)]
+    )
 
 
 def spend_all(lease: Lease) -> list[Spending]:

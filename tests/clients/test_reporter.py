@@ -83,8 +83,8 @@ def test_what_is_rejected_is_kept_aside_with_the_reason(client: Client, spool: S
 
 
 def test_a_batch_that_is_too_large_is_sent_in_parts(client: Client, spool: Spool, customer: Organization) -> None:
-    about = {"organization": customer.public_id, "meter": "sms", "properties": {"text": "x" * 6000}}
-    spool.add([{"id": f"large-{n}", **about} for n in range(800)])
+    fields = {"organization": customer.public_id, "meter": "sms", "properties": {"text": "x" * 6000}}
+    spool.add([{"id": f"large-{n}", **fields} for n in range(800)])
     with Reporter(client, spool, every=60) as reporter:
         reporter.flush()
     assert (counted(customer), spool.waiting()) == (800, 0)

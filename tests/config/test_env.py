@@ -85,23 +85,23 @@ def test_another_mode_than_the_two_is_refused(monkeypatch: pytest.MonkeyPatch, m
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"), [("true", True), ("True", True), ("1", True), ("on", True), ("no", False), ("0", False)]
+    ("text", "expected"), [("true", True), ("True", True), ("1", True), ("on", True), ("no", False), ("0", False)]
 )
-def test_a_boolean_is_read(monkeypatch: pytest.MonkeyPatch, said: str, expected: bool) -> None:
-    monkeypatch.setenv("SWITCH", said)
+def test_a_boolean_is_read(monkeypatch: pytest.MonkeyPatch, text: str, expected: bool) -> None:
+    monkeypatch.setenv("SWITCH", text)
     assert Env().boolean("SWITCH", default=not expected) is expected
 
 
-@pytest.mark.parametrize("said", ["maybe", "2", "yess", "", " true"])
-def test_what_is_no_boolean_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    monkeypatch.setenv("SWITCH", said)
+@pytest.mark.parametrize("text", ["maybe", "2", "yess", "", " true"])
+def test_what_is_no_boolean_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SWITCH", text)
     with pytest.raises(ImproperlyConfigured, match="SWITCH"):
         Env().boolean("SWITCH", default=False)
 
 
-@pytest.mark.parametrize("said", ["many", "1.5", "", "0x10"])
-def test_what_is_no_whole_number_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    monkeypatch.setenv("COUNT", said)
+@pytest.mark.parametrize("text", ["many", "1.5", "", "0x10"])
+def test_what_is_no_whole_number_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("COUNT", text)
     with pytest.raises(ImproperlyConfigured, match="COUNT"):
         Env().integer("COUNT", default=1)
 
@@ -121,7 +121,7 @@ def test_a_kept_secret_is_made_once_and_nobody_else_may_read_it(state: Path) -> 
     kept = state / "secrets" / "KEPT"
     assert (kept.read_text(), kept.stat().st_mode & 0o777) == (first, 0o600)
     assert kept.parent.stat().st_mode & 0o777 == 0o700
-    assert [one.name for one in kept.parent.iterdir()] == ["KEPT"]  # no draft is left
+    assert [path.name for path in kept.parent.iterdir()] == ["KEPT"]  # no draft is left
 
 
 def test_two_secrets_are_not_the_same(state: Path) -> None:
@@ -153,10 +153,10 @@ def test_peppers_are_numbered_and_the_first_is_the_newest(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    "said", ["secret", "1:short", f"x:{'s' * 32}", f":{'s' * 32}", ",", f"1:{'s' * 32},2", f"²:{'s' * 32}", "1" * 40]
+    "text", ["secret", "1:short", f"x:{'s' * 32}", f":{'s' * 32}", ",", f"1:{'s' * 32},2", f"²:{'s' * 32}", "1" * 40]
 )
-def test_peppers_of_another_form_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    monkeypatch.setenv("PEPPERS", said)
+def test_peppers_of_another_form_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("PEPPERS", text)
     with pytest.raises(ImproperlyConfigured, match="PEPPERS"):
         Env().peppers("PEPPERS")
 

@@ -74,8 +74,8 @@ def test_a_fault_is_logged_with_the_requests_id_and_without_its_headers(
 ) -> None:
     anonymous.get("/v1/broken-too", x_request_id="find-me", authorization="Bearer sk_live_hush")
     assert "RuntimeError" in caplog.text
-    said = caplog.text + capfd.readouterr().err
-    assert "sk_live_hush" not in said
+    output = caplog.text + capfd.readouterr().err
+    assert "sk_live_hush" not in output
 
 
 def test_an_unknown_page_is_a_page(anonymous: Any, db: None) -> None:

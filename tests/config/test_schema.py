@@ -29,11 +29,13 @@ def schema() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def operations(schema: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(method, path): said for path, item in schema["paths"].items() for method, said in item.items()}
+    return {(method, path): operation for path, item in schema["paths"].items() for method, operation in item.items()}
 
 
 def ours(operations: dict[tuple[str, str], Any]) -> Iterator[tuple[str, str, Any]]:
-    yield from ((method, path, said) for (method, path), said in operations.items() if not path.startswith(PLIVO))
+    yield from (
+        (method, path, operation) for (method, path), operation in operations.items() if not path.startswith(PLIVO)
+    )
 
 
 def test_it_is_a_valid_document(schema: dict[str, Any]) -> None:
@@ -51,24 +53,28 @@ def test_every_route_of_the_url_configuration_is_in_it(operations: dict[tuple[st
 
 
 def test_operation_ids_are_neat_and_each_is_there_once(operations: dict[tuple[str, str], Any]) -> None:
-    names = Counter(said["operationId"] for said in operations.values())
+    names = Counter(operation["operationId"] for operation in operations.values())
     assert not [name for name, count in names.items() if count > 1]
     assert not [name for name in names if not re.fullmatch(r"[a-z]+(_[a-z]+)*", name)]
 
 
 def test_every_operation_says_what_it_does_and_has_a_tag(operations: dict[tuple[str, str], Any]) -> None:
-    assert not [key for key, said in operations.items() if not said.get("description")]
-    assert not [key for key, said in operations.items() if len(said["tags"]) != 1]
+    assert not [key for key, operation in operations.items() if not operation.get("description")]
+    assert not [key for key, operation in operations.items() if len(operation["tags"]) != 1]
 
 
 def test_every_operation_documents_that_a_part_may_be_down(operations: dict[tuple[str, str], Any]) -> None:
-    assert not [path for _, path, said in ours(operations) if "503" not in said["responses"]]
+    assert not [path for _, path, operation in ours(operations) if "503" not in operation["responses"]]
 
 
 def test_every_operation_that_needs_a_credential_documents_its_refusals(
     operations: dict[tuple[str, str], Any],
 ) -> None:
-    secured = [(path, said["responses"].keys()) for _, path, said in ours(operations) if {} not in said["security"]]
+    secured = [
+        (path, operation["responses"].keys())
+        for _, path, operation in ours(operations)
+        if {} not in operation["security"]
+    ]
     assert len(secured) > 20
     assert not [path for path, responses in secured if not {"401", "403", "429"} <= responses]
 
@@ -76,7 +82,9 @@ def test_every_operation_that_needs_a_credential_documents_its_refusals(
 def test_every_operation_with_a_body_documents_what_may_be_wrong_with_it(
     operations: dict[tuple[str, str], Any],
 ) -> None:
-    with_body = [(path, said["responses"].keys()) for _, path, said in ours(operations) if "requestBody" in said]
+    with_body = [
+        (path, operation["responses"].keys()) for _, path, operation in ours(operations) if "requestBody" in operation
+    ]
     assert len(with_body) > 10
     assert not [path for path, responses in with_body if not {"400", "413", "415"} <= responses]
 
@@ -84,22 +92,22 @@ def test_every_operation_with_a_body_documents_what_may_be_wrong_with_it(
 def test_every_operation_on_an_object_documents_that_there_may_be_none(
     operations: dict[tuple[str, str], Any],
 ) -> None:
-    assert not [path for _, path, said in ours(operations) if "{" in path and "404" not in said["responses"]]
+    assert not [path for _, path, operation in ours(operations) if "{" in path and "404" not in operation["responses"]]
 
 
 def test_errors_are_problem_documents(operations: dict[tuple[str, str], Any]) -> None:
     """Two answers are not, since they are documented so: the account that is missing, and the declined payment."""
     others = {
         (path, status)
-        for _, path, said in ours(operations)
-        for status, answer in said["responses"].items()
+        for _, path, operation in ours(operations)
+        for status, answer in operation["responses"].items()
         if status >= "400" and list(answer["content"]) != [PROBLEM]
     }
     assert others == {("/v1/account", "422"), ("/v1/credits/purchases", "402")}
 
 
 def test_what_creates_something_takes_an_idempotency_key(operations: dict[tuple[str, str], Any]) -> None:
-    taking = {path for _, path, said in ours(operations) if "Idempotency-Key" in str(said.get("parameters"))}
+    taking = {path for _, path, operation in ours(operations) if "Idempotency-Key" in str(operation.get("parameters"))}
     assert taking >= {"/v1/organizations", "/v1/account", "/v1/account/api-keys", "/v1/credits/purchases"}
     assert not taking & {"/v1/auth/token", "/v1/auth/switch", "/v1/whoami"}
 

@@ -21,23 +21,23 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20, help="how often each is killed (default: %(default)s)")
     parser.add_argument("--seed", default=str(random.SystemRandom().randrange(10**6)), help="of all that is random")
     parser.add_argument("--control", action="store_true", help="see that a PostgreSQL that forgets is found out")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tgf") as folder:  # short enough for a socket
-        prepare(Path(folder), FORGETFUL if asked.control else "")
+        prepare(Path(folder), FORGETFUL if options.control else "")
 
         from tests.faults import program  # which needs Django
 
-        return program.run(Path(folder) / "log", free_port(), asked.seed, 0 if asked.control else asked.rounds)
+        return program.run(Path(folder) / "log", free_port(), options.seed, 0 if options.control else options.rounds)
 
 
-def prepare(folder: Path, options: str) -> None:
+def prepare(folder: Path, postgres_options: str) -> None:
     """An installation of its own, before Django's settings are read; its limits are out of the way."""
     for name in OUTSIDE:
         os.environ.pop(name, None)
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "TOLLGATE_STATE_DIR": str(folder / "state"),
-        "TOLLGATE_POSTGRES_OPTIONS": options,
+        "TOLLGATE_POSTGRES_OPTIONS": postgres_options,
         "ANONYMOUS_RATE_LIMIT": "1000000",
         "EMAIL_URL": f"filemail:///{folder}/mail",
     }

@@ -16,7 +16,7 @@ from usage.storage import reconciliation
 
 # What was done, by the clients' own ids: kind, id, account, how often, and the credits. The gate's own holds have none:
 # they are known by their amounts, and when they are captured, by the ids that were acknowledged.
-FOUND = """
+EFFECTS = """
 SELECT 'event', id, account_id, count(*), -sum(credits) FROM usage_event
  WHERE account_id = ANY(%(accounts)s) GROUP BY id, account_id
 UNION ALL
@@ -48,7 +48,7 @@ class Effect:
     credits: Decimal
 
 
-Found = Mapping[tuple[str, str, UUID], Effect]
+Effects = Mapping[tuple[str, str, UUID], Effect]
 
 
 @dataclass
@@ -70,25 +70,25 @@ def judge(claims: list[Claim]) -> Verdict:
     connection.close()  # it may be one to a server that was killed
     accounts = {claim.account for claim in claims}
     with snapshot.consistent():
-        found = _found(accounts)
+        effects = _effects(accounts)
         balances = dict(LedgerAccount.objects.filter(pk__in=accounts).values_list("pk", "balance"))
-    verdict = compare(claims, found, balances)
+    verdict = compare(claims, effects, balances)
     verdict.other += [str(finding) for finding in reconciliation.run()]
     return verdict
 
 
-def _found(accounts: Iterable[UUID]) -> Found:
+def _effects(accounts: Iterable[UUID]) -> Effects:
     with connection.cursor() as cursor:
-        cursor.execute(FOUND, {"accounts": list(accounts)})
+        cursor.execute(EFFECTS, {"accounts": list(accounts)})
         return {(kind, id, account): Effect(n, credits) for kind, id, account, n, credits in cursor.fetchall()}
 
 
-def compare(claims: list[Claim], found: Found, balances: Mapping[UUID, Decimal]) -> Verdict:
+def compare(claims: list[Claim], effects: Effects, balances: Mapping[UUID, Decimal]) -> Verdict:
     """`found` has what was done by kind, id and account. What was not acknowledged may be there, once, or not."""
     verdict = Verdict()
     sums: defaultdict[UUID, Decimal] = defaultdict(Decimal)
     for claim in claims:
-        effect = found.get((claim.kind, claim.id, claim.account))
+        effect = effects.get((claim.kind, claim.id, claim.account))
         if effect is None:
             verdict.lost += [f"lost: {claim}"] * claim.must
             continue
@@ -98,7 +98,7 @@ def compare(claims: list[Claim], found: Found, balances: Mapping[UUID, Decimal])
         elif effect.credits != claim.credits:
             verdict.other.append(f"{effect.credits} credits: {claim}")
     claimed = {(claim.kind, claim.id, claim.account) for claim in claims}
-    verdict.doubled += [f"nobody asked for it: {key}" for key in found if key not in claimed]
+    verdict.doubled += [f"nobody asked for it: {key}" for key in effects if key not in claimed]
     for account, balance in balances.items():
         if balance != OPENING + sums[account]:
             verdict.other.append(f"balance {balance} of {account}; the clients say {OPENING + sums[account]}")

@@ -37,7 +37,9 @@ class Backlog:
         ]
         self.ids: list[UUID] = [payment.pk for payment in begun]
         Payment.objects.filter(pk__in=self.ids).update(created_at=timezone.now() - LONG_AGO)
-        self.claims = [Claim("purchase", one.pk.hex, customer.account, one.amount, must=True) for one in begun]
+        self.claims = [
+            Claim("purchase", payment.pk.hex, customer.account, payment.amount, must=True) for payment in begun
+        ]
 
     def left(self) -> int:
         return Payment.objects.filter(pk__in=self.ids, status=Payment.Status.PENDING).count()

@@ -115,8 +115,8 @@ def ask(port: int, ticket: Ticket, timeout: float = TIMEOUT_SECONDS) -> Reply:
         body = None if ticket.body is None else json.dumps(ticket.body)
         connection.request("GET" if body is None else "POST", ticket.path, body, headers)
         response = connection.getresponse()
-        said: Any = json.loads(response.read())
-        return Reply(response.status, said if isinstance(said, dict) else {}, dict(response.headers))
+        answer: Any = json.loads(response.read())
+        return Reply(response.status, answer if isinstance(answer, dict) else {}, dict(response.headers))
     except (OSError, http.client.HTTPException):
         return Reply()
     finally:

@@ -100,9 +100,9 @@ class Drill:
             loss = self.running.kill(done.role, chance)
             done.note = f"  at work, with {backlog.left()} payments and {letters.left()} emails to go"
             return loss
-        if done.role is not VALKEY or sum(one.role is VALKEY for one in self.rounds) % 2:
+        if done.role is not VALKEY or sum(past.role is VALKEY for past in self.rounds) % 2:
             return self.running.kill(done.role, chance)
-        with outages.stopped(done.role.keeper(self.running.process.pid)):
+        with outages.stopped(done.role.watchdog(self.running.process.pid)):
             loss = self.running.kill(done.role, chance)
             done.add(outages.look_without_valkey(self.running.port, self.cast, chance))
             loss.forgive()

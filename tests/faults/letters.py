@@ -35,14 +35,14 @@ class Letters:
         running.wait_until(lambda: self.left() < len(self.sent), "the first invitation sent")
 
     def left(self) -> int:
-        return Invitation.objects.filter(pk__in=[one.pk for one in self.sent], sent_at=None).count()
+        return Invitation.objects.filter(pk__in=[invitation.pk for invitation in self.sent], sent_at=None).count()
 
     def finish(self, running: Running) -> list[str]:
         """The sweep sends what is left, once the leases of those who were killed are over; what is wrong then."""
-        cache.delete_many([f"invitation:{bytes(one.digest).hex()}" for one in self.sent])
+        cache.delete_many([f"invitation:{bytes(invitation.digest).hex()}" for invitation in self.sent])
         running.wait_until(asking(tasks.send_unsent_invitations, lambda: not self.left()), "all invitations sent")
         times = self._times()
-        wrong = [f"no email to {one.email}" for one in self.sent if not times[one.email]]
+        wrong = [f"no email to {invitation.email}" for invitation in self.sent if not times[invitation.email]]
         # An email that went out at the moment of death, before that could be noted, goes out again; no others do.
         again = [f"{count} emails to {address}" for address, count in times.items() if count > 1]
         return wrong + (again if len(again) > AT_ONCE or max(times.values(), default=0) > 2 else [])

@@ -50,7 +50,7 @@ class Ticket:
 
     def is_acknowledged(self, status: int, answer: Answer) -> bool:
         if "accepted" in answer:
-            return status == 200 and all(one["result"] in COUNTED for one in answer["results"])
+            return status == 200 and all(result["result"] in COUNTED for result in answer["results"])
         return status in (200, 201) and answer.get("status", "") not in ("pending", "failed")
 
     def is_repeated_by(self, first: Answer, again: Answer) -> bool:
@@ -62,14 +62,14 @@ Steps = Generator[Ticket, Answer, None]
 
 
 def event(cast: Cast, chance: random.Random) -> Steps:
-    one, claim = _event(chance.choice(cast.customers), chance)
-    yield Ticket("/v1/usage/events", cast.gateway, one, claims=[claim])
+    usage, claim = _event(chance.choice(cast.customers), chance)
+    yield Ticket("/v1/usage/events", cast.gateway, usage, claims=[claim])
 
 
 def batch(cast: Cast, chance: random.Random) -> Steps:
     """Events of several payers, the last of which comes twice."""
     pairs = [_event(chance.choice(cast.customers), chance) for _ in range(chance.randint(2, 40))]
-    events = [one for one, _ in pairs]
+    events = [usage for usage, _ in pairs]
     body = {"events": [*events, events[-1]]}
     yield Ticket("/v1/usage/events", cast.gateway, body, claims=[claim for _, claim in pairs])
 
@@ -108,8 +108,8 @@ def hold_and_event(cast: Cast, chance: random.Random) -> Steps:
     customer = chance.choice(cast.customers)
     ticket, _ = _hold(customer, _amount(chance), chance)
     placed = yield ticket
-    one, claim = _event(customer, chance)
-    yield Ticket("/v1/usage/events", cast.gateway, one | {"hold": placed["id"]}, claims=[claim])
+    usage, claim = _event(customer, chance)
+    yield Ticket("/v1/usage/events", cast.gateway, usage | {"hold": placed["id"]}, claims=[claim])
 
 
 def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
@@ -119,8 +119,8 @@ def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
     claims = [Claim("hold", reference, customer.account)]
     lease = yield Ticket("/v1/credits/leases", cast.gateway, body, reference, claims)
     for _ in range(2):
-        one, claim = _event(customer, chance)
-        yield Ticket("/v1/usage/events", cast.gateway, one | {"hold": lease["id"]}, claims=[claim])
+        usage, claim = _event(customer, chance)
+        yield Ticket("/v1/usage/events", cast.gateway, usage | {"hold": lease["id"]}, claims=[claim])
     yield Ticket(f"/v1/credits/leases/{lease['id']}/return", cast.gateway, {}, _id(chance))
 
 
@@ -132,12 +132,12 @@ def verify_and_event(cast: Cast, chance: random.Random) -> Steps:
     """
     customer, key = chance.choice(cast.customers), chance.choice(("", _id(chance)))
     quantity = 1 + Decimal(next(_NUMBERS)) / 10**6
-    asked = {"key": customer.secret, "meter": "requests", "quantity": str(quantity), "hold_seconds": 300}
+    body = {"key": customer.secret, "meter": "requests", "quantity": str(quantity), "hold_seconds": 300}
     held = Claim("gate's hold", f"{quantity * PRICE:.9f}", customer.account, each_time=not key)
-    verdict = yield Ticket("/v1/keys/verify", cast.gateway, asked, key, [held])
-    one, claim = _event(customer, chance)
+    verdict = yield Ticket("/v1/keys/verify", cast.gateway, body, key, [held])
+    usage, claim = _event(customer, chance)
     captured = Claim("gate's capture", verdict["hold"], customer.account)
-    yield Ticket("/v1/usage/events", cast.gateway, one | {"hold": verdict["hold"]}, claims=[claim, captured])
+    yield Ticket("/v1/usage/events", cast.gateway, usage | {"hold": verdict["hold"]}, claims=[claim, captured])
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,8 @@ def _amount(chance: random.Random) -> Decimal:
 
 def _event(customer: Customer, chance: random.Random) -> tuple[dict[str, Any], Claim]:
     id, quantity = _id(chance), chance.randint(1, 50)
-    whose = chance.choice(({"organization": customer.organization}, {"key_id": customer.key_id}))
-    body = {"id": id, "meter": "requests", "endpoint": "/faults", "quantity": quantity, **whose}
+    owner = chance.choice(({"organization": customer.organization}, {"key_id": customer.key_id}))
+    body = {"id": id, "meter": "requests", "endpoint": "/faults", "quantity": quantity, **owner}
     return body, Claim("event", id, customer.account, -quantity * PRICE)
 
 

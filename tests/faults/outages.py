@@ -45,5 +45,5 @@ def look_without_valkey(port: int, cast: Cast, chance: random.Random) -> Book:
 
 
 def _is_clear(refusal: Reply) -> bool:
-    said = (refusal.status, refusal.answer.get("code"), refusal.headers.get("Content-Type"))
-    return said == (503, "unavailable", "application/problem+json") and "Retry-After" in refusal.headers
+    parts = (refusal.status, refusal.answer.get("code"), refusal.headers.get("Content-Type"))
+    return parts == (503, "unavailable", "application/problem+json") and "Retry-After" in refusal.headers

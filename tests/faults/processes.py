@@ -16,15 +16,15 @@ class Process:
 
 
 def _all() -> list[Process]:
-    found = []
+    processes = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is somebody else's
             _, _, rest = (folder / "stat").read_text().rpartition(") ")
             state, parent = rest.split()[:2]
             if state != "Z":
                 command = (folder / "cmdline").read_text().replace("\0", " ")
-                found.append(Process(int(folder.name), int(parent), command))
-    return sorted(found, key=lambda process: process.pid)
+                processes.append(Process(int(folder.name), int(parent), command))
+    return sorted(processes, key=lambda process: process.pid)
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,14 @@ class Role:
         above = {supervisor}
         for _ in range(self.depth - 1):
             above = {process.pid for process in everyone if process.parent in above}
-        heads = [one.pid for one in everyone if one.parent in above and all(word in one.command for word in self.words)]
-        return [*heads[:1], *(one.pid for one in everyone if one.parent in heads[:1])]
+        heads = [
+            process.pid
+            for process in everyone
+            if process.parent in above and all(word in process.command for word in self.words)
+        ]
+        return [*heads[:1], *(process.pid for process in everyone if process.parent in heads[:1])]
 
-    def keeper(self, supervisor: int) -> int:
+    def watchdog(self, supervisor: int) -> int:
         """Who starts it again."""
         [head, *_] = self.members(supervisor)
         return next(process.parent for process in _all() if process.pid == head)

@@ -61,15 +61,15 @@ def forget(drill: Drill) -> int:
 
 def summary(rounds: Iterable[Round]) -> str:
     by_name: dict[str, list[Round]] = {}
-    for one in rounds:
-        by_name.setdefault(one.role.name, []).append(one)
+    for done in rounds:
+        by_name.setdefault(done.role.name, []).append(done)
     return "\n".join(_line(name, mine) for name, mine in by_name.items())
 
 
 def _line(name: str, rounds: list[Round]) -> str:
-    acked, retried = (sum(one.tally[what] for one in rounds) for what in ("acked", "retried"))
-    seconds = sorted(one.seconds for one in rounds)
-    lost, doubled = sum(one.lost for one in rounds), sum(one.doubled for one in rounds)
+    acked, retried = (sum(done.tally[what] for done in rounds) for what in ("acked", "retried"))
+    seconds = sorted(done.seconds for done in rounds)
+    lost, doubled = sum(done.lost for done in rounds), sum(done.doubled for done in rounds)
     counted = f"killed {len(rounds):2} times: acked {acked:6,}, retried {retried:5,}, lost {lost}, doubled {doubled}"
     return f"{name:14} {counted}, back after {seconds[len(seconds) // 2]:.1f} s, at most {seconds[-1]:.1f} s"
 

@@ -18,7 +18,7 @@ from tests.faults.processes import Role
 
 PATIENCE_SECONDS = 120
 POLL_SECONDS = 0.02
-# The supervisor gives up on what dies 5 times in a minute, and a keeper on what dies 3 times within 10 seconds each.
+# The supervisor gives up on what dies 5 times in a minute, and a watchdog on what dies 3 times within 10 seconds each.
 APART_SECONDS = 15.5
 
 

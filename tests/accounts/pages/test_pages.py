@@ -13,7 +13,7 @@ from accounts.lib.problems import TooManyRequests
 from accounts.models import Membership, Organization, User
 from config import problems
 from tests import factories
-from tests.browser import at, signed_in, text, told
+from tests.browser import at, messages_of, signed_in, text
 
 PAGES = ["", "credits/", "credits/ledger/", "keys/"]
 PASSWORD = "a long enough passphrase"
@@ -73,7 +73,7 @@ def test_of_two_sign_ups_at_once_the_second_is_told(visitor: Client, monkeypatch
     monkeypatch.setattr(people, "sign_up", late)
     answer = sign_up(visitor)
     assert answer["Location"] == "/accounts/signup/"
-    assert told(answer) == ["This email has an account already."]
+    assert messages_of(answer) == ["This email has an account already."]
 
 
 def test_signing_in_leads_home(visitor: Client, alice: User, organization: Organization) -> None:

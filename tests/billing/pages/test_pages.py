@@ -15,7 +15,7 @@ from billing.exceptions import NoBillingAccount
 from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
 from billing.payments import gateways, payments
 from tests import factories
-from tests.browser import at, signed_in, text, told
+from tests.browser import at, messages_of, signed_in, text
 from tests.concurrency import race
 
 CONTACT = {"name": "Acme Inc.", "email": "Bills@Example.com", "country": "JP"}
@@ -46,7 +46,7 @@ def test_a_billing_account_is_made(browser: Client, organization: Organization) 
 def test_a_second_billing_account_leaves_the_first(browser: Client, organization: Organization) -> None:
     first = factories.billing_account(organization)
     answer = browser.post(at(organization, "credits/account/"), CONTACT)
-    assert told(answer) == ["This organization has a billing account already."]
+    assert messages_of(answer) == ["This organization has a billing account already."]
     assert BillingAccount.objects.of(organization).get().name == first.name
 
 
@@ -103,13 +103,13 @@ def test_without_a_card_one_is_asked_for_first(browser: Client, organization: Or
     factories.billing_account(organization)
     answer = browser.get(at(organization, "credits/buy/"), {"amount": "5"})
     assert answer["Location"] == at(organization, "credits/")
-    assert told(answer) == ["Add a card first."]
+    assert messages_of(answer) == ["Add a card first."]
 
 
 def test_credits_are_bought(browser: Client, alice: User, organization: Organization) -> None:
     answer = buy(browser, organization, factories.card(organization))
     assert answer["Location"] == at(organization, "credits/")
-    assert told(answer) == ["You bought 25 credits for USD\u00a025.00."]
+    assert messages_of(answer) == ["You bought 25 credits for USD\u00a025.00."]
     assert amounts(organization) == [25]
     assert Payment.objects.get().created_by == f"user:{alice.pk}"
 
@@ -134,7 +134,7 @@ def test_a_page_that_was_sent_already_does_not_pay_for_another_amount(
     card, same = factories.card(organization), identifiers.uuid7()
     buy(browser, organization, card, payment=same)
     answer = buy(browser, organization, card, "70", payment=same)
-    assert told(answer)[-1] == "This form was used for another payment already. Load it again."
+    assert messages_of(answer)[-1] == "This form was used for another payment already. Load it again."
     assert amounts(organization) == [25]
 
 
@@ -156,7 +156,7 @@ def test_a_card_of_another_organization_pays_nothing(
     assert theirs is not None
     factories.card(organization)
     answer = buy(browser, organization, factories.card(theirs))
-    assert told(answer) == ["Choose one of the cards."]
+    assert messages_of(answer) == ["Choose one of the cards."]
     assert not Payment.objects.exists()
 
 
@@ -168,7 +168,7 @@ def test_a_card_that_is_removed_meanwhile_pays_nothing(
 
     card = factories.card(organization)
     monkeypatch.setattr(payments, "begin", refuse)
-    assert told(buy(browser, organization, card)) == ["Choose one of the cards."]
+    assert messages_of(buy(browser, organization, card)) == ["Choose one of the cards."]
     assert not Payment.objects.exists()
 
 
@@ -180,7 +180,7 @@ def test_an_account_that_is_closed_meanwhile_pays_nothing(
 
     card = factories.card(organization)
     monkeypatch.setattr(payments, "begin", refuse)
-    assert told(buy(browser, organization, card)) == ["Create a billing account first."]
+    assert messages_of(buy(browser, organization, card)) == ["Create a billing account first."]
     assert not Payment.objects.exists()
 
 
@@ -188,7 +188,7 @@ def test_a_decline_says_why_and_offers_another_card(browser: Client, organizatio
     answer = buy(browser, organization, factories.card(organization, DECLINED))
     assert answer["Location"] == at(organization, "credits/buy/?amount=25")
     why = "Nothing was charged: there is not enough money on the card (Visa ending in 0002). Try another card."
-    assert told(answer) == [why]
+    assert messages_of(answer) == [why]
     assert amounts(organization) == []
 
 
@@ -201,7 +201,7 @@ def test_a_gateway_that_does_not_answer_leaves_the_payment_in_progress(
     card = factories.card(organization)
     monkeypatch.setattr("billing.payments.gateways.sandbox.SandboxGateway.charge", silent)
     answer = buy(browser, organization, card)
-    assert "being processed" in told(answer)[0]
+    assert "being processed" in messages_of(answer)[0]
     assert "In progress" in text(browser.get(at(organization, "credits/")))
     assert amounts(organization) == []
 

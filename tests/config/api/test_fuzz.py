@@ -60,14 +60,14 @@ def schema() -> dict[str, Any]:
 @pytest.fixture
 def names(schema: dict[str, Any], route: str) -> list[str]:
     """The members that a POST to the route takes; those of everything where it takes none."""
-    said = schema["paths"].get(f"/{route.rstrip('*')}", {}).get("post", {}).get("requestBody", {})
-    return sorted(members(schema, said) or members(schema, schema["paths"]))
+    body_schema = schema["paths"].get(f"/{route.rstrip('*')}", {}).get("post", {}).get("requestBody", {})
+    return sorted(members(schema, body_schema) or members(schema, schema["paths"]))
 
 
 def members(schema: dict[str, Any], part: Any) -> set[str]:
     """The names of all members of what a part of the schema refers to."""
     referred = [schema["components"]["schemas"][name] for name in set(re.findall(r"schemas/(\w+)", json.dumps(part)))]
-    return {name for one in referred for name in {*one.get("properties", {}), *members(schema, one)}}
+    return {name for component in referred for name in {*component.get("properties", {}), *members(schema, component)}}
 
 
 @st.composite
@@ -118,8 +118,8 @@ def test_no_body_breaks_a_post(
 @settings(bounded, max_examples=5)
 @given(query=st.dictionaries(st.sampled_from(PARAMETERS), TEXT | st.sampled_from(SHARP), max_size=3))
 def test_no_query_breaks_a_get(clients: list[Any], organization: Organization, route: str, query: Any) -> None:
-    asked = urlencode({name: text.encode("utf-8", "surrogatepass") for name, text in query.items()})
-    assert clients[0].get(f"{filled(route, organization)}?{asked}").status_code < 500
+    encoded = urlencode({name: text.encode("utf-8", "surrogatepass") for name, text in query.items()})
+    assert clients[0].get(f"{filled(route, organization)}?{encoded}").status_code < 500
 
 
 # As they are percent-encoded: the halves of a surrogate pair, what is no UTF-8 at all, and an emoji.
@@ -131,8 +131,8 @@ def test_no_odd_parameter_of_its_own_breaks_a_get(
     clients: list[Any], organization: Organization, schema: dict[str, Any], route: str
 ) -> None:
     """Each alone, beside the organization that a platform key names."""
-    said = schema["paths"].get(f"/{route.rstrip('*')}", {}).get("get", {}).get("parameters", [])
-    own = {one["name"] for one in said if one["in"] == "query"}
+    parameters = schema["paths"].get(f"/{route.rstrip('*')}", {}).get("get", {}).get("parameters", [])
+    own = {parameter["name"] for parameter in parameters if parameter["in"] == "query"}
     path = filled(route, organization)
     broken = []
     for query in (f"{name}={odd}" for name in sorted(own) for odd in ODD):
@@ -147,8 +147,8 @@ def test_no_odd_parameter_of_its_own_breaks_a_get(
 
 @pytest.fixture
 def plivo(alice: User, organization: Organization) -> Api:
-    about: dict[str, Any] = {"created_by": alice, "permissions": ["account:read"]}
-    return basic(organization.auth_id, factories.key(organization, **about)[1])
+    fields: dict[str, Any] = {"created_by": alice, "permissions": ["account:read"]}
+    return basic(organization.auth_id, factories.key(organization, **fields)[1])
 
 
 @pytest.mark.parametrize("route", NAMED)

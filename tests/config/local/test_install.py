@@ -19,7 +19,10 @@ ISOLATED = {**{k: v for k, v in os.environ.items() if not k.startswith("PIP_")},
 def wanted(*extras: str) -> list[str]:
     """What pyproject.toml asks for, with these of its extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
+    return [
+        *project["dependencies"],
+        *(requirement for extra in extras for requirement in project["optional-dependencies"][extra]),
+    ]
 
 
 def is_complete(folder: Path, requirements: list[str]) -> bool:

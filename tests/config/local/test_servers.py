@@ -82,7 +82,7 @@ class Attacher:
             return int(struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
 
     def pids(self) -> list[int]:
-        """The two servers and their keepers."""
+        """The two servers and their watchdogs."""
         servers = [self.pid(name) for name in watchdog.SERVERS]
         return servers + [parent(server) for server in servers]
 
@@ -187,7 +187,7 @@ def test_a_killed_server_comes_back_with_its_data(attach: Attach, name: str, oth
     assert (read(attacher), attacher.pid(other)) == (KEPT, untouched)
 
 
-def test_a_killed_keeper_is_replaced(attach: Attach) -> None:
+def test_a_killed_watchdog_is_replaced(attach: Attach) -> None:
     attacher = attach().ready()
     write(attacher)
     before = attacher.pid("postgres")
@@ -229,9 +229,9 @@ def test_a_long_path_is_reached_through_a_link(attach: Attach, tmp_path: Path) -
 
 
 def test_a_server_that_cannot_start_is_an_error_that_shows_its_log(attach: Attach) -> None:
-    said = attach(TOLLGATE_POSTGRES_OPTIONS="-c no_such_setting=1").end()
-    assert "refused: PostgreSQL can't be started." in said
-    assert 'unrecognized configuration parameter "no_such_setting"' in said
+    output = attach(TOLLGATE_POSTGRES_OPTIONS="-c no_such_setting=1").end()
+    assert "refused: PostgreSQL can't be started." in output
+    assert 'unrecognized configuration parameter "no_such_setting"' in output
 
 
 def test_only_the_owner_may_enter(attach: Attach) -> None:
@@ -260,9 +260,9 @@ class TestRoot:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(watchdog, "CACHE", tmp_path / "cache")
-        monkeypatch.setattr(watchdog.Keeper, "_runs", lambda keeper, binary: False)
+        monkeypatch.setattr(watchdog.Watchdog, "_runs", lambda watchdog, binary: False)
         for _ in range(2):
-            binary = watchdog.Keeper(watchdog.POSTGRES, tmp_path).binary
+            binary = watchdog.Watchdog(watchdog.POSTGRES, tmp_path).binary
         assert (tmp_path / "cache") in binary.parents
         assert binary.stat().st_mode & 0o777 == 0o755
         assert subprocess.check_output([binary.with_name("initdb"), "--version"]).startswith(b"initdb (PostgreSQL) 18")

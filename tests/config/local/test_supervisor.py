@@ -35,26 +35,26 @@ class MakeRun:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.said = ""
+        self.output = ""
         self.listener = Thread(target=self._listen, daemon=True)
         self.listener.start()
 
     def _listen(self) -> None:
         for line in self.process.stdout or ():
-            self.said += line
+            self.output += line
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, self.said
+            assert time.monotonic() < deadline, self.output
             time.sleep(0.1)
 
     def wait_for(self, text: str) -> None:
-        self.wait_until(lambda: text in self.said or self.process.poll() is not None)
-        assert text in self.said, self.said
+        self.wait_until(lambda: text in self.output or self.process.poll() is not None)
+        assert text in self.output, self.output
 
     def welcome(self) -> str:
-        return self.said[self.said.index("Tollgate is at") : self.said.rindex("; echo")]
+        return self.output[self.output.index("Tollgate is at") : self.output.rindex("; echo")]
 
     def get(self, path: str) -> int:
         """The status, 0 without an answer."""
@@ -81,15 +81,15 @@ class MakeRun:
 
 def processes(state: Path) -> dict[int, str]:
     """The commands of the processes that stand in the state folder or were told of it, by pid."""
-    found = {}
+    commands = {}
     for folder in sorted(Path("/proc").glob("[0-9]*"), key=lambda path: int(path.name)):
         try:
-            told = f"TOLLGATE_STATE_DIR={state}\0".encode() in (folder / "environ").read_bytes()
-            if told or state in (folder / "cwd").readlink().parents:
-                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
+            knows_state = f"TOLLGATE_STATE_DIR={state}\0".encode() in (folder / "environ").read_bytes()
+            if knows_state or state in (folder / "cwd").readlink().parents:
+                commands[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
         except OSError:  # it has ended, or is somebody else's
             continue
-    return found
+    return commands
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_what_dies_comes_back_what_stops_leaves_nothing_and_the_data_stays(make_
 
     second = make_run()
     second.wait_for("Try it")
-    assert "Migrating" not in second.said
+    assert "Migrating" not in second.output
     assert second.welcome() == first.welcome()
     second.end(signal.SIGKILL)
     second.wait_until(lambda: not processes(second.state))
@@ -149,7 +149,7 @@ def test_a_taken_port_is_said_before_anything_starts(make_run: Callable[[], Make
         run = make_run()
         assert run.process.wait(PATIENCE_SECONDS) == 1
     run.listener.join()
-    assert run.said == f"Port {port} can't be had (Address already in use). Choose another: make run PORT=8001\n"
+    assert run.output == f"Port {port} can't be had (Address already in use). Choose another: make run PORT=8001\n"
     assert not run.state.exists()
 
 

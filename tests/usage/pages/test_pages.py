@@ -16,7 +16,7 @@ from apikeys.models import ApiKey
 from billing.ledger import posting
 from billing.models import LedgerEntry
 from tests import factories
-from tests.browser import at, signed_in, text, told
+from tests.browser import at, messages_of, signed_in, text
 from tests.usage.metering.batches import event, record
 from usage.reporting import onboarding
 
@@ -143,7 +143,7 @@ def test_a_revoked_key_is_refused_from_then_on(browser: Client, alice: User, org
     key, secret = factories.key(organization, created_by=alice)
     answer = browser.post(at(organization, f"keys/{key.public_id}/revoke/"))
     assert answer["Location"] == at(organization, "keys/")
-    assert told(answer) == ["The key Test key is revoked. Calls with it are refused from now on."]
+    assert messages_of(answer) == ["The key Test key is revoked. Calls with it are refused from now on."]
     found = keys.find(secret, timezone.now())
     assert found is None or found.status(timezone.now()) == "revoked"
 

@@ -57,15 +57,15 @@ class Client:
         self.pool = PoolManager(maxsize=32, timeout=Timeout(connect=connect_timeout, read=read_timeout))
         self.headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
 
-    def verify(self, key: str, **asked: Any) -> Verdict:
+    def verify(self, key: str, **params: Any) -> Verdict:
         """May this key make this call? `asked`: permission, meter, quantity, ip, hold_seconds."""
-        return _verdict(self.post("/v1/keys/verify", {"key": key, **asked}, **_repeating([asked])))
+        return _verdict(self.post("/v1/keys/verify", {"key": key, **params}, **_repeating([params])))
 
     def verify_many(self, calls: Iterable[Mapping[str, Any]]) -> list[Verdict]:
         """The verdicts of 1 to 100 calls, each as the arguments of `verify`, in one request."""
-        asked = list(calls)
-        about = self.post("/v1/keys/verify/batch", {"calls": asked}, **_repeating(asked))
-        return [_verdict(one) for one in about["results"]]
+        bodies = list(calls)
+        answer = self.post("/v1/keys/verify/batch", {"calls": bodies}, **_repeating(bodies))
+        return [_verdict(result) for result in answer["results"]]
 
     def take_lease(self, organization: str, amount: Decimal, *, key: str | None = None, **terms: Any) -> dict[str, Any]:
         """Reserve up to `amount` for a gateway. `terms`: minimum, ttl_seconds, grace_seconds, key_id, reference.
@@ -102,16 +102,16 @@ class Client:
                 response = self.pool.request("POST", self.url + path, body=content, headers=headers, retries=retries)
             except HTTPError as error:
                 raise Unreachable(str(error)) from error
-            said = _said(response.status, response.data)
-            if said.get("code") != IN_USE or attempt >= int(self.retries.total or 0):
-                return _answer(response.status, said)
+            body = _parse(response.status, response.data)
+            if body.get("code") != IN_USE or attempt >= int(self.retries.total or 0):
+                return _answer(response.status, body)
             time.sleep(PAUSE * 2**attempt)
         raise AssertionError
 
 
 def _repeating(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What holds is asked once, by a key. What does not counts in rate limits, and is not repeated unanswered."""
-    return {"key": str(uuid4())} if any(one.get("hold_seconds") for one in calls) else {"repeatable": False}
+    return {"key": str(uuid4())} if any(call.get("hold_seconds") for call in calls) else {"repeatable": False}
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
@@ -119,25 +119,25 @@ def encode(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, default=str, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _said(status: int, data: bytes) -> dict[str, Any]:
+def _parse(status: int, data: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(data, parse_float=Decimal)
+        body = json.loads(data, parse_float=Decimal)
     except ValueError as error:
         raise Unreachable(f"{status}, and no JSON") from error
-    if not isinstance(said, dict):  # somebody else's answer
+    if not isinstance(body, dict):  # somebody else's answer
         raise Unreachable(f"{status}, and no JSON object")
-    return said
+    return body
 
 
-def _answer(status: int, said: dict[str, Any]) -> dict[str, Any]:
-    if status >= 500 or said.get("code") == IN_USE:
-        raise Unreachable(f"{status}: {said.get('detail', '')}")
+def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    if status >= 500 or body.get("code") == IN_USE:
+        raise Unreachable(f"{status}: {body.get('detail', '')}")
     if status >= 400:
-        raise Refused(status, said)
-    return said
+        raise Refused(status, body)
+    return body
 
 
-def _verdict(about: Mapping[str, Any]) -> Verdict:
-    amounts = {name: None if about[name] is None else Decimal(about[name]) for name in ("cost", "available")}
-    hold = about.get("hold")
-    return Verdict(**{**about, **amounts, "hold": hold["id"] if isinstance(hold, Mapping) else hold})
+def _verdict(result: Mapping[str, Any]) -> Verdict:
+    amounts = {name: None if result[name] is None else Decimal(result[name]) for name in ("cost", "available")}
+    hold = result.get("hold")
+    return Verdict(**{**result, **amounts, "hold": hold["id"] if isinstance(hold, Mapping) else hold})

@@ -38,7 +38,7 @@ class Spending:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Request:
     """An extension of a lease, or of none, a new one: asked with one key until it is answered."""
 
     hold: str | None
@@ -72,7 +72,7 @@ class Lease:
         self._hold: str | None = None
         self._left = Decimal(0)
         self._until = self._quiet_until = 0.0
-        self._unanswered: _Asked | None = None
+        self._unanswered: _Request | None = None
 
     def spend(self, estimate: Decimal) -> Spending:
         """Set `estimate` aside for a call that is about to be made; `OutOfCredits` where it can't be covered.
@@ -126,37 +126,37 @@ class Lease:
         """Fill the slice up and prolong it, or take another. Without a yes, what was granted is still spent."""
         missing = max(self.slice, estimate) - self._left
         wanted = missing if self._left - estimate < self.slice * REFILL else Decimal(0)
-        asked = self._unanswered or _Asked(self._hold, wanted, max(estimate - self._left, Decimal(0)), _now())
+        request = self._unanswered or _Request(self._hold, wanted, max(estimate - self._left, Decimal(0)), _now())
         try:
-            self._do(asked)
+            self._do(request)
         except Unreachable:
-            self._unanswered, self._quiet_until = asked, _now() + QUIET
+            self._unanswered, self._quiet_until = request, _now() + QUIET
         except Refused as refusal:
             self._unanswered = None
-            self._refused(refusal, asked, estimate)
+            self._refused(refusal, request, estimate)
 
-    def _refused(self, refusal: Refused, asked: _Asked, estimate: Decimal) -> None:
+    def _refused(self, refusal: Refused, request: _Request, estimate: Decimal) -> None:
         if refusal.code == "lease_ended":
             with self._state:
                 self._hold, self._left = None, Decimal(0)
             return self._ask(estimate)  # for another: one that there is not yet can't have ended
-        if asked.hold and asked.amount:  # no more credits, but more time for what is left
-            self._unanswered = _Asked(asked.hold, Decimal(0), Decimal(0), _now())
+        if request.hold and request.amount:  # no more credits, but more time for what is left
+            self._unanswered = _Request(request.hold, Decimal(0), Decimal(0), _now())
             self._ask(estimate)
         self._quiet_until = _now() + QUIET
         return None
 
-    def _do(self, asked: _Asked) -> None:
-        if asked.hold is not None:
-            self.client.extend_lease(asked.hold, asked.amount, self.ttl_seconds, key=asked.key)
-            hold, more = asked.hold, asked.amount
+    def _do(self, request: _Request) -> None:
+        if request.hold is not None:
+            self.client.extend_lease(request.hold, request.amount, self.ttl_seconds, key=request.key)
+            hold, more = request.hold, request.amount
         else:
-            terms = {"minimum": asked.minimum, **self.terms}
-            said = self.client.take_lease(self.organization, asked.amount, key=asked.key, **terms)
-            hold, more = said["id"], Decimal(said["amount"])
+            terms = {"minimum": request.minimum, **self.terms}
+            lease = self.client.take_lease(self.organization, request.amount, key=request.key, **terms)
+            hold, more = lease["id"], Decimal(lease["amount"])
         with self._state:
             self._left = self._left + more if hold == self._hold else more
-            self._hold, self._until = hold, asked.at + self.ttl_seconds  # our clock, from before we asked
+            self._hold, self._until = hold, request.at + self.ttl_seconds  # our clock, from before we asked
             self._unanswered = None
 
 

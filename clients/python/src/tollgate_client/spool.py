@@ -46,10 +46,10 @@ class Spool:
     def settle(self, places: Sequence[int], rejected: Mapping[int, Mapping[str, Any]]) -> None:
         """Take away what was acknowledged; what Tollgate rejected is kept aside, with the reason, for people to see."""
         keep = "INSERT INTO rejected SELECT id, event, ?, ?, ? FROM waiting WHERE place = ?"
-        why = [(one.get("code"), one.get("detail"), time.time(), place) for place, one in rejected.items()]
+        reasons = [(result.get("code"), result.get("detail"), time.time(), place) for place, result in rejected.items()]
         with self._lock, self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany(keep, why)
+            self._database.executemany(keep, reasons)
             self._database.executemany("DELETE FROM waiting WHERE place = ?", [(place,) for place in places])
 
     def waiting(self) -> int:
