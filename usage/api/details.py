@@ -13,13 +13,14 @@ from rest_framework.views import APIView
 
 from accounts.api.fields import SecondField
 from accounts.credentials import organization_of
+from accounts.lib import months
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from billing import accounts
 from billing.api.fields import AmountSerializerField
 from billing.invoicing import subscriptions
 from billing.models import AutoRecharge, Meter, PlanAllowance, Subscription
-from usage.reporting import periods, totals
+from usage.reporting import totals
 
 FREE_PLAN = "developer"
 
@@ -88,7 +89,8 @@ def _status(organization: Organization) -> str:
 
 def _usage(organization: Organization, plan: str, now: datetime) -> dict[str, Any]:
     """Every meter. The month is the payer's calendar's: whole quarters of an hour, so that the rollups alone tell."""
-    used = totals.by_meter(organization, *periods.month(now, organization.root.timezone))
+    zone = organization.root.timezone
+    used = totals.by_meter(organization, *months.bounds(months.month_of(now, zone), zone))
     limits = _limits(plan)
     return {
         meter: {"current": used.get(meter, ZERO), "limit": limits.get(meter), "period": "monthly"}

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,17 +12,14 @@ from uuid import UUID
 import simplejson
 from django.db import IntegrityError
 
-from accounts.lib import sql
+from accounts.lib import quarters, sql
 from accounts.lib.money import ZERO
 from accounts.lib.problems import Problem
 from billing.ledger.posting import Locked
 from usage.metering.lookup import Owner, Terms
 from usage.metering.parsing import Event
-from usage.reporting import periods
 
 BETWEEN = "\x1f"  # stands in no text that is printable, and in no JSON
-MICROSECOND = timedelta(microseconds=1)
-MICROSECONDS = periods.QUARTER // MICROSECOND
 # Left to itself, PostgreSQL plans anew for each batch, in more time than it takes to record one event.
 PLANNED_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
 
@@ -30,10 +27,11 @@ Identity = tuple[str, str]  # an organization, in hexadecimal digits, and its id
 ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
 COUNTED = ("term", "quarter", "failed", "quantity", "credits")  # columns of what is added up
 
-# A moment comes as microseconds since 1970, which takes half the time of a text. Multiplying intervals is exact below
-# 2^53, hence in two steps. `alike` are the same events, where those that differ in nothing that is counted are one row
-# with their number: far fewer to add up. All that is counted adds up what `by_endpoint` did, in the order of its key.
-RECORD = """
+# A moment comes as microseconds since 1970, which takes half the time of a text. `alike` are the same events, where
+# those that differ in nothing that is counted are one row with their number: far fewer to add up. All that is counted
+# adds up what `by_endpoint` did, in the order of its key.
+RECORD = sql.compose(
+    """
 WITH terms AS MATERIALIZED (
     SELECT t.term, t.meter, t.endpoint, o.*
       FROM json_to_recordset(%(terms)s::json) AS t(term int, owner int, meter bigint, endpoint text)
@@ -44,16 +42,15 @@ recorded AS (
                              credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late)
     SELECT t.organization, e.id, t.account, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
            CASE WHEN e.credits > 0 THEN t.entry_seq END, exact.occurred_at, %(now)s,
-           coalesce(e.properties::jsonb, '{}'), e.hold, coalesce(exact.occurred_at < t.closed_through, false)
+           coalesce(e.properties::jsonb, '{{}}'), e.hold, coalesce(exact.occurred_at < t.closed_through, false)
       FROM unnest(%(term)s::int[], %(id)s::text[], %(quantity)s::numeric[], %(failed)s::bool[], %(credits)s::numeric[],
                   %(moment)s::bigint[], %(properties)s::text[], %(hold)s::uuid[])
            AS e(term, id, quantity, failed, credits, moment, properties, hold)
-     CROSS JOIN LATERAL (SELECT timestamptz 'epoch' + e.moment / 900000000 * interval '15 min'
-                                + e.moment % 900000000 * interval '1 microsecond' AS occurred_at) exact
+     CROSS JOIN LATERAL (SELECT {occurred_at} AS occurred_at) exact
       JOIN terms t USING (term)),
 endpoints AS (
     SELECT t.organization AS organization_id, t.account AS account_id,
-           timestamptz 'epoch' + alike.quarter * interval '15 min' AS bucket, t.meter AS meter_id, t.key AS key_id,
+           {bucket} AS bucket, t.meter AS meter_id, t.key AS key_id,
            t.environment, t.endpoint, sum(alike.number) AS requests,
            coalesce(sum(alike.number) FILTER (WHERE alike.failed), 0) AS failed,
            sum(alike.number * alike.quantity) AS quantity, sum(alike.number * alike.credits) AS credits
@@ -98,7 +95,10 @@ by_subject AS (
      WHERE m.credits > 0 AND subject IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
     ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent)
 SELECT account_id, sum(credits) FROM meters WHERE credits > 0 GROUP BY 1
-"""
+""",
+    occurred_at=quarters.sql_moment("e.moment"),
+    bucket=quarters.sql_start_of("alike.quarter"),
+)
 
 
 class NoPartition(Problem):
@@ -183,11 +183,11 @@ def insert(prepared: Prepared, locked: Mapping[UUID, Locked]) -> dict[UUID, Deci
 def _columns(events: Collection[Rated]) -> dict[str, list[Any]]:
     """Columns of the events, each value as PostgreSQL has it in an array: far less to make and to read than JSON."""
     found = [one.event for one in events]
-    moments = [(event.occurred_at - periods.EPOCH) // MICROSECOND for event in found]
+    moments = [quarters.microseconds(event.occurred_at) for event in found]
     return {
         "term": [one.terms.number for one in events],
         "moment": moments,
-        "quarter": [moment // MICROSECONDS for moment in moments],
+        "quarter": [moment // quarters.MICROSECONDS for moment in moments],
         "failed": ["t" if event.failed else "f" for event in found],
         "quantity": [str(event.quantity) for event in found],
         "credits": [str(one.credits) for one in events],
@@ -204,8 +204,8 @@ def _alike(alike: Mapping[tuple[Any, ...], int]) -> dict[str, str]:
 def _months(terms: Iterable[Terms], alike: Iterable[tuple[Any, ...]]) -> list[dict[str, str]]:
     """The month, there, of each payer's quarters of an hour."""
     owners = {one.number: one.owner for one in terms}
-    quarters = {(owners[term].account, owners[term].timezone, quarter) for term, quarter, *_ in alike}
-    return [_month(*found) for found in quarters]
+    distinct = {(owners[term].account, owners[term].timezone, quarter) for term, quarter, *_ in alike}
+    return [_month(*quarter) for quarter in distinct]
 
 
 def _properties(events: Iterable[Rated]) -> str | None:
@@ -248,6 +248,5 @@ def _owner(owner: Owner, locked: Locked) -> dict[str, Any]:
 
 
 def _month(account: UUID, timezone: str, number: int) -> dict[str, str]:
-    bucket = periods.EPOCH + number * periods.QUARTER
-    month = periods.month_of_quarter(number, timezone)
-    return {"account": account.hex, "bucket": bucket.isoformat(), "month": month.isoformat()}
+    month = quarters.month_of_quarter(number, timezone)
+    return {"account": account.hex, "bucket": quarters.start_of(number).isoformat(), "month": month.isoformat()}

@@ -6,11 +6,10 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from accounts.lib import sql
+from accounts.lib import quarters, sql
 from accounts.lib.money import LARGEST, ZERO
 from usage.metering import pricing
 from usage.metering.insert import REJECTED, Identity, Rated
-from usage.reporting import periods
 
 VOLUMES = """
 SELECT account_id, meter_id, month, quantity FROM usage_volume
@@ -43,7 +42,7 @@ def rate(batch: Sequence[Rated], known: Collection[Identity]) -> None:
 
 def _volume(one: Rated) -> Volume:
     owner = one.terms.owner
-    month = periods.month_of_quarter(periods.quarter(one.event.occurred_at), owner.timezone)
+    month = quarters.month_of_quarter(quarters.number_of(one.event.occurred_at), owner.timezone)
     return owner.account, one.terms.meter, month
 
 

@@ -11,21 +11,21 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.lib import sql
+from accounts.lib import quarters, sql
 from accounts.lib.problems import Conflict, NotFound
 from accounts.models import Organization
 from billing.ledger import budgets, corrections, posting
 from billing.ledger.lots import Lot
 from billing.models import LedgerEntry
 from usage.models import EventVoid, UsageEvent
-from usage.reporting import periods
 from usage.storage import retention
 
 # What `usage.metering.insert` added up, less the event: in its own quarter of an hour, and in its own month.
 # No row where the event is gone meanwhile: its leaf is being detached, which the lock of the payer does not hold up.
-VOID = """
+VOID = sql.compose(
+    """
 WITH event AS (
-    SELECT e.*, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket FROM usage_event e
+    SELECT e.*, {bucket} AS bucket FROM usage_event e
      WHERE organization_id = %(organization)s AND id = %(id)s AND recorded_at = %(recorded_at)s),
 void AS (
     INSERT INTO usage_eventvoid (organization_id, event_id, recorded_at, entry_seq, reason, actor, created_at)
@@ -51,7 +51,9 @@ by_volume AS (
     ON CONFLICT (account_id, meter_id, month) DO UPDATE
        SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests)
 SELECT event_id FROM void
-"""
+""",
+    bucket=quarters.sql_floor("occurred_at"),
+)
 
 
 class AlreadyVoided(Conflict):
@@ -93,7 +95,7 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
     posting.lock([payer.pk], now)
     event = _newest(organization, id)
     entry = _give_back(event, reason, actor, expires_at) if event.credits else None
-    month = periods.month_of_quarter(periods.quarter(event.occurred_at), payer.timezone)
+    month = quarters.month_of_quarter(quarters.number_of(event.occurred_at), payer.timezone)
     about = {
         "organization": organization.pk,
         "id": id,

@@ -1,12 +1,10 @@
 """Windows of time as the clocks and the calendar of a time zone make them: hours, days, months."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from accounts.lib import timezones
-from usage.reporting import totals
-from usage.storage import partitions
+from accounts.lib import months, quarters, timezones
 
 WINDOWS = ("hour", "day", "month")
 MOST = 10_000
@@ -28,7 +26,7 @@ def bounds(start: datetime, end: datetime, window: str, timezone: str) -> list[d
         return []
     found = [start]
     for begins in _beginnings(start, window, timezones.zone(timezone)):
-        bound = totals.floor(begins)
+        bound = quarters.floor(begins)
         if bound >= end:
             break
         if bound > found[-1]:
@@ -42,7 +40,7 @@ def _beginnings(start: datetime, window: str, zone: ZoneInfo) -> Iterator[dateti
     """When each window after the one of `start` begins, as far as the calendar goes."""
     try:
         yield from _hours(start, zone) if window == "hour" else _midnights(start, window, zone)
-    except OverflowError:
+    except (OverflowError, ValueError):  # after the year 9999
         return
 
 
@@ -58,8 +56,8 @@ def _midnights(start: datetime, window: str, zone: ZoneInfo) -> Iterator[datetim
     day = start.astimezone(zone).date()
     while True:
         day = _following(day, window)
-        yield datetime.combine(day, time(), zone).astimezone(UTC)
+        yield months.midnight(day, zone.key)
 
 
 def _following(day: date, window: str) -> date:
-    return partitions.next_month(day) if window == "month" else day + DAY
+    return months.shift(day, 1) if window == "month" else day + DAY

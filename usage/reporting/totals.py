@@ -5,7 +5,7 @@ Where events were retired there are no edges: a moment then is the start of its 
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.db.models import BigIntegerField, Case, Count, Exists, OuterRef, Q, 
 from django.db.models.functions import Cast, Collate
 from django.utils import timezone as clock
 
-from accounts.lib import timezones
+from accounts.lib import quarters, timezones
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from apikeys.models import ApiKey
@@ -21,11 +21,9 @@ from usage.metering.parsing import CLOCK_SKEW
 from usage.models import EndpointRollup, EventVoid, UsageEvent, UsageRollup, Volume
 from usage.storage import retention
 
-GRAIN = timedelta(minutes=15)
 ENDPOINTS_SHOWN = 1000
 OTHER = "(other)"
 NO_ENDPOINT = "(none)"
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 # An event that was taken back stays where it is, and counts in no figure.
 VOIDED = EventVoid.objects.filter(
@@ -55,11 +53,11 @@ class Range:
 
     @property
     def inner(self) -> tuple[datetime, datetime]:
-        last = floor(self.end)
+        last = quarters.floor(self.end)
         if self.start >= last:
             return self.end, self.end
-        first = floor(self.start)
-        return (first if first == self.start else first + GRAIN), last
+        first = quarters.floor(self.start)
+        return (first if first == self.start else first + quarters.QUARTER), last
 
     @property
     def edges(self) -> list[tuple[datetime, datetime]]:
@@ -67,16 +65,11 @@ class Range:
         return [(a, b) for a, b in ((self.start, first), (last, self.end)) if a < b]
 
 
-def floor(moment: datetime) -> datetime:
-    """The start of the bucket that the moment lies in."""
-    return EPOCH + (moment - EPOCH) // GRAIN * GRAIN
-
-
 def span_of(start: datetime, end: datetime) -> Range:
     """[start, end), of which each that lies where events were retired goes back to the start of its quarter."""
-    aside = [moment for moment in (start, end) if floor(moment) != moment]
+    aside = [moment for moment in (start, end) if quarters.floor(moment) != moment]
     if aside and min(aside) < clock.now() - retention.ALWAYS_KEPT and (horizon := retention.horizon()):
-        start, end = (floor(moment) if moment < horizon else moment for moment in (start, end))
+        start, end = (quarters.floor(moment) if moment < horizon else moment for moment in (start, end))
     return Range(start, end)
 
 
@@ -129,7 +122,7 @@ def rows(
 
 def _occurred(start: datetime, end: datetime) -> Q:
     """In [start, end). None arrives more than the clocks' skew before it, so that earlier leaves need no look."""
-    arrived = max(start, EPOCH) - CLOCK_SKEW
+    arrived = max(start, quarters.EPOCH) - CLOCK_SKEW
     return Q(occurred_at__gte=start, occurred_at__lt=end, recorded_at__gte=arrived)
 
 

@@ -5,9 +5,11 @@ and write the others; nor does it stop them that one is detached. There is no de
 leaf would be refused, never misplaced.
 """
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from django.db import connection, transaction
+
+from accounts.lib import months
 
 MONTHS_AHEAD = 3
 LOCK_KEY = 7023451  # of two that make partitions at once, one works and the other finds them there
@@ -26,45 +28,26 @@ SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 """
 
 
-def next_month(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
-
-
-def month_of(moment: datetime) -> date:
-    """The first day of the month of the moment, in UTC."""
-    return moment.astimezone(UTC).date().replace(day=1)
-
-
-def month_bounds(moment: datetime) -> tuple[datetime, datetime]:
-    """The first instant of the moment's month in UTC, and of the next: the bounds of its leaf."""
-    first = month_of(moment)
-    return midnight(first), midnight(next_month(first))
-
-
-def midnight(day: date) -> datetime:
-    """The first instant of the day, in UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 @transaction.atomic
-def ensure(start: datetime, months: int = MONTHS_AHEAD) -> list[str]:
-    """Make the leaves of the month of `start` and of `months` more that are missing; their names."""
-    made, month = [], month_of(start)
+def ensure(start: datetime, ahead: int = MONTHS_AHEAD) -> list[str]:
+    """Make the leaves of the month of `start` and of `ahead` more that are missing; their names."""
+    made, month = [], months.month_of(start)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])
-        for _ in range(months + 1):
+        for _ in range(ahead + 1):
             name = f"{month:{NAME}}"
             cursor.execute("SELECT to_regclass(%s) IS NULL", [name])
             if cursor.fetchone()[0]:
                 _make(cursor, name, month)
                 made.append(name)
-            month = next_month(month)
+            month = months.shift(month, 1)
     return made
 
 
 def _make(cursor: object, name: str, month: date) -> None:
     # The name and the bounds are made of a date alone; DDL takes no parameters.
-    bounds = f"FROM ('{midnight(month).isoformat()}') TO ('{midnight(next_month(month)).isoformat()}')"
+    start, end = months.bounds(month)
+    bounds = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
     cursor.execute(f"CREATE TABLE {name} (LIKE usage_event INCLUDING ALL)")  # type: ignore[attr-defined]
     cursor.execute(f"CREATE UNIQUE INDEX {name}_once ON {name} (organization_id, id)")  # type: ignore[attr-defined]
     cursor.execute(f"ALTER TABLE usage_event ATTACH PARTITION {name} FOR VALUES {bounds}")  # type: ignore[attr-defined]

@@ -12,11 +12,11 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Sum
 
+from accounts.lib import quarters, sql
 from accounts.models import Organization
 from billing.ledger import posting
 from billing.models import LedgerAccount
 from usage.models import UsageRollup, Volume
-from usage.reporting import periods
 from usage.storage import retention
 
 MOST_PAYERS, MOST_REQUESTS = 200, 100_000  # of a transaction, unless one payer alone has more
@@ -25,22 +25,26 @@ MOST_PAYERS, MOST_REQUESTS = 200, 100_000  # of a transaction, unless one payer 
 HOLD_RETENTION = "LOCK TABLE usage_retiredpartition IN SHARE MODE"
 
 # Voids are few: they are counted apart and taken off, so that the one pass over the events looks for none.
-BY_ENDPOINT = """
+BY_ENDPOINT = sql.compose(
+    """
 CREATE TEMPORARY TABLE anew_endpointrollup AS
 SELECT organization_id, account_id, bucket, meter_id, key_id, environment, endpoint, sum(requests)::bigint AS requests,
        sum(failed)::bigint AS failed, sum(quantity) AS quantity, sum(credits) AS credits
-  FROM (SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket, meter_id, key_id,
+  FROM (SELECT organization_id, account_id, {bucket} AS bucket, meter_id, key_id,
                environment, endpoint, count(*) AS requests, count(*) FILTER (WHERE failed) AS failed,
                sum(quantity) AS quantity, sum(credits) AS credits
           FROM usage_event WHERE organization_id = ANY(%(tree)s::uuid[]) GROUP BY 1, 2, 3, 4, 5, 6, 7
          UNION ALL
-        SELECT e.organization_id, e.account_id, date_bin('15 min', e.occurred_at, '2000-01-01Z'), e.meter_id, e.key_id,
+        SELECT e.organization_id, e.account_id, {voided_bucket}, e.meter_id, e.key_id,
                e.environment, e.endpoint, -1, -e.failed::int, -e.quantity, -e.credits
           FROM usage_eventvoid v JOIN usage_event e
             ON (e.organization_id, e.id, e.recorded_at) = (v.organization_id, v.event_id, v.recorded_at)
          WHERE v.organization_id = ANY(%(tree)s::uuid[])) counted
  GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(requests) > 0
-"""
+""",
+    bucket=quarters.sql_floor("occurred_at"),
+    voided_bucket=quarters.sql_floor("e.occurred_at"),
+)
 
 # Of what was just computed, retired events included, instead of another pass over the events.
 BY_METER = """
@@ -163,5 +167,5 @@ def _months(tree: list[UUID], zones: Mapping[UUID, str]) -> dict[str, list[Any]]
     return {
         "payers": [account for account, _ in found],
         "buckets": [bucket for _, bucket in found],
-        "months": [periods.month_of_quarter(periods.quarter(bucket), zones[account]) for account, bucket in found],
+        "months": [quarters.month_of_quarter(quarters.number_of(bucket), zones[account]) for account, bucket in found],
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from accounts.lib import snapshot
+from accounts.lib import quarters, snapshot
 
 # Before this moment, events may be retired: the end of the last month that is, and the skew of the clocks.
 HORIZON = """(SELECT coalesce((max(month) + interval '1 month') AT TIME ZONE 'UTC' + interval '1 hour', '-infinity')
@@ -24,7 +24,7 @@ ROLLUP = """
           FROM (SELECT organization_id, account_id, bucket, meter_id, key_id, environment, {endpoint} AS endpoint,
                        requests, failed, quantity, credits
                   FROM {rollup} WHERE (requests, failed, quantity, credits) <> (0, 0, 0, 0)) r
-          FULL JOIN (SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z') AS bucket,
+          FULL JOIN (SELECT organization_id, account_id, {bucket} AS bucket,
                             meter_id, key_id, environment, {endpoint} AS endpoint, count(*) AS requests,
                             count(*) FILTER (WHERE failed) AS failed, sum(quantity) AS quantity, sum(credits) AS credits
                        FROM usage_event e
@@ -127,9 +127,11 @@ CHECKS = {
           JOIN accounts_organization o ON o.id = coalesce(v.organization_id, a.account_id)
          WHERE v.id IS NULL OR (v.entry_seq IS NULL) <> (a.seq IS NULL) OR e.credits <> coalesce(a.amount, 0)
             OR e.id IS NULL AND date_trunc('month', v.recorded_at AT TIME ZONE 'UTC') NOT IN {RETIRED}""",  # noqa: S608
-    "each rollup is the sum of its events": ROLLUP.format(rollup="usage_usagerollup", endpoint="''", horizon=HORIZON),
+    "each rollup is the sum of its events": ROLLUP.format(
+        rollup="usage_usagerollup", endpoint="''", horizon=HORIZON, bucket=quarters.sql_floor("occurred_at")
+    ),
     "each rollup by endpoint is the sum of its events": ROLLUP.format(
-        rollup="usage_endpointrollup", endpoint="endpoint", horizon=HORIZON
+        rollup="usage_endpointrollup", endpoint="endpoint", horizon=HORIZON, bucket=quarters.sql_floor("occurred_at")
     ),
     "the rollups by endpoint add up to the others where events are retired": f"""
         SELECT o.public_id, format('%s: by endpoint %s requests, %s failed, %s units, %s credits more', bucket,

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from django.conf import settings
 from django.db.models import Max
 
+from accounts.lib import months
 from usage.metering.parsing import CLOCK_SKEW
 from usage.models import RetiredPartition
 from usage.storage import partitions
@@ -23,7 +24,7 @@ def horizon() -> datetime | None:
     It is the start of an hour.
     """
     last: date | None = RetiredPartition.objects.aggregate(last=Max("month"))["last"]
-    return partitions.midnight(partitions.next_month(last)) + CLOCK_SKEW if last else None
+    return months.bounds(last)[1] + CLOCK_SKEW if last else None
 
 
 def retire(now: datetime) -> list[str]:
@@ -40,6 +41,4 @@ def retire(now: datetime) -> list[str]:
 
 def _oldest_kept(now: datetime) -> date:
     """The month of arrival that lies the whole retention back."""
-    month = partitions.month_of(now)
-    back = month.year * 12 + month.month - 1 - settings.USAGE_RETENTION_MONTHS
-    return date(back // 12, back % 12 + 1, 1)
+    return months.shift(months.month_of(now), -settings.USAGE_RETENTION_MONTHS)

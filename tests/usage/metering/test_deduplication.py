@@ -21,7 +21,7 @@ YEAR = 2030
 
 @pytest.fixture
 def year(db: None) -> None:
-    partitions.ensure(datetime(YEAR, 1, 1, tzinfo=UTC), months=12)
+    partitions.ensure(datetime(YEAR, 1, 1, tzinfo=UTC), ahead=12)
 
 
 def at(month: int, day: int, hour: int = 12) -> datetime:

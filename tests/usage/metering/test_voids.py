@@ -9,6 +9,7 @@ from django.db.models import Sum
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.lib import months
 from accounts.lib.problems import NotFound
 from accounts.models import Event as Happened
 from accounts.models import Organization
@@ -171,7 +172,7 @@ def test_an_event_is_voided_once(funded: Organization) -> None:
 def test_of_an_id_that_was_used_again_the_newest_event_is_meant(funded: Organization) -> None:
     now = datetime.now(UTC)
     before = now - timedelta(days=70)
-    partitions.ensure(before, months=0)
+    partitions.ensure(before, ahead=0)
     record(event(funded, id="x", quantity=1), at=before)
     record(event(funded, id="x", quantity=3), at=now)
     assert void(funded).credits == Decimal("0.003")
@@ -203,7 +204,7 @@ def test_once_events_are_retired_an_unknown_one_may_be_of_them(funded: Organizat
 
 def test_what_arrived_in_a_month_that_is_marked_is_still_voided(funded: Organization) -> None:
     record(event(funded, id="x"))
-    RetiredPartition.objects.create(month=partitions.month_of(datetime.now(UTC)))
+    RetiredPartition.objects.create(month=months.month_of(datetime.now(UTC)))
     assert retention.horizon()
     assert void(funded).credits == Decimal("0.001")
     assert reconciliation.run() == []

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.lib import quarters
 from accounts.models import Organization
 from tests import factories
 from tests.properties import search
@@ -23,7 +24,7 @@ EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 moments = st.integers(-200_000, 10_000_000_000).map(lambda micro: START + timedelta(microseconds=micro))
 # Also on and beside the borders of the buckets, where a range is most easily wrong by one.
 borders = st.tuples(st.integers(-1, 12), st.integers(-1, 1)).map(
-    lambda pair: START + pair[0] * totals.GRAIN + timedelta(microseconds=pair[1])
+    lambda pair: START + pair[0] * quarters.QUARTER + timedelta(microseconds=pair[1])
 )
 # Offsets of 30 and 45 minutes; daylight saving of half an hour, and at midnight; a day that was left out.
 ZONES = ["Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo", "Pacific/Apia"]
@@ -75,21 +76,21 @@ def test_a_range_is_its_inner_buckets_and_its_edges(span: list[datetime]) -> Non
     found = Range(start, end)
     pieces = sorted(piece for piece in [*found.edges, found.inner] if piece[0] < piece[1])
     assert [*(a for a, _ in pieces), end] == [start, *(b for _, b in pieces)]
-    assert found.inner == (end, end) or not any((moment - totals.EPOCH) % totals.GRAIN for moment in found.inner)
+    assert found.inner == (end, end) or not any((moment - quarters.EPOCH) % quarters.QUARTER for moment in found.inner)
 
 
 @search(20)
 @given(
     zone=st.sampled_from([ZoneInfo(name) for name in ZONES]),
     day=st.dates(date(2010, 1, 1), date(2025, 12, 31)) | st.sampled_from(ODD_DAYS),
-    quarters=st.lists(st.integers(-10, 120), min_size=1, max_size=15),
+    numbers=st.lists(st.integers(-10, 120), min_size=1, max_size=15),
 )
 def test_a_day_anywhere_has_the_events_that_its_clocks_give_it(
-    db: None, zone: ZoneInfo, day: date, quarters: list[int]
+    db: None, zone: ZoneInfo, day: date, numbers: list[int]
 ) -> None:
     """Also where it has 23 or 25 hours, begins at one o'clock, or is left out."""
     start, end = (datetime.combine(d, time(), zone).astimezone(UTC) for d in (day, day + timedelta(days=1)))
-    when = [start + n * totals.GRAIN for n in quarters]
+    when = [start + n * quarters.QUARTER for n in numbers]
     organization = factories.organization()
     send(organization, when)
     found = totals.totals(organization, start, end)

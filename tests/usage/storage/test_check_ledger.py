@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from accounts.lib import months
 from accounts.models import Organization
 from billing.ledger import holds, posting
 from billing.models import Hold, LedgerAccount, LedgerEntry
@@ -17,7 +18,7 @@ from tests import factories
 from tests.usage.metering.batches import event, record
 from usage.metering import voids
 from usage.models import RetiredPartition
-from usage.storage import partitions, reconciliation
+from usage.storage import reconciliation
 
 BALANCE = "the balance is the sum of the entries"
 SEQ = "seq counts from 1 without gaps, up to the account's"
@@ -190,15 +191,15 @@ def test_a_corruption_is_found_by_its_check_and_no_other(books: Organization, sq
 
 @pytest.mark.parametrize(("sql", "broken"), WHERE_RETIRED)
 def test_what_is_retired_is_proved_by_what_is_left(books: Organization, sql: str, broken: set[str]) -> None:
-    RetiredPartition.objects.create(month=partitions.month_of(timezone.now()))
+    RetiredPartition.objects.create(month=months.month_of(timezone.now()))
     assert reconciliation.run() == []
     corrupt(books, sql)
     assert {finding.check for finding in reconciliation.run()} == broken
 
 
 def test_what_is_after_the_last_retired_month_is_proved_in_full(books: Organization) -> None:
-    RetiredPartition.objects.create(month=partitions.month_of(timezone.now() - timedelta(days=40)))
-    if timezone.now() < partitions.month_bounds(timezone.now())[0] + timedelta(hours=2):
+    RetiredPartition.objects.create(month=months.month_of(timezone.now() - timedelta(days=40)))
+    if timezone.now() < months.bounds(months.month_of(timezone.now()))[0] + timedelta(hours=2):
         pytest.skip("the clocks' skew reaches into the first hour of a month")
     corrupt(books, "UPDATE usage_endpointrollup SET requests = requests + 1 WHERE true")
     assert {finding.check for finding in reconciliation.run()} == {ENDPOINTS}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import Error, connection, transaction
 
+from accounts.lib import months
 from accounts.models import Organization
 from tests.concurrency import race
 from tests.conftest import Api
@@ -52,7 +53,7 @@ def test_what_is_there_is_not_made_again(db: None) -> None:
 
 def test_the_month_is_that_of_utc(db: None) -> None:
     still_march = datetime(2041, 4, 1, 1, tzinfo=timezone(timedelta(hours=5, minutes=45)))
-    assert partitions.ensure(still_march, months=0) == ["usage_event_2041_03"]
+    assert partitions.ensure(still_march, ahead=0) == ["usage_event_2041_03"]
 
 
 def test_an_installation_has_this_months_leaf_and_the_next(db: None) -> None:
@@ -76,7 +77,7 @@ def test_partitions_are_looked_after_every_hour(settings: Any) -> None:
 def test_a_month_ends_where_the_next_begins(moment: datetime, bounds: tuple[tuple[int, int], ...]) -> None:
     (year, month), (next_year, next_month) = bounds
     first, following = datetime(year, month, 1, tzinfo=UTC), datetime(next_year, next_month, 1, tzinfo=UTC)
-    assert partitions.month_bounds(moment) == (first, following)
+    assert months.bounds(months.month_of(moment)) == (first, following)
 
 
 def test_the_years_end_lies_between_two_leaves(funded: Organization) -> None:

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from hypothesis import given
 
+from accounts.lib import months
 from accounts.models import Organization
 from billing.models import Spending
 from tests import factories
@@ -21,7 +22,7 @@ from tests.usage.metering.test_properties import books, of, sent
 from usage import metering
 from usage.metering import voids
 from usage.models import EndpointRollup, RetiredPartition, UsageRollup, Volume
-from usage.storage import partitions, rebuild, reconciliation
+from usage.storage import rebuild, reconciliation
 
 DAMAGES = [
     "DELETE FROM usage_usagerollup",
@@ -232,7 +233,7 @@ def test_the_command_knows_what_is_no_organization(db: None) -> None:
 
 
 def test_of_what_is_retired_nothing_is_lowered_and_what_is_left_is_the_least(used: Organization) -> None:
-    this_month = partitions.month_of(datetime.now(UTC))
+    this_month = months.month_of(datetime.now(UTC))
     before = figures(used)
     RetiredPartition.objects.create(month=this_month)
     run("UPDATE usage_endpointrollup SET requests = requests + 5 WHERE endpoint = '/a'")

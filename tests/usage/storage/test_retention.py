@@ -15,6 +15,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import Error, OperationalError, connection, transaction
 
+from accounts.lib import months, quarters
 from accounts.models import Organization
 from tests import factories
 from tests.concurrency import race
@@ -111,7 +112,7 @@ def test_what_is_kept_always_covers_the_window_of_duplicates(settings: Any) -> N
     settings.USAGE_RETENTION_MONTHS = 2
     for day in range(0, 366 * 4):
         now = datetime(2023, 1, 1, tzinfo=UTC) + timedelta(days=day)
-        oldest = partitions.midnight(retention._oldest_kept(now))
+        oldest = months.midnight(retention._oldest_kept(now))
         assert oldest + CLOCK_SKEW <= now - retention.ALWAYS_KEPT <= now - timedelta(days=35)
 
 
@@ -159,7 +160,7 @@ def test_moments_go_back_to_their_quarter_where_events_are_retired(
     assert len(totals.by_meter(retired, first, last)) == requests
     found = timeseries.rows(Question(retired, first, last, "hour", "UTC"))
     assert sum(row.sums.requests for row in found) == requests
-    assert not found or found[0].start == totals.floor(first)
+    assert not found or found[0].start == quarters.floor(first)
 
 
 def test_moments_after_them_stay_exact(retired: Organization) -> None:
