@@ -4,17 +4,21 @@ Usage events are partitioned by the month of their arrival (`usage.storage.parti
 tables, and all three agree at every commit: one statement inserts the events and folds them.
 """
 
+from datetime import date, datetime, timedelta
 from typing import ClassVar, TypeVar
 
 from django.db import models
 from django.utils import timezone
 
+from accounts.lib import months
 from accounts.lib.money import AmountField
 from accounts.models import Organization, TenantQuerySet
 from apikeys.models import ApiKey
 from billing.models import Meter
 
 Row = TypeVar("Row", bound=models.Model)
+
+CLOCK_SKEW = timedelta(hours=1)  # how far ahead of its arrival an event may occur
 
 
 class UsageQuerySet(TenantQuerySet[Row]):
@@ -162,11 +166,25 @@ class EventVoid(models.Model):
         return f"void of {self.event_id}"
 
 
+class RetiredQuerySet(models.QuerySet["RetiredPartition"]):
+    def horizon(self) -> datetime | None:
+        """The start of an hour before which events may be missing; None where all are there.
+
+        An event may have arrived in a retired month and occur up to an hour after it.
+        """
+        last: date | None = self.aggregate(last=models.Max("month"))["last"]
+        return months.bounds(last)[1] + CLOCK_SKEW if last else None
+
+
 class RetiredPartition(models.Model):
-    """A month of arrival whose events were detached: from then on the rollups are the truth of it."""
+    """A month of arrival (UTC) whose events were detached: from then on the rollups are the truth of it."""
+
+    ALWAYS_KEPT = timedelta(days=58)  # the shortest retention, two months, less the clocks' skew
 
     month = models.DateField(primary_key=True)
     retired_at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[RetiredQuerySet] = RetiredQuerySet.as_manager()  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -10,9 +10,9 @@ from uuid import UUID
 from accounts.lib import datetimes, identifiers, jsonb
 from accounts.lib.money import LARGEST, PLACES, fits
 from accounts.lib.numbers import is_number
+from usage.models import CLOCK_SKEW
 
 BATCH_LIMIT = 1000
-CLOCK_SKEW = timedelta(hours=1)
 ENDPOINT_BYTES = 2000  # what an index row has room for
 PROPERTIES_DEPTH = 20
 FIRST_FAILED_STATUS = 400

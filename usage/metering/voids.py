@@ -17,8 +17,7 @@ from accounts.models import Organization
 from billing.ledger import budgets, corrections, posting
 from billing.ledger.lots import Lot
 from billing.models import LedgerEntry
-from usage.models import EventVoid, UsageEvent
-from usage.storage import retention
+from usage.models import EventVoid, RetiredPartition, UsageEvent
 
 # What `usage.metering.insert` added up, less the event: in its own quarter of an hour, and in its own month.
 # No row where the event is gone meanwhile: its leaf is being detached, which the lock of the payer does not hold up.
@@ -117,7 +116,7 @@ def _newest(organization: Organization, id: str) -> UsageEvent:
     """An id may be used again after the window of the duplicates."""
     event = UsageEvent.objects.of(organization).filter(id=id).order_by("-recorded_at").first()
     if event is None:
-        raise UnknownOrRetired if retention.horizon() else NotFound("There is no such event.")
+        raise UnknownOrRetired if RetiredPartition.objects.exists() else NotFound("There is no such event.")
     earlier = EventVoid.objects.of(organization).filter(event_id=id, recorded_at=event.recorded_at).first()
     if earlier:
         raise AlreadyVoided(entry=earlier.entry_seq)

@@ -17,9 +17,7 @@ from accounts.lib import quarters, timezones
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from apikeys.models import ApiKey
-from usage.metering.parsing import CLOCK_SKEW
-from usage.models import EndpointRollup, EventVoid, UsageEvent, UsageRollup, Volume
-from usage.storage import retention
+from usage.models import CLOCK_SKEW, EndpointRollup, EventVoid, RetiredPartition, UsageEvent, UsageRollup, Volume
 
 ENDPOINTS_SHOWN = 1000
 OTHER = "(other)"
@@ -68,7 +66,11 @@ class Range:
 def span_of(start: datetime, end: datetime) -> Range:
     """[start, end), of which each that lies where events were retired goes back to the start of its quarter."""
     aside = [moment for moment in (start, end) if quarters.floor(moment) != moment]
-    if aside and min(aside) < clock.now() - retention.ALWAYS_KEPT and (horizon := retention.horizon()):
+    if (
+        aside
+        and min(aside) < clock.now() - RetiredPartition.ALWAYS_KEPT
+        and (horizon := RetiredPartition.objects.horizon())
+    ):
         start, end = (quarters.floor(moment) if moment < horizon else moment for moment in (start, end))
     return Range(start, end)
 

@@ -16,8 +16,7 @@ from accounts.lib import quarters, sql
 from accounts.models import Organization
 from billing.ledger import posting
 from billing.models import LedgerAccount
-from usage.models import UsageRollup, Volume
-from usage.storage import retention
+from usage.models import RetiredPartition, UsageRollup, Volume
 
 MOST_PAYERS, MOST_REQUESTS = 200, 100_000  # of a transaction, unless one payer alone has more
 
@@ -134,7 +133,11 @@ def _rebuild(zones: Mapping[UUID, str]) -> None:
         cursor.execute(HOLD_RETENTION)
         posting.lock(zones)
         tree = list(Organization.objects.filter(root_id__in=zones).values_list("pk", flat=True))
-        about: dict[str, Any] = {"accounts": list(zones), "tree": tree, "horizon": retention.horizon() or "-infinity"}
+        about: dict[str, Any] = {
+            "accounts": list(zones),
+            "tree": tree,
+            "horizon": RetiredPartition.objects.horizon() or "-infinity",
+        }
         for compute, table, endpoint in (
             (BY_ENDPOINT, "endpointrollup", "endpoint"),
             (BY_METER, "usagerollup", ""),

@@ -7,24 +7,12 @@ under its name, for the operator to archive and drop.
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Max
 
 from accounts.lib import months
-from usage.metering.parsing import CLOCK_SKEW
 from usage.models import RetiredPartition
 from usage.storage import partitions
 
 GRACE = timedelta(minutes=10)  # longer than anyone reads, but for what locks the mark or the events
-ALWAYS_KEPT = timedelta(days=58)  # two months and the clocks' skew are never shorter
-
-
-def horizon() -> datetime | None:
-    """Nothing that occurred from this moment on is retired; before it, not all events are there. None: all are.
-
-    It is the start of an hour.
-    """
-    last: date | None = RetiredPartition.objects.aggregate(last=Max("month"))["last"]
-    return months.bounds(last)[1] + CLOCK_SKEW if last else None
 
 
 def retire(now: datetime) -> list[str]:

@@ -23,7 +23,7 @@ from tests.usage.metering.batches import balance, event, outcomes, record
 from usage.metering import voids
 from usage.models import EndpointRollup, EventVoid, RetiredPartition, UsageEvent, UsageRollup, Volume
 from usage.reporting import totals
-from usage.storage import partitions, reconciliation, retention
+from usage.storage import partitions, reconciliation
 
 MAY = date(2015, 5, 1)
 IN_MAY = "2015-05-17T10:05:00Z"
@@ -205,7 +205,7 @@ def test_once_events_are_retired_an_unknown_one_may_be_of_them(funded: Organizat
 def test_what_arrived_in_a_month_that_is_marked_is_still_voided(funded: Organization) -> None:
     record(event(funded, id="x"))
     RetiredPartition.objects.create(month=months.month_of(datetime.now(UTC)))
-    assert retention.horizon()
+    assert RetiredPartition.objects.horizon()
     assert void(funded).credits == Decimal("0.001")
     assert reconciliation.run() == []
 
