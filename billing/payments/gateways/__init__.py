@@ -1,8 +1,65 @@
 """Payment gateways, by name. The installation chooses one for new cards; a card stays with the one that keeps it."""
 
-from billing.payments.gateways.base import Card, Charge, Gateway, GatewayUnavailable, UnknownToken
+from billing.payments.gateways.base import SESSION_ID, Gateway, OneStepGateway
+from billing.payments.gateways.errors import (
+    GatewayError,
+    GatewayMisconfigured,
+    GatewayRefused,
+    GatewayUnavailable,
+    InvalidWebhook,
+    UnexpectedState,
+    UnknownCustomer,
+    UnknownToken,
+)
+from billing.payments.gateways.objects import (
+    Card,
+    Charge,
+    CustomerDetails,
+    Decline,
+    Dispute,
+    DisputeState,
+    GatewayEvent,
+    Intent,
+    IntentState,
+    Refund,
+    RefundState,
+    Session,
+    SessionState,
+    Setup,
+    SetupState,
+    Subject,
+)
 from billing.payments.gateways.sandbox import SandboxGateway
 
-BY_NAME: dict[str, Gateway] = {SandboxGateway.name: SandboxGateway()}
+BY_NAME: dict[str, OneStepGateway] = {SandboxGateway.name: SandboxGateway()}
 
-__all__ = ["BY_NAME", "Card", "Charge", "Gateway", "GatewayUnavailable", "UnknownToken"]
+__all__ = [
+    "BY_NAME",
+    "SESSION_ID",
+    "Card",
+    "Charge",
+    "CustomerDetails",
+    "Decline",
+    "Dispute",
+    "DisputeState",
+    "Gateway",
+    "GatewayError",
+    "GatewayEvent",
+    "GatewayMisconfigured",
+    "GatewayRefused",
+    "GatewayUnavailable",
+    "Intent",
+    "IntentState",
+    "InvalidWebhook",
+    "OneStepGateway",
+    "Refund",
+    "RefundState",
+    "Session",
+    "SessionState",
+    "Setup",
+    "SetupState",
+    "Subject",
+    "UnexpectedState",
+    "UnknownCustomer",
+    "UnknownToken",
+]

@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from billing.payments.gateways.base import Card, Charge, UnknownToken
+from billing.payments.gateways.errors import UnknownToken
+from billing.payments.gateways.objects import Card, Charge
 
 BRANDS = {
     "pm_card_visa": ("visa", "4242"),
