@@ -1,0 +1,3 @@
+from apikeys.admin import keys
+
+__all__ = ["keys"]
