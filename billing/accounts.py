@@ -13,26 +13,26 @@ from billing.exceptions import BilledByParent, NoBillingAccount
 from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerAccount, Payment, Subscription
 
-# What is not given when an account is created.
+# Fields that an account starts without.
 OPTIONAL = ("city", "line1", "line2", "postal_code", "state")
 
 
 class AccountNotSettled(Conflict):
-    """Something is owed, to or by the organization."""
+    """The organization still owes something, or is owed something."""
 
     code = "account_not_settled"
     detail = "The account can be closed once its balance is zero and nothing is reserved."
 
 
 class AccountExists(Conflict):
-    """The organization has a billing account already."""
+    """The organization already has a billing account."""
 
     code = "account_exists"
-    detail = "This organization has a billing account already."
+    detail = "This organization already has a billing account."
 
 
 def find(organization: Organization) -> BillingAccount | None:
-    """The organization's account; None before it is created, or once closed. A child has none: its root pays."""
+    """The organization's open account, or None. `BilledByParent` for a child: its root pays."""
     if not organization.is_root:
         raise BilledByParent
     return BillingAccount.objects.of(organization).open().first()
@@ -46,16 +46,16 @@ def required(organization: Organization) -> BillingAccount:
 
 
 def create(organization: Organization, *, name: str, email: str, country: str) -> BillingAccount:
-    """A new account, or the closed one opened again: its currency has been settled for good."""
+    """Create the account, or reopen the closed one, which keeps its currency."""
     if not organization.is_root:
         raise BilledByParent
-    about = {"name": name, "email": email.lower(), "country": country}
+    fields = {"name": name, "email": email.lower(), "country": country}
     closed = BillingAccount.objects.of(organization).exclude(closed_at=None)
-    if closed.update(**about, **dict.fromkeys(OPTIONAL, ""), closed_at=None):
+    if closed.update(**fields, **dict.fromkeys(OPTIONAL, ""), closed_at=None):
         return BillingAccount.objects.of(organization).get()
     try:
         with transaction.atomic():
-            return BillingAccount.objects.create(organization=organization, **about)
+            return BillingAccount.objects.create(organization=organization, **fields)
     except IntegrityError as error:
         if "organization_id" not in str(error):
             raise
@@ -64,10 +64,10 @@ def create(organization: Organization, *, name: str, email: str, country: str) -
 
 @transaction.atomic
 def close(organization: Organization) -> None:
-    """Close the account of an organization that owes and is owed nothing, and all that would charge it again."""
+    """Close the account of an organization with a balance of 0, and cancel everything that would charge it again."""
     required(organization)
     posting.lock([organization.pk])
-    account = required(organization)  # of two that close it at once, one finds it open
+    account = required(organization)  # There's a race here: of two callers that close it, one must get the error.
     balance = LedgerAccount.objects.get(pk=organization.pk)
     if balance.balance or balance.reserved:
         raise AccountNotSettled(balance=balance.balance, reserved=balance.reserved)
@@ -81,15 +81,15 @@ def close(organization: Organization) -> None:
 
 
 def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccount:
-    """Write the named fields, and no other: what another request changes meanwhile stays."""
+    """Write the named fields only, so that a concurrent change of another field stays."""
     if changes:
         BillingAccount.objects.filter(pk=account.pk).update(**changes)
         account.refresh_from_db()
     return account
 
 
-def settle_currency(account: BillingAccount) -> str:
-    """Set the currency from the country, once; the currency that the account then has."""
+def fix_currency(account: BillingAccount) -> str:
+    """Set the currency from the country unless it is set already. Returns the account's currency."""
     BillingAccount.objects.filter(pk=account.pk, currency="").update(currency=countries.currency_of(account.country))
     account.refresh_from_db(fields=["currency"])
     return account.currency

@@ -1,4 +1,4 @@
-"""What an organization has: its balance, and how much of it may be spent."""
+"""An organization's balance, and how much of it may be spent."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,14 +11,14 @@ from billing.models import BillingAccount, LedgerAccount
 
 
 @dataclass(frozen=True)
-class Statement:
-    """`currency` is what a credit is worth one unit of: empty before there is an account to take it from."""
+class Balance:
+    """Amounts in credits. `entries` is the number of ledger entries."""
 
     account: BillingAccount | None
     balance: Decimal
     reserved: Decimal
     credit_limit: Decimal
-    movements: int
+    entries: int
 
     @property
     def available(self) -> Decimal:
@@ -30,13 +30,14 @@ class Statement:
 
     @property
     def currency(self) -> str:
+        """The currency of one credit; empty while there is no account to take it from."""
         if self.account is None:
             return ""
         return self.account.currency or countries.currency_of(self.account.country)
 
 
-def of(organization: Organization) -> Statement:
-    """Zeros before the first movement; `BilledByParent` for a child."""
+def of(organization: Organization) -> Balance:
+    """Zeros before the first entry. `BilledByParent` for a child."""
     account = accounts.find(organization)
-    mine = posting.current(organization.pk) or LedgerAccount()
-    return Statement(account, mine.balance, mine.reserved, mine.credit_limit, mine.seq)
+    ledger = posting.current(organization.pk) or LedgerAccount()
+    return Balance(account, ledger.balance, ledger.reserved, ledger.credit_limit, ledger.seq)

@@ -11,7 +11,7 @@ from apikeys.models import ApiKey
 from billing import accounts
 from billing.ledger import posting
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod
-from billing.payments import payments
+from billing.payments import methods
 
 PASSWORD = "correct horse battery"
 _numbers = count(1)
@@ -58,7 +58,7 @@ def card(organization: Organization, token: str = "pm_card_visa") -> PaymentMeth
     """A card on file; makes the billing account that it needs."""
     if accounts.find(organization) is None:
         billing_account(organization)
-    return payments.add_method(organization, token)
+    return methods.add(organization, token)
 
 
 def credit(organization: Organization, amount: Decimal | int | str) -> posting.Posting:

@@ -14,7 +14,7 @@ from accounts.models import Organization, User
 from apikeys import keys
 from apikeys.models import ApiKey
 from billing import accounts
-from billing.payments import payments
+from billing.payments import methods, payments
 from usage import metering
 from usage.metering.parsing import BATCH_LIMIT
 
@@ -70,7 +70,7 @@ def make(now: datetime) -> Demo | None:
 
 
 def _buy(organization: Organization) -> None:
-    payments.add_method(organization, "pm_card_visa")
+    methods.add(organization, "pm_card_visa")
     for amount in PURCHASES:
         payments.complete(payments.begin(organization, amount=amount, method=None, by="demo").pk)
 

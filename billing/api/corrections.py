@@ -1,6 +1,7 @@
 """Corrections of the ledger, for the company's back office."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -10,19 +11,39 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
+from accounts.api.fields import MomentField
 from accounts.credentials import credential_of
+from accounts.lib.money import LARGEST
 from accounts.lib.problems import NotFound
 from accounts.permissions import PlatformKey
 from billing.api.account import LedgerEntrySerializer
-from billing.api.fields import check_future
+from billing.api.fields import AmountSerializerField, PrintableField, check_future
 from billing.api.payers import payer
-from billing.api.serializers import AdjustSerializer, ReverseSerializer
 from billing.ledger import corrections
 from billing.models import LedgerEntry
 
 
+class ReverseSerializer(serializers.Serializer[Any]):
+    """`expires_at`: when credits that the reversal gives back expire."""
+
+    organization = serializers.CharField(max_length=21)
+    reason = PrintableField(max_length=200)
+    expires_at = MomentField(allow_null=True, default=None)
+
+
+class AdjustSerializer(ReverseSerializer):
+    """A positive amount gives credits, which may expire; a negative one takes some."""
+
+    amount = AmountSerializerField(min_value=-LARGEST, max_value=LARGEST)
+
+    def validate_amount(self, value: Decimal) -> Decimal:
+        if not value:
+            raise serializers.ValidationError("Must not be 0.")
+        return value
+
+
 class CorrectionSerializer(LedgerEntrySerializer):
-    """The entry that was posted; `reverses` is the one that it takes back."""
+    """The entry that was posted. `reverses` is the `id` of the entry that it takes back."""
 
     reverses = serializers.IntegerField(source="reverses_seq", read_only=True, allow_null=True)
 
@@ -37,14 +58,14 @@ class ReverseView(APIView):
 
     @extend_schema(request=ReverseSerializer, responses={201: CorrectionSerializer})
     def post(self, request: Request, id: str) -> Any:
-        """Take an entry back by its opposite, once. Usage is corrected by voiding events: 409 `corrected_by_void`."""
-        asked = _asked(ReverseSerializer, request)
-        organization = payer(request, asked.pop("organization"))
+        """Reverse an entry, once. Usage is corrected by voiding its events: 409 `corrected_by_void`."""
+        params = _params(ReverseSerializer, request)
+        organization = payer(request, params.pop("organization"))
         entry = LedgerEntry.objects.of(organization).filter(seq=int(id)).first()
         if entry is None:
             raise NotFound
         actor = credential_of(request).id
-        return _once(request, asked, lambda: corrections.reverse(entry, actor=actor, **asked))
+        return _once(request, params, lambda: corrections.reverse(entry, actor=actor, **params))
 
 
 class AdjustmentsView(APIView):
@@ -54,25 +75,25 @@ class AdjustmentsView(APIView):
 
     @extend_schema(request=AdjustSerializer, responses={201: CorrectionSerializer})
     def post(self, request: Request) -> Any:
-        """Give credits, or take some, with a reason. It is never refused, and may lead into debt."""
-        asked = _asked(AdjustSerializer, request)
-        account = payer(request, asked.pop("organization")).pk
+        """Add or take credits, with a reason. An adjustment is never refused and may lead into debt."""
+        params = _params(AdjustSerializer, request)
+        account = payer(request, params.pop("organization")).pk
         actor = credential_of(request).id
-        return _once(request, asked, lambda: corrections.adjust(account, actor=actor, **asked))
+        return _once(request, params, lambda: corrections.adjust(account, actor=actor, **params))
 
 
-def _asked(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
-    serializer = form(data=request.data, context={"request": request})
+def _params(serializer_class: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    serializer = serializer_class(data=request.data, context={"request": request})
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
 
-def _once(request: Request, asked: Mapping[str, Any], verb: Callable[[], LedgerEntry]) -> Any:
-    """The entry that `verb` posts."""
+def _once(request: Request, params: Mapping[str, Any], verb: Callable[[], LedgerEntry]) -> Any:
+    """Run `verb` under the request's idempotency key and answer with the entry that it posts."""
 
     def effect() -> Response:
-        check_future("expires_at", asked["expires_at"])
-        shown = CorrectionSerializer(verb(), context={"request": request}).data
-        return Response(shown, status=status.HTTP_201_CREATED)
+        check_future("expires_at", params["expires_at"])
+        entry = CorrectionSerializer(verb(), context={"request": request}).data
+        return Response(entry, status=status.HTTP_201_CREATED)
 
     return idempotency.once(request, effect)

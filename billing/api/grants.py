@@ -5,21 +5,50 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, status
+from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
+from accounts.api.fields import MomentField
 from accounts.api.filters import text_parameter
 from accounts.credentials import credential_of
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
-from billing.api.fields import check_future
+from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField, check_future
 from billing.api.payers import payer
-from billing.api.serializers import GiveGrantSerializer, GrantSerializer
 from billing.ledger import posting
 from billing.ledger.lots import Lot
 from billing.models import Grant, LedgerEntry
+
+
+class GrantSerializer(serializers.ModelSerializer[Grant]):
+    """`entry` is the `id` of the ledger entry that added the credits."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    organization = serializers.CharField(source="account.organization.public_id", read_only=True)
+    amount = AmountSerializerField(read_only=True)
+    remaining = AmountSerializerField(read_only=True)
+    entry = serializers.IntegerField(source="entry_seq", read_only=True)
+
+    class Meta:
+        model = Grant
+        fields = [
+            *("id", "organization", "category", "priority", "amount", "remaining", "expires_at", "entry"),
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class GiveGrantSerializer(serializers.Serializer[Any]):
+    organization = serializers.CharField(max_length=21)
+    amount = PositiveAmountField()
+    category = serializers.ChoiceField(Grant.Category.choices, default=Grant.Category.PROMOTIONAL)
+    priority = serializers.IntegerField(
+        min_value=Grant.PRIORITIES[0], max_value=Grant.PRIORITIES[1], default=Grant.ORDINARY
+    )
+    expires_at = MomentField(allow_null=True, default=None)
+    description = PrintableField(max_length=200, allow_blank=True, default="")
 
 
 class GrantFilter(django_filters.FilterSet):
@@ -30,13 +59,13 @@ class GrantFilter(django_filters.FilterSet):
         model = Grant
         fields: list[str] = []
 
-    def of_spent(self, found: QuerySet[Grant], name: str, value: bool) -> QuerySet[Grant]:
-        """Whether nothing is left of it."""
-        return found.filter(remaining=0) if value else found.filter(remaining__gt=0)
+    def of_spent(self, grants: QuerySet[Grant], name: str, value: bool) -> QuerySet[Grant]:
+        """A grant is spent when nothing of it remains."""
+        return grants.filter(remaining=0) if value else grants.filter(remaining__gt=0)
 
 
 class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
-    """The lots of credits of an organization, newest first. What remains adds up to the balance, or to 0 in debt."""
+    """An organization's lots of credits, newest first. Their remainders add up to the balance, or to 0 in debt."""
 
     scopes = {"list": "credits:read", "create": "credits:write"}
     refusals = {"list": (404,), "create": (404,)}
@@ -45,7 +74,7 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
     queryset = Grant.objects.none()
 
     def get_permissions(self) -> list[Any]:
-        """Customers see their lots; the company gives them."""
+        """Customers may list their lots. Only the company gives grants."""
         return [PlatformKey() if self.action == "create" else HasScopeOrPlatformKey()]
 
     def get_queryset(self) -> QuerySet[Grant]:
@@ -54,28 +83,28 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
         return Grant.objects.of(organization).select_related("account__organization").order_by("-entry_seq")
 
     @extend_schema(
-        parameters=[OpenApiParameter("organization", str, description="Whose; a platform key has to name it")]
+        parameters=[OpenApiParameter("organization", str, description="The organization; required with a platform key")]
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The lots of credits, newest first, with all that was spent taken from them."""
+        """The lots of credits, newest first. `remaining` is up to date with everything that was spent."""
         return super().list(request, *args, **kwargs)
 
     @extend_schema(request=GiveGrantSerializer, responses={201: GrantSerializer})
     def create(self, request: Request) -> Any:
-        """Give credits out of nothing. In debt, they pay that first."""
+        """Give credits without a payment. In debt, they pay the debt first."""
         serializer = GiveGrantSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        asked = serializer.validated_data
-        organization = payer(request, asked["organization"])
-        lot = Lot(asked["category"], asked["priority"], asked["expires_at"])
+        params = serializer.validated_data
+        organization = payer(request, params["organization"])
+        lot = Lot(params["category"], params["priority"], params["expires_at"])
 
         def effect() -> Response:
             check_future("expires_at", lot.expires_at)
             posted = posting.post(
                 organization.pk,
                 kind=LedgerEntry.Kind.GRANT,
-                amount=asked["amount"],
-                description=asked["description"],
+                amount=params["amount"],
+                description=params["description"],
                 actor=credential_of(request).id,
                 lot=lot,
             )

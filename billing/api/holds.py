@@ -6,8 +6,8 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import mixins, status
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,17 +17,63 @@ from accounts import idempotency
 from accounts.api.filters import CreatedFilter, text_parameter
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
+from accounts.lib.money import LARGEST, ZERO
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from apikeys import authentication
 from apikeys.models import ApiKey
+from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField, PrintableField
 from billing.api.payers import admitted, check_address, subject
-from billing.api.serializers import CaptureHoldSerializer, HoldSerializer, PlaceHoldSerializer
 from billing.ledger import holds
 from billing.models import Hold
 
-WHOSE = "Whose, and of all beneath it; a platform key has to name it"
+
+class HoldSerializer(serializers.ModelSerializer[Hold]):
+    """`late` is present, and true, when the hold was captured after its expiry."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    status = serializers.SerializerMethodField()
+    amount = AmountSerializerField(read_only=True)
+    captured = AmountSerializerField(read_only=True)
+    organization = serializers.CharField(source="organization.public_id", read_only=True)
+    key_id = serializers.CharField(source="key.public_id", read_only=True, default=None, allow_null=True)
+    metadata = serializers.DictField(read_only=True)
+    late = serializers.BooleanField(required=False)
+
+    class Meta:
+        model = Hold
+        fields = [
+            *("id", "status", "amount", "captured", "expires_at", "organization", "key_id", "reference"),
+            *("metadata", "created_at", "late"),
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(Hold.Status.choices))
+    def get_status(self, hold: Hold) -> str:
+        return hold.status_at(timezone.now())
+
+    def to_representation(self, instance: Hold) -> dict[str, Any]:
+        members = super().to_representation(instance)
+        return {name: value for name, value in members.items() if value or name != "late"}
+
+
+class PlaceHoldSerializer(serializers.Serializer[Any]):
+    organization = serializers.CharField(max_length=21, required=False)
+    key_id = serializers.CharField(max_length=20, required=False, allow_null=True)
+    amount = PositiveAmountField()
+    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=300)
+    reference = PrintableField(max_length=100, allow_blank=True, trim_whitespace=False, default="")
+    metadata = MetadataField(default=dict)
+
+
+class CaptureHoldSerializer(serializers.Serializer[Any]):
+    """Without an amount, everything that is held."""
+
+    amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, required=False)
+
+
+ORGANIZATION = "The organization, with everything beneath it; required with a platform key"
 
 
 class HoldFilter(CreatedFilter):
@@ -39,12 +85,12 @@ class HoldFilter(CreatedFilter):
         model = Hold
         fields: list[str] = []
 
-    def with_status(self, found: Any, name: str, value: str) -> Any:
-        return found.with_status(value, timezone.now())
+    def with_status(self, reservations: Any, name: str, value: str) -> Any:
+        return reservations.with_status(value, timezone.now())
 
 
 class ReservationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Hold]):
-    """What holds and leases have in common: who sees them, and by which name."""
+    """What holds and leases share: who may see them, and how they are found."""
 
     permission_classes = (HasScopeOrPlatformKey,)
     filterset_class = HoldFilter
@@ -53,29 +99,31 @@ class ReservationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMo
     purpose: Hold.Purpose
 
     def get_queryset(self) -> QuerySet[Hold]:
-        every = Hold.objects.filter(purpose=self.purpose).select_related("organization", "key").order_by("-pk")
+        reservations = Hold.objects.filter(purpose=self.purpose).select_related("organization", "key").order_by("-pk")
         if self.action == "list":
-            return every.within(subject(self.request, text_parameter(self.request, "organization")))
-        return every if credential_of(self.request).is_platform else every.within(organization_of(self.request))
+            return reservations.within(subject(self.request, text_parameter(self.request, "organization")))
+        if credential_of(self.request).is_platform:
+            return reservations
+        return reservations.within(organization_of(self.request))
 
-    @extend_schema(parameters=[OpenApiParameter("organization", str, description=WHOSE)])
+    @extend_schema(parameters=[OpenApiParameter("organization", str, description=ORGANIZATION)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Those of the organization and of all beneath it, newest first."""
+        """The organization's own and those of everything beneath it, newest first."""
         return super().list(request, *args, **kwargs)
 
-    def asked(self, form: Any) -> dict[str, Any]:
-        serializer = form(data=self.request.data)
+    def params(self, serializer_class: Any) -> dict[str, Any]:
+        serializer = serializer_class(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
     def once(self, verb: Any, code: int = status.HTTP_200_OK) -> Any:
-        """The reservation that `verb` returns, as it is then."""
-        shown = self.get_serializer_class()
-        return idempotency.once(self.request, lambda: Response(shown(verb()).data, status=code))
+        """Run `verb` under the request's idempotency key and answer with the reservation that it returns."""
+        serializer_class = self.get_serializer_class()
+        return idempotency.once(self.request, lambda: Response(serializer_class(verb()).data, status=code))
 
 
 class HoldViewSet(ReservationViewSet):
-    """Credits that are reserved for work not finished yet, newest first: the organization's, and those beneath it."""
+    """Credits reserved for work that is not finished yet, newest first."""
 
     scopes = {
         "list": "credits:read",
@@ -90,31 +138,32 @@ class HoldViewSet(ReservationViewSet):
 
     @extend_schema(request=PlaceHoldSerializer, responses={201: HoldSerializer})
     def create(self, request: Request) -> Any:
-        """Reserve credits of the payer. A platform key names the organization; others may name one beneath theirs."""
+        """Reserve the payer's credits. A platform key names the organization; others may name one beneath their own."""
         check_live(request)
-        asked = self.asked(PlaceHoldSerializer)
-        name, key_id = asked.pop("organization", None), asked.pop("key_id", None)
-        ttl = timedelta(seconds=asked.pop("ttl_seconds"))
-        about = {"ttl": ttl, "by_platform": credential_of(request).is_platform, **asked}
+        params = self.params(PlaceHoldSerializer)
+        name, key_id = params.pop("organization", None), params.pop("key_id", None)
+        ttl = timedelta(seconds=params.pop("ttl_seconds"))
+        by_platform = credential_of(request).is_platform
 
         def place() -> Hold:
             organization = admitted(request, name)
-            return holds.place(organization, key=key_of(request, organization, key_id), **about)
+            key = key_of(request, organization, key_id)
+            return holds.place(organization, key=key, ttl=ttl, by_platform=by_platform, **params)
 
         return self.once(place, status.HTTP_201_CREATED)
 
     @extend_schema(request=CaptureHoldSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     def capture(self, request: Request, id: str) -> Any:
-        """Debit less than is held, as much, or more, and free the hold. Zero debits nothing. It is never refused."""
+        """Debit any amount, also more than is held, and close the hold. It is never refused for credits."""
         hold = self._own()
-        amount = self.asked(CaptureHoldSerializer).get("amount")
+        amount = self.params(CaptureHoldSerializer).get("amount")
         return self.once(lambda: holds.capture(hold, amount, actor=credential_of(request).id))
 
     @extend_schema(request=None, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     def release(self, request: Request, id: str) -> Any:
-        """Free the hold, and debit nothing."""
+        """Close the hold and debit nothing."""
         hold = self._own()
         return self.once(lambda: holds.release(hold))
 
@@ -128,6 +177,7 @@ class HoldViewSet(ReservationViewSet):
 
 
 def check_live(request: Request) -> None:
+    """Refuse test keys: holds are live money."""
     credential = credential_of(request)
     key = None if credential.is_platform else authentication.key_of(credential)
     if key and key.environment == ApiKey.Environment.TEST:
@@ -135,7 +185,7 @@ def check_live(request: Request) -> None:
 
 
 def key_of(request: Request, organization: Organization, public_id: str | None) -> ApiKey | None:
-    """The organization's key that is named. A customer's key counts as itself, for whatever organization it asks."""
+    """The key that the hold counts against: the one that the platform names, or the customer's own key."""
     credential = credential_of(request)
     own = None if credential.is_platform else authentication.key_of(credential)
     if own:

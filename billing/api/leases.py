@@ -1,19 +1,57 @@
-"""Leases: a gateway takes a slice of an organization's credits, and spends it by itself."""
+"""Leases: a gateway reserves a slice of an organization's credits and spends it by itself."""
 
 from datetime import timedelta
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 
+from accounts.lib.money import LARGEST, ZERO
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
-from billing.api.holds import ReservationViewSet, key_of
+from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField
+from billing.api.holds import HoldSerializer, ReservationViewSet, key_of
 from billing.api.payers import admitted, check_operational
-from billing.api.serializers import ExtendLeaseSerializer, LeaseSerializer, TakeLeaseSerializer
 from billing.ledger import holds
 from billing.models import Hold
+
+
+class LeaseSerializer(HoldSerializer):
+    class Meta:
+        model = Hold
+        fields = [
+            *("id", "status", "amount", "captured", "spend_until", "expires_at", "organization", "key_id"),
+            *("reference", "created_at"),
+        ]
+        read_only_fields = fields
+
+    late = None  # type: ignore[assignment]
+    metadata = None  # type: ignore[assignment]
+
+
+class TakeLeaseSerializer(serializers.Serializer[Any]):
+    """If less than `minimum` is available, the lease is refused. It defaults to `amount`."""
+
+    organization = serializers.CharField(max_length=21)
+    key_id = serializers.CharField(max_length=20, required=False, allow_null=True)
+    amount = PositiveAmountField()
+    minimum = PositiveAmountField(required=False)
+    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=60)
+    grace_seconds = serializers.IntegerField(min_value=0, max_value=86400, default=60)
+    reference = PrintableField(max_length=100, allow_blank=True, trim_whitespace=False, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("minimum", attrs["amount"]) > attrs["amount"]:
+            raise serializers.ValidationError({"minimum": "At most the amount."})
+        return attrs
+
+
+class ExtendLeaseSerializer(serializers.Serializer[Any]):
+    """`amount` is how many credits are added to the slice."""
+
+    amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, default=ZERO)
+    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=60)
 
 
 class LeaseViewSet(ReservationViewSet):
@@ -31,40 +69,41 @@ class LeaseViewSet(ReservationViewSet):
     purpose = Hold.Purpose.LEASE
 
     def get_permissions(self) -> list[Any]:
-        """Customers see what is reserved of their credits; gateways alone take it."""
-        taking = self.action in ("create", "extend", "give_back")
-        return [PlatformKey() if taking else HasScopeOrPlatformKey()]
+        """Customers see their leases. Only gateways take, extend and return them."""
+        changes = self.action in ("create", "extend", "give_back")
+        return [PlatformKey() if changes else HasScopeOrPlatformKey()]
 
     @extend_schema(request=TakeLeaseSerializer, responses={201: LeaseSerializer})
     def create(self, request: Request) -> Any:
         """Reserve up to `amount`, at least `minimum`. Spend until `spend_until`; report usage before `expires_at`."""
-        asked = self.asked(TakeLeaseSerializer)
-        name, key_id = asked.pop("organization"), asked.pop("key_id", None)
-        times = {name: timedelta(seconds=asked.pop(f"{name}_seconds")) for name in ("ttl", "grace")}
-        about = {"purpose": Hold.Purpose.LEASE, "by_platform": True, **times, **asked}
+        params = self.params(TakeLeaseSerializer)
+        name, key_id = params.pop("organization"), params.pop("key_id", None)
+        times = {name: timedelta(seconds=params.pop(f"{name}_seconds")) for name in ("ttl", "grace")}
+        options = {"purpose": Hold.Purpose.LEASE, "by_platform": True, **times, **params}
 
         def take() -> Hold:
             organization = admitted(request, name)
-            return holds.place(organization, key=key_of(request, organization, key_id), **about)
+            return holds.place(organization, key=key_of(request, organization, key_id), **options)
 
         return self.once(take, status.HTTP_201_CREATED)
 
     @extend_schema(request=ExtendLeaseSerializer, responses=LeaseSerializer)
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, id: str) -> Any:
-        """Let the lease live for `ttl_seconds` from now, with `amount` more. 409 `lease_ended` when it has ended."""
+        """Extend the lease to `ttl_seconds` from now and add `amount`. 409 `lease_ended` if it has ended."""
         lease = self.get_object()
-        asked = self.asked(ExtendLeaseSerializer)
+        params = self.params(ExtendLeaseSerializer)
 
         def extend() -> Hold:
             check_operational(lease.organization)
-            return holds.extend(lease, amount=asked["amount"], ttl=timedelta(seconds=asked["ttl_seconds"]))
+            ttl = timedelta(seconds=params["ttl_seconds"])
+            return holds.extend(lease, amount=params["amount"], ttl=ttl)
 
         return self.once(extend)
 
     @extend_schema(request=None, responses=LeaseSerializer)
     @action(detail=True, methods=["post"], url_path="return")
     def give_back(self, request: Request, id: str) -> Any:
-        """End the lease: what was not spent is free again."""
+        """End the lease. What was not spent is available again."""
         lease = self.get_object()
         return self.once(lambda: holds.release(lease))

@@ -1,8 +1,10 @@
+"""The plans that an organization has taken."""
+
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, status
+from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -10,9 +12,22 @@ from rest_framework.viewsets import GenericViewSet
 from accounts import idempotency
 from accounts.credentials import organization_of
 from billing import accounts
-from billing.api.serializers import SubscribeSerializer, SubscriptionSerializer
 from billing.invoicing import subscriptions
 from billing.models import Subscription
+
+
+class SubscribeSerializer(serializers.Serializer[Any]):
+    plan = serializers.CharField(max_length=50)
+
+
+class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    plan = serializers.CharField(source="plan.slug", read_only=True)
+
+    class Meta:
+        model = Subscription
+        fields = ["id", "plan", "status", "current_period_start", "current_period_end", "cancel_at_period_end"]
+        read_only_fields = fields
 
 
 class SubscriptionViewSet(mixins.ListModelMixin, GenericViewSet[Subscription]):
@@ -29,12 +44,12 @@ class SubscriptionViewSet(mixins.ListModelMixin, GenericViewSet[Subscription]):
 
     @extend_schema(request=SubscribeSerializer, responses={201: SubscriptionSerializer})
     def create(self, request: Request) -> Any:
-        """Take a plan. Its first month is paid from the credits; the first one settles the account's currency."""
+        """Take a plan. The first month is paid from the credits. The first one fixes the account's currency."""
         serializer = SubscribeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
 
         def effect() -> Response:
-            taken = subscriptions.subscribe(organization_of(request), serializer.validated_data["plan"])
-            return Response(SubscriptionSerializer(taken).data, status=status.HTTP_201_CREATED)
+            subscription = subscriptions.subscribe(organization_of(request), serializer.validated_data["plan"])
+            return Response(SubscriptionSerializer(subscription).data, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)

@@ -1,29 +1,33 @@
 from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
-from billing.api import plivo, viewsets
+from billing.api import plivo
 from billing.api.account import CreditsView, LedgerViewSet
 from billing.api.alerts import AlertsView
+from billing.api.auto_recharge import AutoRechargeView
 from billing.api.budgets import BudgetView
+from billing.api.catalog import MeterViewSet, PlanViewSet
 from billing.api.corrections import AdjustmentsView, ReverseView
 from billing.api.grants import GrantViewSet
 from billing.api.holds import HoldViewSet
 from billing.api.leases import LeaseViewSet
 from billing.api.mikrocloud import AccountView
+from billing.api.payment_methods import PaymentMethodViewSet
+from billing.api.payments import PaymentViewSet, PurchaseView
 from billing.api.subscriptions import SubscriptionViewSet
 
 router = SimpleRouter(trailing_slash=False)
-router.register("v1/payment-methods", viewsets.PaymentMethodViewSet)
-router.register("v1/payments", viewsets.PaymentViewSet)
-router.register("v1/plans", viewsets.PlanViewSet)
-router.register("v1/meters", viewsets.MeterViewSet)
+router.register("v1/payment-methods", PaymentMethodViewSet)
+router.register("v1/payments", PaymentViewSet)
+router.register("v1/plans", PlanViewSet)
+router.register("v1/meters", MeterViewSet)
 router.register("v1/subscriptions", SubscriptionViewSet)
 router.register("v1/credits/holds", HoldViewSet)
 router.register("v1/credits/leases", LeaseViewSet, basename="lease")
 router.register("v1/credits/grants", GrantViewSet)
 router.register("auth/account/ledger", LedgerViewSet)
 
-# Plivo's client for Node sends the account's slash twice. A NUL is in no id, and in no text of PostgreSQL's.
+# Plivo's client for Node sends the slash after the account twice. PostgreSQL's text can't hold a NUL.
 ID = r"[^/\x00]+"
 PLIVO = rf"^v1/Account/(?P<auth_id>{ID})"
 
@@ -32,8 +36,8 @@ urlpatterns = [
     re_path(rf"{PLIVO}/Subaccount/*$", plivo.SubaccountsView.as_view()),
     re_path(rf"{PLIVO}/Subaccount/(?P<subauth_id>{ID})/*$", plivo.SubaccountView.as_view()),
     path("v1/account", AccountView.as_view()),
-    path("v1/credits/purchases", viewsets.PurchaseView.as_view()),
-    path("v1/credits/auto-recharge", viewsets.AutoRechargeView.as_view()),
+    path("v1/credits/purchases", PurchaseView.as_view()),
+    path("v1/credits/auto-recharge", AutoRechargeView.as_view()),
     path("v1/credits/adjustments", AdjustmentsView.as_view()),
     re_path(r"^v1/ledger/(?P<id>[0-9]{1,18})/reverse$", ReverseView.as_view()),
     path("v1/credits/alerts", AlertsView.as_view()),

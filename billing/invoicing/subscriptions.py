@@ -1,4 +1,4 @@
-"""Taking a plan: the first period is paid from the credits, and the currency is set with the first subscription."""
+"""Subscribing to a plan. The first period is paid from the credits."""
 
 from calendar import monthrange
 from datetime import UTC, datetime
@@ -15,30 +15,30 @@ from billing.models import LedgerEntry, Plan, Subscription
 
 
 class AlreadySubscribed(Conflict):
-    """The organization has an active subscription."""
+    """The organization already has an active subscription."""
 
     code = "already_subscribed"
-    detail = "There is an active subscription already."
+    detail = "There is already an active subscription."
 
 
 def active(organization: Organization) -> Subscription | None:
-    """The active subscription of a root organization, with its plan."""
-    mine = Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE)
-    return mine.select_related("plan").first()
+    """The organization's active subscription, with its plan."""
+    subscriptions = Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE)
+    return subscriptions.select_related("plan").first()
 
 
 @transaction.atomic
 def subscribe(organization: Organization, plan_slug: str) -> Subscription:
-    """Take a plan from now on. What it costs must be available: an admission, refused with `NotEnoughCredits`."""
+    """Start a subscription now. Its price must be available: `NotEnoughCredits` otherwise."""
     accounts.required(organization)
     plan = Plan.objects.filter(slug=plan_slug, is_offered=True).first()
     if plan is None:
         raise InvalidField("plan", "There is no such plan.")
     posting.lock([organization.pk])
-    account = accounts.required(organization)  # which may have been closed meanwhile
+    account = accounts.required(organization)  # The account may have been closed while we waited.
     if active(organization):
         raise AlreadySubscribed
-    accounts.settle_currency(account)
+    accounts.fix_currency(account)
     now = timezone.now()
     subscription = Subscription.objects.create(
         organization=organization,
@@ -58,7 +58,7 @@ def subscribe(organization: Organization, plan_slug: str) -> Subscription:
 
 
 def a_month_after(moment: datetime, timezone_name: str) -> datetime:
-    """The same day and wall-clock time of the next month there; the month's last day where it has no such day."""
+    """The same day and local time in the next month, or that month's last day if it is shorter."""
     local = moment.astimezone(timezones.zone(timezone_name))
     year, month = local.year + local.month // 12, local.month % 12 + 1
     day = min(local.day, monthrange(year, month)[1])

@@ -22,7 +22,7 @@ from billing.ledger import posting
 from billing.models import LedgerEntry, Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.forms import AmountForm, BillingAccountForm, LedgerForm, PurchaseForm, SandboxCardForm, presets
-from billing.payments import payments
+from billing.payments import methods, payments
 from billing.templatetags.money import places
 
 PAYMENTS_SHOWN = 10
@@ -96,7 +96,7 @@ class AddCardView(CreditsMixin):
         if not form.is_valid():
             return self.page(card_form=form, status=400)
         try:
-            card = payments.add_method(self.organization, form.cleaned_data["gateway_token"])
+            card = methods.add(self.organization, form.cleaned_data["gateway_token"])
         except Problem as problem:
             refuse(form, problem)
             return self.page(card_form=form, status=problem.status)

@@ -55,9 +55,9 @@ def test_an_update_writes_what_it_names_and_nothing_else(organization: Organizat
 
 def test_the_currency_is_set_once_and_stays_when_the_country_changes(organization: Organization) -> None:
     account = factories.billing_account(organization, country="JP")
-    assert accounts.settle_currency(account) == "JPY"
+    assert accounts.fix_currency(account) == "JPY"
     accounts.update(account, {"country": "US"})
-    assert accounts.settle_currency(account) == "JPY"
+    assert accounts.fix_currency(account) == "JPY"
 
 
 @pytest.mark.usefixtures("committed")
@@ -75,7 +75,7 @@ def test_of_two_currencies_settled_at_once_both_callers_get_the_first() -> None:
     american = factories.billing_account(organization, country="US")
     japanese = BillingAccount.objects.get(pk=american.pk)
     japanese.country = "JP"
-    results = race([partial(accounts.settle_currency, account) for account in (american, japanese)])
+    results = race([partial(accounts.fix_currency, account) for account in (american, japanese)])
     assert results[0] == results[1] == BillingAccount.objects.get(pk=american.pk).currency
 
 

@@ -15,7 +15,7 @@ from billing.exceptions import NoBillingAccount
 from billing.invoicing import subscriptions
 from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, Subscription
-from billing.payments import payments
+from billing.payments import methods, payments
 from tests import factories
 from tests.concurrency import race
 from tests.conftest import Api
@@ -62,7 +62,7 @@ def test_closing_cancels_the_subscription(organization: Organization) -> None:
 
 def test_opened_again_it_keeps_its_id_and_its_currency(organization: Organization) -> None:
     first = factories.billing_account(organization, country="AU")
-    accounts.settle_currency(first)
+    accounts.fix_currency(first)
     accounts.close(organization)
     again = factories.billing_account(organization, country="JP")
     assert (again.public_id, again.currency, again.country) == (first.public_id, "AUD", "JP")
@@ -110,7 +110,7 @@ def test_what_waits_for_a_closing_finds_the_account_closed(committed: None, step
     factories.billing_account(organization)
     begun = {
         "subscribe": lambda: subscriptions.subscribe(organization, "developer"),
-        "add_method": lambda: payments.add_method(organization, "pm_card_visa"),
+        "add_method": lambda: methods.add(organization, "pm_card_visa"),
     }[step]
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():

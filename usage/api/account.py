@@ -15,7 +15,7 @@ from accounts.lib import snapshot
 from accounts.models import Organization, User
 from billing.api.account import CreditBalanceSerializer, credit_balance
 from billing.api.fields import AmountSerializerField, user_id
-from billing.api.serializers import SubscriptionSerializer
+from billing.api.subscriptions import SubscriptionSerializer
 from billing.invoicing import subscriptions
 from billing.ledger import posting
 from billing.models import LedgerAccount

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from accounts.models import Organization
-from billing.balance import Statement
+from billing.balance import Balance
 from usage.reporting import totals
 
 PACE_DAYS = 7
@@ -30,12 +30,12 @@ class Standing:
     until: datetime | None = None
 
 
-def of(organization: Organization, statement: Statement, now: datetime) -> Standing:
+def of(organization: Organization, statement: Balance, now: datetime) -> Standing:
     spent = totals.totals(organization, now - timedelta(days=PACE_DAYS), now).credits
     return judge(statement, spent / PACE_DAYS, now)
 
 
-def judge(statement: Statement, daily: Decimal, now: datetime) -> Standing:
+def judge(statement: Balance, daily: Decimal, now: datetime) -> Standing:
     if statement.available <= 0:
         return Standing(Word.IN_DEBT if statement.balance < 0 else Word.EMPTY)
     if daily <= 0:

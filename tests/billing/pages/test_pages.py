@@ -13,7 +13,7 @@ from accounts.models import Organization, User
 from billing import accounts
 from billing.exceptions import NoBillingAccount
 from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
-from billing.payments import gateways, payments
+from billing.payments import gateways, methods, payments
 from tests import factories
 from tests.browser import at, messages_of, signed_in, text
 from tests.concurrency import race
@@ -268,7 +268,7 @@ def test_a_child_can_not_pay(browser: Client, organization: Organization, path: 
 
 def test_yen_are_offered_in_amounts_that_people_pay(browser: Client, organization: Organization) -> None:
     factories.billing_account(organization, country="JP")
-    payments.add_method(organization, "pm_card_visa")
+    methods.add(organization, "pm_card_visa")
     page = text(browser.get(at(organization, "credits/")))
     assert "JPY\u00a01,000" in page
     assert "JPY\u00a010<" not in page

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.lib.money import ZERO
-from billing.balance import Statement
+from billing.balance import Balance
 from tests import factories
 from tests.usage.metering.batches import event, record
 from usage.pages import charts
@@ -118,11 +118,11 @@ def test_a_range_that_ends_at_midnight_does_not_begin_another_day(db: None) -> N
 def test_the_word_follows_from_what_is_left_and_the_pace(
     balance: str, reserved: str, daily: str, word: str, days: int | None
 ) -> None:
-    statement = Statement(None, Decimal(balance), Decimal(reserved), ZERO, 1)
+    statement = Balance(None, Decimal(balance), Decimal(reserved), ZERO, 1)
     judged = runway.judge(statement, Decimal(daily), START)
     assert (judged.word, judged.days_left) == (word, days)
 
 
 def test_a_credit_limit_keeps_a_debt_from_refusing_anything() -> None:
-    statement = Statement(None, Decimal(-5), ZERO, Decimal(10), 1)
+    statement = Balance(None, Decimal(-5), ZERO, Decimal(10), 1)
     assert runway.judge(statement, ZERO, START).word == "Healthy"
