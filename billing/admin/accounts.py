@@ -1,0 +1,55 @@
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
+from accounts.lib.money import plain
+from billing.admin import corrections
+from billing.admin.search import owner_fields
+from billing.models import BillingAccount, LedgerAccount
+
+
+@admin.register(BillingAccount)
+class BillingAccountAdmin(ChangedFieldsAdmin[BillingAccount]):
+    list_display = ["name", "public_id", "email", "organization", "currency", "balance", "created_at"]
+    list_select_related = ["organization__ledger_account"]
+    search_fields = ["public_id", "name", "email", *owner_fields("organization")]
+    ordering = ["-created_at"]
+    readonly_fields = ["public_id", "organization", "currency", "balance", "created_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(ordering="organization__ledger_account__balance")
+    def balance(self, account: BillingAccount) -> str:
+        ledger: LedgerAccount | None = getattr(account.organization, "ledger_account", None)
+        return plain(ledger.balance if ledger else Decimal(0))
+
+
+@admin.register(LedgerAccount)
+class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
+    list_display = ["organization", "balance", "reserved", "credit_limit", "seq", "updated_at"]
+    list_select_related = ["organization"]
+    search_fields = owner_fields("organization")
+    ordering = ["-updated_at"]
+    actions = ["adjust", "lend"]
+
+    def has_correct_permission(self, request: HttpRequest) -> bool:
+        return corrections.is_allowed(request)
+
+    def has_lend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.change_ledgeraccount")
+
+    @admin.action(description="Adjust the selected account", permissions=["correct"])
+    def adjust(self, request: HttpRequest, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
+        return corrections.confirm(self, request, chosen, corrections.AdjustForm, corrections.adjust)
+
+    @admin.action(description="Set the credit limit of the selected account", permissions=["lend"])
+    def lend(self, request: HttpRequest, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
+        return corrections.confirm(self, request, chosen, corrections.CreditLimitForm, corrections.lend)
