@@ -46,7 +46,7 @@ def test_a_billing_account_is_made(browser: Client, organization: Organization) 
 def test_a_second_billing_account_leaves_the_first(browser: Client, organization: Organization) -> None:
     first = factories.billing_account(organization)
     answer = browser.post(at(organization, "credits/account/"), CONTACT)
-    assert told(answer) == ["This organization already has a billing account."]
+    assert messages_of(answer) == ["This organization already has a billing account."]
     assert BillingAccount.objects.of(organization).get().name == first.name
 
 
