@@ -45,7 +45,7 @@ WITH cap AS MATERIALIZED (
            SELECT id AS subject, organization_id, public_id, monthly_budget AS budget FROM apikeys_apikey
             WHERE id = one::uuid AND monthly_budget IS NOT NULL LIMIT 1) key
      CROSS JOIN LATERAL (SELECT id, root_id FROM accounts_organization WHERE id = key.organization_id LIMIT 1) o)
-SELECT NULL::bigint, r.id, r.id, r.public_id, r.timezone, a.low_balance, NULL::date, a.balance, a.is_low::int,
+SELECT NULL::uuid, r.id, r.id, r.public_id, r.timezone, a.low_balance, NULL::date, a.balance, a.is_low::int,
        (NOT a.is_low)::int
   FROM json_array_elements_text(%(accounts)s::json) AS one
  CROSS JOIN LATERAL (
@@ -53,7 +53,8 @@ SELECT NULL::bigint, r.id, r.id, r.public_id, r.timezone, a.low_balance, NULL::d
         WHERE organization_id = one::uuid AND is_low <> coalesce(balance < low_balance, false) LIMIT 1) a
  CROSS JOIN LATERAL (SELECT * FROM accounts_organization WHERE id = a.organization_id LIMIT 1) r
  UNION ALL
-SELECT s.id, r.id, cap.organization_id, cap.public_id, r.timezone, cap.budget, s.month, s.spent, s.alerted, level.now
+SELECT s.subject, r.id, cap.organization_id, cap.public_id, r.timezone, cap.budget, s.month, s.spent, s.alerted,
+       level.now
   FROM cap
  CROSS JOIN LATERAL (SELECT id, timezone FROM accounts_organization WHERE id = cap.root_id LIMIT 1) r
  CROSS JOIN LATERAL (
@@ -67,7 +68,7 @@ SELECT s.id, r.id, cap.organization_id, cap.public_id, r.timezone, cap.budget, s
 
 # What was announced and is over: a month that is past, or a budget that was taken away.
 OVER = """
-SELECT s.id, r.id, o.id, coalesce(k.public_id, o.public_id), r.timezone,
+SELECT s.subject, s.account_id, o.id, coalesce(k.public_id, o.public_id), r.timezone,
        CASE WHEN k.id IS NULL THEN o.monthly_budget ELSE k.monthly_budget END, s.month, s.spent, s.alerted, 0
   FROM billing_spending s
   LEFT JOIN apikeys_apikey k ON k.id = s.subject
@@ -76,11 +77,15 @@ SELECT s.id, r.id, o.id, coalesce(k.public_id, o.public_id), r.timezone,
  WHERE s.alerted > 0 AND (%(account)s::uuid IS NULL OR s.account_id = %(account)s::uuid)
 """
 
-ALERTED = "UPDATE billing_spending SET alerted = %(after)s WHERE id = %(id)s AND alerted = %(before)s RETURNING id"
+ALERTED = """
+UPDATE billing_spending SET alerted = %(after)s
+ WHERE account_id = %(account)s AND subject = %(subject)s AND month = %(month)s AND alerted = %(before)s
+RETURNING subject
+"""
 
 LOW = """
 UPDATE billing_ledgeraccount SET is_low = (%(after)s = 1)
- WHERE organization_id = %(id)s AND is_low = (%(before)s = 1) RETURNING organization_id
+ WHERE organization_id = %(account)s AND is_low = (%(before)s = 1) RETURNING organization_id
 """
 
 Spender = tuple[UUID, UUID | None]  # an organization, and the key that was used
@@ -93,10 +98,10 @@ class _Change:
     Without a month, it is the balance of `account`, 1 where it is low.
     """
 
-    id: int | None
+    subject: UUID | None
     account: UUID
     organization: UUID
-    subject: str
+    public_id: str
     timezone: str
     bound: Decimal | None
     month: date | None
@@ -106,11 +111,11 @@ class _Change:
 
     def announce(self, now: datetime) -> None:
         """Nothing, where it was announced meanwhile."""
-        said = {"before": self.before, "after": self.after}
+        said = {"account": self.account, "before": self.before, "after": self.after}
         if self.month is None:
-            if sql.rows(LOW, {"id": self.account, **said}):
+            if sql.rows(LOW, said):
                 self._announce_balance(now)
-        elif sql.rows(ALERTED, {"id": self.id, **said}):
+        elif sql.rows(ALERTED, {"subject": self.subject, "month": self.month, **said}):
             self._announce_budget(self.month, now)
 
     def _announce_balance(self, now: datetime) -> None:
@@ -118,7 +123,7 @@ class _Change:
         events.record(self.organization, "credits.low" if self.after else "credits.recovered", about, now)
 
     def _announce_budget(self, month: date, now: datetime) -> None:
-        about: dict[str, Any] = {"subject": self.subject, "monthly_budget": self.bound}
+        about: dict[str, Any] = {"subject": self.public_id, "monthly_budget": self.bound}
         about |= {"month": f"{month:%Y-%m}", "spent": self.figure}
         if self.after > self.before:
             for threshold in (one for one in THRESHOLDS if self.before < one <= self.after):

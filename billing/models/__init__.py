@@ -6,6 +6,7 @@ from billing.models.catalog import EndpointPrice, Meter, Plan, PlanAllowance, Pr
 from billing.models.grants import Grant
 from billing.models.holds import Hold
 from billing.models.ledger import LedgerAccount, LedgerEntry
+from billing.models.moves import Move
 from billing.models.payments import Payment, PaymentMethod
 from billing.models.recharge import AutoRecharge
 from billing.models.subscriptions import Subscription
@@ -19,6 +20,7 @@ __all__ = [
     "LedgerAccount",
     "LedgerEntry",
     "Meter",
+    "Move",
     "Payment",
     "PaymentMethod",
     "Plan",

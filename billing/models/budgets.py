@@ -20,6 +20,7 @@ class Spending(models.Model):
     `alerted` is the highest threshold of the budget, in percent, that was announced as crossed.
     """
 
+    pk = models.CompositePrimaryKey("account_id", "subject", "month")
     account_id = models.UUIDField()
     subject = models.UUIDField()
     month = models.DateField()
@@ -31,7 +32,6 @@ class Spending(models.Model):
     class Meta:
         indexes = [models.Index(fields=["account_id"], condition=Q(alerted__gt=0), name="spending_announced")]
         constraints = [
-            models.UniqueConstraint(fields=["account_id", "subject", "month"], name="spending_once"),
             models.CheckConstraint(condition=Q(alerted__in=[0, 50, 80, 100]), name="spending_alerted"),
         ]
 

@@ -43,13 +43,14 @@ class Grant(models.Model):
 
     class Meta:
         indexes = [
+            models.Index(fields=["id"], name="grant_by_id"),
             models.Index(
                 fields=["account", "priority", "expires_at", "created_at"],
                 condition=Q(remaining__gt=0),
                 name="grant_to_burn",
-            )
+            ),
         ]
-        constraints = [
+        constraints = [  # the first is the table's primary key in the database
             models.UniqueConstraint(fields=["account", "entry_seq"], name="grant_of_entry"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="grant_amount_positive"),
             models.CheckConstraint(condition=Q(remaining__gte=0, remaining__lte=F("amount")), name="grant_remaining"),

@@ -47,7 +47,7 @@ class Hold(models.Model):
         LEASE = "lease"
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
-    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="holds")
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, db_index=False, related_name="holds")
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     key = models.ForeignKey(
         ApiKey, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
@@ -75,9 +75,10 @@ class Hold(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["account", "expires_at"], condition=Q(status="open"), name="hold_open_by_expiry"),
-            models.Index(fields=["account", "purpose", "-id"], name="hold_of_account"),
+            models.Index(fields=["id"], name="hold_by_id"),
         ]
-        constraints = [
+        constraints = [  # the first is the table's primary key in the database
+            models.UniqueConstraint(fields=["account", "purpose", "id"], name="hold_of_account"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="hold_amount_positive"),
             models.CheckConstraint(condition=Q(captured__gte=0), name="hold_captured_not_negative"),
         ]

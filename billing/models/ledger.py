@@ -15,7 +15,8 @@ class LedgerAccount(models.Model):
 
     Its primary key is the organization's, so that whoever knows the root of a tree knows the payer. Nothing of the
     account, no open hold and no grant, falls due before `due_at`. Usage that occurred before `closed_through` belongs
-    to a month that is closed. `is_low` remembers that the balance was last seen below `low_balance`.
+    to a month that is closed. `is_low` remembers that the balance was last seen below `low_balance`. `zones` is the
+    history of the time zone in which months are counted, see `billing.ledger.billing_zone`.
     """
 
     organization = models.OneToOneField(
@@ -29,6 +30,7 @@ class LedgerAccount(models.Model):
     closed_through = models.DateTimeField(null=True)
     low_balance = AmountField(null=True)
     is_low = models.BooleanField(default=False, db_default=False)
+    zones = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     updated_at = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[TenantQuerySet["LedgerAccount"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
@@ -107,8 +109,11 @@ class LedgerEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "ledger entries"
-        indexes = [models.Index(fields=["account", "created_at"], name="ledger_entry_by_time")]
-        constraints = [
+        indexes = [
+            models.Index(fields=["id"], name="ledger_entry_by_id"),
+            models.Index(fields=["account", "created_at"], name="ledger_entry_by_time"),
+        ]
+        constraints = [  # the first is the table's primary key in the database
             models.UniqueConstraint(fields=["account", "seq"], name="ledger_entry_seq"),
             models.UniqueConstraint(fields=["account", "idempotency_key"], name="ledger_entry_idempotency_key"),
             models.UniqueConstraint(

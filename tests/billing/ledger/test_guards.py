@@ -21,7 +21,8 @@ ATTACKS = [
     "TRUNCATE billing_ledgerentry",
     "TRUNCATE billing_ledgeraccount CASCADE",
     "TRUNCATE accounts_organization CASCADE",
-    "INSERT INTO billing_ledgerentry SELECT * FROM billing_ledgerentry ON CONFLICT (id) DO UPDATE SET amount = 1000",
+    """INSERT INTO billing_ledgerentry SELECT * FROM billing_ledgerentry
+           ON CONFLICT (account_id, seq) DO UPDATE SET amount = 1000""",
     """MERGE INTO billing_ledgerentry e USING billing_ledgeraccount a ON e.account_id = a.organization_id
         WHEN MATCHED THEN DELETE""",
 ]
@@ -186,3 +187,21 @@ def test_an_account_can_not_be_owned_by_nobody(db: None) -> None:
             nobody,
         )
     assert not LedgerAccount.objects.filter(pk=nobody).exists()
+
+
+HOT_TABLES = ["ledgeraccount", "ledgerentry", "hold", "grant", "spending", "move"]
+
+
+@pytest.mark.parametrize("table", HOT_TABLES)
+def test_the_payer_leads_every_unique_key(db: None, table: str) -> None:
+    """So that the tables can be distributed by payer."""
+    leading = """
+        SELECT i.indisprimary, a.attname FROM pg_index i
+          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+         WHERE i.indrelid = %s::regclass AND i.indisunique"""
+    with connection.cursor() as cursor:
+        cursor.execute(leading, [f"billing_{table}"])
+        columns = cursor.fetchall()
+    payer = "organization_id" if table == "ledgeraccount" else "account_id"
+    assert {column for _, column in columns} == {payer}
+    assert [is_primary for is_primary, _ in columns].count(True) == 1
