@@ -89,8 +89,8 @@ def _locked(organization: Organization, user_id: int) -> Membership:
     """The membership, read under a lock of its organization: of two who change roles at once, the second sees what the
     first has done, so that two owners can't both leave."""
     Organization.objects.lock(organization.pk)
-    found = Membership.objects.reaching(organization.path).filter(user_id=user_id)
-    membership = found.select_related("user", "organization").nearest().first()
+    reaching = Membership.objects.reaching(organization.path).filter(user_id=user_id)
+    membership = reaching.select_related("user", "organization").nearest().first()
     if membership is None:
         raise NotFound("There is no such member.")
     if membership.organization_id != organization.pk:

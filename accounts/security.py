@@ -57,11 +57,11 @@ class Effective:
     longest_key_life: timedelta | None
 
     def admits_address(self, address: str) -> bool:
-        return all(addresses.within(address, one) for one in self.networks)
+        return all(addresses.within(address, networks) for networks in self.networks)
 
     def admits_email(self, email: str) -> bool:
-        found = domain(email.rpartition("@")[2])
-        return all(found in one for one in self.email_domains)
+        name = domain(email.rpartition("@")[2])
+        return all(name in names for names in self.email_domains)
 
 
 def effective(organization: Organization) -> Effective:
@@ -99,12 +99,12 @@ def domain(text: str) -> str:
 
 def email_domain(text: str) -> str:
     """A domain as a policy keeps it. `ValueError` when it is none."""
-    found = domain(text)
+    name = domain(text)
     try:
-        DomainNameValidator(accept_idna=False)(found)
+        DomainNameValidator(accept_idna=False)(name)
     except ValidationError as error:
         raise ValueError(f"{text[:100]!r} is not a domain, such as example.com.") from error
-    return found
+    return name
 
 
 def policy_of(organization: Organization) -> SecurityPolicy:

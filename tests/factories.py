@@ -4,8 +4,9 @@ from decimal import Decimal
 from itertools import count
 from uuid import uuid4
 
-from accounts import people
-from accounts.models import Membership, Organization, User
+from accounts import invitations, people, scopes
+from accounts.credentials import Credential, Kind
+from accounts.models import Invitation, Membership, Organization, User
 from apikeys import keys
 from apikeys.models import ApiKey
 from billing import accounts
@@ -39,6 +40,13 @@ def organization(name: str = "acme", *, owner: User | None = None) -> Organizati
 
 def join(person: User, organization: Organization, role: str) -> Membership:
     return Membership.objects.create(user=person, organization=organization, role=role)
+
+
+def invitation(organization: Organization, email: str, role: str = "developer", *, by: User) -> Invitation:
+    """An invitation that `by` makes, with what they hold in the organization."""
+    held = scopes.of_roles(organization.roles_of(by))
+    inviter = Credential(Kind.TOKEN, f"user:{by.pk}", by, organization, "UTC", cap=held, held=held)
+    return invitations.invite(organization, email=email, role=role, by=inviter)
 
 
 def key(organization: Organization, *, created_by: User | None = None, **fields: object) -> tuple[ApiKey, str]:

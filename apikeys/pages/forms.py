@@ -78,17 +78,17 @@ class CreateKeyForm(forms.Form):
         return end
 
     def clean(self) -> dict[str, Any]:
-        said = self.cleaned_data
-        wanted = [*said.get("permissions", "").replace(",", " ").split(), *said.get("scopes", [])]
+        data = self.cleaned_data
+        wanted = [*data.get("permissions", "").replace(",", " ").split(), *data.get("scopes", [])]
         if len(wanted) > LARGEST_LIST:
             self.add_error("permissions", ValidationError(f"At most {LARGEST_LIST} permissions."))
         try:
             keys.check_permissions(wanted, self.holder)
         except Problem as problem:
             refuse(self, problem)
-        return {**said, "permissions": wanted}
+        return {**data, "permissions": wanted}
 
-    def about(self) -> dict[str, Any]:
+    def key_options(self) -> dict[str, Any]:
         """The arguments of `keys.create`."""
-        said = self.cleaned_data
-        return {name: said[name] for name in ("name", "environment", "permissions", "description", "expires_at")}
+        data = self.cleaned_data
+        return {name: data[name] for name in ("name", "environment", "permissions", "description", "expires_at")}

@@ -65,7 +65,7 @@ class CreateKeyView(OrganizationMixin):
     def _make(self, form: CreateKeyForm) -> tuple[ApiKey, str] | None:
         """The key and its secret; None where the organization's policy refuses, and the form then says why."""
         try:
-            return keys.create(self.organization, created_by=self.person, **form.about())
+            return keys.create(self.organization, created_by=self.person, **form.key_options())
         except InvalidField as problem:
             refuse(form, problem)
             return None

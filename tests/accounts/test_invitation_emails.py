@@ -11,8 +11,7 @@ from django.core import mail
 from django.core.cache import cache
 from django.utils import timezone
 
-from accounts import invitations, scopes, tasks, tokens
-from accounts.credentials import Credential, Kind
+from accounts import invitations, tasks, tokens
 from accounts.models import Invitation, Organization, User
 from config.celery import app
 from tests import factories
@@ -22,10 +21,8 @@ MINUTE = timedelta(minutes=1)
 
 
 def invite(inviter: User, email: str = "dora@example.com") -> Invitation:
-    held = scopes.BY_ROLE["owner"]
     assert inviter.current_organization is not None
-    by = Credential(Kind.TOKEN, f"user:{inviter.pk}", inviter, inviter.current_organization, "UTC", cap=held, held=held)
-    return invitations.invite(inviter.current_organization, email=email, role="developer", by=by)
+    return factories.invitation(inviter.current_organization, email, by=inviter)
 
 
 def age(invitation: Invitation) -> Invitation:
@@ -210,5 +207,5 @@ def access(user: User) -> str:
 
 
 def test_the_sweep_runs_every_minute(settings: Any) -> None:
-    scheduled = {one["task"]: one["schedule"] for one in settings.CELERY_BEAT_SCHEDULE.values()}
+    scheduled = {entry["task"]: entry["schedule"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert scheduled["accounts.tasks.send_unsent_invitations"] == 60.0

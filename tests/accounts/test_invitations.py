@@ -158,9 +158,9 @@ def test_the_list_can_be_narrowed_to_a_status(api: Any, alice: User, organizatio
     expire(email__startswith="expired")
     expire(email__startswith="lapsed")
     invited(api(alice), "lapsed@example.com")  # in the place of the expired one
-    found = api(alice).get(f"{PATH}?status={status}").json()["results"]
-    assert {one["status"] for one in found} == {status}
-    assert len(found) == {"pending": 2, "expired": 2}.get(status, 1)
+    listed = api(alice).get(f"{PATH}?status={status}").json()["results"]
+    assert {row["status"] for row in listed} == {status}
+    assert len(listed) == {"pending": 2, "expired": 2}.get(status, 1)
 
 
 def test_a_stranger_sees_and_changes_nothing(api: Any, alice: User, charlie: User) -> None:
@@ -268,7 +268,7 @@ def test_of_many_invitations_of_one_address_at_once_one_is_made(committed: None)
     held = scopes.BY_ROLE["owner"]
     by = Credential(Kind.TOKEN, "user", alice, organization, "UTC", cap=held, held=held)
     results = race([partial(invitations.invite, organization, email=EMAIL, role="viewer", by=by)] * 8)
-    assert sum(isinstance(one, invitations.InvitationPending) for one in results) == 7
+    assert sum(isinstance(result, invitations.InvitationPending) for result in results) == 7
     assert Invitation.objects.of(organization).count() == 1
 
 

@@ -20,8 +20,8 @@ Way = Callable[[User], Any]
 
 
 def by_page(person: User) -> Any:
-    said = {"oldpassword": factories.PASSWORD, "password1": NEW, "password2": NEW}
-    return signed_in(person).post("/accounts/password/change/", said)
+    form_data = {"oldpassword": factories.PASSWORD, "password1": NEW, "password2": NEW}
+    return signed_in(person).post("/accounts/password/change/", form_data)
 
 
 def by_operator(person: User) -> Any:
@@ -58,8 +58,8 @@ def test_it_ends_the_persons_sign_ins(api: Any, alice: User, change: Way) -> Non
 
 def test_a_refused_change_ends_nothing(api: Any, alice: User) -> None:
     pair = issue(alice)
-    said = {"oldpassword": "wrong", "password1": NEW, "password2": NEW}
-    assert signed_in(alice).post("/accounts/password/change/", said).status_code == 200
+    form_data = {"oldpassword": "wrong", "password1": NEW, "password2": NEW}
+    assert signed_in(alice).post("/accounts/password/change/", form_data).status_code == 200
     assert goes_on(api, pair) == [True, True]
 
 

@@ -116,19 +116,16 @@ def test_a_deactivated_person_gets_nothing(anonymous: Any, alice: User) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "rt_", "rt_" + "0" * 75, "rt_" + "z" * 75, "RT_" + "0" * 75, "rt_" + "0" * 76, "é" * 75, " "]
+    "text", ["x", "5", "rt_", "rt_" + "0" * 75, "rt_" + "z" * 75, "RT_" + "0" * 75, "rt_" + "0" * 76, "é" * 75]
 )
 def test_what_is_no_refresh_token_is_refused(anonymous: Any, db: None, text: str) -> None:
-    assert refreshed(anonymous, text).status_code in (400, 401)
+    assert refreshed(anonymous, text).status_code == 401
 
 
-@pytest.mark.parametrize("token", [None, "", 5, ["x"], {"a": 1}, "r" * 256, "\0", "\ud800"])
+@pytest.mark.parametrize("token", [None, "", " ", ["x"], {"a": 1}, "r" * 256, "\0", "\ud800"])
 def test_a_token_of_the_wrong_type_is_named(anonymous: Any, db: None, token: Any) -> None:
     response = refreshed(anonymous, token)
-    if token == 5:  # a number is read as text, and is no token
-        assert response.status_code == 401
-    else:
-        assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, "/refresh")
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, "/refresh")
 
 
 def test_an_access_token_refreshes_nothing(anonymous: Any, alice: User) -> None:
@@ -190,8 +187,8 @@ def test_of_many_at_once_one_wins_and_the_winner_goes_on(
         return ours(family_id, presented, replacement)
 
     results = eight_at_once(meet_then_rotate, monkeypatch)
-    (won,) = [one for one in results if isinstance(one, tokens.Pair)]
-    assert [type(one) for one in results if one is not won] == [RefreshRace] * 7
+    (won,) = [result for result in results if isinstance(result, tokens.Pair)]
+    assert [type(result) for result in results if result is not won] == [RefreshRace] * 7
     assert is_good(api, won.access)
     assert isinstance(tokens.refresh(won.refresh), tokens.Pair)
 
@@ -212,7 +209,7 @@ def test_a_rotation_that_reads_and_then_writes_lets_several_win(
         return True
 
     results = eight_at_once(read_then_write, monkeypatch)
-    assert sum(isinstance(one, tokens.Pair) for one in results) > 1
+    assert sum(isinstance(result, tokens.Pair) for result in results) > 1
 
 
 def test_the_sid_of_an_access_token_ends_nothing(anonymous: Any, api: Any, alice: User) -> None:

@@ -36,12 +36,12 @@ def test_at_first_it_asks_for_nothing(api: Any, alice: User) -> None:
 
 
 def test_what_is_set_is_kept_in_its_normal_form(api: Any, alice: User, organization: Organization) -> None:
-    asked = {
+    body = {
         "allowed_networks": ["127.0.0.1", "10.1.2.3/8", "2001:DB8::1/32", "::1", "10.0.0.0/255.0.0.0"],
         "allowed_email_domains": ["Example.COM", "@bücher.example", "example.com"],
         "longest_key_life_days": 90,
     }
-    answer = api(alice).patch(PATH, asked)
+    answer = api(alice).patch(PATH, body)
     assert answer.status_code == 200
     shown = answer.json()
     assert shown["allowed_networks"] == ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32", "::1/128"]
@@ -135,13 +135,13 @@ def test_from_elsewhere_a_request_is_refused_by_token_and_by_key(
 ) -> None:
     _, secret = factories.key(organization, created_by=alice, permissions=["account:read"])
     token, key = api(alice), api(secret)
-    assert [one.get("/v1/organizations").status_code for one in (token, key)] == [200, 200]
+    assert [client.get("/v1/organizations").status_code for client in (token, key)] == [200, 200]
     policy(organization, allowed_networks=["192.0.2.0/24"])
-    for one in (token, key):
-        refused = one.get("/v1/organizations")
+    for client in (token, key):
+        refused = client.get("/v1/organizations")
         assert (refused.status_code, refused.json()["code"]) == (403, "network_not_allowed")
     SecurityPolicy.objects.update(allowed_networks=["192.0.2.0/24", LOCAL])
-    assert [one.get("/v1/organizations").status_code for one in (token, key)] == [200, 200]
+    assert [client.get("/v1/organizations").status_code for client in (token, key)] == [200, 200]
 
 
 def test_whoami_and_switching_are_open_from_anywhere(api: Any, bob: User, organization: Organization) -> None:
@@ -168,7 +168,7 @@ def test_another_organization_is_not_changed_from_where_it_does_not_allow(
     policy(child, allowed_networks=["192.0.2.0/24"])
     path = f"/v1/organizations/{child.public_id}"
     refused = [api(alice).patch(path, {"name": "Changed"}), api(alice).post(f"{path}/suspend", {})]
-    assert [one.json()["code"] for one in refused] == ["network_not_allowed"] * 2
+    assert [answer.json()["code"] for answer in refused] == ["network_not_allowed"] * 2
     child.refresh_from_db()
     assert (child.name, child.status) == ("Child", "active")
 

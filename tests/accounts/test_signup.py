@@ -19,8 +19,8 @@ PASSWORD = factories.PASSWORD
 PATH = "/v1/auth/signup"
 
 
-def signed_up(anonymous: Any, **said: Any) -> Any:
-    return anonymous.post(PATH, {"email": "dora@example.com", "password": PASSWORD, **said})
+def signed_up(anonymous: Any, **fields: Any) -> Any:
+    return anonymous.post(PATH, {"email": "dora@example.com", "password": PASSWORD, **fields})
 
 
 def test_it_answers_with_the_user_the_organization_and_tokens(anonymous: Any, db: None) -> None:
@@ -110,9 +110,9 @@ def test_a_bad_field_is_named_and_nobody_is_made(anonymous: Any, db: None, field
 
 @pytest.mark.parametrize("field", ["email", "password"])
 def test_a_missing_field_is_named(anonymous: Any, db: None, field: str) -> None:
-    said = {"email": "dora@example.com", "password": PASSWORD}
-    del said[field]
-    response = anonymous.post(PATH, said)
+    body = {"email": "dora@example.com", "password": PASSWORD}
+    del body[field]
+    response = anonymous.post(PATH, body)
     assert response.status_code == 400
     assert [error["pointer"] for error in response.json()["errors"]] == [f"/{field}"]
 
@@ -140,7 +140,7 @@ def test_of_many_at_once_with_one_address_exactly_one_wins(committed: None) -> N
     name = factories.unique("race")
     emails = [f"{name}@example.{'com' if n % 2 else 'COM'}" for n in range(8)]
     results = race([partial(sign_up, email) for email in emails])
-    assert [type(one) for one in results if not isinstance(one, User)] == [people.EmailTaken] * 7
+    assert [type(result) for result in results if not isinstance(result, User)] == [people.EmailTaken] * 7
     assert User.objects.filter(email=f"{name}@example.com").count() == 1
     assert Membership.objects.filter(user__email=f"{name}@example.com").count() == 1
 
@@ -158,7 +158,7 @@ def test_a_look_before_the_insert_would_let_several_win(committed: None) -> None
     with no_unique_email():
         results = race([look_then_insert] * 8)
         User.objects.filter(email=email).delete()
-    assert sum(isinstance(one, User) for one in results) > 1
+    assert sum(isinstance(result, User) for result in results) > 1
 
 
 @contextmanager

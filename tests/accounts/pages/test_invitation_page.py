@@ -47,8 +47,8 @@ def test_who_accepts_lands_in_the_organization(link: str, charlie: User, organiz
 def test_a_visitor_is_led_to_sign_in_and_back(link: str, charlie: User, organization: Organization) -> None:
     visitor = Client()
     assert f"/accounts/login/?next={quote(link, safe='')}" in text(visitor.get(link))
-    said = {"login": charlie.email, "password": factories.PASSWORD, "next": link}
-    assert visitor.post("/accounts/login/", said)["Location"] == link
+    form_data = {"login": charlie.email, "password": factories.PASSWORD, "next": link}
+    assert visitor.post("/accounts/login/", form_data)["Location"] == link
     assert accept(visitor, link).status_code == 302
     assert is_member(charlie, organization)
 

@@ -25,8 +25,8 @@ def visitor(db: None) -> Client:
 
 
 def sign_up(visitor: Client, **fields: str) -> Any:
-    said = {"name": "Grace Hopper", "email": "grace@example.com", "password1": PASSWORD, **fields}
-    return visitor.post("/accounts/signup/", said)
+    form_data = {"name": "Grace Hopper", "email": "grace@example.com", "password1": PASSWORD, **fields}
+    return visitor.post("/accounts/signup/", form_data)
 
 
 def test_signing_up_leads_to_the_overview_of_ones_own_organization(visitor: Client) -> None:
@@ -77,8 +77,8 @@ def test_of_two_sign_ups_at_once_the_second_is_told(visitor: Client, monkeypatch
 
 
 def test_signing_in_leads_home(visitor: Client, alice: User, organization: Organization) -> None:
-    said = {"login": alice.email, "password": factories.PASSWORD}
-    assert visitor.post("/accounts/login/", said, follow=True).redirect_chain[-1][0] == at(organization)
+    form_data = {"login": alice.email, "password": factories.PASSWORD}
+    assert visitor.post("/accounts/login/", form_data, follow=True).redirect_chain[-1][0] == at(organization)
 
 
 def test_signing_out_takes_a_post(alice: User) -> None:
@@ -113,8 +113,8 @@ def test_what_else_allauth_offers_is_not_here(alice: User, path: str) -> None:
 
 
 def test_nobody_attaches_another_address(alice: User, charlie: User) -> None:
-    said = {"action_add": "", "email": charlie.email}
-    assert signed_in(alice).post("/accounts/email/", said).status_code == 404
+    form_data = {"action_add": "", "email": charlie.email}
+    assert signed_in(alice).post("/accounts/email/", form_data).status_code == 404
     assert not EmailAddress.objects.exists()
 
 
@@ -128,8 +128,8 @@ def test_who_has_no_password_is_led_to_choose_one(alice: User) -> None:
 
 def test_a_deactivated_person_is_told_so_and_not_let_in(visitor: Client, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_active=False)
-    said = {"login": alice.email, "password": factories.PASSWORD}
-    answer = visitor.post("/accounts/login/", said, follow=True)
+    form_data = {"login": alice.email, "password": factories.PASSWORD}
+    answer = visitor.post("/accounts/login/", form_data, follow=True)
     assert answer.redirect_chain == [("/accounts/inactive/", 302)]
     assert "inactive" in text(answer)
     assert visitor.get("/profile/").status_code == 302
