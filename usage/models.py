@@ -18,8 +18,6 @@ from billing.models import Meter
 
 Row = TypeVar("Row", bound=models.Model)
 
-CLOCK_SKEW = timedelta(hours=1)  # how far ahead of its arrival an event may occur
-
 
 class UsageQuerySet(TenantQuerySet[Row]):
     def within(self, organization: Organization) -> "UsageQuerySet[Row]":
@@ -30,10 +28,10 @@ class UsageQuerySet(TenantQuerySet[Row]):
 class UsageEvent(models.Model):
     """One metered request. Immutable; `id` is the caller's, counted once an organization within 35 days of arrival.
 
-    `entry_seq` names the ledger entry that it was charged with; null where it was charged nothing. `late` is one that
-    arrived after its month was closed. A mistake is corrected by an `EventVoid`. The foreign keys
-    have no constraint in the database: they are read from those tables under the payer's lock, and none of their
-    rows is ever deleted.
+    `entry_seq` names the ledger entry that it was charged with; null if it was charged nothing. `late` is true if its
+    month was closed when it arrived. `occurred_at` is never after `recorded_at`: if a caller's clock is fast, the event
+    counts at its arrival. A mistake is corrected by an `EventVoid`. The foreign keys have no constraint in the
+    database: they are read from those tables under the payer's lock, and none of those rows is ever deleted.
     """
 
     pk = models.CompositePrimaryKey("organization_id", "id", "recorded_at")
@@ -168,18 +166,15 @@ class EventVoid(models.Model):
 
 class RetiredQuerySet(models.QuerySet["RetiredPartition"]):
     def horizon(self) -> datetime | None:
-        """The start of an hour before which events may be missing; None where all are there.
-
-        An event may have arrived in a retired month and occur up to an hour after it.
-        """
+        """The end of the last retired month: what occurred before it may be missing. None if all events are there."""
         last: date | None = self.aggregate(last=models.Max("month"))["last"]
-        return months.bounds(last)[1] + CLOCK_SKEW if last else None
+        return months.bounds(last)[1] if last else None
 
 
 class RetiredPartition(models.Model):
     """A month of arrival (UTC) whose events were detached: from then on the rollups are the truth of it."""
 
-    ALWAYS_KEPT = timedelta(days=58)  # the shortest retention, two months, less the clocks' skew
+    ALWAYS_KEPT = timedelta(days=59)  # the shortest retention: January and February
 
     month = models.DateField(primary_key=True)
     retired_at = models.DateTimeField(default=timezone.now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,8 @@ from uuid import UUID
 from accounts.lib import datetimes, identifiers, jsonb
 from accounts.lib.money import LARGEST, PLACES, fits
 from accounts.lib.numbers import is_number
-from usage.models import CLOCK_SKEW
+
+CLOCK_SKEW = timedelta(hours=1)  # how fast a caller's clock may be
 
 BATCH_LIMIT = 1000
 ENDPOINT_BYTES = 2000  # what an index row has room for
@@ -126,6 +127,7 @@ def _failed(value: Any) -> bool:
 
 
 def _occurred_at(value: Any, now: datetime) -> datetime:
+    """Never after `now`, so that an accepted event is at once in every figure that ends now."""
     if value is None:
         return now
     try:
@@ -136,7 +138,7 @@ def _occurred_at(value: Any, now: datetime) -> datetime:
         raise Rejected("invalid", "occurred_at: an ISO 8601 datetime.") from error
     if moment > now + CLOCK_SKEW:
         raise Rejected("in_the_future", "occurred_at: more than an hour ahead.")
-    return moment
+    return min(moment, now)
 
 
 def _hold(value: Any) -> UUID | None:

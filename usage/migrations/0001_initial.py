@@ -23,7 +23,7 @@ CREATE TABLE usage_event (
     credits numeric(24, 9) NOT NULL CHECK (credits >= 0),
     entry_seq bigint CHECK (credits = 0 OR entry_seq IS NOT NULL),
     occurred_at timestamptz NOT NULL,
-    recorded_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL CHECK (recorded_at >= occurred_at),
     properties jsonb NOT NULL,
     hold_id uuid,
     late boolean NOT NULL DEFAULT false

@@ -17,7 +17,7 @@ from accounts.lib import quarters, timezones
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from apikeys.models import ApiKey
-from usage.models import CLOCK_SKEW, EndpointRollup, EventVoid, RetiredPartition, UsageEvent, UsageRollup, Volume
+from usage.models import EndpointRollup, EventVoid, RetiredPartition, UsageEvent, UsageRollup, Volume
 
 ENDPOINTS_SHOWN = 1000
 OTHER = "(other)"
@@ -123,9 +123,8 @@ def rows(
 
 
 def _occurred(start: datetime, end: datetime) -> Q:
-    """In [start, end). None arrives more than the clocks' skew before it, so that earlier leaves need no look."""
-    arrived = max(start, quarters.EPOCH) - CLOCK_SKEW
-    return Q(occurred_at__gte=start, occurred_at__lt=end, recorded_at__gte=arrived)
+    """In [start, end). No event arrives before it occurs, so the leaves of earlier months are left out."""
+    return Q(occurred_at__gte=start, occurred_at__lt=end, recorded_at__gte=start)
 
 
 def _sum_rollups(buckets: QuerySet[Any]) -> Totals:

@@ -11,8 +11,8 @@ from django.db import connection
 
 from accounts.lib import quarters, snapshot
 
-# Before this moment, events may be retired: the end of the last month that is, and the skew of the clocks.
-HORIZON = """(SELECT coalesce((max(month) + interval '1 month') AT TIME ZONE 'UTC' + interval '1 hour', '-infinity')
+# The end of the last retired month: events that occurred before it may be missing.
+HORIZON = """(SELECT coalesce((max(month) + interval '1 month') AT TIME ZONE 'UTC', '-infinity')
                 FROM usage_retiredpartition)"""
 RETIRED = """(SELECT month FROM usage_retiredpartition)"""
 

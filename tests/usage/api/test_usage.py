@@ -1,6 +1,6 @@
 """`/auth/account/usage` and `/auth/account/summary`, as the Account API documents them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +41,19 @@ def test_after_the_answer_each_event_is_in_the_usage(api: Any, alice: User, gate
     for n in range(1, 4):
         gateway.post("/v1/usage/events", event(funded))
         assert used(api, alice)["total_requests"] == n
+
+
+def test_an_event_of_a_fast_clock_is_at_once_in_every_figure(
+    api: Any, alice: User, gateway: Any, funded: Organization
+) -> None:
+    ahead = (datetime.now(UTC) + timedelta(minutes=50)).isoformat()
+    gateway.post("/v1/usage/events", event(funded, occurred_at=ahead))
+    client = api(alice)
+    summary, details, series = (client.get(path).json() for path in (SUMMARY, "/v1/account/details", "/v1/usage"))
+    assert used(api, alice)["total_requests"] == 1
+    assert summary["usage_this_month"]["total_requests"] == summary["total_requests_all_time"] == 1
+    assert details["usage"]["requests"]["current"] == 1
+    assert sum(row["requests"] for row in series["data"]) == 1
 
 
 @pytest.mark.parametrize(("period", "found"), [("daily", 1), ("monthly", 3), ("yearly", 5)])
