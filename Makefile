@@ -1,5 +1,5 @@
-# Tollgate's verbs. What they make stays in this checkout: .venv (programs) and .tollgate (data). Only where root runs a
-# checkout that others may not enter, a copy of the database programs goes to /var/cache/tollgate.
+# What these targets make stays in this checkout: programs in .venv, data in .tollgate. There is one exception: if root runs
+# them in a folder that other users can't read, the database programs are copied to /var/cache/tollgate.
 
 PORT ?= 8000
 PYTHON ?= python3
@@ -11,7 +11,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 .DEFAULT_GOAL := help
 .PHONY: help run test bench faults lint format lock docs clean
 
-help: ## list these verbs
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 run: $(RUNNING) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C stops it
@@ -20,15 +20,15 @@ run: $(RUNNING) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C sto
 test: $(DEVELOPING) ## run the tests on real PostgreSQL and Valkey, on every core
 	$(BIN)/python -m pytest -n $$(nproc) --cov --cov-report=term:skip-covered
 
-faults: $(DEVELOPING) ## kill -9 of all that runs, 20 times each, under load: nothing lost, nothing doubled
+faults: $(DEVELOPING) ## kill -9 everything that runs, 20 times each, under load, and check that nothing is lost or doubled
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults --control
 
-bench: $(DEVELOPING) ## measure against the limits of this machine; ONLY=verify,hold and EVENTS=100000 make it shorter
+bench: $(DEVELOPING) ## measure against the limits of this machine; ONLY=verify,hold or EVENTS=100000 makes it shorter
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) \
 		$(if $(STRICT),--strict)
 
-lint: $(DEVELOPING) ## check style, types, the order of imports and the migrations
+lint: $(DEVELOPING) ## check style, types, imports and migrations
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy .
@@ -39,18 +39,18 @@ format: $(DEVELOPING) ## format the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lock: ## lock what pyproject.toml asks for: one lock for running, one for developing (needs uv)
+lock: ## write the two lock files, one for running and one for developing (needs uv)
 	$(LOCK) --extra embedded -o requirements.lock
 	$(LOCK) --all-extras --constraint requirements.lock -o requirements-dev.lock
 
 docs: $(DEVELOPING) ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -W docs docs/_build
 
-clean: ## remove all that was made, except the data in .tollgate
+clean: ## remove everything that was made, except the data in .tollgate
 	rm -rf .venv docs/_build .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Written last, so that an installation that was cut short is taken up again.
+# The marker is written last, so that an installation that was interrupted is resumed.
 $(RUNNING): requirements.lock
 	@$(PYTHON) config/local/install.py requirements.lock
 	@touch $@

@@ -1,8 +1,8 @@
 """Installs a lock file into .venv: `python3 config/local/install.py requirements.lock`, a step of `make run`.
 
-Nothing is resolved. The lock names every package with its hashes, and pip takes those and no other, so that the result
-is the same whatever was released since. It runs before anything is installed, so it needs only the standard library
-and imports nothing of Tollgate.
+Nothing is resolved. The lock names every package with its hashes, and pip installs those and nothing else, so what was
+released since makes no difference. This runs before anything is installed, so it needs only the standard library and
+imports nothing from Tollgate. Modules are compiled when they are first imported: that is far less than all of them.
 """
 
 import re
@@ -16,20 +16,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 OLDEST_PYTHON = (3, 11)
 PIP = ("-m", "pip", "--disable-pip-version-check", "--no-input")
+INSTALL = ("install", "--no-deps", "--require-hashes", "--no-compile", "--requirement")
 BAR_WIDTH = 30
 LOG_LINES = 5
 
-# What pip says of each package, of the lock's own lines and of nothing else.
-PACKAGE_LINE = re.compile(r"(?:Collecting|Processing|Requirement already satisfied:) (?:\S*/)?([\w.]+).*\(from -r .+\)")
+# pip prints one such line for each package of the lock. It ignores those of other platforms.
+PACKAGE_LINE = re.compile(r"(?:Collecting|Processing|Requirement already satisfied:|Ignoring) (?:\S*/)?([\w.]+)")
 ADVICE = {
     "DO NOT MATCH THE HASHES": "A file differs from the one that was locked. Empty pip's cache (pip cache purge)\n"
-    "and try again. If that doesn't help, the package index no longer serves the file that it did.",
+    "and try again. If that doesn't help, your package index serves another file under the same name.",
     "No matching distribution": "There is no such package for this Python and machine. Tollgate is tested with Python\n"
     "3.11 on Linux. To use another Python: make PYTHON=python3.11 run",
-    "NewConnectionError": "The package index can't be reached. Check the network, or name your index in PIP_INDEX_URL.",
+    "NewConnectionError": "The package index can't be reached. Check the network, or set PIP_INDEX_URL\n"
+    "to an index of yours.",
     "No space left": "The disk is full.",
-    "is not supported on this platform": "A package isn't made for this machine. Set DATABASE_URL and REDIS_URL to\n"
-    "servers of your own, and install the rest by hand.",
+    "is not supported on this platform": "A package has no build for this machine. Tollgate is tested with\n"
+    "Python 3.11 on Linux (x86-64, glibc).",
 }
 
 
@@ -38,13 +40,13 @@ class InstallError(Exception):
 
 
 def install(lock: Path, folder: Path) -> None:
-    """Install what `lock` names into the virtual environment in `folder`, which is made if there is none."""
+    """Installs what `lock` names into the virtual environment `folder`, which is made if it doesn't exist."""
     began, python = time.monotonic(), folder / "bin" / "python"
     _ensure_environment(python, folder)
     pinned = re.findall(r"^[\w.-]+==", lock.read_text(), re.MULTILINE)
     progress = Progress(f"Installing {lock.name}", len(pinned))
     output: list[str] = []
-    for line in _lines([str(python), *PIP, "install", "--no-deps", "--require-hashes", "-r", str(lock)], output):
+    for line in _lines([str(python), *PIP, *INSTALL, str(lock)], output):
         if match := PACKAGE_LINE.match(line):
             progress.advance(match[1])
         elif line.startswith("Installing collected packages"):
@@ -54,7 +56,7 @@ def install(lock: Path, folder: Path) -> None:
 
 
 class Progress:
-    """A bar on a terminal; elsewhere a line when it begins, and one when it ends."""
+    """A bar on a terminal. Elsewhere, one line at the start and one at the end."""
 
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total, self.done = title, total, 0
@@ -90,7 +92,7 @@ def _ensure_environment(python: Path, folder: Path) -> None:
 
 
 def _lines(command: list[str], output: list[str]) -> Iterator[str]:
-    """What a command prints, line by line, as it comes; InstallError if it fails."""
+    """Yields the lines that a command prints, as they come. Raises InstallError if it fails."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 (pip)
         assert process.stdout is not None
         for line in process.stdout:
