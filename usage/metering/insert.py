@@ -38,9 +38,9 @@ WITH terms AS MATERIALIZED (
       JOIN json_to_recordset(%(owners)s::json) AS o(owner int, organization uuid, account uuid, key uuid,
            environment text, entry_seq bigint, closed_through timestamptz) USING (owner)),
 recorded AS (
-    INSERT INTO usage_event (organization_id, id, account_id, key_id, meter_id, environment, endpoint, quantity, failed,
+    INSERT INTO usage_event (account_id, organization_id, id, key_id, meter_id, environment, endpoint, quantity, failed,
                              credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late)
-    SELECT t.organization, e.id, t.account, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
+    SELECT t.account, t.organization, e.id, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
            CASE WHEN e.credits > 0 THEN t.entry_seq END, exact.occurred_at, %(now)s,
            coalesce(e.properties::jsonb, '{{}}'), e.hold, coalesce(exact.occurred_at < t.closed_through, false)
       FROM unnest(%(term)s::int[], %(id)s::text[], %(quantity)s::numeric[], %(failed)s::bool[], %(credits)s::numeric[],
@@ -65,15 +65,15 @@ meters AS (
 by_endpoint AS (
     INSERT INTO usage_endpointrollup AS r (organization_id, account_id, bucket, meter_id, key_id, environment, endpoint,
                                            requests, failed, quantity, credits)
-    SELECT * FROM endpoints ORDER BY organization_id, bucket, meter_id, key_id, endpoint
-    ON CONFLICT (organization_id, bucket, meter_id, key_id, endpoint) DO UPDATE
+    SELECT * FROM endpoints ORDER BY account_id, organization_id, bucket, meter_id, key_id, endpoint
+    ON CONFLICT (account_id, organization_id, bucket, meter_id, key_id, endpoint) DO UPDATE
        SET requests = r.requests + excluded.requests, failed = r.failed + excluded.failed,
            quantity = r.quantity + excluded.quantity, credits = r.credits + excluded.credits),
 by_meter AS (
     INSERT INTO usage_usagerollup AS r (organization_id, account_id, bucket, meter_id, key_id, environment, requests,
                                         failed, quantity, credits)
-    SELECT * FROM meters ORDER BY organization_id, bucket, meter_id, key_id
-    ON CONFLICT (organization_id, bucket, meter_id, key_id) DO UPDATE
+    SELECT * FROM meters ORDER BY account_id, organization_id, bucket, meter_id, key_id
+    ON CONFLICT (account_id, organization_id, bucket, meter_id, key_id) DO UPDATE
        SET requests = r.requests + excluded.requests, failed = r.failed + excluded.failed,
            quantity = r.quantity + excluded.quantity, credits = r.credits + excluded.credits),
 monthly AS (

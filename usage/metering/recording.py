@@ -105,7 +105,7 @@ def _store(batch: list[Rated], now: datetime) -> None:
     is_counted = any(one.terms.is_counted for one in batch)
     prepared = None if is_counted else insert.prepare(events.values(), now)
     locked = posting.lock({owner.account for owner in owners}, now)
-    known = deduplication.known(events, now)
+    known = deduplication.known(events.values(), now)
     if is_counted:
         rating.rate(batch, known)
     if is_counted or known:

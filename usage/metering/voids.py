@@ -25,24 +25,29 @@ VOID = sql.compose(
     """
 WITH event AS (
     SELECT e.*, {bucket} AS bucket FROM usage_event e
-     WHERE organization_id = %(organization)s AND id = %(id)s AND recorded_at = %(recorded_at)s),
+     WHERE account_id = %(account)s AND organization_id = %(organization)s AND id = %(id)s
+       AND recorded_at = %(recorded_at)s),
 void AS (
-    INSERT INTO usage_eventvoid (organization_id, event_id, recorded_at, entry_seq, reason, actor, created_at)
-    SELECT organization_id, id, recorded_at, %(entry_seq)s::bigint, %(reason)s, %(actor)s, %(now)s FROM event
+    INSERT INTO usage_eventvoid (account_id, organization_id, event_id, recorded_at, entry_seq, reason, actor,
+                                 created_at)
+    SELECT account_id, organization_id, id, recorded_at, %(entry_seq)s::bigint, %(reason)s, %(actor)s, %(now)s
+      FROM event
     RETURNING event_id),
 by_endpoint AS (
     UPDATE usage_endpointrollup r
        SET requests = r.requests - 1, failed = r.failed - e.failed::int, quantity = r.quantity - e.quantity,
            credits = r.credits - e.credits
       FROM event e
-     WHERE (r.organization_id, r.bucket, r.meter_id, r.endpoint) = (e.organization_id, e.bucket, e.meter_id, e.endpoint)
+     WHERE (r.account_id, r.organization_id, r.bucket, r.meter_id, r.endpoint)
+         = (e.account_id, e.organization_id, e.bucket, e.meter_id, e.endpoint)
        AND r.key_id IS NOT DISTINCT FROM e.key_id),
 by_meter AS (
     UPDATE usage_usagerollup r
        SET requests = r.requests - 1, failed = r.failed - e.failed::int, quantity = r.quantity - e.quantity,
            credits = r.credits - e.credits
       FROM event e
-     WHERE (r.organization_id, r.bucket, r.meter_id) = (e.organization_id, e.bucket, e.meter_id)
+     WHERE (r.account_id, r.organization_id, r.bucket, r.meter_id)
+         = (e.account_id, e.organization_id, e.bucket, e.meter_id)
        AND r.key_id IS NOT DISTINCT FROM e.key_id),
 by_volume AS (
     INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
@@ -96,6 +101,7 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
     entry = _give_back(event, reason, actor, expires_at) if event.credits else None
     month = quarters.month_of_quarter(quarters.number_of(event.occurred_at), payer.timezone)
     about = {
+        "account": payer.pk,
         "organization": organization.pk,
         "id": id,
         "recorded_at": event.recorded_at,

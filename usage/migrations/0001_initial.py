@@ -7,13 +7,14 @@ from django.utils import timezone
 from usage.storage import partitions
 
 
-# Partitioned by arrival, so that the leaf for now always exists, and a log of 2015 needs none of 2015. The unique index
-# on (organization_id, id) stands on each leaf; the parent can't have it without recorded_at. No default partition.
+# Partitioned by arrival: the leaf for now always exists, and a log of 2015 needs none of 2015. The unique index on
+# (account_id, organization_id, id) is made on each leaf, since the parent can't have it without recorded_at. There is
+# no default partition.
 TABLE = """
 CREATE TABLE usage_event (
+    account_id uuid NOT NULL,
     organization_id uuid NOT NULL,
     id varchar(100) NOT NULL,
-    account_id uuid NOT NULL,
     key_id uuid,
     meter_id bigint NOT NULL,
     environment varchar(4) NOT NULL,
@@ -28,7 +29,7 @@ CREATE TABLE usage_event (
     hold_id uuid,
     late boolean NOT NULL DEFAULT false
 ) PARTITION BY RANGE (recorded_at);
-CREATE INDEX usage_event_by_time ON usage_event (organization_id, occurred_at);
+CREATE INDEX usage_event_by_time ON usage_event (account_id, organization_id, occurred_at);
 """
 
 # The leaves inherit the guard of rows, those to come as well. TRUNCATE has to be refused on each leaf.
@@ -52,10 +53,16 @@ ALTER TABLE usage_volume SET (fillfactor = 70);
 """
 
 
+# Django takes `id` for the primary key; in the database the payer leads it, as it leads every key of these tables.
+PAYER_FIRST = """
+ALTER TABLE usage_usagerollup DROP CONSTRAINT usage_usagerollup_pkey, ADD PRIMARY KEY (account_id, id);
+ALTER TABLE usage_endpointrollup DROP CONSTRAINT usage_endpointrollup_pkey, ADD PRIMARY KEY (account_id, id);
+"""
+
+
 def first_partitions(apps, schema_editor):
     partitions.ensure(timezone.now())
     partitions.guard()
-
 
 
 class Migration(migrations.Migration):
@@ -72,9 +79,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='UsageEvent',
             fields=[
-                ('pk', models.CompositePrimaryKey('organization_id', 'id', 'recorded_at', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.CharField(max_length=100)),
+                ('pk', models.CompositePrimaryKey('account_id', 'organization_id', 'id', 'recorded_at', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('account_id', models.UUIDField()),
+                ('id', models.CharField(max_length=100)),
                 ('environment', models.CharField(choices=[('live', 'Live'), ('test', 'Test')], max_length=4)),
                 ('endpoint', models.TextField()),
                 ('quantity', accounts.lib.money.AmountField(decimal_places=9, max_digits=24)),
@@ -116,13 +123,14 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='accounts.organization')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'bucket', 'meter', 'key', 'endpoint'), name='endpoint_rollup_once', nulls_distinct=False)],
+                'constraints': [models.UniqueConstraint(fields=('account_id', 'organization', 'bucket', 'meter', 'key', 'endpoint'), name='endpoint_rollup_once', nulls_distinct=False)],
             },
         ),
         migrations.CreateModel(
             name='EventVoid',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('account_id', 'organization_id', 'event_id', 'recorded_at', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('account_id', models.UUIDField()),
                 ('event_id', models.CharField(max_length=100)),
                 ('recorded_at', models.DateTimeField()),
                 ('entry_seq', models.BigIntegerField(null=True)),
@@ -131,15 +139,13 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'event_id', 'recorded_at'), name='event_void_once')],
-            },
         ),
         migrations.CreateModel(
             name='ImportedFile',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('digest', models.BinaryField(max_length=32)),
+                ('digest_read', models.BinaryField(default=b'', max_length=32)),
                 ('name', models.CharField(max_length=255)),
                 ('lines_read', models.BigIntegerField(default=0)),
                 ('events', models.BigIntegerField(default=0)),
@@ -169,23 +175,22 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, to='accounts.organization')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('organization', 'bucket', 'meter', 'key'), name='usage_rollup_once', nulls_distinct=False)],
+                'indexes': [models.Index(fields=['id'], name='usage_rollup_by_id')],
+                'constraints': [models.UniqueConstraint(fields=('account_id', 'organization', 'bucket', 'meter', 'key'), name='usage_rollup_once', nulls_distinct=False)],
             },
         ),
         migrations.CreateModel(
             name='Volume',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('account_id', 'meter_id', 'month', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('account_id', models.UUIDField()),
                 ('month', models.DateField()),
                 ('quantity', models.DecimalField(decimal_places=9, max_digits=34)),
                 ('requests', models.BigIntegerField(db_default=0, default=0)),
                 ('meter', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='billing.meter')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('account_id', 'meter', 'month'), name='volume_once')],
-            },
         ),
+        migrations.RunSQL(PAYER_FIRST),
         migrations.RunSQL(TABLE),
         migrations.RunSQL(IMMUTABLE),
         migrations.RunSQL(ROOM),

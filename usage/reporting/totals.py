@@ -25,7 +25,10 @@ NO_ENDPOINT = "(none)"
 
 # An event that was taken back stays where it is, and counts in no figure.
 VOIDED = EventVoid.objects.filter(
-    organization=OuterRef("organization_id"), event_id=OuterRef("id"), recorded_at=OuterRef("recorded_at")
+    account_id=OuterRef("account_id"),
+    organization=OuterRef("organization_id"),
+    event_id=OuterRef("id"),
+    recorded_at=OuterRef("recorded_at"),
 )
 
 

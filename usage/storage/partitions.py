@@ -49,7 +49,7 @@ def _make(cursor: object, name: str, month: date) -> None:
     start, end = months.bounds(month)
     bounds = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
     cursor.execute(f"CREATE TABLE {name} (LIKE usage_event INCLUDING ALL)")  # type: ignore[attr-defined]
-    cursor.execute(f"CREATE UNIQUE INDEX {name}_once ON {name} (organization_id, id)")  # type: ignore[attr-defined]
+    cursor.execute(f"CREATE UNIQUE INDEX {name}_once ON {name} (account_id, organization_id, id)")  # type: ignore[attr-defined]
     cursor.execute(f"ALTER TABLE usage_event ATTACH PARTITION {name} FOR VALUES {bounds}")  # type: ignore[attr-defined]
 
 

@@ -32,13 +32,14 @@ SELECT organization_id, account_id, bucket, meter_id, key_id, environment, endpo
   FROM (SELECT organization_id, account_id, {bucket} AS bucket, meter_id, key_id,
                environment, endpoint, count(*) AS requests, count(*) FILTER (WHERE failed) AS failed,
                sum(quantity) AS quantity, sum(credits) AS credits
-          FROM usage_event WHERE organization_id = ANY(%(tree)s::uuid[]) GROUP BY 1, 2, 3, 4, 5, 6, 7
+          FROM usage_event WHERE account_id = ANY(%(accounts)s::uuid[]) GROUP BY 1, 2, 3, 4, 5, 6, 7
          UNION ALL
         SELECT e.organization_id, e.account_id, {voided_bucket}, e.meter_id, e.key_id,
                e.environment, e.endpoint, -1, -e.failed::int, -e.quantity, -e.credits
           FROM usage_eventvoid v JOIN usage_event e
-            ON (e.organization_id, e.id, e.recorded_at) = (v.organization_id, v.event_id, v.recorded_at)
-         WHERE v.organization_id = ANY(%(tree)s::uuid[])) counted
+            ON (e.account_id, e.organization_id, e.id, e.recorded_at)
+             = (v.account_id, v.organization_id, v.event_id, v.recorded_at)
+         WHERE v.account_id = ANY(%(accounts)s::uuid[])) counted
  GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING sum(requests) > 0
 """,
     bucket=quarters.sql_floor("occurred_at"),
@@ -50,18 +51,18 @@ BY_METER = """
 CREATE TEMPORARY TABLE anew_usagerollup AS
 SELECT organization_id, account_id, bucket, meter_id, key_id, environment, sum(requests)::bigint AS requests,
        sum(failed)::bigint AS failed, sum(quantity) AS quantity, sum(credits) AS credits
-  FROM usage_endpointrollup WHERE organization_id = ANY(%(tree)s::uuid[]) AND requests > 0
+  FROM usage_endpointrollup WHERE account_id = ANY(%(accounts)s::uuid[]) AND requests > 0
  GROUP BY 1, 2, 3, 4, 5, 6
 """
 
 # Two statements for each table. `{key}` is its unique key, less the API key, which may be null.
 SAME = """
-(n.account_id, n.environment, n.requests, n.failed, n.quantity, n.credits, coalesce(n.key_id, n.organization_id))
-= (r.account_id, r.environment, r.requests, r.failed, r.quantity, r.credits, coalesce(r.key_id, r.organization_id))
+(n.environment, n.requests, n.failed, n.quantity, n.credits, coalesce(n.key_id, n.organization_id))
+= (r.environment, r.requests, r.failed, r.quantity, r.credits, coalesce(r.key_id, r.organization_id))
 """
 DELETE_WRONG = """
 DELETE FROM usage_{table} r
- WHERE r.organization_id = ANY(%(tree)s::uuid[]) AND r.bucket >= %(horizon)s::timestamptz
+ WHERE r.account_id = ANY(%(accounts)s::uuid[]) AND r.bucket >= %(horizon)s::timestamptz
    AND NOT EXISTS (SELECT FROM anew_{table} n WHERE ({n_key}) = ({r_key}) AND {same})
 """
 
@@ -73,7 +74,7 @@ SELECT organization_id, account_id, bucket, meter_id, key_id, environment, {endp
        credits
   FROM anew_{table} n
  WHERE NOT EXISTS (SELECT FROM usage_{table} r WHERE ({n_key}) = ({r_key}) AND {same})
-ON CONFLICT (organization_id, bucket, meter_id, key_id {conflict}) DO UPDATE
+ON CONFLICT (account_id, organization_id, bucket, meter_id, key_id {conflict}) DO UPDATE
    SET requests = greatest(r.requests, excluded.requests), failed = greatest(r.failed, excluded.failed),
        quantity = greatest(r.quantity, excluded.quantity), credits = greatest(r.credits, excluded.credits)
 """
@@ -84,7 +85,7 @@ WITH anew AS (
       FROM usage_usagerollup r
       JOIN unnest(%(payers)s::uuid[], %(buckets)s::timestamptz[], %(months)s::date[]) AS m(account_id, bucket, month)
         ON (m.account_id, m.bucket) = (r.account_id, r.bucket)
-     WHERE r.organization_id = ANY(%(tree)s::uuid[]) AND r.environment = 'live' AND r.requests > 0 GROUP BY 1, 2, 3),
+     WHERE r.account_id = ANY(%(accounts)s::uuid[]) AND r.environment = 'live' AND r.requests > 0 GROUP BY 1, 2, 3),
 gone AS (
     DELETE FROM usage_volume v WHERE v.account_id = ANY(%(accounts)s::uuid[])
        AND NOT EXISTS (SELECT FROM anew WHERE (anew.account_id, anew.meter_id, anew.month)
@@ -132,10 +133,8 @@ def _rebuild(zones: Mapping[UUID, str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(HOLD_RETENTION)
         posting.lock(zones)
-        tree = list(Organization.objects.filter(root_id__in=zones).values_list("pk", flat=True))
         about: dict[str, Any] = {
             "accounts": list(zones),
-            "tree": tree,
             "horizon": RetiredPartition.objects.horizon() or "-infinity",
         }
         for compute, table, endpoint in (
@@ -147,12 +146,12 @@ def _rebuild(zones: Mapping[UUID, str]) -> None:
             for statement in (DELETE_WRONG, INSERT_MISSING):
                 cursor.execute(_about(statement, table, endpoint), about)
             cursor.execute(f"DROP TABLE anew_{table}")
-        cursor.execute(VOLUMES, {**about, **_months(tree, zones)})
+        cursor.execute(VOLUMES, {**about, **_months(zones)})
 
 
 def _about(statement: str, table: str, endpoint: str) -> str:
     """The statement for one of the two tables."""
-    key = ["organization_id", "bucket", "meter_id", *([endpoint] if endpoint else [])]
+    key = ["account_id", "organization_id", "bucket", "meter_id", *([endpoint] if endpoint else [])]
     return statement.format(
         table=table,
         endpoint=endpoint and f"{endpoint},",
@@ -163,9 +162,9 @@ def _about(statement: str, table: str, endpoint: str) -> str:
     )
 
 
-def _months(tree: list[UUID], zones: Mapping[UUID, str]) -> dict[str, list[Any]]:
+def _months(zones: Mapping[UUID, str]) -> dict[str, list[Any]]:
     """The month of its payer's that each quarter of an hour lies in; PostgreSQL may not know the time zone."""
-    live = UsageRollup.objects.filter(organization__in=tree, account_id__in=zones, environment="live")
+    live = UsageRollup.objects.filter(account_id__in=zones, environment="live")
     found = list(live.values_list("account_id", "bucket").distinct())
     return {
         "payers": [account for account, _ in found],

@@ -29,8 +29,8 @@ ROLLUP = """
                             count(*) FILTER (WHERE failed) AS failed, sum(quantity) AS quantity, sum(credits) AS credits
                        FROM usage_event e
                       WHERE NOT EXISTS (SELECT FROM usage_eventvoid v
-                                         WHERE (v.organization_id, v.event_id, v.recorded_at)
-                                             = (e.organization_id, e.id, e.recorded_at))
+                                         WHERE (v.account_id, v.organization_id, v.event_id, v.recorded_at)
+                                             = (e.account_id, e.organization_id, e.id, e.recorded_at))
                       GROUP BY 1, 2, 3, 4, 5, 6, 7) e
             ON (e.organization_id, e.account_id, e.bucket, e.meter_id, e.environment, e.endpoint)
              = (r.organization_id, r.account_id, r.bucket, r.meter_id, r.environment, r.endpoint)
@@ -115,17 +115,17 @@ CHECKS = {
          WHERE -coalesce(e.amount, 0) <> coalesce(u.total, 0)
            AND date_trunc('month', coalesce(e.created_at, u.recorded_at) AT TIME ZONE 'UTC') NOT IN {RETIRED}""",  # noqa: S608
     "each void's adjustment is what its event was charged": f"""
-        SELECT o.public_id, format('event %s was charged %s, void %s gave back %s', coalesce(v.event_id, a.event_id),
-                                   e.credits, v.id, a.amount)
+        SELECT o.public_id, format('event %s was charged %s, its void gave back %s', coalesce(v.event_id, a.event_id),
+                                   e.credits, a.amount)
           FROM usage_eventvoid v
-          JOIN accounts_organization mine ON mine.id = v.organization_id
           FULL JOIN (SELECT account_id, seq, amount, metadata ->> 'voided_event' AS event_id FROM billing_ledgerentry
                       WHERE kind = 'adjustment' AND metadata ->> 'voided_event' IS NOT NULL) a
-            ON a.account_id = mine.root_id AND a.seq = v.entry_seq AND a.event_id = v.event_id
+            ON a.account_id = v.account_id AND a.seq = v.entry_seq AND a.event_id = v.event_id
           LEFT JOIN usage_event e
-            ON (e.organization_id, e.id, e.recorded_at) = (v.organization_id, v.event_id, v.recorded_at)
+            ON (e.account_id, e.organization_id, e.id, e.recorded_at)
+             = (v.account_id, v.organization_id, v.event_id, v.recorded_at)
           JOIN accounts_organization o ON o.id = coalesce(v.organization_id, a.account_id)
-         WHERE v.id IS NULL OR (v.entry_seq IS NULL) <> (a.seq IS NULL) OR e.credits <> coalesce(a.amount, 0)
+         WHERE v.event_id IS NULL OR (v.entry_seq IS NULL) <> (a.seq IS NULL) OR e.credits <> coalesce(a.amount, 0)
             OR e.id IS NULL AND date_trunc('month', v.recorded_at AT TIME ZONE 'UTC') NOT IN {RETIRED}""",  # noqa: S608
     "each rollup is the sum of its events": ROLLUP.format(
         rollup="usage_usagerollup", endpoint="''", horizon=HORIZON, bucket=quarters.sql_floor("occurred_at")

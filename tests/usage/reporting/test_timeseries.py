@@ -285,7 +285,11 @@ def test_an_event_that_was_taken_back_counts_in_no_edge(organization: Organizati
     record(kept)
     taken_back = UsageEvent.objects.of(organization).get(id="e")
     EventVoid.objects.create(
-        organization=organization, event_id="e", recorded_at=taken_back.recorded_at, created_at=taken_back.recorded_at
+        account_id=organization.root_id,
+        organization=organization,
+        event_id="e",
+        recorded_at=taken_back.recorded_at,
+        created_at=taken_back.recorded_at,
     )
     span = (START, START + timedelta(minutes=1))
     assert used(ask(organization, *span)) == {(): 1}

@@ -98,8 +98,8 @@ def test_an_event_lies_with_its_arrival_and_not_its_occurrence(funded: Organizat
 def test_each_leaf_has_its_unique_index_and_one_by_time(db: None) -> None:
     partitions.ensure(FAR)
     indexes = rows("SELECT tablename, indexdef FROM pg_indexes WHERE tablename LIKE 'usage_event_2%%'")
-    unique = {table for table, sql in indexes if "UNIQUE" in sql and sql.endswith("(organization_id, id)")}
-    by_time = {table for table, sql in indexes if sql.endswith("(organization_id, occurred_at)")}
+    unique = {table for table, sql in indexes if "UNIQUE" in sql and sql.endswith("(account_id, organization_id, id)")}
+    by_time = {table for table, sql in indexes if sql.endswith("(account_id, organization_id, occurred_at)")}
     assert unique == by_time == leaves()
 
 
