@@ -188,6 +188,19 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='SandboxObject',
+            fields=[
+                ('id', models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ('kind', models.CharField(max_length=10)),
+                ('body', models.JSONField()),
+                ('idempotency_key', models.CharField(max_length=200, null=True, unique=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+            ],
+            options={
+                'indexes': [models.Index(fields=['kind', 'created_at'], name='sandbox_object_of_kind')],
+            },
+        ),
+        migrations.CreateModel(
             name='Plan',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -9,6 +9,7 @@ from billing.models.ledger import LedgerAccount, LedgerEntry
 from billing.models.moves import Move
 from billing.models.payments import Payment, PaymentMethod
 from billing.models.recharge import AutoRecharge
+from billing.models.sandbox import SandboxObject
 from billing.models.subscriptions import Subscription
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "PlanAllowance",
     "Price",
     "PriceTier",
+    "SandboxObject",
     "Spending",
     "Subscription",
 ]

@@ -19,7 +19,7 @@ from billing.payments import gateways
 def add(organization: Organization, token: str, *, id: UUID | None = None) -> PaymentMethod:
     """Put a card on file. The first one is the default. With an `id` made beforehand, a retry adds nothing."""
     accounts.required(organization)
-    gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
+    gateway = gateways.ONE_STEP[settings.PAYMENT_GATEWAY]
     try:
         card = gateway.attach(token)
     except gateways.UnknownToken as error:

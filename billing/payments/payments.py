@@ -68,7 +68,7 @@ def complete(payment_id: UUID) -> Payment:
     payment = Payment.objects.select_related("method").get(pk=payment_id)
     if payment.status != Payment.Status.PENDING:
         return payment
-    gateway = gateways.BY_NAME[payment.method.gateway]
+    gateway = gateways.ONE_STEP[payment.method.gateway]
     try:
         charge = gateway.charge(
             token=payment.method.gateway_token,

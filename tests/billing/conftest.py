@@ -10,6 +10,6 @@ from tests.billing.payments.gateway import RecordingGateway
 def bank(monkeypatch: pytest.MonkeyPatch, settings: Any) -> RecordingGateway:
     """The payment gateway of the installation, for as long as the test runs."""
     bank = RecordingGateway()
-    monkeypatch.setitem(gateways.BY_NAME, bank.name, bank)
+    monkeypatch.setitem(gateways.ONE_STEP, bank.name, bank)
     settings.PAYMENT_GATEWAY = bank.name
     return bank

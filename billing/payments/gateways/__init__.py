@@ -31,10 +31,12 @@ from billing.payments.gateways.objects import (
 )
 from billing.payments.gateways.sandbox import SandboxGateway
 
-BY_NAME: dict[str, OneStepGateway] = {SandboxGateway.name: SandboxGateway()}
+BY_NAME: dict[str, Gateway] = {SandboxGateway.name: SandboxGateway()}
+ONE_STEP: dict[str, OneStepGateway] = {SandboxGateway.name: SandboxGateway()}  # until the callers have moved
 
 __all__ = [
     "BY_NAME",
+    "ONE_STEP",
     "SESSION_ID",
     "Card",
     "Charge",
