@@ -21,7 +21,6 @@ class EmailTaken(Problem):
 @transaction.atomic
 def sign_up(user: User) -> Organization:
     """Save a new user with a default organization that the user owns and that is current."""
-    user.email = user.email.lower()
     try:
         with transaction.atomic():
             user.save(force_insert=True)

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import transaction
 
-from accounts.lib import addresses
+from accounts.lib import addresses, mailboxes
 from accounts.lib.problems import Conflict, Forbidden
 from accounts.models import Organization, SecurityPolicy
 
@@ -60,7 +60,7 @@ class Effective:
         return all(addresses.within(address, networks) for networks in self.networks)
 
     def admits_email(self, email: str) -> bool:
-        name = domain(email.rpartition("@")[2])
+        name = mailboxes.normalize(email).rpartition("@")[2]
         return all(name in names for names in self.email_domains)
 
 
@@ -88,21 +88,12 @@ def check_address(organization: Organization, address: str) -> None:
         raise NetworkNotAllowed
 
 
-def domain(text: str) -> str:
-    """An email domain as it is compared: lower case, and in ASCII where it has such a form."""
-    text = text.strip().removeprefix("@").lower()
-    try:
-        return text.encode("idna").decode()
-    except UnicodeError:
-        return text
-
-
 def email_domain(text: str) -> str:
     """A domain as a policy keeps it. `ValueError` when it is none."""
-    name = domain(text)
     try:
+        name = mailboxes.domain(text.strip().removeprefix("@"))
         DomainNameValidator(accept_idna=False)(name)
-    except ValidationError as error:
+    except (ValueError, ValidationError) as error:
         raise ValueError(f"{text[:100]!r} is not a domain, such as example.com.") from error
     return name
 

@@ -49,7 +49,7 @@ class Pair:
 def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
     """A new family of tokens for the person with this email and password."""
     try:
-        user = get_adapter().authenticate(request, email=email.lower(), password=password)
+        user = get_adapter().authenticate(request, email=email, password=password)
     except ValidationError as error:  # too many failures for this address or email
         wait = {"Retry-After": str(FAILURES_WINDOW_SECONDS)}
         raise TooManyRequests("Too many failed sign-ins. Try again in some minutes.", headers=wait) from error

@@ -5,17 +5,20 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.credentials import credential_of
-from accounts.lib import datetimes
+from accounts.lib import datetimes, mailboxes
 from accounts.lib.numbers import is_number
 
 LARGEST_OFFSET = 10**12  # of a list; PostgreSQL takes up to a bigint
 
 
 class EmailField(serializers.EmailField):
-    """An address, in lower case before anything is checked: a letter may become two, and its length counts."""
+    """An address, normalized before anything is checked: a letter may become two, and its length counts."""
 
     def to_internal_value(self, data: Any) -> str:
-        return str(super().to_internal_value(data)).lower()
+        try:
+            return mailboxes.normalize(super().to_internal_value(data))
+        except ValueError:
+            self.fail("invalid")
 
 
 class NumberField(serializers.DecimalField):

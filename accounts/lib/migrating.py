@@ -6,7 +6,7 @@ Each may be run again after it was killed half-way: it takes away what an earlie
 from typing import Any
 
 from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently, ValidateConstraint
-from django.db.migrations import AddConstraint, RunSQL, SeparateDatabaseAndState
+from django.db.migrations import AddConstraint, RemoveConstraint, RunSQL, SeparateDatabaseAndState
 from django.db.migrations.operations.base import Operation
 from django.db.models import CheckConstraint, Index, UniqueConstraint
 
@@ -29,6 +29,12 @@ def add_unique(model_name: str, constraint: UniqueConstraint, *, on: str) -> lis
     create = RunSQL(f"CREATE UNIQUE INDEX CONCURRENTLY {constraint.name} ON {on}", _drop(constraint.name))
     state: Any = AddConstraint(model_name, constraint)
     return [_without(constraint.name), SeparateDatabaseAndState([create], [state])]
+
+
+def drop_constraint(model_name: str, table: str, name: str) -> list[Operation]:
+    state: Any = RemoveConstraint(model_name, name)
+    drop = RunSQL(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}", RunSQL.noop)
+    return [SeparateDatabaseAndState([drop], [state])]
 
 
 def _without(index: str) -> RunSQL:

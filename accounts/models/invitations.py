@@ -3,10 +3,11 @@ from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Collate, Lower
 from django.utils import timezone
 
 from accounts.lib import identifiers
+from accounts.models.fields import EmailField
 from accounts.models.organizations import Membership, Organization
 from accounts.models.tenancy import TenantQuerySet
 from accounts.models.users import User
@@ -51,7 +52,7 @@ class Invitation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField(max_length=250)
+    email = EmailField(max_length=250)
     role = models.CharField(max_length=9, choices=Membership.Role.choices)
     digest = models.BinaryField(unique=True, max_length=32, editable=False)
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+")
@@ -70,7 +71,7 @@ class Invitation(models.Model):
                 condition=Q(accepted_at=None, revoked_at=None),
                 name="invitation_one_open",
             ),
-            models.CheckConstraint(condition=Q(email=Lower("email")), name="invitation_email_lower_case"),
+            models.CheckConstraint(condition=Q(email=Lower(Collate("email", "C"))), name="invitation_email_normal"),
         ]
 
     def __str__(self) -> str:

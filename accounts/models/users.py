@@ -3,15 +3,16 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Collate, Lower
 from django.utils.timezone import now
 
-from accounts.lib import timezones
+from accounts.lib import passwords, timezones
+from accounts.models.fields import EmailField
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        user = self.model(email=email.lower(), **fields)
+        user = self.model(email=email, **fields)
         user.set_password(password)
         user.save()
         return user
@@ -20,15 +21,13 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, email: str | None) -> "User":
-        return self.get(email=(email or "").lower())
+        return self.get(email=email or "")
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person, who signs in by email. Addresses are kept in lower case, and no two differ in case alone."""
+    """A person, who signs in by email."""
 
-    email = models.EmailField(
-        max_length=250, unique=True, error_messages={"unique": "This email has an account already."}
-    )
+    email = EmailField(max_length=250, unique=True, error_messages={"unique": "This email has an account already."})
     name = models.CharField(max_length=100, blank=True)
     timezone = models.CharField(max_length=64, default="UTC", validators=[timezones.validate])
     current_organization = models.ForeignKey(
@@ -44,10 +43,19 @@ class User(AbstractBaseUser, PermissionsMixin):
     EMAIL_FIELD = "email"
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case")]
+        # The normal form is Python's (`accounts.lib.mailboxes`). The database checks what both agree on: ASCII letters.
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email=Lower(Collate("email", "C"))), name="user_email_normal")
+        ]
 
     def __str__(self) -> str:
         return self.email
+
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(raw_password and passwords.normalize(raw_password))
+
+    def check_password(self, raw_password: str | None) -> bool:
+        return super().check_password(raw_password and passwords.normalize(raw_password))
 
     def get_full_name(self) -> str:
         return self.name or self.email

@@ -3,10 +3,12 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
 from accounts import people
+from accounts.lib import mailboxes
 from accounts.models import User
 
 
@@ -24,6 +26,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             messages.error(request, str(error))
             raise ImmediateHttpResponse(redirect("account_signup")) from error
         return user
+
+    def clean_email(self, email: str) -> str:
+        try:
+            return mailboxes.normalize(email)
+        except ValueError as error:
+            raise ValidationError("Enter a valid email address.") from error
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """An address that has no normal form is nobody's."""
+        try:
+            credentials["email"] = mailboxes.normalize(credentials["email"])
+        except ValueError:
+            return None
+        return super().authenticate(request, **credentials)
 
     def set_password(self, user: User, password: str) -> None:
         """Only the password: a deactivation that came meanwhile stays."""

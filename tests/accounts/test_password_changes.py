@@ -56,6 +56,16 @@ def test_it_ends_the_persons_sign_ins(api: Any, alice: User, change: Way) -> Non
     assert goes_on(api, pair) == [False, False]
 
 
+@pytest.mark.parametrize("change", [by_page, by_operator, by_mail])
+def test_every_way_takes_a_password_in_any_form_of_its_characters(
+    alice: User, anonymous: Any, monkeypatch: pytest.MonkeyPatch, change: Way
+) -> None:
+    monkeypatch.setitem(globals(), "NEW", "cafe\u0301 ｏｆ the ﬁrst")
+    assert change(alice).status_code == 302
+    body = {"email": alice.email, "password": "café of the first"}
+    assert anonymous.post("/v1/auth/token", body).status_code == 200
+
+
 def test_a_refused_change_ends_nothing(api: Any, alice: User) -> None:
     pair = issue(alice)
     form_data = {"oldpassword": "wrong", "password1": NEW, "password2": NEW}

@@ -272,3 +272,12 @@ def test_an_outage_gets_a_page_that_says_when_to_come_back() -> None:
         answer = problems.server_error(RequestFactory().get("/o/acct_0000000000000000/"))
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "tollgate.css" in answer.content.decode()
+
+
+@pytest.mark.parametrize("email", ["a@\u1c89.com", "\u1c89@example.com", "a@\u2603.example"])
+@pytest.mark.parametrize("path", ["login/", "signup/", "password/reset/"])
+def test_an_address_without_a_normal_form_breaks_no_page(visitor: Client, path: str, email: str) -> None:
+    form_data = {"login": email, "email": email, "password": PASSWORD, "password1": PASSWORD}
+    answer = visitor.post(f"/accounts/{path}", form_data)
+    assert answer.status_code == 200
+    assert "errorlist" in text(answer) or "notice-error" in text(answer)
