@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.credentials import credential_of
-from accounts.lib import datetimes, mailboxes
-from accounts.lib.numbers import is_number
+from accounts.lib import datetimes, mailboxes, numbers
+from accounts.lib.money import DIGITS, PLACES
 
 LARGEST_OFFSET = 10**12  # of a list; PostgreSQL takes up to a bigint
 
@@ -22,19 +22,25 @@ class EmailField(serializers.EmailField):
 
 
 class NumberField(serializers.DecimalField):
-    """In as a JSON number or a decimal string, out as a JSON number, exact both ways."""
+    """In as a JSON number or a string of plain digits, out as a JSON number, exact both ways. At most nine decimals."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(coerce_to_string=False, **options)
+        super().__init__(max_digits=DIGITS, decimal_places=PLACES, coerce_to_string=False, **options)
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        """An empty string is no number and no null. DRF's own field reads it as null."""
+        return serializers.Field.validate_empty_values(self, data)
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, bool) or (isinstance(data, str) and not is_number(data)):
-            self.fail("invalid")
-        return super().to_internal_value(data)
+        bounds: dict[str, Any] = {"least": self.min_value, "most": self.max_value}
+        try:
+            return numbers.read(data, **{name: bound for name, bound in bounds.items() if bound is not None})
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class MomentField(serializers.DateTimeField):
-    """ISO 8601; a naive moment, or a mere date, is read in the caller's time zone. Needs the `request` as context."""
+    """A datetime or a date; without an offset it is read in the caller's time zone. Needs the `request` as context."""
 
     def to_internal_value(self, value: Any) -> datetime:
         try:
@@ -42,7 +48,7 @@ class MomentField(serializers.DateTimeField):
                 raise ValueError
             return datetimes.parse(value, credential_of(self.context["request"]).timezone)
         except ValueError as error:
-            raise serializers.ValidationError("Must be an ISO 8601 date or datetime.") from error
+            raise serializers.ValidationError(datetimes.EXPECTED) from error
 
 
 class SecondField(serializers.DateTimeField):

@@ -16,7 +16,7 @@ def moment_parameter(name: str, text: str, timezone: str) -> datetime:
     try:
         return datetimes.parse(text, timezone)
     except ValueError as error:
-        raise InvalidField(name, "Must be an ISO 8601 date or datetime.") from error
+        raise InvalidField(name, datetimes.EXPECTED) from error
 
 
 def text_parameter(request: Request, name: str) -> str | None:

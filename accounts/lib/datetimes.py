@@ -1,22 +1,41 @@
-"""Moments as people write them: ISO 8601, a naive one or a mere date in the caller's time zone."""
+"""Datetimes as callers write them: RFC 3339, or an ISO 8601 calendar date with separators; nothing else."""
 
 import re
 from datetime import UTC, datetime
 
 from accounts.lib import timezones
 
-LONGEST = 64  # characters; more is no moment, and not worth a search
+LONGEST = 64  # characters
 
-# In a query string an unescaped "+05:45" arrives as " 05:45".
-_PLUS_LOST = re.compile(r"(T\S+) (\d\d:?\d\d)$")
+EXPECTED = "Expected an RFC 3339 datetime such as 2026-01-15T08:30:00Z, or a date such as 2026-01-15."
+
+# Without an offset, the caller's time zone counts. In a query string an unescaped "+05:45" arrives as " 05:45".
+_FORM = re.compile(
+    r"\d{4}-\d\d-\d\d"
+    r"([T ]\d\d:\d\d(:(?P<second>\d\d)([.,]\d+)?)?(?P<offset>Z|[+\- ]\d\d(:[0-5]\d)?)?)?",
+    re.ASCII,
+)
+_LAST_OF_MINUTE = "59.999999"
 
 
 def parse(text: str, timezone: str) -> datetime:
-    """The moment in UTC. `ValueError` when it is not ISO 8601, or beyond the years 1 to 9999."""
-    if len(text) > LONGEST:
-        raise ValueError("too long")
-    text = text.strip()
-    moment = datetime.fromisoformat(_PLUS_LOST.sub(r"\1+\2", text) if " " in text else text)
+    """The datetime in UTC. Without an offset it is read in `timezone`; a date is midnight there.
+
+    Digits beyond microseconds are cut. A leap second, 23:59:60, is read as the last microsecond before it ends.
+    Raises `ValueError` for any other form, and beyond the years 1 to 9999.
+    """
+    text = text.strip().upper()
+    match = _FORM.fullmatch(text) if len(text) <= LONGEST else None
+    if match is None:
+        raise ValueError(EXPECTED)
+    offset = match["offset"] or ""
+    local = text.removesuffix(offset)
+    if match["second"] == "60":
+        local = local[: match.start("second")] + _LAST_OF_MINUTE
+    return _in_utc(datetime.fromisoformat(local + offset.replace(" ", "+")), timezone)
+
+
+def _in_utc(moment: datetime, timezone: str) -> datetime:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezones.zone(timezone))
     try:

@@ -1,33 +1,34 @@
-"""What PostgreSQL's jsonb can keep of a caller's JSON: asked before any SQL, so that nothing fails on the way in."""
+"""What PostgreSQL's jsonb can keep of a caller's JSON: checked before any SQL, so that no statement fails on it."""
 
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
-import simplejson
 from psycopg.types.json import Jsonb
+
+from accounts.lib import exact_json
 
 NUMBER_DIGITS = 1000  # before the point, and after it
 
-_dumps = partial(simplejson.dumps, use_decimal=True)
 
+class Encoder(json.JSONEncoder):
+    """For a model's field: writes its Decimals digit by digit."""
 
-class Encoder(simplejson.JSONEncoder):
-    """Of a model's field: its Decimals are written digit by digit."""
+    def encode(self, value: Any) -> str:
+        return exact_json.dumps(value)
 
 
 class Decoder(json.JSONDecoder):
-    """Of a model's field: numbers with a point are read as Decimals."""
+    """For a model's field: reads numbers with a point as Decimals."""
 
-    def __init__(self) -> None:
-        super().__init__(parse_float=Decimal)
+    def decode(self, text: str, *_: Any) -> Any:
+        return exact_json.loads(text)
 
 
 def parameter(value: Any) -> Jsonb:
-    """JSON for a statement, its Decimals written digit by digit."""
-    return Jsonb(value, dumps=_dumps)
+    """A JSON parameter of a statement."""
+    return Jsonb(value, dumps=exact_json.dumps)
 
 
 def is_storable(value: Any, depth: int) -> bool:

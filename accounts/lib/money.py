@@ -17,12 +17,12 @@ _exact = Context(prec=2 * DIGITS + 10, rounding=ROUND_HALF_EVEN)
 
 def multiply(a: Decimal, b: Decimal) -> Decimal:
     """The product, rounded half-even to nine decimals."""
-    return _exact.quantize(_exact.multiply(a, b), QUANTUM)
+    return rounded(_exact.multiply(a, b))
 
 
-def fits(number: Decimal) -> bool:
-    """Whether a number that is not larger than a stored one has at most nine decimals."""
-    return _exact.quantize(number, QUANTUM) == number
+def rounded(number: Decimal) -> Decimal:
+    """The number with nine decimals, rounded half-even. It must not be larger than what can be stored."""
+    return _exact.quantize(number, QUANTUM)
 
 
 def plain(amount: Decimal) -> str:

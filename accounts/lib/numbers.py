@@ -1,10 +1,33 @@
-"""Numbers as text."""
+"""Numbers that callers send. They are judged by what they are, before any arithmetic and before any SQL."""
 
 import re
+from decimal import Decimal
+from typing import Any
 
-# As JSON writes it. Python's Decimal would take `1_000`, digits of other scripts, and NaN.
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
+from accounts.lib.money import DIGITS, PLACES, QUANTUM, ZERO, plain, rounded
+
+LARGEST_STORED = Decimal(10) ** (DIGITS - PLACES) - QUANTUM
+
+# Digits with an optional sign and point, and no exponent. Decimal() would also take `1_000`, other scripts, and NaN.
+_PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
-def is_number(text: str) -> bool:
-    return _NUMBER.fullmatch(text) is not None
+def read(value: Any, *, least: Decimal = -LARGEST_STORED, most: Decimal = LARGEST_STORED) -> Decimal:
+    """The number in a JSON value: a JSON number, or a string with a plain decimal. It has at most nine decimals.
+
+    Raises `ValueError` with a sentence for the caller. Zeros don't count, however many: `0e-16384` is 0, and so is 1
+    with thousands of decimals that are all zero.
+    """
+    if type(value) is int and least <= value <= most:  # nearly every quantity
+        return Decimal(value)
+    if type(value) is not int and not isinstance(value, str | Decimal):
+        raise ValueError("A valid number is required.")
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        raise ValueError("A valid number is required. In a string: plain digits such as 12.5, without an exponent.")
+    number = Decimal(value)
+    if not (number.is_finite() and least <= number <= most):
+        raise ValueError(f"Must be from {plain(least)} to {plain(most)}.")
+    exact = rounded(number)
+    if exact != number:
+        raise ValueError(f"At most {PLACES} decimals.")
+    return exact or ZERO

@@ -24,7 +24,7 @@ class Event(models.Model):
     type = models.CharField(max_length=60)
     data = models.JSONField(
         default=dict,
-        encoder=jsonb.Encoder,  # type: ignore[arg-type]
+        encoder=jsonb.Encoder,
         decoder=jsonb.Decoder,
     )
     created_at = models.DateTimeField()

@@ -7,12 +7,12 @@ from rest_framework import serializers
 
 from accounts.api.fields import MomentField, NumberField, SecondField
 from accounts.lib import addresses
+from accounts.lib.money import LARGEST, ZERO
 from apikeys.models import ApiKey
 
 LONGEST_LIST = 100
 LONGEST_WINDOW_SECONDS = 86_400
 LARGEST_RATE = 1_000_000
-LARGEST_BUDGET = 10**9
 LONGEST_OVERLAP_SECONDS = 604_800
 
 EXAMPLE_REQUEST = {
@@ -49,7 +49,7 @@ class BudgetField(NumberField):
     """Credits that may be spent in a calendar month: from 0 to 10⁹, with nine decimals."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=24, decimal_places=9, min_value=0, max_value=LARGEST_BUDGET, **options)
+        super().__init__(min_value=ZERO, max_value=LARGEST, **options)
 
 
 class RateLimitSerializer(serializers.Serializer[Any]):

@@ -1,13 +1,12 @@
 from datetime import datetime
 from typing import Any
 
-import simplejson
 from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.api.fields import NumberField
-from accounts.lib import jsonb
-from accounts.lib.money import DIGITS, LARGEST, PLACES, QUANTUM
+from accounts.lib import exact_json, jsonb
+from accounts.lib.money import LARGEST, QUANTUM
 from accounts.lib.problems import InvalidField
 from accounts.models import User
 
@@ -17,9 +16,6 @@ METADATA_DEPTH = 5
 
 class AmountSerializerField(NumberField):
     """Credits."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=DIGITS, decimal_places=PLACES, **options)
 
 
 class PositiveAmountField(AmountSerializerField):
@@ -46,7 +42,7 @@ class MetadataField(serializers.DictField):
         found: dict[Any, Any] = super().to_internal_value(data)
         if not jsonb.is_storable(found, METADATA_DEPTH):
             raise serializers.ValidationError(f"No NUL, no lone surrogates, at most {METADATA_DEPTH} deep.")
-        if len(simplejson.dumps(found, use_decimal=True, ensure_ascii=False).encode()) > METADATA_BYTES:
+        if len(exact_json.dumps(found).encode()) > METADATA_BYTES:
             raise serializers.ValidationError(f"At most {METADATA_BYTES} bytes of JSON.")
         return found
 

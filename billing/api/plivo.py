@@ -5,7 +5,6 @@ given, unknown members are ignored, and every answer with a body carries a fresh
 Plivo's client for Python stumbles over JSON there.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -21,6 +20,7 @@ from rest_framework.views import APIView
 
 from accounts import idempotency, security, tree
 from accounts.credentials import credential_of
+from accounts.lib import exact_json
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import InvalidField, NotFound
 from accounts.models import Organization
@@ -85,7 +85,7 @@ class PlivoView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """With the `api_id`, in a replay of an earlier answer too."""
         if isinstance(response, HttpResponse) and "Idempotent-Replayed" in response:
-            replayed = Response(json.loads(response.content), status=response.status_code)
+            replayed = Response(exact_json.loads(response.content), status=response.status_code)
             replayed["Idempotent-Replayed"] = "true"
             response = replayed
         if isinstance(response, Response) and isinstance(response.data, Mapping):

@@ -18,7 +18,7 @@ from psycopg.errors import NumericValueOutOfRange
 
 from accounts.lib import jsonb, sql
 from accounts.lib.identifiers import uuid7
-from accounts.lib.money import PLACES, fits
+from accounts.lib.money import PLACES, rounded
 from billing.exceptions import BalanceOutOfRange, NotEnoughCredits, PostingConflict
 from billing.ledger import alerts, expiry, lots
 from billing.ledger.lots import Lot
@@ -234,7 +234,7 @@ def _write(
     actor: str = "",
 ) -> Posting | None:
     """One entry in one statement: None where its guard refuses it, or where something fell due and is not settled."""
-    if not fits(amount):  # the database would round the entry and the balance each for itself
+    if amount != rounded(amount):  # the database would round the entry and the balance each for itself
         raise ValueError(f"{amount} has more than {PLACES} decimals")
     parameters = {
         "id": uuid7(),

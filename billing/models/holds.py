@@ -60,7 +60,7 @@ class Hold(models.Model):
     reference = models.CharField(max_length=100, blank=True)
     metadata = models.JSONField(
         default=dict,
-        encoder=jsonb.Encoder,  # type: ignore[arg-type]
+        encoder=jsonb.Encoder,
         decoder=jsonb.Decoder,
     )
     created_at = models.DateTimeField()

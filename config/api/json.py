@@ -1,11 +1,8 @@
 """JSON in and out, with exact numbers. DRF finds these classes by their dotted names in the settings."""
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import simplejson
 from django.conf import settings
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
@@ -14,10 +11,12 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.utils.encoders import JSONEncoder
 
-from accounts.lib.money import plain
+from accounts.lib import exact_json
 from accounts.lib.problems import Problem
 
 DRAIN_BYTES = 64 << 20
+
+_encoder = JSONEncoder()
 
 
 class RequestTooLarge(Problem):
@@ -42,19 +41,9 @@ class JSONParser(BaseParser):
             _drain(stream)
             raise RequestTooLarge(limit)
         try:
-            return json.loads(body, parse_float=Decimal, parse_constant=_refuse)
-        except json.JSONDecodeError as error:
-            raise exceptions.ParseError(f"The body is not valid JSON: {error}.") from error
-        except UnicodeDecodeError as error:
-            raise exceptions.ParseError("The body is not in UTF-8.") from error
-        except RecursionError as error:
-            raise exceptions.ParseError("The JSON is nested too deeply.") from error
-        except (ValueError, InvalidOperation) as error:
-            raise exceptions.ParseError("A number has too many digits, or too large an exponent.") from error
-
-
-def _refuse(constant: str) -> None:
-    raise exceptions.ParseError(f"The body is not valid JSON: {constant} is not a number.")
+            return exact_json.loads(body)
+        except exact_json.InvalidJson as error:
+            raise exceptions.ParseError(f"The body is {error}.") from error
 
 
 def _drain(stream: Any) -> None:
@@ -74,15 +63,7 @@ class JSONRenderer(BaseRenderer):
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         if data is None:
             return b""
-        text: str = simplejson.dumps(data, use_decimal=False, default=_encode, ensure_ascii=False)
-        return text.encode("utf-8", "backslashreplace")
-
-
-_encoder = JSONEncoder()
-
-
-def _encode(value: Any) -> Any:
-    return simplejson.RawJSON(plain(value)) if isinstance(value, Decimal) else _encoder.default(value)
+        return exact_json.dumps(data, default=_encoder.default).encode("utf-8", "backslashreplace")
 
 
 class JSONOnly(BaseContentNegotiation):

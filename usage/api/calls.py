@@ -1,15 +1,15 @@
 """What the gate is asked and what it answers, as JSON. Calls are checked before any SQL: a bad one does nothing."""
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from rest_framework import serializers
 
-from accounts.lib.money import LARGEST, PLACES, fits
-from accounts.lib.numbers import is_number
+from accounts.lib import numbers
+from accounts.lib.money import LARGEST, ZERO
 from accounts.lib.problems import InvalidField, Problem
 from billing.api.fields import AmountSerializerField
 from usage.gate.query import Call
@@ -141,21 +141,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def _quantity(value: Any) -> Decimal:
-    if type(value) is int and 0 <= value <= LARGEST:
-        return Decimal(value)
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        raise ValueError("A valid number is required.")
-    if isinstance(value, str) and not is_number(value):
-        raise ValueError("A valid number is required.")
-    try:
-        quantity = Decimal(value)
-        if not 0 <= quantity <= LARGEST:
-            raise ValueError(f"From 0 to {LARGEST}.")
-        if not fits(quantity):
-            raise ValueError(f"At most {PLACES} decimals.")
-    except InvalidOperation as error:
-        raise ValueError("A valid number is required.") from error
-    return quantity
+    return numbers.read(value, least=ZERO, most=LARGEST)
 
 
 def _ip(value: Any) -> str | None:

@@ -5,10 +5,8 @@ comes (another credential, a bad body, an Idempotency-Key) goes to the DRF view 
 every other one. So the short way says no refusal; what it says, the view says with an `Allow` header and else alike.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache, update_wrapper
 from typing import Any
 
@@ -18,6 +16,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
+from accounts.lib import exact_json
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import Problem
 from usage.api.calls import address
@@ -43,8 +42,8 @@ class Asked:
     def json(self) -> Any:
         """The body; `NotOrdinary` where it is no JSON."""
         try:
-            return json.loads(self.request.body, parse_float=Decimal, parse_constant=_refuse)
-        except (ValueError, ArithmeticError, RecursionError) as error:
+            return exact_json.loads(self.request.body)
+        except exact_json.InvalidJson as error:
             raise NotOrdinary from error
 
 
@@ -84,10 +83,6 @@ def asked(request: HttpRequest, limit: int) -> Asked:
     ):
         raise NotOrdinary
     return Asked(request, authorization.removeprefix("Bearer "), address(client_address(request)))
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)
 
 
 @cache

@@ -74,7 +74,7 @@ def _parse(raw: Any, now: datetime) -> Event:
         raise Rejected("invalid", "subject: the id of a key (key_…) or of an organization (acct_…).")
     data = dict(_data(raw))
     ours = {name: data.pop(name) for name in OUR_MEMBERS if name in data}
-    plain = {owner: subject, "meter": meter, "occurred_at": _time(raw), "properties": data, **ours}
+    plain = {owner: subject, "meter": meter, "occurred_at": raw.get("time"), "properties": data, **ours}
     # The identity is put in after the check of ids, which refuses a no-break space to everyone else.
     return replace(parsing.parse({**plain, "id": "-"}, now), id=identity(source, id))
 
@@ -86,12 +86,6 @@ def _required(raw: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= ATTRIBUTE_LIMIT or not value.isprintable():
         raise Rejected("invalid", f"{name}: 1 to {ATTRIBUTE_LIMIT} printable characters.")
     return value
-
-
-def _time(raw: Mapping[str, Any]) -> Any:
-    """In capitals, since RFC 3339 also has `t` and `z`."""
-    value = raw.get("time")
-    return value.upper() if isinstance(value, str) else value
 
 
 def _data(raw: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,10 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import simplejson
 from django.db import IntegrityError
 
-from accounts.lib import quarters, sql
+from accounts.lib import exact_json, quarters, sql
 from accounts.lib.money import ZERO
 from accounts.lib.problems import Problem
 from billing.ledger.posting import Locked
@@ -227,8 +226,7 @@ def _quoted(values: list[str]) -> str:
 
 
 def _json(properties: Mapping[str, Any]) -> str:
-    text: str = simplejson.dumps(properties, use_decimal=True)
-    return text
+    return exact_json.dumps(properties)
 
 
 def _term(terms: Terms) -> dict[str, Any]:

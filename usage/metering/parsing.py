@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from accounts.lib import datetimes, identifiers, jsonb
-from accounts.lib.money import LARGEST, PLACES, fits
-from accounts.lib.numbers import is_number
+from accounts.lib import datetimes, identifiers, jsonb, numbers
+from accounts.lib.money import LARGEST, ZERO
 
 CLOCK_SKEW = timedelta(hours=1)  # how fast a caller's clock may be
 
@@ -17,7 +16,6 @@ BATCH_LIMIT = 1000
 ENDPOINT_BYTES = 2000  # what an index row has room for
 PROPERTIES_DEPTH = 20
 FIRST_FAILED_STATUS = 400
-LARGEST_WHOLE = int(LARGEST)
 
 
 class Rejected(Exception):
@@ -96,21 +94,10 @@ def _endpoint(value: Any) -> str:
 
 
 def _quantity(value: Any) -> Decimal:
-    if type(value) is int and 0 <= value <= LARGEST_WHOLE:
-        return Decimal(value)
     try:
-        if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-            raise ValueError
-        if isinstance(value, str) and not is_number(value):
-            raise ValueError
-        quantity = Decimal(value)
-    except (ValueError, InvalidOperation) as error:
-        raise Rejected("invalid", "quantity: a number.") from error
-    if not quantity.is_finite() or not 0 <= quantity <= LARGEST:
-        raise Rejected("invalid", f"quantity: from 0 to {LARGEST}.")
-    if not fits(quantity):
-        raise Rejected("invalid", f"quantity: at most {PLACES} decimals.")
-    return quantity
+        return numbers.read(value, least=ZERO, most=LARGEST)
+    except ValueError as error:
+        raise Rejected("invalid", f"quantity: {error}") from error
 
 
 def _failed(value: Any) -> bool:
@@ -135,7 +122,7 @@ def _occurred_at(value: Any, now: datetime) -> datetime:
             raise ValueError
         moment = datetimes.parse(value, "UTC")
     except ValueError as error:
-        raise Rejected("invalid", "occurred_at: an ISO 8601 datetime.") from error
+        raise Rejected("invalid", f"occurred_at: {datetimes.EXPECTED}") from error
     if moment > now + CLOCK_SKEW:
         raise Rejected("in_the_future", "occurred_at: more than an hour ahead.")
     return min(moment, now)

@@ -1,4 +1,4 @@
-"""Moments as people write them."""
+"""Datetimes as callers write them."""
 
 from datetime import UTC, datetime
 
@@ -18,6 +18,16 @@ from accounts.lib import datetimes
         ("2026-03-01", "Gone/Zone", datetime(2026, 3, 1, tzinfo=UTC)),
         ("2026-07-01T00:00:00.123456Z", "UTC", datetime(2026, 7, 1, 0, 0, 0, 123456, tzinfo=UTC)),
         (" 2026-03-01 ", "UTC", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01t12:00:00z", "Asia/Tokyo", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01 12:00:00Z", "Asia/Tokyo", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01 12:00", "Asia/Tokyo", datetime(2026, 3, 1, 3, tzinfo=UTC)),
+        ("2026-03-01T12:00:00+05", "UTC", datetime(2026, 3, 1, 7, tzinfo=UTC)),
+        ("2026-03-01T12:00:00-00:00", "UTC", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01T12:00:00,5Z", "UTC", datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)),
+        ("2026-03-01T12:00:00.123456789Z", "UTC", datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)),
+        ("2026-03-01T12:00:00.999999999Z", "UTC", datetime(2026, 3, 1, 12, 0, 0, 999_999, tzinfo=UTC)),
+        ("2016-12-31T23:59:60Z", "UTC", datetime(2016, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+        ("2016-12-31T23:59:60.5 00:00", "UTC", datetime(2016, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
     ],
 )
 def test_a_moment_is_read_in_its_zone(text: str, timezone: str, expected: datetime) -> None:
@@ -36,6 +46,29 @@ def test_a_moment_is_read_in_its_zone(text: str, timezone: str, expected: dateti
         "10000-01-01",
         "2026-01-01T25:00",
         "1e9",
+        "1795081512345",
+        "1795081512",
+        "17950815",
+        "17950815T123456Z",
+        "2026",
+        "2026-03",
+        "2026-060",
+        "2026-W09-7",
+        "20260301",
+        "2026-03-01T",
+        "2026-03-01T12",
+        "2026-03-01T120000Z",
+        "2026-03-01T12:00:00+0545",
+        "2026-03-01T12:00:00+05:60",
+        "2026-03-01T12:00:00+25:00",
+        "2026-03-01T12:00.5Z",
+        "2026-03-01T12:00:61Z",
+        "2026-03-01T12:60:00Z",
+        "2026-03-01T24:00:00Z",
+        "2026-03-01Z",
+        "2026-03-01x12:00",
+        "2026-03-01T12:00:00[UTC]",
+        "２026-03-01",
         "\0",
     ],
 )

@@ -38,8 +38,6 @@ def assert_problem(response: Any, status: int, code: str) -> dict[str, Any]:
         '{"name": "x", "amount": NaN}',
         '{"name": "x", "amount": Infinity}',
         '{"name": "x", "amount": -Infinity}',
-        '{"name": "x", "amount": 1e9999999999999999999}',
-        '{"name": "x", "amount": ' + "9" * 5000 + "}",
         '{"name": "x", "amount": 01}',
         '{"name": "a\0b"}',
         '{"name": "x", "deep": ' + "[" * 100_000 + "]" * 100_000 + "}",
@@ -54,6 +52,21 @@ def test_what_is_no_json_is_refused(api: Any, alice: User, body: str) -> None:
         assert assert_problem(response, 400, "invalid")["errors"][0]["pointer"] == "/name"
     else:
         assert_problem(response, 400, "parse_error")
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "number", ["1e9999999999999999999", "-1e9999999999999999999", "1e-9999999999999999999", "9" * 5000]
+)
+@pytest.mark.parametrize(
+    "field", ["monthly_budget", "rate_limit", "expires_at", "permissions", "name", "allowed_cidrs"]
+)
+def test_a_number_of_any_size_is_refused_by_its_field(api: Any, alice: User, field: str, number: str) -> None:
+    name = "" if field == "name" else '"name": "x", '
+    response = api(alice).post(KEYS, f'{{{name}"{field}": {number}}}')
+
+    errors = assert_problem(response, 400, "invalid")["errors"]
+    assert [error["pointer"].split("/")[1] for error in errors] == [field]
     assert not ApiKey.objects.exists()
 
 

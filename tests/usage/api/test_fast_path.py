@@ -225,7 +225,7 @@ def test_a_batch_of_events(ask: Ask, events: list[Any]) -> None:
     "body",
     [
         *(b"{", b"[]", b"null", b'{"quantity":NaN}', b"\xff", b"[" * 100_000, b'{"a":' * 100_000),
-        *(b'{"quantity":1e99999999999999999999}', b'{"quantity":' + b"9" * 5000 + b"}", b" " * ((4 << 20) + 1)),
+        b" " * ((4 << 20) + 1),
         *({"events": []}, {"events": 1}, {"events": [{}] * 1001}),
     ],
     ids=lambda body: str(body)[:60],

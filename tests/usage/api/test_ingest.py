@@ -1,6 +1,7 @@
 """POST /v1/usage/events: what goes the short way, and that it says no refusal."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -31,7 +32,28 @@ def test_a_batch_takes_the_short_way(
     assert float(balance(funded)) == 99.98
 
 
-@pytest.mark.parametrize("body", ["{", '{"quantity": NaN}', '{"quantity": 1e999999999999999999999}', "[" * 100_000])
+@pytest.mark.parametrize("number", ["1e999999999999999999999", "-1e999999999999999999", "1e-9999", "9" * 5000, '"1e3"'])
+def test_an_event_with_a_wild_number_is_rejected_alone(gateway: Api, funded: Organization, number: str) -> None:
+    bad = f'{{"id": "bad", "organization": "{funded.public_id}", "meter": "sms", "quantity": {number}}}'
+    good = f'{{"id": "good", "organization": "{funded.public_id}", "meter": "sms"}}'
+    answer = gateway.post(EVENTS, f'{{"events": [{bad}, {good}]}}').json()
+
+    assert [result["result"] for result in answer["results"]] == ["rejected", "accepted"]
+    assert answer["results"][0]["detail"].startswith("quantity: ")
+    assert balance(funded) == Decimal("99.99")
+
+
+@pytest.mark.parametrize("zero", ["0e-16384", "-0e-16384", f"0.{'0' * 16_384}", "0e999999999999999999999"])
+def test_a_zero_of_any_scale_is_nothing(gateway: Api, funded: Organization, zero: str) -> None:
+    free = f'{{"id": "free", "organization": "{funded.public_id}", "meter": "sms", "quantity": {zero}}}'
+    one = f'{{"id": "one", "organization": "{funded.public_id}", "meter": "sms", "quantity": 1.{"0" * 16_384}}}'
+    answer = gateway.post(EVENTS, f'{{"events": [{free}, {one}]}}').json()
+
+    assert [result["result"] for result in answer["results"]] == ["accepted", "accepted"]
+    assert balance(funded) == Decimal("99.99")
+
+
+@pytest.mark.parametrize("body", ["{", '{"quantity": NaN}', "[" * 100_000])
 def test_what_is_no_json_is_a_problem(gateway: Api, noted: ApiKey, body: str) -> None:
     answer = gateway.client.post(EVENTS, body, content_type="application/json", headers=gateway.headers)
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")

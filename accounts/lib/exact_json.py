@@ -1,0 +1,74 @@
+"""JSON with exact numbers: nothing passes through a float, neither on the way in nor on the way out."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import simplejson
+
+from accounts.lib.money import plain
+
+# Stands for a number that is closer to zero than a Decimal can say. No check of decimals lets it pass.
+TINY = Decimal("1e-999999")
+
+
+class InvalidJson(ValueError):
+    """The text is not JSON. The message goes after "The body is"."""
+
+
+def loads(text: bytes | str) -> Any:
+    """The value of a JSON text. Whole numbers are `int`, others `Decimal`; NaN and Infinity are refused.
+
+    A number that is too large for a Decimal becomes an infinite one, so that the check of its field refuses it. A whole
+    number of thousands of digits becomes a Decimal too.
+    """
+    try:
+        try:
+            return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+        except (json.JSONDecodeError, UnicodeDecodeError, InvalidJson):
+            raise
+        except (ValueError, InvalidOperation):  # a number beyond what int() or Decimal() takes
+            return json.loads(text, parse_float=_extreme, parse_int=_whole, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise InvalidJson(f"not valid JSON: {error}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidJson("not in UTF-8") from error
+    except RecursionError as error:
+        raise InvalidJson("nested too deeply") from error
+
+
+def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """The JSON text of a value, its Decimals as plain digits. `default` converts what JSON has no form for."""
+
+    def encode(value: Any) -> Any:
+        if isinstance(value, Decimal):
+            return simplejson.RawJSON(plain(value))
+        if default is None:
+            raise TypeError(f"{type(value).__name__} is not JSON")
+        return default(value)
+
+    text: str = simplejson.dumps(value, use_decimal=False, default=encode, ensure_ascii=False)
+    return text
+
+
+def _refuse(constant: str) -> None:
+    raise InvalidJson(f"not valid JSON: {constant} is not a number")
+
+
+def _whole(text: str) -> int | Decimal:
+    try:
+        return int(text)
+    except ValueError:
+        return Decimal(text)
+
+
+def _extreme(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        mantissa, _, exponent = text.lower().partition("e")
+    sign = "-" if text.startswith("-") else ""
+    if not mantissa.strip("-0."):
+        return Decimal(0)
+    return Decimal(f"{sign}{TINY}" if exponent.startswith("-") else f"{sign}Infinity")
