@@ -33,7 +33,11 @@ class KeysView(OrganizationMixin, ListView[ApiKey]):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         return super().get_context_data(
-            counts=self.counts, shows_revoked=self.shows_revoked, now=timezone.now(), **context
+            counts=self.counts,
+            shows_revoked=self.shows_revoked,
+            may_revoke=self.may("keys:write") and not self.shows_revoked,
+            now=timezone.now(),
+            **context,
         )
 
 

@@ -1,34 +1,31 @@
-from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db.models import Q
 
-from accounts.lib import countries, timezones
+from accounts.lib import countries
 from accounts.lib.money import DIGITS, PLACES
-from billing.models import BillingAccount, LedgerEntry, PaymentMethod
+from billing.models import BillingAccount, PaymentMethod
 from billing.payments.gateways import sandbox
 
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 PRESETS = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))
 
 
 def presets(currency: str) -> list[Decimal]:
-    """The usual amounts. A currency without decimals counts in small units: 1,000 yen, not 10."""
+    """The usual amounts. A currency without decimals has small units: 1,000 yen, not 10."""
     scale = 100 if currency and countries.decimals_of(currency) == 0 else 1
     return [amount * scale for amount in PRESETS]
 
 
 class BillingAccountForm(forms.ModelForm[BillingAccount]):
-    country = forms.ChoiceField(help_text="It decides the currency, with your first purchase and for good.")
+    country = forms.ChoiceField(
+        help_text="Your first purchase fixes this country's currency for good."
+    )
 
     class Meta:
         model = BillingAccount
         fields = ["name", "email", "country"]
-        help_texts = {"name": "As it should stand on invoices.", "email": "Where receipts and invoices go."}
+        help_texts = {"name": "The name on your invoices.", "email": "We send receipts and invoices here."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,7 +42,7 @@ def _sandbox_cards() -> list[tuple[str, str]]:
 
 
 class SandboxCardForm(forms.Form):
-    """Where a gateway has a browser component, that stands here; the sandbox has test cards to choose from."""
+    """Chooses a test card of the sandbox. Real gateways take cards on a page of their own."""
 
     gateway_token = forms.ChoiceField(label="Test card", choices=_sandbox_cards)
 
@@ -60,7 +57,7 @@ class AmountForm(forms.Form):
 
 
 class PurchaseForm(AmountForm):
-    """`payment` is made with the page and becomes the payment's id: sent twice, it is one payment."""
+    """`payment` is made with the page and becomes the payment's id, so that a page sent twice pays once."""
 
     method = forms.ModelChoiceField(
         PaymentMethod.objects.none(), label="Card", widget=forms.RadioSelect, empty_label=None
@@ -73,42 +70,3 @@ class PurchaseForm(AmountForm):
         field = self.fields["method"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = cards
-
-
-class LedgerForm(forms.Form):
-    """What part of the ledger to show. Days are whole days of the person's time zone, both included."""
-
-    type = forms.ChoiceField(
-        required=False, choices=[("", "All types"), *((type_, f"{type_.title()}s") for type_ in LedgerEntry.TYPES)]
-    )
-    kind = forms.ChoiceField(required=False, choices=[("", "All kinds"), *LedgerEntry.Kind.choices])
-
-    def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.zone = timezones.zone(zone)
-        for name in ("from", "to"):  # `from` is a word of Python's
-            self.fields[name] = forms.DateField(
-                required=False,
-                label=name.title(),
-                validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
-                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-            )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = self.cleaned_data
-        if cleaned.get("from") and cleaned.get("to") and cleaned["from"] > cleaned["to"]:
-            self.add_error("to", ValidationError("The end is before the beginning."))
-        return cleaned
-
-    def condition(self) -> Q:
-        """The filter that the form says; nothing of a field that is not valid."""
-        said, condition = getattr(self, "cleaned_data", {}), Q()
-        if type_ := said.get("type"):
-            condition &= Q(kind__in=LedgerEntry.TYPES[type_])
-        if kind := said.get("kind"):
-            condition &= Q(kind=kind)
-        if day := said.get("from"):
-            condition &= Q(created_at__gte=datetime.combine(day, time(), self.zone))
-        if day := said.get("to"):
-            condition &= Q(created_at__lt=datetime.combine(day + timedelta(days=1), time(), self.zone))
-        return condition

@@ -1,14 +1,14 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from billing.pages import views
+from billing.pages import credits, ledger, purchases
 
 app_name = "billing"
 
 urlpatterns = [
-    path(f"{ORGANIZATION}credits/", views.CreditsView.as_view(), name="credits"),
-    path(f"{ORGANIZATION}credits/account/", views.CreateAccountView.as_view(), name="create-account"),
-    path(f"{ORGANIZATION}credits/cards/", views.AddCardView.as_view(), name="add-card"),
-    path(f"{ORGANIZATION}credits/buy/", views.PurchaseView.as_view(), name="buy"),
-    path(f"{ORGANIZATION}credits/ledger/", views.LedgerView.as_view(), name="ledger"),
+    path(f"{ORGANIZATION}credits/", credits.CreditsView.as_view(), name="credits"),
+    path(f"{ORGANIZATION}credits/account/", credits.CreateAccountView.as_view(), name="create-account"),
+    path(f"{ORGANIZATION}credits/cards/", credits.AddCardView.as_view(), name="add-card"),
+    path(f"{ORGANIZATION}credits/buy/", purchases.PurchaseView.as_view(), name="buy"),
+    path(f"{ORGANIZATION}credits/ledger/", ledger.LedgerView.as_view(), name="ledger"),
 ]

@@ -42,7 +42,7 @@ class OverviewView(OrganizationMixin):
         mine = balance.of(self.organization)
         entries = list(LedgerEntry.objects.of(self.organization).order_by("-seq")[:ENTRIES_SHOWN])
         return {
-            "statement": mine,
+            "balance": mine,
             "sum_places": places(mine.figures),
             "standing": runway.of(self.organization, mine, now),
             "entries": entries,

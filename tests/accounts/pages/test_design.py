@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from accounts.models import Organization, User
+from accounts.templatetags import components
 from tests.browser import at, signed_in
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,8 +61,16 @@ def test_no_template_has_inline_style_or_script(template: Path) -> None:
 
 def test_every_icon_is_drawn() -> None:
     drawn = set(re.findall(r'<symbol id="(\w+)"', (STATIC / "icons.svg").read_text()))
-    used = {name for t in TEMPLATES for name in re.findall(r'"icon.html" with name="(\w+)"', t.read_text())}
-    assert used <= drawn
+    named = re.compile(r'(?:\{% icon |icon=)"(\w+)"')
+    used = {name for template in TEMPLATES for name in named.findall(template.read_text())}
+    by_kind = {*components.BADGE_ICONS.values(), *components.NOTICE_ICONS.values()}
+    assert len(used) > 10
+    assert used | by_kind <= drawn
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_no_line_of_a_template_is_too_long_to_read(template: Path) -> None:
+    assert max(map(len, template.read_text().splitlines())) <= 160
 
 
 def test_the_policy_allows_only_ourselves(alice: User, organization: Organization) -> None:

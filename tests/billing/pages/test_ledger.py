@@ -114,7 +114,7 @@ def test_a_filter_that_makes_no_sense_says_so(
 
 
 def test_nothing_yet_and_nothing_that_matches_are_told_apart(browser: Client, organization: Organization) -> None:
-    assert "The first page is blank" in text(browser.get(at(organization, "credits/ledger/")))
+    assert "No entries yet" in text(browser.get(at(organization, "credits/ledger/")))
     post(organization, Kind.GRANT, "1")
     assert "No entry matches" in text(browser.get(at(organization, "credits/ledger/?kind=refund")))
 

@@ -255,7 +255,7 @@ def test_a_child_is_told_that_its_root_pays(browser: Client, organization: Organ
     child = people.add_child(organization, name="Lab")
     answer = browser.get(at(child, path))
     assert answer.status_code == 200
-    assert "has no account of its own" in text(answer)
+    assert "has no billing account of its own" in text(answer)
 
 
 @pytest.mark.parametrize("path", ["credits/account/", "credits/cards/", "credits/buy/"])

@@ -1,0 +1,113 @@
+"""The parts that pages are built of. Each has its markup in a file of `templates/components/`.
+
+Settings make these tags built in: a template needs no `{% load %}` for them.
+"""
+
+from typing import Any
+
+from django import template
+from django.forms import BaseForm, BoundField
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+BADGE_ICONS = {"good": "check", "warning": "alert", "bad": "alert", "waiting": "todo"}
+NOTICE_ICONS = {"success": "check", "info": "info", "warning": "alert", "error": "alert"}
+
+register = template.Library()
+
+
+@register.inclusion_tag("components/icon.html")
+def icon(name: str, size: str = "") -> dict[str, Any]:
+    """A symbol of `icons.svg`. Sizes: the text's own, `mark`, `big`."""
+    return {"name": name, "size": size}
+
+
+@register.inclusion_tag("components/badge.html")
+def badge(text: str, kind: str = "", *, href: str = "") -> dict[str, Any]:
+    """A word in a coloured pill. Kinds: `good`, `warning`, `bad`, `waiting`; plain without one."""
+    return {"text": text, "kind": kind, "href": href, "icon": BADGE_ICONS.get(kind)}
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField) -> dict[str, Any]:
+    """One field of a form, with its label, help and errors."""
+    return {"field": bound}
+
+
+@register.inclusion_tag("components/fields.html")
+def fields(form: BaseForm) -> dict[str, Any]:
+    """All of a form: its own errors, then its fields."""
+    return {"form": form}
+
+
+@register.inclusion_tag("components/form_errors.html")
+def form_errors(form: BaseForm) -> dict[str, Any]:
+    """The errors of a form that belong to no field."""
+    return {"form": form}
+
+
+@register.inclusion_tag("components/copyable.html")
+def copyable(id: str, text: str, *, quiet: bool = False) -> dict[str, Any]:
+    """Text in a box, with a button that copies it."""
+    return {"id": id, "text": text, "quiet": quiet}
+
+
+@register.simple_block_tag
+def notice(content: SafeString, kind: str, *, role: str = "") -> str:
+    """A coloured line. Kinds: `success`, `info`, `warning`, `error`."""
+    context = {"content": content, "kind": kind, "role": role, "icon": NOTICE_ICONS[kind]}
+    return render_to_string("components/notice.html", context)
+
+
+@register.simple_block_tag
+def panel(
+    content: SafeString, title: str = "", *, id: str = "", label: str = "", note: str = "", flush: bool = False
+) -> str:
+    """A section in a frame, named by its heading, or by `label` where it has none. `note` stands beside the heading.
+
+    A `flush` panel has no padding: for a table that fills it.
+    """
+    context = {"content": content, "title": title, "id": id, "label": label, "note": note, "flush": flush}
+    return render_to_string("components/panel.html", context)
+
+
+@register.simple_block_tag
+def dialog(content: SafeString, *, back: str = "", back_text: str = "", wide: bool = False) -> str:
+    """A narrow page for one form or one question, with a link back to where the person came from."""
+    context = {"content": content, "back": back, "back_text": back_text, "wide": wide}
+    return render_to_string("components/dialog.html", context)
+
+
+@register.simple_block_tag
+def empty_state(content: SafeString, title: str, *, icon: str = "empty") -> str:
+    """What a page shows in place of a list that has nothing in it."""
+    return render_to_string("components/empty_state.html", {"content": content, "title": title, "icon": icon})
+
+
+@register.simple_block_tag
+def table(
+    content: SafeString, *columns: str, numbers: str = "", actions: bool = False, zone: str = "", tight: bool = False
+) -> str:
+    """A table whose rows turn into cards on a narrow screen. `content` is its rows, made of `cell`.
+
+    `numbers` names the columns of numbers, separated by commas; they come after the others. `zone` is the time zone
+    of the column When. `actions` adds a last column, whose heading is for screen readers.
+    """
+    context = {
+        "content": content,
+        "columns": columns,
+        "numbers": [name.strip() for name in numbers.split(",") if name],
+        "actions": actions,
+        "zone": zone,
+        "tight": tight,
+    }
+    return render_to_string("components/table.html", context)
+
+
+@register.simple_block_tag
+def cell(content: SafeString, column: str = "", *, kind: str = "") -> SafeString:
+    """One cell. On a narrow screen the name of its column stands before it. Kinds: `id`, `number`, `row-actions`."""
+    label = format_html(' data-label="{}"', column) if column else ""
+    classes = format_html(' class="{}"', kind) if kind else ""
+    return format_html('<td role="cell"{}{}><div>{}</div></td>', label, classes, content)

@@ -1,0 +1,99 @@
+"""The credits page: balance, buying, cards and the latest payments."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from accounts.lib.problems import Problem
+from accounts.pages.forms import refuse
+from accounts.pages.organizations import OrganizationMixin
+from billing import accounts, balance
+from billing.models import Payment, PaymentMethod
+from billing.pages import receipts
+from billing.pages.forms import AmountForm, BillingAccountForm, SandboxCardForm, presets
+from billing.payments import methods
+from billing.templatetags.money import places
+
+PAYMENTS_SHOWN = 10
+
+
+class CreditsMixin(OrganizationMixin):
+    """Shows the credits page, or comes back to it after an action."""
+
+    section = "credits"
+
+    def cards(self) -> QuerySet[PaymentMethod]:
+        return PaymentMethod.objects.of(self.organization).order_by("-is_default", "-created_at", "-pk")
+
+    def page(self, *, status: int = 200, **forms: Any) -> HttpResponse:
+        """The page. A form that was refused replaces its empty one."""
+        context = self.get_context_data(**{**self._figures(), **self._forms(), **forms})
+        return render(self.request, "billing/credits.html", context, status=status)
+
+    def back(self) -> HttpResponse:
+        return redirect("billing:credits", self.organization.public_id)
+
+    def _figures(self) -> dict[str, Any]:
+        payments = Payment.objects.of(self.organization).select_related("method").order_by("-created_at", "-pk")
+        may_read, current = self.may("billing:read"), balance.of(self.organization)
+        return {
+            "balance": current,
+            "sum_places": places(current.figures),
+            "cards": self.cards() if may_read else [],
+            "payments": payments[:PAYMENTS_SHOWN] if may_read else [],
+            "presets": presets(current.currency),
+        }
+
+    def _forms(self) -> dict[str, Any]:
+        contact = {"name": self.organization.name, "email": self.person.email}
+        return {
+            "amount_form": AmountForm(),
+            "account_form": BillingAccountForm(initial=contact),
+            "card_form": SandboxCardForm() if settings.PAYMENT_GATEWAY == "sandbox" else None,
+        }
+
+
+class CreditsView(CreditsMixin):
+    scopes = {"get": "credits:read"}
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        if not self.organization.is_root:
+            return render(request, "billing/billed_by_root.html", self.get_context_data(title="Credits"))
+        return self.page()
+
+
+class CreateAccountView(CreditsMixin):
+    scopes = {"post": "account:write"}
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = BillingAccountForm(request.POST)
+        if not form.is_valid():
+            return self.page(account_form=form, status=400)
+        try:
+            accounts.create(self.organization, **form.cleaned_data)
+            messages.success(request, "The billing account was created.")
+        except accounts.AccountExists as error:
+            messages.info(request, str(error))
+        return self.back()
+
+
+class AddCardView(CreditsMixin):
+    scopes = {"post": "billing:write"}
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        if settings.PAYMENT_GATEWAY != "sandbox":
+            raise Http404
+        form = SandboxCardForm(request.POST)
+        if not form.is_valid():
+            return self.page(card_form=form, status=400)
+        try:
+            card = methods.add(self.organization, form.cleaned_data["gateway_token"])
+        except Problem as problem:
+            refuse(form, problem)
+            return self.page(card_form=form, status=problem.status)
+        messages.success(request, f"The card was added: {receipts.card_name(card)}.")
+        return self.back()

@@ -1,0 +1,85 @@
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Q, QuerySet
+from django.views.generic import ListView
+
+from accounts.lib import timezones
+from accounts.pages.organizations import OrganizationMixin
+from billing.ledger import posting
+from billing.models import LedgerEntry
+from billing.templatetags.money import places
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
+
+
+class LedgerForm(forms.Form):
+    """Filters the ledger. Days are whole days in the person's time zone, both included."""
+
+    type = forms.ChoiceField(
+        required=False, choices=[("", "All types"), *((type_, f"{type_.title()}s") for type_ in LedgerEntry.TYPES)]
+    )
+    kind = forms.ChoiceField(required=False, choices=[("", "All kinds"), *LedgerEntry.Kind.choices])
+
+    def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone = timezones.zone(zone)
+        for name in ("from", "to"):  # `from` can't be an attribute: it is a Python keyword.
+            self.fields[name] = forms.DateField(
+                required=False,
+                label=name.title(),
+                validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
+                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = self.cleaned_data
+        if cleaned.get("from") and cleaned.get("to") and cleaned["from"] > cleaned["to"]:
+            self.add_error("to", ValidationError("The last day is before the first."))
+        return cleaned
+
+    def condition(self) -> Q:
+        """The filter for a query. Fields that are not valid don't filter."""
+        cleaned, condition = getattr(self, "cleaned_data", {}), Q()
+        if type_ := cleaned.get("type"):
+            condition &= Q(kind__in=LedgerEntry.TYPES[type_])
+        if kind := cleaned.get("kind"):
+            condition &= Q(kind=kind)
+        if day := cleaned.get("from"):
+            condition &= Q(created_at__gte=datetime.combine(day, time(), self.zone))
+        if day := cleaned.get("to"):
+            condition &= Q(created_at__lt=datetime.combine(day + timedelta(days=1), time(), self.zone))
+        return condition
+
+
+class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
+    """The ledger, newest first, with the balance that each entry left."""
+
+    scopes = {"get": "credits:read"}
+    section = "ledger"
+    paginate_by = 50
+
+    def get_template_names(self) -> list[str]:
+        return ["billing/ledger.html" if self.organization.is_root else "billing/billed_by_root.html"]
+
+    def get_queryset(self) -> QuerySet[LedgerEntry]:
+        self.form = LedgerForm(self.request.GET, zone=self.person.timezone)
+        self.form.is_valid()
+        posting.current(self.organization.pk)  # Posts the entries of what has expired since.
+        return LedgerEntry.objects.of(self.organization).filter(self.form.condition()).order_by("-seq")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        context = super().get_context_data(**context)
+        entries = list(context["object_list"])
+        amounts = [number for entry in entries for number in (entry.amount, entry.balance_after)]
+        return {
+            **context,
+            "entries": entries,
+            "places": places(amounts),
+            "form": self.form,
+            "is_filtered": bool(self.form.condition()),
+            "title": "Ledger",
+        }

@@ -1,0 +1,84 @@
+"""Buying credits: a page that shows the total, then one charge for each such page."""
+
+from decimal import Decimal
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from accounts.lib import identifiers
+from accounts.lib.money import plain
+from accounts.lib.problems import Conflict, InvalidField, Problem
+from accounts.pages.forms import refuse
+from billing import balance
+from billing.exceptions import PaymentReused
+from billing.models import Payment, PaymentMethod
+from billing.pages import receipts
+from billing.pages.credits import CreditsMixin
+from billing.pages.forms import AmountForm, PurchaseForm
+from billing.payments import payments
+
+CHOOSE = "Choose one of the cards."
+
+
+class PurchaseView(CreditsMixin):
+    scopes = {"get": "credits:write", "post": "credits:write"}
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = AmountForm(request.GET)
+        if not self._is_chargeable(form):
+            return self.page(amount_form=form, status=400)
+        if not self.cards().exists():
+            messages.info(request, "Add a card first.")
+            return self.back()
+        amount, current = form.cleaned_data["amount"], balance.of(self.organization)
+        initial = {"amount": amount, "method": self.cards().first(), "payment": identifiers.uuid7()}
+        review = PurchaseForm(initial=initial, cards=self.cards())
+        context = self.get_context_data(form=review, amount=amount, balance=current, after=current.balance + amount)
+        return render(request, "billing/purchase.html", context)
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        amount_form = AmountForm(request.POST)
+        if not self._is_chargeable(amount_form):
+            return self.page(amount_form=amount_form, status=400)
+        amount = amount_form.cleaned_data["amount"]
+        form = PurchaseForm(request.POST, cards=self.cards())
+        if not form.is_valid():
+            return self._review(amount, CHOOSE)
+        try:
+            payment = self._pay(**form.cleaned_data)
+        except PaymentReused as problem:
+            return self._review(amount, str(problem))
+        except InvalidField:  # The card was removed in the meantime.
+            return self._review(amount, CHOOSE)
+        except Conflict as problem:  # The account was closed in the meantime.
+            messages.error(request, str(problem))
+            return self.back()
+        receipts.tell(request, payment)
+        return self._review(payment.amount) if payment.status == Payment.Status.FAILED else self.back()
+
+    def _is_chargeable(self, form: AmountForm) -> bool:
+        """Whether the form is valid and its amount can be charged in the account's currency."""
+        currency = balance.of(self.organization).currency
+        if form.is_valid() and currency:
+            try:
+                payments.check_amount(form.cleaned_data["amount"], currency)
+            except Problem as problem:
+                refuse(form, problem)
+        return form.is_valid()
+
+    def _pay(self, amount: Decimal, method: PaymentMethod, payment: UUID) -> Payment:
+        begun = payments.begin(
+            self.organization, amount=amount, method=method.public_id, by=self.credential.id, id=payment
+        )
+        return payments.complete(begun.pk)
+
+    def _review(self, amount: Decimal, error: str = "") -> HttpResponse:
+        """Show the page with the total again, for a new payment."""
+        if error:
+            messages.error(self.request, error)
+        address = reverse("billing:buy", args=[self.organization.public_id])
+        return redirect(f"{address}?{urlencode({'amount': plain(amount)})}")
