@@ -3,6 +3,7 @@ from django.contrib import admin
 from accounts.admin import ReadOnlyAdmin
 from usage.models import ImportedFile, UsageRollup
 
+# Search fields: whose it is.
 OWNER = [
     "organization__public_id",
     "organization__auth_id",

@@ -1,4 +1,4 @@
-"""Something to look at on the first start: a company with credits, a key, and a month of traffic."""
+"""Demo data for the first start: a company with credits, a key, and a month of traffic."""
 
 import random
 from dataclasses import asdict, dataclass
@@ -32,7 +32,7 @@ class SignIn:
 
 @dataclass(frozen=True)
 class Demo:
-    """What a visitor needs: two sign-ins and two secrets."""
+    """What a visitor needs to sign in and to call the API."""
 
     operator: SignIn
     owner: SignIn
@@ -46,7 +46,7 @@ class Demo:
 
 
 def make(now: datetime) -> Demo | None:
-    """Make the demo on an installation without people; None where there are some. Passwords are random."""
+    """Make the demo, unless there are people already: then None. The passwords are random."""
     if User.objects.exists():
         return None
     owner = SignIn("owner@example.com", identifiers.random_text(identifiers.BASE62, 12))
@@ -76,7 +76,7 @@ def _buy(organization: Organization) -> None:
 
 
 def _use(key: ApiKey, now: datetime) -> None:
-    """A month of requests, the same in every demo but for the day on which it ends."""
+    """A month of requests that ends now; otherwise the same in every demo."""
     chance = random.Random(1)  # noqa: S311
     events = [_event(number, key, now, chance) for number in range(DAYS * REQUESTS_A_DAY)]
     for start in range(0, len(events), BATCH_LIMIT):

@@ -20,8 +20,7 @@ from billing.invoicing import subscriptions
 from billing.ledger import posting
 from billing.models import LedgerAccount
 from usage.api import parameters
-from usage.reporting import periods
-from usage.reporting import totals as reports
+from usage.reporting import periods, totals
 
 
 class UsageStatsSerializer(serializers.Serializer[Any]):
@@ -46,15 +45,15 @@ def usage_stats(
     environment: str = "live",
 ) -> dict[str, Any]:
     """The UsageStats object of the organization and all beneath it."""
-    totals = reports.totals(organization, start, end, environment)
+    used = totals.of(organization, start, end, environment)
     return {
         "user_id": user_id(user),
         "period": period,
-        "total_requests": totals.requests,
-        "successful_requests": totals.requests - totals.failed,
-        "failed_requests": totals.failed,
-        "credits_consumed": totals.credits,
-        "requests_by_endpoint": reports.by_endpoint(organization, start, end, environment),
+        "total_requests": used.requests,
+        "successful_requests": used.requests - used.failed,
+        "failed_requests": used.failed,
+        "credits_consumed": used.credits,
+        "requests_by_endpoint": totals.by_endpoint(organization, start, end, environment),
         "period_start": start,
         "period_end": end,
     }
@@ -105,8 +104,8 @@ class SummaryView(APIView):
 
     @extend_schema(responses=AccountSummarySerializer)
     def get(self, request: Request) -> Response:
-        """The account at a glance: credits, this month's usage, and since when."""
-        posting.current(organization_of(request).pk)  # what fell due is settled before, since the snapshot only reads
+        """The account at a glance: its credits, this month's usage, and since when it exists."""
+        posting.current(organization_of(request).pk)  # brings the account up to date; the snapshot below can't write
         return self._summary(request)
 
     @snapshot.consistent()
@@ -120,7 +119,7 @@ class SummaryView(APIView):
             "credit_balance": credit_balance(organization, user, LedgerAccount.objects.of(organization).first()),
             "subscription": subscriptions.active(organization),
             "usage_this_month": usage_stats(organization, user, period="monthly", start=start, end=now),
-            "total_requests_all_time": reports.requests_all_time(organization),
+            "total_requests_all_time": totals.requests_all_time(organization),
             "account_created_at": organization.created_at,
             "last_login_at": user.last_login if user else None,
         }

@@ -40,18 +40,18 @@ EXAMPLE = {
 
 class MeterUsageSerializer(serializers.Serializer[Any]):
     current = AmountSerializerField(help_text="What was used this month, in the meter's unit")
-    limit = AmountSerializerField(allow_null=True, help_text="What the plan includes; null where it says nothing")
+    limit = AmountSerializerField(allow_null=True, help_text="What the plan includes; null if it includes none")
     period = serializers.ChoiceField(["monthly"])
 
 
 @extend_schema_field(serializers.DictField(child=MeterUsageSerializer()))
 class UsageField(serializers.DictField):
-    """Written as it is: the sum of a month may have more digits than one amount."""
+    """Not validated: the sum of a month may have more digits than an amount."""
 
 
 class BillingSerializer(serializers.Serializer[Any]):
     next_billing_date = SecondField(allow_null=True)
-    currency = serializers.CharField(help_text="ISO 4217; empty until it is settled")
+    currency = serializers.CharField(help_text="ISO 4217; empty until it is fixed")
     automatic_payments = serializers.BooleanField()
 
 
@@ -66,7 +66,7 @@ class AccountDetailsSerializer(serializers.Serializer[Any]):
 
 
 def account_details(organization: Organization, now: datetime) -> dict[str, Any]:
-    """The documented object: plan and limits are the payer's, the usage that of the organization and all beneath it."""
+    """The documented object. Plan and limits are the payer's; usage is that of the organization and all beneath it."""
     subscription = subscriptions.active(organization.root)
     plan = subscription.plan.slug if subscription else FREE_PLAN
     return {
@@ -81,14 +81,14 @@ def account_details(organization: Organization, now: datetime) -> dict[str, Any]
 
 
 def _status(organization: Organization) -> str:
-    """Its own; suspended where only something above it is not active."""
+    """Its own; `suspended` if it is active itself and something above it is not."""
     if organization.status != Organization.Status.ACTIVE or organization.is_operational:
         return organization.status
     return Organization.Status.SUSPENDED
 
 
 def _usage(organization: Organization, plan: str, now: datetime) -> dict[str, Any]:
-    """Every meter. The month is the payer's calendar's: whole quarters of an hour, so that the rollups alone tell."""
+    """Every meter. The month is the payer's. It is whole quarters of an hour, so the rollups alone are read."""
     zone = organization.root.timezone
     used = totals.by_meter(organization, *months.bounds(months.month_of(now, zone), zone))
     limits = _limits(plan)
@@ -104,7 +104,7 @@ def _limits(plan: str) -> dict[str, Decimal]:
 
 
 def _billing(organization: Organization, subscription: Subscription | None) -> dict[str, Any]:
-    """Nothing for a child, whose root pays: what the root pays, and how, is not for its children to see."""
+    """Empty for a child: how its root pays is not for the child to see."""
     if not organization.is_root:
         return {"next_billing_date": None, "currency": "", "automatic_payments": False}
     account = accounts.find(organization)

@@ -1,6 +1,6 @@
-"""What the reports are asked in the query string. A bad value is `InvalidField`, which names its parameter.
+"""The query parameters of reports. A bad value raises `InvalidField`, which names its parameter.
 
-What is beyond the caller's subtree is refused as what there is not.
+A name that the caller may not see is refused like one that doesn't exist.
 """
 
 from datetime import datetime
@@ -26,7 +26,7 @@ def choice(request: Request, name: str, choices: tuple[str, ...], default: str) 
 
 
 def zone(request: Request) -> str:
-    """The name of `timezone`; the caller's by default."""
+    """The name in `timezone`; the caller's by default."""
     name = request.query_params.get("timezone")
     if name is None:
         return credential_of(request).timezone
@@ -36,46 +36,49 @@ def zone(request: Request) -> str:
 
 
 def span(request: Request, period: str, timezone_name: str) -> tuple[datetime, datetime]:
-    """`from` and `to`, naive ones in the zone; the start of the period there, and now, by default."""
+    """`from` and `to`; by default the start of the period in the time zone, and now. Naive moments are read there."""
     now = timezone.now()
-    start_text, end_text = request.query_params.get("from"), request.query_params.get("to")
-    start = periods.start_of(period, now, timezone_name)
-    start = moment_parameter("from", start_text, timezone_name) if start_text else start
-    end = moment_parameter("to", end_text, timezone_name) if end_text else now
+    start = moment(request, "from", timezone_name) or periods.start_of(period, now, timezone_name)
+    end = moment(request, "to", timezone_name) or now
     if start > end:
-        raise InvalidField("to" if end_text else "from", "from must not be after to.")
+        raise InvalidField("to" if "to" in request.query_params else "from", "from must not be after to.")
     return start, end
 
 
+def moment(request: Request, name: str, timezone_name: str) -> datetime | None:
+    text = request.query_params.get(name)
+    return None if text is None else moment_parameter(name, text, timezone_name)
+
+
 def organization(request: Request) -> Organization:
-    """The caller's by default, or one beneath it by its public id."""
-    public_id, mine = text_parameter(request, "organization"), organization_of(request)
+    """The one of `organization`, which is the caller's or beneath it; the caller's by default."""
+    public_id, own = text_parameter(request, "organization"), organization_of(request)
     if public_id is None:
-        return mine
-    found = Organization.objects.within(mine).filter(public_id=public_id).first()
-    if found is None:
+        return own
+    named = Organization.objects.within(own).filter(public_id=public_id).first()
+    if named is None:
         raise InvalidField("organization", "There is no such organization.")
-    return found
+    return named
 
 
 def key(request: Request) -> ApiKey | None:
-    """One of the caller's subtree by its public id; None where none is said."""
+    """The one of `key`, of the caller's subtree; None if it isn't given."""
     public_id = text_parameter(request, "key")
     if public_id is None:
         return None
-    reach = Organization.objects.within(organization_of(request))
-    found = ApiKey.objects.filter(public_id=public_id, organization__in=reach).first()
-    if found is None:
+    subtree = Organization.objects.within(organization_of(request))
+    named = ApiKey.objects.filter(public_id=public_id, organization__in=subtree).first()
+    if named is None:
         raise InvalidField("key", "There is no such key.")
-    return found
+    return named
 
 
 def meter(request: Request) -> Meter | None:
-    """By its slug; None where none is said."""
+    """The one of `meter`; None if it isn't given."""
     slug = text_parameter(request, "meter")
     if slug is None:
         return None
-    found = Meter.objects.filter(slug=slug).first()
-    if found is None:
+    named = Meter.objects.filter(slug=slug).first()
+    if named is None:
         raise InvalidField("meter", "There is no such meter.")
-    return found
+    return named

@@ -9,7 +9,7 @@ from usage.metering.parsing import BATCH_LIMIT
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """One usage event, as the schema shows it; `usage.metering.parsing` checks them, one by one."""
+    """One usage event, for the schema only; `usage.metering.parsing` checks events, one by one."""
 
     id = serializers.CharField(max_length=100)
     key_id = serializers.CharField(required=False)
@@ -28,7 +28,7 @@ class EventsSerializer(serializers.Serializer[Any]):
 
 
 class CloudEventDataSerializer(serializers.Serializer[Any]):
-    """What an event is about. Members beyond these are its properties."""
+    """All other members are the event's properties."""
 
     quantity = AmountSerializerField(required=False, default=Decimal(1), min_value=Decimal(0), max_value=LARGEST)
     endpoint = serializers.CharField(required=False)
@@ -37,15 +37,15 @@ class CloudEventDataSerializer(serializers.Serializer[Any]):
 
 
 class CloudEventSerializer(serializers.Serializer[Any]):
-    """A CloudEvent 1.0, as the schema shows it; `usage.metering.cloudevents` checks them, one by one."""
+    """A CloudEvent 1.0, for the schema only; `usage.metering.cloudevents` checks them, one by one."""
 
     specversion = serializers.CharField(help_text="1.0")
-    id = serializers.CharField(max_length=1000, help_text="With `source`, what the event is known by")
+    id = serializers.CharField(max_length=1000, help_text="Together with `source`, the event's identity")
     source = serializers.CharField(max_length=1000)  # type: ignore[assignment]
     type = serializers.CharField(max_length=50, help_text="The meter")
     subject = serializers.CharField(max_length=40, help_text="A key (key_…) or an organization (acct_…)")
     time = serializers.DateTimeField(required=False, allow_null=True, help_text="When it occurred; now by default")
-    datacontenttype = serializers.CharField(required=False, allow_null=True, help_text="Of JSON, if it is said")
+    datacontenttype = serializers.CharField(required=False, allow_null=True, help_text="A type of JSON, if given")
     data = CloudEventDataSerializer(required=False, allow_null=True)  # type: ignore[assignment]
 
 

@@ -1,7 +1,5 @@
-"""Usage over time: `/v1/usage`, in JSON, or in CSV for those who ask for it by `Accept: text/csv`."""
+"""Usage over time: `/v1/usage`, in JSON, or in CSV with `Accept: text/csv`."""
 
-import csv
-import io
 from datetime import datetime
 from typing import Any
 
@@ -16,29 +14,27 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.filters import text_parameter
-from accounts.lib import snapshot, timezones
-from accounts.lib.money import plain
+from accounts.lib import snapshot, spreadsheets, timezones
 from accounts.lib.problems import InvalidField
 from billing.api.fields import AmountSerializerField
 from usage.api import parameters
 from usage.reporting import calendar, timeseries
-from usage.reporting.timeseries import GROUPS, Question, Row
+from usage.reporting.timeseries import GROUPS, Point, Query
 
 JSON, CSV = "application/json", "text/csv"
 IN_JSON, IN_CSV = (JSON, "application/*", "*/*"), (CSV, "text/*")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for the beginning of one
 
 
-class UsageRowSerializer(serializers.Serializer[Any]):
+class PointSerializer(serializers.Serializer[Any]):
     start = serializers.DateTimeField(help_text="Inclusive, with the offset of the time zone")
     end = serializers.DateTimeField(help_text="Exclusive")
-    meter = serializers.CharField(required=False, help_text="This one and the next three: where it is grouped by them")
-    endpoint = serializers.CharField(required=False, help_text="(none) where none was named")
-    key = serializers.CharField(required=False, allow_null=True, help_text="null where an organization was named alone")
+    meter = serializers.CharField(required=False, help_text="This and the next three: if grouped by them")
+    endpoint = serializers.CharField(required=False, help_text="(none) for events that named none")
+    key = serializers.CharField(required=False, allow_null=True, help_text="null if events named no key")
     organization = serializers.CharField(required=False)
     requests = serializers.IntegerField()
     failed = serializers.IntegerField()
-    quantity = AmountSerializerField(allow_null=True, help_text="null unless grouped by meter, or of one meter")
+    quantity = AmountSerializerField(allow_null=True, help_text="null unless grouped by meter, or filtered by one")
     credits = AmountSerializerField()
 
 
@@ -50,7 +46,7 @@ SERIES = inline_serializer(
         "window": serializers.ChoiceField(calendar.WINDOWS),
         "timezone": serializers.CharField(),
         "group_by": serializers.ListField(child=serializers.ChoiceField(list(GROUPS))),
-        "data": UsageRowSerializer(many=True),
+        "data": PointSerializer(many=True),
     },
 )
 
@@ -76,28 +72,28 @@ class UsageSeriesView(APIView):
     @snapshot.consistent()
     def get(self, request: Request) -> HttpResponseBase:
         """What was used in each hour, day or month, exactly, by this organization and all beneath it."""
-        asked = _question(request)
-        rows = [_shown(asked, row) for row in _rows(asked)]
-        answer = _table(asked, rows) if _prefers_csv(request) else Response(_series(asked, rows))
-        patch_vary_headers(answer, ["Accept"])
-        return answer
+        query = _query(request)
+        rows = [_shown(query, point) for point in _points(query)]
+        response = _csv(query, rows) if _prefers_csv(request) else Response(_series(query, rows))
+        patch_vary_headers(response, ["Accept"])
+        return response
 
 
 def _prefers_csv(request: Request) -> bool:
-    """Whether CSV comes before JSON in what the caller accepts; whatever else they accept, it is JSON.
+    """Whether the caller accepts CSV before JSON. If they accept neither, they get JSON.
 
-    Not DRF's negotiation, so that a refusal is a problem document all the same.
+    DRF's negotiation would choose a renderer for refusals too, and those are problem documents for everybody.
     """
     accepted = (f"{kind.main_type}/{kind.sub_type}" for kind in request._request.accepted_types)
     return next((name in IN_CSV for name in accepted if name in IN_CSV + IN_JSON), False)
 
 
-def _question(request: Request) -> Question:
+def _query(request: Request) -> Query:
     zone = parameters.zone(request)
     start, end = parameters.span(request, "monthly", zone)
     for name, moment in (("from", start), ("to", end)):
-        _check(name, moment, zone)
-    return Question(
+        _check_has_date(name, moment, zone)
+    return Query(
         organization=parameters.organization(request),
         start=start,
         end=end,
@@ -111,8 +107,8 @@ def _question(request: Request) -> Question:
     )
 
 
-def _check(name: str, moment: datetime, zone: str) -> None:
-    """The first and the last hours of the calendar have no date in some zones, and are not shown there."""
+def _check_has_date(name: str, moment: datetime, zone: str) -> None:
+    """The first hours of the year 1 and the last of 9999 have no date in some zones, so they can't be shown there."""
     try:
         moment.astimezone(timezones.zone(zone))
     except OverflowError as error:
@@ -120,69 +116,59 @@ def _check(name: str, moment: datetime, zone: str) -> None:
 
 
 def _group_by(request: Request) -> tuple[str, ...]:
-    names = {name.strip() for name in request.query_params.get("group_by", "").split(",")} - {""}
+    text = request.query_params.get("group_by")
+    if text is None:
+        return ()
+    names = {name.strip() for name in text.split(",")}
     if not names <= GROUPS.keys():
         raise InvalidField("group_by", f"Must be of {', '.join(GROUPS)}, separated by commas.")
     return tuple(name for name in GROUPS if name in names)
 
 
-def _rows(asked: Question) -> list[Row]:
+def _points(query: Query) -> list[Point]:
     try:
-        return timeseries.rows(asked)
+        return timeseries.run(query)
     except calendar.TooManyWindows as error:
-        most = f"There are more than {calendar.MOST:,} of them between from and to."
-        raise InvalidField("window", f"{most} Take a larger window, or less time.") from error
-    except timeseries.TooManyRows as error:
-        most = f"There are more than {timeseries.MOST_ROWS:,} rows."
+        limit = f"There are more than {calendar.MOST:,} of them between from and to."
+        raise InvalidField("window", f"{limit} Take a larger window, or less time.") from error
+    except timeseries.TooManyPoints as error:
+        limit = f"There are more than {timeseries.MOST_POINTS:,} rows."
         advice = (
             "Take less time, a larger window, or fewer groups; or filter by one meter, endpoint, key or organization."
         )
-        raise InvalidField("group_by", f"{most} {advice}") from error
+        raise InvalidField("group_by", f"{limit} {advice}") from error
 
 
-def _shown(asked: Question, row: Row) -> dict[str, Any]:
+def _shown(query: Query, point: Point) -> dict[str, Any]:
     return {
-        "start": _moment(row.start, asked),
-        "end": _moment(row.end, asked),
-        **dict(zip(asked.group_by, row.groups, strict=True)),
-        "requests": row.sums.requests,
-        "failed": row.sums.failed,
-        "quantity": row.sums.quantity if asked.of_one_unit else None,
-        "credits": row.sums.credits,
+        "start": _moment(point.start, query),
+        "end": _moment(point.end, query),
+        **dict(zip(query.group_by, point.names, strict=True)),
+        "requests": point.sums.requests,
+        "failed": point.sums.failed,
+        "quantity": point.sums.quantity if query.has_one_unit else None,
+        "credits": point.sums.credits,
     }
 
 
-def _moment(moment: datetime, asked: Question) -> str:
+def _moment(moment: datetime, query: Query) -> str:
     """With the offset that the clocks of the time zone had then."""
-    text = moment.astimezone(timezones.zone(asked.timezone)).isoformat()
+    text = moment.astimezone(timezones.zone(query.timezone)).isoformat()
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
-def _series(asked: Question, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _series(query: Query, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "from": _moment(asked.start, asked),
-        "to": _moment(asked.end, asked),
-        "window": asked.window,
-        "timezone": asked.timezone,
-        "group_by": asked.group_by,
+        "from": _moment(query.start, query),
+        "to": _moment(query.end, query),
+        "window": query.window,
+        "timezone": query.timezone,
+        "group_by": query.group_by,
         "data": rows,
     }
 
 
-def _table(asked: Question, rows: list[dict[str, Any]]) -> HttpResponse:
-    columns = ["start", "end", *asked.group_by, "requests", "failed", "quantity", "credits"]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
-    return HttpResponse(text.getvalue().encode("utf-8", "backslashreplace"), content_type=f"{CSV}; charset=utf-8")
-
-
-def _cell(value: Any) -> str:
-    """Text that a spreadsheet would calculate is quoted by an apostrophe, as OWASP advises."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
-    return str(value) if isinstance(value, int) else plain(value)
+def _csv(query: Query, rows: list[dict[str, Any]]) -> HttpResponse:
+    columns = ["start", "end", *query.group_by, "requests", "failed", "quantity", "credits"]
+    content = spreadsheets.csv_of(columns, ([row[name] for name in columns] for row in rows))
+    return HttpResponse(content, content_type=f"{CSV}; charset=utf-8")

@@ -20,7 +20,7 @@ from usage.metering import cloudevents, voids
 
 
 class VoidSerializer(serializers.Serializer[Any]):
-    """`source` is for a CloudEvent, which is then named by its own id; `expires_at`, for what the void gives back."""
+    """With `source`, the id in the path is a CloudEvent's. `expires_at` is for the credits that come back."""
 
     organization = serializers.CharField(max_length=21)
     reason = PrintableField(max_length=200)
@@ -31,7 +31,7 @@ class VoidSerializer(serializers.Serializer[Any]):
 
 
 class VoidedSerializer(serializers.Serializer[Any]):
-    """`entry` is the ledger's adjustment of `credits`; null where the event had been charged nothing."""
+    """`entry` is the ledger's adjustment of `credits`; null if the event had been charged nothing."""
 
     event = serializers.CharField()
     organization = serializers.CharField()
@@ -47,33 +47,45 @@ class VoidView(APIView):
 
     @extend_schema(request=VoidSerializer, responses={201: VoidedSerializer})
     def post(self, request: Request, id: str) -> Any:
-        """Take an event back, once: it counts in no figure any more, and what it was charged is given back.
+        """Take an event back, once: it counts in no figure any more, and its charge is given back.
 
-        The event stays, and its `id` is a duplicate for a retry. Of events that used the id again after 35 days, the
-        newest is meant.
+        The event is kept, and a retry with its `id` is a duplicate. If the id was used again after 35 days, the newest
+        event is voided.
         """
-        form = VoidSerializer(data=request.data, context={"request": request})
-        form.is_valid(raise_exception=True)
-        asked = form.validated_data
-        organization, stored = subject(request, asked["organization"]), _stored(id, asked.get("source"))
+        serializer = VoidSerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        body = serializer.validated_data
+        organization, event_id = subject(request, body["organization"]), _event_id(id, body.get("source"))
 
         def effect() -> Response:
-            check_future("expires_at", asked["expires_at"])
-            about = {"reason": asked["reason"], "expires_at": asked["expires_at"]}
-            voided = voids.void(organization, stored, actor=credential_of(request).id, **about)
+            check_future("expires_at", body["expires_at"])
+            voided = voids.void(
+                organization,
+                event_id,
+                reason=body["reason"],
+                actor=credential_of(request).id,
+                expires_at=body["expires_at"],
+            )
             return Response(_shown(id, organization, voided), status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)
 
 
-def _stored(id: str, source: str | None) -> str:
-    """The id that the event is kept under; `NotFound` for what none can have."""
+def _event_id(id: str, source: str | None) -> str:
+    """The id of the usage event; `NotFound` if no event can have it."""
     if not id.replace(cloudevents.NO_BREAK_SPACE, "").isprintable():
         raise NotFound("There is no such event.")
     return id if source is None else cloudevents.identity(source, id)
 
 
 def _shown(id: str, organization: Organization, voided: voids.Voided) -> dict[str, Any]:
-    about = {"event": id, "organization": organization.public_id, "credits": voided.credits, "entry": voided.entry}
-    shown: dict[str, Any] = VoidedSerializer({**about, "reason": voided.reason, "voided_at": voided.voided_at}).data
+    fields = {
+        "event": id,
+        "organization": organization.public_id,
+        "credits": voided.credits,
+        "entry": voided.entry,
+        "reason": voided.reason,
+        "voided_at": voided.voided_at,
+    }
+    shown: dict[str, Any] = VoidedSerializer(fields).data
     return shown

@@ -1,12 +1,16 @@
-"""The geometry of a bar chart, in per cent of its box: an SVG without a viewBox keeps its text and corners in shape."""
+"""The geometry of a bar chart, in per cent of its box.
+
+The SVG has no viewBox: one would stretch its text and corners with it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from accounts.lib import months
 from usage.reporting.totals import NOTHING, Totals
 
-GAP = 0.28  # of the place of one bar
+GAP = 0.28  # of the width that a bar has for itself
 NAMED_EVERY = 7
 LINES = 5
 
@@ -27,14 +31,14 @@ class Bar:
 
     @property
     def base(self) -> str:
-        """Where the part that succeeded begins."""
+        """The top of the part that succeeded."""
         return _percent(100 - float(self.succeeded.rstrip("%")))
 
 
 @dataclass(frozen=True)
 class Chart:
     bars: list[Bar]
-    lines: list[tuple[int, str]]  # a number of requests, and its height from the top
+    lines: list[tuple[int, str]]  # a number of requests, and its distance from the top
 
     @property
     def is_empty(self) -> bool:
@@ -42,10 +46,10 @@ class Chart:
 
 
 def month(days: Mapping[date, Totals]) -> Chart:
-    """A bar a day of the whole month in which `days` begin; the days to come are empty."""
+    """A bar for each day of the month in which `days` begin; days to come are empty."""
     first = min(days)
-    following = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
-    all_days = [first + timedelta(days=n) for n in range((following - first).days)]
+    next_month = months.shift(first.replace(day=1), 1)
+    all_days = [first + timedelta(days=n) for n in range((next_month - first).days)]
     largest = max(totals.requests for totals in days.values())
     step = _step(largest)
     top = step * max(1, -(-largest // step))
@@ -54,7 +58,7 @@ def month(days: Mapping[date, Totals]) -> Chart:
 
 
 def _step(largest: int) -> int:
-    """The distance between two lines, of 1, 2, 5, 10, 20, 50, …: at most five of them hold the largest bar."""
+    """The requests between two lines: the first of 1, 2, 5, 10, 20, … with which five lines reach the largest bar."""
     scale = 1
     while True:
         for step in (1, 2, 5):
@@ -65,7 +69,7 @@ def _step(largest: int) -> int:
 
 @dataclass(frozen=True)
 class Ranked:
-    """One line of a ranking; `share` is its length against the longest."""
+    """One line of a ranking. `share` is the length of its bar, in per cent of the longest."""
 
     name: str
     requests: int
@@ -73,7 +77,7 @@ class Ranked:
 
 
 def ranking(counts: Mapping[str, int], shown: int) -> list[Ranked]:
-    """The first `shown` of what is in order already, and the rest, if it is more than one, in one line."""
+    """The first `shown` of `counts`, which are in order, and one line for the others if they are several."""
     lines = list(counts.items())
     if (others := len(lines) - shown) > 1:
         lines[shown:] = [(f"{others} others", sum(requests for _, requests in lines[shown:]))]
@@ -82,16 +86,16 @@ def ranking(counts: Mapping[str, int], shown: int) -> list[Ranked]:
 
 
 def _bar(n: int, of: int, day: date, totals: Totals, top: int) -> Bar:
-    place = 100 / of
+    slot = 100 / of
     failed = 100 * totals.failed / top
     succeeded = 100 * (totals.requests - totals.failed) / top
     return Bar(
         day=day,
         totals=totals,
         is_named=n % NAMED_EVERY == 0,
-        middle=_percent(place * (n + 0.5)),
-        x=_percent(place * (n + GAP / 2)),
-        width=_percent(place * (1 - GAP)),
+        middle=_percent(slot * (n + 0.5)),
+        x=_percent(slot * (n + GAP / 2)),
+        width=_percent(slot * (1 - GAP)),
         top=_percent(100 - succeeded - failed),
         succeeded=_percent(succeeded),
         failed=_percent(failed),

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from accounts.models import Organization
 
-# What each fact of usage.reporting.onboarding is called, what it is good for, where it is done, and who may do it.
-WORDS = {
+# For each step of usage.reporting.onboarding: its title, a sentence, its page, and the scope that the page needs.
+TEXTS = {
     "billing_account": ("Say who pays", "A name, an email, a country.", "billing:credits", "account:write"),
     "card": ("Add a card", "You choose when it is charged.", "billing:credits", "billing:write"),
     "credits": ("Buy credits", "Calls that cost something need them.", "billing:credits", "credits:write"),
@@ -26,10 +26,10 @@ class Step:
 
 
 def shown(progress: Mapping[str, bool], organization: Organization, scopes: frozenset[str]) -> list[Step]:
-    """The steps in words; only those that the person may take have an address."""
+    """The steps as text. A step has an address only if the person may take it."""
     steps = []
     for name, done in progress.items():
-        title, text, page, scope = WORDS[name]
+        title, text, page, scope = TEXTS[name]
         address = reverse(page, args=[organization.public_id]) if scope in scopes else ""
         steps.append(Step(title, text, done, address))
     return steps

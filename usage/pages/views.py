@@ -39,12 +39,12 @@ class OverviewView(OrganizationMixin):
         return render(request, "usage/overview.html", context)
 
     def _money(self, now: datetime) -> dict[str, Any]:
-        mine = balance.of(self.organization)
+        balances = balance.of(self.organization)
         entries = list(LedgerEntry.objects.of(self.organization).order_by("-seq")[:ENTRIES_SHOWN])
         return {
-            "balance": mine,
-            "sum_places": places(mine.figures),
-            "standing": runway.of(self.organization, mine, now),
+            "balance": balances,
+            "sum_places": places(balances.figures),
+            "runway": runway.of(self.organization, balances, now),
             "entries": entries,
             "places": places(number for entry in entries for number in (entry.amount, entry.balance_after)),
         }
@@ -65,26 +65,26 @@ class OverviewView(OrganizationMixin):
 
 
 class RevokeKeyView(OrganizationMixin):
-    """Revoking a key, beside what it did today; that is why it stands here and not with the keys."""
+    """Revoking a key, shown with its usage of today. That is why it is here and not in apikeys."""
 
     scopes = {"get": "keys:write", "post": "keys:write"}
     section = "keys"
 
     def key(self) -> ApiKey:
-        mine = ApiKey.objects.of(self.organization).select_related("created_by").prefetch_related("secrets")
-        key = mine.filter(public_id=self.kwargs["key"]).first()
+        own = ApiKey.objects.of(self.organization).select_related("created_by").prefetch_related("secrets")
+        key = own.filter(public_id=self.kwargs["key"]).first()
         if key is None:
             raise Http404
         return key
 
     def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        mine, now = self.key(), timezone.now()
-        if mine.revoked_at:
-            messages.info(request, f"The key {mine.name} is revoked already.")
+        api_key, now = self.key(), timezone.now()
+        if api_key.revoked_at:
+            messages.info(request, f"The key {api_key.name} is revoked already.")
             return redirect("apikeys:keys", organization)
         start = periods.start_of("daily", now, self.person.timezone)
-        today = totals.totals(self.organization, start, now, mine.environment, mine)
-        return render(request, "usage/revoke_key.html", self.get_context_data(key=mine, today=today))
+        today = totals.of(self.organization, start, now, api_key.environment, api_key)
+        return render(request, "usage/revoke_key.html", self.get_context_data(key=api_key, today=today))
 
     def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
         revoked = keys.revoke(self.key())

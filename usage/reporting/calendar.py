@@ -1,4 +1,4 @@
-"""Windows of time as the clocks and the calendar of a time zone make them: hours, days, months."""
+"""The windows of a time series: the hours, days or months of a time zone."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -18,29 +18,29 @@ class TooManyWindows(Exception):
 def bounds(start: datetime, end: datetime, window: str, timezone: str) -> list[datetime]:
     """The n + 1 bounds, in UTC, of the n windows that [start, end) falls into: `start` first, `end` last.
 
-    Nothing for an empty range. The first and the last window are as short as the range cuts them. An hour that the
-    clocks repeat is two windows; a day that a zone left out is none. Where an offset isn't a whole quarter of an hour,
-    as before the zones of today, a bound stands at the quarter before, so that no bucket lies in two windows.
+    An empty range has none. The first and the last window end where the range does. When the clocks are set back, the
+    hour that they repeat is two windows; a day that a zone skipped is none. An offset may not be a whole number of
+    quarters, as before 1972: then the bound is the start of its quarter, so that no bucket lies in two windows.
     """
     if start >= end:
         return []
-    found = [start]
-    for begins in _beginnings(start, window, timezones.zone(timezone)):
-        bound = quarters.floor(begins)
+    moments = [start]
+    for beginning in _beginnings(start, window, timezones.zone(timezone)):
+        bound = quarters.floor(beginning)
         if bound >= end:
             break
-        if bound > found[-1]:
-            found.append(bound)
-        if len(found) > MOST:
+        if bound > moments[-1]:
+            moments.append(bound)
+        if len(moments) > MOST:
             raise TooManyWindows
-    return [*found, end]
+    return [*moments, end]
 
 
 def _beginnings(start: datetime, window: str, zone: ZoneInfo) -> Iterator[datetime]:
-    """When each window after the one of `start` begins, as far as the calendar goes."""
+    """The start of each window after the one that `start` lies in, up to the end of the year 9999."""
     try:
         yield from _hours(start, zone) if window == "hour" else _midnights(start, window, zone)
-    except (OverflowError, ValueError):  # after the year 9999
+    except (OverflowError, ValueError):
         return
 
 
@@ -52,12 +52,12 @@ def _hours(moment: datetime, zone: ZoneInfo) -> Iterator[datetime]:
 
 
 def _midnights(start: datetime, window: str, zone: ZoneInfo) -> Iterator[datetime]:
-    """The first midnight of each day or month; where the clocks skip it, the moment when they do."""
+    """The midnight that begins each day or month. If the clocks skip it, it is the moment at which they do."""
     day = start.astimezone(zone).date()
     while True:
-        day = _following(day, window)
+        day = _next(day, window)
         yield months.midnight(day, zone.key)
 
 
-def _following(day: date, window: str) -> date:
+def _next(day: date, window: str) -> date:
     return months.shift(day, 1) if window == "month" else day + DAY

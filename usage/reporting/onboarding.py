@@ -1,4 +1,4 @@
-"""How far a new organization has come, read from the facts."""
+"""How far a new organization has come, read from its data."""
 
 from accounts.models import Organization
 from apikeys.models import ApiKey
@@ -7,7 +7,7 @@ from usage.models import UsageRollup
 
 
 def progress(organization: Organization) -> dict[str, bool]:
-    """Each step in its order, and whether it is done. A child's root has seen to the money."""
+    """The steps in their order, and whether each is done. A child has no steps for money: its root pays."""
     paying = {
         "billing_account": BillingAccount.objects.of(organization).open().exists(),
         "card": PaymentMethod.objects.of(organization).exists(),

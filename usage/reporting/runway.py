@@ -1,4 +1,4 @@
-"""How an organization stands: what it may spend, against the pace at which it spends."""
+"""How long the credits last: what an organization may spend, at the pace at which it spends."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ LOW_DAYS = 7
 FARTHEST_DAYS = 3650
 
 
-class Word(StrEnum):
+class Health(StrEnum):
     HEALTHY = "Healthy"
     LOW = "Low"
     EMPTY = "Empty"
@@ -22,23 +22,24 @@ class Word(StrEnum):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """`days_left` at the pace of the last 7 days; None where nothing was spent, or nothing is left."""
+class Runway:
+    """`days_left` at the pace of the last 7 days; None if nothing was spent, or nothing is left."""
 
-    word: Word
+    health: Health
     days_left: int | None = None
     until: datetime | None = None
 
 
-def of(organization: Organization, statement: Balance, now: datetime) -> Standing:
-    spent = totals.totals(organization, now - timedelta(days=PACE_DAYS), now).credits
-    return judge(statement, spent / PACE_DAYS, now)
+def of(organization: Organization, balance: Balance, now: datetime) -> Runway:
+    spent = totals.of(organization, now - timedelta(days=PACE_DAYS), now).credits
+    return assess(balance, spent / PACE_DAYS, now)
 
 
-def judge(statement: Balance, daily: Decimal, now: datetime) -> Standing:
-    if statement.available <= 0:
-        return Standing(Word.IN_DEBT if statement.balance < 0 else Word.EMPTY)
+def assess(balance: Balance, daily: Decimal, now: datetime) -> Runway:
+    """`daily`: the credits spent a day."""
+    if balance.available <= 0:
+        return Runway(Health.IN_DEBT if balance.balance < 0 else Health.EMPTY)
     if daily <= 0:
-        return Standing(Word.HEALTHY)
-    days = int(min(statement.available / daily, Decimal(FARTHEST_DAYS)))
-    return Standing(Word.LOW if days < LOW_DAYS else Word.HEALTHY, days, now + timedelta(days=days))
+        return Runway(Health.HEALTHY)
+    days = int(min(balance.available / daily, Decimal(FARTHEST_DAYS)))
+    return Runway(Health.LOW if days < LOW_DAYS else Health.HEALTHY, days, now + timedelta(days=days))

@@ -1,7 +1,8 @@
 """Usage over time: what was used in each window, by meter, endpoint, key or organization.
 
-PostgreSQL sums the buckets by their place among the windows' bounds (`width_bucket`). The bounds are made here, and not
-by its `date_trunc`, which makes one hour of two where clocks are set back, and has a copy of the zones of its own.
+PostgreSQL sums the buckets by the number of the window that they lie in (`width_bucket`). Python makes the windows'
+bounds, because PostgreSQL's `date_trunc` makes one hour of two where clocks are set back, and uses its own copy of the
+time zones.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,61 +20,64 @@ from apikeys.models import ApiKey
 from billing.models import Meter
 from usage.models import EndpointRollup, UsageRollup
 from usage.reporting import calendar, totals
+from usage.reporting.totals import NO_ENDPOINT, Span
 
-# What usage is grouped by, in the order in which a row shows it, and where its name stands.
+# What usage is grouped by, in the order in which a point shows it, and the field that names it.
 GROUPS = {
     "meter": "meter__slug",
     "endpoint": "endpoint",
     "key": "key__public_id",
     "organization": "organization__public_id",
 }
-MOST_ROWS = 10_000
-ROLLED_UP = {"n": Sum("requests"), "bad": Sum("failed"), "amount": Sum("quantity"), "paid": Sum("credits")}
-COUNTED = {
+MOST_POINTS = 10_000
+SUMS_OF_ROLLUPS = {"n": Sum("requests"), "bad": Sum("failed"), "amount": Sum("quantity"), "paid": Sum("credits")}
+SUMS_OF_EVENTS = {
     "n": Count("id"),
     "bad": Count("id", filter=Q(failed=True)),
     "amount": Sum("quantity"),
     "paid": Sum("credits"),
 }
 
+Names = tuple[str | None, ...]  # in the order of `group_by`; None for usage without a key
 
-class TooManyRows(Exception):
-    """More than `MOST_ROWS`."""
+
+class TooManyPoints(Exception):
+    """More than `MOST_POINTS`."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """What of [start, end) is asked for: of the organization and all beneath it, by windows of `timezone`."""
+class Query:
+    """Usage in [start, end) of the organization and all beneath it, by windows of `timezone`."""
 
     organization: Organization
     start: datetime
     end: datetime
     window: str
     timezone: str
-    group_by: tuple[str, ...] = ()  # names of GROUPS, in their order
+    group_by: tuple[str, ...] = ()  # keys of GROUPS, in their order
     environment: str = "live"
     meter: Meter | None = None
     key: ApiKey | None = None
-    endpoint: str | None = None  # NO_ENDPOINT for those that named none
+    endpoint: str | None = None  # NO_ENDPOINT for events that named none
 
     @property
-    def of_one_unit(self) -> bool:
+    def has_one_unit(self) -> bool:
         """Whether quantities may be added up: a second of voice and an SMS are not two of anything."""
         return self.meter is not None or "meter" in self.group_by
 
     @property
     def rollup(self) -> type[UsageRollup] | type[EndpointRollup]:
-        by_endpoint = "endpoint" in self.group_by or self.endpoint is not None
-        return EndpointRollup if by_endpoint else UsageRollup
+        needs_endpoint = "endpoint" in self.group_by or self.endpoint is not None
+        return EndpointRollup if needs_endpoint else UsageRollup
 
     @property
     def filter(self) -> Q:
-        found = Q(meter=self.meter) if self.meter else Q()
+        condition = Q(meter=self.meter) if self.meter else Q()
         if self.key:
-            found &= Q(key=self.key)
+            condition &= Q(key=self.key)
         if self.endpoint is not None:
-            found &= Q(endpoint__in=["", self.endpoint] if self.endpoint == totals.NO_ENDPOINT else [self.endpoint])
-        return found
+            condition &= Q(endpoint__in=["", NO_ENDPOINT] if self.endpoint == NO_ENDPOINT else [self.endpoint])
+        return condition
 
 
 @dataclass(frozen=True)
@@ -96,62 +100,65 @@ NOTHING = Sums(0, 0, ZERO, ZERO)
 
 
 @dataclass(frozen=True)
-class Row:
-    """The sums of [start, end); `groups` are names, in the order of `group_by`, None where there is no key."""
+class Point:
+    """The sums of one group in the window [start, end)."""
 
     start: datetime
     end: datetime
-    groups: tuple[str | None, ...]
+    names: Names
     sums: Sums
 
 
-def rows(asked: Question) -> list[Row]:
-    """By time, then by group. Ungrouped, every window has a row; grouped, those in which something was used.
+def run(query: Query) -> list[Point]:
+    """The points by time, then by group. Ungrouped, every window has one; grouped, only those with usage.
 
-    `windows.TooManyWindows` or `TooManyRows` where they would be too many. Where events were retired, `start` and
-    `end` go back to the start of their quarters of an hour.
+    Raises `calendar.TooManyWindows` or `TooManyPoints`. Where events were retired, `start` and `end` are moved to the
+    start of their quarters of an hour.
     """
-    span = totals.span_of(asked.start, asked.end)
-    asked = replace(asked, start=span.start, end=span.end)
-    bounds = calendar.bounds(asked.start, asked.end, asked.window, asked.timezone)
-    found: dict[tuple[int, tuple[str | None, ...]], Sums] = {}
-    if not asked.group_by:
-        found = {(place, ()): NOTHING for place in range(1, len(bounds))}
-    for place, groups, sums in _sums(asked, bounds[:-1]) if bounds else ():
-        found[place, groups] = found.get((place, groups), NOTHING) + sums
-    if len(found) > MOST_ROWS:
-        raise TooManyRows
-    used = [item for item in found.items() if item[1].requests or not asked.group_by]  # not where all was taken back
+    span = totals.span_of(query.start, query.end)
+    query = replace(query, start=span.start, end=span.end)
+    bounds = calendar.bounds(query.start, query.end, query.window, query.timezone)
+    sums: dict[tuple[int, Names], Sums] = {}
+    if not query.group_by:
+        sums = {(number, ()): NOTHING for number in range(1, len(bounds))}
+    for number, names, part in _sums(query, bounds[:-1]) if bounds else ():
+        sums[number, names] = sums.get((number, names), NOTHING) + part
+    if len(sums) > MOST_POINTS:
+        raise TooManyPoints
+    used = [item for item in sums.items() if item[1].requests or not query.group_by]  # not if all was taken back
     ordered = sorted(used, key=lambda item: (item[0][0], [name or "" for name in item[0][1]]))
-    return [Row(bounds[place - 1], bounds[place], groups, sums) for (place, groups), sums in ordered]
+    return [Point(bounds[number - 1], bounds[number], names, part) for (number, names), part in ordered]
 
 
-def _sums(asked: Question, starts: list[datetime]) -> Iterator[tuple[int, tuple[str | None, ...], Sums]]:
-    """Of the rollups and then of the events of the edges: a window's place, counted from 1, its groups and sums."""
-    span = totals.Range(asked.start, asked.end)
-    inner, edges = totals.rows(asked.rollup, asked.organization, span, asked.environment)
-    yield from _grouped(asked, inner, "bucket", starts, ROLLED_UP)
-    for edge in edges:
-        yield from _grouped(asked, edge, "occurred_at", starts, COUNTED)
+def _sums(query: Query, starts: list[datetime]) -> Iterator[tuple[int, Names, Sums]]:
+    """Of the rollups and then of the events of the edges: a window's number, from 1, the names of its group, the sums.
+
+    The same window and group may come from several of them.
+    """
+    span = Span(query.start, query.end)
+    rollups, edges = totals.sources(query.rollup, query.organization, span, query.environment)
+    yield from _grouped(query, rollups, "bucket", starts, SUMS_OF_ROLLUPS)
+    for events in edges:
+        yield from _grouped(query, events, "occurred_at", starts, SUMS_OF_EVENTS)
 
 
 def _grouped(
-    asked: Question, source: QuerySet[Any], moment: str, starts: list[datetime], sums: dict[str, Any]
-) -> Iterator[tuple[int, tuple[str | None, ...], Sums]]:
-    place: Any = Func(
+    query: Query, source: QuerySet[Any], moment: str, starts: list[datetime], sums: dict[str, Any]
+) -> Iterator[tuple[int, Names, Sums]]:
+    """`moment`: the field by which a row of the source lies in a window."""
+    number: Any = Func(
         F(moment),
         Value(starts, output_field=ArrayField(DateTimeField())),
         function="width_bucket",
         output_field=IntegerField(),
     )
-    columns = [GROUPS[name] for name in asked.group_by]
-    grouped = source.filter(asked.filter).annotate(place=place).values_list("place", *columns).annotate(**sums)
-    for at, *names, n, bad, amount, paid in grouped.order_by()[: MOST_ROWS + 1]:
-        yield at, _shown(asked, names), Sums(int(n), int(bad), amount, paid)
+    columns = [GROUPS[group] for group in query.group_by]
+    grouped = source.filter(query.filter).annotate(number=number).values_list("number", *columns).annotate(**sums)
+    for number, *names, n, bad, amount, paid in grouped.order_by()[: MOST_POINTS + 1]:
+        yield number, _shown(query, names), Sums(int(n), int(bad), amount, paid)
 
 
-def _shown(asked: Question, names: Iterable[str | None]) -> tuple[str | None, ...]:
+def _shown(query: Query, names: Iterable[str | None]) -> Names:
     return tuple(
-        name or totals.NO_ENDPOINT if group == "endpoint" else name
-        for group, name in zip(asked.group_by, names, strict=True)
+        name or NO_ENDPOINT if group == "endpoint" else name for group, name in zip(query.group_by, names, strict=True)
     )

@@ -220,7 +220,7 @@ def test_too_many_windows_ask_for_a_larger_one(api: Any, alice: User) -> None:
 def test_too_many_rows_ask_for_fewer_groups(
     api: Any, alice: User, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timeseries, "MOST_ROWS", 1)
+    monkeypatch.setattr(timeseries, "MOST_POINTS", 1)
     for endpoint in ("/a", "/b"):
         use(organization, endpoint=endpoint)
     assert refused(api, alice, **HOUR, group_by="endpoint") == "/group_by"

@@ -48,7 +48,7 @@ def run(path: Path, organization: Organization, **options: Any) -> tuple[int, st
 
 def counted(organization: Organization) -> tuple[int, int]:
     """Events, and requests in the reports."""
-    return UsageEvent.objects.of(organization).count(), totals.totals(organization, *EVER).requests
+    return UsageEvent.objects.of(organization).count(), totals.of(organization, *EVER).requests
 
 
 def test_a_line_is_an_event(organization: Organization, log_file: LogFile) -> None:
@@ -225,5 +225,5 @@ def test_the_real_log_gives_the_counts_of_its_readme(organization: Organization)
     code, summary, _ = run(REAL_LOG, organization)
     failed = sum(n for status, n in statuses.items() if status >= 400)
     assert (code, summary) == (0, "10,000 lines: 10,000 counted now, 0 counted before, 0 skipped.")
-    assert totals.totals(organization, *EVER) == totals.Totals(10_000, failed, Decimal(10))
+    assert totals.of(organization, *EVER) == totals.Totals(10_000, failed, Decimal(10))
     assert len(totals.by_endpoint(organization, *EVER)) == 1001

@@ -16,7 +16,7 @@ from tests import factories
 from tests.usage.metering.batches import balance, event, outcomes, record, usage_entries
 from usage import metering
 from usage.models import EndpointRollup, UsageEvent, UsageRollup
-from usage.reporting import totals as reports
+from usage.reporting import totals
 
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
@@ -27,8 +27,8 @@ def key(funded: Organization) -> ApiKey:
 
 
 def used(organization: Organization, environment: str = "live") -> tuple[int, int, Decimal]:
-    totals = reports.totals(organization, *EVER, environment)
-    return totals.requests, totals.failed, totals.credits
+    sums = totals.of(organization, *EVER, environment)
+    return sums.requests, sums.failed, sums.credits
 
 
 def traces(organization: Organization) -> tuple[int, int, int, Decimal]:
@@ -51,7 +51,7 @@ def test_an_event_is_charged_metered_and_rolled_up(funded: Organization, key: Ap
     assert usage_entries(funded) == [(2, Decimal("-0.03"))]
     assert balance(funded) == Decimal("99.97")
     assert used(funded) == (1, 0, Decimal("0.03"))
-    assert reports.by_endpoint(funded, *EVER) == {"/v1/messages": 1}
+    assert totals.by_endpoint(funded, *EVER) == {"/v1/messages": 1}
 
 
 def test_an_event_keeps_what_it_said(funded: Organization, key: ApiKey) -> None:

@@ -130,7 +130,7 @@ def test_reports_count_it_no_more_inside_and_at_the_edges(funded: Organization) 
     record(event(funded, id="x", occurred_at=IN_MAY, endpoint="/a"))
     void(funded)
     for span in (EVER, (at, at + timedelta(minutes=1))):
-        assert totals.totals(funded, *span) == totals.NOTHING
+        assert totals.of(funded, *span) == totals.NOTHING
         assert totals.by_endpoint(funded, *span) == {}
     assert totals.requests_all_time(funded) == 0
 

@@ -1,19 +1,13 @@
-"""The chart's geometry, the days that it draws, and the word for how an organization stands."""
+"""The chart's geometry."""
 
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.lib.money import ZERO
-from billing.balance import Balance
-from tests import factories
-from tests.usage.metering.batches import event, record
 from usage.pages import charts
-from usage.reporting import runway
-from usage.reporting import totals as reports
 from usage.reporting.totals import NOTHING, Totals
 
 START = datetime(2015, 5, 17, 18, tzinfo=UTC)
@@ -70,59 +64,3 @@ def test_a_ranking_puts_what_is_not_shown_into_one_line() -> None:
 
 def test_a_ranking_does_not_hide_a_single_line() -> None:
     assert [line.name for line in charts.ranking({"/a": 8, "/b": 4, "/c": 2}, shown=2)] == ["/a", "/b", "/c"]
-
-
-@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/St_Johns", "Pacific/Auckland"])
-def test_the_days_add_up_to_the_totals_in_every_zone(db: None, zone: str) -> None:
-    organization = factories.organization()
-    moments = [START + timedelta(minutes=7 * n) for n in range(60)]
-    record(*(event(organization, occurred_at=at.isoformat(), quantity=n) for n, at in enumerate(moments)))
-    span = (START + timedelta(minutes=8), START + timedelta(minutes=400, seconds=1))
-    days = reports.by_day(organization, *span, zone)
-    assert sum(days.values(), NOTHING) == reports.totals(organization, *span)
-    assert len(days) <= 2
-
-
-def test_a_request_before_midnight_belongs_to_the_day_before(db: None) -> None:
-    organization = factories.organization()
-    midnight = datetime(2015, 5, 17, 18, 15, tzinfo=UTC)  # in Kathmandu
-    record(*(event(organization, occurred_at=(midnight + n * timedelta.resolution).isoformat()) for n in (-1, 0)))
-    days = reports.by_day(organization, START, midnight + timedelta(minutes=5), "Asia/Kathmandu")
-    assert {day: totals.requests for day, totals in days.items()} == {date(2015, 5, 17): 1, date(2015, 5, 18): 1}
-
-
-def test_idle_days_are_there_too(db: None) -> None:
-    days = reports.by_day(factories.organization(), START, START + timedelta(days=3), "UTC")
-    assert list(days) == [date(2015, 5, 17 + n) for n in range(4)]
-    assert set(days.values()) == {NOTHING}
-
-
-def test_a_range_that_ends_at_midnight_does_not_begin_another_day(db: None) -> None:
-    first = datetime(2015, 5, 1, tzinfo=UTC)
-    assert len(reports.by_day(factories.organization(), first, first + timedelta(days=31), "UTC")) == 31
-
-
-@pytest.mark.parametrize(
-    ("balance", "reserved", "daily", "word", "days"),
-    [
-        ("100", "0", "0", "Healthy", None),
-        ("70", "0", "10", "Healthy", 7),
-        ("70", "1", "10", "Low", 6),
-        ("1", "0", "10", "Low", 0),
-        ("0", "0", "0", "Empty", None),
-        ("5", "5", "1", "Empty", None),
-        ("-0.000000001", "0", "1", "In debt", None),
-        ("1000000000", "0", "0.000000001", "Healthy", runway.FARTHEST_DAYS),
-    ],
-)
-def test_the_word_follows_from_what_is_left_and_the_pace(
-    balance: str, reserved: str, daily: str, word: str, days: int | None
-) -> None:
-    statement = Balance(None, Decimal(balance), Decimal(reserved), ZERO, 1)
-    judged = runway.judge(statement, Decimal(daily), START)
-    assert (judged.word, judged.days_left) == (word, days)
-
-
-def test_a_credit_limit_keeps_a_debt_from_refusing_anything() -> None:
-    statement = Balance(None, Decimal(-5), ZERO, Decimal(10), 1)
-    assert runway.judge(statement, ZERO, START).word == "Healthy"

@@ -20,7 +20,7 @@ from tests.properties import search
 from tests.usage.metering.batches import event, record
 from usage.models import EndpointRollup, EventVoid, UsageEvent
 from usage.reporting import calendar, timeseries, totals
-from usage.reporting.timeseries import Question, Row
+from usage.reporting.timeseries import Point, Query
 
 START = datetime(2015, 5, 17, 10, tzinfo=UTC)
 ZONES = [
@@ -41,15 +41,15 @@ quarters = st.integers(0, 3 * 96).map(lambda n: n * 900_000_000)
 offsets = micros | quarters  # of a moment from the start of a day
 
 
-def ask(organization: Organization, start: datetime, end: datetime, window: str = "day", **more: Any) -> list[Row]:
-    return timeseries.rows(Question(organization, start, end, window, **{"timezone": "UTC", **more}))
+def ask(organization: Organization, start: datetime, end: datetime, window: str = "day", **more: Any) -> list[Point]:
+    return timeseries.run(Query(organization, start, end, window, **{"timezone": "UTC", **more}))
 
 
-def used(rows: list[Row]) -> dict[tuple[str | None, ...], int]:
+def used(points: list[Point]) -> dict[tuple[str | None, ...], int]:
     """Requests by group, over all windows."""
     counts: Counter[tuple[str | None, ...]] = Counter()
-    for row in rows:
-        counts[row.groups] += row.sums.requests
+    for point in points:
+        counts[point.names] += point.sums.requests
     return dict(counts)
 
 
@@ -90,9 +90,11 @@ def test_each_window_has_the_events_that_occurred_in_it(
     start, end, *moments = (midnight + timedelta(microseconds=n) for n in (*span, *when))
     organization = factories.organization()
     record(*(event(organization, occurred_at=at.isoformat(), status=500 * (at > end) or 200) for at in moments))
-    rows = ask(organization, start, end, window, timezone=zone)
-    assert [row.sums.requests for row in rows] == [sum(row.start <= at < row.end for at in moments) for row in rows]
-    assert sum((row.sums.requests for row in rows), 0) == totals.totals(organization, start, end).requests
+    points = ask(organization, start, end, window, timezone=zone)
+    assert [point.sums.requests for point in points] == [
+        sum(point.start <= at < point.end for at in moments) for point in points
+    ]
+    assert sum((point.sums.requests for point in points), 0) == totals.of(organization, start, end).requests
 
 
 def test_a_day_of_spring_has_23_hours_and_one_of_autumn_25() -> None:
@@ -106,8 +108,8 @@ def test_a_day_of_spring_has_23_hours_and_one_of_autumn_25() -> None:
 def test_an_hour_that_the_clocks_repeat_is_two_windows(organization: Organization) -> None:
     first, again = (local(2024, 11, 3, 1, zone="America/New_York", fold=fold) for fold in (0, 1))
     record(event(organization, occurred_at=first.isoformat()), event(organization, occurred_at=again.isoformat()))
-    rows = ask(organization, first, again + timedelta(hours=1), "hour", timezone="America/New_York")
-    assert [row.sums.requests for row in rows] == [1, 1]
+    points = ask(organization, first, again + timedelta(hours=1), "hour", timezone="America/New_York")
+    assert [point.sums.requests for point in points] == [1, 1]
 
 
 def test_a_day_begins_when_the_clocks_skip_its_midnight(organization: Organization) -> None:
@@ -127,9 +129,9 @@ def test_a_month_is_the_calendars_there(organization: Organization) -> None:
     for second in ("18:14:59", "18:15:00"):
         record(event(organization, occurred_at=f"2016-06-30T{second}Z"))
     start, end = datetime(2016, 6, 15, tzinfo=UTC), datetime(2016, 7, 15, tzinfo=UTC)
-    rows = ask(organization, start, end, "month", timezone="Asia/Kathmandu")
+    points = ask(organization, start, end, "month", timezone="Asia/Kathmandu")
     july = datetime(2016, 6, 30, 18, 15, tzinfo=UTC)
-    assert [(row.start, row.end, row.sums.requests) for row in rows] == [(start, july, 1), (july, end, 1)]
+    assert [(point.start, point.end, point.sums.requests) for point in points] == [(start, july, 1), (july, end, 1)]
 
 
 def test_where_an_offset_is_no_whole_quarter_a_window_says_what_it_holds(organization: Organization) -> None:
@@ -137,20 +139,22 @@ def test_where_an_offset_is_no_whole_quarter_a_window_says_what_it_holds(organiz
     start, end = datetime(1936, 1, 1, 10, tzinfo=UTC), datetime(1936, 1, 1, 12, tzinfo=UTC)
     moments = [start + timedelta(minutes=n) for n in range(120)]
     record(*(event(organization, occurred_at=at.isoformat()) for at in moments))
-    rows = ask(organization, start, end, "hour", timezone="Africa/Monrovia")
-    assert [row.sums.requests for row in rows] == [sum(row.start <= at < row.end for at in moments) for row in rows]
+    points = ask(organization, start, end, "hour", timezone="Africa/Monrovia")
+    assert [point.sums.requests for point in points] == [
+        sum(point.start <= at < point.end for at in moments) for point in points
+    ]
 
 
 def test_idle_windows_are_there_when_nothing_is_grouped(organization: Organization) -> None:
     record(event(organization, occurred_at=START.isoformat()))
-    rows = ask(organization, START, START + timedelta(hours=3), "hour")
-    assert [row.sums.requests for row in rows] == [1, 0, 0]
+    points = ask(organization, START, START + timedelta(hours=3), "hour")
+    assert [point.sums.requests for point in points] == [1, 0, 0]
 
 
 def test_grouped_only_what_was_used_is_there(organization: Organization) -> None:
     record(event(organization, occurred_at=START.isoformat()))
-    rows = ask(organization, START, START + timedelta(hours=3), "hour", group_by=("meter",))
-    assert [(row.start, row.groups) for row in rows] == [(START, ("requests",))]
+    points = ask(organization, START, START + timedelta(hours=3), "hour", group_by=("meter",))
+    assert [(point.start, point.names) for point in points] == [(START, ("requests",))]
 
 
 def test_an_empty_range_has_no_window(organization: Organization) -> None:
@@ -164,8 +168,8 @@ def test_the_sums_are_of_requests_failures_quantities_and_credits(organization: 
             event(organization, occurred_at=at.isoformat(), quantity="2.5"),
             event(organization, occurred_at=at.isoformat(), status=500),
         )
-    (row,) = ask(organization, START, START + timedelta(minutes=17))
-    assert row.sums == timeseries.Sums(4, 2, Decimal(7), Decimal("0.007"))
+    (point,) = ask(organization, START, START + timedelta(minutes=17))
+    assert point.sums == timeseries.Sums(4, 2, Decimal(7), Decimal("0.007"))
 
 
 @pytest.mark.parametrize("minutes", [7, 15, 30, 52])
@@ -214,15 +218,15 @@ def test_usage_is_filtered(organization: Organization, minutes: int, filter: str
         "(none)": {"endpoint": "(none)"},
         "everything": {"meter": sms, "key": key, "endpoint": "/a"},
     }
-    rows = ask(organization, START, START + timedelta(minutes=minutes), **filters[filter])
-    assert sum(row.sums.requests for row in rows) == found
+    points = ask(organization, START, START + timedelta(minutes=minutes), **filters[filter])
+    assert sum(point.sums.requests for point in points) == found
 
 
 def test_rows_come_by_time_and_then_by_group(organization: Organization) -> None:
     for hour, endpoint in ((1, "/a"), (0, "/b"), (0, "/a")):
         record(event(organization, endpoint=endpoint, occurred_at=(START + timedelta(hours=hour)).isoformat()))
-    rows = ask(organization, START, START + timedelta(hours=2), "hour", group_by=("endpoint",))
-    assert [(row.start.hour, *row.groups) for row in rows] == [(10, "/a"), (10, "/b"), (11, "/a")]
+    points = ask(organization, START, START + timedelta(hours=2), "hour", group_by=("endpoint",))
+    assert [(point.start.hour, *point.names) for point in points] == [(10, "/a"), (10, "/b"), (11, "/a")]
 
 
 def test_an_environment_is_by_itself(organization: Organization) -> None:
@@ -251,13 +255,13 @@ def test_the_calendar_ends_where_python_ends_it() -> None:
 
 @pytest.mark.parametrize("minutes", [7, 15])
 def test_one_row_more_is_too_many(organization: Organization, monkeypatch: pytest.MonkeyPatch, minutes: int) -> None:
-    monkeypatch.setattr(timeseries, "MOST_ROWS", 2)
+    monkeypatch.setattr(timeseries, "MOST_POINTS", 2)
     span = (START, START + timedelta(minutes=minutes))
     for n in range(2):
         record(event(organization, endpoint=f"/{n}", occurred_at=START.isoformat()))
     assert len(ask(organization, *span, group_by=("endpoint",))) == 2
     record(event(organization, endpoint="/2", occurred_at=START.isoformat()))
-    with pytest.raises(timeseries.TooManyRows):
+    with pytest.raises(timeseries.TooManyPoints):
         ask(organization, *span, group_by=("endpoint",))
 
 
@@ -273,8 +277,8 @@ def test_edges_are_sought_in_the_leaves_of_their_month_and_after(organization: O
     for minutes_before in (0, 3 * 24 * 60):
         occurred = arrived - timedelta(minutes=minutes_before)
         record(event(organization, occurred_at=occurred.isoformat()), at=arrived)
-        (row,) = ask(organization, occurred, occurred + timedelta(microseconds=1))
-        assert row.sums.requests == 1
+        (point,) = ask(organization, occurred, occurred + timedelta(microseconds=1))
+        assert point.sums.requests == 1
 
 
 def test_an_event_that_was_taken_back_counts_in_no_edge(organization: Organization, charlie: Any) -> None:

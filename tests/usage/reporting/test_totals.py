@@ -16,7 +16,7 @@ from tests import factories
 from tests.properties import search
 from tests.usage.metering.batches import event, record
 from usage.reporting import totals
-from usage.reporting.totals import Range, Totals
+from usage.reporting.totals import Span, Totals
 
 START = datetime(2015, 5, 17, 10, tzinfo=UTC)
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
@@ -66,14 +66,14 @@ def test_between_any_two_moments_the_figures_are_a_count_of_the_events(
     organization = factories.organization()
     send(organization, when)
     for start, end in spans:
-        assert totals.totals(organization, start, end) == totals_by_hand(when, start, end)
+        assert totals.of(organization, start, end) == totals_by_hand(when, start, end)
         assert totals.by_endpoint(organization, start, end) == endpoints_by_hand(when, start, end)
 
 
 @given(st.tuples(moments | borders, moments | borders).map(sorted))
 def test_a_range_is_its_inner_buckets_and_its_edges(span: list[datetime]) -> None:
     start, end = span
-    found = Range(start, end)
+    found = Span(start, end)
     pieces = sorted(piece for piece in [*found.edges, found.inner] if piece[0] < piece[1])
     assert [*(a for a, _ in pieces), end] == [start, *(b for _, b in pieces)]
     assert found.inner == (end, end) or not any((moment - quarters.EPOCH) % quarters.QUARTER for moment in found.inner)
@@ -93,7 +93,7 @@ def test_a_day_anywhere_has_the_events_that_its_clocks_give_it(
     when = [start + n * quarters.QUARTER for n in numbers]
     organization = factories.organization()
     send(organization, when)
-    found = totals.totals(organization, start, end)
+    found = totals.of(organization, start, end)
     assert found.requests == sum(at.astimezone(zone).date() == day for at in when)
 
 
@@ -101,14 +101,14 @@ def test_a_day_anywhere_has_the_events_that_its_clocks_give_it(
 def test_events_before_the_epoch_of_the_buckets_are_found(organization: Organization, when: str) -> None:
     at = datetime.fromisoformat(when)
     record(event(organization, occurred_at=when))
-    assert totals.totals(organization, at, at + timedelta(days=1)).requests == 1
-    assert totals.totals(organization, at + timedelta(microseconds=1), at + timedelta(days=1)).requests == 0
-    assert totals.totals(organization, *EVER).requests == 1
+    assert totals.of(organization, at, at + timedelta(days=1)).requests == 1
+    assert totals.of(organization, at + timedelta(microseconds=1), at + timedelta(days=1)).requests == 0
+    assert totals.of(organization, *EVER).requests == 1
 
 
 def test_a_range_of_nothing_is_empty(organization: Organization) -> None:
     send(organization, [START])
-    assert totals.totals(organization, START, START) == Totals(0, 0, Decimal(0))
+    assert totals.of(organization, START, START) == Totals(0, 0, Decimal(0))
     assert totals.by_endpoint(organization, START, START) == {}
 
 
@@ -117,8 +117,8 @@ def test_a_report_is_of_the_organization_and_all_beneath_it(organization: Organi
     sibling = Organization.objects.create_child(organization, name="Sibling")
     for owner in (organization, child, sibling, charlie.current_organization):
         record(event(owner, endpoint="/a"))
-    assert totals.totals(organization, *EVER).requests == totals.requests_all_time(organization) == 3
-    assert totals.totals(child, *EVER).requests == totals.requests_all_time(child) == 1
+    assert totals.of(organization, *EVER).requests == totals.requests_all_time(organization) == 3
+    assert totals.of(child, *EVER).requests == totals.requests_all_time(child) == 1
     assert totals.by_endpoint(organization, *EVER) == {"/a": 3}
 
 
@@ -155,7 +155,7 @@ def test_the_endpoints_beyond_a_thousand_are_one(organization: Organization) -> 
     found = totals.by_endpoint(organization, *EVER)
     assert len(found) == 1001
     assert (found["/0000"], found["/0999"], found[totals.OTHER]) == (2, 1, 3)
-    assert sum(found.values()) == totals.totals(organization, *EVER).requests
+    assert sum(found.values()) == totals.of(organization, *EVER).requests
 
 
 uses = st.lists(st.tuples(st.sampled_from(["", "/a", "/b", "/B", "/é", "/c"]), st.integers(0, 40)), max_size=25)
@@ -192,4 +192,4 @@ def test_events_without_an_endpoint_are_one(organization: Organization) -> None:
 def test_an_endpoint_of_a_name_that_means_something_else_loses_nothing(organization: Organization, name: str) -> None:
     many_endpoints(organization, 1003)
     record(*(event(organization, endpoint=endpoint) for endpoint in ["", "", name, name, name]))
-    assert sum(totals.by_endpoint(organization, *EVER).values()) == totals.totals(organization, *EVER).requests
+    assert sum(totals.by_endpoint(organization, *EVER).values()) == totals.of(organization, *EVER).requests

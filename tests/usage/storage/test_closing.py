@@ -45,7 +45,7 @@ def test_a_late_event_is_charged_and_lands_in_its_own_month(funded: Organization
     closing.close(funded.pk, JUNE)
     assert outcomes(event(funded, occurred_at=IN_MAY)) == ["accepted"]
     assert balance(funded) == Decimal("99.999")
-    assert totals.totals(funded, MAY, JUNE).requests == 1
+    assert totals.of(funded, MAY, JUNE).requests == 1
 
 
 def test_what_was_there_before_the_close_does_not_become_late(funded: Organization) -> None:

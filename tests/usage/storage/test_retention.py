@@ -24,7 +24,7 @@ from usage import tasks
 from usage.metering import voids
 from usage.models import RetiredPartition, UsageEvent
 from usage.reporting import timeseries, totals
-from usage.reporting.timeseries import Question
+from usage.reporting.timeseries import Query
 from usage.storage import partitions, rebuild, reconciliation, retention
 
 JANUARY, FEBRUARY, MARCH, APRIL = (date(2020, month, 1) for month in range(1, 5))
@@ -124,7 +124,7 @@ def test_the_horizon_is_the_end_of_the_last_retired_month(leaves: None) -> None:
 def test_the_figures_stay(retired: Organization) -> None:
     assert not UsageEvent.objects.of(retired).exists()
     whole = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)
-    assert totals.totals(retired, *whole) == totals.Totals(1, 0, Decimal("0.005"))
+    assert totals.of(retired, *whole) == totals.Totals(1, 0, Decimal("0.005"))
     assert totals.requests_all_time(retired) == 1
 
 
@@ -153,11 +153,11 @@ def test_moments_go_back_to_their_quarter_where_events_are_retired(
     retired: Organization, start: str, end: str, requests: int
 ) -> None:
     first, last = (datetime.fromisoformat(f"2020-01-20T{at}:00Z") for at in (start, end))
-    assert totals.totals(retired, first, last).requests == requests
+    assert totals.of(retired, first, last).requests == requests
     assert sum(one.requests for one in totals.by_day(retired, first, last, "UTC").values()) == requests
     assert sum(totals.by_endpoint(retired, first, last).values()) == requests
     assert len(totals.by_meter(retired, first, last)) == requests
-    found = timeseries.rows(Question(retired, first, last, "hour", "UTC"))
+    found = timeseries.run(Query(retired, first, last, "hour", "UTC"))
     assert sum(row.sums.requests for row in found) == requests
     assert not found or found[0].start == quarters.floor(first)
 
@@ -165,15 +165,15 @@ def test_moments_go_back_to_their_quarter_where_events_are_retired(
 def test_moments_after_them_stay_exact(retired: Organization) -> None:
     at = datetime(2020, 2, 10, 10, 7, tzinfo=UTC)
     record(event(retired), at=at)
-    assert totals.totals(retired, at, at + timedelta(seconds=1)).requests == 1
-    assert totals.totals(retired, at + timedelta(seconds=1), at + timedelta(seconds=2)).requests == 0
-    assert totals.totals(retired, ARRIVED, at + timedelta(seconds=1)).requests == 2
+    assert totals.of(retired, at, at + timedelta(seconds=1)).requests == 1
+    assert totals.of(retired, at + timedelta(seconds=1), at + timedelta(seconds=2)).requests == 0
+    assert totals.of(retired, ARRIVED, at + timedelta(seconds=1)).requests == 2
 
 
 def test_of_the_present_nobody_asks_what_is_retired(funded: Organization, django_assert_num_queries: Any) -> None:
     now = datetime.now(UTC)
     with django_assert_num_queries(0):
-        assert totals.span_of(now - timedelta(days=50, seconds=1), now) == totals.Range(
+        assert totals.span_of(now - timedelta(days=50, seconds=1), now) == totals.Span(
             now - timedelta(days=50, seconds=1), now
         )
 

@@ -8,7 +8,7 @@ from usage.storage import reconciliation
 
 
 class Command(BaseCommand):
-    help = "Prove that balances, entries, holds, usage and rollups agree; exit 1 and say where they don't."
+    help = "Prove that balances, entries, holds, usage and rollups agree. Exits 1 if they don't, and says where."
 
     def handle(self, *args: Any, **options: Any) -> None:
         findings = reconciliation.run()

@@ -9,12 +9,12 @@ from usage import demo
 
 
 class Command(BaseCommand):
-    help = "Make demo data on an installation without people, and keep its sign-ins in the state folder."
+    help = "Make demo data, unless there are people already, and write the sign-ins to the state folder."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        made = demo.make(timezone.now())
-        if made is None:
+        data = demo.make(timezone.now())
+        if data is None:
             return
         path = settings.STATE_DIR / "demo.json"
         path.touch(mode=0o600)
-        path.write_text(json.dumps(made.as_json(), indent=2))
+        path.write_text(json.dumps(data.as_json(), indent=2))

@@ -1,0 +1,38 @@
+"""How long the credits last, and in one word, how an organization does."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from accounts.lib.money import ZERO
+from billing.balance import Balance
+from usage.reporting import runway
+
+START = datetime(2015, 5, 17, 18, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("balance", "reserved", "daily", "health", "days"),
+    [
+        ("100", "0", "0", "Healthy", None),
+        ("70", "0", "10", "Healthy", 7),
+        ("70", "1", "10", "Low", 6),
+        ("1", "0", "10", "Low", 0),
+        ("0", "0", "0", "Empty", None),
+        ("5", "5", "1", "Empty", None),
+        ("-0.000000001", "0", "1", "In debt", None),
+        ("1000000000", "0", "0.000000001", "Healthy", runway.FARTHEST_DAYS),
+    ],
+)
+def test_health_follows_from_what_is_left_and_the_pace(
+    balance: str, reserved: str, daily: str, health: str, days: int | None
+) -> None:
+    balances = Balance(None, Decimal(balance), Decimal(reserved), ZERO, 1)
+    assessed = runway.assess(balances, Decimal(daily), START)
+    assert (assessed.health, assessed.days_left) == (health, days)
+
+
+def test_a_credit_limit_keeps_a_debt_from_refusing_anything() -> None:
+    balances = Balance(None, Decimal(-5), ZERO, Decimal(10), 1)
+    assert runway.assess(balances, ZERO, START).health == "Healthy"
