@@ -126,20 +126,16 @@ class ApiKeySecret(models.Model):
         return self.hint
 
 
-class RateWindow(models.Model):
-    """How often a key with a rate limit was used: in its fixed window number `win` of `seconds`, and in the one before.
+class RateCount(models.Model):
+    """When a subject of a rate limit called: moments (seconds since 1970), oldest first, and the calls at each.
 
-    The table is unlogged: a crash empties it, and counting starts again. It refers to keys without a constraint, so
-    that counting takes no lock on them.
+    `subject` is the limit's policy and whom it counts, such as `key:` and the id of the key, or `address:` and an IP
+    address. The table is unlogged: a crash empties it, and counting starts again.
     """
 
-    key = models.OneToOneField(
-        ApiKey, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
-    )
-    seconds = models.IntegerField(db_default=0)
-    win = models.BigIntegerField()
-    n = models.IntegerField()
-    prev = models.IntegerField()
+    subject = models.CharField(primary_key=True, max_length=100)
+    moments = ArrayField(models.FloatField())
+    calls = ArrayField(models.IntegerField())
 
     def __str__(self) -> str:
-        return f"{self.n} in window {self.win}"
+        return self.subject

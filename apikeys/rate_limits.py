@@ -1,64 +1,97 @@
-"""Rate limits of keys: a sliding window, counted and decided by the statement that asks.
+"""Rate limits: at most `limit` calls in any `window` seconds, counted and decided by one statement.
 
-It is made of two fixed windows: what is left of the one before counts in proportion. The counts are in a table without
-a log, so counting waits for no disk, and a crash of PostgreSQL forgets them.
+Each subject has a row of the moments at which it called. Up to `EXACT` calls a window, every call has its own moment.
+Beyond that, calls are dated at the end of the slot that they fall in, a `EXACT`th of the window: then a call counts up
+to that much longer than the window, and never shorter. So a row has at most `EXACT` + 1 moments, whatever the limit.
+
+The table is unlogged, so counting waits for no disk, and a crash of PostgreSQL forgets the counts.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from datetime import timedelta
+
+from psycopg.sql import Literal
 
 from accounts.lib import sql
 from apikeys.models import ApiKey
 
-# Clocks differ and calls wait for each other, so that a call may come with a window that is over: it counts in the one
-# that has begun. Numbers of windows of another length say nothing.
-SAME = "x.seconds = excluded.seconds"
-CURRENT = f"{SAME} AND x.win >= excluded.win"
-BEFORE = f"CASE WHEN {CURRENT} THEN x.prev WHEN {SAME} AND x.win = excluded.win - 1 THEN x.n ELSE 0 END"
+EXACT = 64
+LONGEST_WINDOW = timedelta(days=1)
 
-# Counts one more for each row of `limited` (id, rate_limit, window_seconds) that its limit allows, which is then in
-# `counted`. The number of the window and the decision are made of the latest row, under its lock.
-COUNTED = f"""
-counted AS (
-    INSERT INTO apikeys_ratewindow AS x (key_id, seconds, win, n, prev)
-    SELECT id, window_seconds, floor(%(epoch)s::float8 / window_seconds), 1, 0 FROM limited
-    ON CONFLICT (key_id) DO UPDATE
-       SET seconds = excluded.seconds,
-           win = CASE WHEN {CURRENT} THEN x.win ELSE excluded.win END,
-           n = CASE WHEN {CURRENT} THEN x.n + 1 ELSE 1 END,
-           prev = {BEFORE}
-     WHERE CASE WHEN {CURRENT} THEN x.n ELSE 0 END
-           + {BEFORE}
-           * CASE WHEN {CURRENT} AND x.win > excluded.win THEN 1
-                  ELSE 1 - (%(epoch)s::float8 - excluded.win * excluded.seconds) / excluded.seconds END
-           < (SELECT rate_limit FROM limited WHERE id = excluded.key_id)
-    RETURNING key_id, win, n, prev)
-"""  # noqa: S608 (all are constants)
+# The moment that a call is dated at, in seconds since 1970.
+MOMENT = sql.compose(
+    """
+CASE WHEN rate_limit > {exact} THEN ceil(%(epoch)s::float8 * {exact} / window_seconds) * window_seconds / {exact}
+     ELSE %(epoch)s::float8 END
+""",
+    exact=Literal(EXACT),
+)
 
-TAKE = f"""
-WITH limited AS (
-    SELECT id, rate_limit, rate_limit_window_seconds AS window_seconds FROM apikeys_apikey
-     WHERE id = %(key)s AND rate_limit IS NOT NULL),
-{COUNTED}
-SELECT l.rate_limit, l.window_seconds, c.key_id IS NOT NULL, coalesce(c.win, x.win), coalesce(c.n, x.n),
-       coalesce(c.prev, x.prev)
-  FROM limited l LEFT JOIN counted c ON c.key_id = l.id
-  LEFT JOIN apikeys_ratewindow x ON x.key_id = l.id AND x.seconds = l.window_seconds AND c.key_id IS NULL
-"""  # noqa: S608 (both are constants)
-
-# The rows have to be there to be locked. One that was never counted in is of a window of no length.
-OPEN = """
-INSERT INTO apikeys_ratewindow (key_id, seconds, win, n, prev)
-SELECT id, 0, 0, 0, 0 FROM unnest(%(keys)s::uuid[]) AS id ORDER BY id ON CONFLICT DO NOTHING
+# What the row had already, as far as it is in the window.
+BEFORE = """
+SELECT moment, calls FROM unnest(x.moments, x.calls) AS call(moment, calls), limited
+ WHERE moment > %(epoch)s::float8 - window_seconds
 """
-LOCK = "SELECT FROM apikeys_ratewindow WHERE key_id = ANY(%(keys)s::uuid[]) ORDER BY key_id FOR NO KEY UPDATE"
+
+# A member of a WITH: counts one more call of what is `limited` (subject, rate_limit, window_seconds; at most one row),
+# if its limit allows it. PostgreSQL decides by the latest version of the row, under its lock. The clocks of servers
+# differ and calls wait for each other: a call whose clock is behind is dated like the latest one.
+COUNTED = sql.compose(
+    """
+counted AS (
+    INSERT INTO apikeys_ratecount AS x (subject, moments, calls)
+    SELECT subject, ARRAY[{moment}], ARRAY[1] FROM limited
+    ON CONFLICT (subject) DO UPDATE
+       SET (moments, calls) = (
+           SELECT array_agg(moment ORDER BY moment), array_agg(calls ORDER BY moment)
+             FROM (SELECT moment, sum(calls)::int AS calls
+                     FROM ({before} UNION ALL
+                           SELECT greatest(excluded.moments[1], x.moments[cardinality(x.moments)]), 1) call
+                    GROUP BY moment) kept)
+     WHERE (SELECT coalesce(sum(calls), 0) FROM ({before}) call) < (SELECT rate_limit FROM limited)
+    RETURNING subject, moments, calls)
+""",
+    moment=MOMENT,
+    before=BEFORE,
+)
+
+# A call that was refused reads the row as it was when the statement began.
+READ = """
+LEFT JOIN apikeys_ratecount x ON x.subject = limited.subject AND counted.subject IS NULL
+"""
+
+TAKE = sql.compose(
+    """
+WITH limited AS (
+    SELECT %(subject)s::text AS subject, %(limit)s::int AS rate_limit, %(window)s::int AS window_seconds),
+{counted}
+SELECT counted.subject IS NOT NULL, coalesce(counted.moments, x.moments), coalesce(counted.calls, x.calls)
+  FROM limited LEFT JOIN counted ON true {read}
+""",
+    counted=COUNTED,
+    read=READ,
+)
+
+# The rows have to be there to be locked.
+OPEN = """
+INSERT INTO apikeys_ratecount (subject, moments, calls)
+SELECT subject, '{}', '{}' FROM unnest(%(subjects)s::text[]) AS subject ORDER BY subject ON CONFLICT DO NOTHING
+"""
+LOCK = "SELECT FROM apikeys_ratecount WHERE subject = ANY(%(subjects)s::text[]) ORDER BY subject FOR NO KEY UPDATE"
+
+
+# A row without a moment was just opened, to be locked.
+PURGE = """
+WITH gone AS (DELETE FROM apikeys_ratecount WHERE moments[cardinality(moments)] <= %(before)s::float8 RETURNING subject)
+SELECT count(*) FROM gone
+"""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `limit` in any `window` seconds, for `subject`. `policy` is its name in the headers."""
+    """At most `limit` calls in any `window` seconds, of `subject`. `policy` is its name in the headers."""
 
     policy: str
     subject: str
@@ -68,37 +101,35 @@ class Limit:
 
 @dataclass(frozen=True)
 class Count:
-    """What one request found: `current` in this fixed window with it, `before` in the last, `elapsed` of this one.
+    """What a call found: whether it was allowed, and the calls in the window up to `now`, itself included if it was.
 
-    `elapsed` is negative where the window was begun by a clock that is ahead.
+    `calls` are moments, oldest first, and how many there were. Empty if the call was refused by a row that its
+    snapshot did not see yet.
     """
 
     limit: Limit
     allowed: bool
-    current: int
-    before: int
-    elapsed: float
+    now: float
+    calls: Sequence[tuple[float, int]]
 
     @property
     def remaining(self) -> int:
-        if not self.allowed:
-            return 0
-        left = min(1 - self.elapsed / self.limit.window, 1)
-        return max(math.floor(self.limit.limit - self.current - self.before * left), 0)
+        return max(self.limit.limit - sum(calls for _, calls in self.calls), 0) if self.allowed else 0
 
     @property
     def resets_in(self) -> int:
-        """Seconds to the end of the fixed window."""
-        return max(math.ceil(self.limit.window - self.elapsed), 1)
+        """Seconds until the oldest call leaves the window, so that one more is allowed than now."""
+        return self._leaves_in(self.calls[0][0]) if self.calls else self.limit.window
 
     @property
     def retry_after(self) -> int:
-        """Seconds until one more is allowed, if nothing else is asked meanwhile."""
-        free = self.limit.limit - self.current
-        if free <= 0:
-            return self.resets_in + math.ceil(self.limit.window * (1 - self.limit.limit / max(self.current, 1)))
-        share = 1 - free / max(self.before, 1)
-        return max(math.ceil(share * self.limit.window - self.elapsed), 1)
+        """Seconds until one more is allowed, if nothing else calls meanwhile."""
+        left = sum(calls for _, calls in self.calls)
+        for moment, calls in self.calls:
+            left -= calls
+            if left < self.limit.limit:
+                return self._leaves_in(moment)
+        return self.limit.window
 
     @property
     def headers(self) -> dict[str, str]:
@@ -108,34 +139,43 @@ class Count:
             "RateLimit": f'"{limit.policy}";r={self.remaining};t={self.resets_in}',
         }
 
-
-def take(key: ApiKey, now: float) -> Count | None:
-    """Count one more call of the key if its own limit allows it; None where it has none.
-
-    Of any number at once, just as many pass as the limit says.
-    """
-    found = sql.rows(TAKE, {"key": key.pk, "epoch": now})
-    return count(key.public_id, now, *found[0]) if found else None
+    def _leaves_in(self, moment: float) -> int:
+        return max(math.ceil(self.limit.window - (self.now - moment)), 1)
 
 
-def count(
-    subject: str, now: float, limit: int, window: int, allowed: bool, win: int | None, n: int, before: int
-) -> Count:
-    """A row of `apikeys_ratewindow`, as it is to be read at `now`.
-
-    It is None for a call that was refused by a row of which its snapshot knew nothing yet.
-    """
-    about, number = Limit("key", subject, limit, window), int(now // window)
-    if win is None:
-        return Count(about, allowed, limit, 0, now % window)
-    if win >= number:
-        return Count(about, allowed, n, before, now - win * window)
-    return Count(about, allowed, 0, n if win == number - 1 else 0, now % window)
+def of_key(key: ApiKey) -> Limit | None:
+    """The key's own limit, if it has one."""
+    if key.rate_limit is None or key.rate_limit_window_seconds is None:
+        return None
+    return Limit("key", str(key.pk), key.rate_limit, key.rate_limit_window_seconds)
 
 
-def lock(keys: Iterable[UUID]) -> None:
-    """Lock the windows of those keys to the end of the transaction, in the order in which everybody does."""
-    wanted = sorted(set(keys))
-    if wanted:
-        sql.rows(OPEN, {"keys": wanted})
-        sql.rows(LOCK, {"keys": wanted})
+def take(limit: Limit, now: float) -> Count:
+    """Count one more call if the limit allows it. Of any number at once, just as many pass as the limit says."""
+    parameters = {"subject": _row_of(limit), "limit": limit.limit, "window": limit.window, "epoch": now}
+    [(allowed, moments, calls)] = sql.rows(TAKE, parameters)
+    return count(limit, now, allowed, moments, calls)
+
+
+def count(limit: Limit, now: float, allowed: bool, moments: list[float] | None, calls: list[int] | None) -> Count:
+    """A row of `apikeys_ratecount` (None: there was none yet), as it is to be read at `now`."""
+    both = zip(moments or (), calls or (), strict=True)
+    return Count(limit, allowed, now, [(moment, calls) for moment, calls in both if moment > now - limit.window])
+
+
+def lock(limits: Iterable[Limit]) -> None:
+    """Lock their counts to the end of the transaction, in the order in which everybody does."""
+    subjects = sorted({_row_of(limit) for limit in limits})
+    if subjects:
+        sql.rows(OPEN, {"subjects": subjects})
+        sql.rows(LOCK, {"subjects": subjects})
+
+
+def purge(now: float) -> int:
+    """Delete the counts of those that have not called for as long as a window can be; how many those were."""
+    [(purged,)] = sql.rows(PURGE, {"before": now - LONGEST_WINDOW.total_seconds()})
+    return int(purged)
+
+
+def _row_of(limit: Limit) -> str:
+    return f"{limit.policy}:{limit.subject}"

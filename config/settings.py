@@ -244,6 +244,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "invitations not sent": {"task": "accounts.tasks.send_unsent_invitations", "schedule": 60.0},
     "token families past their life": {"task": "accounts.tasks.purge_token_families", "schedule": crontab(minute=27)},
+    "rate limits of who stopped calling": {"task": "apikeys.tasks.purge_rate_counts", "schedule": crontab(minute=47)},
 }
 
 vars().update(environ.Env.email_url_config(EMAIL_URL))

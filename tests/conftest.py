@@ -31,7 +31,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _fresh_redis() -> Iterator[None]:
-    """Counters of rate limits start from nothing."""
+    """What the tests before have left in Redis is gone."""
     yield
     with Redis.from_url(django_settings.REDIS_URL) as client:
         client.flushdb()
@@ -61,12 +61,16 @@ def django_db_setup(
 def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Real transactions, which other threads and processes see. What a test makes stays: it uses people of its own.
 
-    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses.
+    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. The counts of rate limits are
+    deleted: everybody calls from one address here.
     """
     from django.db import connection
 
+    from apikeys.models import RateCount
+
     with django_db_blocker.unblock():
         yield
+        RateCount.objects.all().delete()
         connection.close()
 
 

@@ -7,9 +7,9 @@ from django.db import migrations, models
 
 
 # A crash may lose these counts, and every call rewrites its row: so no write-ahead log, and room on the page.
-RATE_WINDOWS = """
-ALTER TABLE apikeys_ratewindow SET UNLOGGED;
-ALTER TABLE apikeys_ratewindow SET (fillfactor = 50);
+RATE_COUNTS = """
+ALTER TABLE apikeys_ratecount SET UNLOGGED;
+ALTER TABLE apikeys_ratecount SET (fillfactor = 50);
 """
 
 
@@ -51,13 +51,11 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='RateWindow',
+            name='RateCount',
             fields=[
-                ('key', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='+', serialize=False, to='apikeys.apikey')),
-                ('seconds', models.IntegerField(db_default=0)),
-                ('win', models.BigIntegerField()),
-                ('n', models.IntegerField()),
-                ('prev', models.IntegerField()),
+                ('subject', models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ('moments', django.contrib.postgres.fields.ArrayField(base_field=models.FloatField(), size=None)),
+                ('calls', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
             ],
         ),
         migrations.CreateModel(
@@ -88,5 +86,5 @@ class Migration(migrations.Migration):
             model_name='apikey',
             constraint=models.CheckConstraint(condition=models.Q(('monthly_budget', None), ('monthly_budget__gte', 0), _connector='OR'), name='api_key_budget_not_negative'),
         ),
-        migrations.RunSQL(RATE_WINDOWS),
+        migrations.RunSQL(RATE_COUNTS),
     ]

@@ -13,6 +13,7 @@ from accounts import scopes
 from accounts.lib import sql
 from accounts.lib.identifiers import uuid7
 from apikeys import secrets
+from apikeys.rate_limits import Limit
 from billing.models import Hold
 from usage.gate import sql as gate_sql
 from usage.gate.sql import Form
@@ -26,7 +27,7 @@ MOST_KNOWN = 100_000
 
 # Whose the keys are, by their digests; and those with a rate limit.
 PLACES = """
-SELECT s.digest, o.root_id, CASE WHEN k.rate_limit IS NOT NULL THEN k.id END
+SELECT s.digest, o.root_id, k.id, k.rate_limit, k.rate_limit_window_seconds
   FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
   JOIN accounts_organization o ON o.id = k.organization_id WHERE s.digest = ANY(%(digests)s::bytea[])
 """
@@ -100,9 +101,8 @@ class Row:
     limit: int | None
     window: int
     is_counted: bool
-    win: int | None
-    n: int
-    before: int
+    moments: list[float] | None
+    calls: list[int] | None
     payer: UUID
     timezone: str
 
@@ -171,12 +171,12 @@ def knows(caller: Caller, scope: str, now: datetime) -> bool:
     return bool(sql.rows(gate_sql.caller(scope, peppers), told))
 
 
-def places(calls: Sequence[Call]) -> tuple[list[UUID | None], set[UUID]]:
-    """The payer of each call's key, and the keys that have rate limits."""
+def places(calls: Sequence[Call]) -> tuple[list[UUID | None], set[Limit]]:
+    """The payer of each call's key, and the rate limits of the keys that have one."""
     digests = [secrets.digests(call.key) for call in calls]
     found = sql.rows(PLACES, {"digests": [one for several in digests for one in several]})
-    payers = {bytes(digest): payer for digest, payer, _ in found}
-    limited = {key for _, _, key in found if key}
+    payers = {bytes(digest): payer for digest, payer, *_ in found}
+    limited = {Limit("key", str(key), limit, window) for _, _, key, limit, window in found if limit}
     return [next((payers[one] for one in several if one in payers), None) for several in digests], limited
 
 

@@ -94,7 +94,7 @@ TIERED = """
 # it must not be VALID here, since what is VALID is held.
 SHORT = """
 weighed AS MATERIALIZED (
-    SELECT *, NULL::bool AS is_counted, NULL::bigint AS win, NULL::int AS n, NULL::int AS prev,
+    SELECT *, NULL::bool AS is_counted, NULL::float8[] AS moments, NULL::int[] AS calls,
            CASE WHEN stop IS NOT NULL THEN stop
                 WHEN is_stale OR (SELECT is_stale FROM caller) OR rate_limit IS NOT NULL THEN 'LONG'
                 {capped}
@@ -105,21 +105,19 @@ weighed AS MATERIALIZED (
 
 LIMITED = """
 limited AS MATERIALIZED (
-    SELECT id, rate_limit, window_seconds FROM judged
+    SELECT 'key:' || id AS subject, rate_limit, window_seconds FROM judged
      WHERE stop IS NULL AND rate_limit IS NOT NULL{uncapped})
 """
 LONG = """
 weighed AS MATERIALIZED (
-    SELECT judged.*, counted.key_id IS NOT NULL AS is_counted, coalesce(counted.win, x.win) AS win,
-           coalesce(counted.n, x.n) AS n, coalesce(counted.prev, x.prev) AS prev,
+    SELECT judged.*, counted.subject IS NOT NULL AS is_counted, coalesce(counted.moments, x.moments) AS moments,
+           coalesce(counted.calls, x.calls) AS calls,
            CASE WHEN stop IS NOT NULL THEN stop
-                WHEN limited.id IS NOT NULL AND counted.key_id IS NULL THEN 'RATE_LIMITED'
+                WHEN limited.subject IS NOT NULL AND counted.subject IS NULL THEN 'RATE_LIMITED'
                 {capped}
                 WHEN cost > 0 AND cost > available THEN 'INSUFFICIENT_CREDITS'
                 ELSE 'VALID' END AS code
-      FROM judged LEFT JOIN limited ON true LEFT JOIN counted ON true
-      LEFT JOIN apikeys_ratewindow x
-             ON x.key_id = limited.id AND x.seconds = limited.window_seconds AND counted.key_id IS NULL)
+      FROM judged LEFT JOIN limited ON true LEFT JOIN counted ON true {read})
 """
 
 # Budgets are weighed once their month is known, which depends on the payer's time zone.
@@ -156,7 +154,7 @@ touched AS (
 
 ANSWER = """
 SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.expires_at, w.cost,
-       coalesce({available}, w.available), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.win, w.n, w.prev,
+       coalesce({available}, w.available), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.moments, w.calls,
        CASE WHEN w.code IN ('DUE', 'TIERED', 'BUDGETED') THEN w.root_id END,
        CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.timezone END
   FROM caller LEFT JOIN meter ON true LEFT JOIN weighed w ON true
@@ -210,6 +208,7 @@ def statement(form: Form) -> str:
         "{uncapped}": "" if form.month else " AND NOT (has_budget AND cost > 0)",
         "{code}": form.code,
         "{available}": "(SELECT available FROM account)" if form.holding else "NULL",
+        "{read}": rate_limits.READ,
         "{hold}": "(SELECT id FROM hold)" if form.holding else "NULL::uuid",
     }
     placing = [ROOM, holds.PLACED] if form.holding else []

@@ -137,5 +137,5 @@ def _verdict(row: Row, now: datetime) -> Verdict:
 def _count(row: Row, code: Code, now: datetime) -> rate_limits.Count | None:
     if row.limit is None or (code not in WEIGHED and code is not Code.RATE_LIMITED):
         return None
-    found = (row.limit, row.window, row.is_counted, row.win, row.n, row.before)
-    return rate_limits.count(row.key_id, now.timestamp(), *found)
+    limit = rate_limits.Limit("key", row.key_id, row.limit, row.window)
+    return rate_limits.count(limit, now.timestamp(), row.is_counted, row.moments, row.calls)

@@ -11,7 +11,7 @@ from time_machine import travel
 from accounts.lib import sql
 from accounts.models import IdempotencyRecord, Organization
 from apikeys import keys
-from apikeys.models import ApiKey, RateWindow
+from apikeys.models import ApiKey, RateCount
 from billing.models import Hold, LedgerAccount
 from tests import factories
 from tests.concurrency import race
@@ -138,7 +138,7 @@ def test_a_bad_field_is_named_and_nothing_is_done(gateway: Api, funded: Organiza
     made, secret = factories.key(funded, rate_limit=5, rate_limit_window_seconds=60)
     assert pointers(gateway.post(VERIFY, {"key": secret, "meter": "sms", "hold_seconds": 60, **bad})) == [pointer]
     assert not Hold.objects.exists()
-    assert not RateWindow.objects.filter(pk=made.pk).exists()
+    assert not RateCount.objects.filter(pk=f"key:{made.pk}").exists()
 
 
 def test_every_bad_field_is_named(gateway: Api) -> None:
@@ -188,7 +188,7 @@ def test_the_answer_has_the_headers_of_the_customers_limit(gateway: Api, funded:
     with travel("2030-01-01T12:00:15Z", tick=False):
         answers = [gateway.post(VERIFY, {"key": secret}) for _ in range(3)]
     assert [one.json()["code"] for one in answers] == ["VALID", "VALID", "RATE_LIMITED"]
-    assert [one.headers["RateLimit"] for one in answers] == ['"key";r=1;t=45', '"key";r=0;t=45', '"key";r=0;t=45']
+    assert [one.headers["RateLimit"] for one in answers] == ['"key";r=1;t=60', '"key";r=0;t=60', '"key";r=0;t=60']
     assert {one.headers["RateLimit-Policy"] for one in answers} == {'"key";q=2;w=60'}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Organization
-from apikeys.models import ApiKey, RateWindow
+from apikeys.models import ApiKey, RateCount
 from billing.models import Hold, LedgerAccount
 from tests import factories
 from tests.conftest import Api
@@ -70,7 +70,7 @@ def test_one_bad_call_refuses_all(gateway: Api, funded: Organization, bad: dict[
     answer = gateway.post(BATCH, {"calls": [good, good, good, {**good, **bad}, good]})
     assert (answer.status_code, [one["pointer"] for one in answer.json()["errors"]]) == (400, [pointer])
     assert not Hold.objects.exists()
-    assert not RateWindow.objects.filter(n__gt=0).exists()
+    assert not RateCount.objects.filter(moments__len__gt=0).exists()
 
 
 @pytest.mark.parametrize(
