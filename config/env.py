@@ -65,6 +65,13 @@ class Env:
         """A required secret; outside production one is made at the first start and kept in the state folder."""
         return self.required(name, lambda: _kept_secret(name, make))
 
+    def stripe_key(self, name: str) -> str:
+        """A secret or restricted key of Stripe's; a publishable one can't charge."""
+        value = os.environ.get(name, "")
+        if not value.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
+            raise ImproperlyConfigured(f"PAYMENT_GATEWAY=stripe needs {name}, which starts with sk_ or rk_.")
+        return value
+
     def peppers(self, name: str) -> list[tuple[int, bytes]]:
         """Numbered secrets, `number:secret,…`, newest first: the first one signs, all of them verify."""
         text = self.secret(name, lambda: f"1:{secrets.token_hex(32)}")

@@ -35,6 +35,11 @@ DATABASE_URL = env.required("DATABASE_URL", servers.database_url)
 REDIS_URL = env.required("REDIS_URL", servers.redis_url)
 EMAIL_URL = env.required("EMAIL_URL", lambda: "consolemail://")
 PAYMENT_GATEWAY = env.required("PAYMENT_GATEWAY", lambda: "sandbox")
+STRIPE_SECRET_KEY = env.stripe_key("STRIPE_SECRET_KEY") if PAYMENT_GATEWAY == "stripe" else ""
+STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS", default=[])
+STRIPE_API_BASE = env.text("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+if PAYMENT_GATEWAY not in ("", "sandbox", "stripe"):
+    raise ImproperlyConfigured(f"PAYMENT_GATEWAY is {PAYMENT_GATEWAY!r}: say sandbox or stripe.")
 env.check()
 
 ROOT_URLCONF = "config.urls"

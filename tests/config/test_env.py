@@ -165,3 +165,33 @@ def test_peppers_are_made_in_development(state: Path) -> None:
     ((number, pepper),) = Env().peppers("PEPPERS")
     assert (number, len(pepper)) == (1, 64)
     assert Env().peppers("PEPPERS") == [(1, pepper)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"PAYMENT_GATEWAY": "paypal"}, "PAYMENT_GATEWAY is 'paypal': say sandbox or stripe."),
+        (
+            {"PAYMENT_GATEWAY": "stripe"},
+            "PAYMENT_GATEWAY=stripe needs STRIPE_SECRET_KEY, which starts with sk_ or rk_.",
+        ),
+        (
+            {"PAYMENT_GATEWAY": "stripe", "STRIPE_SECRET_KEY": "pk_live_1"},
+            "PAYMENT_GATEWAY=stripe needs STRIPE_SECRET_KEY, which starts with sk_ or rk_.",
+        ),
+    ],
+)
+def test_a_payment_gateway_that_cannot_charge_stops_the_start(environment: dict[str, str], sentence: str) -> None:
+    result = python("import config.settings", **REQUIRED | environment)
+    assert result.stderr.splitlines()[-1].endswith(sentence)
+
+
+def test_stripe_is_chosen_with_a_key_and_several_webhook_secrets() -> None:
+    code = "from config import settings as s; print(s.STRIPE_SECRET_KEY, s.STRIPE_WEBHOOK_SECRETS, s.STRIPE_API_BASE)"
+    stripe = {
+        "PAYMENT_GATEWAY": "stripe",
+        "STRIPE_SECRET_KEY": "rk_live_1",
+        "STRIPE_WEBHOOK_SECRETS": "whsec_1,whsec_2",
+    }
+    result = python(code, **REQUIRED | stripe)
+    assert result.stdout == "rk_live_1 ['whsec_1', 'whsec_2'] https://api.stripe.com\n", result.stderr
