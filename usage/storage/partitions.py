@@ -1,18 +1,20 @@
-"""The partitions of usage_event: one leaf a month of arrival (`recorded_at`), made ahead of time.
+"""The partitions of usage_event: one leaf a month of arrival (`recorded_at`, in UTC), made ahead of time.
 
-A leaf is created like its parent and then attached, which, unlike CREATE … PARTITION OF, does not stop those who read
-and write the others; nor does it stop them that one is detached. There is no default partition: an event that had no
-leaf would be refused, never misplaced.
+A leaf is created as a table of its own and then attached. Unlike CREATE … PARTITION OF, that doesn't block readers and
+writers of the other leaves; nor does detaching one. There is no default partition: an event without a leaf is refused,
+never misplaced.
 """
 
 from datetime import date, datetime
 
-from django.db import connection, transaction
+from django.db import connections, transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg.sql import SQL, Identifier, Literal
 
-from accounts.lib import months
+from accounts.lib import months, sql
 
 MONTHS_AHEAD = 3
-LOCK_KEY = 7023451  # of two that make partitions at once, one works and the other finds them there
+LOCK_KEY = 7023451  # of two that make partitions at once, the second waits and finds them made
 NAME = "usage_event_%Y_%m"
 
 LEAVES = """
@@ -20,63 +22,77 @@ SELECT c.relname, i.inhdetachpending FROM pg_inherits i JOIN pg_class c ON c.oid
  WHERE i.inhparent = 'usage_event'::regclass ORDER BY 1
 """
 
-# Those that may still be emptied: a trigger of TRUNCATE is not inherited.
+# A trigger on TRUNCATE is not inherited, so each leaf needs its own.
 UNGUARDED = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
  WHERE i.inhparent = 'usage_event'::regclass
    AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'usage_event_no_truncate')
 """
 
+CREATE = "CREATE TABLE {leaf} (LIKE usage_event INCLUDING ALL)"
+UNIQUE = "CREATE UNIQUE INDEX {index} ON {leaf} (account_id, organization_id, id)"
+ATTACH = "ALTER TABLE usage_event ATTACH PARTITION {leaf} FOR VALUES FROM ({start}) TO ({end})"
+DETACH = "ALTER TABLE usage_event DETACH PARTITION {leaf} {mode}"
+GUARD = """
+CREATE OR REPLACE TRIGGER usage_event_no_truncate BEFORE TRUNCATE ON {leaf}
+   FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse_change()
+"""
 
-@transaction.atomic
+
 def ensure(start: datetime, ahead: int = MONTHS_AHEAD) -> list[str]:
-    """Make the leaves of the month of `start` and of `ahead` more that are missing; their names."""
+    """Make the missing leaves of the month of `start` and of the `ahead` months after it; returns their names."""
     made, month = [], months.month_of(start)
-    with connection.cursor() as cursor:
+    with transaction.atomic(owner()), _cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])
         for _ in range(ahead + 1):
-            name = f"{month:{NAME}}"
-            cursor.execute("SELECT to_regclass(%s) IS NULL", [name])
+            leaf = f"{month:{NAME}}"
+            cursor.execute("SELECT to_regclass(%s) IS NULL", [leaf])
             if cursor.fetchone()[0]:
-                _make(cursor, name, month)
-                made.append(name)
+                _make(cursor, leaf, month)
+                made.append(leaf)
             month = months.shift(month, 1)
     return made
 
 
-def _make(cursor: object, name: str, month: date) -> None:
-    # The name and the bounds are made of a date alone; DDL takes no parameters.
+def _make(cursor: CursorWrapper, leaf: str, month: date) -> None:
     start, end = months.bounds(month)
-    bounds = f"FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
-    cursor.execute(f"CREATE TABLE {name} (LIKE usage_event INCLUDING ALL)")  # type: ignore[attr-defined]
-    cursor.execute(f"CREATE UNIQUE INDEX {name}_once ON {name} (account_id, organization_id, id)")  # type: ignore[attr-defined]
-    cursor.execute(f"ALTER TABLE usage_event ATTACH PARTITION {name} FOR VALUES {bounds}")  # type: ignore[attr-defined]
+    name = Identifier(leaf)
+    cursor.execute(sql.compose(CREATE, leaf=name))
+    cursor.execute(sql.compose(UNIQUE, index=Identifier(f"{leaf}_once"), leaf=name))
+    cursor.execute(sql.compose(ATTACH, leaf=name, start=Literal(start), end=Literal(end)))
 
 
 def guard() -> None:
-    """Have every leaf refuse TRUNCATE. What was detached goes on to refuse it; it can be dropped."""
-    with connection.cursor() as cursor:
+    """Make every leaf refuse TRUNCATE. A detached leaf still refuses it, but it can be dropped."""
+    with _cursor() as cursor:
         cursor.execute(UNGUARDED)
-        for (name,) in cursor.fetchall():
-            cursor.execute(
-                f"CREATE OR REPLACE TRIGGER usage_event_no_truncate BEFORE TRUNCATE ON {name}"
-                " FOR EACH STATEMENT EXECUTE FUNCTION usage_refuse_change()"
-            )
+        for (leaf,) in cursor.fetchall():
+            cursor.execute(sql.compose(GUARD, leaf=Identifier(leaf)))
 
 
 def attached() -> dict[date, bool]:
-    """The months that have a leaf, and whether its detaching was begun and not finished."""
-    with connection.cursor() as cursor:
+    """The months that have a leaf, and whether a detaching of it was begun and not finished."""
+    with _cursor() as cursor:
         cursor.execute(LEAVES)
-        return {datetime.strptime(name, NAME).date(): begun for name, begun in cursor.fetchall()}
+        return {datetime.strptime(leaf, NAME).date(): is_pending for leaf, is_pending in cursor.fetchall()}
 
 
 def detach(month: date) -> str:
-    """Detach the leaf of the month, or finish that, while others read and write; the name of the table that is left.
+    """Detach the month's leaf, or finish that, while others read and write; returns the name of the table.
 
-    It waits for the transactions that may see the leaf, and needs autocommit.
+    It waits for the transactions that may see the leaf, and can't run inside a transaction.
     """
-    name, how = f"{month:{NAME}}", "FINALIZE" if attached()[month] else "CONCURRENTLY"
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE usage_event DETACH PARTITION {name} {how}")
-    return name
+    leaf, mode = f"{month:{NAME}}", "FINALIZE" if attached()[month] else "CONCURRENTLY"
+    with _cursor() as cursor:
+        cursor.execute(sql.compose(DETACH, leaf=Identifier(leaf), mode=SQL(mode)))
+    return leaf
+
+
+def owner() -> str:
+    """The alias of the connection that may change tables: that of their owner, if it is another role than ours."""
+    return "owner" if "owner" in connections.databases else "default"
+
+
+def _cursor() -> CursorWrapper:
+    cursor: CursorWrapper = connections[owner()].cursor()
+    return cursor

@@ -1,7 +1,7 @@
-"""Retention: events that arrived long ago leave the table of events. From then on the rollups are the truth of them.
+"""Retention: events that arrived long ago leave the table of events. From then on the rollups are the truth about them.
 
-A month is marked first and detached later: by then nobody reads the events who did not see the mark. Its table stays
-under its name, for the operator to archive and drop.
+A month is marked first, and detached only later, when nobody can still be reading events without having seen the mark.
+Its table is kept under its name, for the operator to archive and drop.
 """
 
 from datetime import date, datetime, timedelta
@@ -12,11 +12,11 @@ from accounts.lib import months
 from usage.models import RetiredPartition
 from usage.storage import partitions
 
-GRACE = timedelta(minutes=10)  # longer than anyone reads, but for what locks the mark or the events
+GRACE = timedelta(minutes=10)  # longer than any reader takes that holds no lock on the mark or the events
 
 
 def retire(now: datetime) -> list[str]:
-    """Mark the months that are wholly past the retention, and detach those marked before; the tables that are left."""
+    """Mark the months that are past the retention, and detach those marked before; returns the detached tables."""
     if not settings.USAGE_RETENTION_MONTHS:
         return []
     oldest = _oldest_kept(now)
@@ -28,5 +28,4 @@ def retire(now: datetime) -> list[str]:
 
 
 def _oldest_kept(now: datetime) -> date:
-    """The month of arrival that lies the whole retention back."""
     return months.shift(months.month_of(now), -settings.USAGE_RETENTION_MONTHS)
