@@ -1,4 +1,4 @@
-"""Refusals about money."""
+"""Refusals of billing."""
 
 from decimal import Decimal
 
@@ -19,7 +19,7 @@ class NotEnoughCredits(Problem):
 class BudgetExceeded(Problem):
     """An admission would exceed the monthly budget of a key or an organization.
 
-    One of an organization above is not named: whoever asks may not see it.
+    `subject` is null for an organization above the caller's, which the caller may not see.
     """
 
     status = 402
@@ -38,35 +38,35 @@ class BilledByParent(Forbidden):
 
 
 class NoBillingAccount(Conflict):
-    """Something that needs a billing account was asked of an organization without one."""
+    """The organization needs a billing account for this."""
 
     code = "billing_account_required"
     detail = "Create a billing account first."
 
 
 class PaymentMethodRequired(Conflict):
-    """A purchase needs a card, and there is none on file."""
+    """A purchase needs a card, and none is on file."""
 
     code = "payment_method_required"
     detail = "Add a payment method first."
 
 
 class PaymentReused(Conflict):
-    """The id of a payment was used before, for another one."""
+    """The payment's id was already used for another payment."""
 
     code = "payment_reused"
-    detail = "This form was used for another payment already. Load it again."
+    detail = "This form was already used for another payment. Reload the page."
 
 
 class PostingConflict(Conflict):
-    """The ledger's idempotency key was used before, for another movement."""
+    """The ledger's idempotency key was already used for another entry."""
 
     code = "posting_conflict"
     detail = "This idempotency key belongs to another ledger entry."
 
 
 class BalanceOutOfRange(Conflict):
-    """An entry would lead beyond 15 digits before the point, above or below zero."""
+    """The balance would have more than 15 digits before the point."""
 
     code = "balance_out_of_range"
     detail = "The balance would exceed what an account can have."
@@ -76,18 +76,18 @@ class AlreadyReversed(Conflict):
     """An entry is reversed once."""
 
     code = "already_reversed"
-    detail = "The entry was reversed already."
+    detail = "The entry was already reversed."
 
 
 class CorrectedByVoid(Conflict):
-    """A usage entry is the sum of its events, and they are voided one by one."""
+    """A usage entry is the sum of its events, which are voided one by one."""
 
     code = "corrected_by_void"
     detail = "Usage is corrected by voiding its events."
 
 
 class NotReversible(Conflict):
-    """What corrects another entry is not taken back itself."""
+    """A correction can't be reversed itself."""
 
     code = "not_reversible"
-    detail = "A reversal, or the adjustment of a void, is not reversed. Post an adjustment instead."
+    detail = "A reversal, or the adjustment of a void, can't be reversed. Post an adjustment instead."

@@ -1,4 +1,4 @@
-"""Credits and ledger, as the Account API documents them: `/auth/account/credits` and `/auth/account/ledger`."""
+"""Credits and ledger in the shape of the Account API: `/auth/account/credits` and `/auth/account/ledger`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,21 +33,21 @@ class CreditBalanceSerializer(serializers.Serializer[Any]):
     auto_reload_amount = AmountSerializerField(allow_null=True)
 
 
-def credit_balance(organization: Organization, user: User | None, mine: LedgerAccount | None) -> dict[str, Any]:
+def credit_balance(organization: Organization, user: User | None, ledger: LedgerAccount | None) -> dict[str, Any]:
     """The CreditBalance object of `mine`, in which what fell due is settled.
 
     Zeros until the first movement, and no currency until it is set.
     """
     account = accounts.find(organization)
-    mine = mine or LedgerAccount(updated_at=organization.created_at)
+    ledger = ledger or LedgerAccount(updated_at=organization.created_at)
     recharge = AutoRecharge.objects.of(organization).first() or AutoRecharge()
     return {
         "user_id": user_id(user),
-        "balance": mine.balance,
-        "reserved": mine.reserved,
-        "available": mine.available,
+        "balance": ledger.balance,
+        "reserved": ledger.reserved,
+        "available": ledger.available,
         "currency": account.currency if account else "",
-        "last_updated": mine.updated_at,
+        "last_updated": ledger.updated_at,
         "auto_reload_enabled": recharge.enabled,
         "auto_reload_threshold": recharge.threshold,
         "auto_reload_amount": recharge.amount,
@@ -66,7 +66,7 @@ class CreditsView(APIView):
 
 
 class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
-    """One entry; `id` is its place in the account, counted from 1 without gaps."""
+    """A ledger entry. `id` counts the account's entries from 1, without gaps."""
 
     id = serializers.IntegerField(source="seq", read_only=True)
     user_id = serializers.SerializerMethodField()
@@ -135,11 +135,11 @@ class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
 
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         organization = organization_of(self.request)
-        accounts.find(organization)  # a child has no ledger of its own
-        posting.current(organization.pk)  # what has expired is an entry
+        accounts.find(organization)  # Refuses a child, which has no ledger of its own.
+        posting.current(organization.pk)  # Posts the entries of what has expired since.
         return LedgerEntry.objects.of(organization).order_by("-seq")
 
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
-        """A filtered ledger is counted; the whole one needs not be."""
+        """The whole ledger needs no COUNT query; a filtered one does."""
         filtered = any(self.request.query_params.get(name) for name in LedgerFilter.get_filters())
         return super().paginate_queryset(queryset if filtered else WholeLedger(organization_of(self.request)))

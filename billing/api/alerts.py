@@ -1,4 +1,4 @@
-"""When an account is to be told that its credits run low."""
+"""The balance below which an organization gets a `credits.low_balance` event."""
 
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ from billing.models import LedgerAccount
 
 
 class AlertsSerializer(serializers.Serializer[Any]):
-    """The balance below which it is low; null, where it never is."""
+    """The balance below which it is low. Null: there is no alert."""
 
     low_balance = AmountSerializerField(min_value=ZERO, max_value=LARGEST, allow_null=True)
 
@@ -29,14 +29,14 @@ class AlertsView(APIView):
 
     @extend_schema(responses=AlertsSerializer)
     def get(self, request: Request) -> Response:
-        """Below which balance there is an event that says so."""
+        """The balance below which there is an event."""
         accounts.find(organization_of(request))
-        mine = LedgerAccount.objects.of(organization_of(request)).first()
-        return _answer(mine.low_balance if mine else None)
+        ledger = LedgerAccount.objects.of(organization_of(request)).first()
+        return _answer(ledger.low_balance if ledger else None)
 
     @extend_schema(request=AlertsSerializer, responses=AlertsSerializer)
     def put(self, request: Request) -> Response:
-        """Name that balance, or none. Where it is low already, the event comes at once."""
+        """Set or remove that balance. If the balance is already low, the event comes at once."""
         organization: Organization = organization_of(request)
         accounts.find(organization)
         serializer = AlertsSerializer(data=request.data)

@@ -1,4 +1,4 @@
-"""The monthly budget of an organization. That of a key is a member of the key."""
+"""The monthly budget of an organization. A key's budget is a member of the key."""
 
 from datetime import date
 from typing import Any
@@ -25,13 +25,13 @@ ID = OpenApiParameter("id", str, OpenApiParameter.PATH)
 
 
 class SetBudgetSerializer(serializers.Serializer[Any]):
-    """Null takes the budget away."""
+    """Null removes the budget."""
 
     monthly_budget = AmountSerializerField(min_value=ZERO, max_value=LARGEST, allow_null=True)
 
 
 class BudgetSerializer(serializers.Serializer[Any]):
-    """Of the current month of the payer's time zone: what was spent, and what open holds may still take."""
+    """The current month in the payer's billing zone: what was spent, and what open holds reserve."""
 
     monthly_budget = AmountSerializerField(allow_null=True)
     month = serializers.SerializerMethodField()
@@ -50,12 +50,12 @@ class BudgetView(APIView):
 
     @extend_schema(parameters=[ID], responses=BudgetSerializer, examples=[ANSWER])
     def get(self, request: Request, id: str) -> Response:
-        """What the organization, with all beneath it, may spend in this calendar month, and what is left of that."""
+        """What the organization and everything beneath it may spend this month, and how much of it is left."""
         return Response(BudgetSerializer(budgets.of(_organization(request, id))).data)
 
     @extend_schema(parameters=[ID], request=SetBudgetSerializer, responses=BudgetSerializer, examples=[ANSWER])
     def post(self, request: Request, id: str) -> Any:
-        """Set the budget, or take it away. For those who administer the organization or its parent."""
+        """Set or remove the budget. The caller must administer the organization or its parent."""
         organization = _organization(request, id)
         tree.check_administers(organization, credential_of(request))
         serializer = SetBudgetSerializer(data=request.data)
@@ -70,9 +70,9 @@ class BudgetView(APIView):
 
 def _organization(request: Request, public_id: str) -> Organization:
     credential = credential_of(request)
-    found = tree.visible_to(credential).select_related("root").filter(public_id=public_id).first()
-    if found is None:
+    organization = tree.visible_to(credential).select_related("root").filter(public_id=public_id).first()
+    if organization is None:
         raise NotFound
     if not credential.is_platform:
-        security.check_address(found, client_address(request))
-    return found
+        security.check_address(organization, client_address(request))
+    return organization

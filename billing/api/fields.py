@@ -26,7 +26,7 @@ class PositiveAmountField(AmountSerializerField):
 
 
 class PrintableField(serializers.CharField):
-    """Text without line breaks or other control characters."""
+    """Text without line breaks and other control characters."""
 
     def to_internal_value(self, data: Any) -> str:
         text = str(super().to_internal_value(data))
@@ -36,19 +36,19 @@ class PrintableField(serializers.CharField):
 
 
 class MetadataField(serializers.DictField):
-    """A JSON object that is the caller's own: kept as it is, and bounded."""
+    """A JSON object of the caller's, stored as it is, up to a size and a depth."""
 
     def to_internal_value(self, data: Any) -> dict[Any, Any]:
-        found: dict[Any, Any] = super().to_internal_value(data)
-        if not jsonb.is_storable(found, METADATA_DEPTH):
+        metadata: dict[Any, Any] = super().to_internal_value(data)
+        if not jsonb.is_storable(metadata, METADATA_DEPTH):
             raise serializers.ValidationError(f"No NUL, no lone surrogates, at most {METADATA_DEPTH} deep.")
-        if len(exact_json.dumps(found).encode()) > METADATA_BYTES:
+        if len(exact_json.dumps(metadata).encode()) > METADATA_BYTES:
             raise serializers.ValidationError(f"At most {METADATA_BYTES} bytes of JSON.")
-        return found
+        return metadata
 
 
 def check_future(name: str, moment: datetime | None) -> None:
-    """Refuse a moment that has passed. Part of the effect: whoever repeats a request later gets its first answer."""
+    """Refuse a past datetime. Call it in the idempotent effect, so that a retry later gets its first answer."""
     if moment and moment <= timezone.now():
         raise InvalidField(name, "Must be in the future.")
 

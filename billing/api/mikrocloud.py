@@ -1,4 +1,4 @@
-"""The billing account as MikroCloud's Accounts API documents it: `/v1/account`."""
+"""The billing account in the shape of MikroCloud's Accounts API: `/v1/account`."""
 
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,7 @@ class CountryField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         code = super().to_internal_value(data).upper()
         if code not in countries.names():
-            raise serializers.ValidationError("Not a country code of ISO 3166-1 alpha-2, such as AU.")
+            raise serializers.ValidationError("Expected a country code of ISO 3166-1 alpha-2, such as AU.")
         return code
 
 
@@ -38,7 +38,7 @@ class AddressSerializer(serializers.Serializer[Any]):
 
 
 class AccountSerializer(serializers.Serializer[BillingAccount]):
-    """The account object. Written: `name`, `email` and `address`; an update leaves alone what it does not name."""
+    """The account object. `name`, `email` and `address` can be written; an update changes only what it names."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     name = serializers.CharField(max_length=100)
@@ -49,8 +49,8 @@ class AccountSerializer(serializers.Serializer[BillingAccount]):
     created_at = serializers.SerializerMethodField()
 
     def get_balance(self, account: BillingAccount) -> Decimal:
-        mine = posting.current(account.organization_id)
-        return mine.balance if mine else Decimal(0)
+        ledger = posting.current(account.organization_id)
+        return ledger.balance if ledger else Decimal(0)
 
     def get_created_at(self, account: BillingAccount) -> str:
         """`YYYY-MM-DD HH:MM:SS` in the time zone of the token."""
@@ -63,7 +63,7 @@ class NewAddressSerializer(serializers.Serializer[Any]):
 
 
 class NewAccountSerializer(serializers.Serializer[Any]):
-    """What an account is created from; whatever else is sent is not even looked at."""
+    """What an account is created from. Other members are ignored, as the reference says."""
 
     name = serializers.CharField(max_length=100)
     email = EmailField(max_length=250)
@@ -89,19 +89,19 @@ class AccountView(APIView):
     def get(self, request: Request) -> Response:
         """The billing account of the current organization."""
         account = accounts.find(organization_of(request))
-        return self._shown(account) if account else _no_account()
+        return self._account(account) if account else _no_account()
 
     @extend_schema(
         request=NewAccountSerializer, responses={201: AccountSerializer}, examples=mikrocloud_examples.CREATED
     )
     def post(self, request: Request) -> Any:
-        """Create the billing account, from `name`, `email` and `address.country`; the rest is ignored here."""
+        """Create the billing account from `name`, `email` and `address.country`. Other members are ignored."""
         serializer = NewAccountSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
 
         def effect() -> Response:
             account = accounts.create(organization_of(request), **serializer.validated_data)
-            return self._shown(account, status.HTTP_201_CREATED)
+            return self._account(account, status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)
 
@@ -111,13 +111,13 @@ class AccountView(APIView):
         examples=mikrocloud_examples.UPDATED,
     )
     def put(self, request: Request) -> Response:
-        """Update the named fields; an empty string unsets."""
+        """Update the named fields. An empty string unsets a field."""
         account = accounts.find(organization_of(request))
         if account is None:
             return _no_account()
         serializer = AccountSerializer(account, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        return self._shown(accounts.update(account, serializer.validated_data))
+        return self._account(accounts.update(account, serializer.validated_data))
 
     @extend_schema(
         request=AccountSerializer,
@@ -130,18 +130,18 @@ class AccountView(APIView):
 
     @extend_schema(responses={204: None, 422: NoAccountSerializer})
     def delete(self, request: Request) -> Response:
-        """Close the account. It must owe and be owed nothing: 409 `account_not_settled` otherwise."""
+        """Close the account. Its balance must be 0: 409 `account_not_settled` otherwise."""
         if accounts.find(organization_of(request)) is None:
             return _no_account()
         accounts.close(organization_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    def _shown(self, account: BillingAccount, code: int = status.HTTP_200_OK) -> Response:
+    def _account(self, account: BillingAccount, code: int = status.HTTP_200_OK) -> Response:
         return Response(AccountSerializer(account, context={"request": self.request}).data, status=code)
 
 
 def _no_account() -> Response:
-    """The documented error, with its two members and no other."""
+    """The documented error, with exactly its two members."""
     return Response(
         {
             "message": "You need to create an account first",

@@ -1,4 +1,4 @@
-"""The examples of MikroCloud's reference, for the schema."""
+"""The examples of MikroCloud's reference, for the OpenAPI schema."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ NO_ACCOUNT = {
 
 
 def account(**members: Any) -> dict[str, Any]:
-    """The account object; `currency` is empty until it is set."""
-    before = {"id": "cus_OdMmvWHZ8Y2rEH", **NEW, "currency": "USD", "balance": 0, "address": NO_ADDRESS}
-    return {**before, **members, "created_at": "2023-09-14 03:16:36"}
+    """The account object of the reference, with some members replaced."""
+    documented = {"id": "cus_OdMmvWHZ8Y2rEH", **NEW, "currency": "USD", "balance": 0, "address": NO_ADDRESS}
+    return {**documented, **members, "created_at": "2023-09-14 03:16:36"}
 
 
 MISSING = OpenApiExample("No account", NO_ACCOUNT, response_only=True, status_codes=["422"])

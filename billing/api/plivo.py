@@ -1,8 +1,8 @@
 """The account and its subaccounts as Plivo documents them: `/v1/Account/{auth_id}/`, so that Plivo's own clients work.
 
-The credential is Basic: an auth_id, and an API key of that organization as the auth_token. Nulls are what was not
-given, unknown members are ignored, and every answer with a body carries a fresh `api_id`; but a 401 is text, since
-Plivo's client for Python stumbles over JSON there.
+The credential is Basic: an auth_id, and an API key of that organization as the auth_token. A null means that a
+parameter is not given, and unknown members are ignored. Every answer with a body has a fresh `api_id`. A 401 is plain
+text, because Plivo's client for Python can't read JSON there.
 """
 
 from collections.abc import Mapping
@@ -53,37 +53,37 @@ class PlivoView(APIView):
     authentication_classes = (BasicAuthentication,)
 
     def account(self) -> Organization:
-        """The organization of the path, where the credential may see it."""
+        """The organization in the path. 404 if the credential may not see it."""
         visible = tree.visible_to(credential_of(self.request)).unclosed()
-        return self._found(visible.select_related("root"), self.kwargs["auth_id"])
+        return self._get(visible.select_related("root"), self.kwargs["auth_id"])
 
     def subaccounts(self) -> QuerySet[Organization]:
-        """Those of the path's account: itself where it is one, and all beneath it; newest first."""
-        found = Organization.objects.within(self.account()).unclosed().filter(parent__isnull=False)
-        living = ApiKey.objects.unrevoked().order_by("-created_at").prefetch_related("secrets")
-        keys = Prefetch("api_keys", living)
-        return found.select_related("root").prefetch_related(keys).order_by("-created_at", "-pk")
+        """The subaccounts of the account in the path, newest first. A subaccount is among its own."""
+        organizations = Organization.objects.within(self.account()).unclosed().filter(parent__isnull=False)
+        unrevoked = ApiKey.objects.unrevoked().order_by("-created_at").prefetch_related("secrets")
+        keys = Prefetch("api_keys", unrevoked)
+        return organizations.select_related("root").prefetch_related(keys).order_by("-created_at", "-pk")
 
-    def _found(self, among: QuerySet[Organization], auth_id: str) -> Organization:
-        organization = among.filter(auth_id=auth_id).first()
+    def _get(self, organizations: QuerySet[Organization], auth_id: str) -> Organization:
+        organization = organizations.filter(auth_id=auth_id).first()
         if organization is None:
             raise NotFound("not found")
         security.check_address(organization, client_address(self.request))
         return organization
 
     def handle_exception(self, exc: Exception) -> Any:
-        """`{"error"}` for every refusal; a fault of ours is raised again, and answered elsewhere."""
+        """Refusals as `{"error"}`. An unexpected exception is raised again and answered by the error handler."""
         response = super().handle_exception(exc)
         if response.status_code == status.HTTP_401_UNAUTHORIZED:
             challenge = {"WWW-Authenticate": self.get_authenticate_header(self.request)}
             return HttpResponse(
                 UNAUTHENTICATED, status=401, content_type="text/plain; charset=utf-8", headers=challenge
             )
-        response.data, response.content_type = {"error": _words(response.data)}, "application/json"
+        response.data, response.content_type = {"error": _line(response.data)}, "application/json"
         return response
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        """With the `api_id`, in a replay of an earlier answer too."""
+        """Adds the `api_id`, also to the replay of an earlier answer."""
         if isinstance(response, HttpResponse) and "Idempotent-Replayed" in response:
             replayed = Response(exact_json.loads(response.content), status=response.status_code)
             replayed["Idempotent-Replayed"] = "true"
@@ -93,16 +93,16 @@ class PlivoView(APIView):
         return super().finalize_response(request, response, *args, **kwargs)
 
 
-def _words(problem: Mapping[str, Any]) -> str:
-    """A problem document in one line: the fields that are wrong, or the detail."""
+def _line(problem: Mapping[str, Any]) -> str:
+    """A problem document as one line: its fields with their errors, or its detail."""
     errors = [f"{error['pointer'].strip('/')}: {error['detail']}".lstrip(": ") for error in problem.get("errors", ())]
     return "; ".join(errors) or str(problem["detail"])
 
 
 def _given(request: Request) -> dict[str, Any]:
-    """What the caller gave: null is what Plivo's client sends for what it was not told."""
+    """The given parameters. Plivo's client sends null for the others."""
     if not isinstance(request.data, dict):
-        raise InvalidField("", "A JSON object is wanted.")
+        raise InvalidField("", "Expected a JSON object.")
     return {name: value for name, value in request.data.items() if value is not None}
 
 
@@ -151,13 +151,13 @@ class AccountView(PlivoView):
 
 @transaction.atomic
 def _update_account(organization: Organization, changes: Mapping[str, Any]) -> None:
-    """The time zone is the organization's, and so is the name of a child; the rest is the billing account's."""
+    """The time zone, and a child's name, belong to the organization; the rest to the billing account."""
     own = {"timezone"} if organization.is_root else {"timezone", "name"}
     billed = {name: value for name, value in changes.items() if name not in own}
     if billed:
         accounts.update(accounts.required(organization), billed)
-    if mine := {name: value for name, value in changes.items() if name in own}:
-        Organization.objects.filter(pk=organization.pk).update(**mine)
+    if changed := {name: value for name, value in changes.items() if name in own}:
+        Organization.objects.filter(pk=organization.pk).update(**changed)
 
 
 class SubaccountsView(PlivoView):
@@ -172,8 +172,8 @@ class SubaccountsView(PlivoView):
     def get(self, request: Request, auth_id: str) -> Response:
         """List the subaccounts, newest first."""
         page = _valid(PageSerializer(data=request.query_params))
-        limit, offset, found = page["limit"], page["offset"], self.subaccounts()
-        shown, total = found[offset : offset + limit], found.count()
+        limit, offset, organizations = page["limit"], page["offset"], self.subaccounts()
+        total = organizations.count()
         meta = {
             "limit": limit,
             "next": self._page(limit, offset + limit) if offset + limit < total else None,
@@ -181,7 +181,7 @@ class SubaccountsView(PlivoView):
             "previous": self._page(limit, max(offset - limit, 0)) if offset else None,
             "total_count": total,
         }
-        return Response({"meta": meta, "objects": subaccount_objects(list(shown))})
+        return Response({"meta": meta, "objects": subaccount_objects(list(organizations[offset : offset + limit]))})
 
     def _page(self, limit: int, offset: int) -> str:
         return f"/v1/Account/{self.kwargs['auth_id']}/Subaccount/?limit={limit}&offset={offset}"
@@ -193,13 +193,13 @@ class SubaccountsView(PlivoView):
         responses=plivo_schema.answers({201: CreatedSubaccountSerializer}),
     )
     def post(self, request: Request, auth_id: str) -> Any:
-        """Make a subaccount. Its token is in this answer, and nowhere else; it may do what the caller may."""
-        parent, said = self.account(), _valid(NewSubaccountSerializer(data=_given(request)))
+        """Create a subaccount. Only this answer has its token, which gets the caller's permissions."""
+        parent, params = self.account(), _valid(NewSubaccountSerializer(data=_given(request)))
 
         def effect() -> Response:
-            child, token = subaccounts.create(parent, **said, by=_caller(request))
-            made = {"auth_id": child.auth_id, "auth_token": token, "message": "created"}
-            return Response(made, status=status.HTTP_201_CREATED)
+            child, token = subaccounts.create(parent, **params, by=_caller(request))
+            created = {"auth_id": child.auth_id, "auth_token": token, "message": "created"}
+            return Response(created, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect, secrets=("auth_token",))
 
@@ -209,9 +209,9 @@ class SubaccountView(PlivoView):
     http_method_names = ["get", "head", "post", "delete"]
 
     def beneath(self) -> Organization:
-        """The subaccount of the path, which is not the path's account itself: nobody disables or deletes themselves."""
+        """The subaccount to change. It must not be the account in the path: nobody disables or deletes themselves."""
         account = self.kwargs["auth_id"]
-        return self._found(self.subaccounts().exclude(auth_id=account), self.kwargs["subauth_id"])
+        return self._get(self.subaccounts().exclude(auth_id=account), self.kwargs["subauth_id"])
 
     @extend_schema(
         operation_id="plivo_subaccount_retrieve",
@@ -220,8 +220,8 @@ class SubaccountView(PlivoView):
     )
     def get(self, request: Request, auth_id: str, subauth_id: str) -> Response:
         """Retrieve a subaccount."""
-        [shown] = subaccount_objects([self._found(self.subaccounts(), subauth_id)])
-        return Response(shown)
+        [subaccount] = subaccount_objects([self._get(self.subaccounts(), subauth_id)])
+        return Response(subaccount)
 
     @extend_schema(
         operation_id="plivo_subaccount_update",
@@ -230,7 +230,7 @@ class SubaccountView(PlivoView):
         responses=plivo_schema.answers({202: PlivoChangedSerializer}),
     )
     def post(self, request: Request, auth_id: str, subauth_id: str) -> Any:
-        """Update a subaccount. Disabled, its credentials are refused, and those of all beneath it."""
+        """Update a subaccount. Once disabled, its credentials are refused, and those of everything beneath it."""
         subaccount, changes = self.beneath(), _valid(SubaccountChangesSerializer(data=_given(request)))
 
         def effect() -> Response:
@@ -245,6 +245,6 @@ class SubaccountView(PlivoView):
         responses=plivo_schema.answers({204: None}),
     )
     def delete(self, request: Request, auth_id: str, subauth_id: str) -> Response:
-        """Close a subaccount for good, and revoke its credentials. `cascade` is taken and changes nothing."""
+        """Close a subaccount for good and revoke its credentials. `cascade` is accepted and ignored."""
         subaccounts.close(self.beneath())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,4 +1,4 @@
-"""Plivo's objects, and what Plivo's clients send: the shapes of `billing.api.plivo`."""
+"""Plivo's objects, and the parameters that Plivo's clients send."""
 
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
@@ -20,7 +20,7 @@ CENT_OF_A_MILL = Decimal("0.00001")
 class PlivoAccountSerializer(serializers.Serializer[Any]):
     account_type = serializers.ChoiceField(["standard", "developer"], help_text="developer until the first payment")
     address = serializers.CharField(help_text="Postal address, displayed on invoices")
-    api_id = serializers.UUIDField(help_text="A fresh one with every answer")
+    api_id = serializers.UUIDField(help_text="New in every answer")
     auth_id = serializers.CharField()
     auto_recharge = serializers.BooleanField()
     billing_mode = serializers.ChoiceField(["prepaid", "postpaid"])
@@ -33,7 +33,7 @@ class PlivoAccountSerializer(serializers.Serializer[Any]):
 
 
 class PlivoAccountChangesSerializer(serializers.Serializer[Any]):
-    """What is not given, or null, stays; an empty address, city or state is unset."""
+    """A missing or null member stays as it is. An empty address, city or state is unset."""
 
     name = serializers.CharField(max_length=100, required=False)
     address = serializers.CharField(source="line1", max_length=100, allow_blank=True, required=False)
@@ -61,7 +61,7 @@ class SubaccountSerializer(serializers.Serializer[Any]):
     account = serializers.CharField()
     api_id = serializers.UUIDField()
     auth_id = serializers.CharField()
-    auth_token = serializers.CharField(help_text="Masked: the token is shown once, when the subaccount is made")
+    auth_token = serializers.CharField(help_text="Masked. The token is shown once, when the subaccount is created.")
     created = serializers.DateField()
     enabled = serializers.BooleanField()
     modified = serializers.DateField(allow_null=True)
@@ -106,35 +106,39 @@ def account_uri(organization: Organization) -> str:
 
 
 def account_object(organization: Organization) -> dict[str, Any]:
-    """The account; empty texts where there is no billing account. A subaccount's credits are its root's: zero here."""
-    billed = accounts.find(organization) if organization.is_root else None
+    """The account. Texts are empty without a billing account. A subaccount has no credits: its root has them."""
+    account = accounts.find(organization) if organization.is_root else None
     payer = posting.current(organization.root_id) or LedgerAccount()
     paid = Payment.objects.of(organization.root).filter(status=Payment.Status.SUCCEEDED).exists()
     return {
         "account_type": "standard" if paid else "developer",
-        "address": billed.line1 if billed else "",
+        "address": account.line1 if account else "",
         "auth_id": organization.auth_id,
         "auto_recharge": AutoRecharge.objects.of(organization).filter(enabled=True).exists(),
         "billing_mode": "postpaid" if payer.credit_limit else "prepaid",
         "cash_credits": cash_credits(payer.balance if organization.is_root else Decimal(0)),
-        "city": billed.city if billed else "",
-        "name": billed.name if billed else ("" if organization.is_root else organization.name),
+        "city": account.city if account else "",
+        "name": account.name if account else ("" if organization.is_root else organization.name),
         "resource_uri": account_uri(organization),
-        "state": billed.state if billed else "",
+        "state": account.state if account else "",
         "timezone": organization.timezone,
         **({} if organization.is_root else {"account": account_uri(organization.root)}),
     }
 
 
 def cash_credits(balance: Decimal) -> str:
-    """Five decimals, and never more than there is: a debt is rounded away from zero."""
+    """Five decimals, rounded down, so that it never shows more than there is."""
     return format(balance.quantize(CENT_OF_A_MILL, ROUND_FLOOR), "f")
 
 
-def subaccount_objects(shown: Sequence[Organization]) -> list[dict[str, Any]]:
-    """`shown` with their roots, and their unrevoked keys with their secrets. What is stopped above is not enabled."""
-    enabled = set(Organization.objects.operational().filter(pk__in=[one.pk for one in shown]))
-    return [_subaccount_object(one, enabled=one in enabled) for one in shown]
+def subaccount_objects(organizations: Sequence[Organization]) -> list[dict[str, Any]]:
+    """Their objects. Prefetch the roots, and the unrevoked keys with their secrets.
+
+    A subaccount is not enabled if it, or an account above it, is suspended.
+    """
+    ids = [organization.pk for organization in organizations]
+    enabled = set(Organization.objects.operational().filter(pk__in=ids))
+    return [_subaccount_object(organization, enabled=organization in enabled) for organization in organizations]
 
 
 def _subaccount_object(organization: Organization, *, enabled: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the OpenAPI schema says of Plivo's endpoints, with the reference's own examples."""
+"""The OpenAPI schema of Plivo's endpoints, with the examples of Plivo's reference."""
 
 from typing import Any
 
@@ -40,16 +40,16 @@ SUBACCOUNT_PATH = OpenApiParameter("subauth_id", str, OpenApiParameter.PATH, pat
 _DESCRIPTIONS = {
     400: "A parameter is missing or invalid",
     403: "The credential may not do this",
-    404: "No such resource, or none that this credential may see",
+    404: "There is no such resource, or the credential may not see it",
     405: "No such method",
-    409: "The state of things forbids it",
+    409: "The resource's state does not allow this",
     413: "The body is too large",
     422: "The Idempotency-Key belongs to another request",
-    429: "Too often",
+    429: "Too many requests",
 }
 
 
 def answers(success: dict[int, Any]) -> dict[Any, Any]:
-    """The answers of an endpoint: Plivo's errors, and the 401 in plain text."""
+    """The responses of an endpoint: the given ones, Plivo's errors, and the 401 in plain text."""
     errors = {code: OpenApiResponse(PlivoErrorSerializer, text) for code, text in _DESCRIPTIONS.items()}
-    return {**success, **errors, (401, "text/plain"): OpenApiResponse(str, "The credentials are no good")}
+    return {**success, **errors, (401, "text/plain"): OpenApiResponse(str, "The credentials are not valid")}

@@ -1,4 +1,4 @@
-"""What an organization owns and owes: accounts, the ledger, holds, payments, and what is sold."""
+"""What an organization owns and owes: accounts, ledger, holds, payments; and what is sold."""
 
 from billing.models.accounts import BillingAccount
 from billing.models.budgets import Spending

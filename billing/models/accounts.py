@@ -13,12 +13,12 @@ class BillingAccountQuerySet(TenantQuerySet["BillingAccount"]):
 
 
 class BillingAccount(models.Model):
-    """Who pays: at most one, on a root organization (a foreign key of the database's sees to that).
+    """Who pays. Only a root organization can have one: a foreign key enforces it.
 
-    A closed one is as good as none, until it is created again: then it opens under its old id and currency.
+    A closed account counts as none. Creating it again reopens it, with its old id and currency.
 
-    The balance is not here but in `LedgerAccount`, which exists from the first movement of credits on, and is kept
-    narrow because every posting rewrites it.
+    The balance is in `LedgerAccount`, which exists from the first ledger entry on. That table is narrow, because
+    every posting rewrites its row.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)

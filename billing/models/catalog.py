@@ -5,7 +5,7 @@ from accounts.lib.money import ZERO, AmountField
 
 
 class Meter(models.Model):
-    """Something counted, in a unit: `requests`, `sms`, `voice`."""
+    """Something that is metered in a unit: `requests`, `sms`, `voice`."""
 
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=100)
@@ -19,7 +19,7 @@ class Meter(models.Model):
 
 
 class Price(models.Model):
-    """What a unit of a meter costs, in credits; so that usage needs no currency."""
+    """The price of a meter's unit in credits. Usage therefore needs no currency."""
 
     meter = models.OneToOneField(Meter, on_delete=models.CASCADE, related_name="price")
     unit_amount = AmountField()
@@ -32,10 +32,10 @@ class Price(models.Model):
 
 
 class PriceTier(models.Model):
-    """A step of a graduated price: the units of a month beyond the step before it, up to `up_to`, cost this each.
+    """A step of a graduated price: the price of a month's units from the previous step's `up_to` to this one.
 
-    A price with tiers is charged by them; the last one has no end. Without one that has none, what is beyond costs
-    the price's own `unit_amount`.
+    A null `up_to` means without end. If no tier is without end, units beyond the last one cost the price's own
+    `unit_amount`.
     """
 
     price = models.ForeignKey(Price, on_delete=models.CASCADE, related_name="tiers")
@@ -55,7 +55,7 @@ class PriceTier(models.Model):
 
 
 class EndpointPrice(models.Model):
-    """What a unit of a meter costs at one endpoint, in place of the meter's own price."""
+    """The price of a meter's unit at one endpoint. It replaces the meter's own price."""
 
     meter = models.ForeignKey(Meter, on_delete=models.CASCADE, related_name="endpoint_prices")
     endpoint = models.CharField(max_length=2000)
@@ -73,7 +73,7 @@ class EndpointPrice(models.Model):
 
 
 class Plan(models.Model):
-    """What is sold by the period: for now its name, its monthly price in credits, and whether it is offered."""
+    """What is sold by the month: a price in credits, and the quantities that it includes."""
 
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=100)
@@ -90,7 +90,7 @@ class Plan(models.Model):
 
 
 class PlanAllowance(models.Model):
-    """How much of a meter a plan includes a month."""
+    """How much of a meter a plan includes per month."""
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="allowances")
     meter = models.ForeignKey(Meter, on_delete=models.CASCADE, related_name="+")

@@ -11,14 +11,14 @@ from accounts.models import Organization, TenantQuerySet
 
 class PaymentMethodQuerySet(TenantQuerySet["PaymentMethod"]):
     def of(self, organization: Organization) -> Self:
-        """The cards on file: without those that were removed."""
+        """The cards on file, without removed ones."""
         return super().of(organization).filter(removed_at=None)
 
 
 class PaymentMethod(models.Model):
-    """A card on file with the gateway; what we hold is the gateway's token and what may be shown of the card.
+    """A card on file with the gateway. We keep the gateway's token and what may be shown of the card.
 
-    The row of a removed card stays, for the payments that were made with it.
+    The row of a removed card stays, because payments refer to it.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
@@ -55,10 +55,10 @@ class PaymentMethod(models.Model):
 
 
 class Payment(models.Model):
-    """One attempt to charge a card. The row is the queue: it is committed before the gateway is called.
+    """One attempt to charge a card. The row is also the queue: it is committed before the gateway is called.
 
-    Its id is the idempotency key at the gateway, and that of the purchase in the ledger, so that whoever settles it,
-    and however often, there is one charge and one entry.
+    Its id is the idempotency key at the gateway and in the ledger. However often it is settled, there is one charge
+    and one ledger entry.
     """
 
     class Status(models.TextChoices):

@@ -9,7 +9,7 @@ from billing.models.payments import PaymentMethod
 
 
 class AutoRecharge(models.Model):
-    """What an organization wants done when its credits run low. Amounts are null until they are set."""
+    """An organization's settings of auto-recharge. Amounts are null until they are set."""
 
     organization = models.OneToOneField(
         Organization, on_delete=models.CASCADE, primary_key=True, related_name="auto_recharge"

@@ -10,7 +10,7 @@ from billing.models.catalog import Plan
 
 
 class Subscription(models.Model):
-    """A plan that an organization has taken; at most one is active."""
+    """An organization's subscription to a plan. At most one is active."""
 
     class Status(models.TextChoices):
         ACTIVE = "active"

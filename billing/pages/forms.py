@@ -18,9 +18,7 @@ def presets(currency: str) -> list[Decimal]:
 
 
 class BillingAccountForm(forms.ModelForm[BillingAccount]):
-    country = forms.ChoiceField(
-        help_text="Your first purchase fixes this country's currency for good."
-    )
+    country = forms.ChoiceField(help_text="Your first purchase fixes this country's currency for good.")
 
     class Meta:
         model = BillingAccount

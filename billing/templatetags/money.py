@@ -1,4 +1,4 @@
-"""Amounts as people read them: every digit that there is, thousands in groups, and a real minus sign."""
+"""Amounts for people: every digit, thousands in groups, and a real minus sign."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -25,13 +25,13 @@ def amount(number: Decimal | int) -> str:
 
 @register.filter
 def signed(number: Decimal) -> str:
-    """With a plus before what raises the balance."""
+    """Like `amount`, with a plus before a positive number."""
     return f"+{amount(number)}" if number > 0 else amount(number)
 
 
 @register.filter
 def aligned(text: str, places: int) -> SafeString:
-    """A number with room for as many decimals as its column has, so that the points stand below each other."""
+    """Pads a number with invisible decimals, so that the points of a column line up."""
     _, _, fraction = text.partition(".")
     missing = "0" * (places - len(fraction))
     room = ("" if fraction or not places else ".") + missing
@@ -40,7 +40,7 @@ def aligned(text: str, places: int) -> SafeString:
 
 @register.filter
 def money(number: Decimal, currency: str) -> str:
-    """`USD 25.00`: the currency's own decimals, or more where the amount has more."""
+    """`USD 25.00`: at least the currency's decimals, and more if the amount has more."""
     if not currency:
         return amount(number)
     whole, _, fraction = amount(number).partition(".")
@@ -54,5 +54,5 @@ def country(code: str) -> str:
 
 
 def places(numbers: Iterable[Decimal]) -> int:
-    """The decimals of the longest of a column's numbers."""
+    """The largest number of decimals in a column."""
     return max((len(plain(number).partition(".")[2]) for number in numbers), default=0)

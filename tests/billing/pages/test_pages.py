@@ -134,7 +134,7 @@ def test_a_page_that_was_sent_already_does_not_pay_for_another_amount(
     card, same = factories.card(organization), identifiers.uuid7()
     buy(browser, organization, card, payment=same)
     answer = buy(browser, organization, card, "70", payment=same)
-    assert messages_of(answer)[-1] == "This form was used for another payment already. Load it again."
+    assert messages_of(answer)[-1] == "This form was already used for another payment. Reload the page."
     assert amounts(organization) == [25]
 
 
