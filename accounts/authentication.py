@@ -1,22 +1,20 @@
 """Access tokens in `Authorization: Bearer`. Role, membership and suspension are read from the database each time."""
 
-from uuid import UUID
-
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 
-from accounts import scopes
+from accounts import access_tokens, scopes
+from accounts.access_tokens import Claims
 from accounts.credentials import Credential, Kind
 from accounts.models import Organization, TokenFamily, User
-from accounts.tokens import AccessToken
 
 REALM = 'Bearer realm="tollgate"'
 
 
 def bearer(request: Request) -> str | None:
-    """What follows `Bearer`; None where the header is missing or speaks of another scheme."""
+    """The text after `Bearer`; None if there is no such header or it names another scheme."""
     words = get_authorization_header(request).split()
     if not words or words[0].lower() != b"bearer":
         return None
@@ -31,40 +29,37 @@ class TokenAuthentication(BaseAuthentication):
         if presented is None:
             return None
         try:
-            token = AccessToken(presented.encode())  # type: ignore[arg-type]
+            claims = access_tokens.read(presented)
         except TokenError as error:
             raise AuthenticationFailed(f"{error}.") from error
-        family = _living_family(token)
-        return family.user, credential(family.user, token)
+        user = _living_family(claims).user
+        return user, credential(user, claims)
 
     def authenticate_header(self, request: Request) -> str:
         return REALM
 
 
-def _living_family(token: AccessToken) -> TokenFamily:
-    try:
-        sid = UUID(hex=token["sid"])
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise AuthenticationFailed("Token is invalid.") from error
-    family = TokenFamily.objects.select_related("user").filter(sid=sid, revoked_at=None).first()
-    if family is None or str(family.user_id) != token.get("sub"):
+def _living_family(claims: Claims) -> TokenFamily:
+    family = TokenFamily.objects.select_related("user").filter(sid=claims.sign_in, revoked_at=None).first()
+    if family is None or str(family.user_id) != claims.user:
         raise AuthenticationFailed("The sign-in has ended.")
     if not family.user.is_active or not family.has_todays_password:
         raise AuthenticationFailed("The sign-in has ended.")
     return family
 
 
-def credential(user: User, token: AccessToken) -> Credential:
-    """A token for an organization that its user has left is good for nothing but /v1/whoami and /v1/auth/switch."""
-    organization = Organization.objects.visible_to(user).filter(public_id=token["id"] or "").first()
+def credential(user: User, claims: Claims) -> Credential:
+    """A token for an organization that its user has left opens only /v1/whoami and /v1/auth/switch."""
+    organization = Organization.objects.visible_to(user).filter(public_id=claims.organization or "").first()
     held = scopes.of_roles(organization.roles_of(user)) if organization else frozenset()
     return Credential(
         kind=Kind.TOKEN,
         id=f"user:{user.pk}",
         user=user,
         organization=organization,
-        timezone=token["timezone"],
-        cap=scopes.parse(token["scope"]),
+        timezone=claims.timezone,
+        cap=claims.scopes,
         held=held,
         is_operational=organization is None or organization.is_operational,
+        sign_in=claims.sign_in,
     )

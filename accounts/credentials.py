@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from uuid import UUID
 
 from rest_framework.request import Request
 
@@ -18,7 +19,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Credential:
-    """`cap` is what the token or key was given; `held` is what its person (or the platform) holds now."""
+    """`cap` is what the token or key was given; `held` is what its person (or the platform) holds now.
+
+    `sign_in` is the `sid` of an access token's family.
+    """
 
     kind: Kind
     id: str
@@ -29,6 +33,7 @@ class Credential:
     held: frozenset[str]
     is_operational: bool = True
     permissions: tuple[str, ...] = ()
+    sign_in: UUID | None = None
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -1,14 +1,12 @@
-"""Sign-ins of programs that act for people: access tokens (JWT) and rotating refresh tokens.
+"""Sign-ins of programs that act for people. Each is a family of refresh tokens that replace one another.
 
-An access token says `sub` (the user), `id` (the organization), `timezone` and `scope`. It caps what its bearer may
-do; the database decides on each request. Claims are made from the database at every refresh, never copied.
-
-A refresh token is opaque: the id of its family and a secret, of which only a digest is kept.
+A refresh token is opaque: the id of its family and a secret. The database keeps only a digest of the secret.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import NoReturn
 from uuid import UUID
 
@@ -17,27 +15,20 @@ from django.conf import settings
 from django.contrib.auth.models import update_last_login
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
 from django.http import HttpRequest
 from django.utils import timezone
-from rest_framework_simplejwt import tokens as simplejwt
 
-from accounts import people, scopes, signing
+from accounts import access_tokens, people
 from accounts.credentials import Credential, Kind
 from accounts.exceptions import InvalidRefreshToken, InvalidSignIn, RefreshRace
 from accounts.lib import identifiers
 from accounts.lib.problems import Forbidden, TooManyRequests
-from accounts.models import Organization, TokenFamily, User
+from accounts.models import Organization, ReplacedToken, TokenFamily, User
 
 PREFIX = "rt_"
 SECRET_LENGTH = 43
 FAILURES_WINDOW_SECONDS = 300  # allauth's, for the failed sign-ins of one email
-
-
-class AccessToken(simplejwt.AccessToken):
-    """A short-lived JWT, signed with RS256 by the current signing key."""
-
-    _token_backend = signing.KeyRing(signing.ALGORITHM, issuer=settings.BASE_URL)
+_FORM = re.compile(f"{PREFIX}([0-9a-f]{{32}})([0-9A-Za-z]{{{SECRET_LENGTH}}})")
 
 
 @dataclass(frozen=True)
@@ -47,7 +38,7 @@ class Pair:
 
 
 def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
-    """A new family of tokens for the person with this email and password."""
+    """Start a sign-in for the person with this email and password."""
     try:
         user = get_adapter().authenticate(request, email=email, password=password)
     except ValidationError as error:  # too many failures for this address or email
@@ -59,7 +50,7 @@ def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
 
 
 def issue(user: User, organization: Organization | None) -> Pair:
-    """A new family of tokens, for one sign-in."""
+    """Start a sign-in: the first pair of a new family."""
     update_last_login(User, user)
     secret = _secret()
     family = TokenFamily.objects.create(
@@ -72,21 +63,49 @@ def issue(user: User, organization: Organization | None) -> Pair:
     return _pair(family, secret)
 
 
-def refresh(token: str, *, received_at: datetime | None = None) -> Pair:
-    """Exchange a refresh token, once.
+def refresh(token: str) -> Pair:
+    """Exchange a refresh token for a new pair, once.
 
-    Of requests that meet, one wins. A loser that was received before the winner had its answer lost a race, and gets
-    a 409. A token that had been replaced by then is being used twice, so its whole family is revoked.
+    If several requests present it, one wins. The others get 409 within `REFRESH_GRACE_SECONDS` of the exchange: a
+    busy machine may get to them late. Whoever presents it after that uses a stolen or lost token, so the family ends.
     """
-    received_at = received_at or timezone.now()
     family_id, presented = _parse(token)
-    seen = _living(family_id)
+    pair = _exchange(_living(family_id), presented)
+    return pair or _refuse(_living(family_id), presented)
+
+
+@transaction.atomic
+def _exchange(family: TokenFamily, presented: bytes) -> Pair | None:
+    """None if the token is not the current one. If the new pair can't be made, the old token stays good."""
     secret = _secret()
-    if not _rotate(family_id, presented, _digest(secret)):
-        _refuse(_living(family_id), presented, received_at)
-    pair = _pair(seen, secret)
-    TokenFamily.objects.filter(pk=family_id).update(rotated_at=timezone.now())
-    return pair
+    if not _rotate(family, presented, _digest(secret)):
+        return None
+    _remember(family, presented)
+    return _pair(family, secret)
+
+
+def _rotate(family: TokenFamily, presented: bytes, replacement: bytes) -> bool:
+    """One statement, so that of concurrent ones with the same digest exactly one changes the row."""
+    current = TokenFamily.objects.filter(pk=family.pk, digest=presented, revoked_at=None)
+    return current.update(digest=replacement) == 1
+
+
+def _remember(family: TokenFamily, replaced: bytes) -> None:
+    """Keeps the replaced digest for the grace, and drops those whose grace is over."""
+    now = timezone.now()
+    family.replaced_tokens.filter(replaced_at__lte=now - _grace()).delete()
+    ReplacedToken.objects.create(digest=replaced, family=family, replaced_at=now)
+
+
+def _grace() -> timedelta:
+    return timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
+
+
+def _refuse(family: TokenFamily, presented: bytes) -> NoReturn:
+    if family.replaced_tokens.filter(digest=presented, replaced_at__gt=timezone.now() - _grace()).exists():
+        raise RefreshRace
+    _revoke(family.pk)
+    raise InvalidRefreshToken
 
 
 def _living(family_id: UUID) -> TokenFamily:
@@ -98,23 +117,8 @@ def _living(family_id: UUID) -> TokenFamily:
     return family
 
 
-def _rotate(family_id: UUID, presented: bytes, replacement: bytes) -> bool:
-    """One statement: of concurrent ones with the same digest, exactly one changes the row."""
-    living = TokenFamily.objects.filter(pk=family_id, digest=presented, revoked_at=None)
-    changes = {"previous_digest": F("digest"), "digest": replacement, "rotated_at": None}
-    return living.update(**changes) == 1
-
-
-def _refuse(family: TokenFamily, presented: bytes, received_at: datetime) -> NoReturn:
-    was_current = family.previous_digest is not None and bytes(family.previous_digest) == presented
-    if was_current and (family.rotated_at is None or received_at < family.rotated_at):
-        raise RefreshRace
-    _revoke(family.pk)
-    raise InvalidRefreshToken
-
-
 def revoke(token: str) -> None:
-    """End the sign-in that the token belongs to. Unknown tokens are let be, as RFC 7009 has it."""
+    """End the sign-in that the token belongs to. An unknown token is ignored, as RFC 7009 says."""
     try:
         family_id, _ = _parse(token)
     except InvalidRefreshToken:
@@ -127,35 +131,30 @@ def _revoke(family_id: UUID) -> None:
 
 
 def person(credential: Credential) -> User:
-    """The person who signed in; a program's key does not speak for one."""
+    """The person who signed in. A program's key does not speak for one."""
     if credential.kind is not Kind.TOKEN or credential.user is None:
         raise Forbidden("Only a person's access token can do this.")
     return credential.user
 
 
 @transaction.atomic
-def switch(user: User, organization: Organization) -> Pair:
-    """Tokens for another organization of the user's, which becomes the current one."""
-    people.switch(user, organization)
-    return issue(user, organization)
+def switch(credential: Credential, organization: Organization) -> Pair:
+    """A pair for another organization of the person's, which becomes the current one.
+
+    The sign-in stays the same, with its age and its expiry. Its former refresh token is replaced, as by a refresh.
+    """
+    people.switch(person(credential), organization)
+    assert credential.sign_in is not None
+    family = _living(TokenFamily.objects.select_for_update(no_key=True).get(sid=credential.sign_in).pk)
+    _remember(family, bytes(family.digest))
+    secret = _secret()
+    family.organization, family.digest = organization, _digest(secret)
+    family.save(update_fields=["organization", "digest"])
+    return _pair(family, secret)
 
 
 def _pair(family: TokenFamily, secret: str) -> Pair:
-    return Pair(access=str(_access_token(family)), refresh=f"{PREFIX}{family.pk.hex}{secret}")
-
-
-def _access_token(family: TokenFamily) -> AccessToken:
-    user, organization = family.user, family.organization
-    if organization is None or not Organization.objects.visible_to(user).filter(pk=organization.pk).exists():
-        organization = people.current_organization(user)
-    token = AccessToken()
-    token["sub"] = str(user.pk)
-    token["sid"] = family.sid.hex
-    token["id"] = organization.public_id if organization else None
-    token["timezone"] = user.timezone
-    roles = organization.roles_of(user) if organization else set()
-    token["scope"] = " ".join(sorted(scopes.of_roles(roles)))
-    return token
+    return Pair(access=access_tokens.make(family), refresh=f"{PREFIX}{family.pk.hex}{secret}")
 
 
 def _secret() -> str:
@@ -167,10 +166,8 @@ def _digest(secret: str) -> bytes:
 
 
 def _parse(token: str) -> tuple[UUID, bytes]:
-    family, secret = token[len(PREFIX) : len(PREFIX) + 32], token[len(PREFIX) + 32 :]
-    try:
-        if not token.startswith(PREFIX) or len(secret) != SECRET_LENGTH:
-            raise ValueError
-        return UUID(hex=family), _digest(secret)
-    except ValueError as error:
-        raise InvalidRefreshToken from error
+    """The id of the family and the digest of the secret."""
+    match = _FORM.fullmatch(token)
+    if match is None:
+        raise InvalidRefreshToken
+    return UUID(hex=match[1]), _digest(match[2])

@@ -4,7 +4,6 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from accounts.lib.identifiers import uuid7
@@ -12,10 +11,7 @@ from config.problems import API_PATHS
 
 
 class RequestId:
-    """Takes the caller's X-Request-Id or makes one; it is in the answer, in problem documents and in the log.
-
-    It also notes when the request was received.
-    """
+    """Takes the caller's X-Request-Id or makes one; it is in the answer, in problem documents and in the log."""
 
     ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
@@ -26,7 +22,6 @@ class RequestId:
         header = request.headers.get("X-Request-Id", "")
         request_id = header if self.ACCEPTED.fullmatch(header) else uuid7().hex
         request.request_id = request_id  # type: ignore[attr-defined]
-        request.received_at = timezone.now()  # type: ignore[attr-defined]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
         response["X-Request-Id"] = request_id

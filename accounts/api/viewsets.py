@@ -61,8 +61,7 @@ class RefreshView(AnonymousView):
     @extend_schema(request=RefreshSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
         """Exchange a refresh token, once, for a new pair."""
-        received_at = getattr(request._request, "received_at", None)
-        return Response(PairSerializer(tokens.refresh(_refresh_token(request), received_at=received_at)).data)
+        return Response(PairSerializer(tokens.refresh(_refresh_token(request))).data)
 
 
 class RevokeView(AnonymousView):
@@ -86,12 +85,16 @@ class SwitchView(APIView):
 
     @extend_schema(request=SwitchSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
-        """Tokens for another organization of the caller's, which becomes the current one."""
+        """Tokens for another organization of the caller's, which becomes the current one.
+
+        The sign-in goes on with its age and expiry: the refresh token before is replaced, as by a refresh.
+        """
         serializer = SwitchSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        user = tokens.person(credential_of(request))
+        credential = credential_of(request)
+        user = tokens.person(credential)
         organization = people.visible_organization(user, serializer.validated_data["organization"])
-        return Response(PairSerializer(tokens.switch(user, organization)).data)
+        return Response(PairSerializer(tokens.switch(credential, organization)).data)
 
 
 class WhoAmIView(APIView):

@@ -6,7 +6,7 @@ from accounts.models.invitations import Invitation
 from accounts.models.organizations import Membership, Organization
 from accounts.models.security import SecurityPolicy
 from accounts.models.tenancy import TenantQuerySet
-from accounts.models.tokens import SigningKey, TokenFamily
+from accounts.models.tokens import ReplacedToken, SigningKey, TokenFamily
 from accounts.models.users import User
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Invitation",
     "Membership",
     "Organization",
+    "ReplacedToken",
     "SecurityPolicy",
     "SigningKey",
     "TenantQuerySet",

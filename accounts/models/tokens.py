@@ -41,11 +41,9 @@ class SigningKey(models.Model):
 
 
 class TokenFamily(models.Model):
-    """One sign-in and all the refresh tokens that follow from it. Only digests are kept.
+    """One sign-in, with the digest of its current refresh token.
 
-    A refresh replaces `digest`. The one before it stays, with the moment at which the exchange was over (null while it
-    goes on), so that a request which met another one is told from a token that is being used twice. Access tokens name
-    the family by `sid`; its primary key is in refresh tokens alone, so that who knows it has had one.
+    Access tokens name the family by `sid`. Its primary key is in refresh tokens alone, so whoever knows it had one.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
@@ -54,8 +52,6 @@ class TokenFamily(models.Model):
     sid = models.UUIDField(unique=True, default=uuid4, editable=False)
     session_auth_hash = models.CharField(max_length=64, db_default="", editable=False)
     digest = models.BinaryField(unique=True, editable=False)
-    previous_digest = models.BinaryField(null=True, editable=False)
-    rotated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(db_index=True)
     revoked_at = models.DateTimeField(null=True)
@@ -73,4 +69,18 @@ class TokenFamily(models.Model):
         They end too when a sign-in elsewhere renews the password's hash because settings ask for a stronger one.
         """
         known = (self.user.get_session_auth_hash(), *self.user.get_session_auth_fallback_hash())
-        return any(constant_time_compare(self.session_auth_hash, one) for one in known)
+        return any(constant_time_compare(self.session_auth_hash, digest) for digest in known)
+
+
+class ReplacedToken(models.Model):
+    """A refresh token that was exchanged for a newer one of its family.
+
+    Whoever presents it within the grace has lost a race; whoever presents it later uses it a second time.
+    """
+
+    digest = models.BinaryField(primary_key=True, editable=False)
+    family = models.ForeignKey(TokenFamily, on_delete=models.CASCADE, related_name="replaced_tokens")
+    replaced_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"replaced token of {self.family_id}"

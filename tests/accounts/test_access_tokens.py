@@ -2,6 +2,8 @@
 
 import base64
 import json
+import math
+import string
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -21,6 +23,8 @@ from tests.concurrency import race
 from tests.leaks import tables_with
 
 WELL_KNOWN = "/.well-known/jwks.json"
+
+BASE64 = string.ascii_letters + string.digits + "-_"
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -146,6 +150,9 @@ def test_a_header_with_an_odd_kid_is_refused(api: Any, alice: User, kid: Any) ->
     assert_refused(api(f"{head}.{access_of(alice).partition('.')[2]}"))
 
 
+NO_MOMENTS = [math.inf, math.nan, 10**18, 10**400, -(10**18), "soon", None, [], {}]
+
+
 @pytest.mark.parametrize(
     "claims",
     [
@@ -154,15 +161,67 @@ def test_a_header_with_an_odd_kid_is_refused(api: Any, alice: User, kid: Any) ->
         {"sid": None},
         {"sid": "x"},
         {"sid": uuid4().hex},
+        {"sid": 5},
         {"sub": "999999999"},
         {"sub": None},
+        {"sub": ["1"]},
+        {"sub": "\0"},
+        {"id": 5},
+        {"id": "acct_\0"},
+        {"id": {"acct": 1}},
+        {"timezone": None},
+        {"timezone": "Mars/Olympus"},
+        {"timezone": ["UTC"]},
+        {"scope": None},
+        {"scope": ["keys:read"]},
+        {"jti": None},
+        *({name: value} for name in ("exp", "iat", "nbf") for value in NO_MOMENTS),
     ],
+    ids=repr,
 )
 def test_claims_that_do_not_fit_are_refused_even_well_signed(api: Any, alice: User, claims: Any) -> None:
     key = signing.current()
     ours = encryption.decrypt(bytes(key.private_key), purpose=signing.PURPOSE)
     assert api(forged(alice, ours, "RS256")).get("/v1/whoami").status_code == 200
     assert_refused(api(forged(alice, ours, "RS256", **claims)))
+
+
+@pytest.mark.parametrize("name", ["sub", "sid", "id", "timezone", "scope", "exp", "jti", "iss", "token_type"])
+def test_a_token_without_one_of_our_claims_is_refused_even_well_signed(api: Any, alice: User, name: str) -> None:
+    genuine, key = access_of(alice), signing.current()
+    claims = {claim: value for claim, value in claims_of(genuine).items() if claim != name}
+    ours = encryption.decrypt(bytes(key.private_key), purpose=signing.PURPOSE)
+    assert_refused(api(jwt.encode(claims, ours, algorithm="RS256", headers={"kid": key.kid})))
+
+
+def respelled(token: str) -> list[str]:
+    """Other texts that a lenient decoder reads as the same token."""
+    head, payload, signature = token.split(".")
+    last = next(
+        letter
+        for letter in BASE64
+        if decoded(signature[:-1] + letter) == decoded(signature) and letter != signature[-1]
+    )
+    return [
+        f"{head}.{payload}.{signature[:-1]}{last}",
+        f"{head}.{payload}.{signature}==",
+        f"{head}.{payload}.{signature[:9]}!{signature[9:]}",
+        f"{head}.{payload}.{signature[:9]}%0A{signature[9:]}",
+        f"{head}=.{payload}.{signature}",
+        f"{token}.",
+        f"{token}.{signature}",
+    ]
+
+
+def decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def test_a_token_is_taken_only_as_it_was_issued(api: Any, alice: User) -> None:
+    token = access_of(alice)
+    for text in respelled(token):
+        assert_refused(api(text))
+    assert api(token).get("/v1/whoami").status_code == 200
 
 
 @pytest.mark.parametrize("text", ["x", "a.b.c", "..", "é", "a b", "eyJhbGciOiJSUzI1NiJ9..", "Bearer", "." * 5000])

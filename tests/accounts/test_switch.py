@@ -1,13 +1,19 @@
 """POST /v1/auth/switch: tokens for another organization of the person's."""
 
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import jwt
 import pytest
+import time_machine
+from django.utils import timezone
 
 from accounts import people, scopes, tokens
 from accounts.models import Organization, TokenFamily, User
 from tests import factories
+from tests.concurrency import race
+from tests.conftest import Api
 
 PATH = "/v1/auth/switch"
 
@@ -87,7 +93,7 @@ def test_the_claims_are_those_of_the_new_organization(api: Any, bob: User, home:
     assert set(old["scope"].split()) == scopes.BY_ROLE["viewer"]
     assert set(new["scope"].split()) == scopes.BY_ROLE["owner"]
     assert old["sub"] == new["sub"] == str(bob.pk)
-    assert old["sid"] != new["sid"]
+    assert old["sid"] == new["sid"]
     assert old["jti"] != new["jti"]
 
 
@@ -101,3 +107,46 @@ def test_the_time_zone_is_the_persons_in_every_organization(api: Any, bob: User,
     User.objects.filter(pk=bob.pk).update(timezone="Asia/Tokyo")
     pair = api(bob).post(PATH, {"organization": home.public_id}).json()
     assert claims(pair["access"])["timezone"] == "Asia/Tokyo"
+
+
+def test_the_sign_in_goes_on_with_its_age_and_expiry(api: Any, bob: User, home: Organization) -> None:
+    pair = tokens.issue(bob, bob.current_organization)
+    before = TokenFamily.objects.values("pk", "created_at", "expires_at").get(user=bob)
+    with time_machine.travel(timezone.now() + timedelta(minutes=4), tick=False):
+        api(pair.access).post(PATH, {"organization": home.public_id})
+    assert TokenFamily.objects.values("pk", "created_at", "expires_at").get(user=bob) == before
+
+
+def test_it_does_not_outlive_the_sign_in_it_came_from(api: Any, anonymous: Any, bob: User, home: Organization) -> None:
+    first = tokens.issue(bob, bob.current_organization)
+    switched = api(first.access).post(PATH, {"organization": home.public_id}).json()
+    with time_machine.travel(timezone.now() + timedelta(days=30, seconds=1), tick=False):
+        assert anonymous.post("/v1/auth/token/refresh", {"refresh": switched["refresh"]}).status_code == 401
+    assert anonymous.post("/v1/auth/token/revoke", {"refresh": first.refresh}).status_code == 204
+    assert api(switched["access"]).get("/v1/whoami").status_code == 401
+    assert anonymous.post("/v1/auth/token/refresh", {"refresh": switched["refresh"]}).status_code == 401
+
+
+def test_the_refresh_token_before_is_replaced_as_by_a_refresh(
+    api: Any, anonymous: Any, bob: User, home: Organization
+) -> None:
+    first = tokens.issue(bob, bob.current_organization)
+    switched = api(first.access).post(PATH, {"organization": home.public_id}).json()
+    assert anonymous.post("/v1/auth/token/refresh", {"refresh": first.refresh}).status_code == 409
+    with time_machine.travel(timezone.now() + timedelta(seconds=11), tick=False):
+        assert anonymous.post("/v1/auth/token/refresh", {"refresh": first.refresh}).status_code == 401
+        assert anonymous.post("/v1/auth/token/refresh", {"refresh": switched["refresh"]}).status_code == 401
+
+
+def test_a_switch_and_a_refresh_that_meet_leave_one_good_refresh_token(committed: None) -> None:
+    for _ in range(5):
+        dora = factories.user("dora")
+        other = factories.organization("other", owner=dora)
+        first = tokens.issue(dora, dora.current_organization)
+        body = {"organization": other.public_id}
+        refresh = partial(Api().post, "/v1/auth/token/refresh", {"refresh": first.refresh})
+        answers = race([partial(Api(first.access).post, PATH, body), refresh])
+        issued = [answer.json()["refresh"] for answer in answers if answer.status_code == 200]
+        exchanged = [Api().post("/v1/auth/token/refresh", {"refresh": token}).status_code for token in issued]
+        assert answers[0].status_code == 200
+        assert exchanged.count(200) == 1

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts import authentication, events, invitations, people, scopes, tokens
+from accounts import access_tokens, authentication, events, invitations, people, scopes, tokens
 from accounts.credentials import Credential
 from accounts.models import Invitation, Organization, User
 from apikeys.models import ApiKey
@@ -140,7 +140,7 @@ def _credentials(world: World, own: Organization) -> None:
 
 def credential(person: User, organization: Organization) -> Credential:
     """What a person's token would prove."""
-    return authentication.credential(person, tokens.AccessToken(tokens.issue(person, organization).access))  # type: ignore[arg-type]
+    return authentication.credential(person, access_tokens.read(tokens.issue(person, organization).access))
 
 
 def member(organization: Organization, role: str) -> User:
