@@ -79,6 +79,28 @@ def visible_to(credential: Credential) -> OrganizationQuerySet:
     raise OrganizationRequired
 
 
+def named(by: Credential, address: str, among: OrganizationQuerySet | None = None, **name: str) -> Organization:
+    """The organization that a caller names, by `public_id` or `auth_id`. Every route that takes a name asks here.
+
+    `among` narrows what the caller may name; by default that is all it can see. Raises `NotFound` for any other name,
+    and `NetworkNotAllowed` where the organization's own policy does not admit the caller's address.
+    """
+    organization = (visible_to(by) if among is None else among).filter(**name).first()
+    if organization is None:
+        raise NotFound("There is no such organization.")
+    check_address(by, organization, address)
+    return organization
+
+
+def check_address(by: Credential, organization: Organization, address: str) -> None:
+    """Apply the network policy of an organization that is not the caller's own: it may be stricter.
+
+    The policy of the caller's own is applied to every request by `HasScope`. None binds the operator.
+    """
+    if not by.is_platform and organization != by.organization:
+        security.check_address(organization, address)
+
+
 def standing(credential: Credential, organization: Organization) -> Credential:
     """The credential as it stands in another organization, where its person may have another role."""
     if credential.user is None:
@@ -141,11 +163,7 @@ def move(organization: Organization, *, parent: str, by: Credential, address: st
     """
     Organization.objects.lock(organization.root_id)
     node = Organization.objects.get(pk=organization.pk)
-    target = visible_to(by).filter(public_id=parent).first()
-    if target is None:
-        raise NotFound("There is no such parent.")
-    if not by.is_platform:
-        security.check_address(target, address)
+    target = named(by, address, public_id=parent)
     for concerned in (node, target, *_losers(node, target)[:1]):
         require(standing(by, concerned), ADMINISTER)
     _check_move(node, target)
@@ -168,7 +186,7 @@ def _check_move(node: Organization, target: Organization) -> None:
 def _losers(node: Organization, target: Organization) -> list[Organization]:
     """The ancestors that will no longer be above the node, from the top: who administers the first, does all."""
     lost = set(node.path[:-1]) - set(target.path)
-    return sorted(Organization.objects.filter(pk__in=lost), key=lambda one: len(one.path))
+    return sorted(Organization.objects.filter(pk__in=lost), key=lambda organization: len(organization.path))
 
 
 def _rewrite(node: Organization, target: Organization) -> None:

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -9,11 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency, people, security, tree
+from accounts import idempotency, people, tree
 from accounts.api.serializers import OrganizationSerializer
-from accounts.credentials import Credential, credential_of, organization_of
+from accounts.credentials import credential_of, organization_of
 from accounts.lib.addresses import client_address
 from accounts.models import Organization
+from accounts.models.organizations import OrganizationQuerySet
 from accounts.permissions import HasScopeOrPlatformKey, require
 
 EXAMPLE = {
@@ -54,8 +54,14 @@ class OrganizationViewSet(
     lookup_value_regex = "[a-z0-9_]{1,21}"
     http_method_names = ["get", "post", "patch", "head", "options"]
 
-    def get_queryset(self) -> QuerySet[Organization]:
+    def get_queryset(self) -> OrganizationQuerySet:
         return tree.visible_to(credential_of(self.request)).select_related("parent").order_by("created_at", "pk")
+
+    def get_object(self) -> Organization:
+        name = self.kwargs["id"]
+        return tree.named(
+            credential_of(self.request), client_address(self.request), self.get_queryset(), public_id=name
+        )
 
     def create(self, request: Request) -> Any:
         serializer = self.get_serializer(data=request.data)
@@ -69,7 +75,7 @@ class OrganizationViewSet(
         return idempotency.once(request, effect)
 
     def perform_update(self, serializer: Any) -> None:
-        require(self._standing(serializer.instance), "account:write")
+        require(tree.standing(credential_of(self.request), serializer.instance), "account:write")
         serializer.save()
 
     @extend_schema(request=None, responses=OrganizationSerializer, examples=[SUSPENDED])
@@ -95,15 +101,8 @@ class OrganizationViewSet(
     def _once(self, verb: Callable[..., Organization], **arguments: Any) -> Any:
         organization = self.get_object()
         credential = credential_of(self.request)
-        if not credential.is_platform:
-            self._standing(organization)
 
         def effect() -> Response:
             return Response(OrganizationSerializer(verb(organization, by=credential, **arguments)).data)
 
         return idempotency.once(self.request, effect)
-
-    def _standing(self, organization: Organization) -> Credential:
-        """The credential in an organization that need not be its own, and may have a security policy of its own."""
-        security.check_address(organization, client_address(self.request))
-        return tree.standing(credential_of(self.request), organization)

@@ -9,11 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import idempotency, security, tree
+from accounts import idempotency, tree
 from accounts.credentials import credential_of
 from accounts.lib.addresses import client_address
 from accounts.lib.money import LARGEST, ZERO
-from accounts.lib.problems import NotFound
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from billing.api.fields import AmountSerializerField
@@ -70,9 +69,5 @@ class BudgetView(APIView):
 
 def _organization(request: Request, public_id: str) -> Organization:
     credential = credential_of(request)
-    organization = tree.visible_to(credential).select_related("root").filter(public_id=public_id).first()
-    if organization is None:
-        raise NotFound
-    if not credential.is_platform:
-        security.check_address(organization, client_address(request))
-    return organization
+    among = tree.visible_to(credential).select_related("root")
+    return tree.named(credential, client_address(request), among, public_id=public_id)

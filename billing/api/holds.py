@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
+from accounts.api import lookups
 from accounts.api.filters import CreatedFilter, text_parameter
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
@@ -24,7 +25,7 @@ from accounts.permissions import HasScopeOrPlatformKey
 from apikeys import authentication
 from apikeys.models import ApiKey
 from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField, PrintableField
-from billing.api.payers import admitted, check_address, subject
+from billing.api.payers import admitted
 from billing.ledger import holds
 from billing.models import Hold
 
@@ -101,10 +102,15 @@ class ReservationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMo
     def get_queryset(self) -> QuerySet[Hold]:
         reservations = Hold.objects.filter(purpose=self.purpose).select_related("organization", "key").order_by("-pk")
         if self.action == "list":
-            return reservations.within(subject(self.request, text_parameter(self.request, "organization")))
+            return reservations.within(lookups.organization(self.request, text_parameter(self.request, "organization")))
         if credential_of(self.request).is_platform:
             return reservations
         return reservations.within(organization_of(self.request))
+
+    def get_object(self) -> Any:
+        reservation = super().get_object()
+        lookups.check_address(self.request, reservation.organization)
+        return reservation
 
     @extend_schema(parameters=[OpenApiParameter("organization", str, description=ORGANIZATION)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -170,7 +176,6 @@ class HoldViewSet(ReservationViewSet):
     def _own(self) -> Hold:
         check_live(self.request)
         hold: Hold = self.get_object()
-        check_address(self.request, hold.organization)
         if hold.by_platform and not credential_of(self.request).is_platform:
             raise holds.PlatformsHold
         return hold

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -18,12 +18,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import idempotency, security, tree
+from accounts import idempotency, tree
 from accounts.credentials import credential_of
 from accounts.lib import exact_json
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import InvalidField, NotFound
 from accounts.models import Organization
+from accounts.models.organizations import OrganizationQuerySet
 from apikeys import subaccounts
 from apikeys.authentication import BasicAuthentication, KeyCredential
 from apikeys.models import ApiKey
@@ -57,19 +58,18 @@ class PlivoView(APIView):
         visible = tree.visible_to(credential_of(self.request)).unclosed()
         return self._get(visible.select_related("root"), self.kwargs["auth_id"])
 
-    def subaccounts(self) -> QuerySet[Organization]:
+    def subaccounts(self) -> OrganizationQuerySet:
         """The subaccounts of the account in the path, newest first. A subaccount is among its own."""
         organizations = Organization.objects.within(self.account()).unclosed().filter(parent__isnull=False)
         unrevoked = ApiKey.objects.unrevoked().order_by("-created_at").prefetch_related("secrets")
         keys = Prefetch("api_keys", unrevoked)
         return organizations.select_related("root").prefetch_related(keys).order_by("-created_at", "-pk")
 
-    def _get(self, organizations: QuerySet[Organization], auth_id: str) -> Organization:
-        organization = organizations.filter(auth_id=auth_id).first()
-        if organization is None:
-            raise NotFound("not found")
-        security.check_address(organization, client_address(self.request))
-        return organization
+    def _get(self, among: OrganizationQuerySet, auth_id: str) -> Organization:
+        try:
+            return tree.named(credential_of(self.request), client_address(self.request), among, auth_id=auth_id)
+        except NotFound as error:
+            raise NotFound("not found") from error
 
     def handle_exception(self, exc: Exception) -> Any:
         """Refusals as `{"error"}`. An unexpected exception is raised again and answered by the error handler."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
 
 API = re.compile(r"(v1|auth|api|\.well-known)/")
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -19,8 +20,10 @@ class Route:
     """`scopes`: what each method needs, `""` where any credential will do.
 
     `names` says what the URL names, if it names an organization's object, and `reach` whose objects it reaches.
-    A body may be a function of the world. `shows` says whose markers may stand in its answers; a role in the parent
-    reaches down, so its people show. `company` are methods of a route for all that only a platform key may call.
+    `query` are parameters of a GET that name an organization or a key, as `organization` and `key` do, and reach the
+    whole subtree. A body may be a function of the world. `shows` says whose markers may stand in its answers; a role in
+    the parent reaches down, so its people show. `company` are methods of a route for all that only a platform key may
+    call.
     """
 
     scopes: dict[str, str]
@@ -31,6 +34,7 @@ class Route:
     refusals: frozenset[str] = frozenset()  # codes of a 403 that are not about scopes
     shows: frozenset[str] = OWN
     bodies: dict[str, Any] = field(default_factory=dict)
+    query: tuple[str, ...] = ()
     company: frozenset[str] = frozenset()
 
     def is_for_company(self, method: str) -> bool:
@@ -163,6 +167,7 @@ ROUTES: dict[str, Route] = {
         {"get": "credits:read", "post": "credits:write"},
         who="either",
         shows=SUBTREE,
+        query=("organization",),
         bodies={"post": own(amount="0.001", metadata={"a": 1})},
     ),
     "v1/credits/holds/{id}": reservation("hold", {"get": "credits:read"}),
@@ -172,6 +177,7 @@ ROUTES: dict[str, Route] = {
         {"get": "credits:read", "post": "credits:write"},
         who="either",
         shows=SUBTREE,
+        query=("organization",),
         bodies={"post": own(amount="0.001")},
         company=frozenset({"post"}),
     ),
@@ -181,6 +187,7 @@ ROUTES: dict[str, Route] = {
     "v1/credits/grants": Route(
         {"get": "credits:read", "post": "credits:write"},
         who="either",
+        query=("organization",),
         bodies={"post": own(amount=1)},
         company=frozenset({"post"}),
     ),
@@ -198,7 +205,7 @@ ROUTES: dict[str, Route] = {
         reach=SUBTREE - OWN,
         unsaid=OWN,  # which is a subaccount, or is not
     ),
-    "v1/usage": read("usage:read", shows=SUBTREE),
+    "v1/usage": read("usage:read", shows=SUBTREE, query=("organization", "key")),
     "v1/usage/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"events": [{}]}}),
     "v1/usage/events/{id}/void": company("event", reason="Sorry"),
     "api/v1/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"specversion": "1.0"}}),
@@ -207,6 +214,16 @@ ROUTES: dict[str, Route] = {
         {"post": "keys:read"}, who="platform", bodies={"post": {"calls": [{"key": "sk_live_x"}]}}
     ),
 }
+
+
+def parameters() -> dict[str, set[str]]:
+    """What the schema says that each route's GET takes in its query string."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return {
+        path: {parameter["name"] for parameter in methods["get"].get("parameters", ()) if parameter["in"] == "query"}
+        for path, methods in schema["paths"].items()
+        if "get" in methods
+    }
 
 
 def discovered() -> dict[str, set[str]]:

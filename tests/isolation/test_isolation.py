@@ -3,19 +3,26 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.db import transaction
 
 from accounts import scopes
+from accounts.models import SecurityPolicy
+from accounts.security import NetworkNotAllowed
 from tests.conftest import Api
-from tests.isolation.routes import ROUTES, Route, discovered
+from tests.isolation.routes import ROUTES, SUBTREE, Route, discovered, parameters
 from tests.isolation.world import NOBODYS, POSITIONS, ROLES, UNKNOWN, World, build, marker
 
 CALLS = [(route, method) for route, entry in ROUTES.items() if entry.who != "open" for method in entry.scopes]
 CUSTOMERS = (*ROLES, "api_key")
+# What a request may name of other organizations: an object in the path, a parameter in the query string.
+NAMED = [(route, method) for route, method in CALLS if ROUTES[route].names and not ROUTES[route].is_for_company(method)]
+PARAMETERS = [(route, parameter) for route, entry in ROUTES.items() for parameter in entry.query]
+ELSEWHERE = ["10.0.0.0/8"]  # networks that the tests' requests don't come from
 STRONGEST = (("owner", "api_key"), ("api_key",))  # by Bearer and by Basic: none holds more
 
 
@@ -52,6 +59,31 @@ def api(world: World, credential: str, *, basic: bool) -> Api:
     return client
 
 
+def ask(world: World, route: str, parameter: str, credential: str, relation: str) -> Any:
+    """A GET that names the relation's object in its query string."""
+    with transaction.atomic():
+        answer = api(world, credential, basic=False).get(f"/{route}?{parameter}={world.id_of(parameter, relation)}")
+        transaction.set_rollback(True)
+    return answer
+
+
+@contextmanager
+def restricted(world: World, relation: str) -> Iterator[None]:
+    """The relation's organization, with all beneath it, works from other networks than that of the tests."""
+    with transaction.atomic():
+        SecurityPolicy.objects.create(organization=world.organizations[relation], allowed_networks=ELSEWHERE)
+        yield
+        transaction.set_rollback(True)
+
+
+def is_refused_by_network(answer: Any) -> bool:
+    """Plivo's refusals have no code, so there the words count."""
+    body = answer.json() if answer.content else {}
+    refused: bool = body.get("code") == NetworkNotAllowed.code or body.get("error") == NetworkNotAllowed.detail
+    assert not refused or answer.status_code == 403
+    return refused
+
+
 def path_of(world: World, route: str, relation: str) -> str:
     """The last name in the route is the relation's object; one before it is of our own."""
     path = "/" + route.replace("/*", "/")
@@ -75,10 +107,10 @@ def without_its_id(answer: Any) -> dict[str, Any]:
 
 
 def test_every_route_has_an_entry_and_every_entry_its_methods() -> None:
-    found = discovered()
-    assert set(found) == set(ROUTES)
+    routes = discovered()
+    assert set(routes) == set(ROUTES)
     for route, entry in ROUTES.items():
-        assert entry.who == "open" or found[route] == set(entry.scopes), route
+        assert entry.who == "open" or routes[route] == set(entry.scopes), route
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)
@@ -110,9 +142,7 @@ def test_a_platform_key_has_no_organization_of_its_own(world: World, route: str,
     assert (answer.status_code, answer.json()["code"]) == (403, "organization_required")
 
 
-@pytest.mark.parametrize(
-    ("route", "method"), [c for c in CALLS if ROUTES[c[0]].names and not ROUTES[c[0]].is_for_company(c[1])]
-)
+@pytest.mark.parametrize(("route", "method"), NAMED)
 def test_what_is_out_of_reach_answers_as_what_does_not_exist(world: World, route: str, method: str) -> None:
     entry = ROUTES[route]
     unknown = call(world, route, method, "api_key", UNKNOWN)
@@ -128,6 +158,57 @@ def test_what_is_out_of_reach_answers_as_what_does_not_exist(world: World, route
             else:
                 assert answer.status_code == unknown.status_code, (credential, relation)
                 assert without_its_id(answer) == without_its_id(unknown)
+
+
+def test_every_parameter_that_names_an_organization_has_an_entry() -> None:
+    naming = {path: names & {"organization", "key"} for path, names in parameters().items()}
+    entries = {f"/{route}": set(entry.query) for route, entry in ROUTES.items() if entry.query}
+    assert {path: names for path, names in naming.items() if names} == entries
+
+
+@pytest.mark.parametrize(("route", "parameter"), PARAMETERS)
+def test_a_parameter_names_what_is_in_reach_and_nothing_else(world: World, route: str, parameter: str) -> None:
+    for credential in ("owner", "api_key"):
+        unknown = ask(world, route, parameter, credential, UNKNOWN)
+        assert unknown.status_code in (400, 404)
+        for relation in world.organizations:
+            answer = ask(world, route, parameter, credential, relation)
+            if relation in SUBTREE:
+                assert answer.status_code == 200 or answer.json()["code"] == "billed_by_parent", (credential, relation)
+            else:
+                assert answer.status_code == unknown.status_code, (credential, relation)
+                assert without_its_id(answer) == without_its_id(unknown)
+
+
+@pytest.mark.parametrize(("route", "method"), NAMED)
+def test_the_network_policy_of_what_the_path_names_counts(world: World, route: str, method: str) -> None:
+    entry = ROUTES[route]
+    with restricted(world, "child"):
+        for credential in STRONGEST[entry.who == "basic"]:
+            for relation in sorted(entry.reach & world.organizations.keys()):
+                answer = call(world, route, method, credential, relation)
+                assert is_refused_by_network(answer) == (relation in ("child", "grandchild")), (credential, relation)
+            if entry.who == "either":
+                assert not is_refused_by_network(call(world, route, method, "platform_key", "grandchild"))
+
+
+@pytest.mark.parametrize(("route", "parameter"), PARAMETERS)
+def test_the_network_policy_of_what_a_parameter_names_counts(world: World, route: str, parameter: str) -> None:
+    with restricted(world, "child"):
+        for credential in ("owner", "api_key"):
+            for relation in SUBTREE:
+                answer = ask(world, route, parameter, credential, relation)
+                assert is_refused_by_network(answer) == (relation != "own"), (credential, relation)
+
+
+@pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].who not in ("platform", "credential")])
+def test_the_network_policy_of_ones_own_organization_counts_everywhere(world: World, route: str, method: str) -> None:
+    entry = ROUTES[route]
+    if entry.is_for_company(method):
+        pytest.skip("networks don't bind the operator")
+    assert not is_refused_by_network(call(world, route, method, "api_key"))
+    with restricted(world, "own"):
+        assert is_refused_by_network(call(world, route, method, "api_key"))
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)

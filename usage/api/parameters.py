@@ -8,10 +8,11 @@ from datetime import datetime
 from django.utils import timezone
 from rest_framework.request import Request
 
+from accounts.api import lookups
 from accounts.api.filters import moment_parameter, text_parameter
 from accounts.credentials import credential_of, organization_of
 from accounts.lib import timezones
-from accounts.lib.problems import InvalidField
+from accounts.lib.problems import InvalidField, NotFound
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.models import Meter
@@ -52,13 +53,10 @@ def moment(request: Request, name: str, timezone_name: str) -> datetime | None:
 
 def organization(request: Request) -> Organization:
     """The one of `organization`, which is the caller's or beneath it; the caller's by default."""
-    public_id, own = text_parameter(request, "organization"), organization_of(request)
-    if public_id is None:
-        return own
-    named = Organization.objects.within(own).filter(public_id=public_id).first()
-    if named is None:
-        raise InvalidField("organization", "There is no such organization.")
-    return named
+    try:
+        return lookups.organization(request, text_parameter(request, "organization"))
+    except NotFound as error:
+        raise InvalidField("organization", str(error)) from error
 
 
 def key(request: Request) -> ApiKey | None:
@@ -67,10 +65,12 @@ def key(request: Request) -> ApiKey | None:
     if public_id is None:
         return None
     subtree = Organization.objects.within(organization_of(request))
-    named = ApiKey.objects.filter(public_id=public_id, organization__in=subtree).first()
-    if named is None:
+    keys = ApiKey.objects.filter(public_id=public_id, organization__in=subtree).select_related("organization")
+    key = keys.first()
+    if key is None or key.organization is None:
         raise InvalidField("key", "There is no such key.")
-    return named
+    lookups.check_address(request, key.organization)
+    return key
 
 
 def meter(request: Request) -> Meter | None:

@@ -9,13 +9,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
+from accounts.api import lookups
 from accounts.api.fields import MomentField
 from accounts.credentials import credential_of
 from accounts.lib.problems import NotFound
 from accounts.models import Organization
 from accounts.permissions import PlatformKey
 from billing.api.fields import AmountSerializerField, PrintableField, check_future
-from billing.api.payers import subject
 from usage.metering import cloudevents, voids
 
 
@@ -55,7 +55,7 @@ class VoidView(APIView):
         serializer = VoidSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         body = serializer.validated_data
-        organization, event_id = subject(request, body["organization"]), _event_id(id, body.get("source"))
+        organization, event_id = lookups.organization(request, body["organization"]), _event_id(id, body.get("source"))
 
         def effect() -> Response:
             check_future("expires_at", body["expires_at"])
