@@ -14,7 +14,7 @@ VALUES = {
     "account": "('00000000-0000-7000-8000-' || lpad((:payer)::text, 12, '0'))::uuid",
     "kind": "'usage'",
     "amount": "-0.001::numeric",
-    "settled": "false",
+    "up_to_date": "false",
     "guarded": "true",
     "description": "''",
     "reference": "''",

@@ -11,8 +11,8 @@ def settle_pending_payments() -> int:
 
 
 @shared_task
-def settle_due_accounts() -> int:
-    return expiry_sweep.settle_due(timezone.now())
+def expire_due_credits() -> int:
+    return expiry_sweep.expire_due(timezone.now())
 
 
 @shared_task

@@ -241,7 +241,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE = {
     "usage partitions ahead": {"task": "usage.tasks.make_partitions", "schedule": crontab(minute=7)},
     "usage past its retention": {"task": "usage.tasks.retire_partitions", "schedule": crontab(minute=37)},
-    "accounts of which something is due": {"task": "billing.tasks.settle_due_accounts", "schedule": 60.0},
+    "accounts of which something is due": {"task": "billing.tasks.expire_due_credits", "schedule": 60.0},
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},
     "payments left pending": {"task": "billing.tasks.settle_pending_payments", "schedule": 60.0},
     "idempotency records past": {

@@ -10,7 +10,7 @@ from accounts.models import Invitation, Membership, Organization, User
 from apikeys import keys
 from apikeys.models import ApiKey
 from billing import accounts
-from billing.ledger import posting
+from billing.ledger import balances, posting
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod
 from billing.payments import methods
 
@@ -69,6 +69,6 @@ def card(organization: Organization, token: str = "pm_card_visa") -> PaymentMeth
     return methods.add(organization, token)
 
 
-def credit(organization: Organization, amount: Decimal | int | str) -> posting.Posting:
+def credit(organization: Organization, amount: Decimal | int | str) -> balances.Posting:
     """Credits out of nothing, as a grant."""
     return posting.post(organization.root_id, kind=LedgerEntry.Kind.GRANT, amount=Decimal(amount))

@@ -9,9 +9,9 @@ WHAT = "one posting from Python, spread over 1,000 accounts"
 
 
 def measure_pgbench(cast: Cast, options: Options) -> Row:
-    from billing.ledger import posting
+    from billing.ledger import balances
 
-    text = pgbench.script(posting.POST)
+    text = pgbench.script(balances.POST)
     with (
         stage.database("posting") as database,
         Crew("benchmarks.clients:spread", options.clients, database=database) as ours,

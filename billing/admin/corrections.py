@@ -71,7 +71,7 @@ def reverse(entry: LedgerEntry, **params: Any) -> str:
 
 
 def lend(account: LedgerAccount, **params: Any) -> str:
-    return f"The credit limit is {plain(thresholds.lend(account.pk, **params).credit_limit)}."
+    return f"The credit limit is {plain(thresholds.set_credit_limit(account.pk, **params).credit_limit)}."
 
 
 def is_allowed(request: HttpRequest) -> bool:

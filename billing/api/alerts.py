@@ -42,7 +42,7 @@ class AlertsView(APIView):
         serializer = AlertsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         low_balance = serializer.validated_data["low_balance"]
-        thresholds.watch(organization, low_balance)
+        thresholds.set_low_balance(organization, low_balance)
         return _answer(low_balance)
 
 

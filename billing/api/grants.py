@@ -79,7 +79,7 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
 
     def get_queryset(self) -> QuerySet[Grant]:
         organization = payer(self.request, text_parameter(self.request, "organization"))
-        posting.settle(organization.pk)
+        posting.bring_up_to_date(organization.pk)
         return Grant.objects.of(organization).select_related("account__organization").order_by("-entry_seq")
 
     @extend_schema(

@@ -13,7 +13,7 @@ from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField
 from billing.api.holds import HoldSerializer, ReservationViewSet, key_of
 from billing.api.payers import admitted, check_operational
-from billing.ledger import holds
+from billing.ledger import holds, leases
 from billing.models import Hold
 
 
@@ -79,11 +79,11 @@ class LeaseViewSet(ReservationViewSet):
         params = self.params(TakeLeaseSerializer)
         name, key_id = params.pop("organization"), params.pop("key_id", None)
         times = {name: timedelta(seconds=params.pop(f"{name}_seconds")) for name in ("ttl", "grace")}
-        options = {"purpose": Hold.Purpose.LEASE, "by_platform": True, **times, **params}
+        options = {"by_platform": True, **times, **params}
 
         def take() -> Hold:
             organization = admitted(request, name)
-            return holds.place(organization, key=key_of(request, organization, key_id), **options)
+            return leases.take(organization, key=key_of(request, organization, key_id), **options)
 
         return self.once(take, status.HTTP_201_CREATED)
 
@@ -97,7 +97,7 @@ class LeaseViewSet(ReservationViewSet):
         def extend() -> Hold:
             check_operational(lease.organization)
             ttl = timedelta(seconds=params["ttl_seconds"])
-            return holds.extend(lease, amount=params["amount"], ttl=ttl)
+            return leases.extend(lease, amount=params["amount"], ttl=ttl)
 
         return self.once(extend)
 

@@ -15,7 +15,7 @@ from accounts.lib import identifiers
 from accounts.lib.months import month_of
 from accounts.lib.problems import InvalidField
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
-from billing.ledger import budgets, posting
+from billing.ledger import balances, budgets, posting
 from billing.ledger.lots import Lot
 from billing.models import Grant, Hold, LedgerEntry
 
@@ -101,5 +101,5 @@ def _give_back(capture: LedgerEntry, now: datetime) -> None:
         budgets.give_back(hold.organization, hold.key_id, -capture.amount, month, now)
 
 
-def _posted(posted: posting.Posting) -> LedgerEntry:
+def _posted(posted: balances.Posting) -> LedgerEntry:
     return LedgerEntry.objects.get(account=posted.account_id, seq=posted.seq)

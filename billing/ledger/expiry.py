@@ -7,17 +7,22 @@ from datetime import datetime
 from uuid import UUID
 
 from accounts.lib import sql
+from billing.ledger import balances
 
-EXPIRE_HOLDS = """
+EXPIRE_HOLDS = sql.compose(
+    """
 WITH overdue AS (
     UPDATE billing_hold SET status = 'expired'
      WHERE account_id = %(account)s AND status = 'open' AND expires_at <= %(now)s
-    RETURNING greatest(amount - captured, 0) AS unspent)
-UPDATE billing_ledgeraccount SET reserved = reserved - (SELECT sum(unspent) FROM overdue), updated_at = %(now)s
- WHERE organization_id = %(account)s AND EXISTS (SELECT FROM overdue)
-"""
+    RETURNING account_id, greatest(amount - captured, 0) AS unspent),
+freed AS (SELECT account_id, sum(unspent) AS amount FROM overdue GROUP BY account_id),
+{free}
+SELECT FROM account
+""",
+    free=balances.FREE,
+)
 
-# A lot that is kept for a hold leaves this in the past: until the hold is resolved, every posting settles first.
+# A lot that is kept for a hold leaves `due_at` in the past: every posting looks what is due until the hold is resolved.
 RESCHEDULE = """
 UPDATE billing_ledgeraccount a SET due_at = earliest.due_at
   FROM (SELECT least(
@@ -29,10 +34,10 @@ UPDATE billing_ledgeraccount a SET due_at = earliest.due_at
 
 
 def expire_holds(account: UUID, now: datetime) -> None:
-    """Let the overdue holds go: they count for nobody from here on."""
+    """Expire the overdue holds: they reserve nothing from here on."""
     sql.rows(EXPIRE_HOLDS, {"account": account, "now": now})
 
 
 def reschedule(account: UUID) -> None:
-    """Set `due_at` anew, where it changes."""
+    """Set `due_at` anew, if it changes."""
     sql.rows(RESCHEDULE, {"account": account})

@@ -1,4 +1,7 @@
-"""The sweep over accounts of which something fell due. It tidies: whoever posts, asks or reads settles for himself."""
+"""The sweep over accounts in which something is due.
+
+Nothing depends on it: whoever posts, places a hold or reads brings the account up to date first. It only tidies.
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -15,26 +18,27 @@ BATCH = 1000
 log = structlog.get_logger()
 
 
-def settle_due(now: datetime) -> int:
-    """Settle each account of which something was due by `now`, once; how many. One that fails stops no other.
+def expire_due(now: datetime) -> int:
+    """Bring each account up to date in which something was due by `now`; returns how many. One that fails stops no
+    other.
 
     An account that keeps a lot for a hold stays due until that hold is resolved.
     """
-    settled, due = 0, LedgerAccount.objects.filter(due_at__lte=now).order_by("due_at", "pk")
+    count, due = 0, LedgerAccount.objects.filter(due_at__lte=now).order_by("due_at", "pk")
     batch = list(due.values_list("due_at", "pk")[:BATCH])
     while batch:
-        settled += sum(_is_settled(account, now) for _, account in batch)
-        moment, last = batch[-1]
-        after = due.filter(Q(due_at__gt=moment) | Q(due_at=moment, pk__gt=last))
-        batch = list(after.values_list("due_at", "pk")[:BATCH])
-    return settled
+        count += sum(_bring_up_to_date(account, now) for _, account in batch)
+        due_at, last = batch[-1]
+        rest = due.filter(Q(due_at__gt=due_at) | Q(due_at=due_at, pk__gt=last))
+        batch = list(rest.values_list("due_at", "pk")[:BATCH])
+    return count
 
 
-def _is_settled(account: UUID, now: datetime) -> bool:
+def _bring_up_to_date(account: UUID, now: datetime) -> bool:
     try:
         with transaction.atomic():
             posting.lock([account], now)
     except Exception:
-        log.exception("account not settled", account=account.hex)
+        log.exception("account not brought up to date", account=account.hex)
         return False
     return True

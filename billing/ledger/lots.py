@@ -1,9 +1,9 @@
-"""Lots of credits: what is left of each, burnt by priority, then soonest expiry, then oldest. Before all of them burns
-what is kept for holds past its expiry, soonest expired first.
+"""Lots of credits: how much is left of each. They burn by priority, then soonest expiry, then oldest. Credits that are
+kept for holds past their expiry burn before all others, those that expired first before the rest.
 
-Usage and captures only lower the balance. What they burn is the difference between the lots and the balance, and is
-allotted to the lots when that matters: before anything else is posted, when a lot falls due, and when someone asks. So
-a posting costs the same however many lots there are. Every verb needs the account's lock.
+Usage and captures only lower the balance. What they burn is the difference between the lots and the balance. It is
+allotted to the lots when that matters: before anything else is posted, when a lot falls due, and when someone reads the
+lots. So a posting costs the same however many lots there are. Every verb needs the account's lock.
 """
 
 from dataclasses import dataclass
@@ -13,38 +13,41 @@ from uuid import UUID
 
 from accounts.lib import sql
 from accounts.lib.money import ZERO
+from billing.ledger.balances import Posting
 from billing.models import Grant
 
-# A debt is owed before anything is had: below zero, every lot is empty.
+# Below zero every lot is empty. `before` is what burns before a lot, `spent` all that is to be burnt.
 ALLOT = """
 WITH lot AS (
-    SELECT g.id, g.remaining, sum(g.remaining) OVER burnt - g.remaining AS before,
+    SELECT g.entry_seq, g.remaining, sum(g.remaining) OVER burnt - g.remaining AS before,
            sum(g.remaining) OVER () - greatest(a.balance, 0) AS spent
       FROM billing_grant g JOIN billing_ledgeraccount a ON a.organization_id = g.account_id
      WHERE g.account_id = %(account)s AND g.remaining > 0
     WINDOW burnt AS (ORDER BY NOT g.kept, CASE WHEN NOT g.kept THEN g.priority END, g.expires_at NULLS LAST,
-                              g.created_at, g.id ROWS UNBOUNDED PRECEDING))
+                              g.created_at, g.entry_seq ROWS UNBOUNDED PRECEDING))
 UPDATE billing_grant g SET remaining = g.remaining - least(lot.remaining, lot.spent - lot.before)
-  FROM lot WHERE g.id = lot.id AND lot.spent > lot.before
+  FROM lot WHERE g.account_id = %(account)s AND g.entry_seq = lot.entry_seq AND lot.spent > lot.before
 """
 
-# A lot that is due keeps what the open holds placed before its expiry may still take, less what is kept by those that
-# were due before it. What is kept burns before everything else: so a capture of what was held takes no other credits,
-# which others may hold already. `unheld` is what the lots so far have beyond their holds; its maximum so far lapses.
+# A lot that is due keeps what open holds that were placed before its expiry may still take, less what lots that were
+# due before it keep for them. What is kept burns before everything else, so that the capture of a hold takes no credits
+# that others may have reserved meanwhile. `unheld` is what the lots up to this one have beyond the holds. As much of
+# them lapses as the largest `unheld` so far, and a lot's own part is what it adds to that.
 EXPIRE = """
 WITH due AS (
-    SELECT g.id, row_number() OVER expiry AS place,
+    SELECT g.entry_seq, row_number() OVER expiry AS place,
            sum(g.remaining) OVER expiry
            - (SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0) FROM billing_hold h
                WHERE h.account_id = g.account_id AND h.status = 'open' AND h.created_at < g.expires_at) AS unheld
       FROM billing_grant g
      WHERE g.account_id = %(account)s AND g.remaining > 0 AND g.expires_at <= %(now)s
-    WINDOW expiry AS (ORDER BY g.expires_at, g.created_at, g.id)),
-lapse AS (SELECT id, place, greatest(max(unheld) OVER (ORDER BY place), 0) AS so_far FROM due),
-lot AS (SELECT id, so_far - lag(so_far, 1, 0::numeric) OVER (ORDER BY place) AS lapsed FROM lapse)
+    WINDOW expiry AS (ORDER BY g.expires_at, g.created_at, g.entry_seq)),
+lapse AS (SELECT entry_seq, place, greatest(max(unheld) OVER (ORDER BY place), 0) AS so_far FROM due),
+lot AS (SELECT entry_seq, so_far - lag(so_far, 1, 0::numeric) OVER (ORDER BY place) AS lapsed FROM lapse)
 UPDATE billing_grant g
    SET remaining = g.remaining - lot.lapsed, kept = g.remaining > lot.lapsed
-  FROM lot WHERE g.id = lot.id AND (lot.lapsed > 0 OR NOT g.kept)
+  FROM lot
+ WHERE g.account_id = %(account)s AND g.entry_seq = lot.entry_seq AND (lot.lapsed > 0 OR NOT g.kept)
 RETURNING g.id, lot.lapsed
 """
 
@@ -61,7 +64,7 @@ SELECT 1 FROM billing_grant
 
 @dataclass(frozen=True)
 class Lot:
-    """What is said about a lot that an entry brings: `priority` from 0, which burns first, to 100."""
+    """The terms of a lot that an entry brings. `priority` is from 0, which burns first, to 100."""
 
     category: str = Grant.Category.PAID
     priority: int = Grant.ORDINARY
@@ -70,42 +73,42 @@ class Lot:
 
 @dataclass(frozen=True)
 class Expired:
-    """What was left of a lot, and is no more."""
+    """How much of a lot has expired. `reference` is the public id of the grant."""
 
     reference: str
     amount: Decimal
 
 
 def allot(account: UUID) -> None:
-    """Burn what was spent and not allotted yet. After it the lots add up to max(balance, 0)."""
+    """Burn what was spent and is not allotted yet. The lots then add up to max(balance, 0)."""
     sql.rows(ALLOT, {"account": account})
 
 
 def expire(account: UUID, now: datetime) -> list[Expired]:
-    """Empty the lots that are due, but for what they keep for holds. The caller posts what is returned."""
-    found = sql.rows(EXPIRE, {"account": account, "now": now})
-    return [Expired(Grant(id=lot).public_id, lapsed) for lot, lapsed in sorted(found) if lapsed]
+    """Empty the lots that are due, except for what they keep for holds. The caller posts what is returned."""
+    rows = sql.rows(EXPIRE, {"account": account, "now": now})
+    return [Expired(Grant(id=lot).public_id, lapsed) for lot, lapsed in sorted(rows) if lapsed]
 
 
 def is_kept(account: UUID, placed: datetime) -> bool:
-    """Whether a lot is kept past its expiry for a hold that was placed at `placed`. What is due was settled."""
+    """Whether a lot is kept past its expiry for a hold that was placed at `placed`. The account is up to date."""
     return bool(sql.rows(KEPT, {"account": account, "placed": placed}))
 
 
-def add(account: UUID, lot: Lot, *, seq: int, amount: Decimal, balance_after: Decimal, now: datetime) -> None:
-    """The lot of a posted entry; of it, what pays a debt is gone at once."""
+def add(posting: Posting, lot: Lot, *, amount: Decimal, now: datetime) -> None:
+    """Add the lot of a posted entry of `amount`. What of it pays a debt is gone at once."""
     Grant.objects.create(
-        account_id=account,
-        entry_seq=seq,
+        account_id=posting.account_id,
+        entry_seq=posting.seq,
         category=lot.category,
         priority=lot.priority,
         amount=amount,
-        remaining=min(amount, max(balance_after, ZERO)),
+        remaining=min(amount, max(posting.balance_after, ZERO)),
         expires_at=lot.expires_at,
         created_at=now,
     )
 
 
 def take(account: UUID, seq: int, amount: Decimal) -> None:
-    """Burn the lot that entry `seq` brought before any other: it is that lot which goes back."""
+    """Burn the lot that entry `seq` brought before any other: that lot goes back."""
     sql.rows(TAKE, {"account": account, "seq": seq, "amount": amount})

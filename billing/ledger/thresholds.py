@@ -1,4 +1,4 @@
-"""What an account is told its bounds are: below which balance it is low, and how far it may go into debt."""
+"""The bounds that are set for an account: the balance below which it is low, and how far it may go into debt."""
 
 from decimal import Decimal
 from uuid import UUID
@@ -13,9 +13,11 @@ from billing.models import LedgerAccount
 
 
 @transaction.atomic
-def watch(organization: Organization, low_balance: Decimal | None) -> None:
-    """Name the balance below which a root organization's is low; None, that it never is. Where it is low already, with
-    what fell due settled, that is announced at once."""
+def set_low_balance(organization: Organization, low_balance: Decimal | None) -> None:
+    """Set the balance below which a root organization's balance is low; None means that it never is.
+
+    If it is low already, once the account is up to date, that is announced at once.
+    """
     now = timezone.now()
     posting.lock([organization.pk], now)
     LedgerAccount.objects.filter(pk=organization.pk).update(low_balance=low_balance)
@@ -23,15 +25,18 @@ def watch(organization: Organization, low_balance: Decimal | None) -> None:
 
 
 @transaction.atomic
-def lend(account: UUID, *, credit_limit: Decimal, reason: str, actor: str) -> LedgerAccount:
-    """Let what is available go below zero by `credit_limit`, which is not negative; an event tells who said so, and
-    why. Admissions that meet this come before it or after it. Said again, it changes nothing."""
+def set_credit_limit(account: UUID, *, credit_limit: Decimal, reason: str, actor: str) -> LedgerAccount:
+    """Let what is available go below zero by up to `credit_limit`, which is not negative.
+
+    An event says who set it and why. Admissions at the same time come before it or after it. Setting the same limit
+    again changes nothing.
+    """
     now = timezone.now()
     posting.lock([account], now)
-    mine = LedgerAccount.objects.get(pk=account)
-    if mine.credit_limit != credit_limit:
-        about = {"before": mine.credit_limit, "credit_limit": credit_limit, "reason": reason, "actor": actor}
-        events.record(account, "credits.limit_changed", about, now)
-        mine.credit_limit = credit_limit
-        mine.save(update_fields=["credit_limit"])
-    return mine
+    state = LedgerAccount.objects.get(pk=account)
+    if state.credit_limit != credit_limit:
+        change = {"before": state.credit_limit, "credit_limit": credit_limit, "reason": reason, "actor": actor}
+        events.record(account, "credits.limit_changed", change, now)
+        state.credit_limit = credit_limit
+        state.save(update_fields=["credit_limit"])
+    return state

@@ -20,7 +20,7 @@ from accounts import access_tokens, authentication, events, invitations, people,
 from accounts.credentials import Credential
 from accounts.models import Invitation, Organization, User
 from apikeys.models import ApiKey
-from billing.ledger import holds, posting
+from billing.ledger import holds, leases, posting
 from billing.models import Hold, LedgerEntry, PaymentMethod
 from tests import factories
 from usage import metering
@@ -126,7 +126,7 @@ def _reserve(world: World, relation: str, organization: Organization) -> None:
     """A hold and a lease, of what the root was given."""
     about: dict[str, Any] = {"amount": Decimal("0.01"), "ttl": timedelta(days=1), "reference": marker(relation)}
     world.holds[relation] = holds.place(organization, **about)
-    world.leases[relation] = holds.place(organization, purpose=Hold.Purpose.LEASE, **about)
+    world.leases[relation] = leases.take(organization, **about)
 
 
 def _credentials(world: World, own: Organization) -> None:

@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from accounts.lib import exact_json, quarters, sql
 from accounts.lib.money import ZERO
 from accounts.lib.problems import Problem
-from billing.ledger.posting import Locked
+from billing.ledger.balances import Locked
 from usage.metering.lookup import Owner, Terms
 from usage.metering.parsing import Event
 
@@ -240,7 +240,7 @@ def _owner(owner: Owner, locked: Locked) -> dict[str, Any]:
         "account": owner.account.hex,
         "key": owner.key.hex if owner.key else None,
         "environment": owner.environment,
-        "entry_seq": locked.seq + 1,
+        "entry_seq": locked.next_seq,
         "closed_through": locked.closed_through.isoformat() if locked.closed_through else None,
     }
 

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.lib.money import ZERO
-from billing.ledger import alerts, holds, posting
+from billing.ledger import alerts, balances, holds, posting
 from usage.metering import deduplication, insert, parsing, rating
 from usage.metering.insert import ACCEPTED, DUPLICATE, REJECTED, Rated
 from usage.metering.lookup import OVER_LIMIT, Catalog
@@ -100,7 +100,7 @@ def _store(batch: list[Rated], now: datetime) -> None:
     owners = {one.terms.owner for one in batch}
     # Before the lock: a payer that is opened under it could wait for one who waits for the lock.
     if new := {owner.account for owner in owners if not owner.has_ledger}:
-        posting.open_accounts(new)
+        balances.open_accounts(new)
     events = insert.distinct(batch)
     is_counted = any(one.terms.is_counted for one in batch)
     prepared = None if is_counted else insert.prepare(events.values(), now)
@@ -114,14 +114,15 @@ def _store(batch: list[Rated], now: datetime) -> None:
     debits = insert.insert(prepared, locked) if prepared else {}
     holds.capture_by_usage(_drawn(batch), now)
     if debits:
-        posting.post_usage(debits, now)
+        balances.post_usage(debits, locked, now)
         alerts.check(debits, now, {(owner.organization, owner.key) for owner in owners})
 
 
-def _drawn(batch: Iterable[Rated]) -> dict[UUID, Decimal]:
-    """What the new events took from the holds that they name."""
-    drawn: dict[UUID, Decimal] = {}
+def _drawn(batch: Iterable[Rated]) -> dict[tuple[UUID, UUID], Decimal]:
+    """What the new events took from the holds that they name, by payer and hold."""
+    drawn: dict[tuple[UUID, UUID], Decimal] = {}
     for one in batch:
         if one.event.hold and one.outcome == ACCEPTED:
-            drawn[one.event.hold] = drawn.get(one.event.hold, ZERO) + one.credits
+            hold = one.terms.owner.account, one.event.hold
+            drawn[hold] = drawn.get(hold, ZERO) + one.credits
     return drawn

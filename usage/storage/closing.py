@@ -12,7 +12,7 @@ from django.db.models import Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from billing.ledger import posting
+from billing.ledger import balances, posting
 from billing.models import LedgerAccount
 
 
@@ -25,7 +25,7 @@ def close(account: UUID, through: datetime) -> datetime:
     """
     if through > timezone.now():
         raise ValueError(f"{through} has not passed yet")
-    posting.open_accounts([account])
+    balances.open_accounts([account])
     posting.lock([account])
     accounts = LedgerAccount.objects.filter(pk=account)
     accounts.update(closed_through=Greatest("closed_through", Value(through)))

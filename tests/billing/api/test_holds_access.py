@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import people
 from accounts.models import Organization, SecurityPolicy, User
 from apikeys.models import ApiKey
-from billing.ledger import holds
+from billing.ledger import leases
 from billing.models import Hold
 from tests import factories
 from tests.billing.api.test_holds import PATH, figures, place, resolve
@@ -164,7 +164,7 @@ def test_there_is_no_such_hold(api: Any, alice: User, id: str) -> None:
 
 
 def test_a_lease_is_no_hold(gateway: Api, funded: Organization) -> None:
-    lease = holds.place(funded, amount=Decimal(1), ttl=timedelta(minutes=1), purpose=Hold.Purpose.LEASE)
+    lease = leases.take(funded, amount=Decimal(1), ttl=timedelta(minutes=1))
     assert gateway.get(f"{PATH}/{lease.public_id}").status_code == 404
     assert resolve(gateway, {"id": lease.public_id}, "capture").status_code == 404
     assert gateway.get(f"{PATH}?organization={funded.public_id}").json()["count"] == 0

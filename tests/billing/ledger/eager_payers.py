@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from accounts.models import Organization
-from billing.ledger import posting
+from billing.ledger import balances
 from billing.models import LedgerEntry
 from tests.billing.ledger import eager_book
 
@@ -17,8 +17,8 @@ class Payer:
         self.organization = organization
         self.book = eager_book.EagerBook()
         self.beyond = False
-        self.answers: dict[str, tuple[LedgerEntry.Kind, Decimal, posting.Posting]] = {}
-        self.entries: list[tuple[posting.Posting, Decimal, eager_book.Lot | None]] = []
+        self.answers: dict[str, tuple[LedgerEntry.Kind, Decimal, balances.Posting]] = {}
+        self.entries: list[tuple[balances.Posting, Decimal, eager_book.Lot | None]] = []
 
     def use(self, amount: Decimal, drawn: list[tuple[eager_book.Hold, Decimal]]) -> None:
         """Usage, some of it drawn from holds."""

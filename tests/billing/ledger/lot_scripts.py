@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from accounts.models import Organization
 from billing.exceptions import NotEnoughCredits
-from billing.ledger import holds, posting
+from billing.ledger import balances, holds, leases, posting
 from billing.ledger import lots as grants
 from billing.models import Grant, Hold, LedgerAccount, LedgerEntry
 from tests.billing.ledger import eager_book
@@ -99,9 +99,9 @@ class Script:
 
     def _batch(self, amount: Decimal, hold: Hold | None = None) -> None:
         with transaction.atomic():
-            posting.lock([self.payer.pk])
-            holds.capture_by_usage({hold.pk: amount} if hold else {}, self.now)
-            posting.post_usage({self.payer.pk: amount}, self.now)
+            locked = posting.lock([self.payer.pk])
+            holds.capture_by_usage({(self.payer.pk, hold.pk): amount} if hold else {}, self.now)
+            balances.post_usage({self.payer.pk: amount}, locked, self.now)
 
     def debit(self) -> str:
         kind, amount = self.chance.choice([Kind.SUBSCRIPTION, Kind.USAGE]), self.amount()
@@ -117,17 +117,17 @@ class Script:
 
     def place(self) -> str:
         amount, ttl = self.amount(), self.chance.randint(5, 120) * MINUTE
-        purpose = self.chance.choice(list(Hold.Purpose))
-        theirs = eager_book.Hold(amount, self.now, self.now + ttl, is_lease=purpose is Hold.Purpose.LEASE)
+        reserve = self.chance.choice([holds.place, leases.take])
+        theirs = eager_book.Hold(amount, self.now, self.now + ttl, is_lease=reserve is leases.take)
         admitted = self.book.place(theirs)
         try:
-            hold = holds.place(self.payer, amount=amount, ttl=ttl, purpose=purpose)
+            hold = reserve(self.payer, amount=amount, ttl=ttl)
             self.agree("place", True, admitted)
             self.holds.append((hold, theirs))
         except NotEnoughCredits as refusal:
             self.agree("place", False, admitted)
             self.agree("available", refusal.members["available"], self.book.available)
-        return f"{purpose} {amount} for {ttl} {admitted}"
+        return f"{reserve.__module__} {amount} for {ttl} {admitted}"
 
     def _a_hold(self) -> tuple[Hold, eager_book.Hold] | None:
         return self.chance.choice(self.holds) if self.holds else None
@@ -163,15 +163,15 @@ class Script:
         return str(amount)
 
     def extend(self) -> str:
-        leases = [found for found in self.holds if found[1].is_lease]
-        if not leases:
+        pairs = [(hold, theirs) for hold, theirs in self.holds if theirs.is_lease]
+        if not pairs:
             return "nothing"
-        (hold, theirs), amount, ttl = self.chance.choice(leases), self.amount(20), self.chance.randint(5, 120) * MINUTE
+        (hold, theirs), amount, ttl = self.chance.choice(pairs), self.amount(20), self.chance.randint(5, 120) * MINUTE
         extended = self.book.extend(theirs, amount, self.now + ttl)
         try:
-            holds.extend(hold, amount=amount, ttl=ttl)
+            leases.extend(hold, amount=amount, ttl=ttl)
             self.agree("extend", True, extended)
-        except (NotEnoughCredits, holds.LeaseEnded):
+        except (NotEnoughCredits, leases.LeaseEnded):
             self.agree("extend", False, extended)
         return f"{amount} for {ttl} {extended}"
 
@@ -207,7 +207,7 @@ class Script:
         return f"balance {self.book.balance}, reserved {self.book.reserved}"
 
     def _remaining(self) -> dict[int, Decimal]:
-        posting.settle(self.payer.pk)
+        posting.bring_up_to_date(self.payer.pk)
         rows = Grant.objects.of(self.payer).filter(remaining__gt=0)
         return dict(rows.values_list("entry_seq", "remaining"))
 

@@ -215,7 +215,7 @@ def test_what_arrives_late_for_a_month_that_is_past_tells_nobody(kathmandu: Orga
 
 
 def watch(organization: Organization, low_balance: int | None) -> None:
-    thresholds.watch(organization, None if low_balance is None else Decimal(low_balance))
+    thresholds.set_low_balance(organization, None if low_balance is None else Decimal(low_balance))
 
 
 def test_a_balance_is_low_below_the_threshold_and_not_at_it(funded: Organization) -> None:
@@ -286,7 +286,7 @@ def test_credits_that_expire_tell(organization: Organization) -> None:
     soon = Lot("promotional", expires_at=datetime.now(UTC) + timedelta(hours=1))
     posting.post(organization.pk, kind=Kind.GRANT, amount=Decimal(60), lot=soon)
     with travel(datetime.now(UTC) + timedelta(hours=2)):
-        expiry_sweep.settle_due(datetime.now(UTC))
+        expiry_sweep.expire_due(datetime.now(UTC))
     assert told(organization) == [("credits.low",), ("credits.recovered",), ("credits.low",)]
 
 

@@ -15,7 +15,7 @@ from accounts import people
 from accounts.models import Event, Organization
 from apikeys.models import ApiKey
 from billing.exceptions import BudgetExceeded
-from billing.ledger import alerts, budgets, holds, posting, thresholds
+from billing.ledger import alerts, budgets, holds, leases, posting, thresholds
 from billing.models import Hold, LedgerEntry
 from tests import factories
 from tests.concurrency import race
@@ -59,8 +59,8 @@ def capped_key(payer: Organization) -> list[tuple[Organization, ApiKey | None]]:
     return [(payer, factories.key(payer, monthly_budget=Decimal(100))[0])]
 
 
-def hold(organization: Organization, key: ApiKey | None = None, amount: int = 10, **about: Any) -> Hold:
-    return holds.place(organization, amount=Decimal(amount), ttl=HOUR, key=key, **about)
+def hold(organization: Organization, key: ApiKey | None = None) -> Hold:
+    return holds.place(organization, amount=Decimal(10), ttl=HOUR, key=key)
 
 
 def races(where: list[tuple[Organization, ApiKey | None]]) -> list[Any]:
@@ -96,8 +96,8 @@ def test_without_the_lock_more_would_be_placed(
 
 def test_leases_share_a_budget_to_the_last_of_it(payer: Organization) -> None:
     budgets.limit(payer, Decimal(100))
-    lease: dict[str, Any] = {"amount": 15, "minimum": Decimal(5), "purpose": Hold.Purpose.LEASE}
-    results = race([lambda: hold(payer, **lease)] * 20)
+    terms: dict[str, Any] = {"amount": Decimal(15), "minimum": Decimal(5), "ttl": HOUR}
+    results = race([lambda: leases.take(payer, **terms)] * 20)
     granted = sorted(one.amount for one in results if isinstance(one, Hold))
     assert granted == [10, *[15] * 6]
 
@@ -138,7 +138,7 @@ def told(payer: Organization) -> list[tuple[Any, ...]]:
 
 def test_each_threshold_is_crossed_once_by_twenty_at_once(payer: Organization) -> None:
     budgets.limit(payer, Decimal(100))
-    thresholds.watch(payer, Decimal(950))
+    thresholds.set_low_balance(payer, Decimal(950))
     assert race([lambda: use(payer, 10)] * 20) == [None] * 20
     assert sorted(told(payer)) == sorted([*CROSSED, ("credits.low",)])
     assert [one for one in told(payer) if len(one) == 2] == CROSSED
@@ -155,7 +155,7 @@ def unannounced(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> Organiz
     with monkeypatch.context() as blind:
         blind.setattr(alerts, "check", lambda *asked: None)
         budgets.limit(payer, Decimal(10))
-        thresholds.watch(payer, Decimal(2000))
+        thresholds.set_low_balance(payer, Decimal(2000))
         use(payer, 10)
     all_have_looked, different = Barrier(10), alerts._different
 
@@ -186,7 +186,7 @@ def test_if_nobody_expected_what_was_told_before_all_would_tell_it(
 
 
 def test_a_balance_that_goes_up_and_down_is_low_and_recovers_in_turns(payer: Organization) -> None:
-    thresholds.watch(payer, Decimal(1000))
+    thresholds.set_low_balance(payer, Decimal(1000))
 
     def pay() -> None:
         posting.post(payer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(10))
@@ -198,7 +198,7 @@ def test_a_balance_that_goes_up_and_down_is_low_and_recovers_in_turns(payer: Org
 def test_sweeps_at_once_tell_it_once(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as blind:
         blind.setattr(alerts, "check", lambda *asked: None)
-        thresholds.watch(payer, Decimal(500))
+        thresholds.set_low_balance(payer, Decimal(500))
         use(payer, 600)
     race([lambda: alerts.sweep(datetime.now(UTC))] * 10)
     assert told(payer) == [("credits.low",)]

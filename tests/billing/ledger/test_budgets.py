@@ -12,7 +12,7 @@ from accounts import people
 from accounts.models import Organization, User
 from apikeys.models import ApiKey
 from billing.exceptions import BudgetExceeded, NotEnoughCredits
-from billing.ledger import budgets, holds, posting
+from billing.ledger import budgets, holds, leases, posting
 from billing.models import Hold
 from tests import factories
 from tests.conftest import Api
@@ -20,7 +20,6 @@ from tests.usage.metering.batches import event
 from usage.storage import partitions
 
 HOUR = timedelta(hours=1)
-LEASE = Hold.Purpose.LEASE
 
 
 @pytest.fixture
@@ -39,8 +38,12 @@ def capped_key(organization: Organization, owner: User) -> ApiKey:
     return factories.key(organization, created_by=owner, monthly_budget=Decimal(10))[0]
 
 
-def hold(organization: Organization, amount: int | str, key: ApiKey | None = None, **about: Any) -> Hold:
-    return holds.place(organization, amount=Decimal(amount), ttl=HOUR, key=key, **about)
+def hold(organization: Organization, amount: int | str, key: ApiKey | None = None) -> Hold:
+    return holds.place(organization, amount=Decimal(amount), ttl=HOUR, key=key)
+
+
+def take(organization: Organization, amount: int, key: ApiKey | None = None, **options: Any) -> Hold:
+    return leases.take(organization, amount=Decimal(amount), ttl=HOUR, key=key, **options)
 
 
 def refused(organization: Organization, amount: int | str, key: ApiKey | None = None) -> dict[str, Any]:
@@ -197,16 +200,16 @@ def test_a_test_key_spends_nothing(funded: Organization, gateway: Api) -> None:
 
 
 def test_a_lease_is_granted_as_much_as_the_budget_has_left(key: ApiKey, funded: Organization) -> None:
-    lease = hold(funded, 30, key, purpose=LEASE, minimum=Decimal(5))
+    lease = take(funded, 30, key, minimum=Decimal(5))
     assert lease.amount == 10
     with pytest.raises(BudgetExceeded):
-        hold(funded, 30, key, purpose=LEASE, minimum=Decimal(5))
+        take(funded, 30, key, minimum=Decimal(5))
 
 
 def test_what_is_drawn_from_a_lease_is_spent_and_no_longer_held(
     key: ApiKey, funded: Organization, gateway: Api
 ) -> None:
-    lease = hold(funded, 8, key, purpose=LEASE)
+    lease = take(funded, 8, key)
     use(gateway, key, 3, hold=lease.public_id)
     assert room(funded, key) == 2
     use(gateway, key, 6, hold=lease.public_id)
@@ -216,10 +219,10 @@ def test_what_is_drawn_from_a_lease_is_spent_and_no_longer_held(
 
 
 def test_a_lease_is_not_extended_beyond_the_budget(key: ApiKey, funded: Organization) -> None:
-    lease = hold(funded, 8, key, purpose=LEASE)
+    lease = take(funded, 8, key)
     with pytest.raises(BudgetExceeded):
-        holds.extend(lease, amount=Decimal(3), ttl=HOUR)
-    assert holds.extend(lease, amount=Decimal(2), ttl=HOUR).amount == 10
+        leases.extend(lease, amount=Decimal(3), ttl=HOUR)
+    assert leases.extend(lease, amount=Decimal(2), ttl=HOUR).amount == 10
 
 
 # Months

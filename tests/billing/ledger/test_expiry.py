@@ -38,10 +38,10 @@ def figures(payers: list[Organization]) -> set[tuple[Any, Any]]:
 
 def test_the_sweep_settles_what_is_due_and_then_finds_nothing(payers: list[Organization]) -> None:
     soon = timezone.now() + HOUR
-    assert expiry_sweep.settle_due(timezone.now()) == 0
-    assert expiry_sweep.settle_due(soon) == len(payers)
+    assert expiry_sweep.expire_due(timezone.now()) == 0
+    assert expiry_sweep.expire_due(soon) == len(payers)
     assert figures(payers) == {(0, 0)}
-    assert expiry_sweep.settle_due(soon) == 0
+    assert expiry_sweep.expire_due(soon) == 0
 
 
 def test_an_account_that_is_due_as_before_is_not_written_again(payers: list[Organization]) -> None:
@@ -64,7 +64,7 @@ def test_it_goes_on_until_nothing_is_left(
     payers: list[Organization], size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(expiry_sweep, "BATCH", size)
-    assert expiry_sweep.settle_due(timezone.now() + HOUR) == len(payers)
+    assert expiry_sweep.expire_due(timezone.now() + HOUR) == len(payers)
 
 
 def test_accounts_that_keep_a_lot_are_looked_at_once(
@@ -74,7 +74,7 @@ def test_accounts_that_keep_a_lot_are_looked_at_once(
     monkeypatch.setattr(expiry_sweep, "BATCH", 2)
     Hold.objects.filter(account__in=[payer.pk for payer in payers]).update(expires_at=timezone.now() + 2 * HOUR)
     soon = timezone.now() + HOUR
-    assert expiry_sweep.settle_due(soon) == expiry_sweep.settle_due(soon) == len(payers)
+    assert expiry_sweep.expire_due(soon) == expiry_sweep.expire_due(soon) == len(payers)
     assert figures(payers) == {(4, 4)}
 
 
@@ -87,20 +87,20 @@ def test_one_that_fails_stops_no_other(payers: list[Organization], monkeypatch: 
         return expire(account, *arguments)
 
     monkeypatch.setattr(lots, "expire", failing)
-    assert expiry_sweep.settle_due(timezone.now() + HOUR) == len(payers) - 1
+    assert expiry_sweep.expire_due(timezone.now() + HOUR) == len(payers) - 1
     assert figures(payers[2:3]) == {(10, 4)}
 
 
 def test_the_task_sweeps_at_its_own_time(payers: list[Organization]) -> None:
     with time_machine.travel(timezone.now() + HOUR):
-        assert tasks.settle_due_accounts() == len(payers)
+        assert tasks.expire_due_credits() == len(payers)
 
 
 def test_swept_or_not_an_account_says_the_same(payers: list[Organization]) -> None:
     """What is read, admitted and posted after an expiry is the same with a sweep and without."""
     swept, unswept = payers[:2]
     with time_machine.travel(timezone.now() + 2 * HOUR, tick=False):
-        posting.settle(swept.pk)
+        posting.bring_up_to_date(swept.pk)
         for payer in (swept, unswept):
             assert posting.available(payer.pk) == 0
             with pytest.raises(NotEnoughCredits):

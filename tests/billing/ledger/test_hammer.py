@@ -2,6 +2,7 @@
 hold. Without the lock, they do not."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
@@ -20,7 +21,7 @@ from accounts.lib.identifiers import auth_id
 from accounts.lib.problems import Problem
 from accounts.models import Organization
 from billing.exceptions import NotEnoughCredits
-from billing.ledger import expiry_sweep, holds, lots, posting
+from billing.ledger import balances, expiry_sweep, holds, leases, lots, posting
 from billing.models import Grant, Hold, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.billing.ledger.test_machine import BROKEN
@@ -71,8 +72,8 @@ class Hand:
 
     def place(self, payer: Organization) -> None:
         ttl = self.chance.choice([SECOND / 20, 60 * SECOND])
-        purpose = self.chance.choice(list(Hold.Purpose))
-        self.holds.append(holds.place(payer, amount=self.amount(), ttl=ttl, purpose=purpose))
+        reserve = self.chance.choice([holds.place, leases.take])
+        self.holds.append(reserve(payer, amount=self.amount(), ttl=ttl))
 
     def resolve(self, payer: Organization) -> None:
         if self.holds:
@@ -100,9 +101,9 @@ def broken(payers: list[Organization]) -> list[Any]:
     """The accounts whose books do not hold, also after all that is due was settled."""
     accounts = [payer.pk for payer in payers]
     found = sql.rows(BROKEN, {"accounts": accounts})
-    expiry_sweep.settle_due(timezone.now())
+    expiry_sweep.expire_due(timezone.now())
     for account in accounts[:20]:
-        posting.settle(account)
+        posting.bring_up_to_date(account)
     return found + sql.rows(BROKEN, {"accounts": accounts})
 
 
@@ -143,7 +144,7 @@ def test_who_opens_an_account_holds_no_other(lock: str, deadlocks: int, monkeypa
     """One opens both; the other finds one of them, and would wait for the second with the first in his hand."""
     monkeypatch.setattr(posting, "LOCK", lock)
     pair = [payer.pk for payer in make_payers(2)]
-    open_accounts, is_first = posting.open_accounts, local()
+    open_accounts, is_first = balances.open_accounts, local()
     first_looked, second_locked, first_opened = Event(), Event(), Event()
 
     def in_turns(accounts: list[UUID]) -> None:
@@ -168,7 +169,7 @@ def test_who_opens_an_account_holds_no_other(lock: str, deadlocks: int, monkeypa
         with transaction.atomic():
             posting.lock(pair)
 
-    monkeypatch.setattr(posting, "open_accounts", in_turns)
+    monkeypatch.setattr(balances, "open_accounts", in_turns)
     assert [type(error) for error in race([first, second]) if error] == [OperationalError] * deadlocks
 
 
@@ -185,9 +186,10 @@ def test_holds_judged_by_a_balance_that_was_read_would_be_too_many(monkeypatch: 
     """The control of the test above: who is judged before the lock is placed on what others have taken meanwhile."""
     [payer] = make_payers(1)
     factories.credit(payer, 100)
-    latest, read = "a.balance - a.reserved + a.credit_limit >= room.granted", "balance - reserved + credit_limit"
+    latest = f"{balances.AVAILABLE} >= room.granted"
     assert latest in holds.PLACE
-    monkeypatch.setattr(holds, "PLACE", holds.PLACE.replace(latest, "true").replace(read, "1000000"))
+    unchecked = holds.PLACE.replace(latest, "true").replace(balances.AVAILABLE, "1000000")
+    monkeypatch.setattr(holds, "PLACE", unchecked)
     all_have_read = Barrier(20)
 
     def place() -> None:
@@ -199,11 +201,11 @@ def test_holds_judged_by_a_balance_that_was_read_would_be_too_many(monkeypatch: 
     assert LedgerAccount.objects.of(payer).get().available == -100
 
 
-@pytest.mark.parametrize("purpose", list(Hold.Purpose))
-def test_of_twenty_that_resolve_a_hold_at_once_one_does(purpose: Hold.Purpose) -> None:
+@pytest.mark.parametrize("reserve", [holds.place, leases.take])
+def test_of_twenty_that_resolve_a_hold_at_once_one_does(reserve: Callable[..., Hold]) -> None:
     [payer] = make_payers(1)
     factories.credit(payer, 100)
-    hold = holds.place(payer, amount=Decimal(10), ttl=60 * SECOND, purpose=purpose)
+    hold = reserve(payer, amount=Decimal(10), ttl=60 * SECOND)
     results = race([lambda: holds.capture(hold), lambda: holds.release(hold)] * 10)
     [done] = [result for result in results if isinstance(result, Hold)]
     assert sum(isinstance(result, holds.HoldResolved) for result in results) == 19
@@ -216,13 +218,13 @@ def test_without_the_lock_a_hold_would_be_resolved_again(monkeypatch: pytest.Mon
     [payer] = make_payers(1)
     factories.credit(payer, 100)
     hold, other = (holds.place(payer, amount=Decimal(amount), ttl=60 * SECOND) for amount in (10, 90))
-    again = holds._again
+    load = holds.load
 
-    def slowly(hold: Hold) -> Hold:
+    def slowly(account: UUID, pk: UUID) -> Hold:
         time.sleep(0.1)
-        return again(hold)
+        return load(account, pk)
 
-    monkeypatch.setattr(holds, "_again", slowly)
+    monkeypatch.setattr(holds, "load", slowly)
     monkeypatch.setattr(posting, "LOCK", UNLOCKED)
     results = race([lambda: holds.release(hold)] * 5)
     assert sum(isinstance(result, Hold) for result in results) > 1

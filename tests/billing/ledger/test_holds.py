@@ -1,4 +1,4 @@
-"""The verbs of holds and leases, one caller at a time. Over HTTP they are in test_api_holds and test_api_leases."""
+"""The verbs of holds and leases, one caller at a time. Over HTTP they are in tests/billing/api."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -12,17 +12,20 @@ from django.utils import timezone
 from accounts import people
 from accounts.models import Organization
 from billing.exceptions import NotEnoughCredits
-from billing.ledger import budgets, holds, posting
+from billing.ledger import balances, budgets, holds, leases, posting
 from billing.models import Hold, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.conftest import Api
 
 HOUR = timedelta(hours=1)
-LEASE = Hold.Purpose.LEASE
 
 
-def place(organization: Organization, amount: int, **about: Any) -> Hold:
-    return holds.place(organization, amount=Decimal(amount), ttl=HOUR, **about)
+def place(organization: Organization, amount: int, **options: Any) -> Hold:
+    return holds.place(organization, amount=Decimal(amount), ttl=HOUR, **options)
+
+
+def take(organization: Organization, amount: int, **options: Any) -> Hold:
+    return leases.take(organization, amount=Decimal(amount), ttl=HOUR, **options)
 
 
 def figures(organization: Organization) -> tuple[Any, Any]:
@@ -35,9 +38,9 @@ def use(hold: Hold, amount: int) -> None:
     """As a batch of usage does that names the hold."""
     with transaction.atomic():
         now = timezone.now()
-        posting.lock([hold.account_id], now)
-        holds.capture_by_usage({hold.pk: Decimal(amount)}, now)
-        posting.post_usage({hold.account_id: Decimal(amount)}, now)
+        locked = posting.lock([hold.account_id], now)
+        holds.capture_by_usage({(hold.account_id, hold.pk): Decimal(amount)}, now)
+        balances.post_usage({hold.account_id: Decimal(amount)}, locked, now)
 
 
 @pytest.mark.parametrize(("amount", "balance"), [(None, 70), (0, 100), (10, 90), (30, 70), (130, -30)])
@@ -139,7 +142,7 @@ def test_usage_captures_the_hold_that_it_names_and_frees_the_rest(funded: Organi
 
 
 def test_usage_draws_from_a_lease_that_stays_open(funded: Organization) -> None:
-    lease = place(funded, 30, purpose=LEASE)
+    lease = take(funded, 30)
     for spent, reserved in [(10, 20), (15, 5), (15, 0)]:
         use(lease, spent)
         assert figures(funded)[1] == reserved
@@ -150,7 +153,7 @@ def test_usage_draws_from_a_lease_that_stays_open(funded: Organization) -> None:
 
 
 def test_a_lease_that_was_drawn_from_frees_what_is_left_when_captured(funded: Organization) -> None:
-    lease = place(funded, 30, purpose=LEASE)
+    lease = take(funded, 30)
     place(funded, 5)
     use(lease, 10)
     assert holds.capture(lease).captured == 30
@@ -159,28 +162,28 @@ def test_a_lease_that_was_drawn_from_frees_what_is_left_when_captured(funded: Or
 
 def test_a_lease_takes_what_there_is_down_to_its_minimum(funded: Organization) -> None:
     place(funded, 80)
-    assert place(funded, 50, purpose=LEASE, minimum=Decimal(20)).amount == 20
+    assert take(funded, 50, minimum=Decimal(20)).amount == 20
     with pytest.raises(NotEnoughCredits):
-        place(funded, 50, purpose=LEASE, minimum=Decimal("0.000000001"))
+        take(funded, 50, minimum=Decimal("0.000000001"))
     assert figures(funded) == (100, 100)
 
 
 def test_a_lease_is_extended_with_more_and_for_longer(funded: Organization) -> None:
-    lease = place(funded, 30, purpose=LEASE, grace=HOUR)
+    lease = take(funded, 30, grace=HOUR)
     use(lease, 40)
     with time_machine.travel(lease.created_at + HOUR / 2, tick=False):
-        extended = holds.extend(lease, amount=Decimal(25), ttl=HOUR)
+        extended = leases.extend(lease, amount=Decimal(25), ttl=HOUR)
     assert extended.spend_until == lease.created_at + HOUR * 3 / 2
     assert extended.expires_at - extended.spend_until == HOUR
     assert figures(funded) == (60, 15)
 
 
 def test_a_lease_is_not_extended_beyond_what_is_available_nor_when_it_has_ended(funded: Organization) -> None:
-    lease = place(funded, 30, purpose=LEASE)
+    lease = take(funded, 30)
     with pytest.raises(NotEnoughCredits):
-        holds.extend(lease, amount=Decimal(71), ttl=HOUR)
-    with time_machine.travel(lease.expires_at, tick=False), pytest.raises(holds.LeaseEnded):
-        holds.extend(lease, amount=Decimal(0), ttl=HOUR)
+        leases.extend(lease, amount=Decimal(71), ttl=HOUR)
+    with time_machine.travel(lease.expires_at, tick=False), pytest.raises(leases.LeaseEnded):
+        leases.extend(lease, amount=Decimal(0), ttl=HOUR)
     assert figures(funded)[0] == 100
 
 

@@ -45,13 +45,13 @@ def later(hours: float) -> Any:
 
 def lots(organization: Organization) -> Lots:
     """What is left of each, by the seq of its entry, after what fell due was settled."""
-    posting.settle(organization.pk)
+    posting.bring_up_to_date(organization.pk)
     left = Grant.objects.of(organization).filter(remaining__gt=0)
     return list(left.order_by("entry_seq").values_list("entry_seq", "remaining"))
 
 
 def balance(organization: Organization) -> Any:
-    posting.settle(organization.pk)
+    posting.bring_up_to_date(organization.pk)
     return LedgerAccount.objects.get(pk=organization.pk).balance
 
 
@@ -144,14 +144,14 @@ def test_kept_credits_have_the_priority_that_they_had(organization: Organization
     give(10, priority=70, hours=1)
     hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR)
     with later(2):
-        posting.settle(organization.pk)
+        posting.bring_up_to_date(organization.pk)
         kept = Grant.objects.get(account=organization.pk)
         assert (kept.remaining, kept.kept, kept.priority) == (6, True, 70)
         expiry = LedgerEntry.objects.of(organization).get(kind=Kind.EXPIRY)
         back = corrections.reverse(expiry, reason="Sorry", actor="")
         assert Grant.objects.get(account=organization.pk, entry_seq=back.seq).priority == 70
         holds.release(hold)
-        posting.settle(organization.pk)
+        posting.bring_up_to_date(organization.pk)
         kept.refresh_from_db()
         assert (kept.remaining, kept.kept) == (0, False)
 

@@ -1,15 +1,13 @@
-"""Lots settle lazily, and nobody can tell: random scripts against a book that does everything at its moment."""
+"""Lots burn and expire lazily, and nobody can tell: random scripts against a book that does it all at its time."""
 
 import os
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import transaction
 
-from billing.ledger import lots, posting
+from billing.ledger import balances, lots, posting
 from billing.models import LedgerAccount
 from tests import factories
 from tests.billing.ledger.lot_scripts import KEPT_FIRST, Script
@@ -44,32 +42,15 @@ def differing() -> int:
 
 def test_a_posting_that_does_not_look_what_is_due_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first control."""
-    blind = posting.POST.replace("due_at > %(now)s", "true")
-    assert blind != posting.POST
-    monkeypatch.setattr(posting, "POST", blind)
+    blind = balances.POST.replace("a.due_at > %(now)s", "true")
+    assert blind != balances.POST
+    monkeypatch.setattr(balances, "POST", blind)
     assert differing()
 
 
 def test_an_entry_that_is_netted_with_usage_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second: nothing is allotted but where a lot is due, or someone asks."""
-    allot, settle, ask = lots.allot, posting._settle, posting.settle
-    asked: list[bool] = []
-
-    def allowing(verb: Any) -> Any:
-        def call(*arguments: Any) -> None:
-            asked.append(True)
-            verb(*arguments)
-            asked.pop()
-
-        return call
-
-    def allot_if_asked(account: UUID) -> None:
-        if asked:
-            allot(account)
-
-    monkeypatch.setattr(lots, "allot", allot_if_asked)
-    monkeypatch.setattr(posting, "_settle", allowing(settle))
-    monkeypatch.setattr(posting, "settle", allowing(ask))
+    """The second: earlier usage burns the lots as they are after the entry."""
+    monkeypatch.setattr(posting, "_allot_earlier_usage", lambda account: None)
     assert differing()
 
 

@@ -6,6 +6,7 @@ read is the model's. A payer of whom no more was taken than had been admitted is
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis.stateful import run_state_machine_as_test as run
 from accounts.lib import sql
 from accounts.models import Organization
 from billing.exceptions import BudgetExceeded, NotEnoughCredits, PostingConflict
-from billing.ledger import budgets, corrections, holds, posting
+from billing.ledger import budgets, corrections, holds, leases, posting
 from billing.ledger import lots as grants
 from billing.models import Grant, Hold, LedgerEntry
 from tests import factories
@@ -122,20 +123,21 @@ class Books(RuleBasedStateMachine):
         verb, signed = (posting.debit, -amount) if admitted else (posting.post, amount)
         about: dict[str, Any] = {"kind": kind, "amount": signed, "idempotency_key": key}
         lot, theirs = lots or (None, None)
+        about |= {"lot": lot} if lot else {}
         if key in payer.answers:
             *movement, answer = payer.answers[key]
             if movement == [kind, amount]:
-                assert verb(payer.organization.pk, lot=lot, **about) == answer
+                assert verb(payer.organization.pk, **about) == answer
             else:
                 with pytest.raises(PostingConflict):
-                    verb(payer.organization.pk, lot=lot, **about)
+                    verb(payer.organization.pk, **about)
         elif admitted and payer.book.available + amount < 0:
             with pytest.raises(NotEnoughCredits) as refusal:
                 verb(payer.organization.pk, **about)
             assert refusal.value.members == {"available": payer.book.available}
         else:
             payer.book.post(amount, theirs)
-            posted = verb(payer.organization.pk, lot=lot, **about)
+            posted = verb(payer.organization.pk, **about)
             assert posted.balance_after == payer.book.balance
             payer.entries.append((posted, amount, theirs))
             payer.answers |= {key: (kind, amount, posted)} if key else {}
@@ -174,23 +176,23 @@ class Books(RuleBasedStateMachine):
     def hold(self, asked: list[tuple[int, Decimal, int, Hold.Purpose]]) -> None:
         for owner, amount, minutes, purpose in asked:
             self._pass(1)
-            self._hold(self.owners[owner], {"amount": amount, "ttl": minutes * MINUTE, "purpose": purpose})
+            self._hold(self.owners[owner], amount, minutes * MINUTE, is_lease=purpose is Hold.Purpose.LEASE)
 
-    def _hold(self, about: Owner, asked: dict[str, Any]) -> None:
+    def _hold(self, about: Owner, amount: Decimal, ttl: timedelta, *, is_lease: bool) -> None:
         organization = Organization.objects.get(pk=about.organization.pk)
-        amount, is_lease = asked["amount"], asked["purpose"] is Hold.Purpose.LEASE
+        reserve = partial(leases.take if is_lease else holds.place, organization, amount=amount, ttl=ttl)
         if about.exceeds(amount):
             with pytest.raises(BudgetExceeded):
-                holds.place(organization, **asked)
+                reserve()
         elif amount > about.payer.book.available:
             with pytest.raises(NotEnoughCredits):
-                holds.place(organization, **asked)
+                reserve()
         else:
-            theirs = eager_book.Hold(amount, self.now, self.now + asked["ttl"], is_lease=is_lease)
+            theirs = eager_book.Hold(amount, self.now, self.now + ttl, is_lease=is_lease)
             about.payer.book.holds.append(theirs)
             for node in about.nodes:
                 node.holds.append(theirs)
-            self.holds.append((holds.place(organization, **asked), theirs, about))
+            self.holds.append((reserve(), theirs, about))
 
     @precondition(lambda self: self.holds)
     @rule(asked=st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.one_of(st.none(), whole)), min_size=1))
@@ -260,7 +262,7 @@ class Books(RuleBasedStateMachine):
         found = posting.current(about.organization.pk)
         if found:
             assert (found.balance, found.reserved) == (about.book.balance, about.book.reserved)
-            posting.settle(about.organization.pk)
+            posting.bring_up_to_date(about.organization.pk)
             left = Grant.objects.of(about.organization).filter(remaining__gt=0).order_by("entry_seq")
             assert [lot.remaining for lot in left] == [lot.remaining for lot in about.book.lots if lot.remaining]
         for owner in self.owners:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from billing.exceptions import BalanceOutOfRange, NotEnoughCredits, PostingConflict
-from billing.ledger import posting
+from billing.ledger import balances, posting
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
 
@@ -30,7 +30,7 @@ def entries(organization: Organization) -> list[tuple[int, Decimal, Decimal]]:
 
 def test_the_first_movement_opens_the_account(organization: Organization) -> None:
     posted = posting.post(organization.pk, kind=Kind.GRANT, amount=Decimal(5))
-    assert posted == posting.Posting(organization.pk, 1, Decimal(5))
+    assert posted == balances.Posting(organization.pk, 1, Decimal(5))
     assert entries(organization) == [(1, Decimal(5), Decimal(5))]
 
 
@@ -53,10 +53,10 @@ def test_each_account_counts_for_itself(organization: Organization, charlie: Any
 
 
 def test_an_entry_keeps_what_was_said_about_it(organization: Organization) -> None:
-    about = {"description": "Sorry", "reference": "ticket-7", "metadata": {"by": "eve"}, "idempotency_key": "once"}
-    posting.post(organization.pk, kind=Kind.ADJUSTMENT, amount=Decimal(1), **about)
+    details: posting.Details = {"description": "Sorry", "reference": "ticket-7", "metadata": {"by": "eve"}}
+    posting.post(organization.pk, kind=Kind.ADJUSTMENT, amount=Decimal(1), **details)
     entry = LedgerEntry.objects.of(organization).get()
-    assert {name: getattr(entry, name) for name in about} == about
+    assert {name: getattr(entry, name) for name in details} == details
 
 
 def test_a_debit_may_take_the_last_credit(funded: Organization) -> None:
@@ -158,7 +158,7 @@ def test_a_key_is_an_accounts_own(organization: Organization, charlie: Any) -> N
 
 
 def test_a_debit_is_replayed_when_the_balance_is_gone(funded: Organization) -> None:
-    def debit() -> posting.Posting:
+    def debit() -> balances.Posting:
         return posting.debit(funded.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(100), idempotency_key="sub:1")
 
     first = debit()
@@ -167,7 +167,7 @@ def test_a_debit_is_replayed_when_the_balance_is_gone(funded: Organization) -> N
 
 
 def test_a_refused_debit_leaves_its_key_free(organization: Organization) -> None:
-    def debit() -> posting.Posting:
+    def debit() -> balances.Posting:
         return posting.debit(organization.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(5), idempotency_key="sub:1")
 
     with pytest.raises(NotEnoughCredits):
@@ -214,7 +214,7 @@ def test_locking_opens_what_is_missing_at_zero(funded: Organization, charlie: An
     other = charlie.current_organization
     with transaction.atomic():
         locked = posting.lock([funded.pk, other.pk, funded.pk])
-    assert locked == {funded.pk: posting.Locked(1), other.pk: posting.Locked(0)}
+    assert {account: state.next_seq for account, state in locked.items()} == {funded.pk: 2, other.pk: 1}
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -228,20 +228,28 @@ def test_a_balance_out_of_range_is_a_refusal_and_nothing_changed(organization: O
 
 def test_usage_that_leads_out_of_range_is_refused(organization: Organization) -> None:
     posting.post(organization.pk, kind=Kind.ADJUSTMENT, amount=1 - Decimal(10) ** 15)
-    posting.lock([organization.pk])
+    locked = posting.lock([organization.pk])
     with pytest.raises(BalanceOutOfRange), transaction.atomic():
-        posting.post_usage({organization.pk: Decimal(1)}, timezone.now())
+        balances.post_usage({organization.pk: Decimal(1)}, locked, timezone.now())
+
+
+def test_usage_must_get_the_seq_that_its_events_name(funded: Organization) -> None:
+    with pytest.raises(balances.SeqTaken), transaction.atomic():
+        locked = posting.lock([funded.pk])
+        factories.credit(funded, 1)
+        balances.post_usage({funded.pk: Decimal(1)}, locked, timezone.now())
+    assert entries(funded) == [(1, Decimal(100), Decimal(100))]
 
 
 def test_usage_is_one_entry_a_payer(funded: Organization, charlie: Any) -> None:
     other: UUID = charlie.current_organization.pk
-    now = timezone.now()
     with transaction.atomic():
-        posting.lock([funded.pk, other])
-        postings = posting.post_usage({funded.pk: Decimal("1.5"), other: Decimal("0.000000001")}, now)
+        locked = posting.lock([funded.pk, other])
+        now = timezone.now()
+        postings = balances.post_usage({funded.pk: Decimal("1.5"), other: Decimal("0.000000001")}, locked, now)
     assert set(postings) == {
-        posting.Posting(funded.pk, 2, Decimal("98.5")),
-        posting.Posting(other, 1, Decimal("-0.000000001")),
+        balances.Posting(funded.pk, 2, Decimal("98.5")),
+        balances.Posting(other, 1, Decimal("-0.000000001")),
     }
     assert LedgerEntry.objects.get(account_id=other).created_at == now
 

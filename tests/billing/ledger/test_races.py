@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from billing.exceptions import NotEnoughCredits
-from billing.ledger import lots, posting
+from billing.ledger import balances, lots, posting
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
 from tests.concurrency import race
@@ -52,11 +52,11 @@ def spend(payer: Organization, meanwhile: Callable[[], object]) -> bool:
 
 
 def test_of_twenty_debits_just_those_that_are_covered_succeed(payer: Organization) -> None:
-    def debit() -> posting.Posting:
+    def debit() -> balances.Posting:
         return posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(10))
 
     results = race([debit] * THREADS)
-    assert sorted(r.balance_after for r in results if isinstance(r, posting.Posting)) == list(range(0, 100, 10))
+    assert sorted(r.balance_after for r in results if isinstance(r, balances.Posting)) == list(range(0, 100, 10))
     assert sum(isinstance(r, NotEnoughCredits) for r in results) == 10
     assert account(payer).balance == 0
 
@@ -108,14 +108,14 @@ def test_a_number_counted_in_python_would_be_given_twice(payer: Organization) ->
 
     assert sum(isinstance(r, IntegrityError) for r in race([post] * 2)) == 1
     LedgerAccount.objects.of(payer).update(balance=101, seq=2)  # what the one that got through left out
-    lots.add(payer.pk, lots.Lot(), seq=2, amount=Decimal(1), balance_after=Decimal(101), now=timezone.now())
+    lots.add(balances.Posting(payer.pk, 2, Decimal(101)), lots.Lot(), amount=Decimal(1), now=timezone.now())
 
 
 def test_a_key_from_fifty_threads_is_one_entry_and_fifty_equal_answers(payer: Organization) -> None:
-    def purchase() -> posting.Posting:
+    def purchase() -> balances.Posting:
         return posting.post(payer.pk, kind=Kind.PURCHASE, amount=Decimal(7), idempotency_key="payment:1")
 
-    assert set(race([purchase] * 50)) == {posting.Posting(payer.pk, 2, Decimal(107))}
+    assert set(race([purchase] * 50)) == {balances.Posting(payer.pk, 2, Decimal(107))}
     assert seqs(payer) == [1, 2]
 
 
@@ -135,10 +135,10 @@ def test_a_key_looked_up_in_python_would_post_twice(payer: Organization) -> None
 def test_a_debit_with_one_key_from_many_threads_is_taken_once(payer: Organization) -> None:
     """The balance covers one: the other nine find it gone, and are answered all the same."""
 
-    def debit() -> posting.Posting:
+    def debit() -> balances.Posting:
         return posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(100), idempotency_key="sub:1")
 
-    assert set(race([debit] * 10)) == {posting.Posting(payer.pk, 2, Decimal(0))}
+    assert set(race([debit] * 10)) == {balances.Posting(payer.pk, 2, Decimal(0))}
 
 
 @pytest.mark.parametrize("threads", [2, 10])

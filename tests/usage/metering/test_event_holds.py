@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Organization
-from billing.ledger import holds
+from billing.ledger import holds, leases
 from billing.models import Hold, LedgerAccount
 from tests import factories
 from tests.usage.metering.batches import balance, event, outcomes, record, usage_entries
@@ -22,7 +22,7 @@ def hold(organization: Organization, amount: int = 10, **about: Any) -> Hold:
 
 
 def lease(organization: Organization, amount: int = 10) -> Hold:
-    return hold(organization, amount, purpose=Hold.Purpose.LEASE)
+    return leases.take(organization, amount=Decimal(amount), ttl=MINUTE)
 
 
 def reserved(organization: Organization) -> Any:

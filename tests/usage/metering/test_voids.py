@@ -15,8 +15,8 @@ from accounts.models import Event as Happened
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.exceptions import CorrectedByVoid, NotReversible
-from billing.ledger import budgets, corrections, holds
-from billing.models import Grant, Hold, LedgerAccount, LedgerEntry, Price, PriceTier, Spending
+from billing.ledger import budgets, corrections, holds, leases
+from billing.models import Grant, LedgerAccount, LedgerEntry, Price, PriceTier, Spending
 from tests import factories
 from tests.properties import search
 from tests.usage.metering.batches import balance, event, outcomes, record
@@ -220,7 +220,7 @@ def test_a_hold_that_it_captured_stays_captured(funded: Organization) -> None:
 
 
 def test_a_lease_stays_drawn_from(funded: Organization) -> None:
-    lease = holds.place(funded, amount=Decimal(1), ttl=timedelta(minutes=5), purpose=Hold.Purpose.LEASE)
+    lease = leases.take(funded, amount=Decimal(1), ttl=timedelta(minutes=5))
     record(event(funded, id="x", hold=lease.public_id, quantity=400))
     void(funded)
     lease.refresh_from_db()

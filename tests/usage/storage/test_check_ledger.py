@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from accounts.lib import months
 from accounts.models import Organization
-from billing.ledger import holds, posting
-from billing.models import Hold, LedgerAccount, LedgerEntry
+from billing.ledger import holds, leases, posting
+from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
 from tests.usage.metering.batches import event, record
 from usage.metering import voids
@@ -134,7 +134,7 @@ def books(funded: Organization) -> Organization:
     holds.place(funded, amount=Decimal(3), ttl=minutes)
     holds.capture(holds.place(funded, key=key, amount=Decimal(3), ttl=minutes), Decimal(2))
     holds.release(holds.place(funded, amount=Decimal(1), ttl=minutes))
-    lease = holds.place(funded, key=key, amount=Decimal(1), ttl=minutes, purpose=Hold.Purpose.LEASE)
+    lease = leases.take(funded, key=key, amount=Decimal(1), ttl=minutes)
     named = holds.place(funded, key=key, amount=Decimal(1), ttl=minutes)
     record(
         event(funded, id="plain", endpoint="/a"),

@@ -1,0 +1,216 @@
+"""The only writer of an account's `balance`, `reserved` and `seq`: nobody else changes them or guesses the next seq.
+
+An entry and the balance that it leaves are written by one statement, so they can't disagree. Statements of other
+modules that change a balance are composed of the parts here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import DataError
+from django.utils import timezone
+from psycopg.errors import NumericValueOutOfRange
+
+from accounts.lib import jsonb, sql
+from accounts.lib.identifiers import uuid7
+from accounts.lib.money import PLACES, rounded
+from billing.exceptions import BalanceOutOfRange
+from billing.models import LedgerEntry
+
+Kind = LedgerEntry.Kind
+
+AVAILABLE = "a.balance - a.reserved + a.credit_limit"
+
+# The account's clock. `created_at` of an entry is read from it, so that it never decreases with `seq`: a writer that
+# waited for the row may have taken its `now` before the entry that it waited for.
+TICK = "updated_at = greatest(a.updated_at, %(now)s)"
+
+OPEN = """
+INSERT INTO billing_ledgeraccount (organization_id, balance, reserved, credit_limit, seq, updated_at)
+SELECT id, 0, 0, 0, 0, %(now)s FROM unnest(%(accounts)s::uuid[]) AS id ORDER BY id
+ON CONFLICT DO NOTHING
+"""
+
+# Reserves what each row of `room` (account_id, granted, …) grants, where {admitted} holds for the account. Those who
+# use it give `expires_at`, the moment at which the reservation falls due.
+RESERVE = sql.compose(
+    """
+account AS (
+    UPDATE billing_ledgeraccount a
+       SET reserved = a.reserved + room.granted, due_at = least(a.due_at, %(expires_at)s), {tick}
+      FROM room WHERE a.organization_id = room.account_id AND {{admitted}}
+    RETURNING room.*, {available} AS available)""",
+    tick=TICK,
+    available=AVAILABLE,
+)
+
+# Frees what each row of `freed` (account_id, amount) says is reserved no more.
+FREE = sql.compose(
+    """
+account AS (
+    UPDATE billing_ledgeraccount a SET reserved = a.reserved - freed.amount, {tick}
+      FROM freed WHERE a.organization_id = freed.account_id
+    RETURNING a.organization_id)""",
+    tick=TICK,
+)
+
+# Changes the balance by the `amount` of each row of `movement` (account_id, amount, freed, …), and frees what was
+# reserved for it. A movement of nothing takes no seq.
+MOVE = sql.compose(
+    """
+account AS (
+    UPDATE billing_ledgeraccount a
+       SET balance = a.balance + movement.amount, reserved = a.reserved - movement.freed,
+           seq = a.seq + (movement.amount <> 0)::int, {tick}
+      FROM movement WHERE a.organization_id = movement.account_id
+    RETURNING movement.*, a.seq, a.balance, a.updated_at)""",
+    tick=TICK,
+)
+
+# Writes the entry of the account that was {moved}: one row (account_id, seq, amount, balance, updated_at).
+ENTRY = """
+INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
+                                 idempotency_key, reverses_seq, actor, created_at)
+SELECT %(id)s, account_id, seq, %(kind)s, amount, balance, %(description)s, %(reference)s, %(metadata)s::jsonb,
+       %(idempotency_key)s, %(reverses_seq)s::bigint, %(actor)s, updated_at
+  FROM {moved}
+RETURNING account_id, seq, balance_after"""
+
+# One entry. The guard refuses what exceeds what is available; what fell due has to be dealt with first.
+POST = sql.compose(
+    """
+WITH account AS (
+    UPDATE billing_ledgeraccount a SET balance = a.balance + %(amount)s, seq = a.seq + 1, {tick}
+     WHERE a.organization_id = %(account)s AND (%(up_to_date)s OR a.due_at IS NULL OR a.due_at > %(now)s)
+       AND (NOT %(guarded)s OR {available} + %(amount)s >= 0)
+    RETURNING a.organization_id AS account_id, a.seq, %(amount)s::numeric AS amount, a.balance, a.updated_at)
+{entry}
+""",
+    tick=TICK,
+    available=AVAILABLE,
+    entry=sql.compose(ENTRY, moved="account"),
+)
+
+# One usage entry for each of several payers.
+POST_USAGE = sql.compose(
+    """
+WITH debit AS (SELECT * FROM unnest(%(ids)s::uuid[], %(accounts)s::uuid[], %(amounts)s::numeric[])
+                        AS debit(id, account_id, amount)),
+account AS (
+    UPDATE billing_ledgeraccount a SET balance = a.balance - debit.amount, seq = a.seq + 1, {tick}
+      FROM debit WHERE a.organization_id = debit.account_id
+    RETURNING debit.*, a.seq, a.balance, a.updated_at)
+INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
+                                 created_at)
+SELECT id, account_id, seq, 'usage', -amount, balance, 'Usage', '', '{{}}', updated_at FROM account
+RETURNING account_id, seq, balance_after
+""",
+    tick=TICK,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What is written down of a movement of credits, besides its amount and what it leaves."""
+
+    kind: Kind
+    description: str = ""
+    reference: str = ""
+    metadata: Mapping[str, Any] | None = None
+    idempotency_key: str | None = None
+    reverses_seq: int | None = None
+    actor: str = ""
+
+    def parameters(self, account: UUID, now: datetime) -> dict[str, Any]:
+        """What `ENTRY` is told about it."""
+        return {
+            "id": uuid7(),
+            "account": account,
+            "kind": self.kind.value,
+            "description": self.description,
+            "reference": self.reference,
+            "metadata": jsonb.parameter(self.metadata) if self.metadata else "{}",
+            "idempotency_key": self.idempotency_key,
+            "reverses_seq": self.reverses_seq,
+            "actor": self.actor,
+            "now": now,
+        }
+
+
+@dataclass(frozen=True)
+class Locked:
+    """An account as it stands under its lock, with nothing due.
+
+    `next_seq` is the seq of its next entry: nobody else gets it before the transaction ends. Usage that occurred before
+    `closed_through` belongs to a closed month. `zones` is what `billing_zone` reads.
+    """
+
+    next_seq: int
+    due_at: datetime | None
+    closed_through: datetime | None
+    zones: list[Any]
+
+
+@dataclass(frozen=True)
+class Posting:
+    """An entry's place in its account, and the balance that it left."""
+
+    account_id: UUID
+    seq: int
+    balance_after: Decimal
+
+
+class SeqTaken(RuntimeError):
+    """An entry got another seq than the lock had promised: something posted in between. Nothing may be committed."""
+
+
+def check_decimals(amount: Decimal) -> None:
+    """`ValueError` for an amount that the database would have to round, in the entry and in the balance separately."""
+    if amount != rounded(amount):
+        raise ValueError(f"{amount} has more than {PLACES} decimals")
+
+
+def open_accounts(accounts: Iterable[UUID]) -> None:
+    """Give an account, at zero, to those payers that have none."""
+    sql.rows(OPEN, {"accounts": sorted(set(accounts)), "now": timezone.now()})
+
+
+def write(
+    account: UUID, amount: Decimal, entry: Entry, now: datetime, *, guarded: bool = False, up_to_date: bool = False
+) -> Posting | None:
+    """Write one entry of a signed `amount` in one statement; what raises the balance is positive.
+
+    None if its guard refuses it, or if something fell due in the account and
+    the caller has not brought it `up_to_date`.
+    """
+    check_decimals(amount)
+    parameters = entry.parameters(account, now)
+    parameters |= {"amount": amount, "guarded": guarded, "up_to_date": up_to_date}
+    written = run(POST, parameters)
+    return Posting(*written[0]) if written else None
+
+
+def post_usage(amounts: Mapping[UUID, Decimal], locked: Mapping[UUID, Locked], now: datetime) -> list[Posting]:
+    """Debit several payers, which are locked, with one usage entry each; amounts are positive.
+
+    The events of an entry name it before it is written, by the `next_seq` of the lock: `SeqTaken` if it got another.
+    """
+    columns = {"ids": [uuid7() for _ in amounts], "accounts": list(amounts), "amounts": list(amounts.values())}
+    postings = [Posting(*row) for row in run(POST_USAGE, {**columns, "now": now})]
+    if any(posting.seq != locked[posting.account_id].next_seq for posting in postings):
+        raise SeqTaken
+    return postings
+
+
+def run(statement: str, parameters: sql.Parameters) -> list[tuple[Any, ...]]:
+    """Run a statement that changes a balance; `BalanceOutOfRange` if that would be more than an account can have."""
+    try:
+        return sql.rows(statement, parameters)
+    except DataError as error:
+        if isinstance(error.__cause__, NumericValueOutOfRange):
+            raise BalanceOutOfRange from error
+        raise
