@@ -201,9 +201,14 @@ def post_usage(amounts: Mapping[UUID, Decimal], locked: Mapping[UUID, Locked], n
     """
     columns = {"ids": [uuid7() for _ in amounts], "accounts": list(amounts), "amounts": list(amounts.values())}
     postings = [Posting(*row) for row in run(POST_USAGE, {**columns, "now": now})]
+    check_seqs(postings, locked)
+    return postings
+
+
+def check_seqs(postings: Iterable[Posting], locked: Mapping[UUID, Locked]) -> None:
+    """`SeqTaken` if one of these entries has another seq than the lock promised."""
     if any(posting.seq != locked[posting.account_id].next_seq for posting in postings):
         raise SeqTaken
-    return postings
 
 
 def run(statement: str, parameters: sql.Parameters) -> list[tuple[Any, ...]]:

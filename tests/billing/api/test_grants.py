@@ -159,7 +159,7 @@ def test_what_has_expired_is_in_no_balance_anywhere(
             case _:
                 name = {"credits": "billing:credits", "overview": "usage:overview"}[face]
                 page = browser.get(reverse(name, args=[organization.public_id]))
-                assert page.context["statement"].balance == 0
+                assert page.context["balance"].balance == 0
 
 
 def test_the_ledger_shows_an_expiry_to_whoever_looks_first(

@@ -234,11 +234,11 @@ def test_usage_that_leads_out_of_range_is_refused(organization: Organization) ->
 
 
 def test_usage_must_get_the_seq_that_its_events_name(funded: Organization) -> None:
+    locked = posting.lock([funded.pk])
+    factories.credit(funded, 1)
     with pytest.raises(balances.SeqTaken), transaction.atomic():
-        locked = posting.lock([funded.pk])
-        factories.credit(funded, 1)
         balances.post_usage({funded.pk: Decimal(1)}, locked, timezone.now())
-    assert entries(funded) == [(1, Decimal(100), Decimal(100))]
+    assert entries(funded)[2:] == []
 
 
 def test_usage_is_one_entry_a_payer(funded: Organization, charlie: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.db import Error, IntegrityError, OperationalError, transaction
 
 from accounts.models import Organization
-from billing.ledger import posting
+from billing.ledger import balances, posting
 from billing.models import LedgerEntry
 from tests import factories
 from tests.concurrency import race
@@ -179,7 +179,7 @@ def test_a_batch_that_dies_before_it_is_posted_leaves_nothing(
     payers: list[Organization], monkeypatch: pytest.MonkeyPatch, death: str
 ) -> None:
     batch = [event(payer) for payer in payers]
-    monkeypatch.setattr(posting, "POST_USAGE", death)
+    monkeypatch.setattr(balances, "POST_USAGE", death)
     [error] = race([lambda: record(*batch)])
     assert isinstance(error, Error)
     assert [seen(payer) for payer in payers] == [(0, 0, 0, 1, Decimal(100))] * 3
@@ -190,7 +190,7 @@ def test_a_batch_that_died_is_recorded_when_it_is_sent_again(
 ) -> None:
     batch = [event(payer) for payer in payers]
     with monkeypatch.context() as patched:
-        patched.setattr(posting, "POST_USAGE", "SELECT pg_terminate_backend(pg_backend_pid())")
+        patched.setattr(balances, "POST_USAGE", "SELECT pg_terminate_backend(pg_backend_pid())")
         race([lambda: record(*batch)])
     assert outcomes(*batch) == ["accepted"] * 3
     assert [balance(payer) for payer in payers] == [Decimal("99.999")] * 3
