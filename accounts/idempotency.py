@@ -22,6 +22,7 @@ from accounts.credentials import credential_of
 from accounts.exceptions import IdempotencyKeyInUse, IdempotencyKeyInvalid, IdempotencyKeyReused
 from accounts.lib.problems import InvalidField
 from accounts.models import IdempotencyRecord
+from accounts.models.idempotency import OPERATOR
 
 LIFETIME = timedelta(hours=24)
 HEADER = "Idempotency-Key"
@@ -29,27 +30,30 @@ HEADER = "Idempotency-Key"
 
 @dataclass(frozen=True)
 class _Use:
-    """One use of a key: whose it is, and what it is for."""
+    """One use of a key. `name` has the fields of the record's primary key; the fingerprint is of the request."""
 
-    owner: Mapping[str, Any]
+    name: Mapping[str, Any]
     fingerprint: bytes
 
     def lock(self) -> None:
-        digest = hashlib.sha256(repr(sorted(self.owner.items(), key=str)).encode()).digest()
+        digest = hashlib.sha256(repr(sorted(self.name.items(), key=str)).encode()).digest()
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest[:8], "big", signed=True)])
             if not cursor.fetchone()[0]:
                 raise IdempotencyKeyInUse
 
     def record(self) -> IdempotencyRecord | None:
-        """What an earlier use left; a record past its day is as good as none."""
-        record = IdempotencyRecord.objects.filter(**self.owner).first()
+        """The record that an earlier use left. One that is past its day is deleted and doesn't count."""
+        record = IdempotencyRecord.objects.filter(**self.name).first()
         if record and record.created_at <= timezone.now() - LIFETIME:
             record.delete()
             return None
         if record and bytes(record.fingerprint) != self.fingerprint:
             raise IdempotencyKeyReused
         return record
+
+    def create(self, **fields: Any) -> IdempotencyRecord:
+        return IdempotencyRecord.objects.create(**self.name, fingerprint=self.fingerprint, **fields)
 
 
 def once(request: Request, effect: Callable[[], Response], *, secrets: tuple[str, ...] = ()) -> Any:
@@ -62,8 +66,7 @@ def once(request: Request, effect: Callable[[], Response], *, secrets: tuple[str
         if record := use.record():
             return _replay(record)
         response = effect()
-        record = IdempotencyRecord(**use.owner, fingerprint=use.fingerprint)
-        _answer(record, response, secrets)
+        use.create(**_answer(response, secrets))
         return response
 
 
@@ -82,13 +85,13 @@ def in_two_steps(request: Request, begin: Callable[[], str], finish: Callable[[s
         if record and record.status is not None:
             return _replay(record)
         if record is None:
-            record = IdempotencyRecord.objects.create(**use.owner, fingerprint=use.fingerprint, resource=begin())
+            record = use.create(resource=begin())
     try:
         response = finish(record.resource)
-    except InvalidField:  # the other system refused what was asked: a mended request may keep its key
+    except InvalidField:  # the other system refused a field: the corrected request may use the same key
         record.delete()
         raise
-    _answer(record, response, ())
+    IdempotencyRecord.objects.filter(pk=record.pk).update(**_answer(response, ()))
     return response
 
 
@@ -98,18 +101,23 @@ def _use(request: Request) -> _Use | None:
         return None
     if not 1 <= len(key) <= 255 or not key.isascii() or not key.isprintable():
         raise IdempotencyKeyInvalid
-    owner = {"organization": credential_of(request).organization, "credential": credential_of(request).id, "key": key}
+    organization = credential_of(request).organization
+    name = {
+        "account_id": organization.root_id if organization else OPERATOR,
+        "organization_id": organization.pk if organization else OPERATOR,
+        "credential": credential_of(request).id,
+        "key": key,
+    }
     body = json.dumps(request.data, sort_keys=True, default=str)
-    said = "\n".join([request.method or "", request.get_full_path(), body])
-    return _Use(owner, hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest())
+    text = "\n".join([request.method or "", request.get_full_path(), body])
+    return _Use(name, hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
 
 
-def _answer(record: IdempotencyRecord, response: Response, secrets: tuple[str, ...]) -> None:
-    kept = {**response.data, **dict.fromkeys(secrets)} if secrets else response.data
-    record.status = response.status_code
+def _answer(response: Response, secrets: tuple[str, ...]) -> dict[str, Any]:
+    """What a record keeps of an answer: the members that are `secrets` become null."""
+    body = {**response.data, **dict.fromkeys(secrets)} if secrets else response.data
     renderer: Any = api_settings.DEFAULT_RENDERER_CLASSES
-    record.body = renderer[0]().render(kept).decode()
-    record.save()
+    return {"status": response.status_code, "body": renderer[0]().render(body).decode()}
 
 
 def _replay(record: IdempotencyRecord) -> HttpResponse:

@@ -110,7 +110,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='IdempotencyRecord',
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('pk', models.CompositePrimaryKey('account_id', 'organization_id', 'credential', 'key', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('account_id', models.UUIDField()),
+                ('organization_id', models.UUIDField()),
                 ('credential', models.CharField(max_length=40)),
                 ('key', models.CharField(max_length=255)),
                 ('fingerprint', models.BinaryField()),
@@ -118,7 +120,6 @@ class Migration(migrations.Migration):
                 ('status', models.PositiveSmallIntegerField(null=True)),
                 ('body', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('organization', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
             ],
         ),
         migrations.CreateModel(
@@ -202,10 +203,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='invitation',
             constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='invitation_email_lower_case'),
-        ),
-        migrations.AddConstraint(
-            model_name='idempotencyrecord',
-            constraint=models.UniqueConstraint(fields=('organization', 'credential', 'key'), name='idempotency_key_once', nulls_distinct=False),
         ),
         migrations.AddIndex(
             model_name='event',

@@ -167,9 +167,16 @@ def test_while_the_first_request_runs_the_second_is_told_so(committed: None) -> 
 
 @contextmanager
 def someone_holding_the_key(person: User, key: str) -> Iterator[None]:
-    owner = {"organization": person.current_organization, "credential": f"user:{person.pk}", "key": key}
+    organization = person.current_organization
+    assert organization
+    name = {
+        "account_id": organization.root_id,
+        "organization_id": organization.pk,
+        "credential": f"user:{person.pk}",
+        "key": key,
+    }
     with transaction.atomic():
-        idempotency._Use(owner, b"").lock()
+        idempotency._Use(name, b"").lock()
         yield
         transaction.set_rollback(True)
 
@@ -185,10 +192,10 @@ def twenty_at_once() -> tuple[Organization, list[Any]]:
 def test_of_twenty_at_once_one_has_the_effect(committed: None) -> None:
     organization, results = twenty_at_once()
     assert children(organization) == 1
-    assert {one.status_code for one in results} <= {201, 409}
-    made = [one for one in results if one.status_code == 201]
-    assert len({one.content for one in made}) == 1
-    assert sum("Idempotent-Replayed" not in one.headers for one in made) == 1
+    assert {answer.status_code for answer in results} <= {201, 409}
+    created = [answer for answer in results if answer.status_code == 201]
+    assert len({answer.content for answer in created}) == 1
+    assert sum("Idempotent-Replayed" not in answer.headers for answer in created) == 1
 
 
 def test_without_the_lock_and_the_unique_key_several_would(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,14 +203,13 @@ def test_without_the_lock_and_the_unique_key_several_would(committed: None, monk
     barrier = Barrier(20)
     monkeypatch.setattr(idempotency._Use, "lock", lambda use: barrier.wait(timeout=30))
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE accounts_idempotencyrecord DROP CONSTRAINT idempotency_key_once")
+        cursor.execute("ALTER TABLE accounts_idempotencyrecord DROP CONSTRAINT accounts_idempotencyrecord_pkey")
     try:
         organization, _ = twenty_at_once()
         assert children(organization) > 1
     finally:
-        IdempotencyRecord.objects.filter(organization=organization).delete()
+        IdempotencyRecord.objects.filter(organization_id=organization.pk).delete()
         with connection.cursor() as cursor:
             cursor.execute(
-                "ALTER TABLE accounts_idempotencyrecord ADD CONSTRAINT idempotency_key_once"
-                " UNIQUE NULLS NOT DISTINCT (organization_id, credential, key)"
+                "ALTER TABLE accounts_idempotencyrecord ADD PRIMARY KEY (account_id, organization_id, credential, key)"
             )
