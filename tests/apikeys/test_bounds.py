@@ -11,7 +11,7 @@ from accounts import people
 from accounts.models import SecurityPolicy
 from apikeys.models import ApiKey
 from tests import factories
-from tests.billing.api.test_plivo_seed_001 import basic
+from tests.billing.api.plivo_client import basic
 
 KEYS = "/v1/account/api-keys"
 END = datetime(2100, 1, 1, tzinfo=UTC)

@@ -54,8 +54,8 @@ def test_an_update_with_one_bad_field_changes_none(
 def test_what_is_not_the_callers_to_say_is_ignored(api: Any, alice: User, organization: Organization) -> None:
     factories.billing_account(organization)
     before = BillingAccount.objects.values().get()
-    said = {"id": "cus_00000000000000", "currency": "EUR", "balance": 1000, "created_at": "2000-01-01 00:00:00"}
-    response = api(alice).put(PATH, {**said, "organization": "acct_x"})
+    body = {"id": "cus_00000000000000", "currency": "EUR", "balance": 1000, "created_at": "2000-01-01 00:00:00"}
+    response = api(alice).put(PATH, {**body, "organization": "acct_x"})
     assert (response.status_code, response.json()["balance"]) == (200, 0)
     assert BillingAccount.objects.values().get() == before
 

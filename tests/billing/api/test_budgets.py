@@ -146,12 +146,12 @@ def test_a_key_is_made_with_a_budget_that_is_changed_and_taken_away(
     api: Any, alice: User, funded: Organization
 ) -> None:
     key_id = api(alice).post(KEYS, {"name": "Key", "monthly_budget": 2.5}).json()["key_id"]
-    one = f"{KEYS}/{key_id}"
-    assert api(alice).get(one).json()["monthly_budget"] == 2.5
-    assert api(alice).patch(one, {"name": "Renamed"}).json()["monthly_budget"] == 2.5
-    assert api(alice).patch(one, {"monthly_budget": "0"}).json()["monthly_budget"] == 0
+    path = f"{KEYS}/{key_id}"
+    assert api(alice).get(path).json()["monthly_budget"] == 2.5
+    assert api(alice).patch(path, {"name": "Renamed"}).json()["monthly_budget"] == 2.5
+    assert api(alice).patch(path, {"monthly_budget": "0"}).json()["monthly_budget"] == 0
     assert api(alice).get(KEYS).json()["results"][0]["monthly_budget"] == 0
-    assert api(alice).patch(one, {"monthly_budget": None}).json()["monthly_budget"] is None
+    assert api(alice).patch(path, {"monthly_budget": None}).json()["monthly_budget"] is None
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -169,8 +169,8 @@ def test_the_gate_refuses_what_would_exceed_the_keys_budget(
     gateway: Api, funded: Organization, alice: User, api: Any
 ) -> None:
     made = api(alice).post(KEYS, {"name": "Key", "monthly_budget": 2}).json()
-    asked = {"key": made["api_key"], "meter": "requests", "quantity": 1000, "hold_seconds": 60}
-    codes = [gateway.post("/v1/keys/verify", asked).json()["code"] for _ in range(3)]
+    body = {"key": made["api_key"], "meter": "requests", "quantity": 1000, "hold_seconds": 60}
+    codes = [gateway.post("/v1/keys/verify", body).json()["code"] for _ in range(3)]
     assert codes == ["VALID", "VALID", "BUDGET_EXCEEDED"]
 
 
@@ -188,7 +188,7 @@ def test_a_low_balance_is_named_and_shown(api: Any, alice: User, funded: Organiz
 def test_one_who_never_had_credits_names_one_too(api: Any, charlie: User) -> None:
     assert api(charlie).get(ALERTS).json() == {"low_balance": None}
     assert api(charlie).put(ALERTS, {"low_balance": 5}).status_code == 200
-    assert [one["type"] for one in api(charlie).get("/v1/events").json()["results"]] == ["credits.low"]
+    assert [event["type"] for event in api(charlie).get("/v1/events").json()["results"]] == ["credits.low"]
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -201,7 +201,7 @@ def test_a_bad_low_balance_is_refused(api: Any, alice: User, funded: Organizatio
 def test_a_child_has_no_balance(api: Any, dora: User, alice: User, child: Organization) -> None:
     people.switch(alice, child)
     answers = [api(dora).get(ALERTS), api(alice).put(ALERTS, {"low_balance": 5})]
-    assert [(one.status_code, one.json()["code"]) for one in answers] == [(403, "billed_by_parent")] * 2
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "billed_by_parent")] * 2
     assert not Event.objects.exists()
 
 

@@ -21,14 +21,14 @@ from tests.conftest import Api
 ADJUSTMENTS = "/v1/credits/adjustments"
 
 
-def reverse(gateway: Api, organization: Organization, seq: object, **about: Any) -> Any:
-    body = {"organization": organization.public_id, "reason": "A mistake", **about}
+def reverse(gateway: Api, organization: Organization, seq: object, **params: Any) -> Any:
+    body = {"organization": organization.public_id, "reason": "A mistake", **params}
     return gateway.post(f"/v1/ledger/{seq}/reverse", body)
 
 
-def adjust(gateway: Api, organization: Organization, amount: object, **about: Any) -> Any:
+def adjust(gateway: Api, organization: Organization, amount: object, **params: Any) -> Any:
     return gateway.post(
-        ADJUSTMENTS, {"organization": organization.public_id, "reason": "Sorry", "amount": amount, **about}
+        ADJUSTMENTS, {"organization": organization.public_id, "reason": "Sorry", "amount": amount, **params}
     )
 
 
@@ -87,8 +87,8 @@ def test_a_repetition_gets_the_first_answer_after_the_expiry_as_well(
 ) -> None:
     posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5))
     soon = timezone.now() + timedelta(minutes=5)
-    about = {"amount": 1} if path == ADJUSTMENTS else {}
-    body = {"organization": funded.public_id, "reason": "Sorry", "expires_at": soon.isoformat(), **about}
+    params = {"amount": 1} if path == ADJUSTMENTS else {}
+    body = {"organization": funded.public_id, "reason": "Sorry", "expires_at": soon.isoformat(), **params}
     first = gateway.post(path, body, idempotency_key="r1")
     with travel(soon + timedelta(minutes=1)):
         again = gateway.post(path, body, idempotency_key="r1")
@@ -188,7 +188,7 @@ def test_an_operator_reverses_an_entry_after_giving_a_reason(operator: Client, f
     operator_id = operator.session["_auth_user_id"]
     assert LedgerEntry.objects.get(account=funded.pk, seq=2).actor == f"user:{operator_id}"
     again = act(operator, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
-    assert "reversed already" in again.content.decode()
+    assert "already reversed" in again.content.decode()
 
 
 def test_an_operators_adjustment_that_is_sent_twice_is_posted_once(operator: Client, funded: Organization) -> None:
@@ -214,10 +214,10 @@ def test_an_operator_sets_a_credit_limit_and_an_event_says_why(operator: Client,
         act(operator, "ledgeraccount", account, "lend", confirmed="1", credit_limit="50.5", reason="Postpaid")
     assert credit_limit(funded) == Decimal("50.5")
     assert posting.available(funded.pk) == Decimal("150.5")
-    [told] = Event.objects.of(funded)
+    [event] = Event.objects.of(funded)
     actor = f"user:{operator.session['_auth_user_id']}"
-    said = {"before": 0, "credit_limit": Decimal("50.5"), "reason": "Postpaid", "actor": actor}
-    assert (told.type, told.data) == ("credits.limit_changed", said)
+    data = {"before": 0, "credit_limit": Decimal("50.5"), "reason": "Postpaid", "actor": actor}
+    assert (event.type, event.data) == ("credits.limit_changed", data)
 
 
 @pytest.mark.parametrize(

@@ -13,25 +13,12 @@ from accounts.models import Organization, User
 from billing.ledger import holds
 from billing.models import Hold, LedgerAccount, LedgerEntry
 from tests import factories
+from tests.billing.api.reservations import HOLDS as PATH
+from tests.billing.api.reservations import figures, place, resolve
 from tests.concurrency import race
 from tests.conftest import Api
 
-PATH = "/v1/credits/holds"
 SHOWN = {"id", "status", "amount", "captured", "expires_at", "organization", "key_id", "reference", "metadata"}
-
-
-def place(client: Api, **body: Any) -> Any:
-    return client.post(PATH, {"amount": 10, **body})
-
-
-def resolve(client: Api, hold: Any, verb: str, body: Any = None, **headers: str) -> Any:
-    return client.post(f"{PATH}/{hold['id']}/{verb}", body or {}, **headers)
-
-
-def figures(organization: Organization) -> tuple[Any, Any]:
-    """Balance and reserved."""
-    mine = LedgerAccount.objects.get(pk=organization.root_id)
-    return mine.balance, mine.reserved
 
 
 def test_a_hold_reserves_credits_for_five_minutes(api: Any, alice: User, funded: Organization) -> None:

@@ -14,7 +14,8 @@ from apikeys.models import ApiKey
 from billing.ledger import leases
 from billing.models import Hold
 from tests import factories
-from tests.billing.api.test_holds import PATH, figures, place, resolve
+from tests.billing.api.reservations import HOLDS as PATH
+from tests.billing.api.reservations import figures, place, resolve
 from tests.conftest import Api
 
 
@@ -115,9 +116,9 @@ def test_a_program_that_reserves_is_the_key_beneath_as_well(key: Api, funded: Or
 def test_a_program_does_not_pass_for_another_key(key: Api, funded: Organization) -> None:
     """Whose budget may be larger."""
     child = people.add_child(funded, name="Child")
-    for whose in (funded, child):
-        other, _ = factories.key(whose)
-        answer = place(key, organization=whose.public_id, key_id=other.public_id)
+    for owner in (funded, child):
+        other, _ = factories.key(owner)
+        answer = place(key, organization=owner.public_id, key_id=other.public_id)
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/key_id")
     assert not Hold.objects.exists()
 
@@ -177,10 +178,10 @@ def test_a_platform_key_lists_the_holds_of_an_organization_that_it_names(
     child, stranger = people.add_child(funded, name="Child"), charlie.current_organization
     assert stranger
     factories.credit(stranger, 100)
-    ids = {whose: place(gateway, organization=whose.public_id).json()["id"] for whose in (funded, child, stranger)}
-    for whose, expected in {funded: [ids[child], ids[funded]], child: [ids[child]], stranger: [ids[stranger]]}.items():
-        found = gateway.get(f"{PATH}?organization={whose.public_id}").json()["results"]
-        assert [hold["id"] for hold in found] == expected
+    ids = {owner: place(gateway, organization=owner.public_id).json()["id"] for owner in (funded, child, stranger)}
+    for owner, expected in {funded: [ids[child], ids[funded]], child: [ids[child]], stranger: [ids[stranger]]}.items():
+        results = gateway.get(f"{PATH}?organization={owner.public_id}").json()["results"]
+        assert [hold["id"] for hold in results] == expected
     nameless = gateway.get(PATH)
     assert (nameless.status_code, nameless.json()["errors"][0]["pointer"]) == (400, "/organization")
     assert gateway.get(f"{PATH}?organization=acct_0000000000000000").status_code == 404
@@ -191,8 +192,8 @@ def test_others_list_what_is_theirs_or_beneath_it(api: Any, alice: User, charlie
     assert stranger
     own, beneath = place(api(alice)).json(), place(api(alice), organization=child.public_id).json()
     assert [hold["id"] for hold in api(alice).get(PATH).json()["results"]] == [beneath["id"], own["id"]]
-    found = api(alice).get(f"{PATH}?organization={child.public_id}").json()["results"]
-    assert [hold["id"] for hold in found] == [beneath["id"]]
+    results = api(alice).get(f"{PATH}?organization={child.public_id}").json()["results"]
+    assert [hold["id"] for hold in results] == [beneath["id"]]
     assert api(alice).get(f"{PATH}?organization={stranger.public_id}").status_code == 404
     people.switch(alice, child)
     assert api(alice).get(f"{PATH}?organization={funded.public_id}").status_code == 404
@@ -217,7 +218,7 @@ def test_the_list_is_filtered(gateway: Api, funded: Organization) -> None:
         "limit=1": [new],
         "limit=1&offset=1": [old],
     }.items():
-        found = gateway.get(f"{PATH}?organization={funded.public_id}&{query}").json()["results"]
-        assert [hold["id"] for hold in found] == [hold["id"] for hold in expected], query
+        results = gateway.get(f"{PATH}?organization={funded.public_id}&{query}").json()["results"]
+        assert [hold["id"] for hold in results] == [hold["id"] for hold in expected], query
     for query in ("status=gone", "from=soon", "limit=0"):
         assert gateway.get(f"{PATH}?organization={funded.public_id}&{query}").status_code == 400

@@ -13,32 +13,18 @@ from accounts.models import Organization, User
 from apikeys.models import ApiKey
 from billing.ledger import posting
 from billing.ledger.lots import Lot
-from billing.models import Hold, LedgerAccount
+from billing.models import Hold
 from tests import factories
+from tests.billing.api.reservations import LEASES as PATH
+from tests.billing.api.reservations import act, figures, take
 from tests.conftest import Api
 from usage.storage import reconciliation
-
-PATH = "/v1/credits/leases"
-
-
-def take(gateway: Api, organization: Organization, amount: object = 10, **body: Any) -> Any:
-    return gateway.post(PATH, {"organization": organization.public_id, "amount": amount, **body})
-
-
-def act(gateway: Api, lease: Any, verb: str, body: Any = None, **headers: str) -> Any:
-    return gateway.post(f"{PATH}/{lease['id']}/{verb}", body or {}, **headers)
 
 
 def report(gateway: Api, lease: Any, id: str, credits: int) -> Any:
     """Usage of the lease that is worth so many credits."""
     event = {"id": id, "organization": lease["organization"], "meter": "sms", "quantity": credits * 100}
     return gateway.post("/v1/usage/events", {**event, "hold": lease["id"]}).json()
-
-
-def figures(organization: Organization) -> tuple[Any, Any]:
-    """Balance and reserved."""
-    mine = LedgerAccount.objects.get(pk=organization.root_id)
-    return mine.balance, mine.reserved
 
 
 def test_a_lease_reserves_a_slice(gateway: Api, funded: Organization) -> None:

@@ -71,10 +71,10 @@ def test_a_subaccount_is_disabled_unless_said_otherwise(client: Any, connect: An
 
 def test_a_subaccount_is_read_with_its_token_masked(client: Any, customer: Customer) -> None:
     made = client.subaccounts.create("Robin", True)
-    found = client.subaccounts.get(made.auth_id)
-    assert (found.id, found.name, found.enabled) == (made.auth_id, "Robin", True)
-    assert found.account == f"/v1/Account/{customer.auth_id}/"
-    assert found.auth_token != made.auth_token
+    subaccount = client.subaccounts.get(made.auth_id)
+    assert (subaccount.id, subaccount.name, subaccount.enabled) == (made.auth_id, "Robin", True)
+    assert subaccount.account == f"/v1/Account/{customer.auth_id}/"
+    assert subaccount.auth_token != made.auth_token
 
 
 def test_a_subaccount_is_updated(client: Any) -> None:
@@ -84,11 +84,11 @@ def test_a_subaccount_is_updated(client: Any) -> None:
 
 
 def test_the_object_that_was_read_updates_and_deletes_itself(client: Any) -> None:
-    found = client.subaccounts.get(client.subaccounts.create("Robin", True).auth_id)
-    assert found.update("Nightwing", True).message == "changed"
-    found.delete(cascade=True)
+    subaccount = client.subaccounts.get(client.subaccounts.create("Robin", True).auth_id)
+    assert subaccount.update("Nightwing", True).message == "changed"
+    subaccount.delete(cascade=True)
     with pytest.raises(exceptions.ResourceNotFoundError):
-        client.subaccounts.get(found.id)
+        client.subaccounts.get(subaccount.id)
 
 
 def test_a_deleted_subaccount_is_closed_and_its_token_is_refused(client: Any, connect: Any) -> None:
@@ -102,14 +102,14 @@ def test_a_deleted_subaccount_is_closed_and_its_token_is_refused(client: Any, co
 def test_the_list_has_pages_newest_first(client: Any) -> None:
     made = [client.subaccounts.create(f"Robin {n}").auth_id for n in range(5)]
     page = client.subaccounts.list(limit=2, offset=1)
-    assert [one.auth_id for one in page] == made[3:1:-1]
+    assert [subaccount.auth_id for subaccount in page] == made[3:1:-1]
     assert (page.meta.limit, page.meta.offset, page.meta.total_count) == (2, 1, 5)
     assert page.meta.next.endswith("/Subaccount/?limit=2&offset=3")
 
 
 def test_the_client_walks_all_pages(client: Any) -> None:
     made = [client.subaccounts.create(f"Robin {n}").auth_id for n in range(22)]
-    assert [one.auth_id for one in client.subaccounts] == made[::-1]
+    assert [subaccount.auth_id for subaccount in client.subaccounts] == made[::-1]
 
 
 def test_a_token_that_is_none_is_an_authentication_error(connect: Any, customer: Customer) -> None:
@@ -125,7 +125,7 @@ def test_an_unknown_subaccount_is_not_found(client: Any) -> None:
     for call in (
         client.subaccounts.get,
         client.subaccounts.delete,
-        lambda one: client.subaccounts.update(one, "Robin"),
+        lambda subaccount: client.subaccounts.update(subaccount, "Robin"),
     ):
         with pytest.raises(exceptions.ResourceNotFoundError):
             call(unknown)

@@ -1,6 +1,5 @@
 """`/v1/Account/{auth_id}/`, from the text of Plivo's reference: each documented attribute is one assertion."""
 
-import base64
 import re
 from decimal import Decimal
 from typing import Any
@@ -12,18 +11,13 @@ from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerAccount, LedgerEntry
 from billing.payments import payments
 from tests import factories
+from tests.billing.api.plivo_client import basic
 from tests.conftest import Api
 
 DOCUMENTED = {
     *("account_type", "address", "api_id", "auth_id", "auto_recharge", "billing_mode", "cash_credits", "city", "name"),
     *("resource_uri", "state", "timezone"),
 }
-
-
-def basic(auth_id: str, token: str) -> Api:
-    client = Api()
-    client.headers = {"authorization": "Basic " + base64.b64encode(f"{auth_id}:{token}".encode()).decode()}
-    return client
 
 
 @pytest.fixture
@@ -196,8 +190,8 @@ def test_null_is_what_was_not_given(answer: Any, client: Api, path: str) -> None
 
 
 def test_an_unknown_member_is_ignored(answer: Any, client: Api, path: str) -> None:
-    said = {"auth_id": "MA" + "0" * 18, "cash_credits": "5", "organization": "acct_1", "isVoiceRequest": True}
-    assert client.post(path, said).status_code == 202
+    body = {"auth_id": "MA" + "0" * 18, "cash_credits": "5", "organization": "acct_1", "isVoiceRequest": True}
+    assert client.post(path, body).status_code == 202
     assert {**client.get(path).json(), "api_id": ""} == {**answer.json(), "api_id": ""}
 
 

@@ -12,7 +12,7 @@ from accounts import people
 from accounts.models import Organization, SecurityPolicy
 from apikeys.models import ApiKey
 from tests import factories
-from tests.billing.api.test_plivo_seed_001 import basic
+from tests.billing.api.plivo_client import basic
 from tests.conftest import Api
 
 PERMISSIONS = ["messaging:send", "account:read", "account:write"]
@@ -63,24 +63,24 @@ def test_its_token_inherits_the_permissions_of_the_caller(robin: Any, alice: Any
 
 
 def test_a_test_key_makes_a_test_token(alice: Any, organization: Any, path: str) -> None:
-    about = {"permissions": PERMISSIONS, "environment": "test"}
-    _, token = factories.key(organization, created_by=alice, **about)
+    options = {"permissions": PERMISSIONS, "environment": "test"}
+    _, token = factories.key(organization, created_by=alice, **options)
     made = basic(organization.auth_id, token).post(path, {"name": "Robin"}).json()
     assert made["auth_token"].startswith("sk_test_")
 
 
 @pytest.mark.parametrize(
-    ("said", "enabled"), [("true", True), (True, True), ("false", False), (False, False), (None, False)]
+    ("given", "enabled"), [("true", True), (True, True), ("false", False), (False, False), (None, False)]
 )
-def test_enabled_may_be_text_and_is_false_by_default(client: Api, path: str, said: Any, enabled: bool) -> None:
-    made = client.post(path, {"name": "Robin", "enabled": said}).json()
+def test_enabled_may_be_text_and_is_false_by_default(client: Api, path: str, given: Any, enabled: bool) -> None:
+    made = client.post(path, {"name": "Robin", "enabled": given}).json()
     assert client.get(f"{path}{made['auth_id']}/").json()["enabled"] is enabled
     assert child(made).status == ("active" if enabled else "suspended")
 
 
-@pytest.mark.parametrize("said", [{}, {"name": ""}, {"name": "x" * 101}, {"name": "R", "enabled": "maybe"}, [1], "R"])
-def test_a_bad_subaccount_is_not_made(client: Api, path: str, organization: Any, said: Any) -> None:
-    refused = client.post(path, said)
+@pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "x" * 101}, {"name": "R", "enabled": "maybe"}, [1], "R"])
+def test_a_bad_subaccount_is_not_made(client: Api, path: str, organization: Any, body: Any) -> None:
+    refused = client.post(path, body)
     assert (refused.status_code, set(refused.json())) == (400, {"api_id", "error"})
     assert not organization.children.exists()
 
@@ -125,7 +125,7 @@ def test_a_subaccount_has_the_members_that_the_clients_expect(
 
 def test_a_root_sees_its_whole_subtree_newest_first(client: Api, path: str, robin: Any) -> None:
     people.add_child(child(robin), name="Robin's")
-    assert [one["name"] for one in client.get(path).json()["objects"]] == ["Robin's", "Robin"]
+    assert [subaccount["name"] for subaccount in client.get(path).json()["objects"]] == ["Robin's", "Robin"]
 
 
 def test_a_list_takes_the_same_queries_however_long(client: Api, path: str, django_assert_max_num_queries: Any) -> None:
@@ -205,7 +205,7 @@ def test_what_is_beneath_a_disabled_subaccount_is_not_enabled(client: Api, path:
     made = client.post(f"/v1/Account/{robin['auth_id']}/Subaccount/", {"name": "Beneath", "enabled": True}).json()
     client.post(f"{path}{robin['auth_id']}/", {"enabled": False})
     assert client.get(f"{path}{made['auth_id']}/").json()["enabled"] is False
-    assert {one["name"]: one["enabled"] for one in client.get(path).json()["objects"]} == {
+    assert {subaccount["name"]: subaccount["enabled"] for subaccount in client.get(path).json()["objects"]} == {
         "Beneath": False,
         "Robin": False,
     }
@@ -228,7 +228,7 @@ def test_a_subaccount_sees_neither_its_root_nor_its_sibling(
     for other in (organization.auth_id, sibling["auth_id"]):
         assert own(robin).get(f"/v1/Account/{other}/").status_code == 404
     listed = own(robin).get(f"/v1/Account/{robin['auth_id']}/Subaccount/").json()["objects"]
-    assert [one["auth_id"] for one in listed] == [robin["auth_id"]]
+    assert [subaccount["auth_id"] for subaccount in listed] == [robin["auth_id"]]
 
 
 def test_a_subaccount_renames_itself_but_its_address_is_its_roots(robin: Any) -> None:
@@ -321,15 +321,15 @@ def test_a_get_may_carry_a_body(client: Api, path: str) -> None:
 
 
 def test_a_key_from_elsewhere_is_a_403_with_an_api_id(alice: Any, organization: Any, path: str) -> None:
-    about = {"permissions": PERMISSIONS, "allowed_cidrs": ["203.0.113.0/24"]}
-    _, token = factories.key(organization, created_by=alice, **about)
+    options = {"permissions": PERMISSIONS, "allowed_cidrs": ["203.0.113.0/24"]}
+    _, token = factories.key(organization, created_by=alice, **options)
     answer = basic(organization.auth_id, token).get(path)
     assert (answer.status_code, set(answer.json())) == (403, {"api_id", "error"})
 
 
 def test_a_key_with_a_rate_limit_gets_a_429_with_an_api_id(alice: Any, organization: Any, path: str) -> None:
-    about = {"permissions": PERMISSIONS, "rate_limit": 1, "rate_limit_window_seconds": 3600}
-    client = basic(organization.auth_id, factories.key(organization, created_by=alice, **about)[1])
+    options = {"permissions": PERMISSIONS, "rate_limit": 1, "rate_limit_window_seconds": 3600}
+    client = basic(organization.auth_id, factories.key(organization, created_by=alice, **options)[1])
     assert client.get(path).headers["RateLimit-Policy"] == '"key";q=1;w=3600'
     refused = client.get(path)
     assert (refused.status_code, set(refused.json())) == (429, {"api_id", "error"})

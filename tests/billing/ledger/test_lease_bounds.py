@@ -14,7 +14,7 @@ from accounts.models import Organization
 from billing.ledger import posting
 from billing.models import LedgerAccount
 from tests import factories
-from tests.billing.api.test_leases import act, take
+from tests.billing.api.reservations import act, take
 from tests.concurrency import race
 from tests.conftest import Api
 from usage.storage import reconciliation

@@ -64,7 +64,7 @@ def test_a_page_that_is_not_there_is_not_found(browser: Client, organization: Or
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ({"type": "credit"}, [1]),
         ({"type": "debit"}, [3, 2]),
@@ -76,11 +76,11 @@ def test_a_page_that_is_not_there_is_not_found(browser: Client, organization: Or
     ],
 )
 def test_it_is_filtered_by_type_and_by_kind(
-    browser: Client, organization: Organization, query: dict[str, str], found: list[int]
+    browser: Client, organization: Organization, query: dict[str, str], expected: list[int]
 ) -> None:
     for kind, amount in ((Kind.GRANT, "9"), (Kind.USAGE, "-1"), (Kind.CAPTURE, "-2"), (Kind.ADJUSTMENT, "-3")):
         post(organization, kind, amount)
-    assert entries(browser, organization, **query) == found
+    assert entries(browser, organization, **query) == expected
 
 
 def test_days_are_whole_days_of_the_persons_time_zone(alice: User, organization: Organization) -> None:

@@ -24,9 +24,9 @@ def post(organization: Organization, how_many: int) -> None:
         posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(1))
 
 
-def page(api: Any, who: User, **asked: Any) -> Any:
+def page(api: Any, who: User, **params: Any) -> Any:
     client = api(who)
-    answer = client.client.get(LEDGER, asked, headers=client.headers)
+    answer = client.client.get(LEDGER, params, headers=client.headers)
     assert answer.status_code == 200, answer.content
     return answer.json()
 
@@ -41,16 +41,16 @@ def test_any_page_is_a_slice_of_the_whole(db: None, api: Any, how_many: int, lim
     person = factories.user()
     assert person.current_organization is not None
     post(person.current_organization, how_many)
-    found = page(api, person, limit=limit, offset=offset)
-    assert ids(found) == list(range(how_many, 0, -1))[offset : offset + limit]
-    assert found["count"] == how_many
+    answer = page(api, person, limit=limit, offset=offset)
+    assert ids(answer) == list(range(how_many, 0, -1))[offset : offset + limit]
+    assert answer["count"] == how_many
 
 
 def test_the_links_lead_through_every_entry_once(api: Any, alice: User, organization: Organization) -> None:
     post(organization, 7)
-    found, seen, url = api(alice), [], f"{LEDGER}?limit=3"
+    client, seen, url = api(alice), [], f"{LEDGER}?limit=3"
     while url:
-        answer = found.get(url).json()
+        answer = client.get(url).json()
         seen += ids(answer)
         url = answer["next"]
     assert seen == [7, 6, 5, 4, 3, 2, 1]
@@ -67,33 +67,33 @@ def test_no_page_of_the_whole_is_counted_or_skipped_to(
     api: Any, alice: User, organization: Organization, offset: int
 ) -> None:
     post(organization, 7)
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         page(api, alice, limit=2, offset=offset)
-    statements = [query["sql"].upper() for query in asked.captured_queries if "billing_ledgerentry" in query["sql"]]
+    statements = [query["sql"].upper() for query in queries.captured_queries if "billing_ledgerentry" in query["sql"]]
     assert statements
     assert not any("OFFSET" in sql or "COUNT(" in sql for sql in statements)
 
 
-@pytest.mark.parametrize("asked", [{"type": "credit"}, {"from": "2000-01-01"}, {"to": "9000-01-01"}])
+@pytest.mark.parametrize("params", [{"type": "credit"}, {"from": "2000-01-01"}, {"to": "9000-01-01"}])
 def test_a_filtered_ledger_is_counted_and_paged(
-    api: Any, alice: User, organization: Organization, asked: dict[str, str]
+    api: Any, alice: User, organization: Organization, params: dict[str, str]
 ) -> None:
     post(organization, 3)
-    found = page(api, alice, limit=1, offset=1, **asked)
-    assert (found["count"], ids(found)) == (3, [2])
+    answer = page(api, alice, limit=1, offset=1, **params)
+    assert (answer["count"], ids(answer)) == (3, [2])
 
 
 def test_a_filter_narrows_the_count(api: Any, alice: User, organization: Organization) -> None:
     post(organization, 3)
     posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1))
-    found = page(api, alice, type="debit")
-    assert (found["count"], ids(found)) == (1, [4])
+    answer = page(api, alice, type="debit")
+    assert (answer["count"], ids(answer)) == (1, [4])
 
 
 def test_filters_without_a_value_are_none(api: Any, alice: User, organization: Organization) -> None:
     post(organization, 3)
-    found = page(api, alice, **{"type": "", "from": "", "to": "", "offset": 1})
-    assert (found["count"], ids(found)) == (3, [2, 1])
+    answer = page(api, alice, **{"type": "", "from": "", "to": "", "offset": 1})
+    assert (answer["count"], ids(answer)) == (3, [2, 1])
 
 
 def test_a_bad_filter_is_refused_on_any_page(api: Any, alice: User, organization: Organization) -> None:
@@ -103,8 +103,8 @@ def test_a_bad_filter_is_refused_on_any_page(api: Any, alice: User, organization
 
 @pytest.mark.parametrize("offset", [0, 3])
 def test_an_account_without_a_movement_has_an_empty_ledger(api: Any, alice: User, offset: int) -> None:
-    found = page(api, alice, offset=offset)
-    assert (found["count"], found["next"], found["results"]) == (0, None, [])
+    answer = page(api, alice, offset=offset)
+    assert (answer["count"], answer["next"], answer["results"]) == (0, None, [])
 
 
 def test_everyone_pages_through_their_own(

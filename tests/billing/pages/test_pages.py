@@ -28,8 +28,8 @@ def browser(alice: User) -> Client:
 
 
 def buy(browser: Client, organization: Organization, card: PaymentMethod, amount: str = "25", **fields: Any) -> Any:
-    said = {"amount": amount, "method": card.pk, "payment": identifiers.uuid7(), **fields}
-    return browser.post(at(organization, "credits/buy/"), said)
+    form = {"amount": amount, "method": card.pk, "payment": identifiers.uuid7(), **fields}
+    return browser.post(at(organization, "credits/buy/"), form)
 
 
 def amounts(organization: Organization) -> list[Decimal]:
@@ -163,7 +163,7 @@ def test_a_card_of_another_organization_pays_nothing(
 def test_a_card_that_is_removed_meanwhile_pays_nothing(
     browser: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*args: Any, **about: Any) -> None:
+    def refuse(*args: Any, **params: Any) -> None:
         raise InvalidField("payment_method", "There is no such payment method.")
 
     card = factories.card(organization)
@@ -175,7 +175,7 @@ def test_a_card_that_is_removed_meanwhile_pays_nothing(
 def test_an_account_that_is_closed_meanwhile_pays_nothing(
     browser: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*args: Any, **about: Any) -> None:
+    def refuse(*args: Any, **params: Any) -> None:
         raise NoBillingAccount
 
     card = factories.card(organization)
@@ -195,7 +195,7 @@ def test_a_decline_says_why_and_offers_another_card(browser: Client, organizatio
 def test_a_gateway_that_does_not_answer_leaves_the_payment_in_progress(
     browser: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def silent(self: Any, **about: Any) -> None:
+    def silent(self: Any, **params: Any) -> None:
         raise gateways.GatewayUnavailable
 
     card = factories.card(organization)
@@ -207,7 +207,7 @@ def test_a_gateway_that_does_not_answer_leaves_the_payment_in_progress(
 
 
 @pytest.mark.parametrize(
-    ("path", "said", "may"),
+    ("path", "form", "may"),
     [
         ("credits/account/", CONTACT, {"owner", "admin", "billing"}),
         ("credits/cards/", {"gateway_token": "pm_card_visa"}, {"owner", "billing"}),
@@ -216,11 +216,11 @@ def test_a_gateway_that_does_not_answer_leaves_the_payment_in_progress(
 )
 @pytest.mark.parametrize("role", ["owner", "admin", "billing", "developer", "viewer"])
 def test_only_those_whose_role_allows_it_pay(
-    organization: Organization, role: str, path: str, said: dict[str, str], may: set[str]
+    organization: Organization, role: str, path: str, form: dict[str, str], may: set[str]
 ) -> None:
     person = factories.user()
     factories.join(person, organization, role)
-    answer = signed_in(person).post(at(organization, path), said)
+    answer = signed_in(person).post(at(organization, path), form)
     assert (answer.status_code == 403) == (role not in may)
     if role not in may:
         assert accounts.find(organization) is None
@@ -261,8 +261,8 @@ def test_a_child_is_told_that_its_root_pays(browser: Client, organization: Organ
 @pytest.mark.parametrize("path", ["credits/account/", "credits/cards/", "credits/buy/"])
 def test_a_child_can_not_pay(browser: Client, organization: Organization, path: str) -> None:
     child = people.add_child(organization, name="Lab")
-    said = {**CONTACT, "gateway_token": "pm_card_visa", "amount": "5"}
-    assert browser.post(at(child, path), said).status_code == 403
+    form = {**CONTACT, "gateway_token": "pm_card_visa", "amount": "5"}
+    assert browser.post(at(child, path), form).status_code == 403
     assert not BillingAccount.objects.exists()
 
 

@@ -43,11 +43,11 @@ def test_another_card_becomes_the_default_one(alice: Any, api: Any, organization
     assert default(organization) == [second]
 
 
-@pytest.mark.parametrize("said", [{"is_default": False}, {}, {"is_default": None}, {"last4": "0000"}])
+@pytest.mark.parametrize("body", [{"is_default": False}, {}, {"is_default": None}, {"last4": "0000"}])
 def test_a_card_is_not_just_no_longer_the_default(
-    alice: Any, api: Any, organization: Any, first: PaymentMethod, said: Any
+    alice: Any, api: Any, organization: Any, first: PaymentMethod, body: Any
 ) -> None:
-    answer = api(alice).patch(f"{CARDS}/{first.public_id}", said)
+    answer = api(alice).patch(f"{CARDS}/{first.public_id}", body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/is_default")
     assert default(organization) == [first]
 
@@ -58,8 +58,8 @@ def test_a_removed_card_is_gone_from_the_list_and_takes_no_payment(
     assert api(alice).delete(f"{CARDS}/{first.public_id}").status_code == 204
     assert api(alice).get(CARDS).json()["results"] == []
     assert api(alice).get(f"{CARDS}/{first.public_id}").status_code == 404
-    said = {"amount": 5, "payment_method": first.public_id}
-    assert api(alice).post("/v1/credits/purchases", said).status_code == 400
+    body = {"amount": 5, "payment_method": first.public_id}
+    assert api(alice).post("/v1/credits/purchases", body).status_code == 400
     assert not Payment.objects.of(organization).exists()
 
 
@@ -109,7 +109,7 @@ def test_a_stranger_gets_the_404_of_an_unknown_card(
     charlie: Any, api: Any, organization: Any, first: PaymentMethod, verb: str
 ) -> None:
     call = getattr(api(charlie), verb)
-    answers = [call(f"{CARDS}/{one}", {"is_default": True}) for one in (first.public_id, f"pm_{'0' * 32}", "pm_none")]
+    answers = [call(f"{CARDS}/{id_}", {"is_default": True}) for id_ in (first.public_id, f"pm_{'0' * 32}", "pm_none")]
     assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert len({answer.json()["detail"] for answer in answers}) == 1
     assert default(organization) == [first]

@@ -37,8 +37,8 @@ def buyer(committed: None, bank: RecordingGateway) -> Organization:
     return organization
 
 
-def begin(organization: Organization, **about: Any) -> Payment:
-    return payments.begin(organization, amount=Decimal(25), method=None, by="test", **about)
+def begin(organization: Organization, **params: Any) -> Payment:
+    return payments.begin(organization, amount=Decimal(25), method=None, by="test", **params)
 
 
 def defaults(organization: Organization) -> int:

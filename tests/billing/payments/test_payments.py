@@ -28,8 +28,8 @@ def buyer(organization: Organization, bank: RecordingGateway) -> Organization:
     return organization
 
 
-def begin(organization: Organization, amount: Decimal | int | str = 25, **about: Any) -> Payment:
-    return payments.begin(organization, **{"amount": Decimal(amount), "method": None, "by": "test", **about})
+def begin(organization: Organization, amount: Decimal | int | str = 25, **params: Any) -> Payment:
+    return payments.begin(organization, **{"amount": Decimal(amount), "method": None, "by": "test", **params})
 
 
 def age(payment: Payment) -> None:
@@ -101,7 +101,7 @@ def test_the_sweep_settles_what_was_left_pending(buyer: Organization, bank: Reco
 
 
 def test_the_sweep_runs_every_minute(buyer: Organization, settings: Any) -> None:
-    scheduled = {one["task"]: one["schedule"] for one in settings.CELERY_BEAT_SCHEDULE.values()}
+    scheduled = {entry["task"]: entry["schedule"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert scheduled[tasks.settle_pending_payments.name] == 60
     age(begin(buyer))
     assert tasks.settle_pending_payments() == 1

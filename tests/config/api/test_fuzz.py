@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Organization, User
 from tests import factories
-from tests.billing.api.test_plivo_seed_001 import basic
+from tests.billing.api.plivo_client import basic
 from tests.conftest import Api
 from tests.isolation.routes import ROUTES, discovered
 
