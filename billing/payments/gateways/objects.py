@@ -54,6 +54,11 @@ class Decline:
     network_advice_code: str = ""
 
     @property
+    def reason(self) -> str:
+        """The most specific of the codes. The issuer's `generic_decline` says nothing, so `code` stands for it."""
+        return self.code if self.decline_code in ("", "generic_decline") else self.decline_code
+
+    @property
     def is_hard(self) -> bool:
         """Whether the card is not to be charged again unless its owner does it."""
         return (

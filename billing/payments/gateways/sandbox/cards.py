@@ -57,5 +57,5 @@ CARDS = {
 }
 
 # Of the one-step interface, which names a decline by one code.
-DECLINES = {name: card.decline.decline_code or card.decline.code for name, card in CARDS.items() if card.decline}
+DECLINES = {name: card.decline.reason for name, card in CARDS.items() if card.decline}
 BRANDS = {name: (card.brand, card.last4) for name, card in CARDS.items() if not card.decline}
