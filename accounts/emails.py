@@ -1,40 +1,108 @@
-"""The emails that people get, each from a subject, a text and an HTML template under `templates/emails/`."""
+"""The outbox: emails are rows that a task sends, so that no page waits for a mail server.
 
+Each email is made from a subject, a text and an HTML template under `templates/emails/`.
+"""
+
+import json
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.template.loader import render_to_string
+from django.utils import timezone
 
-from accounts.models import Invitation
+from accounts.lib import broker, encryption
+from accounts.models import Email
+
+PURPOSE = "email"
+TASK = "accounts.tasks.send_emails"
+LEASE = timedelta(minutes=2)  # longer than a mail server may take; a killed worker's email waits for it
+FIRST_RETRY, SLOWEST_RETRY = timedelta(seconds=5), timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(days=3)
+
+Context = Mapping[str, Any]
+# Makes the context of an email at the time of sending: from the address and what was queued. None: do not send it.
+ContextMaker = Callable[[str, Context], Context | None]
 
 # A name must not turn our email into someone else's advertisement: mail programs make links of these.
-_LINK = re.compile(r"\S*(?:://|www\.)\S*", re.IGNORECASE)
+_LINK = re.compile(r"\S*(?:://|www\.|mailto:)\S*", re.IGNORECASE)
+_DOT_OF_A_DOMAIN = re.compile(r"(?<=\S)[.\u3002\uff0e\uff61](?=[^\W\d_])")
+_JOINERS = "\u200c\u200d"  # letters of some scripts need them
+
+log = structlog.get_logger()
 
 
-def send_invitation(invitation: Invitation, accept_url: str) -> None:
-    """Raises what Django's mail backend raises when it can't send."""
-    inviter = invitation.invited_by
-    context = {
-        "organization": without_links(invitation.organization.name),
-        "inviter": without_links(inviter.get_full_name()) if inviter else "",
-        "email": invitation.email,
-        "role": invitation.role,
-        "expires_at": invitation.expires_at,
-        "accept_url": accept_url,
-    }
-    send("invitation", to=invitation.email, context=context)
+def queue(template: str, *, to: str, context: Context) -> None:
+    """An email that goes out after the commit."""
+    sealed = encryption.encrypt(json.dumps(context).encode(), purpose=PURPOSE)
+    Email.objects.create(template=template, to=to, context=sealed)
+    broker.nudge(TASK)
 
 
-def without_links(name: str) -> str:
-    """A name on one line, with … for what a mail program would make a link of."""
-    return " ".join(_LINK.sub("…", name).split())
+def send_due(makers: Mapping[str, ContextMaker]) -> int:
+    """Sends what is due, and returns how many emails went out. `makers` has the templates with a context of their own.
+
+    A failure ends the run: if the mail server is down, the run has waited for it once, and not for every email.
+    """
+    sent = 0
+    while email := _claim(timezone.now()):
+        try:
+            sent += _send(email, makers.get(email.template, _as_queued))
+        except Exception as error:  # whatever it is, it must not stop the emails after this one for good
+            _postpone(email, error)
+            break
+        email.delete()
+    return sent
 
 
-def send(template: str, *, to: str, context: Mapping[str, Any]) -> None:
-    """One email to one address."""
+@transaction.atomic
+def _claim(now: datetime) -> Email | None:
+    """The next email, leased. No transaction is open while the mail server is spoken to."""
+    due = Email.objects.select_for_update(skip_locked=True).filter(next_attempt_at__lte=now)
+    email = due.order_by("next_attempt_at").first()
+    if email:
+        email.attempts += 1
+        email.next_attempt_at = now + LEASE
+        email.save(update_fields=["attempts", "next_attempt_at"])
+    return email
 
+
+def _send(email: Email, make: ContextMaker) -> bool:
+    context = make(email.to, json.loads(encryption.decrypt(bytes(email.context), purpose=PURPOSE)))
+    if context is None:
+        return False
+    _message(email.template, email.to, context).send()
+    return True
+
+
+def _postpone(email: Email, error: Exception) -> None:
+    """Tries again after 5, 20, 80 … seconds; at last each hour, for three days."""
+    now = timezone.now()
+    if given_up := now >= email.created_at + GIVE_UP_AFTER:
+        email.delete()
+    else:
+        email.next_attempt_at = now + min(FIRST_RETRY * 4 ** (min(email.attempts, 9) - 1), SLOWEST_RETRY)
+        email.save(update_fields=["next_attempt_at"])
+    log.error(
+        "email not sent",
+        email=str(email.pk),
+        template=email.template,
+        attempts=email.attempts,
+        given_up=given_up,
+        error=f"{type(error).__name__}: {error}",
+    )
+
+
+def _as_queued(to: str, context: Context) -> Context:
+    return context
+
+
+def _message(template: str, to: str, context: Context) -> EmailMultiAlternatives:
     def render(part: str) -> str:
         return render_to_string(f"emails/{template}{part}", dict(context))
 
@@ -45,4 +113,14 @@ def send(template: str, *, to: str, context: Mapping[str, Any]) -> None:
         headers={"Auto-Submitted": "auto-generated"},
     )
     message.attach_alternative(render(".html"), "text/html")
-    message.send()
+    return message
+
+
+def plain_name(name: str) -> str:
+    """A person's or an organization's name for an email: one line, without links and without direction marks.
+
+    A link becomes `…`. A dot within a domain becomes U+2024, which looks the same and makes no link.
+    """
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    name = "".join(letter for letter in name if letter in _JOINERS or unicodedata.category(letter) not in ("Cf", "Cc"))
+    return _DOT_OF_A_DOMAIN.sub("\u2024", _LINK.sub("…", name))

@@ -1,14 +1,14 @@
 """Inviting an email address to a role, and accepting.
 
-The token of an invitation is an HMAC of its id and expiry, so that the row is enough to make the email again; the row
-keeps a digest of it alone. A token goes to the invited address, and to the inviter who wants to copy the link.
+The token of an invitation is an HMAC of its id and expiry, so the email can be made from the row, which keeps only a
+digest of the token. A token goes to the invited address, and to the inviter, who may want to copy the link.
 """
 
 import base64
 import hashlib
 from datetime import datetime
+from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
@@ -23,13 +23,11 @@ from accounts.models import Invitation, Membership, Organization, User
 from accounts.models.invitations import LIFETIME
 
 PREFIX = "it_"
-LEASE_SECONDS = 300
-# So that nobody's mailbox is flooded, nor our good name spent: emails an hour.
+TEMPLATE = "invitation"
+# Emails an hour, so that nobody's mailbox is flooded and mail servers go on trusting ours.
 HOUR_SECONDS = 3600
 AN_ADDRESS_AN_HOUR = 10
 AN_ORGANIZATION_AN_HOUR = 200
-
-log = structlog.get_logger()
 
 
 class InvitationPending(Conflict):
@@ -96,7 +94,7 @@ class TokenLost(Exception):
 
 
 def invite(organization: Organization, *, email: str, role: str, by: Credential) -> Invitation:
-    """Invite an address. What is expired gives way; the email goes out when the row is committed."""
+    """Invite an address. An expired invitation gives way. The email goes out after the commit."""
     members.check_grant(role, by.scopes)
     _check_address(organization, email)
     now = timezone.now()
@@ -113,12 +111,13 @@ def invite(organization: Organization, *, email: str, role: str, by: Credential)
                 raise
             raise InvitationPending from error
         _count_email(organization, email)
+        _send(invitation)
     return invitation
 
 
 @transaction.atomic
 def resend(invitation: Invitation, *, by: Credential) -> Invitation:
-    """A new token and a new week; the former token is good for nothing. Who resends vouches for it from now on."""
+    """A new token, good for another week. The former one stops working. Whoever resends vouches for it from now on."""
     invitation = Invitation.objects.select_for_update(no_key=True).get(pk=invitation.pk)
     members.check_grant(invitation.role, by.scopes)
     if invitation.accepted_at:
@@ -128,13 +127,14 @@ def resend(invitation: Invitation, *, by: Credential) -> Invitation:
     _check_address(invitation.organization, invitation.email)
     _count_email(invitation.organization, invitation.email)
     _renew(invitation, timezone.now())
-    invitation.invited_by, invitation.sent_at = by.user, None
-    invitation.save(update_fields=["digest", "expires_at", "invited_by", "sent_at"])
+    invitation.invited_by = by.user
+    invitation.save(update_fields=["digest", "expires_at", "invited_by"])
+    _send(invitation)
     return invitation
 
 
 def revoke(invitation: Invitation) -> None:
-    """Take an invitation back. Again changes nothing."""
+    """Take an invitation back. Doing it twice changes nothing."""
     Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=timezone.now())
     invitation.refresh_from_db(fields=["accepted_at", "revoked_at"])
     if invitation.accepted_at:
@@ -143,15 +143,16 @@ def revoke(invitation: Invitation) -> None:
 
 def find(token: str) -> Invitation:
     """The invitation that a token belongs to."""
-    found = Invitation.objects.filter(digest=_digest(token)).select_related("organization", "invited_by").first()
-    if found is None:
+    known = Invitation.objects.filter(digest=_digest(token)).select_related("organization", "invited_by")
+    invitation = known.first()
+    if invitation is None:
         raise NotFound("There is no such invitation.")
-    return found
+    return invitation
 
 
 @transaction.atomic
 def accept(token: str, *, user: User) -> Invitation:
-    """Make `user` a member. The guarded update decides; what is refused after it takes it back."""
+    """Make `user` a member. The guarded update decides who accepts; a later refusal rolls it back."""
     invitation = find(token)
     Organization.objects.lock(invitation.organization_id)  # against a demotion of the inviter at this moment
     now = timezone.now()
@@ -176,7 +177,7 @@ def _refusal(invitation: Invitation) -> Exception:
 
 
 def _check_inviter(invitation: Invitation) -> None:
-    """The right to invite is the inviter's at this moment, not at that of the invitation."""
+    """The inviter needs the right to invite now, not only when they invited."""
     inviter, organization = invitation.invited_by, invitation.organization
     held = scopes.of_roles(organization.roles_of(inviter)) if inviter and inviter.is_active else frozenset()
     if "members:write" not in held or scopes.BY_ROLE[invitation.role] - held or not organization.is_operational:
@@ -201,7 +202,7 @@ def _check_address(organization: Organization, email: str) -> None:
 
 
 def _count_email(organization: Organization, email: str) -> None:
-    """One more email to this address, whoever sends it, and one more of the organization's tree."""
+    """Counts an email to this address, whoever sends it, and an email from the organization's tree."""
     limits = {email: AN_ADDRESS_AN_HOUR, str(organization.root_id): AN_ORGANIZATION_AN_HOUR}
     for name, limit in limits.items():
         key = f"invitations:{hashlib.sha256(name.encode()).hexdigest()}"
@@ -217,30 +218,26 @@ def _one_more(key: str) -> int:
         return 1
 
 
-def deliver(invitation_id: str) -> bool:
-    """Send the email of a pending invitation, once; whether it went out now.
+def email_context(to: str, queued: emails.Context) -> dict[str, Any] | None:
+    """What the email says at the time of sending. None if the invitation is over, or was sent anew since."""
+    pending = Invitation.objects.pending(timezone.now()).filter(pk=queued["invitation"])
+    invitation = pending.select_related("organization", "invited_by").first()
+    if invitation is None or invitation.expires_at.isoformat() != queued["expires_at"]:
+        return None
+    inviter = invitation.invited_by
+    return {
+        "organization": emails.plain_name(invitation.organization.name),
+        "inviter": emails.plain_name(inviter.get_full_name()) if inviter else "",
+        "email": to,
+        "role": invitation.role,
+        "expires_at": invitation.expires_at,
+        "accept_url": accept_url(invitation),
+    }
 
-    The lease keeps the nudge and the sweep from sending at the same time. It ends by itself, so that what failed, or
-    was killed, is tried again. No transaction is open while the mail server is spoken to.
-    """
-    unsent = Invitation.objects.pending(timezone.now()).filter(pk=invitation_id, sent_at=None)
-    invitation = unsent.select_related("organization", "invited_by").first()
-    if invitation is None or not cache.add(f"invitation:{bytes(invitation.digest).hex()}", 1, LEASE_SECONDS):
-        return False
-    emails.send_invitation(invitation, accept_url(invitation))
-    Invitation.objects.filter(pk=invitation.pk, digest=invitation.digest).update(sent_at=timezone.now())
-    return True
 
-
-def deliver_unsent() -> int:
-    """Send what no nudge has sent: the guarantee. How many went out; one that fails does not hold up the others."""
-    sent = 0
-    for invitation_id in list(Invitation.objects.unsent(timezone.now()).order_by("created_at").values_list("pk")):
-        try:
-            sent += deliver(str(invitation_id[0]))
-        except Exception:
-            log.exception("invitation not sent", invitation=str(invitation_id[0]))
-    return sent
+def _send(invitation: Invitation) -> None:
+    queued = {"invitation": str(invitation.pk), "expires_at": invitation.expires_at.isoformat()}
+    emails.queue(TEMPLATE, to=invitation.email, context=queued)
 
 
 def accept_url(invitation: Invitation) -> str:
@@ -249,7 +246,7 @@ def accept_url(invitation: Invitation) -> str:
 
 
 def token_of(invitation: Invitation) -> str:
-    """The present token, made again from the row; `TokenLost` when the secret that it was made with is gone."""
+    """The current token, made again from the row. `TokenLost` if the secret it was made with is gone."""
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         token = _token(invitation, secret)
         if _digest(token) == bytes(invitation.digest):
@@ -263,8 +260,8 @@ def _renew(invitation: Invitation, now: datetime) -> None:
 
 
 def _token(invitation: Invitation, secret: str) -> str:
-    said = f"{invitation.pk.hex}:{invitation.expires_at.isoformat()}"
-    mac = salted_hmac("accounts.invitations", said, secret=secret, algorithm="sha256").digest()
+    message = f"{invitation.pk.hex}:{invitation.expires_at.isoformat()}"
+    mac = salted_hmac("accounts.invitations", message, secret=secret, algorithm="sha256").digest()
     return PREFIX + base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 

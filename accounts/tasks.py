@@ -1,27 +1,10 @@
-from typing import Any
-
-import structlog
 from celery import shared_task
-from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError as BrokerError
 
-from accounts import idempotency, invitations
+from accounts import emails, idempotency, invitations, password_reset
 from accounts.models import TokenFamily
 
-log = structlog.get_logger()
-
-
-def nudge(task: Any, *args: str) -> None:
-    """Start a task once this transaction is committed. Without a broker it is left to the task's sweep."""
-
-    def publish() -> None:
-        try:
-            task.delay(*args)
-        except BrokerError as error:
-            log.warning("task not published", task=task.name, error=str(error))
-
-    transaction.on_commit(publish)
+EMAILS = {invitations.TEMPLATE: invitations.email_context, password_reset.TEMPLATE: password_reset.email_context}
 
 
 @shared_task
@@ -35,10 +18,5 @@ def purge_token_families() -> int:
 
 
 @shared_task
-def send_invitation(invitation_id: str) -> bool:
-    return invitations.deliver(invitation_id)
-
-
-@shared_task
-def send_unsent_invitations() -> int:
-    return invitations.deliver_unsent()
+def send_emails() -> int:
+    return emails.send_due(EMAILS)

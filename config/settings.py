@@ -132,7 +132,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 ACCOUNT_ADAPTER = "accounts.pages.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "accounts.pages.forms.SignupForm"}
+ACCOUNT_FORMS = {
+    "signup": "accounts.pages.forms.SignupForm",
+    "reset_password": "accounts.pages.forms.ResetPasswordForm",
+}
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -248,7 +252,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.tasks.purge_idempotency_records",
         "schedule": crontab(minute=17),
     },
-    "invitations not sent": {"task": "accounts.tasks.send_unsent_invitations", "schedule": 60.0},
+    "emails not sent": {"task": "accounts.tasks.send_emails", "schedule": 10.0},
     "token families past their life": {"task": "accounts.tasks.purge_token_families", "schedule": crontab(minute=27)},
     "rate limits of who stopped calling": {"task": "apikeys.tasks.purge_rate_counts", "schedule": crontab(minute=47)},
 }

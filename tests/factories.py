@@ -43,10 +43,17 @@ def join(person: User, organization: Organization, role: str) -> Membership:
 
 
 def invitation(organization: Organization, email: str, role: str = "developer", *, by: User) -> Invitation:
-    """An invitation that `by` makes, with what they hold in the organization."""
-    held = scopes.of_roles(organization.roles_of(by))
-    inviter = Credential(Kind.TOKEN, f"user:{by.pk}", by, organization, "UTC", cap=held, held=held)
-    return invitations.invite(organization, email=email, role=role, by=inviter)
+    return invitations.invite(organization, email=email, role=role, by=_credential(organization, by))
+
+
+def invitation_again(invitation: Invitation, *, by: User) -> Invitation:
+    return invitations.resend(invitation, by=_credential(invitation.organization, by))
+
+
+def _credential(organization: Organization, person: User) -> Credential:
+    """The person's, with what they hold in the organization."""
+    held = scopes.of_roles(organization.roles_of(person))
+    return Credential(Kind.TOKEN, f"user:{person.pk}", person, organization, "UTC", cap=held, held=held)
 
 
 def key(organization: Organization, *, created_by: User | None = None, **fields: object) -> tuple[ApiKey, str]:

@@ -16,8 +16,8 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     """Operators look at invitations and revoke them."""
 
     id_prefix = "inv_"
-    list_display = ["email", "role", "organization", "state", "invited_by", "created_at", "sent_at", "expires_at"]
-    list_filter = ["role", ("accepted_at", admin.EmptyFieldListFilter), ("sent_at", admin.EmptyFieldListFilter)]
+    list_display = ["email", "role", "organization", "state", "invited_by", "created_at", "expires_at"]
+    list_filter = ["role", ("accepted_at", admin.EmptyFieldListFilter)]
     list_select_related = ["organization", "invited_by"]
     search_fields = ["email", "organization__public_id", "organization__auth_id", "invited_by__email"]
     ordering = ["-created_at"]
@@ -26,7 +26,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [
             *("public_id", "email", "role", "organization", "state", "invited_by"),
-            *("created_at", "sent_at", "expires_at", "accepted_at", "revoked_at"),
+            *("created_at", "expires_at", "accepted_at", "revoked_at"),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency, invitations, tasks, tokens
+from accounts import idempotency, invitations, tokens
 from accounts.api.fields import EmailField
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
@@ -166,7 +166,6 @@ class InvitationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMod
 
 
 def _sent(invitation: Invitation, status: int) -> Response:
-    tasks.nudge(tasks.send_invitation, str(invitation.pk))
     return Response(SentInvitationSerializer(invitation).data, status=status)
 
 

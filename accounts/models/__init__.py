@@ -1,5 +1,6 @@
 """Who: people, organizations and roles, and what proves a sign-in."""
 
+from accounts.models.emails import Email
 from accounts.models.events import Event
 from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
@@ -10,6 +11,7 @@ from accounts.models.tokens import ReplacedToken, SigningKey, TokenFamily
 from accounts.models.users import User
 
 __all__ = [
+    "Email",
     "Event",
     "IdempotencyRecord",
     "Invitation",

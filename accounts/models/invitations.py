@@ -13,7 +13,6 @@ from accounts.models.tenancy import TenantQuerySet
 from accounts.models.users import User
 
 LIFETIME = timedelta(days=7)
-SENT_WITHIN = timedelta(minutes=1)
 STATUSES = ("pending", "accepted", "revoked", "expired")
 
 
@@ -25,10 +24,6 @@ class InvitationQuerySet(TenantQuerySet["Invitation"]):
     def open(self) -> Self:
         """Neither accepted nor revoked; an expired one can still be sent anew."""
         return self.filter(accepted_at=None, revoked_at=None)
-
-    def unsent(self, now: datetime) -> Self:
-        """The pending ones whose present token has not gone out, a minute after it was made."""
-        return self.pending(now).filter(sent_at=None, expires_at__lte=now + LIFETIME - SENT_WITHIN)
 
     def with_status(self, status: str, now: datetime) -> Self:
         """Those of which `Invitation.status` says so."""
@@ -57,7 +52,6 @@ class Invitation(models.Model):
     digest = models.BinaryField(unique=True, max_length=32, editable=False)
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    sent_at = models.DateTimeField(null=True, editable=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, editable=False)
     revoked_at = models.DateTimeField(null=True, editable=False)

@@ -1,19 +1,23 @@
 from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
-from accounts import people
+from accounts import emails, people
 from accounts.lib import mailboxes
 from accounts.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Signing up in the browser is the same use case as in the API."""
+
+    site_name = "Tollgate"
 
     def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
         user.email = form.cleaned_data["email"]
@@ -40,6 +44,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         except ValueError:
             return None
         return super().authenticate(request, **credentials)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """All of allauth's emails go through the outbox."""
+        site = {"name": self.site_name, "domain": urlsplit(settings.BASE_URL).netloc}
+        message = self.render_mail(template_prefix, email, {"email": email, "current_site": site, **context})
+        emails.queue("message", to=email, context={"subject": str(message.subject), "body": str(message.body)})
 
     def set_password(self, user: User, password: str) -> None:
         """Only the password: a deactivation that came meanwhile stays."""

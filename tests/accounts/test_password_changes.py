@@ -10,7 +10,7 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 
-from accounts import tokens
+from accounts import tasks, tokens
 from accounts.models import TokenFamily, User
 from tests import factories
 from tests.browser import signed_in
@@ -33,6 +33,7 @@ def by_operator(person: User) -> Any:
 def by_mail(person: User) -> Any:
     browser = Client()
     browser.post("/accounts/password/reset/", {"email": person.email})
+    tasks.send_emails()
     (link,) = re.findall(r"/accounts/password/reset/key/\S+", str(mail.outbox[0].body))
     form = browser.get(link)["Location"]
     return browser.post(form, {"password1": NEW, "password2": NEW})

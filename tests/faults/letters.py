@@ -1,46 +1,52 @@
-"""Invitations whose emails the Celery worker sends, into a folder."""
+"""Invitations whose emails the Celery worker sends from the outbox, into a folder."""
 
 from collections import Counter
+from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import invitations, scopes, tasks
-from accounts.credentials import Credential, Kind
-from accounts.models import Invitation, User
+from accounts import emails, tasks
+from accounts.lib import broker
+from accounts.models import Email, Invitation, User
 from tests import factories
-from tests.faults.backlog import LONG_AGO, asking
+from tests.faults.backlog import asking
 from tests.faults.running import Running
 
 AT_ONCE = 2  # processes of the Celery worker
+NOT_YET = timedelta(hours=1)
 
 
 class Letters:
-    """Invitations as of some minutes ago, so that the sweep looks after them as well."""
+    """Invitations whose emails wait in the outbox until `start`."""
 
     def __init__(self, size: int) -> None:
-        inviter = factories.user("inviter") if size else None
-        self.sent = [_invite(inviter) for _ in range(size) if inviter]
+        with transaction.atomic():
+            inviter = factories.user("inviter") if size else None
+            self.sent = [_invite(inviter) for _ in range(size) if inviter]
+            self._waiting().update(next_attempt_at=timezone.now() + NOT_YET)
 
     def start(self, running: Running) -> None:
         """Returns while they are being sent."""
-        with transaction.atomic():
-            for invitation in self.sent:
-                tasks.nudge(tasks.send_invitation, str(invitation.pk))
+        self._waiting().update(next_attempt_at=timezone.now())
+        broker.nudge(emails.TASK)
         running.wait_until(lambda: self.left() < len(self.sent), "the first invitation sent")
 
     def left(self) -> int:
-        return Invitation.objects.filter(pk__in=[invitation.pk for invitation in self.sent], sent_at=None).count()
+        return self._waiting().count()
+
+    def _waiting(self) -> QuerySet[Email]:
+        return Email.objects.filter(to__in=[invitation.email for invitation in self.sent])
 
     def finish(self, running: Running) -> list[str]:
         """The sweep sends what is left, once the leases of those who were killed are over; what is wrong then."""
-        cache.delete_many([f"invitation:{bytes(invitation.digest).hex()}" for invitation in self.sent])
-        running.wait_until(asking(tasks.send_unsent_invitations, lambda: not self.left()), "all invitations sent")
+        self._waiting().update(next_attempt_at=timezone.now())
+        running.wait_until(asking(tasks.send_emails, lambda: not self.left()), "all invitations sent")
         times = self._times()
         wrong = [f"no email to {invitation.email}" for invitation in self.sent if not times[invitation.email]]
         # An email that went out at the moment of death, before that could be noted, goes out again; no others do.
@@ -60,10 +66,6 @@ def _folder() -> Path:
 
 
 def _invite(inviter: User) -> Invitation:
-    organization, owner = inviter.current_organization, scopes.BY_ROLE["owner"]
+    organization = inviter.current_organization
     assert organization
-    by = Credential(Kind.TOKEN, f"user:{inviter.pk}", inviter, organization, "UTC", cap=owner, held=owner)
-    invitation = invitations.invite(organization, email=f"{uuid4().hex}@example.com", role="viewer", by=by)
-    invitations._renew(invitation, timezone.now() - LONG_AGO)
-    invitation.save()
-    return invitation
+    return factories.invitation(organization, f"{uuid4().hex}@example.com", "viewer", by=inviter)
