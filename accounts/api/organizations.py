@@ -9,8 +9,8 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, people, tree
-from accounts.api.serializers import OrganizationSerializer
 from accounts.credentials import credential_of, organization_of
+from accounts.lib import timezones
 from accounts.lib.addresses import client_address
 from accounts.models import Organization
 from accounts.models.organizations import OrganizationQuerySet
@@ -27,6 +27,26 @@ EXAMPLE = {
 }
 SUSPENDED = OpenApiExample("suspended", {**EXAMPLE, "status": "suspended"}, response_only=True, status_codes=["200"])
 ANSWER = OpenApiExample("organization", EXAMPLE, response_only=True, status_codes=["200"])
+
+
+class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    parent = serializers.CharField(  # type: ignore[assignment]
+        source="parent.public_id", read_only=True, allow_null=True, default=None
+    )
+    timezone = serializers.CharField(max_length=64, required=False, validators=[timezones.validate])
+
+    class Meta:
+        model = Organization
+        fields = ["id", "auth_id", "name", "parent", "status", "timezone", "created_at"]
+        read_only_fields = ["auth_id", "status", "created_at"]
+
+    def update(self, organization: Organization, changes: dict[str, Any]) -> Organization:
+        """Only what was sent: a suspension or a move that came meanwhile stays."""
+        for field, value in changes.items():
+            setattr(organization, field, value)
+        organization.save(update_fields=list(changes))
+        return organization
 
 
 class MoveSerializer(serializers.Serializer[Any]):

@@ -1,24 +1,33 @@
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import access_explanation, people, signing, tokens
-from accounts.api.serializers import (
-    JwksSerializer,
-    PairSerializer,
-    RefreshSerializer,
-    SignedUpSerializer,
-    SignInSerializer,
-    SignUpSerializer,
-    SwitchSerializer,
-    WhoAmISerializer,
-)
+from accounts import people, tokens
 from accounts.credentials import credential_of
-from accounts.lib.addresses import client_address
 from accounts.permissions import Authenticated
+
+
+class SignInSerializer(serializers.Serializer[Any]):
+    email = serializers.CharField(max_length=250)
+    password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True)
+
+
+class RefreshSerializer(serializers.Serializer[Any]):
+    refresh = serializers.CharField(max_length=255)
+
+
+class SwitchSerializer(serializers.Serializer[Any]):
+    organization = serializers.CharField(max_length=21)
+
+
+class PairSerializer(serializers.Serializer[Any]):
+    access = serializers.CharField(read_only=True)
+    refresh = serializers.CharField(read_only=True)
 
 
 class AnonymousView(APIView):
@@ -27,21 +36,6 @@ class AnonymousView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     limited_by_address = True
-
-
-class SignUpView(AnonymousView):
-    refusals = {"post": (409,)}
-
-    @extend_schema(request=SignUpSerializer, responses={201: SignedUpSerializer})
-    def post(self, request: Request) -> Response:
-        """Make a user and a default organization that the user owns."""
-        serializer = SignUpSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        user = serializer.validated_data["user"]
-        organization = people.sign_up(user)
-        pair = tokens.issue(user, organization)
-        made = {"user": user, "organization": organization, "access": pair.access, "refresh": pair.refresh}
-        return Response(SignedUpSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 class TokenView(AnonymousView):
@@ -95,24 +89,3 @@ class SwitchView(APIView):
         user = tokens.person(credential)
         organization = people.visible_organization(user, serializer.validated_data["organization"])
         return Response(PairSerializer(tokens.switch(credential, organization)).data)
-
-
-class WhoAmIView(APIView):
-    permission_classes = (Authenticated,)
-
-    @extend_schema(responses=WhoAmISerializer)
-    def get(self, request: Request) -> Response:
-        """What this credential is, and may do at this moment; why not, where it may not."""
-        credential = credential_of(request)
-        context = {"refusals": access_explanation.explain(credential, address=client_address(request))}
-        return Response(WhoAmISerializer(credential, context=context).data)
-
-
-class JwksView(APIView):
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
-    @extend_schema(responses=JwksSerializer)
-    def get(self, request: Request) -> Response:
-        """The public keys that verify Tollgate's access tokens."""
-        return Response(signing.jwks(), headers={"Cache-Control": "public, max-age=300"})

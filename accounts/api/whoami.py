@@ -1,0 +1,72 @@
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import access_explanation, members
+from accounts.api.organizations import OrganizationSerializer
+from accounts.api.signup import UserSerializer
+from accounts.credentials import credential_of
+from accounts.lib.addresses import client_address
+from accounts.models import Membership
+from accounts.permissions import Authenticated
+
+
+class RoleSerializer(serializers.Serializer[Any]):
+    """A role that reaches an organization, and the organization in which it was given."""
+
+    role = serializers.ChoiceField(Membership.Role.choices)
+    source = serializers.CharField(source="organization.public_id")  # type: ignore[assignment]
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    scope = serializers.CharField()
+    reason = serializers.ChoiceField([reason.value for reason in access_explanation.Reason])
+
+
+class WhoAmISerializer(serializers.Serializer[Any]):
+    """What a credential is, and may do. `missing_scopes` is what it was given but may not use now.
+
+    `roles` are those of its person in the organization, from the root down. `refused` says of every scope that a
+    request would be refused with, why.
+    """
+
+    kind = serializers.CharField()
+    id = serializers.CharField()
+    user = UserSerializer(allow_null=True)
+    organization = OrganizationSerializer(allow_null=True)
+    timezone = serializers.CharField()
+    scopes = serializers.SerializerMethodField()
+    missing_scopes = serializers.SerializerMethodField()
+    permissions = serializers.ListField(child=serializers.CharField())
+    roles = serializers.SerializerMethodField()
+    refused = serializers.SerializerMethodField()
+
+    @extend_schema_field(RoleSerializer(many=True))
+    def get_roles(self, credential: Any) -> Any:
+        known = credential.user is not None and credential.organization is not None
+        return RoleSerializer(members.roles(credential.organization, credential.user) if known else [], many=True).data
+
+    @extend_schema_field(RefusalSerializer(many=True))
+    def get_refused(self, credential: Any) -> Any:
+        return RefusalSerializer(self.context.get("refusals", []), many=True).data
+
+    def get_scopes(self, credential: Any) -> list[str]:
+        return sorted(credential.scopes)
+
+    def get_missing_scopes(self, credential: Any) -> list[str]:
+        return sorted(credential.cap - credential.scopes)
+
+
+class WhoAmIView(APIView):
+    permission_classes = (Authenticated,)
+
+    @extend_schema(responses=WhoAmISerializer)
+    def get(self, request: Request) -> Response:
+        """What this credential is, and may do at this moment; why not, where it may not."""
+        credential = credential_of(request)
+        context = {"refusals": access_explanation.explain(credential, address=client_address(request))}
+        return Response(WhoAmISerializer(credential, context=context).data)

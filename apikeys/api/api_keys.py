@@ -1,0 +1,252 @@
+from datetime import datetime, timedelta
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts import idempotency
+from accounts.api.fields import MomentField, SecondField
+from accounts.credentials import credential_of, organization_of
+from apikeys import keys
+from apikeys.api.fields import BudgetField, CidrField, RateLimitSerializer
+from apikeys.authentication import key_of
+from apikeys.models import ApiKey
+
+LONGEST_LIST = 100
+
+
+LONGEST_OVERLAP_SECONDS = 604_800
+
+
+EXAMPLE_REQUEST = {
+    "name": "Integration API Key",
+    "permissions": ["messaging:send", "voice:call", "analytics:read"],
+    "expires_at": "2024-01-01T00:00:00Z",
+    "description": "API key for production integration",
+}
+
+
+EXAMPLE = {
+    "key_id": "key_1234567890abcdef",
+    "api_key": "sk_live_6a7b8c9d0e1f2g3h4i5j6k7l8m9n0o",
+    "name": "Integration API Key",
+    "created_at": "2023-07-15T10:30:00Z",
+    "expires_at": "2024-01-01T00:00:00Z",
+    "permissions": ["messaging:send", "voice:call", "analytics:read"],
+}
+
+
+NO_LIMIT = {"rate_limit": None, "rate_limit_window_seconds": None}
+
+
+class WritableKeySerializer(serializers.ModelSerializer[ApiKey]):
+    """What POST and PATCH have in common; PATCH changes what it names, and leaves the rest."""
+
+    permissions = serializers.ListField(child=serializers.CharField(), max_length=LONGEST_LIST, required=False)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    expires_at = MomentField(required=False, allow_null=True)
+    allowed_cidrs = serializers.ListField(child=CidrField(max_length=60), max_length=LONGEST_LIST, required=False)
+    rate_limit = RateLimitSerializer(required=False, allow_null=True)
+    monthly_budget = BudgetField(required=False, allow_null=True)
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "permissions", "expires_at", "description", "allowed_cidrs", "rate_limit", "monthly_budget"]
+
+    def validate_expires_at(self, value: datetime | None) -> datetime | None:
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError("The time is in the past.")
+        return value
+
+    def validate_allowed_cidrs(self, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(value))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The two numbers of the limit as the model has them; null lifts it."""
+        return {**attrs, **(attrs["rate_limit"] or NO_LIMIT)} if "rate_limit" in attrs else attrs
+
+
+class CreateApiKeySerializer(WritableKeySerializer):
+    environment = serializers.ChoiceField(ApiKey.Environment.choices, required=False, default="live")
+
+    class Meta(WritableKeySerializer.Meta):
+        fields = [*WritableKeySerializer.Meta.fields, "environment"]
+
+
+class UpdateApiKeySerializer(WritableKeySerializer):
+    enabled = serializers.BooleanField(required=False)
+
+    class Meta(WritableKeySerializer.Meta):
+        fields = [*WritableKeySerializer.Meta.fields, "enabled"]
+
+
+class RotateSerializer(serializers.Serializer[Any]):
+    """For how long the present secret works on; 0 ends it at once."""
+
+    overlap_seconds = serializers.IntegerField(
+        min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400
+    )
+
+
+class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    """A key as it is listed: never its secret, only a hint of it."""
+
+    key_id = serializers.CharField(source="public_id", read_only=True)
+    hint = serializers.SerializerMethodField()
+    status = serializers.SerializerMethodField()
+    created_by = serializers.IntegerField(source="created_by_id", read_only=True, allow_null=True)
+    created_at = SecondField()
+    expires_at = SecondField(allow_null=True)
+    rate_limit = serializers.SerializerMethodField()
+    monthly_budget = BudgetField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = ApiKey
+        fields = [
+            "key_id",
+            "name",
+            "created_at",
+            "expires_at",
+            "permissions",
+            "description",
+            "environment",
+            "allowed_cidrs",
+            "rate_limit",
+            "monthly_budget",
+            "hint",
+            "status",
+            "created_by",
+            "last_used_at",
+            "revoked_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(str)
+    def get_hint(self, key: ApiKey) -> str:
+        newest = max(key.secrets.all(), key=lambda secret: secret.created_at)
+        return newest.hint
+
+    @extend_schema_field(serializers.ChoiceField(["active", "disabled", "expired", "revoked"]))
+    def get_status(self, key: ApiKey) -> str:
+        return key.status(timezone.now())
+
+    @extend_schema_field(RateLimitSerializer(allow_null=True))
+    def get_rate_limit(self, key: ApiKey) -> dict[str, int] | None:
+        return dict(RateLimitSerializer(key).data) if key.rate_limit else None
+
+
+class CreatedApiKeySerializer(serializers.Serializer[Any]):
+    """The one answer that holds the secret; a replay of it has null there."""
+
+    key_id = serializers.CharField(source="key.public_id")
+    api_key = serializers.CharField(source="secret", allow_null=True)
+    name = serializers.CharField(source="key.name")
+    created_at = SecondField(source="key.created_at")
+    expires_at = SecondField(source="key.expires_at", allow_null=True)
+    permissions = serializers.ListField(source="key.permissions", child=serializers.CharField())
+
+
+STATUSES = ("active", "disabled", "expired", "revoked")
+
+
+EXAMPLES = [
+    OpenApiExample("Create API key", EXAMPLE_REQUEST, request_only=True),
+    OpenApiExample("Created", EXAMPLE, response_only=True, status_codes=["201"]),
+]
+
+
+class ApiKeyFilter(django_filters.FilterSet):
+    status = django_filters.ChoiceFilter(choices=[(one, one) for one in STATUSES], method="having")
+    environment = django_filters.ChoiceFilter(choices=ApiKey.Environment.choices)
+    search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", label="A part of the name")
+
+    class Meta:
+        model = ApiKey
+        fields: list[str] = []
+
+    def having(self, found: Any, name: str, value: str) -> QuerySet[ApiKey]:
+        return found.with_status(value, timezone.now())  # type: ignore[no-any-return]
+
+
+class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, GenericViewSet[ApiKey]):
+    """The API keys of the current organization. DELETE revokes."""
+
+    scopes = {
+        "list": "keys:read",
+        "retrieve": "keys:read",
+        "create": "keys:write",
+        "partial_update": "keys:write",
+        "destroy": "keys:write",
+        "rotate": "keys:write",
+    }
+    refusals = {"partial_update": (409,)}
+    serializer_class = ApiKeySerializer
+    filterset_class = ApiKeyFilter
+    queryset = ApiKey.objects.none()
+    lookup_field = "public_id"
+    lookup_url_kwarg = "key_id"
+    lookup_value_regex = "[a-z0-9_]{1,20}"
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        mine = ApiKey.objects.of(organization_of(self.request))
+        return (
+            mine.select_related("organization", "created_by").prefetch_related("secrets").order_by("-created_at", "-pk")
+        )
+
+    @extend_schema(request=CreateApiKeySerializer, responses={201: CreatedApiKeySerializer}, examples=EXAMPLES)
+    def create(self, request: Request) -> Any:
+        """Make a key. The answer is the only place where its secret is shown."""
+        serializer = CreateApiKeySerializer(data=request.data, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        keys.check_permissions(serializer.validated_data.get("permissions", []), credential_of(request).scopes)
+
+        def effect() -> Response:
+            key, secret = keys.create(
+                organization_of(request),
+                created_by=credential_of(request).user,
+                maker=key_of(credential_of(request)),
+                **serializer.validated_data,
+            )
+            return _with_secret(key, secret, status.HTTP_201_CREATED)
+
+        return idempotency.once(request, effect, secrets=("api_key",))
+
+    @extend_schema(request=UpdateApiKeySerializer, responses=ApiKeySerializer)
+    def partial_update(self, request: Request, key_id: str) -> Response:
+        """Change what is named, and leave the rest. `"enabled": false` disables the key, true enables it again."""
+        key = self.get_object()
+        serializer = UpdateApiKeySerializer(data=request.data, partial=True, context={"request": request})
+        serializer.is_valid(raise_exception=True)
+        credential, changes = credential_of(request), serializer.validated_data
+        keys.check_permissions(changes.get("permissions", []), credential.scopes)
+        if keys.widening(key, changes):
+            keys.check_not_beyond(key, credential.scopes, by=key_of(credential))
+        return Response(ApiKeySerializer(keys.update(key, changes, maker=key_of(credential))).data)
+
+    @extend_schema(request=RotateSerializer, responses=CreatedApiKeySerializer)
+    @action(detail=True, methods=["post"])
+    def rotate(self, request: Request, key_id: str) -> Any:
+        """A new secret for the same key; the present one works on for `overlap_seconds`."""
+        key = self.get_object()
+        serializer = RotateSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        overlap = timedelta(seconds=serializer.validated_data["overlap_seconds"])
+        credential = credential_of(request)
+        keys.check_not_beyond(key, credential.scopes, by=key_of(credential))
+        return idempotency.once(
+            request, lambda: _with_secret(key, keys.rotate(key, overlap), status.HTTP_200_OK), secrets=("api_key",)
+        )
+
+    def perform_destroy(self, instance: ApiKey) -> None:
+        keys.revoke(instance)
+
+
+def _with_secret(key: ApiKey, secret: str, code: int) -> Response:
+    return Response(CreatedApiKeySerializer({"key": key, "secret": secret}).data, status=code)
