@@ -36,30 +36,30 @@ class EventsView(APIView):
     def post(self, request: Request) -> Any:
         """Record one event, or up to 1,000. A bad one is rejected alone, inside a 200; the others land.
 
-        After the answer every accepted event is in the ledger, in the usage figures and in the rollups. The same `id`
-        of the same organization is counted once within 35 days, so that a retry changes nothing. Of CloudEvents
-        `source` and `id` are what an event is known by.
+        After the response every accepted event is in the ledger, in the usage figures and in the rollups. The same
+        `id` of the same organization is counted once within 35 days, so that a retry changes nothing. CloudEvents are
+        identified by `source` and `id` together.
         """
         batch, record = _read(request)
-        return idempotency.once(request, lambda: Response(results.shown(record(batch))))
+        return idempotency.once(request, lambda: Response(results.body_of(record(batch))))
 
 
-def _read(request: Request) -> tuple[list[Any], Callable[[Sequence[Any]], metering.Batch]]:
-    """The events of the body, and the verb that records events of their form."""
-    kind = media_type(request)
-    if kind in SHAPES:
-        return unpack(request.data, kind), cloudevents.record
+def _read(request: Request) -> tuple[list[Any], Callable[[Sequence[Any]], metering.BatchResult]]:
+    """The events of the body, and the verb that records events of this form."""
+    content_type = media_type(request)
+    if content_type in SHAPES:
+        return unpack(request.data, content_type), cloudevents.record
     return events_of(request.data), metering.record
 
 
 def events_of(body: Any) -> list[Any]:
     if not isinstance(body, dict):
-        raise InvalidField("", 'A JSON object is wanted: one event, or {"events": […]}.')
+        raise InvalidField("", 'Expected a JSON object: one event, or {"events": […]}.')
     if "events" not in body:
         return [body]
     batch = body["events"]
     if not isinstance(batch, list) or not batch:
-        raise InvalidField("events", "A list of one event or more.")
+        raise InvalidField("events", "Expected a list of at least one event.")
     if len(batch) > BATCH_LIMIT:
         raise InvalidField("events", f"At most {BATCH_LIMIT} events; there are {len(batch)}.")
     return batch

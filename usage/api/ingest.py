@@ -19,7 +19,7 @@ def shortly(asked: Asked) -> Said:
     is_cloud_event = "HTTP_CE_SPECVERSION" in asked.request.META
     if is_cloud_event or not query.knows(caller, EventsView.scopes["post"], timezone.now()):
         raise NotOrdinary
-    return results.shown(metering.record(events_of(asked.json()))), {}
+    return results.body_of(metering.record(events_of(asked.json()))), {}
 
 
 record = fast_path.before(EventsView, shortly)

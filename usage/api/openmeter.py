@@ -1,4 +1,4 @@
-"""The door for OpenMeter's clients: CloudEvents, all or nothing."""
+"""What OpenMeter's clients post to: CloudEvents, all or nothing."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from rest_framework.views import APIView
 from accounts import idempotency
 from accounts.lib.problems import Problem
 from accounts.permissions import PlatformKey
-from usage import metering
 from usage.api.cloudevents import BATCH, JSON, MEDIA_TYPES, ONE, media_type, unpack
 from usage.api.serializers import CloudEventSerializer
 from usage.metering import cloudevents
+from usage.metering.parsing import Rejected
 
 ONE_OR_MORE = PolymorphicProxySerializer(
     "CloudEvents", [CloudEventSerializer, CloudEventSerializer(many=True)], resource_type_field_name=None, many=False
@@ -23,7 +23,7 @@ ONE_OR_MORE = PolymorphicProxySerializer(
 
 
 class EventsRefused(Problem):
-    """Some of the events can't be recorded, so none is. `errors` points to the attribute of each."""
+    """Some of the events can't be recorded, so none was. `errors` points to the attribute that is wrong in each."""
 
     code = "invalid"
 
@@ -43,26 +43,23 @@ class OpenMeterEventsView(APIView):
     def post(self, request: Request) -> Any:
         """Record CloudEvents as OpenMeter's clients send them: up to 1,000, all or nothing.
 
-        After a 204 all of them are in the ledger, in the usage figures and in the rollups; those that were there before
-        count once. After a 400 none of them is, and `errors` points to what is wrong with each.
+        After a 204 all of them are in the ledger, in the usage figures and in the rollups. Events that were there
+        before are not counted again. After a 400 none was recorded, and `errors` points to what is wrong with each.
         """
-        kind = media_type(request)
-        batch = unpack(request.data, kind)
+        batch = unpack(request.data, media_type(request))
         return idempotency.once(request, lambda: _record_all(batch, is_list=isinstance(request.data, list)))
 
 
 def _record_all(batch: list[Any], *, is_list: bool) -> Response:
-    """Within the caller's transaction, which a refusal undoes: some are found out only under the payers' locks."""
+    """In the caller's transaction, which a refusal undoes: some charges are known only under the payers' locks."""
     results = cloudevents.record(batch).results
-    errors = [
-        _error(f"/{index}" if is_list else "", one) for index, one in enumerate(results) if one.result == "rejected"
-    ]
+    rejections = [(index, result.rejection) for index, result in enumerate(results) if result.rejection]
+    errors = [_error(f"/{index}" if is_list else "", rejection) for index, rejection in rejections]
     if errors:
         raise EventsRefused(f"{len(errors)} of {len(batch)} events can't be recorded, so none was.", errors=errors)
     return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _error(event: str, result: metering.Result) -> dict[str, str]:
-    attribute, said = cloudevents.named(result.detail)
-    path = "".join(f"/{part}" for part in attribute.split(".") if part)
-    return {"pointer": event + path, "detail": said[:1].upper() + said[1:]}
+def _error(event: str, rejection: Rejected) -> dict[str, str]:
+    attribute = "".join(f"/{part}" for part in rejection.field.split(".") if part)
+    return {"pointer": event + attribute, "detail": rejection.message}

@@ -1,5 +1,5 @@
-"""Metering: usage events are parsed, looked up, rated, counted once, inserted and charged, a batch a transaction."""
+"""Metering: usage events are parsed, looked up, rated, counted once, charged and inserted, a batch a transaction."""
 
-from usage.metering.recording import Batch, Result, record
+from usage.metering.recording import BatchResult, Result, record
 
-__all__ = ["Batch", "Result", "record"]
+__all__ = ["BatchResult", "Result", "record"]

@@ -1,7 +1,7 @@
-"""CloudEvents 1.0 as usage events: `type` is the meter, `subject` whose it is, `data` the rest.
+"""CloudEvents 1.0 as usage events: `type` is the meter, `subject` the key or organization, `data` the rest.
 
 `data` gives `quantity` (1 by default), `endpoint`, `status` and `hold`; its other members are the properties.
-`dataschema` and extension attributes are not kept. An event is known by its `source` and its `id` together.
+`dataschema` and extension attributes are not kept. `source` and `id` together identify an event.
 """
 
 import hashlib
@@ -13,16 +13,16 @@ from typing import Any
 
 from django.utils import timezone
 
-from usage import metering
-from usage.metering import parsing
-from usage.metering.parsing import Event, Rejected
+from usage.metering import parsing, recording
+from usage.metering.parsing import Rejected, UsageRecord
+from usage.metering.recording import BatchResult, Result
 
 REQUIRED = ("specversion", "id", "source", "type", "subject")
 ATTRIBUTE_LIMIT = 1000  # characters
 SUBJECTS = {"key_": "key_id", "acct_": "organization"}
 OUR_MEMBERS = ("quantity", "endpoint", "status", "hold")  # of `data`
-# What a field of a usage event is called in a CloudEvent.
-NAMES = {
+# Where a CloudEvent has what a usage event has in a field.
+ATTRIBUTES = {
     "key_id": "subject",
     "organization": "subject",
     "meter": "type",
@@ -30,78 +30,75 @@ NAMES = {
     "properties": "data",
     **{name: f"data.{name}" for name in OUR_MEMBERS},
 }
-# Is not printable, so that neither a source, nor an id, nor the id of a plain usage event has one.
+# Not printable, so that no source, no id, and no id of a plain usage event contains it.
 NO_BREAK_SPACE = "\u00a0"
 IDENTITY_LIMIT = 100
 _JSON_TYPE = re.compile(r"[^/\s]+/([^/;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
-_NAMED = re.compile(r"([a-z_0-9.]+): (.*)", re.DOTALL)
 
 
-def record(batch: Sequence[Any], clock: Callable[[], datetime] = timezone.now) -> metering.Batch:
+def record(batch: Sequence[Any], clock: Callable[[], datetime] = timezone.now) -> BatchResult:
     """Record CloudEvents as they came in JSON. One result an event, in order, with the event's own `id`.
 
-    As `metering.record`; the details of what is rejected name the attributes of CloudEvents.
+    As `recording.record`, but rejections name the attributes of CloudEvents.
     """
-    recorded = metering.record(batch, clock, _parse)
-    return metering.Batch([_in_its_terms(raw, one) for raw, one in zip(batch, recorded.results, strict=True)])
+    recorded = recording.record(batch, clock, parse)
+    return BatchResult([_translated(body, result) for body, result in zip(batch, recorded.results, strict=True)])
 
 
 def identity(source: str, id: str) -> str:
-    """The id of the usage event of a CloudEvent: the source, a no-break space and the id.
+    """The id that the usage event of a CloudEvent is stored under: the source, a no-break space and the id.
 
-    Where that has more than 100 characters, a no-break space and the SHA-256 of it in hexadecimal digits.
+    If that is longer than 100 characters: a no-break space and its SHA-256 in hexadecimal digits.
     """
-    together = f"{source}{NO_BREAK_SPACE}{id}"
-    if len(together) <= IDENTITY_LIMIT:
-        return together
-    return NO_BREAK_SPACE + hashlib.sha256(together.encode()).hexdigest()
+    joined = f"{source}{NO_BREAK_SPACE}{id}"
+    if len(joined) <= IDENTITY_LIMIT:
+        return joined
+    return NO_BREAK_SPACE + hashlib.sha256(joined.encode()).hexdigest()
 
 
-def named(detail: str) -> tuple[str, str]:
-    """The attribute that a rejection's detail names, `""` where it is the whole event, and what is wrong with it."""
-    found = _NAMED.fullmatch(detail)
-    return (found[1], found[2]) if found else ("", detail)
-
-
-def _parse(raw: Any, now: datetime) -> Event:
-    if not isinstance(raw, Mapping):
-        raise Rejected("invalid", "A CloudEvent is a JSON object.")
-    version, id, source, meter, subject = (_required(raw, name) for name in REQUIRED)
+def parse(body: Any, now: datetime) -> UsageRecord:
+    """The usage event of a CloudEvent; `Rejected` if it isn't one."""
+    if not isinstance(body, Mapping):
+        raise Rejected("invalid", "Expected a JSON object.")
+    version, id, source, meter, subject = (_required(body, name) for name in REQUIRED)
     if version != "1.0":
-        raise Rejected("invalid", "specversion: 1.0 is the one that is understood.")
+        raise Rejected("invalid", "Expected 1.0.", "specversion")
     owner = next((field for prefix, field in SUBJECTS.items() if subject.startswith(prefix)), None)
     if owner is None:
-        raise Rejected("invalid", "subject: the id of a key (key_…) or of an organization (acct_…).")
-    data = dict(_data(raw))
-    ours = {name: data.pop(name) for name in OUR_MEMBERS if name in data}
-    plain = {owner: subject, "meter": meter, "occurred_at": raw.get("time"), "properties": data, **ours}
-    # The identity is put in after the check of ids, which refuses a no-break space to everyone else.
-    return replace(parsing.parse({**plain, "id": "-"}, now), id=identity(source, id))
+        raise Rejected("invalid", "Expected the id of a key (key_…) or of an organization (acct_…).", "subject")
+    properties = dict(_data(body))
+    members = {name: properties.pop(name) for name in OUR_MEMBERS if name in properties}
+    event = {owner: subject, "meter": meter, "occurred_at": body.get("time"), "properties": properties, **members}
+    # The identity is put in after the check of ids, which refuses a no-break space.
+    return replace(parsing.parse({**event, "id": "-"}, now), id=identity(source, id))
 
 
-def _required(raw: Mapping[str, Any], name: str) -> str:
-    value = raw.get(name)
+def _required(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
     if value is None:
-        raise Rejected("missing", f"{name}: required.")
+        raise Rejected("missing", "Required.", name)
     if not isinstance(value, str) or not 1 <= len(value) <= ATTRIBUTE_LIMIT or not value.isprintable():
-        raise Rejected("invalid", f"{name}: 1 to {ATTRIBUTE_LIMIT} printable characters.")
+        raise Rejected("invalid", f"Expected 1 to {ATTRIBUTE_LIMIT} printable characters.", name)
     return value
 
 
-def _data(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    if raw.get("data_base64") is not None:
-        raise Rejected("invalid", "data_base64: binary data is not taken; send data, a JSON object.")
-    kind = raw.get("datacontenttype")
-    if kind is not None and not (isinstance(kind, str) and _JSON_TYPE.fullmatch(kind)):
-        raise Rejected("invalid", "datacontenttype: application/json, or another type of JSON.")
-    data = raw.get("data")
+def _data(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    if body.get("data_base64") is not None:
+        raise Rejected("invalid", "Binary data is not supported. Send data, a JSON object.", "data_base64")
+    media_type = body.get("datacontenttype")
+    if media_type is not None and not (isinstance(media_type, str) and _JSON_TYPE.fullmatch(media_type)):
+        raise Rejected("invalid", "Expected application/json, or another JSON type.", "datacontenttype")
+    data = body.get("data")
     if data is not None and not isinstance(data, Mapping):
-        raise Rejected("invalid", "data: a JSON object.")
+        raise Rejected("invalid", "Expected a JSON object.", "data")
     return data or {}
 
 
-def _in_its_terms(raw: Any, result: metering.Result) -> metering.Result:
-    own = raw.get("id") if isinstance(raw, Mapping) else None
-    field, said = named(result.detail)
-    detail = f"{NAMES[field]}: {said}" if field in NAMES else result.detail
-    return replace(result, id=own[:ATTRIBUTE_LIMIT] if isinstance(own, str) else None, detail=detail)
+def _translated(body: Any, result: Result) -> Result:
+    """The result in the terms of the CloudEvent: its own id, and the attribute that is wrong."""
+    id = body.get("id") if isinstance(body, Mapping) else None
+    rejection = result.rejection
+    if rejection:
+        field = ATTRIBUTES.get(rejection.field, rejection.field)
+        rejection = Rejected(rejection.code, rejection.message, field)
+    return replace(result, id=id[:ATTRIBUTE_LIMIT] if isinstance(id, str) else None, rejection=rejection)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from accounts.lib import sql
-from usage.metering.insert import Identity, Rated
+from usage.metering.insert import Identity, RatedEvent
 
 WINDOW = timedelta(days=35)
 
@@ -28,12 +28,12 @@ SELECT sent.organization, recorded.id
 """
 
 
-def known(events: Iterable[Rated], now: datetime) -> set[Identity]:
+def known(events: Iterable[RatedEvent], now: datetime) -> set[Identity]:
     """The identities that arrived within the window before `now`, or after it by another server's clock."""
     ids: defaultdict[tuple[UUID, str], list[str]] = defaultdict(list)
     for event in events:
         owner = event.terms.owner
-        ids[owner.account, owner.tenant].append(event.event.id)
+        ids[owner.account, owner.tenant].append(event.record.id)
     sent = [{"account": account.hex, "organization": tenant, "ids": ids[account, tenant]} for account, tenant in ids]
     parameters = {"sent": json.dumps(sent), "window": now - WINDOW}
     rows = sql.in_one_trip((PLANNED_ANEW, {}), (KNOWN, parameters))[1]

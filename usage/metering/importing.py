@@ -118,7 +118,8 @@ def _import(
         except ValueError as error:
             problems.append((number, str(error)))
     recorded = metering.record(batch)
-    problems += [(n, one.detail) for n, one in zip(numbers, recorded.results, strict=True) if one.result == "rejected"]
+    results = zip(numbers, recorded.results, strict=True)
+    problems += [(number, result.detail) for number, result in results if result.rejection]
     at.lines_read = max(at.lines_read, lines[-1][0])
     at.events += recorded.count("accepted") + recorded.count("duplicate")
     at.skipped += len(problems)

@@ -1,4 +1,4 @@
-"""Whose the events of a batch are, and what they cost: all that they name, read in one statement."""
+"""Whose the events of a batch are, and what they cost: everything that they name, read in one statement."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,24 +10,32 @@ from accounts.lib import sql
 from accounts.lib.money import LARGEST, ZERO
 from apikeys.models import ApiKey
 from usage.metering import pricing
-from usage.metering.parsing import Event, Rejected
+from usage.metering.parsing import Rejected, UsageRecord
 from usage.metering.pricing import Schedule, Tier
 
 LIVE = ApiKey.Environment.LIVE.value
-OVER_LIMIT = f"quantity: the charge is over {LARGEST} credits."
 
-# Rows of several kinds: kind, name, id, organization, payer, and two texts and two numbers that are the kind's own.
-CATALOG = """
-WITH owner AS MATERIALIZED (
+# The keys and organizations that events name, with their payers.
+OWNERS = """
+owner AS MATERIALIZED (
     SELECT 'key' AS kind, k.public_id AS name, k.id, k.organization_id, o.root_id, k.environment
       FROM apikeys_apikey k JOIN accounts_organization o ON o.id = k.organization_id
      WHERE k.public_id = ANY(%(keys)s::text[])
      UNION ALL
     SELECT 'organization', o.public_id, NULL, o.id, o.root_id, 'live'
-      FROM accounts_organization o WHERE o.public_id = ANY(%(organizations)s::text[])),
+      FROM accounts_organization o WHERE o.public_id = ANY(%(organizations)s::text[]))
+"""
+METERS = """
 meter AS MATERIALIZED (
     SELECT m.id, m.slug, p.id AS price_id, coalesce(p.unit_amount, 0) AS unit_amount
       FROM billing_meter m LEFT JOIN billing_price p ON p.meter_id = m.id WHERE m.slug = ANY(%(meters)s::text[]))
+"""
+
+# One trip for rows of several kinds. All have the same columns: kind, name, id, organization, payer, and two texts and
+# two numbers that mean what the kind says.
+EVERYTHING = sql.compose(
+    """
+WITH {owners}, {meters}
 SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment, r.timezone,
        (a.organization_id IS NOT NULL)::int::numeric, NULL::numeric
   FROM owner o JOIN accounts_organization r ON r.id = o.root_id
@@ -47,14 +55,23 @@ SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, NULL, e.unit_amou
 SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, NULL, l.included_quantity
   FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id JOIN meter m ON m.id = l.meter_id
  WHERE s.status = 'active' AND s.organization_id IN (SELECT root_id FROM owner)
-"""
+""",
+    owners=OWNERS,
+    meters=METERS,
+)
+
+
+def over_limit() -> Rejected:
+    """An event is charged at most so much, so that its amount fits wherever it is stored."""
+    return Rejected("invalid", f"The charge is over {LARGEST} credits.", "quantity")
 
 
 @dataclass(slots=True, eq=False)
 class Owner:
     """Whose events are: an organization, its payer, and the key that was used. `timezone` is the payer's.
 
-    `tenant` is the organization in hexadecimal digits, which are compared faster than a UUID.
+    `tenant` is the organization in hexadecimal digits, which Python compares faster than a UUID. `number` is the
+    owner's within the batch.
     """
 
     number: int
@@ -69,10 +86,10 @@ class Owner:
 
 @dataclass(slots=True, eq=False)
 class Terms:
-    """What the units of a meter, by its id, cost an owner at one endpoint; nothing, where that is not live.
+    """What the units of a meter (its id) cost an owner at one endpoint. Nothing, unless the owner is live.
 
-    `number` is its own among those of a batch. `is_counted`: a charge hangs on what came before it in its month.
-    `charges` remembers what was computed of a flat price.
+    `number` is the terms' within the batch. `by_volume`: the charge depends on what came before it in its month.
+    `charges` remembers charges at a flat price.
     """
 
     number: int
@@ -81,60 +98,60 @@ class Terms:
     endpoint: str
     schedule: Schedule
     is_live: bool = field(init=False)
-    is_counted: bool = field(init=False)
+    by_volume: bool = field(init=False)
     charges: dict[Decimal, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.is_live = self.owner.environment == LIVE
-        self.is_counted = self.is_live and not self.schedule.is_flat
+        self.by_volume = self.is_live and not self.schedule.is_flat
 
     def charge(self, quantity: Decimal) -> Decimal:
-        """What so much costs, where that is not counted."""
-        found = self.charges.get(quantity)
-        if found is None:
-            found = pricing.rate(quantity, self.schedule.unit_amount) if self.is_live else ZERO
-            if found > LARGEST:
-                raise Rejected("invalid", OVER_LIMIT)
-            self.charges[quantity] = found
-        return found
+        """What so many units cost, unless they are priced by volume."""
+        charge = self.charges.get(quantity)
+        if charge is None:
+            charge = pricing.rate(quantity, self.schedule.unit_amount) if self.is_live else ZERO
+            if charge > LARGEST:
+                raise over_limit()
+            self.charges[quantity] = charge
+        return charge
 
 
-Named = tuple[str | None, str | None, str, str]  # of an event: its key, organization, meter and endpoint
+Names = tuple[str | None, str | None, str, str]  # what an event names: its key, organization, meter and endpoint
 
 
 @dataclass(slots=True)
-class Catalog:
-    """What a batch names. It is as it stood before the lock: prices and plans are those at the arrival."""
+class Lookup:
+    """What a batch names, as it stood before the lock: prices and plans are those at the arrival."""
 
     keys: dict[str, Owner] = field(default_factory=dict)
     organizations: dict[str, Owner] = field(default_factory=dict)
-    holds: dict[UUID, tuple[UUID, UUID]] = field(default_factory=dict)
+    holds: dict[UUID, tuple[UUID, UUID]] = field(default_factory=dict)  # payer and organization of each
     meters: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
     tiers: dict[str, list[Tier]] = field(default_factory=dict)
     endpoints: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     allowances: dict[tuple[UUID, str], Decimal] = field(default_factory=dict)
-    _terms: dict[Named, Terms] = field(default_factory=dict)
+    _terms: dict[Names, Terms] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, batch: Iterable[Event]) -> "Catalog":
-        """All that these events name, in one statement."""
-        catalog, batch = cls(), list(batch)
+    def of(cls, batch: Iterable[UsageRecord]) -> "Lookup":
+        """Everything that these events name, in one statement."""
+        lookup, batch = cls(), list(batch)
         if not batch:
-            return catalog
-        distinct = {(e.key, e.organization, e.meter, e.endpoint) for e in batch}
-        keys, organizations, meters, endpoints = zip(*distinct, strict=True)
-        named = {
+            return lookup
+        names = {(event.key, event.organization, event.meter, event.endpoint) for event in batch}
+        keys, organizations, meters, endpoints = zip(*names, strict=True)
+        parameters = {
             "keys": list(set(keys) - {None}),
             "organizations": list(set(organizations) - {None}),
             "meters": list(set(meters)),
             "endpoints": list(set(endpoints) - {""}),
-            "holds": list({e.hold for e in batch if e.hold}),
+            "holds": list({event.hold for event in batch if event.hold}),
         }
-        for row in sql.rows(CATALOG, named):
-            catalog._add(*row)
-        for tiers in catalog.tiers.values():
+        for row in sql.rows(EVERYTHING, parameters):
+            lookup._add(*row)
+        for tiers in lookup.tiers.values():
             tiers.sort(key=lambda tier: (tier.up_to is None, tier.up_to or ZERO))
-        return catalog
+        return lookup
 
     def _add(
         self, kind: str, name: str, id: Any, organization: Any, payer: Any, text: Any, zone: Any, a: Any, b: Any
@@ -155,20 +172,20 @@ class Catalog:
             case "allowance":
                 self.allowances[payer, name] = b
 
-    def terms(self, event: Event) -> Terms:
-        """Whose the event is, and on what terms; `Rejected` where it names what there is not, or what is another's."""
-        named = (event.key, event.organization, event.meter, event.endpoint)
-        terms = self._terms.get(named)
+    def terms(self, event: UsageRecord) -> Terms:
+        """Whose the event is, and on what terms. `Rejected` if it names what doesn't exist or is someone else's."""
+        names = (event.key, event.organization, event.meter, event.endpoint)
+        terms = self._terms.get(names)
         if terms is None:
-            terms = self._terms[named] = self._found(event)
+            terms = self._terms[names] = self._new_terms(event)
         if event.hold and self.holds.get(event.hold) != (terms.owner.account, terms.owner.organization):
-            raise Rejected("unknown_hold", "hold: there is no such hold.")
+            raise Rejected("unknown_hold", "There is no such hold.", "hold")
         return terms
 
-    def _found(self, event: Event) -> Terms:
+    def _new_terms(self, event: UsageRecord) -> Terms:
         owner = self._owner(event)
         if event.meter not in self.meters:
-            raise Rejected("unknown_meter", "meter: there is no such meter.")
+            raise Rejected("unknown_meter", "There is no such meter.", "meter")
         id, unit_amount = self.meters[event.meter]
         tiers = tuple(self.tiers.get(event.meter, ()))
         if (override := self.endpoints.get((event.meter, event.endpoint))) is not None:
@@ -176,14 +193,14 @@ class Catalog:
         included = self.allowances.get((owner.account, event.meter), ZERO)
         return Terms(len(self._terms), owner, id, event.endpoint, Schedule(unit_amount, tiers, included))
 
-    def _owner(self, event: Event) -> Owner:
+    def _owner(self, event: UsageRecord) -> Owner:
         if event.organization is not None and event.organization not in self.organizations:
-            raise Rejected("unknown_organization", "organization: there is no such organization.")
+            raise Rejected("unknown_organization", "There is no such organization.", "organization")
         if event.key is None:
             return self.organizations[event.organization or ""]
         owner = self.keys.get(event.key)
         if owner is None:
-            raise Rejected("unknown_key", "key_id: there is no such key.")
+            raise Rejected("unknown_key", "There is no such key.", "key_id")
         if event.organization and self.organizations[event.organization].organization != owner.organization:
-            raise Rejected("unknown_key", "key_id: this organization has no such key.")
+            raise Rejected("unknown_key", "This organization has no such key.", "key_id")
         return owner

@@ -11,7 +11,6 @@ from accounts.lib import datetimes, identifiers, jsonb, numbers
 from accounts.lib.money import LARGEST, ZERO
 
 CLOCK_SKEW = timedelta(hours=1)  # how fast a caller's clock may be
-
 BATCH_LIMIT = 1000
 ENDPOINT_BYTES = 2000  # what an index row has room for
 PROPERTIES_DEPTH = 20
@@ -19,16 +18,21 @@ FIRST_FAILED_STATUS = 400
 
 
 class Rejected(Exception):
-    """An event can't be counted. `code` is stable; `detail` names the field."""
+    """An event can't be counted. `code` is stable; `field` is what is wrong, empty if it is the whole event."""
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, code: str, message: str, field: str = "") -> None:
+        super().__init__(message)
         self.code = code
-        self.detail = detail
+        self.message = message
+        self.field = field
+
+    @property
+    def detail(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
 
 
 @dataclass(slots=True)  # not frozen, which would take as long as all checks together
-class Event:
+class UsageRecord:
     """One event in the right types. `key` or `organization` (or both) say whose it is, by public id."""
 
     id: str
@@ -43,19 +47,19 @@ class Event:
     hold: UUID | None = None
 
 
-def parse(raw: Any, now: datetime) -> Event:
+def parse(body: Any, now: datetime) -> UsageRecord:
     """The event of a JSON object; `Rejected` with the field that is wrong."""
-    if not isinstance(raw, dict):
-        raise Rejected("invalid", "An event is a JSON object.")
-    get = raw.get
+    if not isinstance(body, dict):
+        raise Rejected("invalid", "Expected a JSON object.")
+    get = body.get
     key = _text(get("key_id"), "key_id", 40)
     organization = _text(get("organization"), "organization", 40)
     if key is None and organization is None:
-        raise Rejected("missing", "key_id or organization: one of them is required.")
+        raise Rejected("missing", "Either key_id or organization is required.")
     meter = _text(get("meter"), "meter", 50)
     if meter is None:
-        raise Rejected("missing", "meter: required.")
-    return Event(  # by position, which takes half the time
+        raise Rejected("missing", "Required.", "meter")
+    return UsageRecord(  # by position, which takes half the time
         _id(get("id")),
         key,
         organization,
@@ -71,9 +75,9 @@ def parse(raw: Any, now: datetime) -> Event:
 
 def _id(value: Any) -> str:
     if value is None:
-        raise Rejected("missing", "id: required.")
+        raise Rejected("missing", "Required.", "id")
     if not isinstance(value, str) or not 1 <= len(value) <= 100 or not value.isprintable():
-        raise Rejected("invalid", "id: 1 to 100 printable characters.")
+        raise Rejected("invalid", "Expected 1 to 100 printable characters.", "id")
     return value
 
 
@@ -81,7 +85,7 @@ def _text(value: Any, field: str, limit: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > limit or not value.isprintable():
-        raise Rejected("invalid", f"{field}: at most {limit} printable characters.")
+        raise Rejected("invalid", f"Expected at most {limit} printable characters.", field)
     return value
 
 
@@ -89,7 +93,7 @@ def _endpoint(value: Any) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > ENDPOINT_BYTES:
-        raise Rejected("invalid", f"endpoint: printable text of at most {ENDPOINT_BYTES} bytes.")
+        raise Rejected("invalid", f"Expected printable text of at most {ENDPOINT_BYTES} bytes.", "endpoint")
     return value
 
 
@@ -97,7 +101,7 @@ def _quantity(value: Any) -> Decimal:
     try:
         return numbers.read(value, least=ZERO, most=LARGEST)
     except ValueError as error:
-        raise Rejected("invalid", f"quantity: {error}") from error
+        raise Rejected("invalid", str(error), "quantity") from error
 
 
 def _failed(value: Any) -> bool:
@@ -110,11 +114,11 @@ def _failed(value: Any) -> bool:
         return True
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
         return _failed(int(value))
-    raise Rejected("invalid", "status: success, failed, or an HTTP status.")
+    raise Rejected("invalid", "Expected success, failed, or an HTTP status.", "status")
 
 
 def _occurred_at(value: Any, now: datetime) -> datetime:
-    """Never after `now`, so that an accepted event is at once in every figure that ends now."""
+    """Never after `now`: an accepted event counts at once in every figure that ends now."""
     if value is None:
         return now
     try:
@@ -122,9 +126,9 @@ def _occurred_at(value: Any, now: datetime) -> datetime:
             raise ValueError
         moment = datetimes.parse(value, "UTC")
     except ValueError as error:
-        raise Rejected("invalid", f"occurred_at: {datetimes.EXPECTED}") from error
+        raise Rejected("invalid", datetimes.EXPECTED, "occurred_at") from error
     if moment > now + CLOCK_SKEW:
-        raise Rejected("in_the_future", "occurred_at: more than an hour ahead.")
+        raise Rejected("in_the_future", "More than an hour ahead.", "occurred_at")
     return min(moment, now)
 
 
@@ -134,14 +138,15 @@ def _hold(value: Any) -> UUID | None:
     try:
         return identifiers.uuid_of(value if isinstance(value, str) else "", "hold_")
     except ValueError as error:
-        raise Rejected("unknown_hold", "hold: there is no such hold.") from error
+        raise Rejected("unknown_hold", "There is no such hold.", "hold") from error
 
 
 def _properties(value: Any) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise Rejected("invalid", "properties: a JSON object.")
+        raise Rejected("invalid", "Expected a JSON object.", "properties")
     if not jsonb.is_storable(value, PROPERTIES_DEPTH):
-        raise Rejected("invalid", f"properties: no NUL, no lone surrogates, at most {PROPERTIES_DEPTH} deep.")
+        detail = f"At most {PROPERTIES_DEPTH} deep, without NUL, lone surrogates, and numbers over 1,000 digits."
+        raise Rejected("invalid", detail, "properties")
     return value

@@ -1,4 +1,4 @@
-"""Rating under the payers' lock, of what costs by how much of it was used before in its month."""
+"""Rating under the payers' lock, where the charge depends on how much of a meter was used before in the month."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ from uuid import UUID
 from accounts.lib import quarters, sql
 from accounts.lib.money import LARGEST, ZERO
 from usage.metering import pricing
-from usage.metering.insert import REJECTED, Identity, Rated
+from usage.metering.insert import REJECTED, Identity, RatedEvent
 
 VOLUMES = """
 SELECT account_id, meter_id, month, quantity FROM usage_volume
@@ -17,36 +17,38 @@ SELECT account_id, meter_id, month, quantity FROM usage_volume
        SELECT * FROM unnest(%(accounts)s::uuid[], %(meters)s::bigint[], %(months)s::date[]))
 """
 
-Volume = tuple[UUID, int, date]  # a payer, a meter and a month
+VolumeKey = tuple[UUID, int, date]  # a payer, a meter and a month
 
 
-def rate(batch: Sequence[Rated], known: Collection[Identity]) -> None:
-    """Charge the events that are counted, in the order of their arrival, or refuse them for their charge.
+def rate(batch: Sequence[RatedEvent], known: Collection[Identity]) -> None:
+    """Charge the events that are priced by volume, in the order of their arrival, or refuse them for their charge.
 
-    Duplicates, of what is `known` or of what stands before them in the batch, use up nothing.
+    Duplicates use up nothing, whether they are `known` or stand later in the batch.
     """
     taken = set(known)
-    volumes = _volumes({_volume(one) for one in batch if one.terms.is_counted})
-    for one in batch:
-        if one.identity in taken:
+    volumes = _volumes({_volume_key(event) for event in batch if event.terms.by_volume})
+    for event in batch:
+        if event.identity in taken:
             continue
-        if one.terms.is_counted:
-            one.credits = pricing.charge(one.terms.schedule, volumes[_volume(one)], one.event.quantity)
-            if one.credits > LARGEST:
-                one.outcome = REJECTED
+        if event.terms.by_volume:
+            used = volumes[_volume_key(event)]
+            event.credits = pricing.charge(event.terms.schedule, used, event.record.quantity)
+            if event.credits > LARGEST:
+                event.outcome = REJECTED
                 continue
-        taken.add(one.identity)
-        if one.terms.is_live:
-            volumes[_volume(one)] += one.event.quantity
+        taken.add(event.identity)
+        if event.terms.is_live:
+            volumes[_volume_key(event)] += event.record.quantity
 
 
-def _volume(one: Rated) -> Volume:
-    owner = one.terms.owner
-    month = quarters.month_of_quarter(quarters.number_of(one.event.occurred_at), owner.timezone)
-    return owner.account, one.terms.meter, month
+def _volume_key(event: RatedEvent) -> VolumeKey:
+    owner = event.terms.owner
+    month = quarters.month_of_quarter(quarters.number_of(event.record.occurred_at), owner.timezone)
+    return owner.account, event.terms.meter, month
 
 
-def _volumes(wanted: set[Volume]) -> defaultdict[Volume, Decimal]:
-    accounts, meters, months = zip(*wanted, strict=True)
-    named = {"accounts": list(accounts), "meters": list(meters), "months": list(months)}
-    return defaultdict(lambda: ZERO, {(a, b, month): n for a, b, month, n in sql.rows(VOLUMES, named)})
+def _volumes(keys: set[VolumeKey]) -> defaultdict[VolumeKey, Decimal]:
+    accounts, meters, months = zip(*keys, strict=True)
+    parameters = {"accounts": list(accounts), "meters": list(meters), "months": list(months)}
+    rows = sql.rows(VOLUMES, parameters)
+    return defaultdict(lambda: ZERO, {(account, meter, month): used for account, meter, month, used in rows})

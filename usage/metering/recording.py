@@ -1,9 +1,9 @@
 """Recording usage: a batch is one transaction, after which every accepted event is metered, charged and rolled up.
 
-Lock the payers in id order; ask which events are known; insert the others and fold them into all that is counted, in
-one statement; post one entry a payer. The lock is what makes deduplication exact: what was unknown under it stays so
-until the commit, also where a month of arrival ends and the unique index of one partition can't see the other. It also
-puts the events into the one order of arrival by which tiers count.
+Lock the payers in id order; ask which events are known; post one ledger entry a payer for the others; insert these and
+add them to everything that is counted, in one statement. The lock makes deduplication exact: what is unknown under it
+stays so until the commit, even at the turn of a month, when the unique index of one partition can't see the other. It
+also puts events into the one order of arrival that tiers go by.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,9 +19,9 @@ from django.utils import timezone
 from accounts.lib.money import ZERO
 from billing.ledger import alerts, balances, holds, posting
 from usage.metering import deduplication, insert, parsing, rating
-from usage.metering.insert import ACCEPTED, DUPLICATE, REJECTED, Rated
-from usage.metering.lookup import OVER_LIMIT, Catalog
-from usage.metering.parsing import Event, Rejected
+from usage.metering.insert import ACCEPTED, DUPLICATE, REJECTED, Identity, Prepared, RatedEvent
+from usage.metering.lookup import Lookup, over_limit
+from usage.metering.parsing import Rejected, UsageRecord
 
 
 @dataclass(slots=True)
@@ -31,98 +31,114 @@ class Result:
     id: str | None
     result: str
     credits: Decimal = ZERO
-    code: str = ""
-    detail: str = ""
+    rejection: Rejected | None = None
+
+    @property
+    def code(self) -> str:
+        return self.rejection.code if self.rejection else ""
+
+    @property
+    def detail(self) -> str:
+        return self.rejection.detail if self.rejection else ""
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchResult:
     results: list[Result]
 
-    def count(self, result: str) -> int:
-        return sum(one.result == result for one in self.results)
+    def count(self, outcome: str) -> int:
+        return sum(result.result == outcome for result in self.results)
 
     @property
     def credits(self) -> Decimal:
-        return sum((one.credits for one in self.results), ZERO)
+        return sum((result.credits for result in self.results), ZERO)
 
 
 def record(
     batch: Sequence[Any],
     clock: Callable[[], datetime] = timezone.now,
-    parse: Callable[[Any, datetime], Event] = parsing.parse,
-) -> Batch:
+    parse: Callable[[Any, datetime], UsageRecord] = parsing.parse,
+) -> BatchResult:
     """Record events as they came in JSON. One result an event, in order; a bad event is rejected alone.
 
     One transaction: after it every accepted event is in the ledger, in the usage figures and in the rollups. `parse`
-    is for events of another form: an `Event`, or `Rejected`.
+    reads events of another form: it returns a `UsageRecord`, or raises `Rejected`.
     """
     now = clock()
     results: list[Result | None] = [None] * len(batch)
-    parsed: dict[int, Event] = {}
-    for index, raw in enumerate(batch):
+    records: dict[int, UsageRecord] = {}
+    for index, body in enumerate(batch):
         try:
-            parsed[index] = parse(raw, now)
+            records[index] = parse(body, now)
         except Rejected as error:
-            results[index] = _rejection(raw, error)
-    catalog = Catalog.of(parsed.values())
-    rated: dict[int, Rated] = {}
-    for index, event in parsed.items():
+            results[index] = _rejection(body, error)
+    lookup = Lookup.of(records.values())
+    rated: dict[int, RatedEvent] = {}
+    for index, event in records.items():
         try:
-            terms = catalog.terms(event)
-            rated[index] = Rated(event, terms, ZERO if terms.is_counted else terms.charge(event.quantity))
+            rated[index] = _rate(event, lookup)
         except Rejected as error:
             results[index] = _rejection(batch[index], error)
     if rated:
         _store(list(rated.values()), now)
-    for index, one in rated.items():
-        results[index] = _result(one)
-    return Batch([result for result in results if result is not None])
+    for index, outcome in rated.items():
+        results[index] = _result(outcome)
+    return BatchResult([result for result in results if result is not None])
 
 
-def _rejection(raw: Any, error: Rejected) -> Result:
-    said = raw.get("id") if isinstance(raw, dict) else None
-    shown = said[:100] if isinstance(said, str) else None
-    return Result(shown, "rejected", code=error.code, detail=str(error))
+def _rate(event: UsageRecord, lookup: Lookup) -> RatedEvent:
+    terms = lookup.terms(event)
+    return RatedEvent(event, terms, ZERO if terms.by_volume else terms.charge(event.quantity))
 
 
-def _result(one: Rated) -> Result:
-    if one.outcome == ACCEPTED:
-        return Result(one.event.id, ACCEPTED, one.credits)
-    if one.outcome == DUPLICATE:
-        return Result(one.event.id, DUPLICATE)
-    return Result(one.event.id, REJECTED, code="invalid", detail=OVER_LIMIT)
+def _rejection(body: Any, error: Rejected) -> Result:
+    id = body.get("id") if isinstance(body, dict) else None
+    return Result(id[:100] if isinstance(id, str) else None, REJECTED, rejection=error)
+
+
+def _result(event: RatedEvent) -> Result:
+    if event.outcome == ACCEPTED:
+        return Result(event.record.id, ACCEPTED, event.credits)
+    if event.outcome == DUPLICATE:
+        return Result(event.record.id, DUPLICATE)
+    return Result(event.record.id, REJECTED, rejection=over_limit())
 
 
 @transaction.atomic(savepoint=False)
-def _store(batch: list[Rated], now: datetime) -> None:
-    """Lock, leave out what is known, insert and fold, post. Others wait for the lock: what needs none comes before."""
-    owners = {one.terms.owner for one in batch}
-    # Before the lock: a payer that is opened under it could wait for one who waits for the lock.
+def _store(batch: list[RatedEvent], now: datetime) -> None:
+    """Lock, leave out what is known, post, insert. Others wait for the lock, so what needs none is done before it."""
+    owners = {event.terms.owner for event in batch}
+    # A payer whose account is opened under the lock could wait for one who waits for the lock: open it before.
     if new := {owner.account for owner in owners if not owner.has_ledger}:
         balances.open_accounts(new)
     events = insert.distinct(batch)
-    is_counted = any(one.terms.is_counted for one in batch)
-    prepared = None if is_counted else insert.prepare(events.values(), now)
+    by_volume = any(event.terms.by_volume for event in batch)
+    prepared = None if by_volume else insert.prepare(events.values(), now)
     locked = posting.lock({owner.account for owner in owners}, now)
     known = deduplication.known(events.values(), now)
-    if is_counted:
+    if by_volume:
         rating.rate(batch, known)
-    if is_counted or known:
-        events = insert.distinct(batch, known)
-        prepared = insert.prepare(events.values(), now) if events else None
-    debits = insert.insert(prepared, locked) if prepared else {}
+    if by_volume or known:
+        prepared = _prepare_new(batch, known, now)
+    debits = prepared.debits if prepared else {}
+    entries = balances.post_usage(debits, locked, now) if debits else []
+    if prepared:
+        insert.insert(prepared, locked, {entry.account_id: entry.seq for entry in entries})
     holds.capture_by_usage(_drawn(batch), now)
     if debits:
-        balances.post_usage(debits, locked, now)
         alerts.check(debits, now, {(owner.organization, owner.key) for owner in owners})
 
 
-def _drawn(batch: Iterable[Rated]) -> dict[tuple[UUID, UUID], Decimal]:
+def _prepare_new(batch: list[RatedEvent], known: set[Identity], now: datetime) -> Prepared | None:
+    events = insert.distinct(batch, known)
+    return insert.prepare(events.values(), now) if events else None
+
+
+def _drawn(batch: Iterable[RatedEvent]) -> dict[tuple[UUID, UUID], Decimal]:
     """What the new events took from the holds that they name, by payer and hold."""
     drawn: dict[tuple[UUID, UUID], Decimal] = {}
-    for one in batch:
-        if one.event.hold and one.outcome == ACCEPTED:
-            hold = one.terms.owner.account, one.event.hold
-            drawn[hold] = drawn.get(hold, ZERO) + one.credits
+    for event in batch:
+        if event.record.hold and event.outcome == ACCEPTED:
+            hold = event.terms.owner.account, event.record.hold
+            drawn[hold] = drawn.get(hold, ZERO) + event.credits
     return drawn

@@ -44,7 +44,7 @@ def test_a_bad_event_is_rejected_alone_inside_a_200(gateway: Api, funded: Organi
     assert (found["accepted"], found["duplicate"], found["rejected"], found["credits"]) == (1, 1, 3, 0.001)
     assert [one.get("code") for one in found["results"]] == [None, "missing", None, "invalid", "invalid"]
     assert [one["id"] for one in found["results"]] == ["a", None, "a", "b", None]
-    assert found["results"][3]["detail"] == "quantity: from 0 to 1000000000."
+    assert found["results"][3]["detail"] == "quantity: Must be from 0 to 1000000000."
     assert balance(funded) == Decimal("99.999")
 
 
@@ -74,9 +74,7 @@ def test_a_body_of_another_shape_is_refused(gateway: Api, funded: Organization, 
     assert untouched(funded)
 
 
-@pytest.mark.parametrize(
-    "body", ["{", '{"id": NaN}', '{"id": Infinity}', b"\xff\xfe", '{"a":' * 100_000, '{"n": ' + "9" * 5000 + "}"]
-)
+@pytest.mark.parametrize("body", ["{", '{"id": NaN}', '{"id": Infinity}', b"\xff\xfe", '{"a":' * 100_000])
 def test_what_is_not_json_is_a_400(gateway: Api, funded: Organization, body: str | bytes) -> None:
     assert raw(gateway, body).status_code == 400
     assert untouched(funded)

@@ -269,5 +269,5 @@ def test_a_batch_of_rejections_opens_no_ledger(organization: Organization) -> No
 
 
 def test_an_empty_batch_does_nothing(funded: Organization) -> None:
-    assert metering.record([]) == metering.Batch([])
+    assert metering.record([]) == metering.BatchResult([])
     assert LedgerEntry.objects.of(funded).count() == 1
