@@ -23,38 +23,61 @@ from billing.models import Hold
 
 SPENT = """
 coalesce((SELECT s.spent FROM billing_spending s
-           WHERE s.account_id = %(account)s AND s.subject = cap.id AND s.month = %(month)s), 0)
+           WHERE s.account_id = {account} AND s.subject = cap.id AND s.month = {month}), 0)
 """
 
 # What open holds may still take.
 HELD = "SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0) FROM billing_hold h"
-OPEN = "h.account_id = %(account)s AND h.status = 'open' AND h.expires_at > %(now)s"
+OPEN = "h.account_id = {account} AND h.status = 'open' AND h.expires_at > {now}"
 
-# A node with what is counted in its budget: of the payer, all that is reserved. Exact only under the payer's lock, with
-# nothing due.
-NODES = f"""
-SELECT cap.id AS subject, cap.monthly_budget AS budget, {SPENT} AS spent,
-       CASE WHEN cap.id = %(account)s
-            THEN coalesce((SELECT reserved FROM billing_ledgeraccount WHERE organization_id = %(account)s), 0)
-            ELSE ({HELD} JOIN accounts_organization o ON o.id = h.organization_id
-                   WHERE {OPEN} AND cap.id = ANY(o.path)) END AS held
+# The nodes that may have a budget, with what counts in it; for the payer, everything that is reserved. Exact only under
+# the payer's lock, with nothing due.
+NODES = """
+SELECT cap.id AS subject, cap.monthly_budget AS budget, {spent} AS spent,
+       CASE WHEN cap.id = {account}
+            THEN coalesce((SELECT reserved FROM billing_ledgeraccount WHERE organization_id = {account}), 0)
+            ELSE ({held} JOIN accounts_organization o ON o.id = h.organization_id
+                   WHERE {open} AND cap.id = ANY(o.path)) END AS held
   FROM accounts_organization cap
-"""  # noqa: S608 (these are constants)
+"""
 
-# The budget that a call of `key`, in the organization of `path`, exceeds most.
-EXCEEDED = f"""
+# Of the budgets that a call exceeds, the one with the least left.
+EXCEEDED = """
 SELECT subject, budget, spent, held
-  FROM ({NODES} WHERE cap.id = ANY(%(path)s::uuid[]) AND cap.monthly_budget IS NOT NULL
+  FROM ({nodes} WHERE cap.id = ANY({path}) AND cap.monthly_budget IS NOT NULL
          UNION ALL
-        SELECT cap.id, cap.monthly_budget, {SPENT}, ({HELD} WHERE {OPEN} AND h.key_id = cap.id)
-          FROM apikeys_apikey cap WHERE cap.id = %(key)s::uuid AND cap.monthly_budget IS NOT NULL) state
- WHERE spent + held + %(amount)s > budget ORDER BY budget - spent - held LIMIT 1
-"""  # noqa: S608 (these are constants)
+        SELECT cap.id, cap.monthly_budget, {spent}, ({held} WHERE {open} AND h.key_id = cap.id)
+          FROM apikeys_apikey cap WHERE cap.id = {key} AND cap.monthly_budget IS NOT NULL) state
+ WHERE spent + held + {amount} > budget ORDER BY budget - spent - held LIMIT 1
+"""
 
-# With an array of its own, the statement would be planned again by each call.
-PATH = "(SELECT path FROM accounts_organization WHERE id = %(organization)s)"
-ADMITTED = EXCEEDED.replace("%(path)s", PATH)
-OF = f"{NODES} WHERE cap.id = %(organization)s"
+
+def nodes(*, account: str, month: str, now: str) -> str:
+    """The statement about nodes, with columns or parameters for the payer, the month of its budgets, and the time."""
+    parts = {"account": account, "spent": sql.compose(SPENT, account=account, month=month), "held": HELD}
+    return sql.compose(NODES, open=sql.compose(OPEN, account=account, now=now), **parts)
+
+
+def exceeded(*, account: str, path: str, key: str, month: str, now: str, amount: str) -> str:
+    """The statement about a call of `key` in the organization of `path`, with columns or parameters for each."""
+    return sql.compose(
+        EXCEEDED,
+        nodes=nodes(account=account, month=month, now=now),
+        spent=sql.compose(SPENT, account=account, month=month),
+        held=HELD,
+        open=sql.compose(OPEN, account=account, now=now),
+        path=path,
+        key=key,
+        amount=amount,
+    )
+
+
+PARAMETERS = {"account": "%(account)s", "month": "%(month)s", "now": "%(now)s"}
+
+# The path is looked up here: with an array as a parameter, PostgreSQL would plan the statement anew for each call.
+PATH = "(SELECT path FROM accounts_organization WHERE id = %(organization)s)::uuid[]"
+ADMITTED = exceeded(path=PATH, key="%(key)s::uuid", amount="%(amount)s", **PARAMETERS)
+OF = sql.compose("{nodes} WHERE cap.id = %(organization)s", nodes=nodes(**PARAMETERS))
 
 COUNT = """
 INSERT INTO billing_spending AS s (account_id, subject, month, spent)

@@ -123,14 +123,14 @@ weighed AS MATERIALIZED (
 # Budgets are weighed once their month is known, which depends on the payer's time zone.
 UNCAPPED = "WHEN has_budget AND cost > 0 THEN 'BUDGETED'"
 CAPPED = "WHEN has_budget AND cost > 0 AND EXISTS ({exceeded}) THEN 'BUDGET_EXCEEDED'"
-EXCEEDED = budgets.EXCEEDED % {
-    "account": "judged.root_id",
-    "path": "judged.path",
-    "key": "judged.id",
-    "month": "%(month)s",
-    "now": "%(now)s",
-    "amount": "judged.cost",
-}
+EXCEEDED = budgets.exceeded(
+    account="judged.root_id",
+    path="judged.path",
+    key="judged.id",
+    month="%(month)s",
+    now="%(now)s",
+    amount="judged.cost",
+)
 
 ROOM = """
 room AS (
