@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.transaction import TransactionManagementError
 from psycopg import Connection, RawCursor
 from psycopg.sql import SQL, Composable
 
@@ -25,6 +26,12 @@ def compose(template: LiteralString, **parts: str | Composable) -> str:
     """
     composed = {name: SQL(part) if isinstance(part, str) else part for name, part in parts.items()}
     return SQL(template).format(**composed).as_string()
+
+
+def require_transaction() -> None:
+    """`TransactionManagementError` outside of a transaction, where a lock ends with the statement that takes it."""
+    if not connections[DEFAULT_DB_ALIAS].in_atomic_block:
+        raise TransactionManagementError("This needs a transaction of the caller's: it locks, or relies on a lock.")
 
 
 def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:

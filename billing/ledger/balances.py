@@ -19,6 +19,7 @@ from accounts.lib import jsonb, sql
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import PLACES, rounded
 from billing.exceptions import BalanceOutOfRange
+from billing.ledger.billing_zone import BillingZone
 from billing.models import LedgerEntry
 
 Kind = LedgerEntry.Kind
@@ -146,13 +147,13 @@ class Locked:
     """An account as it stands under its lock, with nothing due.
 
     `next_seq` is the seq of its next entry: nobody else gets it before the transaction ends. Usage that occurred before
-    `closed_through` belongs to a closed month. `zones` is what `billing_zone` reads.
+    `closed_through` belongs to a closed month. Months are those of `zone`.
     """
 
     next_seq: int
     due_at: datetime | None
     closed_through: datetime | None
-    zones: list[Any]
+    zone: BillingZone
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,22 @@
-"""Budgets: what a key, or an organization with all beneath it, may spend in a calendar month of its payer's time zone.
+"""Budgets: what a key, or an organization with all beneath it, may spend in a month of its payer's billing zone.
 
-Admission refuses what would exceed one; settlement counts against it all the same. What is held counts in the budgets
-of its key and of every node above it. `Spending` is kept for every key and node, so a budget needs no count of its own.
+Admission refuses what would exceed a budget; what has happened counts against it all the same. What is held counts in
+the budgets of its key and of every node above. `Spending` is kept for every key and node, with a budget or without.
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.lib import sql
-from accounts.lib.months import month_of
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.exceptions import BudgetExceeded
-from billing.ledger import alerts, posting
+from billing.ledger import alerts, billing_zone, posting
 from billing.models import Hold
 
 SPENT = """
@@ -101,7 +99,7 @@ ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + exclude
 
 @dataclass(frozen=True)
 class State:
-    """A budget in the current month: what was spent, and what open holds may still take. None is no budget."""
+    """A node's budget in a month, None if it has none: what was spent, and what open holds may still take."""
 
     subject: UUID
     monthly_budget: Decimal | None
@@ -115,37 +113,52 @@ class State:
 
 
 def of(organization: Organization) -> State:
-    """The organization's own budget, and what is counted in it, as it stands now."""
-    posting.current(organization.root_id)  # what fell due is reserved no more
-    about = _about(organization, None, timezone.now())
-    [(subject, budget, spent, held)] = sql.rows(OF, about)
-    return State(subject, budget, spent, held, about["month"])
+    """The organization's own budget, and what counts in it, as it stands now."""
+    posting.current(organization.root_id)  # what fell due reserves nothing any more
+    now = timezone.now()
+    month = billing_zone.of(organization).month_of(now)
+    parameters = {"account": organization.root_id, "organization": organization.pk, "month": month, "now": now}
+    [(subject, budget, spent, held)] = sql.rows(OF, parameters)
+    return State(subject, budget, spent, held, month)
 
 
 def admit(
-    organization: Organization, key: ApiKey | None, amount: Decimal, now: datetime, minimum: Decimal | None = None
+    organization: Organization,
+    key: ApiKey | None,
+    amount: Decimal,
+    *,
+    month: date,
+    now: datetime,
+    minimum: Decimal | None = None,
 ) -> Decimal:
     """How much of `amount` the budgets allow; `BudgetExceeded` below `minimum`, which is all of it unless given.
 
-    The payer is locked already.
+    Call it under the payer's lock. The budget of a node above is not named in the refusal.
     """
-    found = sql.rows(ADMITTED, {**_about(organization, key, now), "amount": amount})
-    if not found:
+    parameters = {
+        "account": organization.root_id,
+        "organization": organization.pk,
+        "key": key.pk if key else None,
+        "amount": amount,
+        "month": month,
+        "now": now,
+    }
+    rows = sql.rows(ADMITTED, parameters)
+    if not rows:
         return amount
-    [(subject, budget, spent, held)] = found
+    [(subject, budget, spent, held)] = rows
     left: Decimal = budget - spent - held
     if minimum is None or left < minimum:
-        name = {organization.pk: organization.public_id, **({key.pk: key.public_id} if key else {})}.get(subject)
-        raise BudgetExceeded(name, budget if name else None, left)
+        own = {organization.pk: organization.public_id, **({key.pk: key.public_id} if key else {})}
+        raise BudgetExceeded(own.get(subject), budget if subject in own else None, left)
     return left
 
 
-def count(hold: Hold, amount: Decimal, now: datetime) -> None:
-    """Count what a hold was captured for, in the budgets of its key and of every node above it; and announce what that
-    crossed. After the posting, under the lock."""
+def count(hold: Hold, amount: Decimal, month: date, now: datetime) -> None:
+    """Count what a hold was captured for in the budgets of its key and of every node above it, and announce what that
+    crossed. Call it after the posting, under the lock."""
     organization = hold.organization
     subjects = sorted({*organization.path, *([hold.key_id] if hold.key_id else [])})
-    month = _month(organization, now)
     sql.rows(COUNT, {"account": hold.account_id, "month": month, "amount": amount, "subjects": subjects})
     alerts.check([hold.account_id], now, [(organization.pk, hold.key_id)])
 
@@ -164,25 +177,10 @@ def give_back(organization: Organization, key: UUID | None, amount: Decimal, mon
 
 @transaction.atomic
 def limit(organization: Organization, monthly_budget: Decimal | None) -> Organization:
-    """Set the budget of an organization, or take it away. Admissions that meet this come before it or after it."""
+    """Set the budget of an organization, or take it away. Admissions at the same time come before it or after it."""
     now, payer = timezone.now(), organization.root_id
     posting.lock([payer], now)
     Organization.objects.filter(pk=organization.pk).update(monthly_budget=monthly_budget)
     alerts.check([payer], now, [(organization.pk, None)])
     alerts.end(now, payer)
     return Organization.objects.get(pk=organization.pk)
-
-
-def _about(organization: Organization, key: ApiKey | None, now: datetime) -> dict[str, Any]:
-    return {
-        "account": organization.root_id,
-        "organization": organization.pk,
-        "key": key.pk if key else None,
-        "month": _month(organization, now),
-        "now": now,
-    }
-
-
-def _month(organization: Organization, now: datetime) -> date:
-    payer = organization if organization.is_root else organization.root
-    return month_of(now, payer.timezone)

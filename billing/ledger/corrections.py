@@ -4,7 +4,7 @@ Both settle: they are never refused, and may lead into debt. No money moves outs
 purchase pays it back elsewhere.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -12,7 +12,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.lib import identifiers
-from accounts.lib.months import month_of
 from accounts.lib.problems import InvalidField
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
 from billing.ledger import balances, budgets, posting
@@ -31,7 +30,7 @@ def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime
     What it brought is burnt from its own lot first. What it took comes back as a lot that expires at `expires_at`.
     """
     now = timezone.now()
-    posting.lock([entry.account_id], now)
+    zone = posting.lock([entry.account_id], now)[entry.account_id].zone
     _check(entry)
     if entry.amount > 0 and expires_at:
         raise InvalidField("expires_at", "This reversal takes credits, which can't expire.")
@@ -47,7 +46,7 @@ def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime
         own_lot=entry.seq,
     )
     if entry.kind == Kind.CAPTURE:
-        _give_back(entry, now)
+        _give_back(entry, zone.month_of(entry.created_at), now)
     return _posted(posted)
 
 
@@ -92,12 +91,11 @@ def _lot_again(entry: LedgerEntry, expires_at: datetime | None) -> Lot:
     return Lot(was.category, was.priority, expires_at) if was else Lot(expires_at=expires_at)
 
 
-def _give_back(capture: LedgerEntry, now: datetime) -> None:
-    """What the capture of a hold spent in its month is spent no more. Usage that captured one is voided instead."""
-    holds = Hold.objects.select_related("organization__root")
+def _give_back(capture: LedgerEntry, month: date, now: datetime) -> None:
+    """Take what the capture of a hold spent off its month. If usage captured the hold, its event is voided instead."""
+    holds = Hold.objects.select_related("organization")
     hold = holds.filter(account=capture.account_id, entry_seq=capture.seq).first()
     if hold:
-        month = month_of(capture.created_at, hold.organization.root.timezone)
         budgets.give_back(hold.organization, hold.key_id, -capture.amount, month, now)
 
 

@@ -196,14 +196,14 @@ def reserve(reservation: Reservation, now: datetime) -> Hold:
     """Reserve what is available, up to the amount, if that is at least the minimum; without one, all of the amount."""
     organization, key, amount = reservation.organization, reservation.key, reservation.amount
     payer = organization.root_id
-    posting.lock([payer], now)
+    month = posting.lock([payer], now)[payer].zone.month_of(now)
     parameters = {
         "id": uuid7(),
         "account": payer,
         "organization": organization.pk,
         "key": key.pk if key else None,
         "purpose": reservation.purpose.value,
-        "amount": budgets.admit(organization, key, amount, now, reservation.minimum),
+        "amount": budgets.admit(organization, key, amount, month=month, now=now, minimum=reservation.minimum),
         "minimum": amount if reservation.minimum is None else reservation.minimum,
         "reference": reservation.reference,
         "metadata": jsonb.parameter(reservation.metadata),
@@ -225,7 +225,7 @@ def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Ho
     if amount is not None:
         balances.check_decimals(amount)
     now = timezone.now()
-    posting.lock([hold.account_id], now)
+    zone = posting.lock([hold.account_id], now)[hold.account_id].zone
     entry = Entry(
         kind=posting.Kind.CAPTURE,
         description="Hold captured",
@@ -239,7 +239,7 @@ def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Ho
         raise HoldResolved(hold)
     [(taken, captured_at)] = captured
     if taken > ZERO:
-        budgets.count(hold, taken, captured_at)
+        budgets.count(hold, taken, zone.month_of(captured_at), now)
     return hold
 
 

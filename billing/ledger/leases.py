@@ -82,14 +82,14 @@ def extend(lease: Hold, *, amount: Decimal, ttl: timedelta) -> Hold:
     `LeaseEnded` while credits are kept for it past their expiry: otherwise it could keep them for ever.
     """
     now = timezone.now()
-    posting.lock([lease.account_id], now)
+    zone = posting.lock([lease.account_id], now)[lease.account_id].zone
     lease = holds.load(lease.account_id, lease.pk)
     if lease.status != Hold.Status.OPEN or lease.spend_until is None:
         raise LeaseEnded
     if lots.is_kept(lease.account_id, lease.created_at):
         raise LeaseEnded
     if amount:
-        budgets.admit(lease.organization, lease.key, amount, now)
+        budgets.admit(lease.organization, lease.key, amount, month=zone.month_of(now), now=now)
     spend_until, grace = max(lease.spend_until, now + ttl), lease.expires_at - lease.spend_until
     times = {"now": now, "spend_until": spend_until, "expires_at": spend_until + grace}
     if not sql.rows(EXTEND, {"account": lease.account_id, "hold": lease.pk, "amount": amount, **times}):

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.lib import sql
 from billing.exceptions import NotEnoughCredits, PostingConflict
-from billing.ledger import alerts, balances, expiry, lots
+from billing.ledger import alerts, balances, billing_zone, expiry, lots
 from billing.ledger.balances import Entry, Locked, Posting
 from billing.ledger.lots import Lot
 from billing.models import Grant, LedgerAccount, LedgerEntry
@@ -28,7 +28,9 @@ PROMOTIONAL = Lot(Grant.Category.PROMOTIONAL)
 # A statement of its own: the next one then sees what was committed while this one waited. If an account is missing it
 # locks none: whoever opens accounts may wait for others that do, and must not hold a lock meanwhile.
 LOCK = """
-SELECT organization_id, seq + 1, due_at, closed_through, zones FROM billing_ledgeraccount
+SELECT organization_id, seq + 1, due_at, closed_through, zones,
+       (SELECT timezone FROM accounts_organization WHERE id = organization_id)
+  FROM billing_ledgeraccount
  WHERE organization_id = ANY(%(accounts)s::uuid[])
    AND (SELECT count(*) FROM billing_ledgeraccount WHERE organization_id = ANY(%(accounts)s::uuid[])) = %(count)s
  ORDER BY organization_id FOR NO KEY UPDATE
@@ -47,10 +49,12 @@ class Details(TypedDict, total=False):
 
 
 def lock(accounts: Iterable[UUID], now: datetime | None = None) -> dict[UUID, Locked]:
-    """Lock the payers, in id order, to the end of the transaction, and bring them up to date with `now`.
+    """Lock the payers, in id order, to the end of the caller's transaction, and bring them up to date with `now`.
 
-    A payer without an account gets one, at zero.
+    A payer without an account gets one, at zero. Without a transaction the lock would be gone at once: that raises
+    `TransactionManagementError`.
     """
+    sql.require_transaction()
     payers = sorted(set(accounts))
     locked = _lock(payers, now)
     if len(locked) < len(payers):
@@ -61,12 +65,19 @@ def lock(accounts: Iterable[UUID], now: datetime | None = None) -> dict[UUID, Lo
 
 def _lock(payers: list[UUID], now: datetime | None) -> dict[UUID, Locked]:
     parameters = {"accounts": payers, "count": len(payers)}
-    locked = {account: Locked(*columns) for account, *columns in sql.rows(LOCK, parameters)}
+    locked = _locked(sql.rows(LOCK, parameters))
     now = now or timezone.now()
     due = [account for account, state in locked.items() if state.due_at and state.due_at <= now]
     for account in due:
         _expire(account, now)
-    return {account: Locked(*columns) for account, *columns in sql.rows(LOCK, parameters)} if due else locked
+    return _locked(sql.rows(LOCK, parameters)) if due else locked
+
+
+def _locked(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, Locked]:
+    return {
+        account: Locked(next_seq, due_at, closed_through, billing_zone.parse(timezone, zones))
+        for account, next_seq, due_at, closed_through, zones, timezone in rows
+    }
 
 
 def _expire(account: UUID, now: datetime) -> None:

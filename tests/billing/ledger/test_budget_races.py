@@ -84,8 +84,8 @@ def test_without_the_lock_more_would_be_placed(
     """The control of the test above."""
     where, all_are_admitted, admit = cap(payer), Barrier(THREADS), budgets.admit
 
-    def slowly(*asked: Any) -> Decimal:
-        granted = admit(*asked)
+    def slowly(*arguments: Any, **options: Any) -> Decimal:
+        granted = admit(*arguments, **options)
         all_are_admitted.wait(timeout=30)
         return granted
 
