@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import emails, idempotency, invitations, password_reset
+from accounts import emails, idempotency, invitations, password_reset, sign_in_limits
 from accounts.models import TokenFamily
 
 EMAILS = {invitations.TEMPLATE: invitations.email_context, password_reset.TEMPLATE: password_reset.email_context}
@@ -15,6 +15,11 @@ def purge_idempotency_records() -> int:
 @shared_task
 def purge_token_families() -> int:
     return TokenFamily.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+
+
+@shared_task
+def purge_sign_in_failures() -> int:
+    return sign_in_limits.purge()
 
 
 @shared_task

@@ -13,7 +13,6 @@ from uuid import UUID
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.contrib.auth.models import update_last_login
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -24,10 +23,10 @@ from accounts.exceptions import InvalidRefreshToken, InvalidSignIn, RefreshRace
 from accounts.lib import identifiers
 from accounts.lib.problems import Forbidden, TooManyRequests
 from accounts.models import Organization, ReplacedToken, TokenFamily, User
+from accounts.sign_in_limits import TooManyFailures
 
 PREFIX = "rt_"
 SECRET_LENGTH = 43
-FAILURES_WINDOW_SECONDS = 300  # allauth's, for the failed sign-ins of one email
 _FORM = re.compile(f"{PREFIX}([0-9a-f]{{32}})([0-9A-Za-z]{{{SECRET_LENGTH}}})")
 
 
@@ -41,9 +40,8 @@ def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
     """Start a sign-in for the person with this email and password."""
     try:
         user = get_adapter().authenticate(request, email=email, password=password)
-    except ValidationError as error:  # too many failures for this address or email
-        wait = {"Retry-After": str(FAILURES_WINDOW_SECONDS)}
-        raise TooManyRequests("Too many failed sign-ins. Try again in some minutes.", headers=wait) from error
+    except TooManyFailures as error:
+        raise TooManyRequests(str(error.message), headers={"Retry-After": str(error.wait_seconds)}) from error
     if not isinstance(user, User) or not user.is_active:
         raise InvalidSignIn
     return issue(user, people.current_organization(user))

@@ -7,7 +7,7 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.lib.addresses import client_address
+from accounts.lib.addresses import caller_network
 from apikeys import rate_limits
 from apikeys.authentication import KeyCredential
 from apikeys.rate_limits import Count, Limit
@@ -37,6 +37,6 @@ class Throttle(BaseThrottle):
 
 def _limit(request: Request, view: "APIView") -> Limit | None:
     if getattr(view, "limited_by_address", False):
-        return Limit("address", client_address(request), settings.ANONYMOUS_RATE_LIMIT, ADDRESS_WINDOW_SECONDS)
+        return Limit("address", caller_network(request), settings.ANONYMOUS_RATE_LIMIT, ADDRESS_WINDOW_SECONDS)
     key = request.auth.key if isinstance(request.auth, KeyCredential) else None
     return rate_limits.of_key(key) if key else None

@@ -253,6 +253,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=17),
     },
     "emails not sent": {"task": "accounts.tasks.send_emails", "schedule": 10.0},
+    "failed sign-ins past their day": {"task": "accounts.tasks.purge_sign_in_failures", "schedule": crontab(minute=47)},
     "token families past their life": {"task": "accounts.tasks.purge_token_families", "schedule": crontab(minute=27)},
     "rate limits of who stopped calling": {"task": "apikeys.tasks.purge_rate_counts", "schedule": crontab(minute=47)},
 }

@@ -7,11 +7,12 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import people, tokens
+from accounts import people, sign_in_limits, tokens
 from accounts.api.fields import EmailField
 from accounts.api.organizations import OrganizationSerializer
 from accounts.api.tokens import AnonymousView, PairSerializer
 from accounts.lib import timezones
+from accounts.lib.addresses import caller_network
 from accounts.models import User
 
 
@@ -53,6 +54,7 @@ class SignUpView(AnonymousView):
         serializer.is_valid(raise_exception=True)
         user = serializer.validated_data["user"]
         organization = people.sign_up(user)
+        sign_in_limits.remember(user, caller_network(request))
         pair = tokens.issue(user, organization)
         made = {"user": user, "organization": organization, "access": pair.access, "refresh": pair.refresh}
         return Response(SignedUpSerializer(made).data, status=status.HTTP_201_CREATED)

@@ -16,6 +16,17 @@ def client_address(request: Request | HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
+def caller_network(request: Request | HttpRequest) -> str:
+    """What a caller is counted by: the IPv4 address, or the /64 of an IPv6 address, since one caller has all of it."""
+    try:
+        address = ip_address(client_address(request))
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network(f"{address}/64", strict=False))
+    return str(address)
+
+
 def network(text: str) -> str:
     """A network as it is stored, `10.0.0.0/24` or `2001:db8::/32`: an address stands for itself, and what is beyond the
     prefix is dropped. `ValueError` when it is neither IPv4 nor IPv6."""

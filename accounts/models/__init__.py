@@ -6,6 +6,7 @@ from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
 from accounts.models.organizations import Membership, Organization
 from accounts.models.security import SecurityPolicy
+from accounts.models.sign_ins import KnownNetwork, SignInFailures
 from accounts.models.tenancy import TenantQuerySet
 from accounts.models.tokens import ReplacedToken, SigningKey, TokenFamily
 from accounts.models.users import User
@@ -15,10 +16,12 @@ __all__ = [
     "Event",
     "IdempotencyRecord",
     "Invitation",
+    "KnownNetwork",
     "Membership",
     "Organization",
     "ReplacedToken",
     "SecurityPolicy",
+    "SignInFailures",
     "SigningKey",
     "TenantQuerySet",
     "TokenFamily",

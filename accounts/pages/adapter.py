@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
-from accounts import emails, people
+from accounts import emails, people, sign_in_limits
 from accounts.lib import mailboxes
+from accounts.lib.addresses import caller_network
 from accounts.models import User
 
 
@@ -38,12 +39,23 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             raise ValidationError("Enter a valid email address.") from error
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
-        """An address that has no normal form is nobody's."""
+        """The active person with this email and password, at the API too. `TooManyFailures` after too many."""
         try:
             credentials["email"] = mailboxes.normalize(credentials["email"])
-        except ValueError:
+        except ValueError:  # an address that has no normal form is nobody's
             return None
-        return super().authenticate(request, **credentials)
+        attempt = sign_in_limits.begin(credentials["email"], caller_network(request))
+        user = super().authenticate(request, **credentials)
+        if user:
+            attempt.succeeded(user)
+        return user
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """allauth would count by the Host header here, which the caller chooses."""
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        sign_in_limits.remember(user, caller_network(request))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """All of allauth's emails go through the outbox."""
@@ -55,3 +67,4 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Only the password: a deactivation that came meanwhile stays."""
         user.set_password(password)
         user.save(update_fields=["password"])
+        sign_in_limits.forgive(user.email)

@@ -34,6 +34,15 @@ def test_what_is_over_the_limit_is_refused_until_a_minute_later(anonymous: Any, 
 
 
 @time_machine.travel(NOON, tick=False)
+def test_the_addresses_of_one_ipv6_network_are_one_caller(anonymous: Any, db: None, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = 1
+    addresses = [f"2001:db8:1:2::{number}" for number in range(4)]
+    answers = [anonymous.get("/v1/meters", x_forwarded_for=address).status_code for address in addresses]
+    assert answers == [200, 200, 200, 429]
+    assert anonymous.get("/v1/meters", x_forwarded_for="2001:db8:1:3::1").status_code == 200
+
+
+@time_machine.travel(NOON, tick=False)
 def test_each_answer_says_how_many_are_left(anonymous: Any, db: None) -> None:
     responses = [anonymous.get("/v1/meters") for _ in range(4)]
     assert [response.headers["RateLimit"] for response in responses] == [

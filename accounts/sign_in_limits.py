@@ -1,0 +1,119 @@
+"""How often a password may be wrong. Nothing is counted by what the caller can choose, such as the Host header.
+
+| counted by | limit |
+|---|---|
+| account and network | 5 in 5 minutes |
+| network | 10 in a minute, whatever the accounts |
+| account | 100 in a day, then a delay after each that doubles from a second to 15 minutes |
+
+The last one holds strangers up, not the owner: it does not count where the person has signed in before. Sessions and
+refresh tokens never come here, so they go on through all of this.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F, Func, Value
+from django.utils import timezone
+
+from accounts.models import KnownNetwork, SignInFailures, User
+
+DAY = timedelta(days=1)
+REMEMBERED = timedelta(days=90)
+ACCOUNT_BOUND = 100
+LONGEST_DELAY_SECONDS = 900
+
+Moments = list[datetime]
+# From the failures of the past day, oldest first, and the present: when the next attempt is allowed.
+Rule = Callable[[Moments], datetime | None]
+
+
+class TooManyFailures(ValidationError):
+    def __init__(self, wait: timedelta) -> None:
+        self.wait_seconds = max(1, round(wait.total_seconds()))
+        super().__init__("Too many failed sign-ins. Try again in some minutes.")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt, which counts as failed until `succeeded`: so parallel guesses can't all pass before one counts."""
+
+    rows: list[SignInFailures]
+    network: str
+    at: datetime
+
+    def succeeded(self, user: User) -> None:
+        # A statement a row: rows that were locked together in another order than `begin` does could deadlock with it.
+        for row in self.rows:
+            left = Func(F("failed_at"), Value(self.at), function="array_remove")
+            SignInFailures.objects.filter(pk=row.pk).update(failed_at=left)
+        remember(user, self.network)
+
+
+@transaction.atomic
+def begin(email: str, network: str) -> Attempt:
+    """Counts an attempt to sign in, or raises `TooManyFailures`."""
+    now, account = timezone.now(), _digest(email)
+    is_known = KnownNetwork.objects.filter(user__email=email, network=network).exists()
+    rules: list[tuple[SignInFailures, Rule]] = [
+        (_row(account, network, now), _at_most(5, timedelta(minutes=5))),
+        (_row(b"", network, now), _at_most(10, timedelta(minutes=1))),
+        (_row(account, "", now), _never if is_known else _ever_slower),
+    ]
+    for row, rule in rules:
+        allowed_at = rule(row.failed_at)
+        if allowed_at and allowed_at > now:
+            raise TooManyFailures(allowed_at - now)
+    for row, _ in rules:
+        row.failed_at.append(now)
+        row.last_at = now
+        row.save(update_fields=["failed_at", "last_at"])
+    return Attempt([row for row, _ in rules], network, now)
+
+
+def _digest(email: str) -> bytes:
+    return hashlib.sha256(email.encode("utf-8", "surrogatepass")).digest()
+
+
+def _row(account: bytes, network: str, now: datetime) -> SignInFailures:
+    """The row, locked, with the failures of the past day."""
+    rows = SignInFailures.objects.select_for_update(no_key=True)
+    row, _ = rows.get_or_create(account=account, network=network)
+    row.failed_at = [moment for moment in row.failed_at if moment > now - DAY]
+    return row
+
+
+def _at_most(limit: int, window: timedelta) -> Rule:
+    return lambda failures: failures[-limit] + window if len(failures) >= limit else None
+
+
+def _ever_slower(failures: Moments) -> datetime | None:
+    excess = len(failures) - ACCOUNT_BOUND
+    if excess < 0:
+        return None
+    return failures[-1] + timedelta(seconds=min(2 ** min(excess, 20), LONGEST_DELAY_SECONDS))
+
+
+def _never(failures: Moments) -> None:
+    return None
+
+
+def remember(user: User, network: str) -> None:
+    """The person has signed in from this network."""
+    KnownNetwork.objects.update_or_create(user=user, network=network, defaults={"last_at": timezone.now()})
+
+
+def forgive(email: str) -> None:
+    """The account has a new password, so nobody has guessed at it yet."""
+    SignInFailures.objects.filter(account=_digest(email)).delete()
+
+
+def purge() -> int:
+    """Deletes failures past their day, and networks from which nobody has signed in for 90 days."""
+    now = timezone.now()
+    failures = SignInFailures.objects.filter(last_at__lte=now - DAY).delete()[0]
+    return failures + KnownNetwork.objects.filter(last_at__lte=now - REMEMBERED).delete()[0]
