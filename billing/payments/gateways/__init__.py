@@ -30,8 +30,9 @@ from billing.payments.gateways.objects import (
     Subject,
 )
 from billing.payments.gateways.sandbox import SandboxGateway
+from billing.payments.gateways.stripe import StripeGateway
 
-BY_NAME: dict[str, Gateway] = {SandboxGateway.name: SandboxGateway()}
+BY_NAME: dict[str, Gateway] = {SandboxGateway.name: SandboxGateway(), StripeGateway.name: StripeGateway()}
 ONE_STEP: dict[str, OneStepGateway] = {SandboxGateway.name: SandboxGateway()}  # until the callers have moved
 
 __all__ = [

@@ -1,0 +1,76 @@
+"""The client of Stripe's library, and how each of its errors is read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import stripe
+from django.conf import settings
+from stripe import RequestOptions, StripeClient
+
+from billing.payments.gateways.errors import (
+    GatewayMisconfigured,
+    GatewayRefused,
+    GatewayUnavailable,
+    UnexpectedState,
+    UnknownCustomer,
+    UnknownToken,
+)
+
+# Named, so that neither an update of the library nor the account's default changes what we get.
+API_VERSION = "2026-10-28.endive"
+TIMEOUT = (3, 20)  # seconds to connect, and to wait for an answer: the library's 80 would outlive a web request
+READ: RequestOptions = {"max_network_retries": 2}
+
+
+def client() -> StripeClient:
+    return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE)
+
+
+@cache
+def _client(key: str, api_base: str) -> StripeClient:
+    """One a process. Nothing is retried unless `READ` says so: our rows retry what moves money."""
+    stripe.enable_telemetry = False
+    return StripeClient(
+        key,
+        stripe_version=API_VERSION,
+        base_addresses={"api": api_base},
+        max_network_retries=0,
+        http_client=stripe.RequestsClient(timeout=TIMEOUT),
+    )
+
+
+def write(idempotency_key: str) -> RequestOptions:
+    return {"idempotency_key": idempotency_key}
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our errors for Stripe's. Callers for whom a declined card is an answer catch `CardError` inside."""
+    try:
+        yield
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise GatewayMisconfigured(_message(error)) from error
+    except stripe.IdempotencyError as error:
+        raise UnexpectedState(_message(error)) from error
+    except (stripe.InvalidRequestError, stripe.CardError) as error:
+        raise _refusal(error) from error
+    except stripe.StripeError as error:  # no answer, 409, 429, 5xx, or nothing that Stripe would say
+        raise GatewayUnavailable(_message(error)) from error
+
+
+def _refusal(error: stripe.InvalidRequestError | stripe.CardError) -> GatewayRefused | UnexpectedState:
+    code = error.code or "invalid_request_error"
+    if code.endswith("_unexpected_state"):
+        return UnexpectedState(_message(error))
+    if code == "resource_missing" and error.param == "customer":
+        return UnknownCustomer(code, _message(error))
+    if error.param == "payment_method":
+        return UnknownToken(code, _message(error))
+    return GatewayRefused(code, _message(error))
+
+
+def _message(error: stripe.StripeError) -> str:
+    """With Stripe's id of the request, by which its support and its logs find it."""
+    request = f" ({error.request_id})" if error.request_id else ""
+    return f"{error.user_message or type(error).__name__}{request}"
