@@ -1,4 +1,4 @@
-"""Why a credential may not do something: what stands behind the 403 of a request."""
+"""Why a credential may not do something: the reason behind the 403 of a request."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,12 +8,13 @@ from accounts.credentials import Credential
 
 
 class Reason(StrEnum):
-    """In the order in which they are told: the first is the one to mend first."""
+    """In the order in which they are checked. The first one that applies is the one to mend first."""
 
     PLATFORM_KEY_REQUIRED = "platform_key_required"
     NOT_A_MEMBER = "not_a_member"
     ROLE_LACKS_IT = "role_lacks_it"
     NOT_GRANTED = "not_granted_to_credential"
+    LIVE_KEY_REQUIRED = "live_key_required"
     SUSPENDED = "organization_suspended"
     NETWORK = "network_not_allowed"
 
@@ -28,11 +29,11 @@ _ANY_ROLE = scopes.of_roles(scopes.BY_ROLE)
 
 
 def explain(credential: Credential, *, address: str) -> list[Refusal]:
-    """A refusal for every scope that a request with this credential from this address would lack."""
+    """One refusal for each scope that a request with this credential from this address would lack."""
     organization = credential.organization
     admitted = organization is None or security.effective(organization).admits_address(address)
-    found = ((scope, _reason(credential, scope, admitted)) for scope in sorted(scopes.ALL))
-    return [Refusal(scope, reason) for scope, reason in found if reason]
+    reasons = ((scope, _reason(credential, scope, admitted)) for scope in sorted(scopes.ALL))
+    return [Refusal(scope, reason) for scope, reason in reasons if reason]
 
 
 def _reason(credential: Credential, scope: str, admitted: bool) -> Reason | None:
@@ -46,6 +47,8 @@ def _reason(credential: Credential, scope: str, admitted: bool) -> Reason | None
         return Reason.ROLE_LACKS_IT
     if scope not in credential.cap:
         return Reason.NOT_GRANTED
+    if credential.is_test and scope not in scopes.OF_TEST_KEYS:
+        return Reason.LIVE_KEY_REQUIRED
     if scope not in credential.scopes:
         return Reason.SUSPENDED
     return None if admitted else Reason.NETWORK

@@ -34,12 +34,18 @@ class Credential:
     is_operational: bool = True
     permissions: tuple[str, ...] = ()
     sign_in: UUID | None = None
+    is_test: bool = False
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """What the token or key was given and its person still holds."""
+        return self.cap & self.held
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The database decides and the token caps; a suspended organization may only read, and pay."""
-        granted = self.cap & self.held
-        return granted if self.is_operational else granted & scopes.WHILE_SUSPENDED
+        """What the credential may do now. A suspended organization keeps little of it, and so does a test key."""
+        usable = self.granted if self.is_operational else self.granted & scopes.WHILE_SUSPENDED
+        return usable & scopes.OF_TEST_KEYS if self.is_test else usable
 
     @property
     def is_platform(self) -> bool:

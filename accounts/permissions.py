@@ -10,6 +10,7 @@ from accounts import security
 from accounts.credentials import Credential, credential_of
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import Forbidden
+from accounts.scopes import OF_TEST_KEYS
 
 if TYPE_CHECKING:  # DRF's views import this module
     from rest_framework.views import APIView
@@ -33,6 +34,13 @@ class PlatformOnly(Forbidden):
 
     code = "platform_key_required"
     detail = "This needs a platform key."
+
+
+class LiveKeyRequired(Forbidden):
+    """A test key moves no money, and changes nothing but test keys."""
+
+    code = "live_key_required"
+    detail = "A test key can't do that. Use a live key."
 
 
 class OrganizationRequired(Forbidden):
@@ -102,8 +110,8 @@ def require(credential: Credential, scope: str | None) -> None:
         raise NotAllowed("This action is not open to any scope.")
     if scope in credential.scopes:
         return
-    if scope in credential.cap & credential.held:
-        raise OrganizationSuspended
+    if scope in credential.granted:
+        raise LiveKeyRequired if credential.is_test and scope not in OF_TEST_KEYS else OrganizationSuspended
     raise NotAllowed(
         f"This needs the scope {scope}.", required_scopes=[scope], granted_scopes=sorted(credential.scopes)
     )

@@ -9,6 +9,9 @@ READS: frozenset[str] = frozenset(scope for scope in ALL if scope.endswith(":rea
 # What a suspended organization keeps: to look, and to pay what it owes.
 WHILE_SUSPENDED = READS | {"billing:write", "credits:write"}
 
+# What a test key may use: it reads, and it makes and changes test keys. Everything else is real, money above all.
+OF_TEST_KEYS = READS | {"keys:write"}
+
 # Posting usage is the gateway's: no person's role holds usage:write.
 _PEOPLE = ALL - {"usage:write"}
 

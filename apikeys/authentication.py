@@ -15,7 +15,7 @@ from accounts.credentials import Credential, Kind
 from accounts.lib import addresses
 from accounts.lib.problems import Forbidden
 from accounts.models import User
-from apikeys import keys
+from apikeys import key_permissions, keys, peppers
 from apikeys.models import ApiKey
 
 
@@ -73,6 +73,7 @@ def _active(secret: str) -> ApiKey:
     status = key.status(now) if key else "unknown"
     if key is None or status != "active":
         raise AuthenticationFailed(f"The API key is {status}.", code=f"key_{status}")
+    peppers.redigest([secret])
     return key
 
 
@@ -92,9 +93,10 @@ def credential(key: ApiKey) -> KeyCredential:
         organization=key.organization,
         timezone=key.organization.timezone if key.organization else "UTC",
         cap=scopes.ALL & set(key.permissions),
-        held=keys.held_by_creator(key),
+        held=key_permissions.held_by_creator(key),
         is_operational=key.organization is None or key.organization.is_operational,
         permissions=tuple(key.permissions),
+        is_test=key.is_test,
         key=key,
     )
 

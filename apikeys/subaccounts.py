@@ -23,7 +23,6 @@ def create(parent: Organization, *, name: str, enabled: bool, by: KeyCredential)
         created_by=by.user,
         maker=by.key,
         permissions=by.permissions,
-        environment=by.key.environment,
     )
     if not enabled:
         tree.suspend(child, by=by)

@@ -7,6 +7,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -14,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts import idempotency
 from accounts.api.fields import MomentField, SecondField
 from accounts.credentials import credential_of, organization_of
-from apikeys import keys
+from apikeys import bounds, key_permissions, keys
 from apikeys.api.fields import BudgetField, CidrField, RateLimitSerializer
 from apikeys.authentication import key_of
 from apikeys.models import ApiKey
@@ -163,7 +164,7 @@ EXAMPLES = [
 
 
 class ApiKeyFilter(django_filters.FilterSet):
-    status = django_filters.ChoiceFilter(choices=[(one, one) for one in STATUSES], method="having")
+    status = django_filters.ChoiceFilter(choices=[(status, status) for status in STATUSES], method="filter_status")
     environment = django_filters.ChoiceFilter(choices=ApiKey.Environment.choices)
     search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", label="A part of the name")
 
@@ -171,8 +172,8 @@ class ApiKeyFilter(django_filters.FilterSet):
         model = ApiKey
         fields: list[str] = []
 
-    def having(self, found: Any, name: str, value: str) -> QuerySet[ApiKey]:
-        return found.with_status(value, timezone.now())  # type: ignore[no-any-return]
+    def filter_status(self, queryset: Any, name: str, value: str) -> QuerySet[ApiKey]:
+        return queryset.with_status(value, timezone.now())  # type: ignore[no-any-return]
 
 
 class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, GenericViewSet[ApiKey]):
@@ -195,17 +196,21 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
     lookup_value_regex = "[a-z0-9_]{1,20}"
 
     def get_queryset(self) -> QuerySet[ApiKey]:
-        mine = ApiKey.objects.of(organization_of(self.request))
-        return (
-            mine.select_related("organization", "created_by").prefetch_related("secrets").order_by("-created_at", "-pk")
-        )
+        keys = ApiKey.objects.of(organization_of(self.request)).order_by("-created_at", "-pk")
+        return keys.select_related("organization", "created_by").prefetch_related("secrets")
+
+    def get_object(self) -> ApiKey:
+        key = super().get_object()
+        if self.request.method not in SAFE_METHODS:
+            bounds.check_environment(key, by=key_of(credential_of(self.request)))
+        return key
 
     @extend_schema(request=CreateApiKeySerializer, responses={201: CreatedApiKeySerializer}, examples=EXAMPLES)
     def create(self, request: Request) -> Any:
         """Make a key. The answer is the only place where its secret is shown."""
         serializer = CreateApiKeySerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        keys.check_permissions(serializer.validated_data.get("permissions", []), credential_of(request).scopes)
+        key_permissions.check(serializer.validated_data.get("permissions", []), credential_of(request).granted)
 
         def effect() -> Response:
             key, secret = keys.create(
@@ -225,9 +230,9 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         serializer = UpdateApiKeySerializer(data=request.data, partial=True, context={"request": request})
         serializer.is_valid(raise_exception=True)
         credential, changes = credential_of(request), serializer.validated_data
-        keys.check_permissions(changes.get("permissions", []), credential.scopes)
-        if keys.widening(key, changes):
-            keys.check_not_beyond(key, credential.scopes, by=key_of(credential))
+        key_permissions.check(changes.get("permissions", []), credential.granted)
+        if bounds.widening(key, changes):
+            bounds.check_not_beyond(key, credential.granted, by=key_of(credential))
         return Response(ApiKeySerializer(keys.update(key, changes, maker=key_of(credential))).data)
 
     @extend_schema(request=RotateSerializer, responses=CreatedApiKeySerializer)
@@ -239,7 +244,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         serializer.is_valid(raise_exception=True)
         overlap = timedelta(seconds=serializer.validated_data["overlap_seconds"])
         credential = credential_of(request)
-        keys.check_not_beyond(key, credential.scopes, by=key_of(credential))
+        bounds.check_not_beyond(key, credential.granted, by=key_of(credential))
         return idempotency.once(
             request, lambda: _with_secret(key, keys.rotate(key, overlap), status.HTTP_200_OK), secrets=("api_key",)
         )

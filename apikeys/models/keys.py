@@ -98,6 +98,10 @@ class ApiKey(models.Model):
     def is_platform(self) -> bool:
         return self.organization_id is None
 
+    @property
+    def is_test(self) -> bool:
+        return self.environment == self.Environment.TEST
+
     def admits_address(self, address: str) -> bool:
         """Whether the key may be used from there; without networks of its own, from anywhere."""
         return not self.allowed_cidrs or addresses.within(address, self.allowed_cidrs)

@@ -11,7 +11,7 @@ from accounts import scopes
 from accounts.lib import timezones
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
-from apikeys import keys
+from apikeys import key_permissions
 
 LARGEST_LIST = 100
 LAST_DAY = date(2999, 12, 31)
@@ -83,7 +83,7 @@ class CreateKeyForm(forms.Form):
         if len(wanted) > LARGEST_LIST:
             self.add_error("permissions", ValidationError(f"At most {LARGEST_LIST} permissions."))
         try:
-            keys.check_permissions(wanted, self.holder)
+            key_permissions.check(wanted, self.holder)
         except Problem as problem:
             refuse(self, problem)
         return {**data, "permissions": wanted}

@@ -132,13 +132,6 @@ class PlatformsHold(Forbidden):
     detail = "This hold was placed by the platform, which captures or releases it."
 
 
-class LiveKeyRequired(Forbidden):
-    """What is done with a test key costs nothing, so a test key has nothing to do with reserved credits."""
-
-    code = "live_key_required"
-    detail = "A test key reserves no credits, and frees or debits none. Use a live one."
-
-
 class HoldResolved(Conflict):
     """A hold is captured or released once."""
 

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from accounts import scopes
 from accounts.models import SecurityPolicy
+from accounts.permissions import LiveKeyRequired
 from accounts.security import NetworkNotAllowed
 from tests.conftest import Api
 from tests.isolation.routes import ROUTES, SUBTREE, Route, discovered, parameters
@@ -134,6 +135,20 @@ def test_a_customer_may_do_what_the_role_may_and_nothing_else(world: World, rout
             assert answer.status_code != 403 or code in {"billed_by_parent", *entry.refusals}, (credential, code)
         else:
             assert (answer.status_code, code) == (403, "insufficient_scope"), credential
+
+
+@pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].who != "credential"])
+def test_a_test_key_reads_and_changes_nothing_that_is_live(world: World, route: str, method: str) -> None:
+    entry = ROUTES[route]
+    answer = call(world, route, method, "test_key")
+    body = answer.json() if answer.content else {}
+    refused = LiveKeyRequired.code in body.values() or LiveKeyRequired.detail in body.values()
+    if entry.is_for_company(method):
+        assert (answer.status_code, body["code"]) == (403, "platform_key_required")
+    elif method == "get" or (route, method) == ("v1/account/api-keys", "post"):  # it makes test keys
+        assert not refused
+    else:
+        assert (answer.status_code, refused) == (403, True)
 
 
 @pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].who == "tenant"])

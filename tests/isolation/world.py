@@ -48,7 +48,10 @@ def marker(relation: str) -> str:
 
 @dataclass
 class World:
-    """`credentials` are by role, and `api_key`, `platform_key`, `anonymous`; all but the last two act for `own`."""
+    """`credentials` are by role, and `api_key`, `test_key`, `platform_key`, `anonymous`.
+
+    All but the last two act for `own`.
+    """
 
     organizations: dict[str, Organization] = field(default_factory=dict)
     owners: dict[str, User] = field(default_factory=dict)
@@ -134,6 +137,8 @@ def _credentials(world: World, own: Organization) -> None:
         world.credentials[role] = tokens.issue(member(own, role), own).access
     owner = member(own, "owner")
     world.credentials["api_key"] = factories.key(own, created_by=owner, permissions=sorted(scopes.BY_ROLE["owner"]))[1]
+    test = {"environment": "test", "permissions": sorted(scopes.BY_ROLE["owner"])}
+    world.credentials["test_key"] = factories.key(own, created_by=owner, **test)[1]
     world.credentials["platform_key"] = factories.platform_key()
     world.credentials["anonymous"] = ""
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from accounts import scopes
 from accounts.lib.money import ZERO
 from accounts.lib.months import month_of
-from apikeys import keys, rate_limits
+from apikeys import key_permissions, peppers, rate_limits
 from billing.ledger import posting
 from usage.gate import query
 from usage.gate.query import Call, Caller, Row, Terms
@@ -69,6 +69,8 @@ def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
     Nothing but the cost is held, and that only if the call is valid. `UnknownMeter` when there is no such.
     """
     row = _decide(call, caller, now, Terms())
+    if row:
+        peppers.redigest([caller.secret, call.key])
     return _verdict(row, now) if row else None
 
 
@@ -99,6 +101,7 @@ def verify_all(calls: Sequence[Call], caller: Caller, now: datetime) -> list[Ver
             rows = _ask_all(calls, caller, now, terms, due)
             undecided = [(index, row) for index, row in enumerate(rows or ()) if row.code in OPEN]
             if rows and not undecided:
+                peppers.redigest([caller.secret, *(call.key for call in calls)])
                 return [_verdict(row, now) for row in rows]
             transaction.set_rollback(True)
         if rows is None:  # perhaps not from the first call on: the key may have been revoked meanwhile
@@ -127,7 +130,7 @@ def _verdict(row: Row, now: datetime) -> Verdict:
     if row.code is None:
         return Verdict(Code.NOT_FOUND)
     code = Code(row.code)
-    held = keys.usable_permissions(row.permissions, scopes.of_roles(row.roles or ()))
+    held = key_permissions.usable(row.permissions, scopes.of_roles(row.roles or ()))
     known = Verdict(code, row.key_id, row.organization, held, row.expires_at, count=_count(row, code, now))
     if code not in WEIGHED:
         return known

@@ -62,11 +62,12 @@ def test_its_token_inherits_the_permissions_of_the_caller(robin: Any, alice: Any
     assert (key.permissions, key.created_by, key.environment) == (PERMISSIONS, alice, "live")
 
 
-def test_a_test_key_makes_a_test_token(alice: Any, organization: Any, path: str) -> None:
+def test_a_test_key_makes_no_subaccount(alice: Any, organization: Any, path: str) -> None:
     options = {"permissions": PERMISSIONS, "environment": "test"}
     _, token = factories.key(organization, created_by=alice, **options)
-    made = basic(organization.auth_id, token).post(path, {"name": "Robin"}).json()
-    assert made["auth_token"].startswith("sk_test_")
+    refused = basic(organization.auth_id, token).post(path, {"name": "Robin"})
+    assert (refused.status_code, refused.json()["error"]) == (403, "A test key can't do that. Use a live key.")
+    assert not organization.children.exists()
 
 
 @pytest.mark.parametrize(

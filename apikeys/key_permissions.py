@@ -1,0 +1,38 @@
+"""The permissions of a key: their form, and what is left of them while its creator holds less."""
+
+import re
+from collections.abc import Iterable
+
+from accounts import scopes
+from accounts.lib.problems import InvalidField
+from apikeys.models import ApiKey
+
+PERMISSION = re.compile(r"[a-z][a-z0-9_-]*:[a-z0-9_*-]+")
+LONGEST = 100  # characters
+
+
+def check(permissions: Iterable[str], holder: frozenset[str], *, beyond: str = "You don't hold {} yourself.") -> None:
+    """Refuse another form than `resource:action`, a permission named twice, and a scope that the holder lacks."""
+    permissions = list(permissions)
+    if len(set(permissions)) != len(permissions):
+        raise InvalidField("permissions", "A permission is named twice.")
+    for permission in permissions:
+        if len(permission) > LONGEST or not PERMISSION.fullmatch(permission):
+            raise InvalidField("permissions", f"{permission[:LONGEST]!r} is not of the form resource:action.")
+    if excess := sorted((scopes.ALL & set(permissions)) - holder):
+        raise InvalidField("permissions", beyond.format(", ".join(excess)))
+
+
+def held_by_creator(key: ApiKey) -> frozenset[str]:
+    """The scopes that the key's creator holds in its organization now. A platform key has the platform's scopes."""
+    if key.organization is None:
+        return scopes.PLATFORM
+    if key.created_by is None or not key.created_by.is_active:
+        return frozenset()
+    return scopes.of_roles(key.organization.roles_of(key.created_by))
+
+
+def usable(permissions: Iterable[str], held: frozenset[str]) -> tuple[str, ...]:
+    """The key's permissions, in their order, without the scopes that its creator has lost. `held` is what is left."""
+    lost = scopes.ALL - held
+    return tuple(permission for permission in permissions if permission not in lost)
