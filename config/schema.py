@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
+from accounts.lib.money import QUANTUM
 from config.problems import CONTENT_TYPE
 
 
@@ -50,6 +51,28 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "From POST /v1/auth/token"}
+
+
+class NumberFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A number with up to nine decimals. `double`, which is drf-spectacular's word for it, could not hold it exactly."""
+
+    target_class = "accounts.api.fields.NumberField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        field = self.target
+        schema: dict[str, Any] = {
+            "type": "number",
+            "format": "decimal",
+            "description": "Up to nine decimals, exact: read it as a decimal, not as a float.",
+        }
+        if field.min_value == QUANTUM:
+            schema["exclusiveMinimum"] = 0
+        elif field.min_value is not None:
+            schema["minimum"] = int(field.min_value)
+        if field.max_value is not None:
+            schema["maximum"] = int(field.max_value)
+        return schema
 
 
 IDEMPOTENCY_KEY = OpenApiParameter(

@@ -65,6 +65,7 @@ class MeterSerializer(serializers.ModelSerializer[Meter]):
         fields = ["id", "name", "unit", "unit_price", "tiers", "endpoint_prices"]
         read_only_fields = fields
 
+    @extend_schema_field(AmountSerializerField())
     def get_unit_price(self, meter: Meter) -> Decimal:
         return meter.price.unit_amount if hasattr(meter, "price") else Decimal(0)
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from accounts.credentials import credential_of, organization_of
 from accounts.lib import countries, timezones
 from billing import accounts
 from billing.api import mikrocloud_examples
+from billing.api.fields import AmountSerializerField
 from billing.ledger import posting
 from billing.models import BillingAccount
 
@@ -48,6 +49,7 @@ class AccountSerializer(serializers.Serializer[BillingAccount]):
     address = AddressSerializer(source="*")
     created_at = serializers.SerializerMethodField()
 
+    @extend_schema_field(AmountSerializerField())
     def get_balance(self, account: BillingAccount) -> Decimal:
         ledger = posting.current(account.organization_id)
         return ledger.balance if ledger else Decimal(0)

@@ -47,6 +47,23 @@ def test_it_is_made_without_a_warning() -> None:
     call_command("spectacular", validate=True, fail_on_warn=True, stdout=StringIO())
 
 
+def numbers_in(node: Any) -> Iterator[dict[str, Any]]:
+    """The schemas of numbers, at any depth."""
+    if isinstance(node, dict):
+        if "number" in node.get("type", ()):
+            yield node
+        node = list(node.values())
+    for child in node if isinstance(node, list) else ():
+        yield from numbers_in(child)
+
+
+def test_amounts_are_decimals_and_nothing_is_a_double(schema: dict[str, Any]) -> None:
+    """A double has 15 to 17 digits; an amount has up to 24."""
+    formats = Counter(number.get("format") for number in numbers_in(schema))
+    assert formats.keys() == {"decimal"}
+    assert formats["decimal"] > 40
+
+
 def test_every_route_of_the_url_configuration_is_in_it(operations: dict[tuple[str, str], Any]) -> None:
     wanted = {(verb, f"/{route}".rstrip("/*")) for route, verbs in discovered().items() for verb in verbs}
     assert wanted - {("get", "/v1/openapi.json")} == {(verb, path.rstrip("/")) for verb, path in operations}
