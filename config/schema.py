@@ -54,7 +54,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
 
 class NumberFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """A number with up to nine decimals. `double`, which is drf-spectacular's word for it, could not hold it exactly."""
+    """A number with up to nine decimals. drf-spectacular calls it a `double`, which can't hold it."""
 
     target_class = "accounts.api.fields.NumberField"
     match_subclasses = True

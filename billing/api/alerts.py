@@ -14,14 +14,19 @@ from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
 from billing import accounts
 from billing.api.fields import AmountSerializerField
+from billing.api.money import MoneySerializer, check_currency
 from billing.ledger import thresholds
 from billing.models import LedgerAccount
 
 
-class AlertsSerializer(serializers.Serializer[Any]):
-    """The balance below which it is low. Null: there is no alert."""
+class SetAlertsSerializer(MoneySerializer):
+    """The balance below which it is low. Null removes the alert."""
 
     low_balance = AmountSerializerField(min_value=ZERO, max_value=LARGEST, allow_null=True)
+
+
+class AlertsSerializer(serializers.Serializer[Any]):
+    low_balance = AmountSerializerField(allow_null=True)
 
 
 class AlertsView(APIView):
@@ -34,14 +39,16 @@ class AlertsView(APIView):
         ledger = LedgerAccount.objects.of(organization_of(request)).first()
         return _answer(ledger.low_balance if ledger else None)
 
-    @extend_schema(request=AlertsSerializer, responses=AlertsSerializer)
+    @extend_schema(request=SetAlertsSerializer, responses=AlertsSerializer)
     def put(self, request: Request) -> Response:
         """Set or remove that balance. If the balance is already low, the event comes at once."""
         organization: Organization = organization_of(request)
         accounts.find(organization)
-        serializer = AlertsSerializer(data=request.data)
+        serializer = SetAlertsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        low_balance = serializer.validated_data["low_balance"]
+        params = dict(serializer.validated_data)
+        check_currency(organization, params)
+        low_balance = params["low_balance"]
         thresholds.set_low_balance(organization, low_balance)
         return _answer(low_balance)
 

@@ -16,6 +16,7 @@ from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from billing.api.fields import AmountSerializerField
+from billing.api.money import MoneySerializer, check_currency
 from billing.ledger import budgets
 
 EXAMPLE = {"monthly_budget": 100, "month": "2026-01", "spent": 80.5, "held": 2, "left": 17.5}
@@ -23,7 +24,7 @@ ANSWER = OpenApiExample("budget", EXAMPLE, response_only=True, status_codes=["20
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH)
 
 
-class SetBudgetSerializer(serializers.Serializer[Any]):
+class SetBudgetSerializer(MoneySerializer):
     """Null removes the budget."""
 
     monthly_budget = AmountSerializerField(min_value=ZERO, max_value=LARGEST, allow_null=True)
@@ -59,9 +60,11 @@ class BudgetView(APIView):
         tree.check_administers(organization, credential_of(request))
         serializer = SetBudgetSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        params = dict(serializer.validated_data)
+        check_currency(organization, params)
 
         def effect() -> Response:
-            limited = budgets.limit(organization, **serializer.validated_data)
+            limited = budgets.limit(organization, **params)
             return Response(BudgetSerializer(budgets.of(limited)).data)
 
         return idempotency.once(request, effect)

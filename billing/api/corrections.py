@@ -18,12 +18,13 @@ from accounts.lib.problems import NotFound
 from accounts.permissions import PlatformKey
 from billing.api.account import LedgerEntrySerializer
 from billing.api.fields import AmountSerializerField, PrintableField, check_future
+from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import payer
 from billing.ledger import corrections
 from billing.models import LedgerEntry
 
 
-class ReverseSerializer(serializers.Serializer[Any]):
+class ReverseSerializer(MoneySerializer):
     """`expires_at`: when credits that the reversal gives back expire."""
 
     organization = serializers.CharField(max_length=21)
@@ -61,6 +62,7 @@ class ReverseView(APIView):
         """Reverse an entry, once. Usage is corrected by voiding its events: 409 `corrected_by_void`."""
         params = _params(ReverseSerializer, request)
         organization = payer(request, params.pop("organization"))
+        check_currency(organization, params)
         entry = LedgerEntry.objects.of(organization).filter(seq=int(id)).first()
         if entry is None:
             raise NotFound
@@ -77,9 +79,10 @@ class AdjustmentsView(APIView):
     def post(self, request: Request) -> Any:
         """Add or take credits, with a reason. An adjustment is never refused and may lead into debt."""
         params = _params(AdjustSerializer, request)
-        account = payer(request, params.pop("organization")).pk
+        organization = payer(request, params.pop("organization"))
+        check_currency(organization, params)
         actor = credential_of(request).id
-        return _once(request, params, lambda: corrections.adjust(account, actor=actor, **params))
+        return _once(request, params, lambda: corrections.adjust(organization.pk, actor=actor, **params))
 
 
 def _params(serializer_class: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:

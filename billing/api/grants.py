@@ -16,6 +16,7 @@ from accounts.api.filters import text_parameter
 from accounts.credentials import credential_of
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField, check_future
+from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import payer
 from billing.ledger import posting
 from billing.ledger.lots import Lot
@@ -40,7 +41,7 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
         read_only_fields = fields
 
 
-class GiveGrantSerializer(serializers.Serializer[Any]):
+class GiveGrantSerializer(MoneySerializer):
     organization = serializers.CharField(max_length=21)
     amount = PositiveAmountField()
     category = serializers.ChoiceField(Grant.Category.choices, default=Grant.Category.PROMOTIONAL)
@@ -94,8 +95,9 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
         """Give credits without a payment. In debt, they pay the debt first."""
         serializer = GiveGrantSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        params = serializer.validated_data
+        params = dict(serializer.validated_data)
         organization = payer(request, params["organization"])
+        check_currency(organization, params)
         lot = Lot(params["category"], params["priority"], params["expires_at"])
 
         def effect() -> Response:

@@ -25,6 +25,7 @@ from accounts.permissions import HasScopeOrPlatformKey
 from apikeys import authentication
 from apikeys.models import ApiKey
 from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField, PrintableField
+from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import admitted
 from billing.ledger import holds
 from billing.models import Hold
@@ -59,7 +60,7 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
         return {name: value for name, value in members.items() if value or name != "late"}
 
 
-class PlaceHoldSerializer(serializers.Serializer[Any]):
+class PlaceHoldSerializer(MoneySerializer):
     organization = serializers.CharField(max_length=21, required=False)
     key_id = serializers.CharField(max_length=20, required=False, allow_null=True)
     amount = PositiveAmountField()
@@ -68,7 +69,7 @@ class PlaceHoldSerializer(serializers.Serializer[Any]):
     metadata = MetadataField(default=dict)
 
 
-class CaptureHoldSerializer(serializers.Serializer[Any]):
+class CaptureHoldSerializer(MoneySerializer):
     """Without an amount, everything that is held."""
 
     amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, required=False)
@@ -152,6 +153,7 @@ class HoldViewSet(ReservationViewSet):
 
         def place() -> Hold:
             organization = admitted(request, name)
+            check_currency(organization, params)
             key = key_of(request, organization, key_id)
             return holds.place(organization, key=key, ttl=ttl, by_platform=by_platform, **params)
 
@@ -162,7 +164,9 @@ class HoldViewSet(ReservationViewSet):
     def capture(self, request: Request, id: str) -> Any:
         """Debit any amount, also more than is held, and close the hold. It is never refused for credits."""
         hold = self._own()
-        amount = self.params(CaptureHoldSerializer).get("amount")
+        params = self.params(CaptureHoldSerializer)
+        check_currency(hold.organization, params)
+        amount = params.get("amount")
         return self.once(lambda: holds.capture(hold, amount, actor=credential_of(request).id))
 
     @extend_schema(request=None, responses=HoldSerializer)

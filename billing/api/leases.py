@@ -12,6 +12,7 @@ from accounts.lib.money import LARGEST, ZERO
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField
 from billing.api.holds import HoldSerializer, ReservationViewSet, key_of
+from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import admitted, check_operational
 from billing.ledger import holds, leases
 from billing.models import Hold
@@ -30,7 +31,7 @@ class LeaseSerializer(HoldSerializer):
     metadata = None  # type: ignore[assignment]
 
 
-class TakeLeaseSerializer(serializers.Serializer[Any]):
+class TakeLeaseSerializer(MoneySerializer):
     """If less than `minimum` is available, the lease is refused. It defaults to `amount`."""
 
     organization = serializers.CharField(max_length=21)
@@ -47,7 +48,7 @@ class TakeLeaseSerializer(serializers.Serializer[Any]):
         return attrs
 
 
-class ExtendLeaseSerializer(serializers.Serializer[Any]):
+class ExtendLeaseSerializer(MoneySerializer):
     """`amount` is how many credits are added to the slice."""
 
     amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, default=ZERO)
@@ -83,6 +84,7 @@ class LeaseViewSet(ReservationViewSet):
 
         def take() -> Hold:
             organization = admitted(request, name)
+            check_currency(organization, options)
             return leases.take(organization, key=key_of(request, organization, key_id), **options)
 
         return self.once(take, status.HTTP_201_CREATED)
@@ -93,6 +95,7 @@ class LeaseViewSet(ReservationViewSet):
         """Extend the lease to `ttl_seconds` from now and add `amount`. 409 `lease_ended` if it has ended."""
         lease = self.get_object()
         params = self.params(ExtendLeaseSerializer)
+        check_currency(lease.organization, params)
 
         def extend() -> Hold:
             check_operational(lease.organization)

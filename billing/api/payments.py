@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts import idempotency
 from accounts.credentials import credential_of, organization_of
 from billing.api.fields import AmountSerializerField
+from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import own_payer
 from billing.models import Payment
 from billing.payments import payments
@@ -37,7 +38,7 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
         return {name: value for name, value in members.items() if value or name not in optional}
 
 
-class PurchaseSerializer(serializers.Serializer[Any]):
+class PurchaseSerializer(MoneySerializer):
     amount = AmountSerializerField()
     payment_method = serializers.CharField(max_length=40, required=False, allow_null=True, default=None)
 
@@ -61,7 +62,9 @@ class PurchaseView(APIView):
         """Buy credits with a card on file. A decline is a 402 with the payment in its body."""
         serializer = PurchaseSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        amount, method = serializer.validated_data["amount"], serializer.validated_data["payment_method"]
+        params = dict(serializer.validated_data)
+        check_currency(organization_of(request), params)
+        amount, method = params["amount"], params["payment_method"]
 
         def begin() -> str:
             return payments.begin(

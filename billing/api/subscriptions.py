@@ -12,11 +12,12 @@ from rest_framework.viewsets import GenericViewSet
 from accounts import idempotency
 from accounts.credentials import organization_of
 from billing import accounts
+from billing.api.money import MoneySerializer, check_currency
 from billing.invoicing import subscriptions
 from billing.models import Subscription
 
 
-class SubscribeSerializer(serializers.Serializer[Any]):
+class SubscribeSerializer(MoneySerializer):
     plan = serializers.CharField(max_length=50)
 
 
@@ -47,9 +48,11 @@ class SubscriptionViewSet(mixins.ListModelMixin, GenericViewSet[Subscription]):
         """Take a plan. The first month is paid from the credits. The first one fixes the account's currency."""
         serializer = SubscribeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        params = dict(serializer.validated_data)
+        check_currency(organization_of(request), params)
 
         def effect() -> Response:
-            subscription = subscriptions.subscribe(organization_of(request), serializer.validated_data["plan"])
+            subscription = subscriptions.subscribe(organization_of(request), params["plan"])
             return Response(SubscriptionSerializer(subscription).data, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)

@@ -54,11 +54,13 @@ def test_leases(schema: dict[str, Any], gateway: Api, api: Any, alice: User, fun
 def test_grants_and_corrections(
     schema: dict[str, Any], gateway: Api, api: Any, alice: User, funded: Organization
 ) -> None:
-    body = {"organization": funded.public_id, "amount": 1, "reason": "Sorry"}
-    checked(schema, gateway, "post", "/v1/credits/grants", 201, body)
+    organization = {"organization": funded.public_id}
+    grant, reversal = {**organization, "amount": 1}, {**organization, "reason": "Sorry"}
+    body = {**grant, "reason": "Sorry"}
+    checked(schema, gateway, "post", "/v1/credits/grants", 201, grant)
     checked(schema, gateway, "post", "/v1/credits/adjustments", 201, body)
-    checked(schema, gateway, "post", "/v1/ledger/{id}/reverse", 201, body, 1)
-    checked(schema, gateway, "post", "/v1/ledger/{id}/reverse", 409, body, 1)
+    checked(schema, gateway, "post", "/v1/ledger/{id}/reverse", 201, reversal, 1)
+    checked(schema, gateway, "post", "/v1/ledger/{id}/reverse", 409, reversal, 1)
     checked(schema, gateway, "get", "/v1/credits/grants", 400)
     checked(schema, api(alice), "get", "/v1/credits/grants", 200)
     checked(schema, api(alice), "post", "/v1/credits/adjustments", 403, body)

@@ -1,0 +1,106 @@
+"""A body that moves or limits money is read to its last member: nothing in it is ignored."""
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import pytest
+
+from accounts.models import Organization, User
+from billing.models import LedgerAccount, LedgerEntry, Payment, Subscription
+from tests import factories
+from tests.billing.api.reservations import HOLDS, LEASES, place, take
+from tests.conftest import Api
+
+
+class Route(NamedTuple):
+    verb: str
+    path: str
+    body: dict[str, Any]
+    by_platform: bool = False
+
+
+ROUTES = {
+    "purchase": Route("post", "/v1/credits/purchases", {"amount": 5}),
+    "hold": Route("post", HOLDS, {"amount": 5}),
+    "capture": Route("post", HOLDS + "/{hold}/capture", {"amount": 5}),
+    "lease": Route("post", LEASES, {"organization": "{organization}", "amount": 5}, by_platform=True),
+    "extension": Route("post", LEASES + "/{lease}/extend", {"amount": 5}, by_platform=True),
+    "grant": Route("post", "/v1/credits/grants", {"organization": "{organization}", "amount": 5}, by_platform=True),
+    "adjustment": Route(
+        "post",
+        "/v1/credits/adjustments",
+        {"organization": "{organization}", "amount": 5, "reason": "Sorry"},
+        by_platform=True,
+    ),
+    "reversal": Route(
+        "post", "/v1/ledger/1/reverse", {"organization": "{organization}", "reason": "Sorry"}, by_platform=True
+    ),
+    "budget": Route("post", "/v1/organizations/{organization}/budget", {"monthly_budget": 5}),
+    "alerts": Route("put", "/v1/credits/alerts", {"low_balance": 5}),
+    "subscription": Route("post", "/v1/subscriptions", {"plan": "developer"}),
+}
+
+
+@pytest.fixture
+def names(funded: Organization, api: Any, alice: User, gateway: Api) -> dict[str, str]:
+    """Alice's organization, billed in US dollars, with a hold and a lease of 10 each."""
+    factories.card(funded)
+    hold, lease = place(api(alice)).json()["id"], take(gateway, funded).json()["id"]
+    return {"organization": funded.public_id, "hold": hold, "lease": lease}
+
+
+@pytest.fixture(params=ROUTES)
+def send(request: Any, names: dict[str, str], api: Any, alice: User, gateway: Api) -> Any:
+    """Sends the route's body with more members."""
+    route = ROUTES[request.param]
+    client = gateway if route.by_platform else api(alice)
+    texts = {name: text.format(**names) if isinstance(text, str) else text for name, text in route.body.items()}
+    return lambda **more: getattr(client, route.verb)(route.path.format(**names), {**texts, **more})
+
+
+def state(organization: Organization) -> Any:
+    """Whatever the routes could have changed."""
+    account = LedgerAccount.objects.get(pk=organization.pk)
+    organization.refresh_from_db()
+    counts = [rows.objects.of(organization).count() for rows in (LedgerEntry, Payment, Subscription)]
+    return account.balance, account.reserved, account.low_balance, organization.monthly_budget, counts
+
+
+@pytest.mark.parametrize("member", ["amout", "Amount", "", "id", "payment-method"])
+def test_an_unknown_member_is_named_and_nothing_moves(send: Any, funded: Organization, member: str) -> None:
+    before = state(funded)
+    answer = send(**{member: 1})
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [{"pointer": f"/{member}", "detail": "There is no such member."}],
+    )
+    assert state(funded) == before
+
+
+@pytest.mark.parametrize("currency", ["EUR", "usd", "XXX", "US"])
+def test_a_currency_that_is_not_the_accounts_is_refused(send: Any, funded: Organization, currency: str) -> None:
+    before = state(funded)
+    answer = send(currency=currency)
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [{"pointer": "/currency", "detail": "The account's currency is USD."}],
+    )
+    assert state(funded) == before
+
+
+def test_the_accounts_own_currency_may_be_named(send: Any) -> None:
+    assert send(currency="USD").status_code in (200, 201)
+
+
+def test_without_an_account_there_is_no_currency_to_name(gateway: Api, organization: Organization) -> None:
+    body = {"organization": organization.public_id, "amount": 5, "currency": "USD"}
+    answer = gateway.post("/v1/credits/grants", body)
+    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (400, "The account has no currency yet.")
+
+
+def test_a_childs_currency_is_its_roots(gateway: Api, funded: Organization) -> None:
+    factories.billing_account(funded, country="JP")
+    child = Organization.objects.create_child(funded, name="Child")
+    assert take(gateway, child, currency="USD").status_code == 400
+    assert take(gateway, child, currency="JPY").status_code == 201
+    assert LedgerAccount.objects.get(pk=funded.pk).reserved == Decimal(10)
