@@ -275,7 +275,7 @@ def test_members_that_are_not_documented_change_nothing(world: World, route: str
         pytest.skip("what the company sends names its organization")
     plain = call(world, route, method, "api_key")
     smuggled = call(world, route, method, "api_key", more=SMUGGLED)
-    if route in MONEY and plain.status_code not in (403, 404):
+    if route in MONEY and smuggled.status_code not in (403, 404):
         assert smuggled.status_code == 400
         assert {error["pointer"] for error in smuggled.json()["errors"]} >= {"/balance", "/role"}
         return
