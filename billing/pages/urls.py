@@ -1,7 +1,7 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from billing.pages import credits, ledger, purchases
+from billing.pages import credits, ledger, purchases, sandbox
 
 app_name = "billing"
 
@@ -11,4 +11,6 @@ urlpatterns = [
     path(f"{ORGANIZATION}credits/cards/", credits.AddCardView.as_view(), name="add-card"),
     path(f"{ORGANIZATION}credits/buy/", purchases.PurchaseView.as_view(), name="buy"),
     path(f"{ORGANIZATION}credits/ledger/", ledger.LedgerView.as_view(), name="ledger"),
+    path("sandbox/sessions/<str:id>/", sandbox.SessionPage.as_view(), name="sandbox-session"),
+    path("sandbox/authentications/<str:id>/", sandbox.AuthenticationPage.as_view(), name="sandbox-authentication"),
 ]

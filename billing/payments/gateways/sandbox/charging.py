@@ -77,8 +77,7 @@ def decline(intent: SandboxObject, reason: Decline) -> None:
 
 def authenticate(row: SandboxObject, *, succeeded: bool) -> str:
     """The owner authenticates, or fails to. Returns the address to send them back to."""
-    if row.body["state"] != IntentState.ACTION_REQUIRED or not row.body["next_action_url"]:
-        raise UnexpectedState("Nothing waits for an authentication.")
+    require_waiting(row)
     if row.kind == "setup":
         _authenticate_setup(row, succeeded=succeeded)
     elif succeeded:
@@ -86,6 +85,11 @@ def authenticate(row: SandboxObject, *, succeeded: bool) -> str:
     else:
         decline(row, Decline("payment_intent_authentication_failure"))
     return str(row.body["return_url"])
+
+
+def require_waiting(row: SandboxObject) -> None:
+    if row.body["state"] != IntentState.ACTION_REQUIRED or not row.body["next_action_url"]:
+        raise UnexpectedState("Nothing waits for an authentication.")
 
 
 def _authenticate_setup(setup: SandboxObject, *, succeeded: bool) -> None:

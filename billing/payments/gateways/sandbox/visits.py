@@ -49,8 +49,16 @@ def _close(session: SandboxObject, **changes: str) -> str:
 @transaction.atomic
 def authenticate(id: str, *, succeeded: bool) -> str:
     """Of a payment or of a card being saved. Returns the address to go back to."""
-    kind = "setup" if id.startswith("seti_") else "intent"
-    return charging.authenticate(store.lock(kind, id), succeeded=succeeded)
+    return charging.authenticate(store.lock(_kind(id), id), succeeded=succeeded)
+
+
+def require_authentication(id: str) -> None:
+    """For the page: `UnexpectedState` unless something waits for its owner."""
+    charging.require_waiting(store.get(_kind(id), id))
+
+
+def _kind(id: str) -> str:
+    return "setup" if id.startswith("seti_") else "intent"
 
 
 def open_session(id: str) -> SandboxObject:
