@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts import emails, members, scopes, security
+from accounts import emails, members, people, scopes, security
 from accounts.credentials import Credential
 from accounts.lib.problems import Conflict, Gone, NotFound, TooManyRequests
 from accounts.models import Invitation, Membership, Organization, User
@@ -168,6 +168,15 @@ def accept(token: str, *, user: User) -> Invitation:
     _check_inviter(invitation)
     _join(invitation, user)
     return invitation
+
+
+@transaction.atomic
+def sign_up(user: User, token: str) -> Organization:
+    """Save a new user who comes by an invitation: they join its organization, and get none of their own."""
+    people.register(user)
+    organization = accept(token, user=user).organization
+    people.switch(user, organization)
+    return organization
 
 
 def _refusal(invitation: Invitation) -> Exception:

@@ -19,8 +19,18 @@ class EmailTaken(Problem):
 
 
 @transaction.atomic
-def sign_up(user: User) -> Organization:
-    """Save a new user with a default organization that the user owns and that is current."""
+def sign_up(user: User, *, organization_name: str = "") -> Organization:
+    """Save a new user with an organization that the user owns and that is current. By default it has their name."""
+    register(user)
+    name = organization_name or user.name or user.email[:100]
+    organization = Organization.objects.create_root(name=name, timezone=user.timezone)
+    Membership.objects.create(organization=organization, user=user, role=Membership.Role.OWNER)
+    switch(user, organization)
+    return organization
+
+
+def register(user: User) -> None:
+    """Save a new user, without an organization. `EmailTaken` if the address has an account."""
     try:
         with transaction.atomic():
             user.save(force_insert=True)
@@ -28,10 +38,6 @@ def sign_up(user: User) -> Organization:
         if "accounts_user_email" not in str(error):
             raise
         raise EmailTaken from error
-    organization = Organization.objects.create_root(name=user.name or user.email[:100], timezone=user.timezone)
-    Membership.objects.create(organization=organization, user=user, role=Membership.Role.OWNER)
-    switch(user, organization)
-    return organization
 
 
 def switch(user: User, organization: Organization) -> None:

@@ -33,6 +33,7 @@ EXAMPLE = {
 SENT = {**EXAMPLE, "accept_url": "https://tollgate.example.com/invitations/accept?token=it_…"}
 SHOWN = {
     "organization": {"id": "acct_1b2c3d4e5f6g7h8i", "name": "Example Corp"},
+    "inviter": "Carol Example",
     "email": "dora@example.com",
     "role": "developer",
     "status": "pending",
@@ -91,6 +92,7 @@ class ShownInvitationSerializer(StatusMixin):
     """An invitation as the invited person sees it."""
 
     organization = InvitingOrganizationSerializer()
+    inviter = serializers.CharField(source="invited_by.get_full_name", default=None, allow_null=True)
     email = serializers.CharField()
     role = serializers.ChoiceField(Membership.Role.choices)
     expires_at = serializers.DateTimeField()

@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
-from accounts import emails, people, sign_in_limits
+from accounts import emails, invitations, people, sign_in_limits
 from accounts.lib import mailboxes
 from accounts.lib.addresses import caller_network
+from accounts.lib.problems import Problem
 from accounts.models import User
 
 
@@ -26,10 +27,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user.timezone = form.cleaned_data["timezone"]
         user.set_password(form.cleaned_data["password1"])
         try:
-            people.sign_up(user)
-        except people.EmailTaken as error:  # of two sign-ups at once, the form saw neither
-            messages.error(request, str(error))
-            raise ImmediateHttpResponse(redirect("account_signup")) from error
+            _sign_up(user, form)
+        except Problem as problem:  # something changed since the form was checked
+            messages.error(request, str(problem))
+            raise ImmediateHttpResponse(redirect("account_signup")) from problem
         return user
 
     def clean_email(self, email: str) -> str:
@@ -68,3 +69,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user.set_password(password)
         user.save(update_fields=["password"])
         sign_in_limits.forgive(user.email)
+
+
+def _sign_up(user: User, form: Any) -> None:
+    if form.accepted:
+        invitations.sign_up(user, form.cleaned_data["invitation"])
+    else:
+        people.sign_up(user, organization_name=form.cleaned_data["organization_name"])

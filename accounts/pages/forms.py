@@ -6,39 +6,63 @@ from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts import password_reset
+from accounts import invitations, password_reset
 from accounts.lib import timezones
-from accounts.lib.problems import Problem
-from accounts.models import User
+from accounts.lib.problems import NotFound, Problem
+from accounts.models import Invitation, User
 
 
 class SignupForm(AllauthSignupForm):  # type: ignore[misc]
-    """Sign-up by email and password, and a name for the default organization.
+    """Sign-up by email and password, with an organization of one's own or by an invitation.
 
-    `timezone` is filled in by the browser where it runs our script; it is UTC otherwise, and the profile changes it.
+    The browser fills in `timezone` if it runs our script. Otherwise it is UTC, and the profile changes it.
     """
 
-    name = forms.CharField(max_length=100, required=False, label="Name", help_text="Yours, or your company's.")
+    name = forms.CharField(max_length=100, required=False, label="Your name")
+    organization_name = forms.CharField(
+        max_length=100,
+        required=False,
+        label="Organization",
+        help_text="Your company, say. If empty, it has your name.",
+    )
     timezone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-timezone": True}))
-    field_order = ["name", "email", "password1", "timezone"]
+    invitation = forms.CharField(required=False, widget=forms.HiddenInput)
+    field_order = ["name", "organization_name", "email", "password1", "timezone", "invitation"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs.pop("placeholder", None)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
+        self.fields["organization_name"].widget.attrs["autocomplete"] = "organization"
         self.fields["password1"].help_text = "At least 8 characters; not a common one, and not your name."
+        self.accepted = _pending(self.data.get("invitation") or self.initial.get("invitation", ""))
+        if self.accepted:
+            del self.fields["organization_name"]
+            self.fields["email"].initial = self.accepted.email
 
     def clean_email(self) -> str:
         email: str = super().clean_email()
         if len(email) > 250:
             raise ValidationError("At most 250 characters.")
+        if self.accepted and email != self.accepted.email:
+            raise ValidationError(invitations.InvitationEmailMismatch.detail)
         return email
 
     def clean_timezone(self) -> str:
         name: str = self.cleaned_data["timezone"]
         return name if name in timezones.names() else "UTC"
+
+
+def _pending(token: str) -> Invitation | None:
+    """The invitation that can still be accepted with this token."""
+    try:
+        invitation = invitations.find(token)
+    except NotFound:
+        return None
+    return invitation if invitation.status(timezone.now()) == "pending" else None
 
 
 class ResetPasswordForm(AllauthResetPasswordForm):  # type: ignore[misc]

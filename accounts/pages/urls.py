@@ -12,7 +12,7 @@ doors = [
     path("accounts/login/", allauth.login, name="account_login"),
     path("accounts/logout/", allauth.logout, name="account_logout"),
     path("accounts/inactive/", allauth.account_inactive, name="account_inactive"),
-    path("accounts/signup/", allauth.signup, name="account_signup"),
+    path("accounts/signup/", views.SignupView.as_view(), name="account_signup"),
     path("accounts/password/change/", allauth.password_change, name="account_change_password"),
     path(
         "accounts/password/set/",

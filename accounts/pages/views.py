@@ -1,3 +1,6 @@
+from typing import Any
+
+from allauth.account import views as allauth
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db.models import QuerySet
@@ -22,6 +25,13 @@ class HomeView(View):
         if organization is None:
             return redirect("organizations")
         return redirect("usage:overview", organization.public_id)
+
+
+class SignupView(allauth.SignupView):  # type: ignore[misc]
+    """Also where the page of an invitation leads, with `?invitation=` and its token."""
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "invitation": self.request.GET.get("invitation", "")}
 
 
 class OrganizationsView(LoginRequiredMixin, ListView[Organization]):

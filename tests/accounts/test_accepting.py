@@ -48,6 +48,7 @@ def test_anyone_with_the_link_is_shown_what_it_is(
     assert shown.pop("expires_at") > timezone.now().isoformat()
     assert shown == {
         "organization": {"id": organization.public_id, "name": organization.name},
+        "inviter": "Alice",
         "email": charlie.email,
         "role": "developer",
         "status": "pending",

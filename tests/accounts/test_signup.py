@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from accounts import people
-from accounts.models import Membership, Organization, User
+from accounts import invitations, people
+from accounts.models import Invitation, Membership, Organization, User
 from tests import factories
 from tests.concurrency import race
 from tests.leaks import tables_with
@@ -118,6 +118,9 @@ def test_a_password_is_the_same_in_every_form_of_its_characters(anonymous: Any, 
         ("name", "n" * 101),
         ("name", ["Dora"]),
         ("name", "\ud800"),
+        ("organization_name", "n" * 101),
+        ("organization_name", "nul\0"),
+        ("invitation", "x" * 101),
     ],
 )
 def test_a_bad_field_is_named_and_nobody_is_made(anonymous: Any, db: None, field: str, value: Any) -> None:
@@ -134,6 +137,54 @@ def test_a_missing_field_is_named(anonymous: Any, db: None, field: str) -> None:
     response = anonymous.post(PATH, body)
     assert response.status_code == 400
     assert [error["pointer"] for error in response.json()["errors"]] == [f"/{field}"]
+
+
+def test_a_person_and_a_company_are_two_names(anonymous: Any, db: None) -> None:
+    made = signed_up(anonymous, name="Dora", organization_name="Acme Inc.").json()
+    assert (made["user"]["name"], made["organization"]["name"]) == ("Dora", "Acme Inc.")
+
+
+@pytest.fixture
+def invitation(alice: User, organization: Organization) -> str:
+    """The token of alice's invitation of dora."""
+    return invitations.token_of(factories.invitation(organization, "dora@example.com", "developer", by=alice))
+
+
+def test_who_signs_up_by_an_invitation_joins_its_organization_and_gets_none_of_their_own(
+    anonymous: Any, api: Any, invitation: str, organization: Organization
+) -> None:
+    made = signed_up(anonymous, name="Dora", invitation=invitation).json()
+    dora = User.objects.get(email="dora@example.com")
+    assert made["organization"]["id"] == organization.public_id
+    assert list(Membership.objects.filter(user=dora).values_list("organization", "role")) == [
+        (organization.pk, "developer")
+    ]
+    assert dora.current_organization == organization
+    assert api(made["access"]).get("/v1/whoami").json()["organization"]["id"] == organization.public_id
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"invitation": "it_unknown"}, 404, "not_found"),
+        ({"email": "eve@example.com"}, 409, "invitation_email_mismatch"),
+        ({"organization_name": "Mine"}, 400, "invalid"),
+    ],
+)
+def test_an_invitation_that_does_not_fit_makes_nobody(
+    anonymous: Any, invitation: str, body: dict[str, str], status: int, code: str
+) -> None:
+    before = (User.objects.count(), Organization.objects.count())
+    refused = signed_up(anonymous, **{"invitation": invitation, **body})
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert (User.objects.count(), Organization.objects.count()) == before
+
+
+def test_a_revoked_invitation_makes_nobody(anonymous: Any, invitation: str) -> None:
+    invitations.revoke(Invitation.objects.get())
+    refused = signed_up(anonymous, invitation=invitation)
+    assert (refused.status_code, refused.json()["code"]) == (410, "invitation_revoked")
+    assert not User.objects.filter(email="dora@example.com").exists()
 
 
 def test_it_can_not_be_used_to_become_staff_or_someone_else(anonymous: Any, db: None) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import invitations
 from accounts.models import Invitation, Membership, Organization, User
 from tests import factories
-from tests.browser import at, signed_in, text
+from tests.browser import at, messages_of, signed_in, text
 
 
 @pytest.fixture
@@ -90,3 +90,61 @@ def test_a_form_from_elsewhere_is_refused(link: str, charlie: User, organization
     client.force_login(charlie)
     assert accept(client, link).status_code == 403
     assert not is_member(charlie, organization)
+
+
+def test_it_says_who_invites_to_what(link: str, organization: Organization, charlie: User) -> None:
+    page = text(Client().get(link))
+    assert f"<strong>Alice</strong> invites <strong>{charlie.email}</strong>" in page
+    assert f"<strong>{organization.name}</strong>, with the role <strong>Developer</strong>" in page
+
+
+@pytest.fixture
+def newcomer(api: Any, alice: User) -> str:
+    """The token of alice's invitation of someone who has no account yet."""
+    made = api(alice).post("/v1/invitations", {"email": "dora@example.com", "role": "developer"}).json()
+    return str(made["accept_url"].partition("=")[2])
+
+
+def sign_up(token: str, **fields: str) -> Any:
+    form_data = {"name": "Dora", "email": "dora@example.com", "password1": factories.PASSWORD, "invitation": token}
+    return Client().post("/accounts/signup/", {**form_data, **fields})
+
+
+def test_a_newcomer_is_led_to_sign_up_and_gets_no_organization_of_their_own(
+    newcomer: str, organization: Organization
+) -> None:
+    visitor = Client()
+    assert f"/accounts/signup/?invitation={newcomer}" in text(visitor.get(f"/invitations/accept?token={newcomer}"))
+    form = text(visitor.get(f"/accounts/signup/?invitation={newcomer}"))
+    assert "<strong>Alice</strong> invites <strong>dora@example.com</strong>" in form
+    assert "organization_name" not in form
+    answer = sign_up(newcomer)
+    assert answer.status_code == 302
+    dora = User.objects.get(email="dora@example.com")
+    assert list(Organization.objects.visible_to(dora)) == [organization]
+    assert dora.current_organization == organization
+
+
+def test_another_address_does_not_sign_up_with_it(newcomer: str) -> None:
+    answer = sign_up(newcomer, email="eve@example.com")
+    assert "for another email address" in text(answer)
+    assert not User.objects.filter(email="eve@example.com").exists()
+
+
+def test_with_an_invitation_that_is_over_one_signs_up_as_anyone(newcomer: str) -> None:
+    invitation = Invitation.objects.get(email="dora@example.com")
+    Invitation.objects.filter(pk=invitation.pk).update(revoked_at=timezone.now())
+    assert "organization_name" in text(Client().get(f"/accounts/signup/?invitation={newcomer}"))
+    sign_up(newcomer, organization_name="Dora's own")
+    dora = User.objects.get(email="dora@example.com")
+    assert Organization.objects.visible_to(dora).get().name == "Dora's own"
+
+
+def test_an_invitation_that_can_not_be_accepted_any_more_makes_nobody(
+    newcomer: str, alice: User, organization: Organization
+) -> None:
+    Membership.objects.filter(user=alice).delete()
+    answer = sign_up(newcomer)
+    assert answer["Location"] == "/accounts/signup/"
+    assert "may no longer give this role" in messages_of(answer)[0]
+    assert not User.objects.filter(email="dora@example.com").exists()

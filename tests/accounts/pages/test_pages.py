@@ -38,6 +38,12 @@ def test_signing_up_leads_to_the_overview_of_ones_own_organization(visitor: Clie
     assert "<h1>Grace Hopper</h1>" in text(answer)
 
 
+def test_a_person_and_a_company_are_two_names(visitor: Client) -> None:
+    sign_up(visitor, organization_name="Navy")
+    grace = User.objects.get(email="grace@example.com")
+    assert (grace.name, Organization.objects.visible_to(grace).get().name) == ("Grace Hopper", "Navy")
+
+
 def test_signing_up_takes_the_browsers_time_zone(visitor: Client) -> None:
     sign_up(visitor, timezone="Asia/Kathmandu")
     grace = User.objects.get(email="grace@example.com")
@@ -67,7 +73,7 @@ def test_signing_up_twice_with_one_email_is_refused(visitor: Client) -> None:
 
 
 def test_of_two_sign_ups_at_once_the_second_is_told(visitor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def late(user: User) -> None:
+    def late(user: User, **options: Any) -> None:
         raise people.EmailTaken
 
     monkeypatch.setattr(people, "sign_up", late)
