@@ -24,7 +24,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 def test_only_these_modules_hold_sql() -> None:
     """Hand-written SQL stands where the ledger, the meter and their proof are, and where partitions are made."""
     money = {"balances", "posting", "expiry", "lots", "holds", "leases", "budgets", "alerts", "billing_zone"}
-    meter = {"recording", "lookup", "rating", "deduplication", "query", "voids", "rate_limits", "insert"}
+    meter = {"recording", "lookup", "rating", "deduplication", "query", "caller", "voids", "rate_limits", "insert"}
     storage = {"partitions", "retention", "rebuild"}
     ours = {"sql", "reconciliation", "idempotency", "health", "prepare", "snapshot"}
     speaking = {

@@ -1,6 +1,7 @@
 """Where a request came from, and whether that is within a list of networks."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
@@ -24,6 +25,18 @@ def caller_network(request: Request | HttpRequest) -> str:
         return "unknown"
     if isinstance(address, IPv6Address):
         return str(address.ipv4_mapped or ip_network(f"{address}/64", strict=False))
+    return str(address)
+
+
+@lru_cache(maxsize=4096)
+def canonical(text: str) -> str | None:
+    """An address as PostgreSQL reads it, None if it isn't one. An IPv4 address in IPv6's form is IPv4."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Address(int(address)))
     return str(address)
 
 

@@ -1,8 +1,8 @@
-"""The short way to an answer: without what DRF does around a view, which takes longer than all the rest.
+"""The fast path to a response: without what DRF does around a view, which takes longer than everything else.
 
-What a platform key posts in the ordinary way, as JSON of a decent size, is answered by a plain function. Whatever else
-comes (another credential, a bad body, an Idempotency-Key) goes to the DRF view of the route, whose contract is that of
-every other one. So the short way says no refusal; what it says, the view says with an `Allow` header and else alike.
+What a platform key posts as plain JSON of a normal size is answered by a plain function. Anything else (another
+credential, a bad body, an Idempotency-Key) goes to the DRF view of the route, which treats it as any view does. So the
+fast path never refuses anything itself. Where both answer, they differ by the view's `Allow` header alone.
 """
 
 from collections.abc import Callable
@@ -16,60 +16,63 @@ from django.http.response import HttpResponseBase
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from accounts.lib import exact_json
-from accounts.lib.addresses import client_address
+from accounts.lib import addresses, exact_json
 from accounts.lib.problems import Problem
-from usage.api.calls import address
 
 JSON = "application/json"
 PREFIX = "Bearer sk_"
 
-Said = tuple[dict[str, Any], dict[str, str]]  # the members of the answer, and its headers
+FastResponse = tuple[dict[str, Any], dict[str, str]]  # the members of the body, and the headers
 
 
-class NotOrdinary(Exception):
-    """This is for the view of the route to answer. Nothing was done."""
+class UseView(Exception):
+    """The view of the route has to answer this. Nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What has the looks of the ordinary; whose `secret` it is was not asked yet. `address` is None if it is none."""
+class FastRequest:
+    """A request that the fast path may answer. Whose `secret` it is was not checked yet.
+
+    `address` is the client's, None if it is not known.
+    """
 
     request: HttpRequest
     secret: str
     address: str | None
 
     def json(self) -> Any:
-        """The body; `NotOrdinary` where it is no JSON."""
+        """The body; `UseView` if it is not JSON."""
         try:
             return exact_json.loads(self.request.body)
         except exact_json.InvalidJson as error:
-            raise NotOrdinary from error
+            raise UseView from error
 
 
-def before(view: type[APIView], answer: Callable[[Asked], Said]) -> Callable[..., HttpResponseBase]:
-    """The view of a route, which is asked what `answer` leaves to it by `NotOrdinary` or a `Problem`.
+def route(view: type[APIView], answer: Callable[[FastRequest], FastResponse]) -> Callable[..., HttpResponseBase]:
+    """What a URL is routed to: `answer`, and the view for anything that `answer` leaves by `UseView` or a `Problem`.
 
-    `answer` raises them before it has done anything, or undoes what it did: the view does all of it.
+    `answer` raises them before it has done anything, or undoes what it did, since the view then does all of it.
     """
-    ordinary = view.as_view()
+    by_view = view.as_view()
 
     def respond(request: HttpRequest) -> HttpResponseBase:
-        return _shortly(request, view, answer) or ordinary(request)
+        return _fast(request, view, answer) or by_view(request)
 
-    return update_wrapper(respond, ordinary)  # which is exempt from CSRF, and says what the schema needs
+    return update_wrapper(respond, by_view)  # which is exempt from CSRF, and has what the schema needs
 
 
-def _shortly(request: HttpRequest, view: type[APIView], answer: Callable[[Asked], Said]) -> HttpResponse | None:
+def _fast(
+    request: HttpRequest, view: type[APIView], answer: Callable[[FastRequest], FastResponse]
+) -> HttpResponse | None:
     try:
-        said, headers = answer(asked(request, getattr(view, "body_limit", settings.BODY_LIMIT_BYTES)))
-    except (NotOrdinary, Problem):
+        body, headers = answer(accept(request, getattr(view, "body_limit", settings.BODY_LIMIT_BYTES)))
+    except (UseView, Problem):
         return None
-    return HttpResponse(_renderer().render(said), content_type=JSON, headers=headers)
+    return HttpResponse(_renderer().render(body), content_type=JSON, headers=headers)
 
 
-def asked(request: HttpRequest, limit: int) -> Asked:
-    """What is asked, if that is in the ordinary way and at most `limit` bytes; `NotOrdinary`."""
+def accept(request: HttpRequest, limit: int) -> FastRequest:
+    """The request, if the fast path may answer it and its body has at most `limit` bytes; `UseView` if not."""
     meta = request.META
     authorization = meta.get("HTTP_AUTHORIZATION", "")
     length = meta.get("CONTENT_LENGTH", "")
@@ -81,8 +84,9 @@ def asked(request: HttpRequest, limit: int) -> Asked:
         or not length.isdecimal()
         or int(length) > limit
     ):
-        raise NotOrdinary
-    return Asked(request, authorization.removeprefix("Bearer "), address(client_address(request)))
+        raise UseView
+    address = addresses.canonical(addresses.client_address(request))
+    return FastRequest(request, authorization.removeprefix("Bearer "), address)
 
 
 @cache

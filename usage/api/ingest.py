@@ -1,25 +1,25 @@
-"""The short way of usage events: plain ones of a platform key whose use was noted this minute."""
+"""The fast path of usage events: plain ones of a platform key whose use was noted within this minute."""
 
 from django.utils import timezone
 
 from usage import metering
 from usage.api import fast_path, results
 from usage.api.events import EventsView, events_of
-from usage.api.fast_path import Asked, NotOrdinary, Said
-from usage.gate import query
-from usage.gate.query import Caller
+from usage.api.fast_path import FastRequest, FastResponse, UseView
+from usage.gate import caller
+from usage.gate.caller import Caller
 
 
-def shortly(asked: Asked) -> Said:
-    """What became of the events; `NotOrdinary` for CloudEvents, and for who may not send any.
+def answer(request: FastRequest) -> FastResponse:
+    """The results of the events; `UseView` for CloudEvents, and for a caller who may not send events.
 
-    Once a minute the use of the key has to be noted, and a key with a rate limit is counted: both the ordinary way.
+    The view also notes the use of the caller's key, once a minute, and counts a caller's key that has a rate limit.
     """
-    caller = Caller(asked.secret, asked.address)
-    is_cloud_event = "HTTP_CE_SPECVERSION" in asked.request.META
-    if is_cloud_event or not query.knows(caller, EventsView.scopes["post"], timezone.now()):
-        raise NotOrdinary
-    return results.body_of(metering.record(events_of(asked.json()))), {}
+    sender = Caller(request.secret, request.address)
+    is_cloud_event = "HTTP_CE_SPECVERSION" in request.request.META
+    if is_cloud_event or not caller.is_authorized(sender, EventsView.scopes["post"], timezone.now()):
+        raise UseView
+    return results.body_of(metering.record(events_of(request.json()))), {}
 
 
-record = fast_path.before(EventsView, shortly)
+record = fast_path.route(EventsView, answer)

@@ -1,10 +1,11 @@
 from django.urls import path
 
-from usage.api import ingest, verify
+from usage.api import ingest
 from usage.api.account import SummaryView, UsageView
 from usage.api.details import DetailsView
 from usage.api.openmeter import OpenMeterEventsView
 from usage.api.timeseries import UsageSeriesView
+from usage.api.verify import views as verify
 from usage.api.voids import VoidView
 
 urlpatterns = [

@@ -1,4 +1,4 @@
-"""Asking the database about calls: what the statement of `usage.gate.sql` is told, and what it answers."""
+"""Asks the database about calls: what the statement of `usage.gate.sql` is told, and what it answers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,23 +16,23 @@ from apikeys import secrets
 from apikeys.rate_limits import Limit
 from billing.models import Hold
 from usage.gate import sql as gate_sql
+from usage.gate.caller import Caller, digests
 from usage.gate.sql import Form
 from usage.metering import pricing
 from usage.metering.pricing import Schedule, Tier
 
-# Of a permission that is a scope, the roles that hold it.
+# The roles that hold a permission which is a scope of ours.
 HOLDERS = {scope: [role for role, held in scopes.BY_ROLE.items() if scope in held] for scope in scopes.ALL}
-NO_DIGEST = b""
-MOST_KNOWN = 100_000
+MOST_REMEMBERED = 100_000
 
-# Whose the keys are, by their digests; and those with a rate limit.
-PLACES = """
+# The payers and the rate limits of keys, by the digests of their secrets.
+KEYS = """
 SELECT s.digest, o.root_id, k.id, k.rate_limit, k.rate_limit_window_seconds
   FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
   JOIN accounts_organization o ON o.id = k.organization_id WHERE s.digest = ANY(%(digests)s::bytea[])
 """
 
-# What a meter costs a payer, with a row for each tier, and how much of it was used in the month.
+# What a meter costs a payer, a row for each tier, and how much of it was used in the month.
 SCHEDULE = """
 SELECT coalesce(p.unit_amount, 0), t.up_to, t.unit_amount,
        coalesce((SELECT l.included_quantity FROM billing_subscription s
@@ -46,7 +46,7 @@ SELECT coalesce(p.unit_amount, 0), t.up_to, t.unit_amount,
 
 
 class UnknownMeter(Exception):
-    """The call names a meter that there is not. `index` is its place among those that were asked about."""
+    """A call names a meter that doesn't exist. `index` is its place among the calls."""
 
     def __init__(self, index: int = 0) -> None:
         super().__init__(index)
@@ -54,17 +54,8 @@ class UnknownMeter(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """The platform key that asks, and from where. `counted`: its own rate limit, if any, has counted the request."""
-
-    secret: str
-    address: str | None
-    counted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
-    """A customer's secret, and what is to be done with it. With `hold_seconds` the cost is held."""
+    """A customer's secret, and what the customer wants to do with it. With `hold_seconds` the cost is held."""
 
     key: str
     permission: str | None = None
@@ -75,18 +66,20 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What the statement can't know by itself: that what fell due is settled, the month of the budgets, the cost."""
+class Context:
+    """What the statement can't find out by itself: that nothing is due, the month of the budgets, and the cost."""
 
-    settled: bool = False
+    up_to_date: bool = False
     month: date | None = None
     cost: Decimal | None = None
 
 
 @dataclass(slots=True)
-class Row:
-    """The statement's answer. `code` is None for an unknown key, and may be one that leaves the call open: only then
-    there are `payer` and `timezone`."""
+class Answer:
+    """The statement's row. `code` is None for an unknown key, or says what is missing to decide (`usage.gate.sql`).
+
+    `payer` and `timezone` are there only if something is missing that depends on them.
+    """
 
     code: str | None
     meter: int | None
@@ -107,119 +100,114 @@ class Row:
     timezone: str
 
 
-# Secrets, by their hashes, of keys that took the long form when they were last seen here: a guess that saves a trip.
+# Hashes of secrets whose keys needed the long form when they were last seen here: a guess that saves a trip.
 _long: set[int] = set()
 
 
-def ask(call: Call, caller: Caller, now: datetime, terms: Terms) -> Row | None:
-    """One trip; two for a key that takes the long form and is not known to. None where the caller is refused."""
-    known = hash(call.key)
-    long = terms.month is not None or known in _long
-    row = _ask(call, caller, now, terms, long=long)
-    if row is None or row.code != "LONG":
-        return row
-    row = _ask(call, caller, now, terms, long=True)
-    if row and row.limit is not None:
-        if len(_long) >= MOST_KNOWN:
+def ask(call: Call, caller: Caller, now: datetime, context: Context) -> Answer | None:
+    """One trip; two for a key that needs the long form and is not known to. None if the caller is refused."""
+    remembered = hash(call.key)
+    long = context.month is not None or remembered in _long
+    answer = _ask(call, caller, now, context, long=long)
+    if answer is None or answer.code != "LONG":
+        return answer
+    answer = _ask(call, caller, now, context, long=True)
+    if answer and answer.limit is not None:
+        if len(_long) >= MOST_REMEMBERED:
             _long.clear()
-        _long.add(known)
-    return row
+        _long.add(remembered)
+    return answer
 
 
-def _ask(call: Call, caller: Caller, now: datetime, terms: Terms, *, long: bool) -> Row | None:
-    steps = _steps(call, caller, now, terms, long=long)
-    found = sql.in_one_trip(*steps)[-1] if len(steps) > 1 else sql.rows(*steps[0])
-    return _row(call, found[0], 0) if found else None
+def _ask(call: Call, caller: Caller, now: datetime, context: Context, *, long: bool) -> Answer | None:
+    steps = _steps(call, caller, now, context, long=long)
+    rows = sql.in_one_trip(*steps)[-1] if len(steps) > 1 else sql.rows(*steps[0])
+    return _answer(call, rows[0], 0) if rows else None
 
 
 def ask_all(
-    calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms], *, holding: bool
-) -> list[Row] | None:
+    calls: Sequence[Call], caller: Caller, now: datetime, contexts: Sequence[Context], *, holding: bool
+) -> list[Answer] | None:
     """One trip, in which each call is judged after those before it. What they need is locked already.
 
-    Where none holds, no verdict hangs on one before it: those that take the long form are asked in a second trip.
+    If none of them holds, no verdict depends on one before it: then those that need the long form go in a second trip.
     """
-    rows = _ask_each(range(len(calls)), calls, caller, now, terms, long=holding)
-    left = [index for index, row in rows.items() if row and row.code == "LONG"]
+    answers = _ask_each(range(len(calls)), calls, caller, now, contexts, long=holding)
+    left = [index for index, answer in answers.items() if answer and answer.code == "LONG"]
     if left:
-        rows |= _ask_each(left, calls, caller, now, terms, long=True)
-    found = [row for row in rows.values() if row]
-    return found if len(found) == len(calls) else None
+        answers |= _ask_each(left, calls, caller, now, contexts, long=True)
+    judged = [answer for answer in answers.values() if answer]
+    return judged if len(judged) == len(calls) else None
 
 
 def _ask_each(
-    indexes: Iterable[int], calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms], *, long: bool
-) -> dict[int, Row | None]:
-    steps = {index: _steps(calls[index], caller, now, terms[index], long=long)[-1] for index in indexes}
-    answers = zip(steps, sql.in_one_trip(*steps.values()), strict=True)
-    return {index: _row(calls[index], rows[0], index) if rows else None for index, rows in answers}
+    indexes: Iterable[int],
+    calls: Sequence[Call],
+    caller: Caller,
+    now: datetime,
+    contexts: Sequence[Context],
+    *,
+    long: bool,
+) -> dict[int, Answer | None]:
+    steps = {index: _steps(calls[index], caller, now, contexts[index], long=long)[-1] for index in indexes}
+    results = zip(steps, sql.in_one_trip(*steps.values()), strict=True)
+    return {index: _answer(calls[index], rows[0], index) if rows else None for index, rows in results}
 
 
-def _row(call: Call, columns: tuple[Any, ...], index: int) -> Row:
-    row = Row(*columns)
-    if call.meter is not None and row.meter is None:
+def _answer(call: Call, row: tuple[Any, ...], index: int) -> Answer:
+    answer = Answer(*row)
+    if call.meter is not None and answer.meter is None:
         raise UnknownMeter(index)
-    return row
+    return answer
 
 
-def knows(caller: Caller, scope: str, now: datetime) -> bool:
-    """Whether the caller is a platform key that has that scope, and whose use was noted this minute."""
-    peppers = len(settings.API_KEY_PEPPERS)
-    told: dict[str, Any] = {"address": caller.address, "counted": caller.counted, "now": now}
-    for number, digest in enumerate(secrets.digests(caller.secret) or [NO_DIGEST] * peppers):
-        told[f"caller_{number}"] = digest
-    return bool(sql.rows(gate_sql.caller(scope, peppers), told))
-
-
-def places(calls: Sequence[Call]) -> tuple[list[UUID | None], set[Limit]]:
-    """The payer of each call's key, and the rate limits of the keys that have one."""
-    digests = [secrets.digests(call.key) for call in calls]
-    found = sql.rows(PLACES, {"digests": [one for several in digests for one in several]})
-    payers = {bytes(digest): payer for digest, payer, *_ in found}
-    limited = {Limit("key", str(key), limit, window) for _, _, key, limit, window in found if limit}
-    return [next((payers[one] for one in several if one in payers), None) for several in digests], limited
+def payers_and_limits(calls: Sequence[Call]) -> tuple[list[UUID | None], set[Limit]]:
+    """The payer of each call's key (None: no such key), and the rate limits of those keys that have one."""
+    presented = [secrets.digests(call.key) for call in calls]
+    rows = sql.rows(KEYS, {"digests": [digest for digests in presented for digest in digests]})
+    payers = {bytes(digest): payer for digest, payer, *_ in rows}
+    limits = {Limit("key", str(key), limit, window) for _, _, key, limit, window in rows if limit}
+    return [next((payers[digest] for digest in digests if digest in payers), None) for digests in presented], limits
 
 
 def quote(payer: UUID, meter: int, quantity: Decimal, month: date) -> Decimal:
-    """What the next `quantity` units of the month cost, where that depends on how much of it was used."""
-    found = sql.rows(SCHEDULE, {"payer": payer, "meter": meter, "month": month})
-    tiers = tuple(Tier(up_to, amount) for _, up_to, amount, _, _ in found if amount is not None)
-    unit_amount, _, _, included, used = found[0]
+    """What the next `quantity` units of the month cost, if that depends on how many were used before."""
+    rows = sql.rows(SCHEDULE, {"payer": payer, "meter": meter, "month": month})
+    tiers = tuple(Tier(up_to, amount) for _, up_to, amount, _, _ in rows if amount is not None)
+    unit_amount, _, _, included, used = rows[0]
     return pricing.charge(Schedule(unit_amount, tiers, included), used, quantity)
 
 
 def _steps(
-    call: Call, caller: Caller, now: datetime, terms: Terms, *, long: bool
+    call: Call, caller: Caller, now: datetime, context: Context, *, long: bool
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """The statement for the call, after the lock where that is needed."""
+    """The statement for the call, after the lock if one is needed."""
     peppers, holding = len(settings.API_KEY_PEPPERS), call.hold_seconds is not None
-    form = Form(peppers, long, holding, terms.settled, terms.month is not None, terms.cost is not None)
-    told = _parameters(call, caller, now, terms, peppers)
-    step = (gate_sql.statement(form), told)
-    return [(gate_sql.lock(peppers), told), step] if holding and long else [step]
+    form = Form(peppers, long, holding, context.up_to_date, context.month is not None, context.cost is not None)
+    parameters = _parameters(call, caller, now, context)
+    step = (gate_sql.statement(form), parameters)
+    return [(gate_sql.lock(peppers), parameters), step] if holding and long else [step]
 
 
-def _parameters(call: Call, caller: Caller, now: datetime, terms: Terms, peppers: int) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "address": caller.address,
-        "counted": caller.counted,
+def _parameters(call: Call, caller: Caller, now: datetime, context: Context) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        **caller.parameters,
+        **digests("presented", call.key),
         "permission": call.permission,
         "holders": HOLDERS.get(call.permission or ""),
         "ip": call.ip,
         "meter": call.meter,
         "quantity": call.quantity,
-        "month": terms.month,
-        "cost": terms.cost,
+        "month": context.month,
+        "cost": context.cost,
         "now": now,
         "epoch": now.timestamp(),
     }
-    for name, secret in (("caller", caller.secret), ("asked", call.key)):
-        for number, digest in enumerate(secrets.digests(secret) or [NO_DIGEST] * peppers):
-            about[f"{name}_{number}"] = digest
-    return {**about, **_hold(now + timedelta(seconds=call.hold_seconds))} if call.hold_seconds is not None else about
+    return parameters | _hold(now + timedelta(seconds=call.hold_seconds)) if call.hold_seconds else parameters
 
 
 def _hold(expires_at: datetime) -> dict[str, Any]:
+    """What `holds.PLACED` is told about the hold."""
     return {
         "id": uuid7(),
         "purpose": Hold.Purpose.HOLD.value,

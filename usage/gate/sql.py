@@ -1,36 +1,47 @@
-"""The statement by which the gate judges. It finds the platform key that asks and the key that is asked about, gives
-the first reason against, counts in the key's rate limit, holds the cost, and notes the use of both keys.
+"""The statement by which the gate decides about a call.
 
-It has forms, since parts that do nothing take the server as long as looking up the keys. Most calls are of keys without
-a rate limit and a budget, whose use was noted this minute: a short form reads, and holds. A hold is one guarded update
-of its account there, which decides by the latest row. The long form takes windows and budgets as well, and has to be
-run after `lock` if it holds, in the same transaction: what it weighs is then what stands.
+It finds the platform key that asks and the customer's key that was presented, gives the first reason against the call,
+counts it in the key's rate limit, holds the cost, and notes the use of both keys.
+
+It comes in several forms, because a part that does nothing takes PostgreSQL as long as looking up the keys. Most calls
+are made with keys that have no rate limit and no budget, and whose use was noted within this minute. For those there is
+a short form that reads, and holds: its hold is one guarded UPDATE of the account, decided by the latest row. The long
+form also counts rate limits, weighs budgets and notes use. If it holds, it has to run after `lock`, in the same
+transaction, so that the figures that it weighs are the latest ones.
+
+If a call is not decided yet, the statement has done nothing, and `code` says what is missing: LONG the long form, DUE
+that the account is brought up to date, TIERED the price, BUDGETED the month of the budgets, NO_METER the meter.
 """
 
 from dataclasses import dataclass
 from functools import cache
+from typing import LiteralString
+
+from psycopg.sql import SQL, Literal, Placeholder
 
 from accounts import scopes
-from apikeys import rate_limits
+from accounts.lib import sql
+from apikeys import last_use, rate_limits
 from billing.ledger import budgets, holds
 
 SCOPE = "keys:read"
 
-# The platform key, if it is good: of one with a rate limit, the call has to be counted already.
+# The platform key, if it is good. If it has a rate limit, the request must have been counted in it before.
 CALLER = """
 caller AS MATERIALIZED (
     SELECT k.id, {stale} AS is_stale
       FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
-     WHERE s.digest = ANY({caller}) AND (s.expires_at IS NULL OR s.expires_at > %(now)s)
+     WHERE s.digest = ANY({digests}) AND (s.expires_at IS NULL OR s.expires_at > %(now)s)
        AND k.organization_id IS NULL AND k.revoked_at IS NULL AND k.disabled_at IS NULL
        AND (k.expires_at IS NULL OR k.expires_at > %(now)s) AND {scope} = ANY(k.permissions)
        AND (k.rate_limit IS NULL OR %(counted)s)
        AND (cardinality(k.allowed_cidrs) = 0 OR %(address)s::inet <<= ANY(k.allowed_cidrs::inet[])))
 """
 
-# `roles` are those of the key's creator there, where any of its permissions is a scope.
-ASKED = """
-asked AS MATERIALIZED (
+# The customer's key, with its organization, its tree and its payer's account. `roles` are those that its creator has
+# there; they matter only if some of its permissions are scopes of ours.
+PRESENTED = """
+presented AS MATERIALIZED (
     SELECT k.id, k.public_id, k.organization_id, k.environment, k.permissions, k.expires_at, k.disabled_at,
            k.revoked_at, k.allowed_cidrs, k.rate_limit, k.rate_limit_window_seconds AS window_seconds,
            {stale} AS is_stale,
@@ -48,11 +59,12 @@ asked AS MATERIALIZED (
                                 max(n.timezone) FILTER (WHERE n.id = o.root_id) AS timezone
                            FROM accounts_organization n WHERE n.id = ANY(o.path)) tree
       LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
-     WHERE s.digest = ANY({asked}) AND (s.expires_at IS NULL OR s.expires_at > %(now)s)
+     WHERE s.digest = ANY({digests}) AND (s.expires_at IS NULL OR s.expires_at > %(now)s)
        AND EXISTS (SELECT FROM caller))
 """
+DUE = "coalesce(a.due_at <= %(now)s, false)"
 
-# `charge` is the product rounded half-even, as `accounts.lib.money` rounds.
+# The meter, and what the quantity costs at its flat price, rounded half-even as `accounts.lib.money` does.
 METER = """
 meter AS MATERIALIZED (
     SELECT id, price_id,
@@ -63,35 +75,38 @@ meter AS MATERIALIZED (
              WHERE m.slug = %(meter)s::text) priced)
 """
 
-# `stop` is the first reason against, or why it is not decided yet. Without such a meter, nothing is.
+# `stop` is the first reason against the call, or what is missing to decide about it. NULL: nothing so far.
 JUDGED = """
 judged AS (
-    SELECT asked.*, CASE WHEN asked.environment = 'test' THEN 0 ELSE coalesce({cost}, 0) END AS cost,
-           CASE WHEN asked.revoked_at IS NOT NULL THEN 'REVOKED'
-                WHEN asked.expires_at <= %(now)s THEN 'EXPIRED'
-                WHEN asked.disabled_at IS NOT NULL THEN 'DISABLED'
-                WHEN cardinality(asked.allowed_cidrs) > 0
-                     AND NOT coalesce(%(ip)s::inet <<= ANY(asked.allowed_cidrs::inet[]), false) THEN 'IP_NOT_ALLOWED'
+    SELECT presented.*, CASE WHEN presented.environment = 'test' THEN 0 ELSE coalesce({cost}, 0) END AS cost,
+           CASE WHEN presented.revoked_at IS NOT NULL THEN 'REVOKED'
+                WHEN presented.expires_at <= %(now)s THEN 'EXPIRED'
+                WHEN presented.disabled_at IS NOT NULL THEN 'DISABLED'
+                WHEN cardinality(presented.allowed_cidrs) > 0
+                     AND NOT coalesce(%(ip)s::inet <<= ANY(presented.allowed_cidrs::inet[]), false)
+                     THEN 'IP_NOT_ALLOWED'
                 WHEN %(permission)s::text IS NOT NULL
-                     AND NOT (%(permission)s = ANY(asked.permissions)
-                              AND coalesce(%(holders)s::text[] && asked.roles, %(holders)s::text[] IS NULL))
+                     AND NOT (%(permission)s = ANY(presented.permissions)
+                              AND coalesce(%(holders)s::text[] && presented.roles, %(holders)s::text[] IS NULL))
                      THEN 'INSUFFICIENT_PERMISSIONS'
-                WHEN NOT asked.is_operational THEN 'ORGANIZATION_SUSPENDED'
-                WHEN asked.is_due THEN 'DUE'
+                WHEN NOT presented.is_operational THEN 'ORGANIZATION_SUSPENDED'
+                WHEN presented.is_due THEN 'DUE'
                 WHEN meter.id IS NULL AND %(meter)s::text IS NOT NULL THEN 'NO_METER'
                 {tiered} END AS stop
-      FROM asked LEFT JOIN meter ON true)
+      FROM presented LEFT JOIN meter ON true)
 """
+
+# The flat price does not hold if the meter has tiers, or if the payer's plan includes some of it.
 TIERED = """
-                WHEN asked.environment <> 'test'
+                WHEN presented.environment <> 'test'
                      AND (EXISTS (SELECT FROM billing_pricetier t WHERE t.price_id = meter.price_id)
                           OR EXISTS (SELECT FROM billing_subscription s
                                        JOIN billing_planallowance l ON l.plan_id = s.plan_id
-                                      WHERE s.organization_id = asked.root_id AND s.status = 'active'
+                                      WHERE s.organization_id = presented.root_id AND s.status = 'active'
                                         AND l.meter_id = meter.id)) THEN 'TIERED'"""
 
-# The short form leaves a call open for which the long one is needed, whichever key it is that has to be noted as used:
-# it must not be VALID here, since what is VALID is held.
+# The short form's verdict. It must not be VALID if the long form is needed, whichever of the two keys has to be noted
+# as used: a VALID call is held.
 SHORT = """
 weighed AS MATERIALIZED (
     SELECT *, NULL::bool AS is_counted, NULL::float8[] AS moments, NULL::int[] AS calls,
@@ -103,11 +118,14 @@ weighed AS MATERIALIZED (
       FROM judged)
 """
 
+# The long form's verdict, after the call was counted in the key's rate limit. It is not counted as long as the month of
+# the budgets is missing, since it is asked about again.
 LIMITED = """
 limited AS MATERIALIZED (
     SELECT 'key:' || id AS subject, rate_limit, window_seconds FROM judged
-     WHERE stop IS NULL AND rate_limit IS NOT NULL{uncapped})
+     WHERE stop IS NULL AND rate_limit IS NOT NULL {uncapped})
 """
+UNCAPPED = "AND NOT (has_budget AND cost > 0)"
 LONG = """
 weighed AS MATERIALIZED (
     SELECT judged.*, counted.subject IS NOT NULL AS is_counted, coalesce(counted.moments, x.moments) AS moments,
@@ -120,26 +138,28 @@ weighed AS MATERIALIZED (
       FROM judged LEFT JOIN limited ON true LEFT JOIN counted ON true {read})
 """
 
-# Budgets are weighed once their month is known, which depends on the payer's time zone.
-UNCAPPED = "WHEN has_budget AND cost > 0 THEN 'BUDGETED'"
-CAPPED = "WHEN has_budget AND cost > 0 AND EXISTS ({exceeded}) THEN 'BUDGET_EXCEEDED'"
-EXCEEDED = budgets.exceeded(
-    account="judged.root_id",
-    path="judged.path",
-    key="judged.id",
-    month="%(month)s",
-    now="%(now)s",
-    amount="judged.cost",
+# Budgets can be weighed once their month is known, which depends on the payer's time zone.
+BUDGETED = "WHEN has_budget AND cost > 0 THEN 'BUDGETED'"
+CAPPED = sql.compose(
+    "WHEN has_budget AND cost > 0 AND EXISTS ({exceeded}) THEN 'BUDGET_EXCEEDED'",
+    exceeded=budgets.exceeded(
+        account="judged.root_id",
+        path="judged.path",
+        key="judged.id",
+        month="%(month)s",
+        now="%(now)s",
+        amount="judged.cost",
+    ),
 )
 
+# What `holds.PLACED` takes: nothing, unless the call is valid and costs something.
 ROOM = """
 room AS (
     SELECT root_id AS account_id, organization_id, id AS key_id, cost AS granted FROM weighed
      WHERE code = 'VALID' AND cost > 0)
 """
 
-# Uses are noted at most once a minute, and nobody waits for it.
-STALE = "coalesce(k.last_used_at <= %(now)s - interval '1 minute', true)"
+# A key counts as used unless it was refused for a reason before its budget. Nobody waits for the note.
 TOUCHED = """
 touched AS (
     UPDATE apikeys_apikey used SET last_used_at = %(now)s
@@ -152,6 +172,7 @@ touched AS (
      WHERE used.id = k.id)
 """
 
+# One row if the caller is good, and else none.
 ANSWER = """
 SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.expires_at, w.cost,
        coalesce({available}, w.available), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.moments, w.calls,
@@ -160,80 +181,94 @@ SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.
   FROM caller LEFT JOIN meter ON true LEFT JOIN weighed w ON true
 """
 
-# A key has one payer, so that there is no order to keep.
+# The short form can't hold if another call took the credits since they were read, or if the caller's use has to be
+# noted.
+SHORT_CODE = "CASE WHEN caller.is_stale OR {lost} THEN 'LONG' ELSE w.code END"
+LOST = "w.code = 'VALID' AND w.cost > 0 AND NOT EXISTS (SELECT FROM hold)"
+
+# A key has one payer, so there is no order to keep.
 LOCK = """
 SELECT FROM billing_ledgeraccount WHERE organization_id IN (
        SELECT o.root_id FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
-         JOIN accounts_organization o ON o.id = k.organization_id WHERE s.digest = ANY({asked}))
+         JOIN accounts_organization o ON o.id = k.organization_id WHERE s.digest = ANY({digests}))
    FOR NO KEY UPDATE
 """
+
+STALE = last_use.stale(key="k", at="%(now)s")
+OUR_SCOPES = sql.compose("{scopes}::varchar[]", scopes=Literal(sorted(scopes.ALL)))
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`peppers`: secrets are looked up by so many digests, `caller_0` and `asked_0` onwards.
+    """Which parts the statement has.
 
-    What is told: `settled`, that nothing is due, under the lock; `month`, that of the budgets; `cost`, where it is not
-    the meter's price times the quantity.
+    `peppers`: secrets are looked up by so many digests, `caller_0` and `presented_0` onwards. `holding`: the cost is
+    held. The rest says what is known already: that nothing is due (`up_to_date`, under the lock), the `month` of the
+    budgets, and the `cost`, if it is not the flat price times the quantity.
     """
 
     peppers: int
     long: bool = False
     holding: bool = False
-    settled: bool = False
+    up_to_date: bool = False
     month: bool = False
     cost: bool = False
-
-    @property
-    def code(self) -> str:
-        if self.long:
-            return "w.code"
-        lost = "w.code = 'VALID' AND w.cost > 0 AND NOT EXISTS (SELECT FROM hold)" if self.holding else "false"
-        return f"CASE WHEN caller.is_stale OR {lost} THEN 'LONG' ELSE w.code END"
 
 
 @cache
 def statement(form: Form) -> str:
     """The statement in that form."""
-    filled = {
-        "{stale}": STALE,
-        "{scope}": f"'{SCOPE}'",
-        "{scopes}": f"ARRAY[{', '.join(repr(scope) for scope in sorted(scopes.ALL))}]::varchar[]",
-        "{caller}": _digests("caller", form.peppers),
-        "{asked}": _digests("asked", form.peppers),
-        "{due}": "false" if form.settled else "coalesce(a.due_at <= %(now)s, false)",
-        "{cost}": "%(cost)s::numeric" if form.cost else "meter.charge",
-        "{tiered}": "" if form.cost else TIERED,
-        "{capped}": CAPPED.replace("{exceeded}", EXCEEDED) if form.month else UNCAPPED,
-        "{uncapped}": "" if form.month else " AND NOT (has_budget AND cost > 0)",
-        "{code}": form.code,
-        "{available}": "(SELECT available FROM account)" if form.holding else "NULL",
-        "{read}": rate_limits.READ,
-        "{hold}": "(SELECT id FROM hold)" if form.holding else "NULL::uuid",
-    }
+    weighing = _long(form) if form.long else [sql.compose(SHORT, capped=CAPPED if form.month else BUDGETED)]
     placing = [ROOM, holds.PLACED] if form.holding else []
-    weighing = [LIMITED, rate_limits.COUNTED, LONG, *placing, TOUCHED] if form.long else [SHORT, *placing]
-    return _filled(f"WITH {','.join([CALLER, ASKED, METER, JUDGED, *weighing])}{ANSWER}", filled)
+    touched = [sql.compose(TOUCHED, stale=STALE)] if form.long else []
+    members = [_caller(SCOPE, form.peppers), *_judged(form), *weighing, *placing, *touched]
+    return sql.compose("WITH {members} {answer}", members=SQL(",").join(map(SQL, members)), answer=_answer(form))
 
 
 @cache
 def caller(scope: str, peppers: int) -> str:
-    """Finds nothing but the platform key, where it has that scope and its use needs no note."""
-    filled = {"{stale}": STALE, "{scope}": f"'{scope}'", "{caller}": _digests("caller", peppers)}
-    return _filled(f"WITH {CALLER} SELECT FROM caller WHERE NOT is_stale", filled)
+    """Finds nothing but the platform key, if it has that scope and its use needs no note."""
+    return sql.compose("WITH {caller} SELECT FROM caller WHERE NOT is_stale", caller=_caller(scope, peppers))
 
 
 @cache
 def lock(peppers: int) -> str:
-    """Locks the payer of the key that is asked about, if it has an account."""
-    return _filled(LOCK, {"{asked}": _digests("asked", peppers)})
+    """Locks the payer of the presented key, if it has an account."""
+    return sql.compose(LOCK, digests=_digests("presented", peppers))
+
+
+def _caller(scope: str, peppers: int) -> str:
+    return sql.compose(CALLER, stale=STALE, digests=_digests("caller", peppers), scope=Literal(scope))
+
+
+def _judged(form: Form) -> list[str]:
+    """Everything up to the first reason that is not about money or limits."""
+    digests = _digests("presented", form.peppers)
+    due = "false" if form.up_to_date else DUE
+    cost = "%(cost)s::numeric" if form.cost else "meter.charge"
+    return [
+        sql.compose(PRESENTED, stale=STALE, due=due, scopes=OUR_SCOPES, digests=digests),
+        METER,
+        sql.compose(JUDGED, cost=cost, tiered="" if form.cost else TIERED),
+    ]
+
+
+def _long(form: Form) -> list[str]:
+    limited = sql.compose(LIMITED, uncapped="" if form.month else UNCAPPED)
+    capped = CAPPED if form.month else BUDGETED
+    return [limited, rate_limits.COUNTED, sql.compose(LONG, capped=capped, read=rate_limits.READ)]
+
+
+def _answer(form: Form) -> str:
+    code: LiteralString = "w.code" if form.long else SHORT_CODE
+    return sql.compose(
+        ANSWER,
+        code=sql.compose(code, lost=LOST if form.holding else "false"),
+        available="(SELECT available FROM account)" if form.holding else "NULL",
+        hold="(SELECT id FROM hold)" if form.holding else "NULL::uuid",
+    )
 
 
 def _digests(name: str, peppers: int) -> str:
-    return f"ARRAY[{', '.join(f'%({name}_{number})s::bytea' for number in range(peppers))}]"
-
-
-def _filled(text: str, parts: dict[str, str]) -> str:
-    for name, part in parts.items():
-        text = text.replace(name, part)
-    return text
+    digests = [SQL("{}::bytea").format(Placeholder(f"{name}_{number}")) for number in range(peppers)]
+    return sql.compose("ARRAY[{digests}]", digests=SQL(", ").join(digests))

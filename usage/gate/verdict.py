@@ -1,7 +1,7 @@
 """The gate: may this key do this now, and what will it cost? The first reason against decides.
 
-A call is judged by one statement, in one trip to the database. What takes more than that (something fell due, a budget,
-a price in tiers) the statement leaves open, having done nothing; it is asked again with what was missing.
+A call is judged by one statement, in one trip to the database. If that takes more (something fell due, a budget, a
+price in tiers), the statement does nothing and says what is missing. We find that out and ask again.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,12 @@ from accounts.lib.months import month_of
 from apikeys import key_permissions, peppers, rate_limits
 from billing.ledger import posting
 from usage.gate import query
-from usage.gate.query import Call, Caller, Row, Terms
+from usage.gate.caller import Caller
+from usage.gate.query import Answer, Call, Context
 
 BATCH_LIMIT = 100
 LONGEST_HOLD_SECONDS = 86_400
-OPEN = frozenset({"DUE", "BUDGETED", "TIERED"})
+UNDECIDED = frozenset({"DUE", "BUDGETED", "TIERED"})
 
 
 class Code(StrEnum):
@@ -42,14 +43,15 @@ class Code(StrEnum):
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
 
 
-WEIGHED = frozenset({Code.VALID, Code.BUDGET_EXCEEDED, Code.INSUFFICIENT_CREDITS})
+PRICED = frozenset({Code.VALID, Code.BUDGET_EXCEEDED, Code.INSUFFICIENT_CREDITS})
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`cost` is zero where no meter was named or it was not weighed; `available` is the payer's, after the hold.
+    """`cost` is zero if no meter was named, or if another reason decided before the cost. `available` is the payer's,
+    after the hold.
 
-    `permissions` are those that the key has now. `count` is of the key's own rate limit, if it has one and was counted.
+    `permissions` are those that the key has now. `count` is that of the key's own rate limit, if it was looked at.
     """
 
     code: Code
@@ -64,81 +66,84 @@ class Verdict:
 
 
 def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
-    """The verdict about a customer's key; None where the caller is no platform key that may ask, and nothing was done.
+    """The verdict about a customer's key. None if the caller is no platform key that may ask: then nothing was done.
 
-    Nothing but the cost is held, and that only if the call is valid. `UnknownMeter` when there is no such.
+    Nothing but the cost is held, and only if the call is valid. `UnknownMeter` if there is no such meter.
     """
-    row = _decide(call, caller, now, Terms())
-    if row:
-        peppers.redigest([caller.secret, call.key])
-    return _verdict(row, now) if row else None
+    answer = _decide(call, caller, now, Context())
+    if answer is None:
+        return None
+    peppers.redigest([caller.secret, call.key])
+    return _verdict(answer, now)
 
 
-def _decide(call: Call, caller: Caller, now: datetime, terms: Terms) -> Row | None:
-    row = query.ask(call, caller, now, terms)
-    if row is None or row.code not in OPEN:
-        return row
-    if row.code != "DUE":
-        return _decide(call, caller, now, _learnt(terms, call, row, now))
+def _decide(call: Call, caller: Caller, now: datetime, context: Context) -> Answer | None:
+    answer = query.ask(call, caller, now, context)
+    if answer is None or answer.code not in UNDECIDED:
+        return answer
+    if answer.code != "DUE":
+        return _decide(call, caller, now, _completed(context, call, answer, now))
     with transaction.atomic():
-        posting.lock([row.payer], now)
-        return _decide(call, caller, now, replace(terms, settled=True))
+        posting.lock([answer.payer], now)
+        return _decide(call, caller, now, replace(context, up_to_date=True))
 
 
-def _learnt(terms: Terms, call: Call, row: Row, now: datetime) -> Terms:
-    """What was missing: the month in which budgets count, or what the call costs where that takes tiers."""
-    month = month_of(now, row.timezone)
-    if row.code == "BUDGETED":
-        return replace(terms, month=month)
-    return replace(terms, cost=query.quote(row.payer, row.meter or 0, call.quantity, month))
+def _completed(context: Context, call: Call, answer: Answer, now: datetime) -> Context:
+    """The context with what was missing: the month of the budgets, or the cost if that takes tiers."""
+    month = month_of(now, answer.timezone)
+    if answer.code == "BUDGETED":
+        return replace(context, month=month)
+    return replace(context, cost=query.quote(answer.payer, answer.meter or 0, call.quantity, month))
 
 
 def verify_all(calls: Sequence[Call], caller: Caller, now: datetime) -> list[Verdict] | None:
     """The verdicts about several calls, each as if it were asked after those before it; all in one transaction."""
-    terms, due = [Terms()] * len(calls), set[UUID]()
+    contexts, due = [Context()] * len(calls), set[UUID]()
     while True:
         with transaction.atomic():
-            rows = _ask_all(calls, caller, now, terms, due)
-            undecided = [(index, row) for index, row in enumerate(rows or ()) if row.code in OPEN]
-            if rows and not undecided:
+            answers = _ask_all(calls, caller, now, contexts, due)
+            undecided = [(index, answer) for index, answer in enumerate(answers or ()) if answer.code in UNDECIDED]
+            if answers and not undecided:
                 peppers.redigest([caller.secret, *(call.key for call in calls)])
-                return [_verdict(row, now) for row in rows]
+                return [_verdict(answer, now) for answer in answers]
             transaction.set_rollback(True)
-        if rows is None:  # perhaps not from the first call on: the key may have been revoked meanwhile
+        if answers is None:  # the platform key may have been revoked in between, so undo what was done before
             return None
-        due |= {row.payer for _, row in undecided if row.code == "DUE"}
-        for index, row in undecided:
-            if row.code != "DUE":
-                terms[index] = _learnt(terms[index], calls[index], row, now)
+        due |= {answer.payer for _, answer in undecided if answer.code == "DUE"}
+        for index, answer in undecided:
+            if answer.code != "DUE":
+                contexts[index] = _completed(contexts[index], calls[index], answer, now)
 
 
 def _ask_all(
-    calls: Sequence[Call], caller: Caller, now: datetime, terms: Sequence[Terms], due: set[UUID]
-) -> list[Row] | None:
-    """Payers are locked first and then the windows of rate limits, in the order of their ids, so that no two batches
-    wait for each other."""
-    payers, limited = query.places(calls)
+    calls: Sequence[Call], caller: Caller, now: datetime, contexts: Sequence[Context], due: set[UUID]
+) -> list[Answer] | None:
+    """Lock the payers and then the counts of rate limits, each in the order of ids, so that batches never deadlock."""
+    payers, limits = query.payers_and_limits(calls)
     locked = due | {payer for call, payer in zip(calls, payers, strict=True) if payer and call.hold_seconds}
     if locked:
         posting.lock(locked, now)
-    rate_limits.lock(limited)
-    settled = [replace(one, settled=payer in locked) for one, payer in zip(terms, payers, strict=True)]
-    return query.ask_all(calls, caller, now, settled, holding=any(call.hold_seconds for call in calls))
+    rate_limits.lock(limits)
+    contexts = [replace(context, up_to_date=payer in locked) for context, payer in zip(contexts, payers, strict=True)]
+    return query.ask_all(calls, caller, now, contexts, holding=any(call.hold_seconds for call in calls))
 
 
-def _verdict(row: Row, now: datetime) -> Verdict:
-    if row.code is None:
+def _verdict(answer: Answer, now: datetime) -> Verdict:
+    if answer.code is None:
         return Verdict(Code.NOT_FOUND)
-    code = Code(row.code)
-    held = key_permissions.usable(row.permissions, scopes.of_roles(row.roles or ()))
-    known = Verdict(code, row.key_id, row.organization, held, row.expires_at, count=_count(row, code, now))
-    if code not in WEIGHED:
-        return known
-    return replace(known, cost=row.cost, available=row.available, hold=f"hold_{row.hold.hex}" if row.hold else None)
+    code = Code(answer.code)
+    permissions = key_permissions.usable(answer.permissions, scopes.of_roles(answer.roles or ()))
+    verdict = Verdict(
+        code, answer.key_id, answer.organization, permissions, answer.expires_at, count=_count(answer, code, now)
+    )
+    if code not in PRICED:
+        return verdict
+    hold = f"hold_{answer.hold.hex}" if answer.hold else None
+    return replace(verdict, cost=answer.cost, available=answer.available, hold=hold)
 
 
-def _count(row: Row, code: Code, now: datetime) -> rate_limits.Count | None:
-    if row.limit is None or (code not in WEIGHED and code is not Code.RATE_LIMITED):
+def _count(answer: Answer, code: Code, now: datetime) -> rate_limits.Count | None:
+    if answer.limit is None or (code not in PRICED and code is not Code.RATE_LIMITED):
         return None
-    limit = rate_limits.Limit("key", row.key_id, row.limit, row.window)
-    return rate_limits.count(limit, now.timestamp(), row.is_counted, row.moments, row.calls)
+    limit = rate_limits.Limit("key", answer.key_id, answer.limit, answer.window)
+    return rate_limits.count(limit, now.timestamp(), answer.is_counted, answer.moments, answer.calls)

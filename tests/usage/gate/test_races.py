@@ -22,7 +22,8 @@ from tests.conftest import Api
 from usage import gate
 from usage.gate import query
 from usage.gate import sql as gate_sql
-from usage.gate.query import Call, Caller, Terms
+from usage.gate.caller import Caller
+from usage.gate.query import Call, Context
 from usage.gate.verdict import Code
 
 Made = tuple[ApiKey, str]
@@ -140,7 +141,7 @@ def test_of_many_holds_as_many_are_placed_as_the_budget_allows(payer: Organizati
 def test_a_budget_that_is_weighed_without_the_lock_is_exceeded(
     payer: Organization, caller: Caller, fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate_sql, "LOCK", "SELECT {asked}")
+    monkeypatch.setattr(gate_sql, "LOCK", "SELECT {digests}")
     assert overlapping(holding(capped(payer, budget="0.01")), caller) == ["VALID", "VALID"]
 
 
@@ -232,7 +233,7 @@ def test_batches_that_lock_as_they_go_do(limited: list[str], caller: Caller) -> 
     def ask(calls: list[Call]) -> None:
         with transaction.atomic():
             for call in calls * 5:
-                query.ask(call, caller, timezone.now(), Terms(settled=True))
+                query.ask(call, caller, timezone.now(), Context(up_to_date=True))
 
     failed = [one for one in crosswise(limited, ask) if isinstance(one, Exception)]
     assert failed

@@ -24,7 +24,8 @@ from billing.models import (
 )
 from tests import factories
 from usage import gate, metering
-from usage.gate.query import Call, Caller
+from usage.gate.caller import Caller
+from usage.gate.query import Call
 from usage.gate.verdict import Code, Verdict
 
 Made = tuple[ApiKey, str]

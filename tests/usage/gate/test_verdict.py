@@ -15,7 +15,8 @@ from billing.models import LedgerEntry, Price
 from tests import factories
 from tests.conftest import Api
 from usage import gate
-from usage.gate.query import Call, Caller
+from usage.gate.caller import Caller
+from usage.gate.query import Call
 from usage.gate.verdict import Code, Verdict
 
 Made = tuple[ApiKey, str]

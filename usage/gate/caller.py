@@ -1,0 +1,39 @@
+"""Who asks the gate: a platform key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from accounts.lib import sql
+from apikeys import secrets
+from usage.gate import sql as gate_sql
+
+NO_DIGEST = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The platform key that asks, and from where. `counted`: the request was counted in its own rate limit already."""
+
+    secret: str
+    address: str | None
+    counted: bool = False
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the gate's statements are told about the caller."""
+        return {"address": self.address, "counted": self.counted, **digests("caller", self.secret)}
+
+
+def is_authorized(caller: Caller, scope: str, now: datetime) -> bool:
+    """Whether the caller is a platform key with that scope, whose use was noted within this minute."""
+    statement = gate_sql.caller(scope, len(settings.API_KEY_PEPPERS))
+    return bool(sql.rows(statement, {**caller.parameters, "now": now}))
+
+
+def digests(name: str, secret: str) -> dict[str, bytes]:
+    """The digests of a secret under each pepper, as parameters: `{name}_0` onwards."""
+    found = secrets.digests(secret) or [NO_DIGEST] * len(settings.API_KEY_PEPPERS)
+    return {f"{name}_{number}": digest for number, digest in enumerate(found)}
