@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import django
 import redis
@@ -31,6 +32,9 @@ def main() -> None:
     _migrate()
     if not settings.PRODUCTION:
         call_command("make_demo")
+    if settings.PAYMENT_GATEWAY != "sandbox":
+        with suppress(SystemExit):  # what is wrong is said; everything but paying works all the same
+            call_command("check_payment_gateway")
 
 
 def _server_version() -> int:
