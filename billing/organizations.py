@@ -1,23 +1,38 @@
-"""What the payer's ledger has to know of its tree: changes of time zone."""
+"""Changes of an organization that the payer's ledger has to know of: its time zone, and its place in the tree.
+
+The verbs of `accounts` know of no ledger. These take the payer's lock first, and note in the ledger what changed.
+"""
 
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import tree
+from accounts.credentials import Credential
 from accounts.models import Organization
-from billing.ledger import posting
+from billing.ledger import moves, posting
 from billing.models import LedgerAccount
 
 
 @transaction.atomic
-def change_timezone(organization: Organization, timezone_name: str) -> None:
+def change_timezone(organization: Organization, name: str) -> None:
     """Change an organization's time zone. The months of a payer are counted in it from the next turn of the month on.
 
-    An account is opened if there is none: so whoever opened one meanwhile has counted in a time zone that is known.
+    If the payer has no account it is opened here, so that nobody counts in the old time zone and opens it meanwhile.
     """
     now = timezone.now()
     if organization.is_root:
         zone = posting.lock([organization.pk], now)[organization.pk].zone
-        changed = zone.changed(timezone_name, now)
-        LedgerAccount.objects.filter(pk=organization.pk).update(zones=changed.stored())
-    Organization.objects.filter(pk=organization.pk).update(timezone=timezone_name)
-    organization.timezone = timezone_name
+        LedgerAccount.objects.filter(pk=organization.pk).update(zones=zone.changed(name, now).stored())
+    Organization.objects.filter(pk=organization.pk).update(timezone=name)
+    organization.timezone = name
+
+
+@transaction.atomic
+def move(organization: Organization, *, parent: str, by: Credential, address: str) -> Organization:
+    """As `tree.move`. What was counted before stays with the nodes that were above it."""
+    now, payer = timezone.now(), organization.root_id
+    locked = posting.lock([payer], now)
+    path_before = list(Organization.objects.values_list("path", flat=True).get(pk=organization.pk))
+    moved = tree.move(organization, parent=parent, by=by, address=address)
+    moves.record(moved, path_before, locked[payer], now)
+    return moved

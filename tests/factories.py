@@ -4,12 +4,12 @@ from decimal import Decimal
 from itertools import count
 from uuid import uuid4
 
-from accounts import invitations, people, scopes
+from accounts import invitations, people, scopes, tree
 from accounts.credentials import Credential, Kind
 from accounts.models import Invitation, Membership, Organization, User
 from apikeys import keys
 from apikeys.models import ApiKey
-from billing import accounts
+from billing import accounts, organizations
 from billing.ledger import balances, posting
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod
 from billing.payments import methods
@@ -63,6 +63,16 @@ def key(organization: Organization, *, created_by: User | None = None, **fields:
 def platform_key() -> str:
     """The secret of a platform key."""
     return keys.create_platform("gateway")[1]
+
+
+def operator() -> Credential:
+    """The company's own: administers every organization."""
+    administer = frozenset({tree.ADMINISTER})
+    return Credential(Kind.PLATFORM_KEY, "operator", None, None, "UTC", administer, administer)
+
+
+def move(organization: Organization, parent: Organization) -> Organization:
+    return organizations.move(organization, parent=parent.public_id, by=operator(), address="")
 
 
 def billing_account(organization: Organization, *, country: str = "US") -> BillingAccount:

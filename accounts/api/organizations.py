@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -31,15 +31,17 @@ ANSWER = OpenApiExample("organization", EXAMPLE, response_only=True, status_code
 
 class OrganizationSerializer(serializers.ModelSerializer[Organization]):
     id = serializers.CharField(source="public_id", read_only=True)
-    parent = serializers.CharField(  # type: ignore[assignment]
-        source="parent.public_id", read_only=True, allow_null=True, default=None
-    )
+    parent = serializers.SerializerMethodField()  # type: ignore[assignment]
     timezone = serializers.CharField(max_length=64, required=False, validators=[timezones.validate])
 
     class Meta:
         model = Organization
         fields = ["id", "auth_id", "name", "parent", "status", "timezone", "created_at"]
         read_only_fields = ["auth_id", "status", "created_at"]
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_parent(self, organization: Organization) -> str | None:
+        return organization.parent.public_id if organization.parent else None
 
     def update(self, organization: Organization, changes: dict[str, Any]) -> Organization:
         """Only what was sent: a suspension or a move that came meanwhile stays."""
@@ -73,6 +75,7 @@ class OrganizationViewSet(
     lookup_url_kwarg = "id"
     lookup_value_regex = "[a-z0-9_]{1,21}"
     http_method_names = ["get", "post", "patch", "head", "options"]
+    mover: Callable[..., Organization] = staticmethod(tree.move)
 
     def get_queryset(self) -> OrganizationQuerySet:
         return tree.visible_to(credential_of(self.request)).select_related("parent").order_by("created_at", "pk")
@@ -96,6 +99,9 @@ class OrganizationViewSet(
 
     def perform_update(self, serializer: Any) -> None:
         require(tree.standing(credential_of(self.request), serializer.instance), "account:write")
+        self.save(serializer)
+
+    def save(self, serializer: Any) -> None:
         serializer.save()
 
     @extend_schema(request=None, responses=OrganizationSerializer, examples=[SUSPENDED])
@@ -116,7 +122,7 @@ class OrganizationViewSet(
         """Put an organization, with all beneath it, under another parent that has the same root."""
         serializer = MoveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return self._once(tree.move, address=client_address(request), **serializer.validated_data)
+        return self._once(self.mover, address=client_address(request), **serializer.validated_data)
 
     def _once(self, verb: Callable[..., Organization], **arguments: Any) -> Any:
         organization = self.get_object()

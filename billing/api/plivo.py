@@ -28,7 +28,7 @@ from accounts.models.organizations import OrganizationQuerySet
 from apikeys import subaccounts
 from apikeys.authentication import BasicAuthentication, KeyCredential
 from apikeys.models import ApiKey
-from billing import accounts
+from billing import accounts, organizations
 from billing.api import plivo_schema
 from billing.api.plivo_objects import (
     CreatedSubaccountSerializer,
@@ -156,8 +156,10 @@ def _update_account(organization: Organization, changes: Mapping[str, Any]) -> N
     billed = {name: value for name, value in changes.items() if name not in own}
     if billed:
         accounts.update(accounts.required(organization), billed)
-    if changed := {name: value for name, value in changes.items() if name in own}:
-        Organization.objects.filter(pk=organization.pk).update(**changed)
+    if "timezone" in changes:
+        organizations.change_timezone(organization, changes["timezone"])
+    if "name" in own & changes.keys():
+        Organization.objects.filter(pk=organization.pk).update(name=changes["name"])
 
 
 class SubaccountsView(PlivoView):

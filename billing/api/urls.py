@@ -12,11 +12,13 @@ from billing.api.grants import GrantViewSet
 from billing.api.holds import HoldViewSet
 from billing.api.leases import LeaseViewSet
 from billing.api.mikrocloud import AccountView
+from billing.api.organizations import OrganizationViewSet
 from billing.api.payment_methods import PaymentMethodViewSet
 from billing.api.payments import PaymentViewSet, PurchaseView
 from billing.api.subscriptions import SubscriptionViewSet
 
 router = SimpleRouter(trailing_slash=False)
+router.register("v1/organizations", OrganizationViewSet)
 router.register("v1/payment-methods", PaymentMethodViewSet)
 router.register("v1/payments", PaymentViewSet)
 router.register("v1/plans", PlanViewSet)

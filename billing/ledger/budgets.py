@@ -16,7 +16,7 @@ from accounts.lib import sql
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.exceptions import BudgetExceeded
-from billing.ledger import alerts, billing_zone, posting
+from billing.ledger import alerts, billing_zone, moves, posting
 from billing.models import Hold
 
 SPENT = """
@@ -83,19 +83,6 @@ SELECT %(account)s, subject, %(month)s, %(amount)s FROM unnest(%(subjects)s::uui
 ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
 """
 
-# A key, an organization and its payer have counted it, whatever moved since. What is between them now may not have:
-# it gives back no more than it counted.
-GIVE_BACK = """
-INSERT INTO billing_spending AS s (account_id, subject, month, spent)
-SELECT %(account)s, one.subject, %(month)s, -%(amount)s::numeric
-  FROM unnest((SELECT path || %(key)s::uuid FROM accounts_organization WHERE id = %(organization)s)) AS one(subject)
- WHERE one.subject IN (%(key)s::uuid, %(organization)s, %(account)s)
-    OR EXISTS (SELECT FROM billing_spending b WHERE (b.account_id, b.subject, b.month)
-                                                  = (%(account)s, one.subject, %(month)s) AND b.spent >= %(amount)s)
- ORDER BY one.subject
-ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
-"""
-
 
 @dataclass(frozen=True)
 class State:
@@ -154,25 +141,30 @@ def admit(
     return left
 
 
-def count(hold: Hold, amount: Decimal, month: date, now: datetime) -> None:
+def count(hold: Hold, amount: Decimal, *, month: date, now: datetime) -> None:
     """Count what a hold was captured for in the budgets of its key and of every node above it, and announce what that
     crossed. Call it after the posting, under the lock."""
     organization = hold.organization
-    subjects = sorted({*organization.path, *([hold.key_id] if hold.key_id else [])})
-    sql.rows(COUNT, {"account": hold.account_id, "month": month, "amount": amount, "subjects": subjects})
-    alerts.check([hold.account_id], now, [(organization.pk, hold.key_id)])
+    _add(organization, organization.path, hold.key_id, amount, month, now)
 
 
-def give_back(organization: Organization, key: UUID | None, amount: Decimal, month: date, now: datetime) -> None:
-    """Take off what was counted in `month`: of the key, the organization and its payer, and of the nodes between them
-    that have spent as much. After the posting, under the lock.
+def give_back(
+    organization: Organization, key: UUID | None, amount: Decimal, *, month: date, seq: int, now: datetime
+) -> None:
+    """Take off what the payer's entry `seq` counted in `month`, of the key and of the nodes that were above the
+    organization at that time. Call it after the posting, under the lock."""
+    organization = Organization.objects.get(pk=organization.pk)
+    _add(organization, moves.path_at(organization, seq), key, -amount, month, now)
 
-    Who was above it before a move keeps what was counted there.
-    """
+
+def _add(
+    organization: Organization, path: list[UUID], key: UUID | None, amount: Decimal, month: date, now: datetime
+) -> None:
     account = organization.root_id
-    about = {"account": account, "organization": organization.pk, "key": key, "month": month, "amount": amount}
-    sql.rows(GIVE_BACK, about)
-    alerts.check([account], now, [(organization.pk, key)])
+    subjects = sorted({*path, *([key] if key else [])})
+    sql.rows(COUNT, {"account": account, "month": month, "amount": amount, "subjects": subjects})
+    moved_away = [(node, None) for node in path if node not in organization.path]
+    alerts.check([account], now, [(organization.pk, key), *moved_away])
 
 
 @transaction.atomic

@@ -96,7 +96,7 @@ def _give_back(capture: LedgerEntry, month: date, now: datetime) -> None:
     holds = Hold.objects.select_related("organization")
     hold = holds.filter(account=capture.account_id, entry_seq=capture.seq).first()
     if hold:
-        budgets.give_back(hold.organization, hold.key_id, -capture.amount, month, now)
+        budgets.give_back(hold.organization, hold.key_id, -capture.amount, month=month, seq=capture.seq, now=now)
 
 
 def _posted(posted: balances.Posting) -> LedgerEntry:

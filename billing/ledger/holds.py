@@ -232,7 +232,7 @@ def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Ho
         raise HoldResolved(hold)
     [(taken, captured_at)] = captured
     if taken > ZERO:
-        budgets.count(hold, taken, zone.month_of(captured_at), now)
+        budgets.count(hold, taken, month=zone.month_of(captured_at), now=now)
     return hold
 
 

@@ -96,10 +96,10 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
     What it was charged comes back as a lot that expires at `expires_at`.
     """
     now, payer = timezone.now(), organization if organization.is_root else organization.root
-    posting.lock([payer.pk], now)
+    zone = posting.lock([payer.pk], now)[payer.pk].zone
     event = _newest(organization, id)
     entry = _give_back(event, reason, actor, expires_at) if event.credits else None
-    month = quarters.month_of_quarter(quarters.number_of(event.occurred_at), payer.timezone)
+    month = zone.month_of(event.occurred_at)
     about = {
         "account": payer.pk,
         "organization": organization.pk,
@@ -113,8 +113,8 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
     }
     if not sql.rows(VOID, about):
         raise UnknownOrRetired
-    if event.credits:
-        budgets.give_back(organization, event.key_id, event.credits, month, now)
+    if event.entry_seq is not None:
+        budgets.give_back(organization, event.key_id, event.credits, month=month, seq=event.entry_seq, now=now)
     return Voided(event, entry, reason, now)
 
 
