@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.credentials import credential_of
-from accounts.lib import datetimes, mailboxes, numbers
+from accounts.lib import addresses, datetimes, mailboxes, numbers
 from accounts.lib.money import DIGITS, PLACES
 
 LARGEST_OFFSET = 10**12  # of a list; PostgreSQL takes up to a bigint
@@ -37,6 +37,18 @@ class NumberField(serializers.DecimalField):
             return numbers.read(data, **{name: bound for name, bound in bounds.items() if bound is not None})
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
+
+
+class NetworkField(serializers.CharField):
+    """An IPv4 or IPv6 network, in its normal form; an address is a network of one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            return addresses.network(text)
+        except ValueError as error:
+            detail = f"{text[:50]!r} is not an IPv4 or IPv6 network, such as 203.0.113.0/24."
+            raise serializers.ValidationError(detail) from error
 
 
 class MomentField(serializers.DateTimeField):

@@ -7,8 +7,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import security
+from accounts.api.fields import NetworkField
 from accounts.credentials import organization_of
-from accounts.lib import addresses
 from accounts.lib.addresses import client_address
 from accounts.models import Organization, SecurityPolicy
 
@@ -27,16 +27,6 @@ ANSWER = {
         "allowed_email_domains": [["example.com"]],
     },
 }
-
-
-class NetworkField(serializers.CharField):
-    """An IPv4 or IPv6 network, in its normal form."""
-
-    def to_internal_value(self, data: Any) -> str:
-        try:
-            return addresses.network(super().to_internal_value(data))
-        except ValueError as error:
-            raise serializers.ValidationError("Must be an IPv4 or IPv6 network, such as 203.0.113.0/24.") from error
 
 
 class DomainField(serializers.CharField):

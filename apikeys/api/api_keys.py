@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
-from accounts.api.fields import MomentField, SecondField
+from accounts.api.fields import MomentField, NetworkField, SecondField
 from accounts.credentials import credential_of, organization_of
 from apikeys import bounds, key_permissions, keys
-from apikeys.api.fields import BudgetField, CidrField, RateLimitSerializer
+from apikeys.api.fields import BudgetField, RateLimitSerializer
 from apikeys.authentication import key_of
 from apikeys.models import ApiKey
 
@@ -53,7 +53,7 @@ class WritableKeySerializer(serializers.ModelSerializer[ApiKey]):
     permissions = serializers.ListField(child=serializers.CharField(), max_length=LONGEST_LIST, required=False)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
     expires_at = MomentField(required=False, allow_null=True)
-    allowed_cidrs = serializers.ListField(child=CidrField(max_length=60), max_length=LONGEST_LIST, required=False)
+    allowed_cidrs = serializers.ListField(child=NetworkField(max_length=60), max_length=LONGEST_LIST, required=False)
     rate_limit = RateLimitSerializer(required=False, allow_null=True)
     monthly_budget = BudgetField(required=False, allow_null=True)
 

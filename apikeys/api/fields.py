@@ -3,27 +3,12 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.fields import NumberField
-from accounts.lib import addresses
 from accounts.lib.money import LARGEST, ZERO
 
 LONGEST_WINDOW_SECONDS = 86_400
 
 
 LARGEST_RATE = 1_000_000
-
-
-class CidrField(serializers.CharField):
-    """An IPv4 or IPv6 network; an address stands for itself. A bad one is named."""
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        try:
-            network = addresses.network(text)
-        except ValueError as error:
-            raise serializers.ValidationError(f"{text[:50]!r} is not an IPv4 or IPv6 network.") from error
-        if "%" in network:
-            raise serializers.ValidationError(f"{text[:50]!r} has a zone, which no network has.")
-        return network
 
 
 class BudgetField(NumberField):

@@ -1,9 +1,12 @@
 """Keys that work from some networks alone, called directly and asked about at the gate."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 
+from accounts.models import SecurityPolicy
 from apikeys.models import ApiKey
 from tests import factories
 
@@ -21,8 +24,8 @@ def call_from(client: Any, address: str) -> Any:
     return client.client.get("/v1/organizations", headers=client.headers, REMOTE_ADDR=address)
 
 
-def verify(gateway: Any, secret: str, **said: Any) -> str:
-    return str(gateway.post("/v1/keys/verify", {"key": secret, **said}).json()["code"])
+def verify(gateway: Any, secret: str, **fields: Any) -> str:
+    return str(gateway.post("/v1/keys/verify", {"key": secret, **fields}).json()["code"])
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "2001:db8::1", "::ffff:203.0.113.9"])
@@ -42,7 +45,7 @@ def test_a_bad_secret_is_a_401_from_anywhere(api: Any, key: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("text", "kept"),
     [
         ("203.0.113.7", "203.0.113.7/32"),
         ("203.0.113.7/24", "203.0.113.0/24"),
@@ -50,10 +53,11 @@ def test_a_bad_secret_is_a_401_from_anywhere(api: Any, key: Any) -> None:
         ("2001:DB8:0:0::1", "2001:db8::1/128"),
         ("2001:db8::1/32", "2001:db8::/32"),
         ("0.0.0.0/0", "0.0.0.0/0"),
+        ("::ffff:203.0.113.0/120", "203.0.113.0/24"),
     ],
 )
-def test_networks_are_kept_in_one_form(alice: Any, api: Any, said: str, kept: str) -> None:
-    made = api(alice).post(KEYS, {"name": "Key", "allowed_cidrs": [said, said]})
+def test_networks_are_kept_in_one_form(alice: Any, api: Any, text: str, kept: str) -> None:
+    made = api(alice).post(KEYS, {"name": "Key", "allowed_cidrs": [text, text]})
     assert api(alice).get(f"{KEYS}/{made.json()['key_id']}").json()["allowed_cidrs"] == [kept]
 
 
@@ -83,6 +87,27 @@ def test_the_gate_checks_the_callers_address(gateway: Any, key: Any) -> None:
 
 def test_the_gate_refuses_a_key_with_networks_when_it_is_told_no_address(gateway: Any, key: Any) -> None:
     assert verify(gateway, key[1]) == verify(gateway, key[1], ip=None) == "IP_NOT_ALLOWED"
+
+
+def test_networks_of_ipv4_written_as_ipv6_match(alice: Any, api: Any, gateway: Any) -> None:
+    body = {"name": "Key", "allowed_cidrs": ["::ffff:203.0.113.0/120"], "permissions": ["account:read"]}
+    secret = api(alice).post(KEYS, body).json()["api_key"]
+    assert call_from(api(secret), "203.0.113.9").status_code == 200
+    assert call_from(api(secret), "203.0.114.9").status_code == 403
+    assert verify(gateway, secret, ip="203.0.113.9") == verify(gateway, secret, ip="::ffff:203.0.113.9") == "VALID"
+    assert verify(gateway, secret, ip="203.0.114.9") == "IP_NOT_ALLOWED"
+
+
+def test_the_migration_mends_the_networks_that_never_matched(organization: Any) -> None:
+    key, _ = factories.key(organization, allowed_cidrs=["::ffff:cb00:7100/120", "203.0.113.0/24", "2001:db8::/32"])
+    networks = ["::ffff:cb00:7100/120"]
+    SecurityPolicy.objects.create(organization=organization, allowed_networks=networks)
+    for app in ("apikeys", "accounts"):
+        name = {"apikeys": "0002_ipv4_networks", "accounts": "0006_ipv4_networks"}[app]
+        import_module(f"{app}.migrations.{name}").normalize(apps, None)
+    key.refresh_from_db()
+    assert key.allowed_cidrs == ["203.0.113.0/24", "2001:db8::/32"]
+    assert SecurityPolicy.objects.get().allowed_networks == ["203.0.113.0/24"]
 
 
 def test_the_gate_needs_no_address_for_a_key_without_networks(gateway: Any, organization: Any, alice: Any) -> None:

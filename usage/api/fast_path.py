@@ -85,7 +85,7 @@ def accept(request: HttpRequest, limit: int) -> FastRequest:
         or int(length) > limit
     ):
         raise UseView
-    address = addresses.canonical(addresses.client_address(request))
+    address = addresses.client_address(request) or None
     return FastRequest(request, authorization.removeprefix("Bearer "), address)
 
 

@@ -97,7 +97,7 @@ def _fast(read: Reader) -> Callable[[FastRequest], FastResponse]:
 
 def _by_view(view: APIView, request: Request, read: Reader) -> Any:
     """Answers a caller whom DRF has let in."""
-    caller = Caller(bearer(request) or "", addresses.canonical(addresses.client_address(request)), counted=True)
+    caller = Caller(bearer(request) or "", addresses.client_address(request) or None, counted=True)
     several, judge = read(request.data, caller)
 
     def effect() -> Response:
