@@ -107,8 +107,8 @@ def _refused(fault: Fault) -> Reply | None:
         return _reply(429, {"error": error}, {"Stripe-Should-Retry": "true"})
     if fault.kind != "status":
         return None
-    if fault.status == 502:
-        return Reply(502, HTML, {"Content-Type": "text/html"})
+    if fault.status in (200, 502):
+        return Reply(fault.status, HTML, {"Content-Type": "text/html"})
     messages = {429: "Too many requests.", 401: "Invalid API Key provided.", 403: "The key lacks a permission."}
     error = {"type": "invalid_request_error", "message": messages.get(fault.status, "")}
     return _reply(fault.status, {"error": error} if fault.status in messages else SERVER_ERROR)

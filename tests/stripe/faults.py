@@ -4,7 +4,7 @@
 |---|---|
 | `cut_before`, `cut_after` | the connection is cut, without or with the effect |
 | `late` | the effect happens at once, the answer comes after `seconds` |
-| `status` | `status` (500, 502, 503, 429, 401, 403) without an effect; a 502 is a proxy's HTML |
+| `status` | `status` (500, 503, 429, 401, 403) without an effect; 502 and 200 are a proxy's HTML |
 | `stored_500` | the effect happens, the answer is a 500, and the same key gets it again |
 | `key_in_use` | 409 without an effect |
 | `lock_timeout` | 429 with `Stripe-Should-Retry: true` |

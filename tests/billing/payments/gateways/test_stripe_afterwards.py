@@ -3,19 +3,21 @@
 from typing import Any
 
 import pytest
+import requests
 from django.utils import timezone
 
 from billing.payments.gateways import (
     Dispute,
     DisputeState,
     GatewayRefused,
+    IntentState,
     RefundState,
     Subject,
     UnknownCustomer,
     UnknownToken,
 )
 from billing.payments.minor_units import Money
-from tests.billing.payments.gateways.world import World
+from tests.billing.payments.gateways.world import RETURN_URL, World
 from tests.stripe.process import StandIn
 
 
@@ -174,3 +176,17 @@ def test_a_session_that_nobody_uses_expires(stripe: World, stand_in: StandIn) ->
     stand_in.expire_session(session=session.id)
     assert stripe.told(Subject.SESSION, session.id) == ["checkout.session.expired"]
     assert (stripe.gateway.session(session.id).state, stripe.gateway.session(session.id).url) == ("expired", "")
+
+
+def test_a_person_in_a_browser_pays_on_stripes_page_and_authenticates_on_the_banks(
+    stripe: World, stand_in: StandIn
+) -> None:
+    session = stripe.checkout_session(stripe.customer(), f"pay_{timezone.now().timestamp()}")
+    assert "<h1>Pay</h1>" in requests.get(session.url, timeout=10).text
+    answer = requests.post(session.url, {"card": "pm_card_visa"}, allow_redirects=False, timeout=10)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{RETURN_URL}?session={session.id}")
+    assert "no longer open" in requests.get(session.url, timeout=10).text
+    intent = stripe.confirm(stripe.create(stripe.card("pm_card_authenticationRequired")), return_url=RETURN_URL)
+    answer = requests.post(intent.next_action_url, {"succeeded": "true"}, allow_redirects=False, timeout=10)
+    assert answer.headers["Location"].startswith(f"{RETURN_URL}?payment_intent={intent.id}")
+    assert stripe.gateway.retrieve(intent.id).state == IntentState.SUCCEEDED

@@ -32,6 +32,7 @@ WITHOUT_EFFECT: list[dict[str, Any]] = [
     {"kind": "status", "status": 500},
     {"kind": "status", "status": 502},
     {"kind": "status", "status": 503},
+    {"kind": "status", "status": 200},
     {"kind": "status", "status": 429},
     {"kind": "key_in_use"},
     {"kind": "lock_timeout"},
