@@ -103,7 +103,7 @@ def test_the_schema_has_the_references_example(schema: Any, path: str, verb: str
     operation = schema["paths"][path][verb]
     part = operation["responses"][status] if status else operation["requestBody"]
     media = part["content"]["application/json"]
-    assert example in [one["value"] for one in media["examples"].values()]
+    assert example in [shown["value"] for shown in media["examples"].values()]
     jsonschema.validate(example, {**media["schema"], "components": schema["components"]})
 
 

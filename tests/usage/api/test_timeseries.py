@@ -1,4 +1,4 @@
-"""`/v1/usage`: what is asked, what is refused, and its two forms, JSON and CSV."""
+"""`/v1/usage`: its parameters, what is refused, and its two forms, JSON and CSV."""
 
 import csv
 import io
@@ -19,19 +19,19 @@ NOW = datetime(2016, 7, 3, 13, 7, tzinfo=UTC)
 HOUR = {"from": "2016-07-01T10:00Z", "to": "2016-07-01T11:00Z", "window": "hour"}
 
 
-def ask(api: Any, who: Any, accept: str = "application/json", **asked: str) -> Any:
+def ask(api: Any, who: Any, accept: str = "application/json", **params: str) -> Any:
     client = api(who)
-    return client.client.get(USAGE, asked, headers={**client.headers, "accept": accept})
+    return client.client.get(USAGE, params, headers={**client.headers, "accept": accept})
 
 
-def series(api: Any, who: Any, **asked: str) -> Any:
-    answer = ask(api, who, **asked)
+def series(api: Any, who: Any, **params: str) -> Any:
+    answer = ask(api, who, **params)
     assert answer.status_code == 200, answer.content
     return answer.json()
 
 
-def table(api: Any, who: Any, **asked: str) -> list[list[str]]:
-    answer = ask(api, who, "text/csv", **asked)
+def table(api: Any, who: Any, **params: str) -> list[list[str]]:
+    answer = ask(api, who, "text/csv", **params)
     assert answer.status_code == 200, answer.content
     return list(csv.reader(io.StringIO(answer.content.decode(), newline="")))
 
@@ -40,8 +40,8 @@ def use(owner: Any, **fields: Any) -> None:
     record(event(owner, **{"occurred_at": "2016-07-01T10:05:00Z", **fields}))
 
 
-def refused(api: Any, who: Any, **asked: str) -> str:
-    answer = ask(api, who, **asked)
+def refused(api: Any, who: Any, **params: str) -> str:
+    answer = ask(api, who, **params)
     assert answer.status_code == 400, answer.content
     (error,) = answer.json()["errors"]
     return str(error["pointer"])
@@ -55,9 +55,9 @@ def child(organization: Organization) -> Organization:
 def test_by_default_it_is_the_days_of_this_month(api: Any, alice: User, organization: Organization) -> None:
     use(organization, status=500)
     with time_machine.travel(NOW, tick=False):
-        found = series(api, alice)
+        answer = series(api, alice)
     day = {"requests": 0, "failed": 0, "quantity": None, "credits": 0}
-    assert found == {
+    assert answer == {
         "from": "2016-07-01T00:00:00Z",
         "to": "2016-07-03T13:07:00Z",
         "window": "day",
@@ -97,14 +97,14 @@ def test_what_named_no_key_and_no_endpoint_says_so(api: Any, alice: User, organi
 
 
 @pytest.mark.parametrize(
-    ("asked", "quantity"),
+    ("params", "quantity"),
     [({}, None), ({"group_by": "key"}, None), ({"group_by": "meter"}, 2), ({"meter": "requests"}, 2)],
 )
 def test_quantities_of_several_units_are_not_added_up(
-    api: Any, alice: User, organization: Organization, asked: dict[str, str], quantity: int | None
+    api: Any, alice: User, organization: Organization, params: dict[str, str], quantity: int | None
 ) -> None:
     use(organization, quantity=2)
-    (row,) = series(api, alice, **HOUR, **asked)["data"]
+    (row,) = series(api, alice, **HOUR, **params)["data"]
     assert row["quantity"] == quantity
 
 
@@ -117,9 +117,9 @@ def test_sums_are_written_digit_by_digit(api: Any, alice: User, organization: Or
 
 def test_days_and_naive_moments_are_the_callers(db: None, api: Any) -> None:
     person = factories.user(timezone="Asia/Kathmandu")
-    found = series(api, person, **{"from": "2016-07-01", "to": "2016-07-02T12:30"})
-    assert found["timezone"] == "Asia/Kathmandu"
-    assert [(row["start"], row["end"]) for row in found["data"]] == [
+    answer = series(api, person, **{"from": "2016-07-01", "to": "2016-07-02T12:30"})
+    assert answer["timezone"] == "Asia/Kathmandu"
+    assert [(row["start"], row["end"]) for row in answer["data"]] == [
         ("2016-07-01T00:00:00+05:45", "2016-07-02T00:00:00+05:45"),
         ("2016-07-02T00:00:00+05:45", "2016-07-02T12:30:00+05:45"),
     ]
@@ -127,10 +127,10 @@ def test_days_and_naive_moments_are_the_callers(db: None, api: Any) -> None:
 
 def test_a_time_zone_may_be_asked_for(api: Any, alice: User) -> None:
     """Also on the day when its clocks are set forward."""
-    asked = {"from": "2024-03-10", "to": "2024-03-11", "timezone": "America/New_York"}
-    (row,) = series(api, alice, **asked)["data"]
+    params = {"from": "2024-03-10", "to": "2024-03-11", "timezone": "America/New_York"}
+    (row,) = series(api, alice, **params)["data"]
     assert (row["start"], row["end"]) == ("2024-03-10T00:00:00-05:00", "2024-03-11T00:00:00-04:00")
-    assert len(series(api, alice, **asked, window="hour")["data"]) == 23
+    assert len(series(api, alice, **params, window="hour")["data"]) == 23
 
 
 def test_the_month_by_default_is_that_of_the_time_zone(api: Any, alice: User) -> None:

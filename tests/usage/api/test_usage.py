@@ -56,30 +56,30 @@ def test_an_event_of_a_fast_clock_is_at_once_in_every_figure(
     assert sum(row["requests"] for row in series["data"]) == 1
 
 
-@pytest.mark.parametrize(("period", "found"), [("daily", 1), ("monthly", 3), ("yearly", 5)])
-def test_a_period_begins_in_the_callers_time_zone(db: None, api: Any, period: str, found: int) -> None:
+@pytest.mark.parametrize(("period", "requests"), [("daily", 1), ("monthly", 3), ("yearly", 5)])
+def test_a_period_begins_in_the_callers_time_zone(db: None, api: Any, period: str, requests: int) -> None:
     """Kathmandu is 5:45 ahead, so its 20th, its July and its 2016 began at 18:15 of the day before."""
     person = factories.user(timezone="Asia/Kathmandu")
     for day in ("2016-07-19", "2016-06-30", "2015-12-31"):
         for second in ("18:15:00", "18:14:59"):
             record(event(person.current_organization, occurred_at=f"{day}T{second}Z"))  # type: ignore[arg-type]
     with time_machine.travel(NOW):
-        assert used(api, person, period=period)["total_requests"] == found
+        assert used(api, person, period=period)["total_requests"] == requests
 
 
 def test_from_is_inclusive_and_to_exclusive(api: Any, alice: User, organization: Organization) -> None:
     for second in ("00", "01", "02"):
         record(event(organization, occurred_at=f"2016-07-20T10:00:{second}Z"))
     span = {"from": "2016-07-20T10:00:00Z", "to": "2016-07-20T10:00:02Z"}
-    found = used(api, alice, **span)
-    assert found["total_requests"] == 2
-    assert (found["period_start"], found["period_end"]) == (span["from"], span["to"])
+    stats = used(api, alice, **span)
+    assert stats["total_requests"] == 2
+    assert (stats["period_start"], stats["period_end"]) == (span["from"], span["to"])
 
 
 def test_a_naive_moment_and_a_date_are_in_the_callers_time_zone(db: None, api: Any) -> None:
     person = factories.user(timezone="America/New_York")
-    found = used(api, person, **{"from": "2016-07-20", "to": "2016-07-20T12:30"})
-    assert (found["period_start"], found["period_end"]) == ("2016-07-20T04:00:00Z", "2016-07-20T16:30:00Z")
+    stats = used(api, person, **{"from": "2016-07-20", "to": "2016-07-20T12:30"})
+    assert (stats["period_start"], stats["period_end"]) == ("2016-07-20T04:00:00Z", "2016-07-20T16:30:00Z")
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_a_bad_parameter_is_named(api: Any, alice: User, parameter: str, value: 
 
 
 def test_without_a_billing_account_there_is_usage_of_nothing(api: Any, alice: User) -> None:
-    found = used(api, alice)
-    assert (found["total_requests"], found["credits_consumed"], found["requests_by_endpoint"]) == (0, 0, {})
+    stats = used(api, alice)
+    assert (stats["total_requests"], stats["credits_consumed"], stats["requests_by_endpoint"]) == (0, 0, {})
 
 
 def test_test_traffic_is_shown_apart(api: Any, alice: User, organization: Organization) -> None:
@@ -126,8 +126,8 @@ def test_who_is_a_member_sees_it_and_a_stranger_does_not(
 
 def test_the_summary_is_the_balance_and_the_usage_at_a_glance(api: Any, alice: User, funded: Organization) -> None:
     record(event(funded, meter="sms"), event(funded, occurred_at="2016-07-20"))
-    found = api(alice).get(SUMMARY).json()
-    assert (found["user_id"], found["email"]) == (alice.pk, alice.email)
-    assert found["credit_balance"]["balance"] == 99.989
-    assert found["usage_this_month"]["total_requests"] == 1
-    assert found["total_requests_all_time"] == 2
+    summary = api(alice).get(SUMMARY).json()
+    assert (summary["user_id"], summary["email"]) == (alice.pk, alice.email)
+    assert summary["credit_balance"]["balance"] == 99.989
+    assert summary["usage_this_month"]["total_requests"] == 1
+    assert summary["total_requests_all_time"] == 2

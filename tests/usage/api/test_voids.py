@@ -18,8 +18,8 @@ from tests.usage.metering.cloudevents import EVENTS, cloudevent, send
 from usage.models import EventVoid
 
 
-def void(gateway: Api, owner: Organization, id: str = "x", key: str = "", **said: Any) -> Any:
-    body = {"organization": owner.public_id, "reason": "Not delivered", **said}
+def void(gateway: Api, owner: Organization, id: str = "x", key: str = "", **fields: Any) -> Any:
+    body = {"organization": owner.public_id, "reason": "Not delivered", **fields}
     headers = {"Idempotency_Key": key} if key else {}
     return gateway.post(f"/v1/usage/events/{quote(id, safe='')}/void", body, **headers)
 
@@ -32,18 +32,18 @@ def test_the_answer_says_what_came_back_and_where(gateway: Api, funded: Organiza
     record(event(funded, id="x", quantity=5))
     answer = void(gateway, funded)
     assert answer.status_code == 201
-    told = answer.json()
-    assert told.pop("voided_at").endswith("Z")
+    body = answer.json()
+    assert body.pop("voided_at").endswith("Z")
     named = {"event": "x", "organization": funded.public_id, "reason": "Not delivered"}
-    assert told == {**named, "credits": 0.005, "entry": 3}
+    assert body == {**named, "credits": 0.005, "entry": 3}
     entry = LedgerEntry.objects.of(funded).get(seq=3)
     assert (entry.amount, entry.actor.startswith("key_")) == (Decimal("0.005"), True)
 
 
 def test_what_was_charged_nothing_has_no_entry(gateway: Api, funded: Organization) -> None:
     record(event(funded, id="x", quantity=0))
-    told = void(gateway, funded).json()
-    assert (told["entry"], told["credits"]) == (None, 0)
+    body = void(gateway, funded).json()
+    assert (body["entry"], body["credits"]) == (None, 0)
 
 
 def test_the_second_time_is_409(gateway: Api, funded: Organization) -> None:
@@ -64,8 +64,8 @@ def test_an_idempotency_key_gets_the_first_answer_again(gateway: Api, funded: Or
 def test_what_is_given_back_may_expire(gateway: Api, funded: Organization) -> None:
     record(event(funded, id="x"))
     soon = timezone.now() + timedelta(days=3)
-    told = void(gateway, funded, expires_at=soon.isoformat()).json()
-    assert Grant.objects.get(account=funded.pk, entry_seq=told["entry"]).expires_at == soon
+    body = void(gateway, funded, expires_at=soon.isoformat()).json()
+    assert Grant.objects.get(account=funded.pk, entry_seq=body["entry"]).expires_at == soon
 
 
 def test_a_repetition_gets_the_first_answer_after_the_expiry_as_well(gateway: Api, funded: Organization) -> None:
@@ -113,7 +113,7 @@ def test_a_foreign_organization_is_as_unknown_as_one_that_is_not(gateway: Api, f
 
 
 @pytest.mark.parametrize(
-    ("said", "pointer"),
+    ("fields", "pointer"),
     [
         ({"reason": ""}, "/reason"),
         ({"reason": "r" * 201}, "/reason"),
@@ -129,10 +129,10 @@ def test_a_foreign_organization_is_as_unknown_as_one_that_is_not(gateway: Api, f
     ],
 )
 def test_bad_input_names_the_field_and_changes_nothing(
-    gateway: Api, funded: Organization, said: dict[str, Any], pointer: str
+    gateway: Api, funded: Organization, fields: dict[str, Any], pointer: str
 ) -> None:
     record(event(funded, id="x"))
-    answer = void(gateway, funded, **said)
+    answer = void(gateway, funded, **fields)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
     assert not EventVoid.objects.exists()
 

@@ -139,13 +139,16 @@ def test_the_requests_of_a_test_key_are_counted_as_well(
     assert "it made 1 request today" in text(browser.get(at(organization, f"keys/{key.public_id}/revoke/")))
 
 
-def test_a_revoked_key_is_refused_from_then_on(browser: Client, alice: User, organization: Organization) -> None:
+def test_a_revoked_key_is_refused_from_then_on(
+    browser: Client, alice: User, organization: Organization, api: Any
+) -> None:
     key, secret = factories.key(organization, created_by=alice)
     answer = browser.post(at(organization, f"keys/{key.public_id}/revoke/"))
     assert answer["Location"] == at(organization, "keys/")
     assert messages_of(answer) == ["The key Test key is revoked. Calls with it are refused from now on."]
-    found = keys.find(secret, timezone.now())
-    assert found is None or found.status(timezone.now()) == "revoked"
+    key.refresh_from_db()
+    assert key.status(timezone.now()) == "revoked"
+    assert api(secret).get("/v1/account/details").status_code == 401
 
 
 def test_a_key_that_is_revoked_already_is_not_asked_about(browser: Client, organization: Organization) -> None:

@@ -32,9 +32,9 @@ TICK = timedelta(microseconds=1)
     ],
 )
 def test_a_period_begins_at_midnight_there(period: str, zone: str, now: str, start: str) -> None:
-    found = periods.start_of(period, datetime.fromisoformat(now).replace(tzinfo=UTC), zone)
-    assert found == datetime.fromisoformat(start).replace(tzinfo=UTC)
-    assert found.tzinfo is UTC
+    begins = periods.start_of(period, datetime.fromisoformat(now).replace(tzinfo=UTC), zone)
+    assert begins == datetime.fromisoformat(start).replace(tzinfo=UTC)
+    assert begins.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_a_period_begins_at_midnight_there(period: str, zone: str, now: str, sta
         ("America/Sao_Paulo", "2018-11-04T12:00", "2018-11-04T03:00"),  # 00:00 is left out: the day begins at 01:00
         ("Africa/Cairo", "2024-04-26T12:00", "2024-04-25T22:00"),
         ("America/Havana", "2024-11-03T12:00", "2024-11-03T04:00"),  # 00:00 comes twice: the day begins with the first
-        ("America/Havana", "2024-11-03T05:30", "2024-11-03T04:00"),  # asked in the second
+        ("America/Havana", "2024-11-03T05:30", "2024-11-03T04:00"),  # now is in the second
     ],
 )
 def test_a_day_on_which_the_clocks_change_at_midnight(zone: str, now: str, start: str) -> None:
-    found = periods.start_of("daily", datetime.fromisoformat(now).replace(tzinfo=UTC), zone)
-    assert found == datetime.fromisoformat(start).replace(tzinfo=UTC)
+    begins = periods.start_of("daily", datetime.fromisoformat(now).replace(tzinfo=UTC), zone)
+    assert begins == datetime.fromisoformat(start).replace(tzinfo=UTC)
 
 
 def test_a_zone_that_is_gone_is_read_as_utc() -> None:

@@ -200,9 +200,9 @@ def test_usage_is_grouped_by_meter_endpoint_key_and_organization(organization: O
 
 @pytest.mark.parametrize("minutes", [7, 15])
 @pytest.mark.parametrize(
-    ("filter", "found"), [("meter", 2), ("key", 1), ("endpoint", 2), ("(none)", 1), ("everything", 0)]
+    ("filter", "requests"), [("meter", 2), ("key", 1), ("endpoint", 2), ("(none)", 1), ("everything", 0)]
 )
-def test_usage_is_filtered(organization: Organization, minutes: int, filter: str, found: int) -> None:
+def test_usage_is_filtered(organization: Organization, minutes: int, filter: str, requests: int) -> None:
     key, _ = factories.key(organization)
     at = START.isoformat()
     record(
@@ -219,7 +219,7 @@ def test_usage_is_filtered(organization: Organization, minutes: int, filter: str
         "everything": {"meter": sms, "key": key, "endpoint": "/a"},
     }
     points = ask(organization, START, START + timedelta(minutes=minutes), **filters[filter])
-    assert sum(point.sums.requests for point in points) == found
+    assert sum(point.sums.requests for point in points) == requests
 
 
 def test_rows_come_by_time_and_then_by_group(organization: Organization) -> None:
@@ -266,9 +266,9 @@ def test_one_row_more_is_too_many(organization: Organization, monkeypatch: pytes
 
 
 def test_whole_quarters_are_answered_without_an_event(organization: Organization) -> None:
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         ask(organization, START, START + timedelta(days=9), "hour", group_by=("meter",))
-    assert not any("usage_event" in query["sql"] for query in asked.captured_queries)
+    assert not any("usage_event" in query["sql"] for query in queries.captured_queries)
 
 
 def test_edges_are_sought_in_the_leaves_of_their_month_and_after(organization: Organization) -> None:

@@ -71,12 +71,12 @@ def test_between_any_two_moments_the_figures_are_a_count_of_the_events(
 
 
 @given(st.tuples(moments | borders, moments | borders).map(sorted))
-def test_a_range_is_its_inner_buckets_and_its_edges(span: list[datetime]) -> None:
-    start, end = span
-    found = Span(start, end)
-    pieces = sorted(piece for piece in [*found.edges, found.inner] if piece[0] < piece[1])
+def test_a_range_is_its_inner_buckets_and_its_edges(bounds: list[datetime]) -> None:
+    start, end = bounds
+    span = Span(start, end)
+    pieces = sorted(piece for piece in [*span.edges, span.inner] if piece[0] < piece[1])
     assert [*(a for a, _ in pieces), end] == [start, *(b for _, b in pieces)]
-    assert found.inner == (end, end) or not any((moment - quarters.EPOCH) % quarters.QUARTER for moment in found.inner)
+    assert span.inner == (end, end) or not any((moment - quarters.EPOCH) % quarters.QUARTER for moment in span.inner)
 
 
 @search(20)
@@ -93,8 +93,8 @@ def test_a_day_anywhere_has_the_events_that_its_clocks_give_it(
     when = [start + n * quarters.QUARTER for n in numbers]
     organization = factories.organization()
     send(organization, when)
-    found = totals.of(organization, start, end)
-    assert found.requests == sum(at.astimezone(zone).date() == day for at in when)
+    used = totals.of(organization, start, end)
+    assert used.requests == sum(at.astimezone(zone).date() == day for at in when)
 
 
 @pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "1999-12-31T23:50:00Z"])
@@ -133,8 +133,8 @@ def test_an_environment_is_reported_by_itself(organization: Organization) -> Non
 def test_endpoints_come_most_used_first_and_then_by_name(organization: Organization) -> None:
     for endpoint, minute in (("/c", 1), ("/b", 1), ("/x", 1), ("/x", 16), ("/a", 16)):
         record(event(organization, endpoint=endpoint, occurred_at=(START + timedelta(minutes=minute)).isoformat()))
-    found = totals.by_endpoint(organization, START, START + timedelta(minutes=20))
-    assert list(found.items()) == [("/x", 2), ("/a", 1), ("/b", 1), ("/c", 1)]
+    counts = totals.by_endpoint(organization, START, START + timedelta(minutes=20))
+    assert list(counts.items()) == [("/x", 2), ("/a", 1), ("/b", 1), ("/c", 1)]
 
 
 def many_endpoints(organization: Organization, how_many: int) -> None:
@@ -145,17 +145,17 @@ def many_endpoints(organization: Organization, how_many: int) -> None:
 
 def test_a_thousand_endpoints_are_named(organization: Organization) -> None:
     many_endpoints(organization, 1000)
-    found = totals.by_endpoint(organization, *EVER)
-    assert len(found) == 1000
-    assert totals.OTHER not in found
+    counts = totals.by_endpoint(organization, *EVER)
+    assert len(counts) == 1000
+    assert totals.OTHER not in counts
 
 
 def test_the_endpoints_beyond_a_thousand_are_one(organization: Organization) -> None:
     many_endpoints(organization, 1003)
-    found = totals.by_endpoint(organization, *EVER)
-    assert len(found) == 1001
-    assert (found["/0000"], found["/0999"], found[totals.OTHER]) == (2, 1, 3)
-    assert sum(found.values()) == totals.of(organization, *EVER).requests
+    counts = totals.by_endpoint(organization, *EVER)
+    assert len(counts) == 1001
+    assert (counts["/0000"], counts["/0999"], counts[totals.OTHER]) == (2, 1, 3)
+    assert sum(counts.values()) == totals.of(organization, *EVER).requests
 
 
 uses = st.lists(st.tuples(st.sampled_from(["", "/a", "/b", "/B", "/é", "/c"]), st.integers(0, 40)), max_size=25)
@@ -179,8 +179,8 @@ def test_the_ranking_counts_the_edges_wherever_it_is_cut(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(totals, "ENDPOINTS_SHOWN", shown)
         first, last = (START + timedelta(minutes=minute) for minute in cut)
-        found = totals.by_endpoint(organization, first, last)
-    assert list(found.items()) == ranked[:shown] + ([(totals.OTHER, rest)] if rest else [])
+        by_endpoint = totals.by_endpoint(organization, first, last)
+    assert list(by_endpoint.items()) == ranked[:shown] + ([(totals.OTHER, rest)] if rest else [])
 
 
 def test_events_without_an_endpoint_are_one(organization: Organization) -> None:

@@ -112,6 +112,7 @@ CORRUPTIONS = [
 WHERE_RETIRED = [
     ("DELETE FROM usage_event WHERE id = 'kept'", set()),
     ("DELETE FROM usage_event WHERE true", set()),
+    ("UPDATE usage_event SET credits = credits + 1 WHERE id = 'kept'", {USAGE, ROLLUP, ENDPOINTS}),
     ("UPDATE usage_usagerollup SET failed = failed + 1 WHERE true", {RETIRED}),
     ("UPDATE usage_endpointrollup SET requests = requests + 1 WHERE true", {RETIRED}),
     ("UPDATE usage_endpointrollup SET requests = requests - 1 WHERE requests > 0", {ENDPOINTS, RETIRED}),

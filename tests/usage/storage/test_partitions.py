@@ -62,7 +62,7 @@ def test_an_installation_has_this_months_leaf_and_the_next(db: None) -> None:
 
 
 def test_partitions_are_looked_after_every_hour(settings: Any) -> None:
-    scheduled = {one["task"]: one["schedule"] for one in settings.CELERY_BEAT_SCHEDULE.values()}
+    scheduled = {task["task"]: task["schedule"] for task in settings.CELERY_BEAT_SCHEDULE.values()}
     assert len(scheduled[tasks.make_partitions.name].hour) == 24
 
 

@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings as django_settings
 from django.db import Error, OperationalError, connection, transaction
 
@@ -60,12 +61,14 @@ def leaves(db: None, two_months: None) -> None:
 
 
 @pytest.fixture
-def retired(leaves: None, funded: Organization) -> Organization:
+def retired(leaves: None, organization: Organization) -> Organization:
     """Alice's organization used something at 10:07 of a day whose events are gone."""
-    record(event(funded, id="x", quantity=5, endpoint="/a"), at=ARRIVED)
+    with time_machine.travel(ARRIVED, tick=False):
+        factories.credit(organization, 100)
+        record(event(organization, id="x", quantity=5, endpoint="/a"))
     retention.retire(IN_APRIL)
     rows(PLAIN)
-    return funded
+    return organization
 
 
 @pytest.mark.parametrize("months", [2, 3])
@@ -93,18 +96,22 @@ def test_without_a_retention_nothing_is_marked(leaves: None, settings: Any) -> N
 
 def test_it_is_off_by_default_and_looked_after_every_hour() -> None:
     assert django_settings.USAGE_RETENTION_MONTHS == 0
-    scheduled: dict[Any, Any] = {one["task"]: one["schedule"] for one in django_settings.CELERY_BEAT_SCHEDULE.values()}
+    scheduled: dict[Any, Any] = {
+        task["task"]: task["schedule"] for task in django_settings.CELERY_BEAT_SCHEDULE.values()
+    }
     assert len(scheduled[tasks.retire_partitions.name].hour) == 24
     assert tasks.retire_partitions() == []
 
 
-@pytest.mark.parametrize(("said", "starts"), [("0", True), ("1", False), ("2", True), ("-3", False), ("1201", False)])
-def test_a_retention_that_would_count_an_id_twice_is_refused(said: str, starts: bool) -> None:
+@pytest.mark.parametrize(
+    ("months_kept", "starts"), [("0", True), ("1", False), ("2", True), ("-3", False), ("1201", False)]
+)
+def test_a_retention_that_would_count_an_id_twice_is_refused(months_kept: str, starts: bool) -> None:
     command = [sys.executable, "-c", "import config.settings"]
-    environment = os.environ | {"USAGE_RETENTION_MONTHS": said}
+    environment = os.environ | {"USAGE_RETENTION_MONTHS": months_kept}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode == 0) is starts
-    assert starts or f"USAGE_RETENTION_MONTHS is {said}" in done.stderr
+    assert starts or f"USAGE_RETENTION_MONTHS is {months_kept}" in done.stderr
 
 
 def test_what_is_kept_always_covers_the_window_of_duplicates(settings: Any) -> None:
@@ -154,12 +161,12 @@ def test_moments_go_back_to_their_quarter_where_events_are_retired(
 ) -> None:
     first, last = (datetime.fromisoformat(f"2020-01-20T{at}:00Z") for at in (start, end))
     assert totals.of(retired, first, last).requests == requests
-    assert sum(one.requests for one in totals.by_day(retired, first, last, "UTC").values()) == requests
+    assert sum(day.requests for day in totals.by_day(retired, first, last, "UTC").values()) == requests
     assert sum(totals.by_endpoint(retired, first, last).values()) == requests
     assert len(totals.by_meter(retired, first, last)) == requests
-    found = timeseries.run(Query(retired, first, last, "hour", "UTC"))
-    assert sum(row.sums.requests for row in found) == requests
-    assert not found or found[0].start == quarters.floor(first)
+    points = timeseries.run(Query(retired, first, last, "hour", "UTC"))
+    assert sum(point.sums.requests for point in points) == requests
+    assert not points or points[0].start == quarters.floor(first)
 
 
 def test_moments_after_them_stay_exact(retired: Organization) -> None:
@@ -190,8 +197,8 @@ def test_a_void_of_an_event_that_is_retired_meanwhile_gives_nothing_back(
     retention.retire(IN_APRIL)
     give_back = voids._give_back
 
-    def meanwhile(*said: Any) -> int:
-        entry = give_back(*said)
+    def meanwhile(*arguments: Any) -> int:
+        entry = give_back(*arguments)
         rows(PLAIN)
         return entry
 
@@ -246,10 +253,10 @@ def blocked(past: Organization, detach: Any) -> list[Any]:
     def early_reader() -> int:
         try:
             with transaction.atomic():
-                found = UsageEvent.objects.of(past).count()
+                before = UsageEvent.objects.of(past).count()
                 reading.set()
                 done.wait(timeout=30)
-                return found + UsageEvent.objects.of(past).count()
+                return before + UsageEvent.objects.of(past).count()
         finally:
             reading.set()
 
@@ -273,8 +280,8 @@ def blocked(past: Organization, detach: Any) -> list[Any]:
 def wait_for_a_waiting_one() -> int:
     """The process that waits to detach."""
     for _ in range(300):
-        if found := rows(WAITING):
-            return int(found[0])
+        if waiting := rows(WAITING):
+            return int(waiting[0])
         time.sleep(0.05)
     raise AssertionError("nobody waits")
 
