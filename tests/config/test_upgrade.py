@@ -16,7 +16,7 @@ from tests.config.upgrades import OWN, RELEASES, Release, databases
 from tests.config.upgrades.databases import run
 from usage.storage import reconciliation
 
-# Tables of which no installation has two rows, or has any.
+# Tables that stay empty.
 SMALL = {"accounts_user_groups", "accounts_user_user_permissions"}
 BALANCES = "SELECT organization_id, balance, reserved, seq FROM billing_ledgeraccount ORDER BY 1"
 INDEXES = "SELECT oid FROM pg_class WHERE relkind IN ('i', 'I') AND relnamespace = 'public'::regnamespace"
@@ -72,6 +72,12 @@ def test_a_full_database_is_migrated_and_its_books_agree() -> None:
     databases.migrate()
     assert reconciliation.run() == []
     assert run(BALANCES) == before
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_was_recorded_of_the_old_code_fits_its_own_schema(release: Release) -> None:
+    repeat(release)
+    assert reconciliation.run() == []
 
 
 @pytest.mark.usefixtures("installed")

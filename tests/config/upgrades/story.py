@@ -16,7 +16,18 @@ from accounts import security, signing, tokens
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.invoicing import subscriptions
-from billing.models import AutoRecharge, EndpointPrice, LedgerEntry, Meter, Plan, PlanAllowance, Price, PriceTier
+from billing.models import (
+    AutoRecharge,
+    EndpointPrice,
+    LedgerEntry,
+    Meter,
+    Move,
+    Plan,
+    PlanAllowance,
+    Price,
+    PriceTier,
+    SandboxObject,
+)
 from tests import factories
 from tests.conftest import Api
 from usage.models import RetiredPartition
@@ -48,8 +59,9 @@ def fill() -> Cast:
     gateway = Api(factories.platform_key())
     first, second = (_customer(gateway, zone) for zone in ("Asia/Kathmandu", "America/New_York"))
     signing.rotate()
-    for month in (datetime(2020, 1, 1), datetime(2020, 2, 1)):
+    for number, month in enumerate((datetime(2020, 1, 1), datetime(2020, 2, 1))):
         RetiredPartition.objects.create(month=month)
+        SandboxObject.objects.create(id=f"cus_sandbox{number}", kind="customer", body={"name": "Old"})
     return Cast((first, second), gateway)
 
 
@@ -88,6 +100,9 @@ def _customer(gateway: Api, zone: str) -> Customer:
     )
     customer = Customer(organization, child, key, Api(secret))
     AutoRecharge.objects.create(organization=organization)
+    paths = {"path_before": child.path, "path_after": child.path}
+    moved = {"organization_id": child.pk, "seq": 0, "moved_at": timezone.now()}
+    Move.objects.create(account_id=organization.pk, number=1, **paths, **moved)
     subscriptions.subscribe(organization, "team")
     _import_log(organization)
     for _, answer in requests(Cast((customer, customer), gateway)):
