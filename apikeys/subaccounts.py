@@ -31,9 +31,9 @@ def create(parent: Organization, *, name: str, enabled: bool, by: KeyCredential)
 
 @transaction.atomic
 def update(subaccount: Organization, changes: Mapping[str, Any], *, by: KeyCredential) -> None:
-    """Change `name` and `enabled`, where they are given."""
-    if "name" in changes:
-        Organization.objects.filter(pk=subaccount.pk).update(name=changes["name"])
+    """Change `name` and `enabled`, if they are given."""
+    name = {"name": changes["name"]} if "name" in changes else {}
+    Organization.objects.filter(pk=subaccount.pk).update(**name, modified_at=timezone.now())
     if "enabled" in changes:
         (tree.resume if changes["enabled"] else tree.suspend)(subaccount, by=by)
 

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -47,7 +48,9 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
         """Only what was sent: a suspension or a move that came meanwhile stays."""
         for field, value in changes.items():
             setattr(organization, field, value)
-        organization.save(update_fields=list(changes))
+        if changes:
+            organization.modified_at = timezone.now()
+            organization.save(update_fields=[*changes, "modified_at"])
         return organization
 
 

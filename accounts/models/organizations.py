@@ -90,6 +90,7 @@ class Organization(models.Model):
     timezone = models.CharField(max_length=64, default="UTC", validators=[timezones.validate])
     monthly_budget = models.DecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
+    modified_at = models.DateTimeField(null=True, editable=False)  # of the last change by its own people or its parent
 
     objects: ClassVar[OrganizationQuerySet] = OrganizationQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.api.fields import LARGEST_OFFSET
@@ -64,9 +65,11 @@ class SubaccountSerializer(serializers.Serializer[Any]):
     auth_token = serializers.CharField(help_text="Masked. The token is shown once, when the subaccount is created.")
     created = serializers.DateField()
     enabled = serializers.BooleanField()
-    modified = serializers.DateField(allow_null=True)
+    modified = serializers.DateField(allow_null=True, help_text="The date of the last change; null before the first")
     name = serializers.CharField()
-    new_auth_token = serializers.CharField()
+    new_auth_token = serializers.CharField(
+        help_text="Masked. Replaces auth_token, which still works"
+    )
     resource_uri = serializers.CharField()
 
 
@@ -142,16 +145,29 @@ def subaccount_objects(organizations: Sequence[Organization]) -> list[dict[str, 
 
 
 def _subaccount_object(organization: Organization, *, enabled: bool) -> dict[str, Any]:
-    account = account_uri(organization.root)
-    hints = [secret.hint for key in organization.api_keys.all() for secret in key.secrets.all()]
+    account, modified_at = account_uri(organization.root), organization.modified_at
+    token, new_token = _tokens(organization)
     return {
         "account": account,
         "auth_id": organization.auth_id,
-        "auth_token": hints[-1] if hints else "",
+        "auth_token": token,
         "created": organization.created_at.date().isoformat(),
         "enabled": enabled,
-        "modified": None,
+        "modified": modified_at.date().isoformat() if modified_at else None,
         "name": organization.name,
-        "new_auth_token": "",
+        "new_auth_token": new_token,
         "resource_uri": f"{account}Subaccount/{organization.auth_id}/",
     }
+
+
+def _tokens(organization: Organization) -> tuple[str, str]:
+    """The masked token, and the one that replaces it: while a rotated key's secrets overlap there are two.
+
+    It is the organization's oldest key: the one that was made with the subaccount, unless that was revoked.
+    """
+    now = timezone.now()
+    *_, key = (None, *organization.api_keys.all())
+    secrets = sorted(key.secrets.all(), key=lambda secret: secret.created_at) if key else []
+    hints = [secret.hint for secret in secrets if secret.expires_at is None or secret.expires_at > now]
+    current, new, *_ = (*hints, "", "")
+    return current, new

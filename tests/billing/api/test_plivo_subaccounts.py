@@ -1,15 +1,17 @@
 """Subaccounts, credentials and errors of the Plivo API, below the level of its clients."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from accounts import people
 from accounts.models import Organization, SecurityPolicy
+from apikeys import keys
 from apikeys.models import ApiKey
 from tests import factories
 from tests.billing.api.plivo_client import basic
@@ -122,6 +124,28 @@ def test_a_subaccount_has_the_members_that_the_clients_expect(
         "new_auth_token": "",
         "resource_uri": f"{path}{robin['auth_id']}/",
     }
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "Night"}, {"enabled": "false"}, {"name": "Night", "enabled": False}]
+)
+def test_modified_is_the_date_of_the_last_change(client: Api, path: str, robin: Any, change: Any) -> None:
+    mine = f"{path}{robin['auth_id']}/"
+    with time_machine.travel(datetime(2027, 3, 4, 23, 59, tzinfo=UTC), tick=False):
+        assert client.post(mine, change).status_code == 202
+    assert client.get(mine).json()["modified"] == "2027-03-04"
+    assert client.get(path).json()["objects"][0]["modified"] == "2027-03-04"
+
+
+def test_while_a_rotated_token_still_works_both_are_shown(client: Api, path: str, robin: Any) -> None:
+    mine, key = f"{path}{robin['auth_id']}/", child(robin).api_keys.get()
+    secret = keys.rotate(key, timedelta(hours=1))
+    shown = client.get(mine).json()
+    assert shown["auth_token"].endswith(robin["auth_token"][-4:])
+    assert shown["new_auth_token"].endswith(secret[-4:])
+    with time_machine.travel(timezone.now() + timedelta(hours=2)):
+        shown = client.get(mine).json()
+    assert (shown["auth_token"][-4:], shown["new_auth_token"]) == (secret[-4:], "")
 
 
 def test_a_root_sees_its_whole_subtree_newest_first(client: Api, path: str, robin: Any) -> None:
