@@ -14,6 +14,8 @@ from accounts.lib import sql
 from accounts.lib.identifiers import uuid7
 from apikeys import secrets
 from apikeys.rate_limits import Limit
+from billing.ledger import billing_zone
+from billing.ledger.billing_zone import BillingZone
 from billing.models import Hold
 from usage.gate import sql as gate_sql
 from usage.gate.caller import Caller, digests
@@ -78,7 +80,7 @@ class Context:
 class Answer:
     """The statement's row. `code` is None for an unknown key, or says what is missing to decide (`usage.gate.sql`).
 
-    `payer` and `timezone` are there only if something is missing that depends on them.
+    `payer`, `timezone` and `zones` are there only if something is missing that depends on them.
     """
 
     code: str | None
@@ -98,6 +100,11 @@ class Answer:
     calls: list[int] | None
     payer: UUID
     timezone: str
+    zones: str
+
+    @property
+    def billing_zone(self) -> BillingZone:
+        return billing_zone.parse(self.timezone, self.zones)
 
 
 # Hashes of secrets whose keys needed the long form when they were last seen here: a guess that saves a trip.

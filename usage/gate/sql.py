@@ -48,6 +48,7 @@ presented AS MATERIALIZED (
            o.public_id AS organization, o.root_id, o.path, tree.is_operational, tree.timezone,
            tree.has_budget OR k.monthly_budget IS NOT NULL AS has_budget,
            coalesce(a.balance - a.reserved + a.credit_limit, 0) AS available, {due} AS is_due,
+           coalesce(a.zones, '[]') AS zones,
            (SELECT array_agg(m.role)::text[] FROM accounts_membership m JOIN accounts_user u ON u.id = m.user_id
              WHERE k.permissions && {scopes} AND u.id = k.created_by_id AND u.is_active
                AND m.organization_id = ANY(o.path)) AS roles
@@ -138,7 +139,7 @@ weighed AS MATERIALIZED (
       FROM judged LEFT JOIN limited ON true LEFT JOIN counted ON true {read})
 """
 
-# Budgets can be weighed once their month is known, which depends on the payer's time zone.
+# Budgets can be weighed once their month is known, which depends on the payer's billing zone.
 BUDGETED = "WHEN has_budget AND cost > 0 THEN 'BUDGETED'"
 CAPPED = sql.compose(
     "WHEN has_budget AND cost > 0 AND EXISTS ({exceeded}) THEN 'BUDGET_EXCEEDED'",
@@ -177,7 +178,8 @@ ANSWER = """
 SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.expires_at, w.cost,
        coalesce({available}, w.available), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.moments, w.calls,
        CASE WHEN w.code IN ('DUE', 'TIERED', 'BUDGETED') THEN w.root_id END,
-       CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.timezone END
+       CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.timezone END,
+       CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.zones END
   FROM caller LEFT JOIN meter ON true LEFT JOIN weighed w ON true
 """
 

@@ -15,7 +15,6 @@ from django.db import transaction
 
 from accounts import scopes
 from accounts.lib.money import ZERO
-from accounts.lib.months import month_of
 from apikeys import key_permissions, peppers, rate_limits
 from billing.ledger import posting
 from usage.gate import query
@@ -90,7 +89,7 @@ def _decide(call: Call, caller: Caller, now: datetime, context: Context) -> Answ
 
 def _completed(context: Context, call: Call, answer: Answer, now: datetime) -> Context:
     """The context with what was missing: the month of the budgets, or the cost if that takes tiers."""
-    month = month_of(now, answer.timezone)
+    month = answer.billing_zone.month_of(now)
     if answer.code == "BUDGETED":
         return replace(context, month=month)
     return replace(context, cost=query.quote(answer.payer, answer.meter or 0, call.quantity, month))

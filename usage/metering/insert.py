@@ -15,6 +15,7 @@ from accounts.lib import exact_json, quarters, sql
 from accounts.lib.money import ZERO
 from accounts.lib.problems import Problem
 from billing.ledger.balances import Locked
+from billing.ledger.billing_zone import BillingZone
 from usage.metering.lookup import Owner, Terms
 from usage.metering.parsing import UsageRecord
 from usage.metering.statement import PLANNED_ONCE, RECORD
@@ -53,11 +54,15 @@ class RatedEvent:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Events to insert together, what each payer owes for them, and the parameters that can be made before the lock."""
+    """Events to insert together, what each payer owes for them, and the parameters that can be made before the lock.
+
+    `quarters` are the quarters of an hour in which events of each payer occurred, by number.
+    """
 
     events: Collection[RatedEvent]
     owners: Collection[Owner]
     debits: Mapping[UUID, Decimal]
+    quarters: Collection[tuple[UUID, int]]
     parameters: Mapping[str, Any]
 
 
@@ -82,16 +87,18 @@ def prepare(events: Collection[RatedEvent], now: datetime) -> Prepared:
         "id": _text_array([event.record.id for event in events]),
         "properties": _properties(events),
         "terms": json.dumps([_term(term) for term in terms.values()]),
-        "months": json.dumps(_months(terms, alike)),
         "now": now,
     }
-    return Prepared(events, {term.owner for term in terms.values()}, _debits(terms, alike), parameters)
+    owners = {term.owner for term in terms.values()}
+    distinct = {(terms[term].owner.account, quarter) for term, quarter, *_ in alike}
+    return Prepared(events, owners, _debits(terms, alike), distinct, parameters)
 
 
 def insert(prepared: Prepared, locked: Mapping[UUID, Locked], entries: Mapping[UUID, int]) -> None:
     """Insert the events and mark them as accepted. `entries` are the ledger entries that charged each payer."""
     owners = [_owner(owner, locked[owner.account], entries.get(owner.account)) for owner in prepared.owners]
-    parameters = {**prepared.parameters, "owners": json.dumps(owners)}
+    months = [_month(account, number, locked[account].zone) for account, number in prepared.quarters]
+    parameters = {**prepared.parameters, "owners": json.dumps(owners), "months": json.dumps(months)}
     try:
         sql.in_one_trip((PLANNED_ONCE, {}), (RECORD, parameters))
     except IntegrityError as error:
@@ -130,14 +137,8 @@ def _debits(terms: Mapping[int, Terms], alike: Mapping[tuple[Any, ...], int]) ->
     return {account: amount for account, amount in debits.items() if amount}
 
 
-def _months(terms: Mapping[int, Terms], alike: Iterable[tuple[Any, ...]]) -> list[dict[str, str]]:
-    """The calendar month that each quarter of an hour lies in, for its payer."""
-    distinct = {(terms[term].owner.account, terms[term].owner.timezone, quarter) for term, quarter, *_ in alike}
-    return [_month(*quarter) for quarter in distinct]
-
-
-def _month(account: UUID, timezone: str, number: int) -> dict[str, str]:
-    month = quarters.month_of_quarter(number, timezone)
+def _month(account: UUID, number: int, zone: BillingZone) -> dict[str, str]:
+    month = zone.month_of_quarter(number)
     return {"account": account.hex, "bucket": quarters.start_of(number).isoformat(), "month": month.isoformat()}
 
 

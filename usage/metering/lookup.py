@@ -31,28 +31,27 @@ meter AS MATERIALIZED (
       FROM billing_meter m LEFT JOIN billing_price p ON p.meter_id = m.id WHERE m.slug = ANY(%(meters)s::text[]))
 """
 
-# One trip for rows of several kinds. All have the same columns: kind, name, id, organization, payer, and two texts and
-# two numbers that mean what the kind says.
+# One trip for rows of several kinds. All have the same columns: kind, name, id, organization, payer, and a text and two
+# numbers that mean what the kind says.
 EVERYTHING = sql.compose(
     """
 WITH {owners}, {meters}
-SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment, r.timezone,
+SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment,
        (a.organization_id IS NOT NULL)::int::numeric, NULL::numeric
-  FROM owner o JOIN accounts_organization r ON r.id = o.root_id
-  LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
+  FROM owner o LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
  UNION ALL
-SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL, NULL
+SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL
   FROM billing_hold WHERE id = ANY(%(holds)s::uuid[])
  UNION ALL
-SELECT 'meter', slug, NULL, NULL, NULL, NULL, NULL, id, unit_amount FROM meter
+SELECT 'meter', slug, NULL, NULL, NULL, NULL, id, unit_amount FROM meter
  UNION ALL
-SELECT 'tier', m.slug, NULL, NULL, NULL, NULL, NULL, t.up_to, t.unit_amount
+SELECT 'tier', m.slug, NULL, NULL, NULL, NULL, t.up_to, t.unit_amount
   FROM meter m JOIN billing_pricetier t ON t.price_id = m.price_id
  UNION ALL
-SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, NULL, e.unit_amount
+SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, e.unit_amount
   FROM meter m JOIN billing_endpointprice e ON e.meter_id = m.id WHERE e.endpoint = ANY(%(endpoints)s::text[])
  UNION ALL
-SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, NULL, l.included_quantity
+SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, l.included_quantity
   FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id JOIN meter m ON m.id = l.meter_id
  WHERE s.status = 'active' AND s.organization_id IN (SELECT root_id FROM owner)
 """,
@@ -68,7 +67,7 @@ def over_limit() -> Rejected:
 
 @dataclass(slots=True, eq=False)
 class Owner:
-    """Whose events are: an organization, its payer, and the key that was used. `timezone` is the payer's.
+    """Whose events are: an organization, its payer, and the key that was used.
 
     `tenant` is the organization in hexadecimal digits, which Python compares faster than a UUID. `number` is the
     owner's within the batch.
@@ -80,7 +79,6 @@ class Owner:
     account: UUID
     key: UUID | None
     environment: str
-    timezone: str
     has_ledger: bool
 
 
@@ -153,14 +151,12 @@ class Lookup:
             tiers.sort(key=lambda tier: (tier.up_to is None, tier.up_to or ZERO))
         return lookup
 
-    def _add(
-        self, kind: str, name: str, id: Any, organization: Any, payer: Any, text: Any, zone: Any, a: Any, b: Any
-    ) -> None:
+    def _add(self, kind: str, name: str, id: Any, organization: Any, payer: Any, text: Any, a: Any, b: Any) -> None:
         match kind:
             case "key" | "organization":
                 owners = self.keys if kind == "key" else self.organizations
                 number = len(self.keys) + len(self.organizations)
-                owners[name] = Owner(number, organization, organization.hex, payer, id, text, zone, bool(a))
+                owners[name] = Owner(number, organization, organization.hex, payer, id, text, bool(a))
             case "hold":
                 self.holds[id] = (payer, organization)
             case "meter":

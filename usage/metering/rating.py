@@ -1,13 +1,14 @@
 """Rating under the payers' lock, where the charge depends on how much of a meter was used before in the month."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from accounts.lib import quarters, sql
+from accounts.lib import sql
 from accounts.lib.money import LARGEST, ZERO
+from billing.ledger.balances import Locked
 from usage.metering import pricing
 from usage.metering.insert import REJECTED, Identity, RatedEvent
 
@@ -20,31 +21,29 @@ SELECT account_id, meter_id, month, quantity FROM usage_volume
 VolumeKey = tuple[UUID, int, date]  # a payer, a meter and a month
 
 
-def rate(batch: Sequence[RatedEvent], known: Collection[Identity]) -> None:
+def rate(batch: Sequence[RatedEvent], known: Collection[Identity], locked: Mapping[UUID, Locked]) -> None:
     """Charge the events that are priced by volume, in the order of their arrival, or refuse them for their charge.
 
-    Duplicates use up nothing, whether they are `known` or stand later in the batch.
+    Duplicates use up nothing, whether they are `known` or stand later in the batch. `locked` are all payers.
     """
+
+    def key_of(event: RatedEvent) -> VolumeKey:
+        account = event.terms.owner.account
+        return account, event.terms.meter, locked[account].zone.month_of(event.record.occurred_at)
+
     taken = set(known)
-    volumes = _volumes({_volume_key(event) for event in batch if event.terms.by_volume})
+    volumes = _volumes({key_of(event) for event in batch if event.terms.by_volume})
     for event in batch:
         if event.identity in taken:
             continue
         if event.terms.by_volume:
-            used = volumes[_volume_key(event)]
-            event.credits = pricing.charge(event.terms.schedule, used, event.record.quantity)
+            event.credits = pricing.charge(event.terms.schedule, volumes[key_of(event)], event.record.quantity)
             if event.credits > LARGEST:
                 event.outcome = REJECTED
                 continue
         taken.add(event.identity)
         if event.terms.is_live:
-            volumes[_volume_key(event)] += event.record.quantity
-
-
-def _volume_key(event: RatedEvent) -> VolumeKey:
-    owner = event.terms.owner
-    month = quarters.month_of_quarter(quarters.number_of(event.record.occurred_at), owner.timezone)
-    return owner.account, event.terms.meter, month
+            volumes[key_of(event)] += event.record.quantity
 
 
 def _volumes(keys: set[VolumeKey]) -> defaultdict[VolumeKey, Decimal]:

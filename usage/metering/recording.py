@@ -117,7 +117,7 @@ def _store(batch: list[RatedEvent], now: datetime) -> None:
     locked = posting.lock({owner.account for owner in owners}, now)
     known = deduplication.known(events.values(), now)
     if by_volume:
-        rating.rate(batch, known)
+        rating.rate(batch, known, locked)
     if by_volume or known:
         prepared = _prepare_new(batch, known, now)
     debits = prepared.debits if prepared else {}

@@ -95,13 +95,13 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
 
     What it was charged comes back as a lot that expires at `expires_at`.
     """
-    now, payer = timezone.now(), organization if organization.is_root else organization.root
-    zone = posting.lock([payer.pk], now)[payer.pk].zone
+    now, payer = timezone.now(), organization.root_id
+    zone = posting.lock([payer], now)[payer].zone
     event = _newest(organization, id)
     entry = _give_back(event, reason, actor, expires_at) if event.credits else None
     month = zone.month_of(event.occurred_at)
-    about = {
-        "account": payer.pk,
+    parameters = {
+        "account": payer,
         "organization": organization.pk,
         "id": id,
         "recorded_at": event.recorded_at,
@@ -111,7 +111,7 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
         "actor": actor,
         "now": now,
     }
-    if not sql.rows(VOID, about):
+    if not sql.rows(VOID, parameters):
         raise UnknownOrRetired
     if event.entry_seq is not None:
         budgets.give_back(organization, event.key_id, event.credits, month=month, seq=event.entry_seq, now=now)

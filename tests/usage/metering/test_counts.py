@@ -1,20 +1,23 @@
 """What a batch adds to besides the rollups: what keys and nodes spent in a month, and how much of a meter was used."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import Sum
 
 from accounts.models import Organization
 from apikeys.models import ApiKey
-from billing.models import Spending
+from billing import organizations
+from billing.models import LedgerAccount, Spending
 from tests import factories
 from tests.concurrency import race
 from tests.usage.metering.batches import event, record
+from usage.metering import voids
 from usage.models import UsageRollup, Volume
 from usage.storage import reconciliation
 
@@ -30,6 +33,12 @@ def spent(payer: Organization, subject: UUID, month: date = MAY) -> Any:
 def volumes(payer: Organization) -> dict[tuple[str, date], Any]:
     rows = Volume.objects.filter(account_id=payer.pk).values_list("meter__slug", "month", "quantity")
     return {(meter, month): quantity for meter, month, quantity in rows}
+
+
+@pytest.fixture
+def at_months_end() -> datetime:
+    """The first hour of this month in UTC, which is still the month before in New York."""
+    return datetime.now(UTC).replace(day=1, hour=0, minute=30, second=0, microsecond=0)
 
 
 @pytest.fixture
@@ -125,3 +134,19 @@ def test_first_events_of_many_payers_at_once_open_their_ledgers_without_a_deadlo
         batches = [[event(payers[(n * step) % 6]) for n in range(6)] for step in (1, 5) * 3]
         results = race([partial(record, *batch) for batch in batches])
         assert [error for error in results if isinstance(error, Exception)] == []
+
+
+def test_what_was_counted_before_a_change_of_time_zone_is_taken_off_where_it_was_counted(
+    funded: Organization, at_months_end: datetime
+) -> None:
+    """The last hour of May in New York is June in Kathmandu: the event counts in May, and so does its void."""
+    organizations.change_timezone(funded, "America/New_York")
+    LedgerAccount.objects.filter(pk=funded.pk).update(zones=[["America/New_York", None]])
+    record(event(funded, id="x", meter="sms", quantity=100), at=at_months_end)
+    month = at_months_end.astimezone(ZoneInfo("America/New_York")).date().replace(day=1)
+    assert volumes(funded) == {("sms", month): 100}
+    organizations.change_timezone(funded, "Asia/Kathmandu")
+    voids.void(funded, "x", reason="wrong", actor="test")
+    assert volumes(funded) == {("sms", month): 0}
+    assert spent(funded, funded.pk, month) == 0
+    assert Spending.objects.filter(account_id=funded.pk, spent__lt=0).count() == 0
