@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import django_filters
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework.request import Request
 
 from accounts.credentials import credential_of
@@ -20,11 +21,30 @@ def moment_parameter(name: str, text: str, timezone: str) -> datetime:
 
 
 def text_parameter(request: Request, name: str) -> str | None:
-    """A text of the query string, None where it isn't said. PostgreSQL has no text with a NUL."""
+    """A text of the query string; None if it isn't there. PostgreSQL has no text with a NUL."""
     value = request.query_params.get(name)
     if value is not None and "\0" in value:
         raise InvalidField(name, "Must not contain a NUL.")
     return value
+
+
+class Filters(django_filters.FilterSet):
+    """The filters of a list. An unknown value is refused, and so is an empty one: it never means "don't filter"."""
+
+    def is_valid(self) -> bool:
+        for name in self.filters:
+            if self.data and self.data.get(name) == "":
+                self.form.add_error(name, "Must not be empty.")
+        return bool(super().is_valid())
+
+
+@extend_schema_field(bool)
+class BooleanFilter(django_filters.TypedChoiceFilter):
+    """`true` or `false`, and nothing else."""
+
+    def __init__(self, **options: Any) -> None:
+        choices = [(word, word) for word in ("true", "false")]
+        super().__init__(choices=choices, coerce=lambda word: word == "true", **options)
 
 
 class MomentFilter(django_filters.CharFilter):
@@ -37,13 +57,13 @@ class MomentFilter(django_filters.CharFilter):
         super().__init__(**options)
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
-        if not value:
+        if not value:  # isn't in the query string
             return qs
         zone = credential_of(cast(Request, self.parent.request)).timezone
         return super().filter(qs, moment_parameter(self.parameter, value, zone))
 
 
-class CreatedFilter(django_filters.FilterSet):
+class CreatedFilter(Filters):
     """`from`, inclusive, and `to`, exclusive, of `created_at`."""
 
     @classmethod

@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, invitations, tokens
 from accounts.api.fields import EmailField
+from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.problems import InvalidField
@@ -98,7 +99,7 @@ class ShownInvitationSerializer(StatusMixin):
     expires_at = serializers.DateTimeField()
 
 
-class InvitationFilter(django_filters.FilterSet):
+class InvitationFilter(Filters):
     status = django_filters.ChoiceFilter(choices=[(name, name) for name in STATUSES], method="filter_status")
     email = django_filters.CharFilter(lookup_expr="icontains")
 

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import members
+from accounts.api.filters import Filters
 from accounts.credentials import credential_of, organization_of
 from accounts.models import Membership
 
@@ -48,7 +49,7 @@ class RoleChangeSerializer(serializers.Serializer[Any]):
     role = serializers.ChoiceField(Membership.Role.choices)
 
 
-class MemberFilter(django_filters.FilterSet):
+class MemberFilter(Filters):
     role = django_filters.ChoiceFilter(choices=Membership.Role.choices)
     email = django_filters.CharFilter(field_name="user__email", lookup_expr="icontains")
 

@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
 from accounts.api.fields import MomentField, NetworkField, SecondField
+from accounts.api.filters import Filters
 from accounts.credentials import credential_of, organization_of
 from apikeys import bounds, key_permissions, keys
 from apikeys.api.fields import BudgetField, RateLimitSerializer
@@ -163,7 +164,7 @@ EXAMPLES = [
 ]
 
 
-class ApiKeyFilter(django_filters.FilterSet):
+class ApiKeyFilter(Filters):
     status = django_filters.ChoiceFilter(choices=[(status, status) for status in STATUSES], method="filter_status")
     environment = django_filters.ChoiceFilter(choices=ApiKey.Environment.choices)
     search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", label="A part of the name")

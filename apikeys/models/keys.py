@@ -13,6 +13,10 @@ LAST_USE_GRAIN = timedelta(minutes=1)
 
 
 class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
+    def within(self, organization: Organization) -> Self:
+        """The keys of the organization and of all beneath it."""
+        return self.filter(organization__in=Organization.objects.within(organization))
+
     def platform(self) -> Self:
         return self.filter(organization=None)
 

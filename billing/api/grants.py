@@ -12,7 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
 from accounts.api.fields import MomentField
-from accounts.api.filters import text_parameter
+from accounts.api.filters import BooleanFilter, Filters, text_parameter
 from accounts.credentials import credential_of
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField, check_future
@@ -52,9 +52,9 @@ class GiveGrantSerializer(MoneySerializer):
     description = PrintableField(max_length=200, allow_blank=True, default="")
 
 
-class GrantFilter(django_filters.FilterSet):
+class GrantFilter(Filters):
     category = django_filters.ChoiceFilter(choices=Grant.Category.choices)
-    spent = django_filters.BooleanFilter(field_name="remaining", lookup_expr="exact", method="of_spent")
+    spent = BooleanFilter(method="of_spent")
 
     class Meta:
         model = Grant

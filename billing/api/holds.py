@@ -1,7 +1,7 @@
 """Holds: reserve credits, then capture or release them."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import django_filters
 from django.db.models import QuerySet
@@ -80,12 +80,20 @@ ORGANIZATION = "The organization, with everything beneath it; required with a pl
 
 class HoldFilter(CreatedFilter):
     status = django_filters.ChoiceFilter(choices=Hold.Status.choices, method="with_status")
-    key_id = django_filters.CharFilter(field_name="key__public_id")
+    key_id = django_filters.CharFilter(method="of_key")
     reference = django_filters.CharFilter(field_name="reference")
 
     class Meta:
         model = Hold
         fields: list[str] = []
+
+    def of_key(self, reservations: Any, name: str, value: str) -> Any:
+        request = cast(Request, self.request)
+        organization = lookups.organization(request, text_parameter(request, "organization"))
+        key = ApiKey.objects.within(organization).filter(public_id=value).first()
+        if key is None:
+            raise InvalidField(name, "There is no such key.")
+        return reservations.filter(key=key)
 
     def with_status(self, reservations: Any, name: str, value: str) -> Any:
         return reservations.with_status(value, timezone.now())

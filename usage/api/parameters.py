@@ -64,9 +64,8 @@ def key(request: Request) -> ApiKey | None:
     public_id = text_parameter(request, "key")
     if public_id is None:
         return None
-    subtree = Organization.objects.within(organization_of(request))
-    keys = ApiKey.objects.filter(public_id=public_id, organization__in=subtree).select_related("organization")
-    key = keys.first()
+    keys = ApiKey.objects.within(organization_of(request)).select_related("organization")
+    key = keys.filter(public_id=public_id).first()
     if key is None or key.organization is None:
         raise InvalidField("key", "There is no such key.")
     lookups.check_address(request, key.organization)
