@@ -1,6 +1,6 @@
-"""Processes that the benchmarks start, and end by their id: clients, and gunicorn as `make run` starts it.
+"""Processes that the benchmarks start, and end by their id: clients, and the web server as `make run` starts it.
 
-Tollgate is imported late, for django-hordak's clients come by here too, and do not have what it needs.
+Tollgate is imported late: django-hordak's clients use this module too, and don't have what Tollgate needs.
 """
 
 import json
@@ -17,7 +17,7 @@ from select import select
 from benchmarks import stage
 
 PATIENCE_SECONDS = 600
-WORKERS = 2  # of gunicorn, as `make run` has them
+WORKERS = 2  # of the web server, as `make run` has them
 
 
 class Crew:
@@ -83,13 +83,11 @@ def _line(process: subprocess.Popen[str]) -> str:
 
 @contextmanager
 def server(database: str) -> Iterator[int]:
-    """Gunicorn on the database, as `make run` starts it; its port."""
+    """The web server on the database, as `make run` starts it. Yields its port."""
     from config.local.watchdog import end_with_parent
 
     port = _free_port()
-    web = ("--bind", f"{stage.HOST}:{port}", "--worker-class", "gthread", "--workers", str(WORKERS), "--threads", "4")
-    more = ("--no-control-socket", "--log-level", "warning")
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", *web, *more]
+    command = [sys.executable, "-m", "config.web", "--port", str(port), "--workers", str(WORKERS)]
     environment, with_us = stage.environment(database), end_with_parent(signal.SIGTERM)
     process = subprocess.Popen(command, cwd=stage.ROOT, env=environment, preexec_fn=with_us)  # noqa: S603 (our own)
     try:
@@ -118,7 +116,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             break
         time.sleep(0.1)
-    raise RuntimeError("gunicorn does not answer.")
+    raise RuntimeError("The web server does not answer.")
 
 
 def program(name: str) -> str:

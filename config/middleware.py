@@ -1,35 +1,49 @@
+"""What surrounds every view."""
+
 import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 
 from accounts.lib.identifiers import uuid7
-from config.problems import API_PATHS
+from config import problems
+
+ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+def request_id(header: str) -> str:
+    """The caller's own X-Request-Id, or a new one if that is missing or malformed."""
+    return header if ACCEPTED_REQUEST_ID.fullmatch(header) else uuid7().hex
 
 
 class RequestId:
-    """Takes the caller's X-Request-Id or makes one; it is in the answer, in problem documents and in the log."""
+    """Gives every request an id, which is in the answer, in problem documents and in the log.
 
-    ACCEPTED = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+    It also notes when the request was received: before its body came in, and before it waited for a thread.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        header = request.headers.get("X-Request-Id", "")
-        request_id = header if self.ACCEPTED.fullmatch(header) else uuid7().hex
-        request.request_id = request_id  # type: ignore[attr-defined]
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        own_id = request_id(request.headers.get("X-Request-Id", ""))
+        received_at = datetime.fromtimestamp(request.META.get("tollgate.received_at", time.time()), UTC)
+        request.request_id, request.received_at = own_id, received_at  # type: ignore[attr-defined]
+        with structlog.contextvars.bound_contextvars(request_id=own_id):
             response = self.get_response(request)
-        response["X-Request-Id"] = request_id
+        response["X-Request-Id"] = own_id
         return response
 
 
 class CacheControl:
-    """What an answer says of caches where its view says nothing: the API's are not stored, for some hold secrets.
+    """The Cache-Control of views that set none. Caches don't store answers of the API: some hold secrets.
 
     Static files are answered before they get here.
     """
@@ -41,8 +55,29 @@ class CacheControl:
         response = self.get_response(request)
         if response.has_header("Cache-Control"):
             return response
-        if API_PATHS.match(request.path):
+        if problems.API_PATHS.match(request.path):
             patch_cache_control(response, no_store=True)
         else:
             patch_cache_control(response, private=True, no_cache=True)
         return response
+
+
+class BodyLimit:
+    """Refuses a body that is larger than its route takes: the view's `body_limit`, or BODY_LIMIT_BYTES.
+
+    A body without a Content-Length is refused, never taken for no body. Our own web server gives every body one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return problems.refuse(request, 411, "length_required", "Send the body with a Content-Length.")
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+        limit = getattr(getattr(view, "cls", view), "body_limit", settings.BODY_LIMIT_BYTES)
+        if int(request.META.get("CONTENT_LENGTH") or 0) <= limit:
+            return None
+        return problems.refuse(request, 413, "request_too_large", f"The body is larger than {limit:,} bytes.")

@@ -3,22 +3,20 @@
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 import structlog
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
-from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from django.template.loader import render_to_string
+
+from config import outages
 
 log = structlog.get_logger()
 
 CONTENT_TYPE = "application/problem+json"
 PLIVO_PATH = "/v1/Account/"
-OUTAGES = (OperationalError, InterfaceError, RedisConnectionError, RedisTimeoutError, BrokerError)
 RETRY_AFTER_SECONDS = 5
 API_PATHS = re.compile(r"/(v1|auth|api|\.well-known|healthz|readyz)(/|$)")
 TITLES = {
@@ -28,12 +26,16 @@ TITLES = {
     403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
+    408: "Request timeout",
     409: "Conflict",
     410: "Gone",
+    411: "Length required",
     413: "Too large",
+    414: "Address too long",
     415: "Unsupported media type",
     422: "Unprocessable",
     429: "Too many requests",
+    431: "Headers too large",
     500: "Internal error",
     503: "Unavailable",
 }
@@ -47,38 +49,47 @@ def problem(
     return {**document, "code": code, **({"errors": list(errors)} if errors else {}), **members}
 
 
-def _answer(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+def answer(
+    path: str, status: int, code: str, detail: str, *, request_id: str = "", request: HttpRequest | None = None
+) -> HttpResponse:
     """A problem document on the API's paths, Plivo's own form on Plivo's, a page on the others."""
-    if request.path.startswith(PLIVO_PATH):
-        return JsonResponse({"api_id": str(uuid4()), "error": detail}, status=status)
-    if API_PATHS.match(request.path):
-        document = problem(status, code, detail, request_id=getattr(request, "request_id", ""))
-        return JsonResponse(document, status=status, content_type=CONTENT_TYPE)
-    context = {"status": status, "title": TITLES[status], "detail": detail}
-    return render(request, "error.html", context, status=status)
+    if path.startswith(PLIVO_PATH):
+        response: HttpResponse = JsonResponse({"api_id": str(uuid4()), "error": detail}, status=status)
+    elif API_PATHS.match(path):
+        document = problem(status, code, detail, request_id=request_id)
+        response = JsonResponse(document, status=status, content_type=CONTENT_TYPE)
+    else:
+        context = {"status": status, "title": TITLES[status], "detail": detail}
+        response = HttpResponse(render_to_string("error.html", context, request), status=status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def refuse(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    request_id = getattr(request, "request_id", "")
+    return answer(request.path, status, code, detail, request_id=request_id, request=request)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 400, "bad_request", "The request can't be understood.")
+    return refuse(request, 400, "bad_request", "The request can't be understood.")
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 403, "forbidden", "You may not do that.")
+    return refuse(request, 403, "forbidden", "You may not do that.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _answer(request, 403, "csrf", "This form is out of date. Go back, load the page again, and repeat it.")
+    return refuse(request, 403, "csrf", "This form is out of date. Go back, load the page again, and repeat it.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, 404, "not_found", "There is nothing here.")
+    return refuse(request, 404, "not_found", "There is nothing here.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 with Retry-After while the database or Redis is down; else a 500 that shows nothing of the fault."""
-    if isinstance(sys.exc_info()[1], OUTAGES):
-        log.error("outage", path=request.path, exc_info=False)
-        response = _answer(request, 503, "unavailable", "A part of Tollgate is restarting. Try again in some seconds.")
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
-    return _answer(request, 500, "internal_error", "Something went wrong on our side. It has been logged.")
+    """503 with Retry-After while the database or Redis is out of order; else a 500 that shows nothing of the fault."""
+    if reason := outages.reason(sys.exc_info()[1]):
+        log.error("outage", path=request.path, reason=reason, exc_info=False)
+        return refuse(request, 503, "unavailable", "Tollgate can't do this at the moment. Try again in some seconds.")
+    return refuse(request, 500, "internal_error", "Something went wrong on our side. It has been logged.")

@@ -70,9 +70,11 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.RequestId",
+    "config.health.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.CacheControl",
+    "config.middleware.BodyLimit",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -193,9 +195,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 CSRF_FAILURE_VIEW = "config.problems.csrf_failure"
+WEB_THREADS = env.integer("WEB_THREADS", default=4)
+REQUEST_TIMEOUT_SECONDS = env.integer("REQUEST_TIMEOUT_SECONDS", default=5)
 BODY_LIMIT_BYTES = 1 << 20
 USAGE_BODY_LIMIT_BYTES = 4 << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = USAGE_BODY_LIMIT_BYTES
+FILE_UPLOAD_HANDLERS = ["config.uploads.RefuseFiles"]
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -3,13 +3,10 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from config import health
 from config.docs import SwaggerView
 
 urlpatterns = [
     path("", include("usage.api.urls")),  # first, since the gateway's doors are what is called most
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
     path("", include("accounts.api.urls")),
     path("", include("apikeys.api.urls")),
     path("", include("billing.api.urls")),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from rest_framework import exceptions
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -12,21 +11,8 @@ from rest_framework.request import Request
 from rest_framework.utils.encoders import JSONEncoder
 
 from accounts.lib import exact_json
-from accounts.lib.problems import Problem
-
-DRAIN_BYTES = 64 << 20
 
 _encoder = JSONEncoder()
-
-
-class RequestTooLarge(Problem):
-    """The body is larger than this endpoint takes."""
-
-    status = 413
-    code = "request_too_large"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The body is larger than {limit:,} bytes.")
 
 
 class JSONParser(BaseParser):
@@ -35,22 +21,10 @@ class JSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        limit = getattr((parser_context or {}).get("view"), "body_limit", settings.BODY_LIMIT_BYTES)
-        body = stream.read(limit + 1)
-        if len(body) > limit:
-            _drain(stream)
-            raise RequestTooLarge(limit)
         try:
-            return exact_json.loads(body)
+            return exact_json.loads(stream.read())
         except exact_json.InvalidJson as error:
             raise exceptions.ParseError(f"The body is {error}.") from error
-
-
-def _drain(stream: Any) -> None:
-    """Reads the rest of the body, up to a bound, so that the client stops sending and reads our answer."""
-    for _ in range(DRAIN_BYTES >> 16):
-        if not stream.read(1 << 16):
-            break
 
 
 class JSONRenderer(BaseRenderer):

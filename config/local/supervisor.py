@@ -21,6 +21,7 @@ from typing import NoReturn
 from config.env import BASE_DIR, STATE_DIR
 from config.local import servers, welcome
 from config.local.watchdog import ServerError, end_with_parent
+from config.web.arguments import port_number
 
 HOST = "127.0.0.1"
 TICK_SECONDS = 0.25
@@ -110,7 +111,7 @@ class Watch:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m config.local.supervisor", description="Run all of Tollgate.")
-    parser.add_argument("--port", type=int, default=8000, help="of the web server, on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument("--port", type=port_number, default=8000, help="on 127.0.0.1; default: %(default)s")
     port = parser.parse_args().port
     for number in STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
@@ -131,13 +132,11 @@ def main() -> int:
 
 def children(port: int) -> list[Child]:
     """In the order in which they stop: first who takes requests, last who works them off."""
-    web = ("--bind", f"{HOST}:{port}", "--worker-class", "gthread", "--workers", "2", "--threads", "4")
-    more = ("--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning")
     celery = ("celery", "--quiet", "--app", "config")
     beat = ("--loglevel", "warning", "--schedule", str(STATE_DIR / f"beat-{port}"))
     worker = ("--loglevel", "warning", "--concurrency", "2", "--hostname", f"tollgate-{port}@%h")
     return [
-        Child("web server", "gunicorn", "config.wsgi", *web, *more),
+        Child("web server", "config.web", "--host", HOST, "--port", str(port)),
         Child("scheduler", *celery, "beat", *beat),
         Child("worker", *celery, "worker", *worker),
     ]

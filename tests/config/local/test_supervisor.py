@@ -116,7 +116,7 @@ def make_run(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Ca
 
 
 WHEN_KILLED = {
-    ("gunicorn",): "The web server ended with exit code -9; starting it again",
+    ("config.web",): "The web server ended with exit code -9; starting it again",
     ("celery", "worker"): "The worker ended with exit code -9; starting it again",
     ("celery", "beat"): "The scheduler ended with exit code -9; starting it again",
     ("bin/postgres",): "PostgreSQL ended; it was started again",

@@ -1,0 +1,80 @@
+"""The web server: `python -m config.web [--host 127.0.0.1] [--port 8000] [--workers 2]`, behind a proxy or alone.
+
+It is granian, set up to hold thousands of slow or idle connections. On SIGTERM it answers the requests under way, then
+ends. On SIGHUP it replaces its workers one after the other.
+"""
+
+import argparse
+import os
+import resource
+import sys
+
+import django
+from django.core.exceptions import ImproperlyConfigured
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import MPServer
+
+from config.web.arguments import port_number
+
+# Longer than proxies keep idle connections (nginx and most load balancers: 60 s), or they would reuse closed ones.
+KEEP_ALIVE_SECONDS = 75
+CONNECTIONS = 4096  # at most, for each worker
+STOP_SECONDS = 10
+RESPAWN_SECONDS = 0.5
+
+
+def main() -> int:
+    options = arguments()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    try:
+        django.setup()
+        from config import startup
+
+        startup.check()
+    except ImproperlyConfigured as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    raise_file_limit()
+    server(options.host, options.port, options.workers).serve()
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m config.web", description="Serve Tollgate.")
+    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument("--port", type=port_number, default=8000, help="default: %(default)s")
+    parser.add_argument("--workers", type=int, default=2, help="processes; default: %(default)s")
+    return parser.parse_args()
+
+
+def raise_file_limit() -> None:
+    """Every connection is an open file, and the usual limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+
+
+def server(host: str, port: int, workers: int) -> MPServer:
+    return MPServer(
+        "config.asgi:application",
+        address=host,
+        port=port,
+        workers=workers,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=1000 * KEEP_ALIVE_SECONDS),
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        respawn_interval=RESPAWN_SECONDS,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Django is synchronous, and the web server calls us on an event loop. This has Django answer in threads.
+
+A request gets a thread only when all of its body is here, so a client that sends slowly, or not at all, costs a few kB
+of memory and no thread. Who can't be answered in time gets 503, even if all threads wait for a database that hangs.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from django.conf import settings
+
+from config.web.request import Answer, Refusal, Request, Scope
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+BODIES_LIMIT_BYTES = 256 << 20  # of all bodies that a process holds at one moment
+BODY_SECONDS = 60
+DRAIN_SECONDS = 2
+HEALTH_PATH = "/healthz"
+
+
+class Bridge:
+    """An ASGI application that has a WSGI application answer in so many threads, within so many seconds."""
+
+    def __init__(self, wsgi: WSGIApplication, *, threads: int, seconds: float) -> None:
+        self.wsgi, self.seconds = wsgi, seconds
+        self.pool = ThreadPoolExecutor(threads, "request")
+        self.health = ThreadPoolExecutor(1, "health")  # a pool that is full can't keep the probe waiting
+        self.held_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        try:
+            answer = await self._answer(request, receive)
+        except Refusal as refusal:
+            answer = request.refused(refusal)
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, request: Request, receive: Receive) -> Answer:
+        request.check_head()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                await self._read(request, receive, body)
+            return await self._run(request, bytes(body))
+        except TimeoutError:
+            raise Refusal(408, "request_timeout", f"The body didn't arrive in {BODY_SECONDS} seconds.") from None
+        finally:
+            self.held_bytes -= len(body)
+
+    async def _read(self, request: Request, receive: Receive, body: bytearray) -> None:
+        """Reads the whole body, within the largest limit of any route. Django knows the limit of each."""
+        limit, more = settings.USAGE_BODY_LIMIT_BYTES, True
+        while more and max(request.content_length, len(body)) <= limit:
+            part, more = await _receive(receive)
+            body += part
+            self.held_bytes += len(part)
+            if self.held_bytes > BODIES_LIMIT_BYTES:
+                raise _unavailable("Too many large requests come in at once.")
+        if more:
+            await _drain(request, receive)
+            raise Refusal(413, "request_too_large", f"The body is larger than {limit:,} bytes.")
+
+    async def _run(self, request: Request, body: bytes) -> Answer:
+        """A request that still waits for a thread when its time is up is dropped.
+
+        One that a thread works on goes on and may yet commit. As after any 503, the caller has to ask again.
+        """
+        pool = self.health if request.path == HEALTH_PATH else self.pool
+        work = pool.submit(_call, self.wsgi, request.environ(body))
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(work), self.seconds)
+        except TimeoutError:
+            raise _unavailable("Tollgate couldn't answer in time.") from None
+
+
+def _unavailable(reason: str) -> Refusal:
+    return Refusal(503, "unavailable", f"{reason} Try again in some seconds.")
+
+
+async def _receive(receive: Receive) -> tuple[bytes, bool]:
+    """The next part of the body, and whether there is more."""
+    message = await receive()
+    if message["type"] == "http.disconnect":  # it ended early, or its chunks are malformed
+        raise Refusal(400, "bad_request", "The body can't be read: it is cut off, or its chunks are malformed.")
+    return message.get("body", b""), message.get("more_body", False)
+
+
+async def _drain(request: Request, receive: Receive) -> None:
+    """Reads on for a moment: a client that is still sending would not get to read our answer."""
+    if not request.header("expect"):
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while (await _receive(receive))[1]:
+                    pass
+        except (TimeoutError, Refusal):
+            return
+
+
+def _call(wsgi: WSGIApplication, environ: dict[str, Any]) -> Answer:
+    heads: list[tuple[str, list[tuple[str, str]]]] = []
+    parts = wsgi(environ, lambda status, headers, error=None: heads.append((status, headers)))  # type: ignore[arg-type]
+    try:
+        body = b"".join(parts)
+    finally:
+        if close := getattr(parts, "close", None):
+            close()
+    status, headers = heads[-1]
+    return Answer(int(status[:3]), headers, body)

@@ -1,0 +1,95 @@
+"""A request as the web server hands it over (ASGI), and as Django wants it (WSGI)."""
+
+import time
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from config import middleware, problems
+
+Scope = MutableMapping[str, Any]
+
+TARGET_LIMIT_BYTES = 16 << 10
+HEADERS_LIMIT_BYTES = 64 << 10
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Iterable[tuple[str, str]]
+    body: bytes
+
+
+class Refusal(Exception):
+    """The request is answered without Django."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+
+
+class Request:
+    def __init__(self, scope: Scope) -> None:
+        self.scope, self.received_at = scope, time.time()
+        self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        self.path = unquote_to_bytes(scope["raw_path"]).decode("latin-1")
+
+    def header(self, name: str) -> str:
+        """The first header of this name, which is given in lower case."""
+        return next((value for key, value in self.headers if key == name), "")
+
+    @property
+    def content_length(self) -> int:
+        """0 for a body in chunks. The web server has refused what is no number."""
+        return int(self.header("content-length") or 0)
+
+    def check_head(self) -> None:
+        """Raises Refusal for a path, a query or headers that are too long."""
+        if len(self.scope["raw_path"]) + len(self.scope["query_string"]) > TARGET_LIMIT_BYTES:
+            raise Refusal(414, "uri_too_long", f"The path and query are longer than {TARGET_LIMIT_BYTES:,} bytes.")
+        if sum(len(name) + len(value) for name, value in self.headers) > HEADERS_LIMIT_BYTES:
+            raise Refusal(431, "headers_too_large", f"The headers are larger than {HEADERS_LIMIT_BYTES:,} bytes.")
+
+    def environ(self, body: bytes) -> dict[str, Any]:
+        """The WSGI environment. It has a length for every body, also for one that came in chunks."""
+        host, port = self.scope.get("server") or ("", 80)
+        return {
+            "REQUEST_METHOD": self.scope["method"],
+            "SCRIPT_NAME": "",
+            "PATH_INFO": self.path,
+            "QUERY_STRING": self.scope["query_string"].decode("latin-1"),
+            "SERVER_NAME": host,
+            "SERVER_PORT": str(port),
+            "SERVER_PROTOCOL": f"HTTP/{self.scope['http_version']}",
+            "REMOTE_ADDR": (self.scope.get("client") or ("",))[0],
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": self.scope["scheme"],
+            "wsgi.input": BytesIO(body),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            "tollgate.received_at": self.received_at,
+            **self._header_variables(),
+            "CONTENT_TYPE": self.header("content-type"),
+            "CONTENT_LENGTH": str(len(body)),
+        }
+
+    def _header_variables(self) -> dict[str, str]:
+        """Names with an underscore are dropped: `X_Forwarded_For` must not pass for `X-Forwarded-For`."""
+        variables: dict[str, str] = {}
+        for name, value in self.headers:
+            if "_" not in name and name not in ("content-type", "content-length", "transfer-encoding"):
+                key = f"HTTP_{name.upper().replace('-', '_')}"
+                variables[key] = f"{variables[key]},{value}" if key in variables else value
+        return variables
+
+    def refused(self, refusal: Refusal) -> Answer:
+        """The answer to a request that doesn't get to Django."""
+        request_id = middleware.request_id(self.header("x-request-id"))
+        response = problems.answer(self.path, refusal.status, refusal.code, refusal.detail, request_id=request_id)
+        response["X-Request-Id"] = request_id
+        response["Cache-Control"] = "no-store"
+        response["Content-Length"] = str(len(response.content))
+        return Answer(response.status_code, response.items(), response.content)

@@ -1,0 +1,121 @@
+"""The web server, as `make run` starts it, on the test's database."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+PATIENCE_SECONDS = 60
+HEAD = b"Host: 127.0.0.1\r\nX-Request-Id: mine\r\n"
+
+
+class Server:
+    def __init__(self, **environment: str) -> None:
+        self.port = free_port()
+        own = {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL, "ANONYMOUS_RATE_LIMIT": "1000000"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "config.web", "--port", str(self.port)],
+            cwd=settings.BASE_DIR,
+            env=os.environ | own | environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        until(lambda: self.process.poll() is not None or self.get("/readyz").startswith(b"HTTP/1.1 200"))
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS)
+
+    def send(self, data: bytes, *, seconds: float = PATIENCE_SECONDS) -> bytes:
+        """Everything that comes back, up to the end of the connection or of the body."""
+        with self.connect() as client:
+            client.settimeout(seconds)
+            client.sendall(data)
+            return read_answer(client)
+
+    def get(self, path: str, *headers: str) -> bytes:
+        try:
+            return self.send(request("GET", path, *headers))
+        except OSError:
+            return b""
+
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.communicate(timeout=PATIENCE_SECONDS)
+
+
+def request(method: str, path: str, *headers: str, body: bytes | None = None) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "X-Request-Id: mine", *headers]
+    if body is not None:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
+
+
+def chunked(method: str, path: str, *headers: str, body: bytes, size: int = 3) -> bytes:
+    """The same request, its body in chunks of so many bytes."""
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    kind = () if any(header.startswith("Content-Type") for header in headers) else ("Content-Type: application/json",)
+    return request(method, path, *headers, *kind, "Transfer-Encoding: chunked") + chunks + b"0\r\n\r\n"
+
+
+def read_answer(client: socket.socket) -> bytes:
+    answer = b""
+    while part := client.recv(1 << 16):
+        answer += part
+        head, separator, body = answer.partition(b"\r\n\r\n")
+        lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        if separator and lengths and len(body) >= int(lengths[0][15:]):
+            break
+    return answer
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def database_url() -> str:
+    """That of the database of this test process."""
+    name = connection.settings_dict["NAME"]
+    return urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}").geturl()
+
+
+@contextmanager
+def running(**environment: str) -> Iterator[Server]:
+    server = Server(**environment)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="package")
+def server(django_db_setup: None) -> Iterator[Server]:
+    with running() as server:
+        yield server

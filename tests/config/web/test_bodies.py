@@ -1,0 +1,134 @@
+"""A body that came is never taken for no body. One that can't be read, or is too large, is refused."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+
+from accounts.models import Organization
+from apikeys.models import ApiKey
+from billing.models import Hold
+from tests import factories
+from tests.config.web.conftest import Server, chunked, request, status
+from tests.isolation.routes import discovered
+
+MEBIBYTE = 1 << 20
+WITH_BODY = sorted(
+    (method, "/" + route.rstrip("*"))
+    for route, methods in discovered().items()
+    for method in methods & {"post", "put", "patch"}
+)
+
+
+@pytest.fixture
+def customer(committed: None) -> Organization:
+    organization = factories.organization(owner=factories.user("owner"))
+    factories.credit(organization, 100)
+    return organization
+
+
+@pytest.fixture
+def bearer(customer: Organization) -> str:
+    scopes = ["credits:read", "credits:write", "keys:read", "keys:write"]
+    owner = customer.memberships.get().user
+    return f"Authorization: Bearer {factories.key(customer, created_by=owner, permissions=scopes)[1]}"
+
+
+@pytest.fixture
+def platform(committed: None) -> str:
+    return f"Authorization: Bearer {factories.platform_key()}"
+
+
+def document(answer: bytes) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return body
+
+
+def place_hold(server: Server, bearer: str) -> str:
+    answer = server.send(request("POST", "/v1/credits/holds", bearer, body=b'{"amount": 10}'))
+    assert status(answer) == 201, answer
+    return str(document(answer)["id"])
+
+
+def test_a_capture_in_chunks_debits_what_it_says(server: Server, customer: Organization, bearer: str) -> None:
+    hold = place_hold(server, bearer)
+    answer = server.send(chunked("POST", f"/v1/credits/holds/{hold}/capture", bearer, body=b'{"amount": 1}'))
+    assert (status(answer), document(answer)["captured"]) == (200, 1)
+    assert Hold.objects.of(customer).get().captured == Decimal(1)
+
+
+@pytest.mark.parametrize("end", [b'5\r\n{"amo', b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n", b""])
+def test_a_capture_that_is_cut_off_debits_nothing(
+    server: Server, customer: Organization, bearer: str, end: bytes
+) -> None:
+    hold = place_hold(server, bearer)
+    whole = chunked("POST", f"/v1/credits/holds/{hold}/capture", bearer, body=b"{}")
+    head = whole.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    with server.connect() as client:
+        client.sendall(head + end)
+        client.shutdown(1)
+        assert client.recv(100)[:12] in (b"HTTP/1.1 400", b"")
+    server.get("/healthz")
+    assert Hold.objects.of(customer).get().status == Hold.Status.OPEN
+
+
+def test_a_change_of_a_key_in_chunks_is_made(server: Server, customer: Organization, bearer: str) -> None:
+    key, _ = factories.key(customer)
+    answer = server.send(chunked("PATCH", f"/v1/account/api-keys/{key.public_id}", bearer, body=b'{"enabled": false}'))
+    assert status(answer) == 200, answer
+    assert ApiKey.objects.get(pk=key.pk).disabled_at is not None
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_on_every_route_chunks_are_read_as_a_body_with_a_length_is(
+    server: Server, bearer: str, platform: str, method: str, path: str
+) -> None:
+    """A body that isn't JSON shows it: whoever reads it refuses it."""
+    for credential in (bearer, platform):
+        plain = server.send(request(method.upper(), path, credential, body=b"{"))
+        assert plain[:12] == server.send(chunked(method.upper(), path, credential, body=b"{"))[:12]
+
+
+def test_a_batch_of_events_in_chunks_is_recorded_by_the_fast_path(
+    server: Server, customer: Organization, platform: str
+) -> None:
+    event = {"id": "e-1", "organization": customer.public_id, "meter": "sms"}
+    answer = server.send(chunked("POST", "/v1/usage/events", platform, body=json.dumps(event).encode(), size=20))
+    assert (status(answer), document(answer)["accepted"]) == (200, 1)
+
+
+TOO_LARGE = [
+    ("/v1/auth/token", MEBIBYTE + 1),
+    ("/v1/usage/events", 4 * MEBIBYTE + 1),
+    ("/accounts/login/", MEBIBYTE + 1),
+    ("/admin/login/", MEBIBYTE + 1),
+]
+
+
+@pytest.mark.parametrize("form", [request, chunked])
+@pytest.mark.parametrize(("path", "size"), TOO_LARGE)
+def test_a_body_that_is_too_large_is_413(server: Server, platform: str, path: str, size: int, form: Any) -> None:
+    options = {"size": 65536} if form is chunked else {}
+    answer = server.send(form("POST", path, platform, body=b" " * size, **options))
+    assert status(answer) == 413
+    assert (b"application/problem+json" in answer) == path.startswith("/v1/")
+
+
+def test_300_megabytes_are_refused_before_they_are_sent(server: Server) -> None:
+    """The head alone is sent, with Expect: the answer to it is the refusal, not 100."""
+    head = request("POST", "/accounts/login/", "Content-Type: multipart/form-data; boundary=x", "Expect: 100-continue")
+    answer = server.send(head[:-2] + b"Content-Length: 300000000\r\n\r\n", seconds=5)
+    assert status(answer) == 413
+
+
+def test_a_file_is_refused_where_none_is_expected(client: Any) -> None:
+    answer = client.post("/accounts/login/", {"login": "x@example.com", "file": ContentFile(b"x" * 1000, "a.txt")})
+    assert answer.status_code == 400
+
+
+def test_a_server_that_does_not_read_chunks_answers_411(client: Any) -> None:
+    """Django's development server is such a one. It hands the header on, and no body."""
+    answer = client.post("/v1/auth/token", headers={"transfer-encoding": "chunked"})
+    assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
