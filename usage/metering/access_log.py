@@ -23,15 +23,15 @@ class LoggedRequest:
 
 
 def parse(line: str) -> LoggedRequest:
-    """The request of one line; `ValueError` when the line is not of the format."""
-    found = _LINE.fullmatch(line.strip())
-    if found is None:
+    """The request of one line; `ValueError` if the line is not of the format."""
+    match = _LINE.fullmatch(line.strip())
+    if match is None:
         raise ValueError("not a line of the common or combined log format")
-    target = [*found["request"].split(), "", ""][1]
+    target = [*match["request"].split(), "", ""][1]
     if not target:
-        raise ValueError(f"no request in {found['request'][:60]!r}")
+        raise ValueError(f"no request in {match['request'][:60]!r}")
     return LoggedRequest(
         endpoint=re.split(r"[?#]", target, maxsplit=1)[0],
-        status=int(found["status"]),
-        occurred_at=datetime.strptime(found["time"], _TIME),
+        status=int(match["status"]),
+        occurred_at=datetime.strptime(match["time"], _TIME),
     )

@@ -1,17 +1,15 @@
-"""Importing access logs: in batches, resumable, and counted once however often the same contents come again.
+"""Importing access logs: in batches, resumable, and each line counted once, however often its log comes again.
 
-How far a file was read is written in the transaction that records its events, so that an import that was killed goes
-on where it stopped. Each event's id is the digest of the contents, the meter, and the number of the line.
+How far a log was read is written in the transaction that records its events, so that an import that was killed goes on
+where it stopped. An import remembers the digest of the lines that it read. If a log begins with these, it has grown
+since, or is the same, and only what comes after them is counted.
 """
 
-import gzip
-import hashlib
-import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,19 +19,31 @@ from apikeys.models import ApiKey
 from billing.ledger import posting
 from billing.models import Meter
 from usage import metering
-from usage.metering import access_log
+from usage.metering import access_log, log_files
+from usage.metering.log_files import Line
 from usage.metering.parsing import BATCH_LIMIT
 from usage.models import ImportedFile
 
-GZIP_MAGIC = b"\x1f\x8b"
-UNREADABLE = (OSError, EOFError, zlib.error)  # no such file, cut off, or garbled
+
+@dataclass(frozen=True)
+class Survey:
+    """A log before its import: how many lines it has, the digest of them all, and how many of them an import read
+    before, from the first one on. `earlier` is the one that read the most."""
+
+    lines: int
+    digest: bytes
+    earlier: ImportedFile | None
+
+    @property
+    def lines_before(self) -> int:
+        return self.earlier.lines_read if self.earlier else 0
 
 
 @dataclass
 class Summary:
-    """What an import did. `problems` holds (line number, reason) of the lines that were skipped.
+    """What an import did. `problems` are the numbers of the lines that were skipped, and why.
 
-    `already_counted` are the events that other imports of the same contents recorded, before this one or beside it.
+    `already_counted` are the events of these lines that other imports recorded, before this one or beside it.
     """
 
     lines: int = 0
@@ -47,83 +57,83 @@ class Summary:
         return self.accepted + self.duplicate + self.already_counted
 
 
-def open_log(path: Path) -> BinaryIO:
-    """The contents of a log, plain or gzipped."""
-    with path.open("rb") as file:
-        is_gzip = file.read(2) == GZIP_MAGIC
-    return cast(BinaryIO, gzip.open(path, "rb") if is_gzip else path.open("rb"))
-
-
-def survey(path: Path) -> tuple[bytes, int]:
-    """The SHA-256 of the contents, unpacked, and the number of lines."""
-    digest, lines = hashlib.sha256(), 0
-    with open_log(path) as contents:
-        for line in contents:
-            digest.update(line)
-            lines += 1
-    return digest.digest(), lines
+def survey(file: IO[bytes], *, organization: Organization, meter: Meter) -> Survey:
+    """Read the log once, and find what was imported of it."""
+    imports: defaultdict[int, dict[bytes, ImportedFile]] = defaultdict(dict)
+    for row in ImportedFile.objects.of(organization).filter(meter=meter, lines_read__gt=0):
+        imports[row.lines_read][bytes(row.digest_read)] = row
+    number, digest, earlier = 0, b"", None
+    for line in log_files.lines(file):
+        number, digest = line.number, line.digest
+        if number in imports:
+            earlier = imports[number].get(digest, earlier)
+    return Survey(number, digest, earlier)
 
 
 def run(
-    path: Path,
+    file: IO[bytes],
+    surveyed: Survey,
     *,
-    digest: bytes,
+    name: str,
     organization: Organization,
     meter: Meter,
     key: ApiKey | None = None,
     on_progress: Callable[[int], object] = lambda lines: None,
     on_problem: Callable[[int, str], None] = lambda line, reason: None,
 ) -> Summary:
-    """Import what of the file was not imported yet. The callbacks hear of each batch, and of each line skipped."""
-    imported, _ = ImportedFile.objects.get_or_create(
-        organization=organization, meter=meter, digest=digest, defaults={"name": path.name[:255]}
-    )
+    """Import what was not imported of the log yet. The callbacks hear of each batch, and of each line skipped."""
     summary = Summary()
-    with open_log(path) as contents:
-        for lines in _batches(contents):
-            on_progress(len(lines))
-            summary.lines += len(lines)
-            if lines[-1][0] > imported.lines_read:
-                _import(lines, imported, key, summary, on_problem)
+    if not surveyed.lines:
+        return summary
+    imported = _begin(surveyed, name, organization, meter)
+    for batch in _batches(islice(log_files.lines(file), surveyed.lines)):
+        on_progress(len(batch))
+        summary.lines += len(batch)
+        if batch[-1].number > imported.lines_read:
+            _import(batch, imported, key, summary, on_problem)
     ImportedFile.objects.filter(pk=imported.pk, finished_at=None).update(finished_at=timezone.now())
     imported.refresh_from_db(fields=["events"])
     summary.already_counted = imported.events - summary.accepted - summary.duplicate
     return summary
 
 
-def _batches(contents: Iterable[bytes]) -> Iterator[list[tuple[int, bytes]]]:
-    numbered = enumerate(contents, start=1)
-    while batch := list(islice(numbered, BATCH_LIMIT)):
+def _begin(surveyed: Survey, name: str, organization: Organization, meter: Meter) -> ImportedFile:
+    """The row of this log, which knows as many of its lines as any import has read."""
+    imported, _ = ImportedFile.objects.get_or_create(
+        organization=organization, meter=meter, digest=surveyed.digest, defaults={"name": name[:255]}
+    )
+    if earlier := surveyed.earlier:
+        read = {field: getattr(earlier, field) for field in ("lines_read", "digest_read", "events", "skipped")}
+        ImportedFile.objects.filter(pk=imported.pk, lines_read__lt=earlier.lines_read).update(**read)
+        imported.refresh_from_db()
+    return imported
+
+
+def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    while batch := list(islice(lines, BATCH_LIMIT)):
         yield batch
 
 
 @transaction.atomic
 def _import(
-    lines: list[tuple[int, bytes]],
+    batch: list[Line],
     imported: ImportedFile,
     key: ApiKey | None,
     summary: Summary,
     on_problem: Callable[[int, str], None],
 ) -> None:
-    """One batch and the note of it, in one transaction; a second import of the same file waits here, and skips."""
+    """One batch and how far it got, in one transaction; a second import of the same log waits here, and skips."""
     posting.lock([imported.organization.root_id])
-    at = ImportedFile.objects.get(pk=imported.pk)
-    unread = [(number, line) for number, line in lines if number > at.lines_read]
-    batch, numbers = [], []
-    problems: list[tuple[int, str]] = []
-    for number, line in unread:
-        try:
-            batch.append(_event(number, line, imported, key))
-            numbers.append(number)
-        except ValueError as error:
-            problems.append((number, str(error)))
-    recorded = metering.record(batch)
+    progress = ImportedFile.objects.get(pk=imported.pk)
+    events, numbers, problems = _read(batch, progress, imported, key)
+    recorded = metering.record(events)
     results = zip(numbers, recorded.results, strict=True)
     problems += [(number, result.detail) for number, result in results if result.rejection]
-    at.lines_read = max(at.lines_read, lines[-1][0])
-    at.events += recorded.count("accepted") + recorded.count("duplicate")
-    at.skipped += len(problems)
-    at.save(update_fields=["lines_read", "events", "skipped"])
+    if batch[-1].number > progress.lines_read:
+        progress.lines_read, progress.digest_read = batch[-1].number, batch[-1].digest
+    progress.events += recorded.count("accepted") + recorded.count("duplicate")
+    progress.skipped += len(problems)
+    progress.save(update_fields=["lines_read", "digest_read", "events", "skipped"])
     summary.accepted += recorded.count("accepted")
     summary.duplicate += recorded.count("duplicate")
     for problem in sorted(problems):
@@ -131,10 +141,27 @@ def _import(
         on_problem(*problem)
 
 
-def _event(number: int, line: bytes, imported: ImportedFile, key: ApiKey | None) -> dict[str, Any]:
-    request = access_log.parse(line.decode("utf-8", "replace"))
+def _read(
+    batch: Iterable[Line], progress: ImportedFile, imported: ImportedFile, key: ApiKey | None
+) -> tuple[list[dict[str, Any]], list[int], list[tuple[int, str]]]:
+    """The events of the lines that were not read yet, the numbers of these lines, and those that are no requests."""
+    events, numbers = [], []
+    problems: list[tuple[int, str]] = []
+    for line in batch:
+        if line.number > progress.lines_read:
+            try:
+                events.append(_event(line, imported, key))
+                numbers.append(line.number)
+            except ValueError as error:
+                problems.append((line.number, str(error)))
+    return events, numbers, problems
+
+
+def _event(line: Line, imported: ImportedFile, key: ApiKey | None) -> dict[str, Any]:
+    """The id is the digest of the log up to this line: the same line of the same log, however much the log grows."""
+    request = access_log.parse(line.content.decode("utf-8", "replace"))
     return {
-        "id": f"{bytes(imported.digest).hex()}:{imported.meter_id}:{number}",
+        "id": f"{line.digest.hex()}:{imported.meter_id}",
         "key_id": key.public_id if key else None,
         "organization": imported.organization.public_id,
         "meter": imported.meter.slug,

@@ -1,12 +1,14 @@
 """`manage.py import_access_log`: what it counts, what it reports, how it ends."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from io import StringIO
+from io import StringIO, TextIOWrapper
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from tests import factories
 from tests.usage.metering import logs
 from tests.usage.metering.batches import balance, usage_entries
 from tests.usage.metering.logs import lines
-from usage.metering import access_log, importing
+from usage.metering import access_log, log_files
 from usage.models import ImportedFile, UsageEvent
 from usage.reporting import totals
 
@@ -153,7 +155,7 @@ def test_a_line_that_can_not_be_counted_is_reported_by_number(organization: Orga
     ]
 
 
-@pytest.mark.parametrize("content", [[], [""], ["nonsense", "more of it"], [b"\x00\xff\xfe" * 1000]])
+@pytest.mark.parametrize("content", [[""], ["nonsense", "more of it"], [b"\x00\xff\xfe" * 1000]])
 def test_a_file_without_a_readable_line_ends_with_1(
     organization: Organization, log_file: LogFile, content: list[str | bytes]
 ) -> None:
@@ -162,10 +164,113 @@ def test_a_file_without_a_readable_line_ends_with_1(
     assert counted(organization) == (0, 0)
 
 
+def test_an_empty_log_is_no_failure(organization: Organization, log_file: LogFile) -> None:
+    for name in ("access.log", "access.log.gz"):
+        code, summary, _ = run(log_file(name=name), organization)
+        assert (code, summary) == (0, "0 lines: 0 counted now, 0 counted before, 0 skipped.")
+    assert not ImportedFile.objects.exists()
+
+
 def test_a_last_line_without_an_end_is_read(organization: Organization, log_file: LogFile) -> None:
     path = log_file(*lines(3))
     path.write_bytes(path.read_bytes().rstrip())
     assert run(path, organization)[1].startswith("3 lines: 3 counted now")
+
+
+# Logs that go on
+
+
+def later() -> time_machine.travel:
+    """After the 35 days in which the ids of events are remembered. Then only what the imports remember helps."""
+    return time_machine.travel(datetime.now(UTC) + timedelta(days=36))
+
+
+GROWN = (
+    "The first 10 lines were imported before, from access.log.\n15 lines: 5 counted now, 10 counted before, 0 skipped."
+)
+
+
+def grown(organization: Organization, log_file: LogFile) -> str:
+    return run(log_file(*lines(15), name="access.log"), organization)[1]
+
+
+def test_of_a_log_that_has_grown_only_what_is_new_is_counted(organization: Organization, log_file: LogFile) -> None:
+    run(log_file(*lines(10)), organization)
+    assert grown(organization, log_file) == GROWN
+    assert counted(organization) == (15, 15)
+    assert run(log_file(*lines(15)), organization)[1].startswith("15 lines: 0 counted now, 15 counted before")
+
+
+def test_after_the_ids_are_forgotten_too(organization: Organization, log_file: LogFile) -> None:
+    run(log_file(*lines(10)), organization)
+    with later():
+        assert grown(organization, log_file) == GROWN
+    assert counted(organization) == (15, 15)
+
+
+def test_and_without_what_the_imports_remember_it_would_be_counted_again(
+    organization: Organization, log_file: LogFile
+) -> None:
+    """The control of the test above."""
+    run(log_file(*lines(10)), organization)
+    ImportedFile.objects.of(organization).update(digest_read=b"")
+    with later():
+        grown(organization, log_file)
+    assert counted(organization) == (25, 25)
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_however_its_last_line_ended(organization: Organization, log_file: LogFile, end: bytes) -> None:
+    path = log_file(*lines(10))
+    path.write_bytes(path.read_bytes().rstrip() + end)
+    run(path, organization)
+    with later():
+        assert run(log_file(*lines(10)), organization)[1] == "10 lines: 0 counted now, 10 counted before, 0 skipped."
+        assert grown(organization, log_file) == GROWN
+
+
+def test_it_may_grow_again_and_again(organization: Organization, log_file: LogFile) -> None:
+    summaries = [run(log_file(*lines(n)), organization)[1] for n in (1, 999, 1000, 1001, 2500, 1000)]
+    assert [re.findall(r"lines: ([\d,]+) counted now", summary) for summary in summaries] == [
+        *[["1"], ["998"], ["1"], ["1"], ["1,499"], ["0"]]
+    ]
+    assert counted(organization) == (2500, 2500)
+
+
+def test_two_logs_that_begin_alike_are_both_counted(organization: Organization, log_file: LogFile) -> None:
+    """Of the second one, what comes after the last line that the two have in common."""
+    first, second = lines(15), [*lines(10), *(line.replace("GET", "PUT") for line in lines(15)[10:])]
+    for content in (first[:10], first, second):
+        run(log_file(*content), organization)
+    assert counted(organization) == (20, 20)
+
+
+def test_a_log_that_was_grown_over_a_rotation_is_another_log(organization: Organization, log_file: LogFile) -> None:
+    run(log_file(*lines(10)), organization)
+    assert run(log_file(*lines(15)[10:]), organization)[1].startswith("5 lines: 5 counted now, 0 counted before")
+
+
+# Standard input and pipes
+
+
+def test_standard_input_is_read(organization: Organization, log_file: LogFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, summary in (("access.log", "25 lines: 25 counted now"), ("access.log.gz", "25 lines: 0 counted now")):
+        with log_file(*lines(25), name=name).open("rb") as log, monkeypatch.context() as patch:
+            patch.setattr("sys.stdin", TextIOWrapper(log))
+            assert run(Path("-"), organization)[1].startswith(summary)
+    assert counted(organization) == (25, 25)
+
+
+@pytest.mark.parametrize("name", ["access.log", "access.log.gz"])
+def test_a_named_pipe_is_read(organization: Organization, log_file: LogFile, tmp_path: Path, name: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = log_file(*lines(2500), name=name).read_bytes()
+    writer = Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    assert run(pipe, organization)[1] == "2,500 lines: 2,500 counted now, 0 counted before, 0 skipped."
+    writer.join()
+    assert counted(organization) == (2500, 2500)
 
 
 @pytest.mark.parametrize(
@@ -220,8 +325,9 @@ def test_a_file_that_can_not_be_read_is_an_error_and_counts_nothing(
 def test_the_real_log_gives_the_counts_of_its_readme(organization: Organization) -> None:
     readme = REAL_LOG.with_name("README.md").read_text()
     statuses = {int(s): int(n.replace(",", "")) for s, n in re.findall(r"(\d{3}): ([\d,]*\d)", readme)}
-    with importing.open_log(REAL_LOG) as log:
-        assert Counter(access_log.parse(line.decode()).status for line in log) == statuses
+    with log_files.opened(REAL_LOG) as log:
+        parsed = [access_log.parse(line.content.decode()) for line in log_files.lines(log)]
+    assert Counter(request.status for request in parsed) == statuses
     code, summary, _ = run(REAL_LOG, organization)
     failed = sum(n for status, n in statuses.items() if status >= 400)
     assert (code, summary) == (0, "10,000 lines: 10,000 counted now, 0 counted before, 0 skipped.")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -19,7 +20,7 @@ from tests import factories
 from tests.concurrency import race
 from tests.usage.metering.batches import balance, usage_entries
 from tests.usage.metering.logs import lines, write
-from usage.metering import importing
+from usage.metering import importing, log_files
 from usage.models import ImportedFile, UsageEvent
 from usage.storage import reconciliation
 
@@ -80,8 +81,9 @@ def somebody_waits_for_a_lock() -> bool:
 
 
 def import_here(log: Path, organization: Organization) -> importing.Summary:
-    digest, _ = importing.survey(log)
-    return importing.run(log, digest=digest, organization=organization, meter=Meter.objects.get(slug="requests"))
+    owner: dict[str, Any] = {"organization": organization, "meter": Meter.objects.get(slug="requests")}
+    with log_files.opened(log) as file:
+        return importing.run(file, importing.survey(file, **owner), name=log.name, **owner)
 
 
 def test_an_import_killed_in_the_middle_of_a_batch_goes_on_where_it_stopped(
