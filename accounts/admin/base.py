@@ -43,3 +43,10 @@ class ChangedFieldsAdmin(admin.ModelAdmin[Row]):
     def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
         columns = {field.name for field in obj._meta.concrete_fields}
         obj.save(update_fields=columns.intersection(form.changed_data) if change else None)
+
+
+class KeptAdmin(ChangedFieldsAdmin[Row]):
+    """Rows that money or history refers to. They are changed, and never deleted."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -5,15 +5,15 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
+from accounts.admin import KeptAdmin, ReadOnlyAdmin
 from accounts.lib.money import plain
-from billing.admin import corrections
+from billing.admin import corrections, history
 from billing.admin.search import owner_fields
 from billing.models import BillingAccount, LedgerAccount
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(ChangedFieldsAdmin[BillingAccount]):
+class BillingAccountAdmin(KeptAdmin[BillingAccount]):
     list_display = ["name", "public_id", "email", "organization", "currency", "balance", "created_at"]
     list_select_related = ["organization__ledger_account"]
     search_fields = ["public_id", "name", "email", *owner_fields("organization")]
@@ -23,8 +23,9 @@ class BillingAccountAdmin(ChangedFieldsAdmin[BillingAccount]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def save_model(self, request: HttpRequest, obj: BillingAccount, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        history.tell(request, obj.organization, "billing_account.changed", form)
 
     @admin.display(ordering="organization__ledger_account__balance")
     def balance(self, account: BillingAccount) -> str:

@@ -1,14 +1,13 @@
-from typing import Any
-
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin import ChangedFieldsAdmin
+from accounts.admin import KeptAdmin
 from billing.models import EndpointPrice, Meter, Plan, PlanAllowance, Price, PriceTier
 
 
 class PriceInline(admin.StackedInline[Price, Meter]):
     model = Price
+    can_delete = False  # without a price a meter would be free
     show_change_link = True  # to its tiers
 
 
@@ -28,19 +27,15 @@ class PlanAllowanceInline(admin.TabularInline[PlanAllowance, Plan]):
 
 
 @admin.register(Meter)
-class MeterAdmin(ChangedFieldsAdmin[Meter]):
+class MeterAdmin(KeptAdmin[Meter]):
     list_display = ["slug", "name", "unit", "price"]
     list_select_related = ["price"]
     search_fields = ["slug", "name"]
     inlines = [PriceInline, EndpointPriceInline]
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Usage refers to its meter for good."""
-        return False
-
 
 @admin.register(Price)
-class PriceAdmin(ChangedFieldsAdmin[Price]):
+class PriceAdmin(KeptAdmin[Price]):
     list_display = ["meter", "unit_amount"]
     list_select_related = ["meter"]
     search_fields = ["meter__slug"]
@@ -53,7 +48,9 @@ class PriceAdmin(ChangedFieldsAdmin[Price]):
 
 
 @admin.register(Plan)
-class PlanAdmin(ChangedFieldsAdmin[Plan]):
+class PlanAdmin(KeptAdmin[Plan]):
+    """A plan that is sold no longer is not offered: whoever has it keeps it."""
+
     list_display = ["slug", "name", "monthly_price", "is_offered"]
     search_fields = ["slug", "name"]
     inlines = [PlanAllowanceInline]

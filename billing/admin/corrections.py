@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -14,6 +15,7 @@ from django.utils import timezone
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO, plain
 from accounts.lib.problems import Problem
+from billing.admin import history
 from billing.ledger import corrections, thresholds
 from billing.models import LedgerAccount, LedgerEntry
 
@@ -94,7 +96,10 @@ def confirm(
     if not (confirmed and form.is_valid()):
         return _page(page, request, row, form)
     try:
-        page.message_user(request, verb(row, actor=f"user:{request.user.pk}", **form.cleaned_data))
+        with transaction.atomic():
+            message = verb(row, actor=history.actor(request), **form.cleaned_data)
+            page.log_change(request, row, f"{message} Reason: {form.cleaned_data['reason']}")
+        page.message_user(request, message)
     except Problem as problem:
         details = [error["detail"] for error in problem.errors] or [str(problem)]
         page.message_user(request, " ".join(details), messages.WARNING)

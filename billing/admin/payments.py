@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
+from accounts.admin import ReadOnlyAdmin
 from billing.admin.search import owner_fields
 from billing.models import AutoRecharge, Payment, PaymentMethod
 
@@ -26,8 +26,9 @@ class PaymentMethodAdmin(ReadOnlyAdmin[PaymentMethod]):
 
 
 @admin.register(AutoRecharge)
-class AutoRechargeAdmin(ChangedFieldsAdmin[AutoRecharge]):
+class AutoRechargeAdmin(ReadOnlyAdmin[AutoRecharge]):
+    """To look at. Its owner sets it, with a card that the owner agreed to have charged."""
+
     list_display = ["organization", "enabled", "threshold", "amount", "target", "monthly_limit"]
     list_select_related = ["organization"]
     search_fields = owner_fields("organization")
-    raw_id_fields = ["organization", "payment_method"]

@@ -67,9 +67,7 @@ class SubaccountSerializer(serializers.Serializer[Any]):
     enabled = serializers.BooleanField()
     modified = serializers.DateField(allow_null=True, help_text="The date of the last change; null before the first")
     name = serializers.CharField()
-    new_auth_token = serializers.CharField(
-        help_text="Masked. Replaces auth_token, which still works"
-    )
+    new_auth_token = serializers.CharField(help_text="Masked. Replaces auth_token, which still works")
     resource_uri = serializers.CharField()
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import events
 from accounts.lib import identifiers
 from accounts.lib.problems import InvalidField
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
@@ -47,9 +48,12 @@ def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime
     )
     if entry.kind == Kind.CAPTURE:
         _give_back(entry, zone.month_of(entry.created_at), now)
-    return _posted(posted)
+    reversal = _posted(posted)
+    _tell("ledger.reversed", reversal, reverses=entry.seq)
+    return reversal
 
 
+@transaction.atomic
 def adjust(
     account: UUID,
     *,
@@ -62,6 +66,7 @@ def adjust(
     """Post a signed `amount` on the account of a root organization; credits may have an expiry."""
     if amount < 0 and expires_at:
         raise InvalidField("expires_at", "This adjustment takes credits, which can't expire.")
+    next_seq = posting.lock([account], timezone.now())[account].next_seq
     posted = posting.post(
         account,
         kind=Kind.ADJUSTMENT,
@@ -71,7 +76,10 @@ def adjust(
         idempotency_key=idempotency_key,
         lot=Lot(expires_at=expires_at),
     )
-    return _posted(posted)
+    adjustment = _posted(posted)
+    if posted.seq >= next_seq:  # not a retry
+        _tell("ledger.adjusted", adjustment)
+    return adjustment
 
 
 def _check(entry: LedgerEntry) -> None:
@@ -97,6 +105,12 @@ def _give_back(capture: LedgerEntry, month: date, now: datetime) -> None:
     hold = holds.filter(account=capture.account_id, entry_seq=capture.seq).first()
     if hold:
         budgets.give_back(hold.organization, hold.key_id, -capture.amount, month=month, seq=capture.seq, now=now)
+
+
+def _tell(type: str, entry: LedgerEntry, **data: object) -> None:
+    """Record an event of a correction, in the transaction that posted it."""
+    described = {"entry": entry.seq, **data, "amount": entry.amount, "reason": entry.description, "actor": entry.actor}
+    events.record(entry.account_id, type, described, entry.created_at)
 
 
 def _posted(posted: balances.Posting) -> LedgerEntry:

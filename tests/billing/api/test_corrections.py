@@ -5,17 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.test import Client
-from django.urls import reverse as url
 from django.utils import timezone
 from time_machine import travel
 
 from accounts import people
-from accounts.models import Event, Organization, User
+from accounts.models import Organization, User
 from apikeys.models import ApiKey
 from billing.ledger import posting
 from billing.models import Grant, LedgerAccount, LedgerEntry
-from tests import factories
 from tests.conftest import Api
 
 ADJUSTMENTS = "/v1/credits/adjustments"
@@ -162,95 +159,3 @@ def test_customers_correct_nothing(api: Any, alice: User, funded: Organization) 
             answer = api(alice).post(path, body)
             assert (answer.status_code, answer.json()["code"]) == (403, "platform_key_required")
     assert balance(funded) == 100
-
-
-@pytest.fixture
-def operator(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser(f"{factories.unique('operator')}@example.com", "x"))
-    return client
-
-
-def act(operator: Client, model: str, row: Any, action: str, **form: object) -> Any:
-    chosen = {"action": action, "_selected_action": str(row.pk), **form}
-    return operator.post(url(f"admin:billing_{model}_changelist"), chosen, follow=True)
-
-
-def test_an_operator_reverses_an_entry_after_giving_a_reason(operator: Client, funded: Organization) -> None:
-    entry = LedgerEntry.objects.get(account=funded.pk)
-    page = act(operator, "ledgerentry", entry, "reverse")
-    assert "Reason" in page.content.decode()
-    assert balance(funded) == 100
-    act(operator, "ledgerentry", entry, "reverse", confirmed="1", reason="")
-    assert balance(funded) == 100
-    act(operator, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
-    assert balance(funded) == 0
-    operator_id = operator.session["_auth_user_id"]
-    assert LedgerEntry.objects.get(account=funded.pk, seq=2).actor == f"user:{operator_id}"
-    again = act(operator, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
-    assert "already reversed" in again.content.decode()
-
-
-def test_an_operators_adjustment_that_is_sent_twice_is_posted_once(operator: Client, funded: Organization) -> None:
-    account = LedgerAccount.objects.get(pk=funded.pk)
-    key = act(operator, "ledgeraccount", account, "adjust").context["form"].initial["idempotency_key"]
-    form = {"confirmed": "1", "reason": "Sorry", "amount": "-1.5", "idempotency_key": key}
-    for _ in range(2):
-        act(operator, "ledgeraccount", account, "adjust", **form)
-    assert balance(funded) == Decimal("98.5")
-    other = act(operator, "ledgeraccount", account, "adjust", **{**form, "amount": "7"})
-    assert "belongs to another" in other.content.decode()
-    assert balance(funded) == Decimal("98.5")
-
-
-def credit_limit(organization: Organization) -> Decimal:
-    return LedgerAccount.objects.get(pk=organization.pk).credit_limit  # type: ignore[no-any-return]
-
-
-def test_an_operator_sets_a_credit_limit_and_an_event_says_why(operator: Client, funded: Organization) -> None:
-    account = LedgerAccount.objects.get(pk=funded.pk)
-    assert "Reason" in act(operator, "ledgeraccount", account, "lend").content.decode()
-    for _ in range(2):
-        act(operator, "ledgeraccount", account, "lend", confirmed="1", credit_limit="50.5", reason="Postpaid")
-    assert credit_limit(funded) == Decimal("50.5")
-    assert posting.available(funded.pk) == Decimal("150.5")
-    [event] = Event.objects.of(funded)
-    actor = f"user:{operator.session['_auth_user_id']}"
-    data = {"before": 0, "credit_limit": Decimal("50.5"), "reason": "Postpaid", "actor": actor}
-    assert (event.type, event.data) == ("credits.limit_changed", data)
-
-
-@pytest.mark.parametrize(
-    "form", [{"credit_limit": "-1"}, {"credit_limit": ""}, {"credit_limit": "NaN"}, {"reason": ""}]
-)
-def test_a_bad_credit_limit_is_shown_and_nothing_changes(
-    operator: Client, funded: Organization, form: dict[str, str]
-) -> None:
-    account = LedgerAccount.objects.get(pk=funded.pk)
-    good = {"confirmed": "1", "credit_limit": "5", "reason": "Postpaid"}
-    assert "errorlist" in act(operator, "ledgeraccount", account, "lend", **{**good, **form}).content.decode()
-    assert credit_limit(funded) == 0
-
-
-@pytest.mark.parametrize("form", [{"amount": "0"}, {"amount": "x"}, {"expires_at": "2001-01-01"}, {"reason": ""}])
-def test_an_operators_bad_values_are_shown_and_nothing_is_posted(
-    operator: Client, funded: Organization, form: dict[str, str]
-) -> None:
-    account = LedgerAccount.objects.get(pk=funded.pk)
-    good = {"confirmed": "1", "reason": "Sorry", "amount": "1", "idempotency_key": "adjust-1"}
-    assert "errorlist" in act(operator, "ledgeraccount", account, "adjust", **{**good, **form}).content.decode()
-    assert balance(funded) == 100
-
-
-def test_staff_who_may_only_look_correct_nothing(db: None, funded: Organization) -> None:
-    from django.contrib.auth.models import Permission
-
-    looker = User.objects.create_user(f"{factories.unique('looker')}@example.com", "x", is_staff=True)
-    looker.user_permissions.add(*Permission.objects.filter(codename__in=["view_ledgerentry", "view_ledgeraccount"]))
-    client = Client()
-    client.force_login(looker)
-    entry = LedgerEntry.objects.get(account=funded.pk)
-    act(client, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
-    account = LedgerAccount.objects.get(pk=funded.pk)
-    act(client, "ledgeraccount", account, "lend", confirmed="1", credit_limit="5", reason="Postpaid")
-    assert (balance(funded), credit_limit(funded)) == (Decimal(100), Decimal(0))

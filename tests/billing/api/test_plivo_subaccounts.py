@@ -126,9 +126,7 @@ def test_a_subaccount_has_the_members_that_the_clients_expect(
     }
 
 
-@pytest.mark.parametrize(
-    "change", [{"name": "Night"}, {"enabled": "false"}, {"name": "Night", "enabled": False}]
-)
+@pytest.mark.parametrize("change", [{"name": "Night"}, {"enabled": "false"}, {"name": "Night", "enabled": False}])
 def test_modified_is_the_date_of_the_last_change(client: Api, path: str, robin: Any, change: Any) -> None:
     mine = f"{path}{robin['auth_id']}/"
     with time_machine.travel(datetime(2027, 3, 4, 23, 59, tzinfo=UTC), tick=False):

@@ -186,7 +186,8 @@ def test_a_budget_recovers_with_the_reversal_of_a_capture(funded: Organization) 
     budgets.limit(funded, Decimal(5))
     holds.capture(holds.place(funded, amount=Decimal(3), ttl=timedelta(minutes=1)))
     reverse(LedgerEntry.objects.get(account=funded.pk, kind=Kind.CAPTURE))
-    assert [one.type for one in Event.objects.of(funded).order_by("id")] == ["budget.crossed", "budget.recovered"]
+    types = [event.type for event in Event.objects.of(funded).order_by("id")]
+    assert types == ["budget.crossed", "budget.recovered", "ledger.reversed"]
     assert budgets.of(funded).left == 5
 
 
