@@ -99,8 +99,8 @@ RETURNING h.id
     free=balances.FREE,
 )
 
-# A hold is captured by the first usage that names it; a lease is drawn from by all. For a hold that is resolved already
-# nothing happens here, and its usage is plain usage.
+# A hold is captured by the first usage that names it; a lease is drawn from by all. Nothing happens here to a hold that
+# is resolved or has expired: it stays what it is, and its usage is plain usage.
 CAPTURE_BY_USAGE = sql.compose(
     """
 WITH used AS (SELECT * FROM unnest(%(accounts)s::uuid[], %(holds)s::uuid[], %(credits)s::numeric[])
@@ -109,14 +109,12 @@ hold AS (
     UPDATE billing_hold h
        SET captured = old.captured + used.credits,
            status = CASE old.purpose WHEN 'lease' THEN old.status ELSE 'captured' END,
-           late = (old.purpose <> 'lease' AND old.status = 'expired'),
            resolved_at = CASE old.purpose WHEN 'lease' THEN old.resolved_at ELSE %(now)s END
       FROM used JOIN billing_hold old ON old.account_id = used.account_id AND old.id = used.id
-     WHERE h.account_id = old.account_id AND h.id = old.id AND old.status IN ('open', 'expired')
-    RETURNING h.account_id, CASE WHEN old.status <> 'open' THEN 0
-                                 WHEN old.purpose = 'lease' THEN least(greatest(old.amount - old.captured, 0),
-                                                                       used.credits)
-                                 ELSE old.amount END AS freed),
+     WHERE h.account_id = old.account_id AND h.id = old.id AND old.status = 'open'
+    RETURNING h.account_id, CASE old.purpose WHEN 'lease' THEN least(greatest(old.amount - old.captured, 0),
+                                                                     used.credits)
+                                             ELSE old.amount END AS freed),
 freed AS (SELECT account_id, sum(freed) AS amount FROM hold GROUP BY account_id),
 {free}
 SELECT FROM account

@@ -174,9 +174,16 @@ class Lookup:
         terms = self._terms.get(names)
         if terms is None:
             terms = self._terms[names] = self._new_terms(event)
-        if event.hold and self.holds.get(event.hold) != (terms.owner.account, terms.owner.organization):
-            raise Rejected("unknown_hold", "There is no such hold.", "hold")
+        if event.hold:
+            self._check_hold(event.hold, terms)
         return terms
+
+    def _check_hold(self, hold: UUID, terms: Terms) -> None:
+        """Holds reserve credits, so all of them are live: a test event costs nothing, and must not set one free."""
+        if self.holds.get(hold) != (terms.owner.account, terms.owner.organization):
+            raise Rejected("unknown_hold", "There is no such hold.", "hold")
+        if not terms.is_live:
+            raise Rejected("hold_of_other_environment", "The hold is live, and the key is a test key.", "hold")
 
     def _new_terms(self, event: UsageRecord) -> Terms:
         owner = self._owner(event)

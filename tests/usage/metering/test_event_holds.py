@@ -13,6 +13,7 @@ from billing.models import Hold, LedgerAccount
 from tests import factories
 from tests.usage.metering.batches import balance, event, outcomes, record, usage_entries
 from usage.models import UsageEvent
+from usage.storage import reconciliation
 
 MINUTE = timedelta(minutes=1)
 
@@ -120,6 +121,43 @@ def test_an_event_that_names_an_expired_hold_is_plain_usage(funded: Organization
     other = hold(funded, 5)
     assert outcomes(event(funded, hold=held.public_id)) == ["accepted"]
     assert standing(funded) == (other.amount, Decimal("99.999"))
+    assert again(held) == ("expired", 0)
+    assert reconciliation.run() == []
+
+
+def test_an_event_that_names_an_expired_lease_is_plain_usage(funded: Organization) -> None:
+    leased = lease(funded)
+    record(event(funded, meter="sms", quantity=100, hold=leased.public_id))
+    overdue(leased)
+    assert outcomes(event(funded, meter="sms", quantity=200, hold=leased.public_id)) == ["accepted"]
+    assert standing(funded) == (0, 97)
+    assert again(leased) == ("expired", 1)
+
+
+def test_a_test_event_never_captures_a_live_hold(funded: Organization) -> None:
+    """It would free credits that are reserved, at no cost."""
+    key, _ = factories.key(funded, environment="test")
+    held, leased = hold(funded), lease(funded)
+    for live in (held, leased):
+        [result] = record(event(key, hold=live.public_id))
+        assert (result.result, result.code) == ("rejected", "hold_of_other_environment")
+        assert again(live) == ("open", 0)
+    assert standing(funded) == (20, 100)
+
+
+def test_to_a_test_event_anothers_hold_is_unknown(funded: Organization, charlie: Any) -> None:
+    key, _ = factories.key(funded, environment="test")
+    factories.credit(charlie.current_organization, 10)
+    [result] = record(event(key, hold=hold(charlie.current_organization).public_id))
+    assert (result.result, result.code) == ("rejected", "unknown_hold")
+
+
+def test_a_test_event_is_rejected_alone(funded: Organization) -> None:
+    key, _ = factories.key(funded, environment="test")
+    held = hold(funded)
+    batch = [event(key, hold=held.public_id), event(key), event(funded, hold=held.public_id)]
+    assert outcomes(*batch) == ["rejected", "accepted", "accepted"]
+    assert again(held)[0] == "captured"
 
 
 def test_a_duplicate_frees_nothing(funded: Organization) -> None:
