@@ -37,15 +37,16 @@ class Calls:
             _check_caller(headers)
             route, ids = routes.find(method, path)
             fault = self.faults.take(route.name)
-            self.state.calls.append({"name": route.name, "key": headers.get("Idempotency-Key")})
+            has_telemetry = "X-Stripe-Client-Telemetry" in headers
+            key = headers.get("Idempotency-Key")
+            self.state.calls.append({"name": route.name, "key": key, "has_telemetry": has_telemetry})
             if fault and (reply := _refused(fault)):
                 return reply
             sent = params.parse(encoded)
             params.check(sent, route.params)
         except ApiError as error:
             return _reply(error.status, error.body)
-        key = headers.get("Idempotency-Key") if method == "POST" else None
-        reply = self._keyed(key, f"{path}?{encoded}", route, ids, sent, fault)
+        reply = self._keyed(key if method == "POST" else None, f"{path}?{encoded}", route, ids, sent, fault)
         if fault and fault.kind == "cut_after":
             raise Cut
         reply.delay = fault.seconds if fault and fault.kind == "late" else 0

@@ -105,6 +105,11 @@ def test_what_moves_money_is_called_once_and_what_reads_three_times(stripe: Worl
     assert stripe.gateway.retrieve(intent.id).state == IntentState.CREATED
 
 
+def test_no_telemetry_is_sent(stripe: World, stand_in: StandIn) -> None:
+    stripe.paid()
+    assert not [call for call in stand_in.calls() if call["has_telemetry"]]
+
+
 @pytest.mark.parametrize("kind", ["cut_after", "stored_500"])
 def test_a_create_whose_answer_is_lost_makes_one_intent(stripe: World, stand_in: StandIn, kind: str) -> None:
     card, payment = stripe.card(), f"pay_{uuid4().hex}"
