@@ -44,15 +44,15 @@ def add(kind: str, body: dict[str, Any], *, key: str | None = None) -> SandboxOb
 
 
 def get(kind: str, id: str) -> SandboxObject:
-    return _found(SandboxObject.objects.filter(kind=kind, id=id).first(), id)
+    return _existing(SandboxObject.objects.filter(kind=kind, id=id).first(), id)
 
 
 def lock(kind: str, id: str) -> SandboxObject:
     """Until the end of the caller's transaction."""
-    return _found(SandboxObject.objects.select_for_update().filter(kind=kind, id=id).first(), id)
+    return _existing(SandboxObject.objects.select_for_update().filter(kind=kind, id=id).first(), id)
 
 
-def _found(row: SandboxObject | None, id: str) -> SandboxObject:
+def _existing(row: SandboxObject | None, id: str) -> SandboxObject:
     if row is None:
         raise GatewayRefused("resource_missing", f"No such object: {id}")
     return row

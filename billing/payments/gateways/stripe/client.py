@@ -1,5 +1,6 @@
 """The client of Stripe's library, and how each of its errors is read."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,12 +25,15 @@ READ: RequestOptions = {"max_network_retries": 2}
 
 
 def client() -> StripeClient:
-    return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE)
+    return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, os.getpid())
 
 
 @cache
-def _client(key: str, api_base: str) -> StripeClient:
-    """One a process. Nothing is retried unless `READ` says so: our rows retry what moves money."""
+def _client(key: str, api_base: str, process: int) -> StripeClient:
+    """One a process: a forked one that shared a connection with its parent could read the other's answers.
+
+    Nothing is retried unless `READ` says so: our rows retry what moves money.
+    """
     stripe.enable_telemetry = False
     return StripeClient(
         key,

@@ -44,7 +44,7 @@ def test_a_card_is_saved_on_the_gateways_page(world: World) -> None:
     assert (done.card.brand, done.card.last4, done.card.customer) == ("mastercard", "4444", customer)
     assert world.gateway.cards(customer) == [done.card]
     assert world.gateway.card(done.card.token) == done.card
-    assert world.told(Subject.SESSION, session.id) == ["checkout.session.completed"]
+    assert world.event_types(Subject.SESSION, session.id) == ["checkout.session.completed"]
 
 
 def test_the_same_card_saved_twice_has_two_tokens_and_one_fingerprint(world: World) -> None:
@@ -58,7 +58,7 @@ def test_the_same_card_saved_twice_has_two_tokens_and_one_fingerprint(world: Wor
 def test_a_session_can_be_closed_and_not_used_then(world: World) -> None:
     session = world.checkout_session(world.customer(), "pay_1" + uuid4().hex)
     assert world.gateway.expire_session(session.id).state == SessionState.EXPIRED
-    assert world.told(Subject.SESSION, session.id) == ["checkout.session.expired"]
+    assert world.event_types(Subject.SESSION, session.id) == ["checkout.session.expired"]
     with pytest.raises(UnexpectedState):
         world.gateway.expire_session(session.id)
 
@@ -137,7 +137,7 @@ def test_a_payment_is_made_and_then_confirmed(world: World) -> None:
     paid = world.confirm(intent)
     assert (paid.id, paid.state, paid.received, paid.card) == (intent.id, IntentState.SUCCEEDED, 500, card)
     assert world.gateway.retrieve(intent.id) == paid
-    assert "payment_intent.succeeded" in world.told(Subject.INTENT, intent.id)
+    assert "payment_intent.succeeded" in world.event_types(Subject.INTENT, intent.id)
     assert intent.id in [each.id for each in world.gateway.intents(world.began)]
 
 
@@ -185,7 +185,7 @@ def test_a_decline_is_an_answer(world: World, name: str, decline_code: str, is_h
     assert refused.decline
     assert (refused.decline.decline_code, refused.decline.is_hard) == (decline_code, is_hard)
     assert world.confirm(intent) == refused == world.gateway.retrieve(intent.id)
-    assert "payment_intent.payment_failed" in world.told(Subject.INTENT, intent.id)
+    assert "payment_intent.payment_failed" in world.event_types(Subject.INTENT, intent.id)
 
 
 def test_a_canceled_intent_never_succeeds(world: World) -> None:
@@ -254,7 +254,7 @@ def test_refunds_go_up_to_what_was_paid_and_no_further(world: World) -> None:
     listed = {each.id for each in world.gateway.refunds(world.began) if each.intent == intent.id}
     assert listed == {first.id, second.id}
     assert world.gateway.retrieve_refund(first.id) == first
-    assert "refund.created" in world.told(Subject.REFUND, first.id)
+    assert "refund.created" in world.event_types(Subject.REFUND, first.id)
 
 
 def test_what_was_not_paid_is_not_refunded(world: World) -> None:
@@ -269,7 +269,7 @@ def test_a_disputed_payment_says_what_was_withdrawn_and_is_not_refunded(world: W
     (dispute,) = [each for each in world.gateway.disputes(world.began) if each.intent == intent.id]
     assert (dispute.withdrawn, dispute.reinstated, dispute.money) == (500, 0, FIVE_DOLLARS)
     assert world.gateway.retrieve_dispute(dispute.id) == dispute
-    assert "charge.dispute.funds_withdrawn" in world.told(Subject.DISPUTE, dispute.id)
+    assert "charge.dispute.funds_withdrawn" in world.event_types(Subject.DISPUTE, dispute.id)
     with pytest.raises(GatewayRefused) as refusal:
         world.refund(intent, 100)
     assert refusal.value.code == "charge_disputed"

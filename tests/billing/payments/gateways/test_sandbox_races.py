@@ -27,8 +27,8 @@ def confirmed(sandbox: World, number: int = 6) -> tuple[Intent, list[Any]]:
 
 
 def succeeded_events(sandbox: World, intent: Intent) -> int:
-    told = SandboxObject.objects.filter(kind="event", body__object_id=intent.id)
-    return told.filter(body__type="payment_intent.succeeded").count()
+    events = SandboxObject.objects.filter(kind="event", body__object_id=intent.id)
+    return events.filter(body__type="payment_intent.succeeded").count()
 
 
 def test_an_intent_succeeds_once(sandbox: World) -> None:

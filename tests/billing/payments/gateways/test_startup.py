@@ -1,4 +1,4 @@
-"""A key that may not do what we need is said at start, by name."""
+"""A key that may not do what we need is named at start."""
 
 from io import StringIO
 from typing import Any
@@ -11,13 +11,13 @@ from tests.stripe.process import StandIn
 
 
 def check() -> tuple[int, str]:
-    """The exit code and all that is said."""
-    said = StringIO()
+    """The exit code and all that is written."""
+    output = StringIO()
     try:
-        call_command("check_payment_gateway", stdout=said, stderr=said)
+        call_command("check_payment_gateway", stdout=output, stderr=output)
     except SystemExit as end:
-        return int(str(end.code)), said.getvalue()
-    return 0, said.getvalue()
+        return int(str(end.code)), output.getvalue()
+    return 0, output.getvalue()
 
 
 def test_the_sandbox_is_ready(settings: Any) -> None:
@@ -38,9 +38,9 @@ def test_what_the_key_lacks_is_named(stand_in: StandIn) -> None:
 
 def test_a_key_that_is_none_is_said(stand_in: StandIn, settings: Any) -> None:
     settings.STRIPE_SECRET_KEY = "sk_live_typo"
-    code, said = check()
-    assert (code, said.startswith("The payment gateway does not accept our key: Invalid API Key")) == (1, True)
-    assert "sk_live_typo" not in said
+    code, output = check()
+    assert (code, output.startswith("The payment gateway does not accept our key: Invalid API Key")) == (1, True)
+    assert "sk_live_typo" not in output
 
 
 def test_a_gateway_that_is_down_is_said(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

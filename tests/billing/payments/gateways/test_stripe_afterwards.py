@@ -39,14 +39,14 @@ def test_a_refund_that_succeeded_may_fail_days_later(stripe: World, stand_in: St
     refund = stripe.refund(intent, 500)
     stand_in.finish_refund(refund=refund.id, status="failed")
     assert stripe.gateway.retrieve_refund(refund.id).state == RefundState.FAILED
-    assert stripe.told(Subject.REFUND, refund.id) == ["refund.created", "refund.failed"]
+    assert stripe.event_types(Subject.REFUND, refund.id) == ["refund.created", "refund.failed"]
     assert stand_in.moved("returned", intent=intent.id) == 500
 
 
 def test_a_refund_made_in_the_dashboard_is_told_and_listed(stripe: World, stand_in: StandIn) -> None:
     intent = stripe.paid()
     id = stand_in.refund(intent=intent.id, amount=150)["id"]
-    assert stripe.told(Subject.REFUND, id) == ["refund.created"]
+    assert stripe.event_types(Subject.REFUND, id) == ["refund.created"]
     refund = stripe.gateway.retrieve_refund(id)
     assert (refund.intent, refund.money, refund.metadata) == (intent.id, Money(150, "USD"), {})
     assert refund in stripe.gateway.refunds(stripe.began)
@@ -87,7 +87,7 @@ def test_what_is_won_is_reinstated(stripe: World, stand_in: StandIn) -> None:
     stand_in.close_dispute(dispute=dispute.id, status="won")
     after = stripe.gateway.retrieve_dispute(dispute.id)
     assert (after.state, after.withdrawn, after.reinstated) == (DisputeState.WON, 500, 500)
-    types = stripe.told(Subject.DISPUTE, dispute.id)
+    types = stripe.event_types(Subject.DISPUTE, dispute.id)
     assert sorted(types) == [
         "charge.dispute.closed",
         "charge.dispute.created",
@@ -114,7 +114,7 @@ def test_any_dispute_of_a_payment_keeps_it_from_being_refunded(stripe: World, st
 def test_a_card_renewed_by_its_network_is_told(stripe: World, stand_in: StandIn) -> None:
     card = stripe.card()
     stand_in.update_card(card=card.token, exp_year=2045)
-    assert stripe.told(Subject.CARD, card.token) == ["payment_method.automatically_updated"]
+    assert stripe.event_types(Subject.CARD, card.token) == ["payment_method.automatically_updated"]
     assert stripe.gateway.card(card.token).exp_year == 2045
 
 
@@ -122,7 +122,7 @@ def test_a_card_removed_in_the_dashboard_is_told_and_not_charged(stripe: World, 
     card = stripe.card()
     intent = stripe.create(card)
     stand_in.detach(card=card.token)
-    assert stripe.told(Subject.CARD, card.token) == ["payment_method.detached"]
+    assert stripe.event_types(Subject.CARD, card.token) == ["payment_method.detached"]
     assert stripe.gateway.card(card.token).customer == ""
     with pytest.raises(UnknownToken):
         stripe.confirm(intent)
@@ -132,7 +132,7 @@ def test_a_card_removed_in_the_dashboard_is_told_and_not_charged(stripe: World, 
 def test_a_deleted_customer_is_told_and_its_cards_are_gone(stripe: World, stand_in: StandIn) -> None:
     card = stripe.card()
     stand_in.delete_customer(customer=card.customer)
-    assert stripe.told(Subject.CUSTOMER, card.customer) == ["customer.deleted"]
+    assert stripe.event_types(Subject.CUSTOMER, card.customer) == ["customer.deleted"]
     for refused in (lambda: stripe.create(card), lambda: stripe.setup_session(card.customer)):
         with pytest.raises(UnknownCustomer):
             refused()
@@ -147,9 +147,9 @@ def test_lists_come_in_pages(stripe: World, stand_in: StandIn) -> None:
     assert {card.token for card in stripe.gateway.cards(customer)} == {card.token for card in cards}
     assert {intent.id for intent in intents} <= {intent.id for intent in stripe.gateway.intents(stripe.began)}
     for intent in intents:
-        found = stripe.gateway.find(customer=customer, metadata=intent.metadata or {}, since=stripe.began)
-        assert found
-        assert found.id == intent.id
+        match = stripe.gateway.find(customer=customer, metadata=intent.metadata or {}, since=stripe.began)
+        assert match
+        assert match.id == intent.id
 
 
 def test_events_come_oldest_first(stripe: World, stand_in: StandIn) -> None:
@@ -167,14 +167,14 @@ def test_events_come_oldest_first(stripe: World, stand_in: StandIn) -> None:
 def test_an_event_that_was_never_made_is_found_by_comparing(stripe: World, stand_in: StandIn) -> None:
     stand_in.configure(silent=True)
     intent = stripe.paid()
-    assert stripe.told(Subject.INTENT, intent.id) == []
+    assert stripe.event_types(Subject.INTENT, intent.id) == []
     assert intent in stripe.gateway.intents(stripe.began)
 
 
 def test_a_session_that_nobody_uses_expires(stripe: World, stand_in: StandIn) -> None:
     session = stripe.checkout_session(stripe.customer(), f"pay_{timezone.now().timestamp()}")
     stand_in.expire_session(session=session.id)
-    assert stripe.told(Subject.SESSION, session.id) == ["checkout.session.expired"]
+    assert stripe.event_types(Subject.SESSION, session.id) == ["checkout.session.expired"]
     assert (stripe.gateway.session(session.id).state, stripe.gateway.session(session.id).url) == ("expired", "")
 
 

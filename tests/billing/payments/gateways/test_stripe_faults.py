@@ -127,9 +127,9 @@ def test_a_forgotten_key_would_make_a_second_intent_so_an_old_row_looks_first(st
     card, payment = stripe.card(), f"pay_{uuid4().hex}"
     first = stripe.create(card, payment=payment)
     stand_in.forget_keys()
-    found = stripe.gateway.find(customer=card.customer, metadata={"payment": payment}, since=stripe.began)
-    assert found
-    assert found.id == first.id
+    match = stripe.gateway.find(customer=card.customer, metadata={"payment": payment}, since=stripe.began)
+    assert match
+    assert match.id == first.id
     assert stripe.create(card, payment=payment).id != first.id
 
 
@@ -286,6 +286,13 @@ def killed(work: Callable[[int], Any]) -> bytes:
     os.close(reader)
     os.close(writer)
     return written
+
+
+def test_a_forked_process_has_a_client_of_its_own(stand_in: StandIn) -> None:
+    """With its parent's connections it could read its parent's answers."""
+    ours = id(client.client())
+    theirs = killed(lambda pipe: os.write(pipe, str(id(client.client())).encode()))
+    assert (int(theirs) != ours, id(client.client())) == (True, ours)
 
 
 def test_a_client_killed_between_create_and_confirm_has_charged_nothing_and_can_go_on(

@@ -99,6 +99,6 @@ class World:
             idempotency_key=key or uuid4().hex,
         )
 
-    def told(self, subject: Subject, id: str) -> list[str]:
+    def event_types(self, subject: Subject, id: str) -> list[str]:
         events = self.gateway.events(self.began)
         return [event.type for event in events if event.subject == subject and event.object_id == id]
