@@ -13,12 +13,12 @@ from rest_framework.views import APIView
 
 from accounts.api.fields import SecondField
 from accounts.credentials import organization_of
-from accounts.lib import months
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from billing import accounts
 from billing.api.fields import AmountSerializerField
 from billing.invoicing import subscriptions
+from billing.ledger import billing_zone
 from billing.models import AutoRecharge, Meter, PlanAllowance, Subscription
 from usage.reporting import totals
 
@@ -88,9 +88,9 @@ def _status(organization: Organization) -> str:
 
 
 def _usage(organization: Organization, plan: str, now: datetime) -> dict[str, Any]:
-    """Every meter. The month is the payer's. It is whole quarters of an hour, so the rollups alone are read."""
-    zone = organization.root.timezone
-    used = totals.by_meter(organization, *months.bounds(months.month_of(now, zone), zone))
+    """Every meter, in the month that counts for the payer's prices, which is made of whole quarters of an hour."""
+    zone = billing_zone.of(organization)
+    used = totals.by_meter(organization, *zone.bounds(zone.month_of(now)))
     limits = _limits(plan)
     return {
         meter: {"current": used.get(meter, ZERO), "limit": limits.get(meter), "period": "monthly"}

@@ -29,6 +29,13 @@ SELECT account_id, format('entry %s: %s + %s is not %s', seq, before, amount, ba
  WHERE before + amount <> balance_after
 """
 
+ORDER = """
+SELECT account_id, format('entry %s was made at %s, the one before it at %s', seq, created_at, before)
+  FROM (SELECT account_id, seq, created_at, lag(created_at) OVER (PARTITION BY account_id ORDER BY seq) AS before
+          FROM billing_ledgerentry) ordered
+ WHERE created_at < before
+"""
+
 RESERVED = """
 SELECT a.organization_id, format('reserved %s, open holds add up to %s', a.reserved, coalesce(h.total, 0))
   FROM billing_ledgeraccount a
@@ -86,6 +93,7 @@ CHECKS = {
     "the balance is the sum of the entries": BALANCE,
     "seq counts from 1 without gaps, up to the account's": SEQ,
     "each balance_after is the one before it plus the amount": CHAIN,
+    "no entry is older than the one before it": ORDER,
     "reserved is what the open holds may still take": RESERVED,
     "each hold is resolved once, and its capture is its entry": HOLDS,
     "the lots hold the balance, and none more than it brought": LOTS,

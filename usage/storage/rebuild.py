@@ -5,7 +5,7 @@ there, and a rebuild that is killed has changed nothing. Only wrong rows are wri
 node's spending before it was moved stays with those above it at that time.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,8 @@ from accounts.lib import quarters, sql
 from accounts.models import Organization
 from billing.ledger import posting
 from billing.models import LedgerAccount
-from usage.models import RetiredPartition, UsageRollup, Volume
+from usage.models import RetiredPartition, Volume
+from usage.storage import payer_months
 
 MOST_PAYERS, MOST_REQUESTS = 200, 100_000  # in one transaction, unless a single payer has more
 
@@ -96,13 +97,13 @@ ON CONFLICT (account_id, organization_id, bucket, meter_id, {endpoint} key_id) D
        quantity = greatest(r.quantity, excluded.quantity), credits = greatest(r.credits, excluded.credits)
 """
 
-# `m` says in which month of its payer a bucket lies.
-VOLUMES = """
+VOLUMES = sql.compose(
+    """
 WITH new AS (
-    SELECT r.account_id, r.meter_id, m.month, sum(r.quantity) AS quantity, sum(r.requests) AS requests
+    SELECT r.account_id, r.meter_id, payer_month.month, sum(r.quantity) AS quantity, sum(r.requests) AS requests
       FROM usage_usagerollup r
-      JOIN unnest(%(payers)s::uuid[], %(buckets)s::timestamptz[], %(months)s::date[]) AS m(account_id, bucket, month)
-        ON (m.account_id, m.bucket) = (r.account_id, r.bucket)
+      JOIN {payer_months} ON payer_month.account_id = r.account_id
+                         AND r.bucket >= payer_month.starts_at AND r.bucket < payer_month.ends_at
      WHERE r.account_id = ANY(%(accounts)s::uuid[]) AND r.environment = 'live' AND r.requests > 0 GROUP BY 1, 2, 3),
 gone AS (
     DELETE FROM usage_volume v WHERE v.account_id = ANY(%(accounts)s::uuid[])
@@ -112,7 +113,9 @@ INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
 SELECT account_id, meter_id, month, quantity, requests FROM new
 ON CONFLICT (account_id, meter_id, month) DO UPDATE
    SET quantity = excluded.quantity, requests = excluded.requests
-"""
+""",
+    payer_months=payer_months.INTERVALS,
+)
 
 
 def _replacing(table: str, new: str, endpoint: str = "") -> tuple[str, str]:
@@ -137,35 +140,34 @@ def rebuild(organization_ids: Collection[UUID] | None = None) -> int:
     if organization_ids is not None:
         chosen = Organization.objects.filter(pk__in=organization_ids)
         accounts = accounts.filter(pk__in=chosen.values("root_id"))
-    payers = list(accounts.values_list("pk", "organization__timezone"))
+    payers = list(accounts.values_list("pk", flat=True))
     for batch in _batches(payers):
         _rebuild(batch)
     return len(payers)
 
 
-def _batches(payers: list[tuple[UUID, str]]) -> Iterator[dict[UUID, str]]:
+def _batches(payers: list[UUID]) -> Iterator[list[UUID]]:
     """Payers with little usage together, those with much each alone, so that nobody waits long."""
     sizes = dict(Volume.objects.values_list("account_id").annotate(Sum("requests")))
-    batch: dict[UUID, str] = {}
+    batch: list[UUID] = []
     size = 0
-    for account, timezone in payers:
+    for account in payers:
         if batch and (len(batch) == MOST_PAYERS or size + sizes.get(account, 0) > MOST_REQUESTS):
             yield batch
-            batch, size = {}, 0
-        batch[account] = timezone
+            batch, size = [], 0
+        batch.append(account)
         size += sizes.get(account, 0)
     if batch:
         yield batch
 
 
 @transaction.atomic
-def _rebuild(zones: Mapping[UUID, str]) -> None:
-    """`zones`: the payers and their time zones."""
+def _rebuild(payers: list[UUID]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(HOLD_RETENTION)
-        posting.lock(zones)
+        posting.lock(payers)
         parameters: dict[str, Any] = {
-            "accounts": list(zones),
+            "accounts": payers,
             "horizon": RetiredPartition.objects.horizon() or "-infinity",
         }
         for table, create, replace in (
@@ -177,15 +179,4 @@ def _rebuild(zones: Mapping[UUID, str]) -> None:
             for statement in replace:
                 cursor.execute(statement, parameters)
             cursor.execute(f"DROP TABLE {table}")
-        cursor.execute(VOLUMES, parameters | _months(zones))
-
-
-def _months(zones: Mapping[UUID, str]) -> dict[str, list[Any]]:
-    """The month of its payer that each bucket lies in. PostgreSQL's time zones may be others than ours."""
-    live = UsageRollup.objects.filter(account_id__in=zones, environment="live")
-    used = list(live.values_list("account_id", "bucket").distinct())
-    return {
-        "payers": [account for account, _ in used],
-        "buckets": [bucket for _, bucket in used],
-        "months": [quarters.month_of_quarter(quarters.number_of(bucket), zones[account]) for account, bucket in used],
-    }
+        cursor.execute(VOLUMES, parameters | payer_months.parameters(payers))

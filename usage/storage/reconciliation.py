@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from django.db import connection
 
 from accounts.lib import snapshot, sql
-from usage.storage import ledger_checks, usage_checks
+from billing.models import LedgerAccount
+from usage.storage import ledger_checks, payer_months, places, usage_checks
 
 CHECKS = {**ledger_checks.CHECKS, **usage_checks.CHECKS}
 
@@ -33,7 +34,8 @@ def run() -> list[Finding]:
     with snapshot.consistent(), connection.cursor() as cursor:
         # Taken before the snapshot begins, so that no leaf is detached after it.
         cursor.execute("LOCK TABLE usage_event IN ACCESS SHARE MODE")
+        parameters = payer_months.parameters(LedgerAccount.objects.values_list("pk", flat=True)) | places.parameters()
         for name, check in CHECKS.items():
-            wrong = sql.rows(sql.compose(NAMED, check=check), {})
+            wrong = sql.rows(sql.compose(NAMED, check=check), parameters)
             findings += [Finding(name, organization, detail) for organization, detail in wrong]
     return findings

@@ -1,10 +1,12 @@
 """What has to be true of events, rollups, volumes and spending.
 
 Each statement selects what is wrong: the organization's id, and a sentence with both sides. What is retired can't be
-proved by its events any more: rollups from before the horizon have at least what is left of theirs.
+proved by its events any more: rollups from before the horizon have at least what is left of theirs. The parameters are
+those of `payer_months` and `places`.
 """
 
 from accounts.lib import quarters, sql
+from usage.storage import payer_months
 
 # The end of the last retired month. Events that occurred before it may be missing.
 HORIZON = """
@@ -48,15 +50,17 @@ SELECT coalesce(v.organization_id, a.account_id), format('event %s was charged %
     retired=RETIRED,
 )
 
+# Of a usage event `e`.
+NOT_VOIDED = """
+NOT EXISTS (SELECT FROM usage_eventvoid v WHERE (v.account_id, v.organization_id, v.event_id, v.recorded_at)
+                                              = (e.account_id, e.organization_id, e.id, e.recorded_at))"""
+
 # What the events that were not voided add up to, in the columns of a rollup.
 SUMMED_EVENTS = """
     SELECT organization_id, account_id, {bucket} AS bucket, meter_id, key_id, environment, {endpoint} AS endpoint,
            count(*) AS requests, count(*) FILTER (WHERE failed) AS failed, sum(quantity) AS quantity,
            sum(credits) AS credits
-      FROM usage_event e
-     WHERE NOT EXISTS (SELECT FROM usage_eventvoid v
-                        WHERE (v.account_id, v.organization_id, v.event_id, v.recorded_at)
-                            = (e.account_id, e.organization_id, e.id, e.recorded_at))
+      FROM usage_event e WHERE {not_voided}
      GROUP BY 1, 2, 3, 4, 5, 6, 7"""
 
 # A rollup of zeros counts as none.
@@ -79,7 +83,8 @@ SELECT coalesce(r.organization_id, e.organization_id),
 
 
 def _rollup(table: str, endpoint: str) -> str:
-    events = sql.compose(SUMMED_EVENTS, bucket=quarters.sql_floor("occurred_at"), endpoint=endpoint)
+    bucket = quarters.sql_floor("occurred_at")
+    events = sql.compose(SUMMED_EVENTS, bucket=bucket, endpoint=endpoint, not_voided=NOT_VOIDED)
     return sql.compose(ROLLUP, rollup=table, endpoint=endpoint, events=events, horizon=HORIZON)
 
 
@@ -98,43 +103,90 @@ HAVING (sum(requests), sum(failed), sum(quantity), sum(credits)) <> (0, 0, 0, 0)
     horizon=HORIZON,
 )
 
-VOLUMES = """
-SELECT coalesce(v.account_id, r.account_id),
-       format('meter %s: %s requests, %s units; rollups %s, %s', coalesce(v.meter_id, r.meter_id),
-              v.requests, v.quantity, r.requests, r.quantity)
-  FROM (SELECT account_id, meter_id, sum(requests) AS requests, sum(quantity) AS quantity
-          FROM usage_volume GROUP BY 1, 2) v
-  FULL JOIN (SELECT account_id, meter_id, sum(requests) AS requests, sum(quantity) AS quantity
-               FROM usage_usagerollup WHERE environment = 'live' GROUP BY 1, 2) r
-    ON (r.account_id, r.meter_id) = (v.account_id, v.meter_id)
- WHERE coalesce(v.requests, 0) <> coalesce(r.requests, 0) OR coalesce(v.quantity, 0) <> coalesce(r.quantity, 0)
-"""
+# Whether all events of a payer's month are there, whatever its time zone.
+IS_WHOLE = sql.compose("month > ({horizon} AT TIME ZONE 'UTC')::date", horizon=HORIZON)
 
-# What payers and keys spent: by usage, and by captures of holds that were not reversed.
-USED = """
-    SELECT r.account_id, subject, r.credits
-      FROM usage_usagerollup r CROSS JOIN unnest(ARRAY[r.account_id, r.key_id]) AS subject
-     UNION ALL
-    SELECT e.account_id, subject, -e.amount
+# Where a row that counts in a month finds its month.
+IN_MONTH = sql.compose(
+    """
+JOIN {payer_months} ON payer_month.account_id = counted.account_id
+                   AND counted.moment >= payer_month.starts_at AND counted.moment < payer_month.ends_at""",
+    payer_months=payer_months.INTERVALS,
+)
+
+VOLUMES = sql.compose(
+    """
+SELECT account_id, format('meter %s in %s: %s requests, %s units; rollups %s, %s', meter_id, to_char(month, 'YYYY-MM'),
+                          v.requests, v.quantity, r.requests, r.quantity)
+  FROM usage_volume v
+  FULL JOIN (SELECT counted.account_id, meter_id, month, sum(requests) AS requests, sum(quantity) AS quantity
+               FROM (SELECT account_id, bucket AS moment, meter_id, requests, quantity
+                       FROM usage_usagerollup WHERE environment = 'live') counted {in_month}
+              GROUP BY 1, 2, 3) r USING (account_id, meter_id, month)
+ WHERE coalesce(v.requests, 0) <> coalesce(r.requests, 0) OR coalesce(v.quantity, 0) <> coalesce(r.quantity, 0)
+    OR v.requests < 0 OR v.quantity < 0
+""",
+    in_month=IN_MONTH,
+)
+
+# Captures of holds that were not reversed, with the hold that says who reserved it.
+CAPTURES = """
+    SELECT e.account_id, e.seq, e.created_at AS moment, h.organization_id, h.key_id, -e.amount AS credits
       FROM billing_ledgerentry e
       LEFT JOIN billing_hold h ON h.account_id = e.account_id AND h.entry_seq = e.seq
-     CROSS JOIN unnest(ARRAY[e.account_id, h.key_id]) AS subject
      WHERE e.kind = 'capture'
        AND NOT EXISTS (SELECT FROM billing_ledgerentry r
                         WHERE r.account_id = e.account_id AND r.reverses_seq = e.seq)"""
 
-SPENT = sql.compose(
+# What payers and keys used. It needs no events, so it is proved of retired months as well.
+USED = sql.compose(
     """
-SELECT account_id, format('%s spent %s; usage and captures %s', coalesce(k.public_id, 'the payer'),
-                          coalesce(s.spent, 0), coalesce(u.used, 0))
-  FROM (SELECT account_id, subject, sum(spent) AS spent FROM billing_spending GROUP BY 1, 2) s
-  FULL JOIN (SELECT account_id, subject, sum(credits) AS used FROM ({used}) each
-              WHERE subject IS NOT NULL GROUP BY 1, 2) u USING (account_id, subject)
-  LEFT JOIN apikeys_apikey k ON k.id = subject
- WHERE coalesce(s.spent, 0) <> coalesce(u.used, 0) AND (subject = account_id OR k.id IS NOT NULL)
-""",
-    used=USED,
+    SELECT counted.account_id, subject, month, credits
+      FROM (SELECT account_id, bucket AS moment, key_id, credits FROM usage_usagerollup WHERE credits > 0
+             UNION ALL
+            SELECT account_id, moment, key_id, credits FROM ({captures}) captures) counted {in_month}
+     CROSS JOIN unnest(ARRAY[counted.account_id, key_id]) AS subject
+     WHERE subject IS NOT NULL""",
+    captures=CAPTURES,
+    in_month=IN_MONTH,
 )
+
+# What the organizations beneath a payer used, each with what stood beneath it when it was counted. `place` says where
+# an organization stood from one entry of its payer to another. Only events name their entry, so they are read here.
+USED_BENEATH = sql.compose(
+    """
+    SELECT counted.account_id, subject, month, credits
+      FROM (SELECT account_id, {bucket} AS moment, organization_id, entry_seq AS seq, sum(credits) AS credits
+              FROM usage_event e WHERE credits > 0 AND organization_id <> account_id AND {not_voided}
+             GROUP BY 1, 2, 3, 4
+             UNION ALL
+            SELECT account_id, moment, organization_id, seq, credits FROM ({captures}) captures) counted {in_month}
+      JOIN json_to_recordset(%(places)s::json) AS place(organization uuid, after bigint, through bigint, path uuid[])
+        ON place.organization = counted.organization_id AND seq > place.after AND seq <= place.through
+     CROSS JOIN unnest(place.path) AS subject
+     WHERE subject <> counted.account_id AND {is_whole}""",
+    bucket=quarters.sql_floor("occurred_at"),
+    not_voided=NOT_VOIDED,
+    captures=CAPTURES,
+    in_month=IN_MONTH,
+    is_whole=IS_WHOLE,
+)
+
+SPENT = """
+SELECT account_id, format('%s spent %s in %s; usage and captures %s', coalesce(k.public_id, n.public_id),
+                          coalesce(s.spent, 0), to_char(month, 'YYYY-MM'), coalesce(u.used, 0))
+  FROM (SELECT account_id, subject, month, spent FROM billing_spending WHERE {subjects}) s
+  FULL JOIN (SELECT account_id, subject, month, sum(credits) AS used FROM ({used}) used GROUP BY 1, 2, 3) u
+      USING (account_id, subject, month)
+  LEFT JOIN apikeys_apikey k ON k.id = subject
+  LEFT JOIN accounts_organization n ON n.id = subject
+ WHERE coalesce(s.spent, 0) <> coalesce(u.used, 0) OR s.spent < 0
+"""
+
+IS_BENEATH = "subject <> account_id AND EXISTS (SELECT FROM accounts_organization n WHERE n.id = subject)"
+
+SPENT_BY_PAYERS_AND_KEYS = sql.compose(SPENT, subjects=f"NOT ({IS_BENEATH})", used=USED)
+SPENT_BENEATH = sql.compose(SPENT, subjects=f"{IS_BENEATH} AND {IS_WHOLE}", used=USED_BENEATH)
 
 CHECKS = {
     "each usage entry is the sum of the events that name it": ENTRIES,
@@ -142,6 +194,7 @@ CHECKS = {
     "each rollup is the sum of its events": _rollup("usage_usagerollup", "''"),
     "each rollup by endpoint is the sum of its events": _rollup("usage_endpointrollup", "endpoint"),
     "the rollups by endpoint add up to the others where events are retired": BOTH_ROLLUPS,
-    "each volume is the sum of its rollups": VOLUMES,
-    "what a key and a payer spent is their usage and their captures": SPENT,
+    "each volume is the sum of its month's rollups": VOLUMES,
+    "what a payer and a key spent in a month is their usage and their captures": SPENT_BY_PAYERS_AND_KEYS,
+    "what an organization spent in a month is what stood beneath it used": SPENT_BENEATH,
 }

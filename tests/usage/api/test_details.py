@@ -9,9 +9,11 @@ from time_machine import travel
 
 from accounts import people
 from accounts.models import Organization
-from billing.models import AutoRecharge, BillingAccount, Meter, Plan, PlanAllowance, Subscription
+from billing import organizations
+from billing.models import AutoRecharge, BillingAccount, LedgerAccount, Meter, Plan, PlanAllowance, Subscription
 from tests import factories
 from tests.usage.metering.batches import event, record, this_month
+from usage.models import Volume
 from usage.reporting import totals
 
 DETAILS = "/v1/account/details"
@@ -226,3 +228,15 @@ def test_a_key_needs_account_read(organization: Organization, alice: Any, api: A
 
 def test_without_a_credential_it_is_a_401(anonymous: Any) -> None:
     assert anonymous.get(DETAILS).status_code == 401
+
+
+def test_the_month_is_the_one_that_counts_for_the_price(api: Any, alice: Any, organization: Organization) -> None:
+    """It follows the history of the payer's time zone: in the first hours of a month in UTC, New York has the last."""
+    first_hours = this_month(1, 2)
+    with travel(first_hours, tick=False):
+        organizations.change_timezone(organization, "America/New_York")
+        LedgerAccount.objects.filter(pk=organization.pk).update(zones=[["America/New_York", None]])
+        record(event(organization, meter="sms", quantity=7, occurred_at=(first_hours - timedelta(days=9)).isoformat()))
+        organizations.change_timezone(organization, "Asia/Kathmandu")
+        (volume,) = Volume.objects.filter(account_id=organization.pk).values_list("quantity", flat=True)
+        assert api(alice).get(DETAILS).json()["usage"]["sms"]["current"] == volume == 7

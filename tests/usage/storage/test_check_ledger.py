@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
+from accounts import people
 from accounts.lib import months
 from accounts.models import Organization
 from billing.ledger import holds, leases, posting
@@ -23,6 +24,7 @@ from usage.storage import reconciliation
 BALANCE = "the balance is the sum of the entries"
 SEQ = "seq counts from 1 without gaps, up to the account's"
 CHAIN = "each balance_after is the one before it plus the amount"
+ORDER = "no entry is older than the one before it"
 RESERVED = "reserved is what the open holds may still take"
 HOLDS = "each hold is resolved once, and its capture is its entry"
 LOTS = "the lots hold the balance, and none more than it brought"
@@ -33,12 +35,13 @@ VOIDS = "each void's adjustment is what its event was charged"
 ROLLUP = "each rollup is the sum of its events"
 ENDPOINTS = "each rollup by endpoint is the sum of its events"
 RETIRED = "the rollups by endpoint add up to the others where events are retired"
-VOLUMES = "each volume is the sum of its rollups"
-SPENT = "what a key and a payer spent is their usage and their captures"
+VOLUMES = "each volume is the sum of its month's rollups"
+SPENT = "what a payer and a key spent in a month is their usage and their captures"
+BENEATH = "what an organization spent in a month is what stood beneath it used"
 
 # What is done to the books of one organization, and the checks that it breaks.
 CORRUPTIONS = [
-    ("UPDATE billing_ledgeraccount SET balance = balance + 1 WHERE true", {BALANCE, LOTS}),
+    ("UPDATE billing_ledgeraccount SET balance = balance + 100 WHERE true", {BALANCE, LOTS}),
     ("UPDATE billing_ledgeraccount SET balance = balance - 1 WHERE true", {BALANCE}),
     ("UPDATE billing_ledgeraccount SET seq = seq + 1 WHERE true", {SEQ}),
     ("UPDATE billing_ledgeraccount SET reserved = 5 WHERE true", {RESERVED}),
@@ -54,9 +57,9 @@ CORRUPTIONS = [
     ("UPDATE billing_hold SET status = 'released' WHERE status = 'captured'", {HOLDS}),
     ("UPDATE billing_hold SET captured = captured + 1 WHERE entry_seq IS NOT NULL", {HOLDS}),
     ("UPDATE billing_hold SET captured = captured - 1 WHERE entry_seq IS NOT NULL", {HOLDS}),
-    ("UPDATE billing_hold SET entry_seq = NULL WHERE entry_seq IS NOT NULL", {HOLDS, SPENT}),
-    ("UPDATE billing_hold SET entry_seq = 1 WHERE entry_seq IS NOT NULL", {HOLDS, SPENT}),
-    ("DELETE FROM billing_hold WHERE entry_seq IS NOT NULL", {HOLDS, SPENT}),
+    ("UPDATE billing_hold SET entry_seq = NULL WHERE entry_seq IS NOT NULL", {HOLDS, SPENT, BENEATH}),
+    ("UPDATE billing_hold SET entry_seq = 1 WHERE entry_seq IS NOT NULL", {HOLDS, SPENT, BENEATH}),
+    ("DELETE FROM billing_hold WHERE entry_seq IS NOT NULL", {HOLDS, SPENT, BENEATH}),
     ("UPDATE billing_grant SET remaining = remaining - 10 WHERE entry_seq = 1", {LOTS}),
     ("UPDATE billing_grant SET remaining = amount + 1 WHERE entry_seq = 1", {LOTS}),
     ("UPDATE billing_grant SET remaining = -1 WHERE entry_seq = 3", {LOTS}),
@@ -66,14 +69,15 @@ CORRUPTIONS = [
     ("DELETE FROM billing_grant WHERE entry_seq = 3", {BROUGHT, LOTS}),
     ("DELETE FROM billing_ledgerentry WHERE seq = 1", {BALANCE, SEQ, CHAIN, BROUGHT}),
     ("DELETE FROM billing_ledgerentry WHERE seq = 2", {BALANCE, SEQ, CHAIN}),
-    ("DELETE FROM billing_ledgerentry WHERE kind = 'capture'", {BALANCE, SEQ, CHAIN, HOLDS, SPENT}),
-    ("UPDATE billing_ledgerentry SET seq = 99 WHERE kind = 'usage'", {SEQ, CHAIN, USAGE}),
+    ("DELETE FROM billing_ledgerentry WHERE kind = 'capture'", {BALANCE, SEQ, CHAIN, HOLDS, SPENT, BENEATH}),
+    ("UPDATE billing_ledgerentry SET seq = seq + 90 WHERE kind = 'usage'", {SEQ, CHAIN, USAGE, ORDER}),
     ("UPDATE billing_ledgerentry SET balance_after = balance_after + 1 WHERE seq = 1", {CHAIN}),
+    ("UPDATE billing_ledgerentry SET created_at = created_at + interval '1 hour' WHERE seq = 2", {ORDER}),
     ("UPDATE billing_ledgerentry SET amount = amount + 1 WHERE seq = 1", {BALANCE, CHAIN, BROUGHT}),
     ("UPDATE billing_ledgerentry SET metadata = '{}' WHERE kind = 'adjustment'", {VOIDS}),
     ("UPDATE usage_event SET credits = credits + 1 WHERE id = 'kept'", {USAGE, ROLLUP, ENDPOINTS}),
     ("UPDATE usage_event SET credits = credits + 1 WHERE id = 'voided'", {USAGE, VOIDS}),
-    ("UPDATE usage_event SET entry_seq = 1 WHERE credits > 0", {USAGE}),
+    ("UPDATE usage_event SET entry_seq = 1 WHERE id = 'kept'", {USAGE}),
     ("DELETE FROM usage_event WHERE id = 'kept'", {USAGE, ROLLUP, ENDPOINTS}),
     ("DELETE FROM usage_event WHERE id = 'voided'", {USAGE, VOIDS}),
     ("UPDATE usage_event SET occurred_at = occurred_at - interval '1 hour' WHERE true", {ROLLUP, ENDPOINTS}),
@@ -101,11 +105,16 @@ CORRUPTIONS = [
     ("DELETE FROM usage_endpointrollup WHERE true", {ENDPOINTS}),
     ("UPDATE usage_endpointrollup SET endpoint = endpoint || '/' WHERE true", {ENDPOINTS}),
     ("UPDATE usage_volume SET quantity = quantity + 1 WHERE true", {VOLUMES}),
+    ("UPDATE usage_volume SET month = month - interval '1 month' WHERE true", {VOLUMES}),
+    ("UPDATE usage_volume SET quantity = -1 WHERE true", {VOLUMES}),
     ("UPDATE usage_volume SET requests = requests + 1 WHERE true", {VOLUMES}),
     ("DELETE FROM usage_volume WHERE true", {VOLUMES}),
     ("UPDATE billing_spending SET spent = spent + 1 WHERE subject = account_id", {SPENT}),
-    ("UPDATE billing_spending SET spent = spent - 1 WHERE subject <> account_id", {SPENT}),
-    ("DELETE FROM billing_spending WHERE true", {SPENT}),
+    ("UPDATE billing_spending SET spent = spent - 1 WHERE subject <> account_id", {SPENT, BENEATH}),
+    ("UPDATE billing_spending SET month = month - interval '1 month' WHERE subject = account_id", {SPENT}),
+    ("DELETE FROM billing_spending WHERE true", {SPENT, BENEATH}),
+    ("DELETE FROM billing_move WHERE true", {BENEATH}),
+    ("UPDATE billing_move SET seq = seq - 1 WHERE true", {BENEATH}),
 ]
 
 # The same where all of it arrived in a month that is marked as retired: events may be gone, and rollups have more.
@@ -126,7 +135,8 @@ WHERE_RETIRED = [
 
 @pytest.fixture
 def books(funded: Organization) -> Organization:
-    """Good books with everything in them: entries of several kinds, holds and a lease, events of a key and of none."""
+    """Good books with everything in them: entries of several kinds, holds and a lease, events of a key and of none, and
+    of an organization that was moved."""
     key, _ = factories.key(funded)
     test_key, _ = factories.key(funded, environment="test")
     posting.debit(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(1))
@@ -148,7 +158,20 @@ def books(funded: Organization) -> Organization:
     )
     for id in ("voided", "free"):
         voids.void(funded, id, reason="Not delivered", actor="")
+    _use_and_move(funded)
     return funded
+
+
+def _use_and_move(payer: Organization) -> None:
+    """A child of `a` is used and captured, moved beneath `b`, and used and captured again."""
+    a, b = (people.add_child(payer, name=name) for name in "ab")
+    child = people.add_child(a, name="child")
+    for place in (a, b):
+        child = Organization.objects.get(pk=child.pk)
+        if place == b:
+            factories.move(child, b)
+        record(event(child, endpoint="/child"))
+        holds.capture(holds.place(child, amount=Decimal(1), ttl=timedelta(minutes=5)))
 
 
 def corrupt(organization: Organization, sql: str) -> None:

@@ -1,0 +1,39 @@
+"""Where the organizations beneath payers stood in their trees, from one ledger entry to another."""
+
+import json
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+from accounts.models import Organization
+from billing.models import Move
+
+LAST = 2**63 - 1
+
+Place = dict[str, Any]
+
+
+def parameters() -> dict[str, str]:
+    """`places`, as JSON: an organization had this path at the entries of its payer after `after`, through `through`."""
+    moves: defaultdict[UUID, list[Move]] = defaultdict(list)
+    for move in Move.objects.order_by("-number"):
+        moves[move.account_id].append(move)
+    places: list[Place] = []
+    for id, root, path in Organization.objects.exclude(parent=None).values_list("pk", "root_id", "path"):
+        places += _places(id, path, moves[root])
+    return {"places": json.dumps(places, default=str)}
+
+
+def _places(organization: UUID, path: list[UUID], moves: list[Move]) -> list[Place]:
+    """Those of one organization, backwards from its present path through the moves of its payer, the newest first."""
+    places, through = [], LAST
+    for move in moves:
+        if move.organization_id in path:
+            places.append({"organization": organization, "after": move.seq, "through": through, "path": _array(path)})
+            path = [*move.path_before, *path[path.index(move.organization_id) + 1 :]]
+            through = move.seq
+    return [*places, {"organization": organization, "after": 0, "through": through, "path": _array(path)}]
+
+
+def _array(path: list[UUID]) -> str:
+    return f"{{{','.join(map(str, path))}}}"
