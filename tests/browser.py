@@ -28,3 +28,12 @@ def text(response: Any) -> str:
 def messages_of(response: Any) -> list[str]:
     """The messages that the next page will show."""
     return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def form_of(response: Any) -> dict[str, Any]:
+    """What the form of an admin page would send if nothing was changed. Nothing if the page only shows."""
+    form = response.context["adminform"].form
+    prefixes = [inline.formset.prefix for inline in response.context["inline_admin_formsets"]]
+    counts = {f"{prefix}-{name}_FORMS": "0" for prefix in prefixes for name in ("TOTAL", "INITIAL")}
+    fields = {name: form[name].value() for name in form.fields}
+    return {**counts, **{name: value for name, value in fields.items() if value not in (None, False)}}

@@ -1,13 +1,15 @@
 """What operators see of people and organizations, a file a subject. `base` has what the other apps' admins share."""
 
-from accounts.admin import events, invitations, organizations, people, security
-from accounts.admin.base import ChangedFieldsAdmin, KeptAdmin, ReadOnlyAdmin
+from accounts.admin import events, groups, invitations, organizations, people, security
+from accounts.admin.base import ChangedFieldsAdmin, KeptAdmin, ReadOnlyAdmin, RecordedAdmin
 
 __all__ = [
     "ChangedFieldsAdmin",
     "KeptAdmin",
     "ReadOnlyAdmin",
+    "RecordedAdmin",
     "events",
+    "groups",
     "invitations",
     "organizations",
     "people",

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -36,6 +37,9 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
         """Needed by the action; every field is read-only."""
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 
+    def identify(self, obj: Invitation) -> dict[str, Any]:
+        return {"invitation": obj.public_id}
+
     @admin.display(description="status")
     def state(self, invitation: Invitation) -> str:
         return invitation.status(timezone.now())
@@ -44,6 +48,8 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     def revoke(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
         for invitation in chosen:
             try:
-                invitations.revoke(invitation)
+                with transaction.atomic():
+                    invitations.revoke(invitation)
+                    self.record(request, invitation, "invitation.revoked")
             except Conflict as error:
                 self.message_user(request, f"{invitation.email}: {error}", messages.WARNING)

@@ -1,9 +1,13 @@
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
+from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from accounts import tree
 from accounts.admin.base import ChangedFieldsAdmin
@@ -17,6 +21,10 @@ def _operator(request: HttpRequest) -> Credential:
     """The company's own, who has the admin's permission to change organizations."""
     administer = frozenset({tree.ADMINISTER})
     return Credential(Kind.PLATFORM_KEY, f"user:{request.user.pk}", None, None, "UTC", administer, administer)
+
+
+class SuspendForm(forms.Form):
+    reason = forms.CharField(max_length=200, help_text="The organization sees it among its events.")
 
 
 @admin.register(Organization)
@@ -39,18 +47,39 @@ class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
     inlines = [MembershipInline]
     actions = ["suspend", "resume"]
 
+    def concerned(self, obj: Organization) -> list[UUID]:
+        return [obj.pk]
+
     @admin.action(description="Suspend the selected organizations", permissions=["change"])
-    def suspend(self, request: HttpRequest, chosen: QuerySet[Organization]) -> None:
-        self._each(request, chosen, tree.suspend)
+    def suspend(self, request: HttpRequest, chosen: QuerySet[Organization]) -> HttpResponse | None:
+        """After a page that asks for the reason, which the customer sees among the events."""
+        confirmed = "confirmed" in request.POST
+        form = SuspendForm(request.POST if confirmed else None)
+        if not form.is_valid():
+            sizes = [(organization, Organization.objects.within(organization).count()) for organization in chosen]
+            context = {"title": "Suspend organizations", "chosen": sizes, "form": form, "opts": self.opts}
+            context = {**self.admin_site.each_context(request), **context}
+            return render(request, "admin/accounts/suspend.html", context)
+        self._each(request, chosen, tree.suspend, "organization.suspended", reason=form.cleaned_data["reason"])
+        return None
 
     @admin.action(description="Resume the selected organizations", permissions=["change"])
     def resume(self, request: HttpRequest, chosen: QuerySet[Organization]) -> None:
-        self._each(request, chosen, tree.resume)
+        self._each(request, chosen, tree.resume, "organization.resumed")
 
-    def _each(self, request: HttpRequest, chosen: QuerySet[Organization], verb: Callable[..., Organization]) -> None:
+    def _each(
+        self,
+        request: HttpRequest,
+        chosen: QuerySet[Organization],
+        verb: Callable[..., Organization],
+        event: str,
+        **data: str,
+    ) -> None:
         for organization in chosen:
             try:
-                verb(organization, by=_operator(request))
+                with transaction.atomic():
+                    verb(organization, by=_operator(request))
+                    self.record(request, organization, event, **data)
             except Conflict as error:
                 self.message_user(request, f"{organization}: {error}", messages.WARNING)
 

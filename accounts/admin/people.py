@@ -1,11 +1,16 @@
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.db.models import ManyToManyField
+from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest
 
+from accounts.admin import privileges
 from accounts.admin.base import ChangedFieldsAdmin
 from accounts.admin.memberships import MembershipInline
 from accounts.models import User
@@ -37,6 +42,34 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
         ("Dates", {"fields": ["last_login", "created_at"]}),
     ]
     inlines = [MembershipInline]
+
+    tells_values = False
+
+    def identify(self, obj: User) -> dict[str, Any]:
+        return {"user": obj.pk}
+
+    def concerned(self, obj: User) -> Iterable[UUID]:
+        return obj.memberships.values_list("organization_id", flat=True)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nor does anyone set the password of those above them: the password page asks this too."""
+        may_change = super().has_change_permission(request, obj)
+        return may_change and (obj is None or not privileges.is_above(obj, request.user))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Only superusers make operators and superusers."""
+        flags = [] if request.user.is_superuser else ["is_staff", "is_superuser"]
+        return [*super().get_readonly_fields(request, obj), *flags]
+
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField[Any, Any], request: HttpRequest, **options: Any
+    ) -> ModelMultipleChoiceField[Any] | None:
+        """Offers what the operator holds. That loses nothing, since those who hold more can't be edited."""
+        if db_field.name == "groups":
+            options["queryset"] = privileges.grantable_groups(request.user)
+        if db_field.name == "user_permissions":
+            options["queryset"] = privileges.of(request.user).select_related("content_type")
+        return super().formfield_for_manytomany(db_field, request, **options)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People sign up, and `manage.py createsuperuser` makes operators."""

@@ -49,3 +49,7 @@ class SecurityPolicyAdmin(ChangedFieldsAdmin[SecurityPolicy]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: SecurityPolicy | None = None) -> bool:
+        """A policy that asks for nothing has empty fields."""
+        return False

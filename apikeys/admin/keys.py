@@ -1,12 +1,16 @@
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
-from apikeys import keys
+from accounts.admin import RecordedAdmin
+from apikeys import form_ids, keys
 from apikeys.models import ApiKey, ApiKeySecret
 
 
@@ -23,8 +27,18 @@ class SecretInline(admin.TabularInline[ApiKeySecret, ApiKey]):
         return False
 
 
+class PlatformKeyForm(forms.ModelForm[ApiKey]):
+    form_id = forms.CharField(initial=form_ids.new, widget=forms.HiddenInput)
+
+    def clean_form_id(self) -> UUID:
+        try:
+            return form_ids.read(self.cleaned_data["form_id"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     """Keys are looked at and revoked. What is added here is a platform key; customers make theirs themselves."""
 
     list_display = [
@@ -53,7 +67,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         if obj is None:
-            return ["name"]
+            return ["name", "form_id"]
         return [
             *("name", "public_id", "organization", "created_by", "description", "environment", "permissions", "state"),
             *("monthly_budget", "created_at", "expires_at", "disabled_at", "revoked_at", "last_used_at"),
@@ -68,6 +82,9 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def identify(self, obj: ApiKey) -> dict[str, Any]:
+        return {"api_key": obj.public_id}
+
     @admin.display(description="status")
     def state(self, key: ApiKey) -> str:
         return key.status(timezone.now())
@@ -75,13 +92,26 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> None:
         for key in chosen:
-            keys.revoke(key)
+            with transaction.atomic():
+                keys.revoke(key)
+                self.record(request, key, "api_key.revoked")
         self.message_user(request, f"{len(chosen)} revoked. Their next request is refused.")
 
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **options: Any) -> Any:
+        form = PlatformKeyForm if obj is None else self.form
+        return super().get_form(request, obj, change, **{**options, "form": form})
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        try:
+            return super().add_view(request, form_url, extra_context)
+        except keys.KeyMadeAlready:  # the page with the secret was reloaded
+            self.message_user(request, form_ids.MADE_ALREADY, messages.WARNING)
+            return redirect("admin:apikeys_apikey_changelist")
+
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        """Only adding saves anything; the secret goes to the page that answers, and nowhere else."""
+        """Only adding saves anything. The secret goes to the page that answers, and nowhere else."""
         if not change:
-            made, form.secret = keys.create_platform(obj.name)
+            made, form.secret = keys.create_platform(obj.name, id=form.cleaned_data["form_id"])
             obj.__dict__.update(made.__dict__)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -1,5 +1,4 @@
 from decimal import Decimal
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -7,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
 from accounts.lib.money import plain
-from billing.admin import corrections, history
+from billing.admin import corrections
 from billing.admin.search import owner_fields
 from billing.models import BillingAccount, LedgerAccount
 
@@ -22,10 +21,6 @@ class BillingAccountAdmin(KeptAdmin[BillingAccount]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
-
-    def save_model(self, request: HttpRequest, obj: BillingAccount, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        history.tell(request, obj.organization, "billing_account.changed", form)
 
     @admin.display(ordering="organization__ledger_account__balance")
     def balance(self, account: BillingAccount) -> str:

@@ -12,10 +12,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from accounts.admin.base import actor
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO, plain
 from accounts.lib.problems import Problem
-from billing.admin import history
 from billing.ledger import corrections, thresholds
 from billing.models import LedgerAccount, LedgerEntry
 
@@ -97,7 +97,7 @@ def confirm(
         return _page(page, request, row, form)
     try:
         with transaction.atomic():
-            message = verb(row, actor=history.actor(request), **form.cleaned_data)
+            message = verb(row, actor=actor(request), **form.cleaned_data)
             page.log_change(request, row, f"{message} Reason: {form.cleaned_data['reason']}")
         page.message_user(request, message)
     except Problem as problem:

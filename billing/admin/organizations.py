@@ -7,7 +7,6 @@ from django.http import HttpRequest
 from accounts.admin.organizations import OrganizationAdmin as AccountsOrganizationAdmin
 from accounts.models import Organization
 from billing import organizations
-from billing.admin import history
 from billing.ledger import budgets
 
 admin.site.unregister(Organization)
@@ -24,4 +23,3 @@ class OrganizationAdmin(AccountsOrganizationAdmin):
         if "monthly_budget" in form.changed_data:
             budgets.limit(obj, obj.monthly_budget)
         super().save_model(request, obj, form, change)
-        history.tell(request, obj, "organization.changed", form)

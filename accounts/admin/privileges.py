@@ -1,0 +1,30 @@
+"""Who may change whose privileges: nobody gives what they lack, and nobody edits above themselves."""
+
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.db.models import Q, QuerySet
+
+from accounts.models import User
+
+Operator = User | AnonymousUser
+
+
+def of(user: Operator) -> QuerySet[Permission]:
+    """What a person has been given, or would have once they are active again."""
+    if user.is_superuser:
+        return Permission.objects.all()
+    return Permission.objects.filter(Q(group__user=user.pk) | Q(user=user.pk)).distinct()
+
+
+def is_above(user: User, operator: Operator) -> bool:
+    """Whether `user` has a privilege that `operator` lacks."""
+    if operator.is_superuser:
+        return False
+    return user.is_superuser or of(user).exclude(pk__in=of(operator)).exists()
+
+
+def grantable_groups(operator: Operator) -> QuerySet[Group]:
+    """The groups that hold nothing that `operator` lacks."""
+    if operator.is_superuser:
+        return Group.objects.all()
+    beyond = Permission.objects.exclude(pk__in=of(operator))
+    return Group.objects.exclude(permissions__in=beyond)

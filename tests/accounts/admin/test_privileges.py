@@ -1,0 +1,183 @@
+"""Who may change whose privileges, passwords and groups in the admin: a matrix of operators, people and fields."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import User
+from tests import factories
+from tests.browser import form_of, signed_in
+
+# What each operator holds.
+OPERATORS: dict[str, list[str]] = {
+    "looker": ["view_user"],
+    "support": ["view_user", "change_user"],
+    "lead": ["view_user", "change_user", "view_group", "add_group", "change_group", "delete_group"],
+    "superuser": [],
+}
+# Who is edited, and what they hold.
+PEOPLE: dict[str, list[str]] = {
+    "customer": [],
+    "looker": ["view_user"],
+    "lead": OPERATORS["lead"],
+    "retired superuser": [],
+    "superuser": [],
+}
+# Whom each operator may edit at all; "self" is the operator's own form.
+MAY_EDIT: dict[str, set[str]] = {
+    "looker": set(),
+    "support": {"customer", "looker", "self"},
+    "lead": {"customer", "looker", "lead", "self"},
+    "superuser": {*PEOPLE, "self"},
+}
+EDITORS = {"support", "lead", "superuser"}
+# A change to the form, and the operators for whom the form has it, given that they may edit the person.
+FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], set[str]]] = {
+    "is_superuser": (lambda: {"is_superuser": "on"}, {"superuser"}),
+    "is_staff": (lambda: {"is_staff": "on"}, {"superuser"}),
+    "a group beyond": (lambda: {"groups": [group("finance").pk]}, {"superuser"}),
+    "a group within": (lambda: {"groups": [group("lookers").pk]}, EDITORS),
+    "a permission beyond": (lambda: {"user_permissions": [permission("add_apikey").pk]}, {"superuser"}),
+    "a permission within": (
+        lambda: {"user_permissions": [permission("view_user").pk]},
+        {"support", "lead", "superuser"},
+    ),
+    "email": (lambda: {"email": "taken-over@example.com"}, {"support", "lead", "superuser"}),
+    "is_active": (lambda: {"is_active": ""}, {"support", "lead", "superuser"}),
+}
+
+
+def permission(codename: str) -> Permission:
+    return Permission.objects.get(codename=codename)
+
+
+def group(name: str) -> Group:
+    return Group.objects.get(name=name)
+
+
+@pytest.fixture(autouse=True)
+def _groups(db: None) -> None:
+    for name, codenames in {"finance": ["add_ledgerentry"], "lookers": ["view_user"]}.items():
+        Group.objects.create(name=name).permissions.set([permission(codename) for codename in codenames])
+
+
+def person(name: str, codenames: list[str]) -> User:
+    made = factories.user(name.split()[-1])
+    made.is_staff = name != "customer"
+    made.is_superuser = "superuser" in name
+    made.is_active = "retired" not in name
+    made.save()
+    made.user_permissions.set([permission(codename) for codename in codenames])
+    return made
+
+
+def state(user: User) -> dict[str, Any]:
+    user.refresh_from_db()
+    columns = ("is_superuser", "is_staff", "is_active", "email", "password")
+    held = {"groups": set(user.groups.all()), "user_permissions": set(user.user_permissions.all())}
+    return {**{name: getattr(user, name) for name in columns}, **held}
+
+
+def edit(browser: Client, user: User, fields: dict[str, Any]) -> None:
+    page = reverse("admin:accounts_user_change", args=[user.pk])
+    shown = browser.get(page)
+    assert shown.status_code == 200
+    browser.post(page, {**form_of(shown), **fields})
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("target", [*PEOPLE, "self"])
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_field_changes_only_for_those_who_may(operator: str, target: str, field: str) -> None:
+    actor = person(operator, OPERATORS[operator])
+    user = actor if target == "self" else person(target, PEOPLE[target])
+    before, (fields, who) = state(user), FIELDS[field]
+    edit(signed_in(actor), user, fields())
+    after = state(user)
+    name, value = next(iter(fields().items()))
+    if target in MAY_EDIT[operator] and operator in who:
+        if isinstance(value, list):
+            assert {row.pk for row in after[name]} == set(value)
+        else:
+            assert after[name] == {"on": True, "": False}.get(value, value)
+    else:
+        assert after == before
+
+
+@pytest.mark.parametrize("target", [*PEOPLE, "self"])
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_password_is_set_only_by_those_who_may(operator: str, target: str) -> None:
+    actor = person(operator, OPERATORS[operator])
+    user = actor if target == "self" else person(target, PEOPLE[target])
+    page, new = reverse("admin:auth_user_password_change", args=[user.pk]), "a new long passphrase"
+    answer = signed_in(actor).post(page, {"password1": new, "password2": new, "usable_password": "true"})
+    allowed = target in MAY_EDIT[operator]
+    assert answer.status_code == (302 if allowed else 403)
+    user.refresh_from_db()
+    assert user.check_password(new) is allowed
+
+
+@pytest.mark.parametrize(
+    ("operator", "name", "codenames", "allowed"),
+    [
+        ("support", "lookers", ["view_user"], False),  # has no permission to change groups
+        ("lead", "lookers", ["view_user", "change_user"], True),
+        ("lead", "lookers", ["add_ledgerentry"], False),  # beyond the operator
+        ("lead", "finance", ["view_user"], False),  # the group is beyond the operator
+        ("superuser", "finance", ["add_apikey"], True),
+    ],
+)
+def test_a_group_gets_only_what_the_operator_holds(
+    operator: str, name: str, codenames: list[str], allowed: bool
+) -> None:
+    browser = signed_in(person(operator, OPERATORS[operator]))
+    before = set(group(name).permissions.values_list("codename", flat=True))
+    chosen = [permission(codename).pk for codename in codenames]
+    browser.post(reverse("admin:auth_group_change", args=[group(name).pk]), {"name": name, "permissions": chosen})
+    assert set(group(name).permissions.values_list("codename", flat=True)) == (set(codenames) if allowed else before)
+
+
+@pytest.mark.parametrize(
+    ("operator", "codename", "allowed"),
+    [("support", "view_user", False), ("lead", "view_user", True), ("lead", "add_ledgerentry", False)],
+)
+def test_a_new_group_holds_only_what_the_operator_holds(operator: str, codename: str, allowed: bool) -> None:
+    browser = signed_in(person(operator, OPERATORS[operator]))
+    browser.post(reverse("admin:auth_group_add"), {"name": "new", "permissions": [permission(codename).pk]})
+    assert Group.objects.filter(name="new").exists() is allowed
+
+
+@pytest.mark.parametrize(
+    ("operator", "name", "allowed"),
+    [
+        ("support", "lookers", False),
+        ("lead", "lookers", True),
+        ("lead", "finance", False),
+        ("superuser", "finance", True),
+    ],
+)
+def test_a_group_is_deleted_only_by_those_who_hold_it(operator: str, name: str, allowed: bool) -> None:
+    browser = signed_in(person(operator, OPERATORS[operator]))
+    browser.post(reverse("admin:auth_group_delete", args=[group(name).pk]), {"post": "yes"})
+    assert Group.objects.filter(name=name).exists() is not allowed
+
+
+def test_what_a_group_gives_counts_as_held(db: None) -> None:
+    """Both ways: an operator grants what a group gives them, and is below who has more by a group."""
+    actor = person("support", OPERATORS["support"])
+    actor.groups.add(group("finance"))
+    user = person("customer", [])
+    edit(signed_in(actor), user, {"groups": [group("finance").pk]})
+    assert list(user.groups.all()) == [group("finance")]
+    below = person("support", OPERATORS["support"])
+    edit(signed_in(below), user, {"email": "taken-over@example.com"})
+    assert state(user)["email"] != "taken-over@example.com"
+
+
+def test_the_admins_own_password_page_leads_to_ours(db: None) -> None:
+    browser = signed_in(person("support", OPERATORS["support"]))
+    assert browser.get("/admin/password_change/")["Location"] == "/accounts/password/change/"
