@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -21,6 +21,13 @@ class KeyNotUsable(Conflict):
     """A revoked key can't be changed or rotated. An expired one can't be rotated, but its expiry can be put off."""
 
     code = "key_not_usable"
+
+
+class KeyMadeAlready(Conflict):
+    """There is a key with this id: the form that makes it was sent before."""
+
+    code = "key_made_already"
+    detail = "This key was made already."
 
 
 class RotationInProgress(Conflict):
@@ -44,12 +51,13 @@ def create(
     """A new key and its secret, which can't be shown again.
 
     `fields` are by the model's names: `environment`, `description`, `allowed_cidrs`, `rate_limit`,
-    `rate_limit_window_seconds`, `monthly_budget`. If a key makes this one, it is the `maker` and binds it.
+    `rate_limit_window_seconds`, `monthly_budget`; and `id`, which makes only one key however often it is used. If a key
+    makes this one, it is the `maker` and binds it.
     """
     now = timezone.now()
     latest = within_longest_life(organization, expires_at, now)
     bound = bounds.within(maker, {**bounds.UNBOUND, **fields, "expires_at": expires_at})
-    key = ApiKey.objects.create(
+    key = ApiKey(
         organization=organization,
         created_by=created_by,
         name=name,
@@ -57,7 +65,18 @@ def create(
         created_at=now,
         **{**bound, "expires_at": _soonest(bound["expires_at"], latest)},
     )
+    _insert(key)
     return key, _add_secret(key)
+
+
+def _insert(key: ApiKey) -> None:
+    try:
+        with transaction.atomic():
+            key.save(force_insert=True)
+    except IntegrityError as error:
+        if "apikeys_apikey_pkey" not in str(error):
+            raise
+        raise KeyMadeAlready from error
 
 
 def _add_secret(key: ApiKey) -> str:
@@ -67,9 +86,9 @@ def _add_secret(key: ApiKey) -> str:
     return secret
 
 
-def create_platform(name: str) -> tuple[ApiKey, str]:
-    """A key for the company's own gateway."""
-    return create(None, name=name, permissions=sorted(scopes.PLATFORM))
+def create_platform(name: str, **fields: Any) -> tuple[ApiKey, str]:
+    """A key for the company's own gateway. `fields` as for `create`."""
+    return create(None, name=name, permissions=sorted(scopes.PLATFORM), **fields)
 
 
 def find(secret: str, now: datetime) -> ApiKey | None:

@@ -1,6 +1,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,7 +12,7 @@ from accounts import scopes
 from accounts.lib import timezones
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
-from apikeys import key_permissions
+from apikeys import form_ids, key_permissions
 
 LARGEST_LIST = 100
 LAST_DAY = date(2999, 12, 31)
@@ -47,6 +48,7 @@ class CreateKeyForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="The last day on which it works. Leave it empty for a key that does not expire.",
     )
+    id = forms.CharField(initial=form_ids.new, required=False, widget=forms.HiddenInput)
     description = forms.CharField(required=False, max_length=500, help_text="For the people who find it in a year.")
 
     def __init__(
@@ -77,6 +79,14 @@ class CreateKeyForm(forms.Form):
             raise ValidationError("That day is over.")
         return end
 
+    def clean_id(self) -> UUID | None:
+        try:
+            return form_ids.read(self.cleaned_data["id"])
+        except ValueError as error:
+            self.data = {**self.data.dict(), "id": form_ids.new()}  # type: ignore[union-attr]
+            self.add_error(None, ValidationError(str(error)))
+            return None
+
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         wanted = [*data.get("permissions", "").replace(",", " ").split(), *data.get("scopes", [])]
@@ -91,4 +101,4 @@ class CreateKeyForm(forms.Form):
     def key_options(self) -> dict[str, Any]:
         """The arguments of `keys.create`."""
         data = self.cleaned_data
-        return {name: data[name] for name in ("name", "environment", "permissions", "description", "expires_at")}
+        return {name: data[name] for name in ("name", "environment", "permissions", "description", "expires_at", "id")}

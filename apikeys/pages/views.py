@@ -1,8 +1,9 @@
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.generic import ListView
@@ -11,7 +12,7 @@ from accounts import security
 from accounts.lib.problems import InvalidField
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
-from apikeys import keys
+from apikeys import form_ids, keys
 from apikeys.models import ApiKey
 from apikeys.pages.forms import CreateKeyForm
 
@@ -56,7 +57,11 @@ class CreateKeyView(OrganizationMixin):
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         form = self.form(request.POST)
-        made = self._make(form) if form.is_valid() else None
+        try:
+            made = self._make(form) if form.is_valid() else None
+        except keys.KeyMadeAlready:  # the page with the secret was reloaded
+            messages.info(request, form_ids.MADE_ALREADY)
+            return redirect("apikeys:keys", organization)
         if made is None:
             return render(request, "apikeys/create.html", self.get_context_data(form=form), status=400)
         key, secret = made

@@ -13,6 +13,7 @@ from apikeys.models import ApiKey
 from billing.models import LedgerEntry, Payment
 from billing.payments import payments
 from tests import factories
+from tests.browser import form_of
 from tests.conftest import Api
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -94,7 +95,12 @@ def test_the_ledger_can_be_looked_at_and_nothing_else(operator: Client, busy: Ap
 
 
 def test_a_platform_key_made_here_shows_its_secret_once_and_works(operator: Client, alice: User) -> None:
-    answer = operator.post(reverse("admin:apikeys_apikey_add"), {"name": "gateway"})
+    page = reverse("admin:apikeys_apikey_add")
+    form_data = {**form_of(operator.get(page)), "name": "gateway"}
+    answer = operator.post(page, form_data)
+    again = operator.post(page, form_data)  # as a reload does
+    assert again["Location"] == changelist(ApiKey)
+    assert ApiKey.objects.platform().filter(name="gateway", created_by=None).count() == 1
     secret = answer.context["secret"]
     assert "no-store" in answer["Cache-Control"]
     assert Api(secret).get("/v1/whoami").json()["kind"] == "platform_key"

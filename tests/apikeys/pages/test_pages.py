@@ -1,6 +1,8 @@
 """API keys in the browser: made with a secret that is shown once, and listed without it."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,10 +12,11 @@ from django.utils import timezone
 
 from accounts import security
 from accounts.models import Organization, User
-from apikeys import keys
+from apikeys import form_ids, keys
 from apikeys.models import ApiKey
 from tests import factories
-from tests.browser import at, signed_in, text
+from tests.browser import at, messages_of, signed_in, text
+from tests.concurrency import race
 from tests.conftest import Api
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -25,7 +28,8 @@ def browser(alice: User) -> Client:
 
 
 def create(browser: Client, organization: Organization, **fields: Any) -> Any:
-    return browser.post(at(organization, "keys/new/"), {"name": "Server", "environment": "live", **fields})
+    form_data = {"name": "Server", "environment": "live", "id": form_ids.new(), **fields}
+    return browser.post(at(organization, "keys/new/"), form_data)
 
 
 def test_a_new_keys_secret_works(browser: Client, organization: Organization) -> None:
@@ -43,6 +47,34 @@ def test_the_secret_stands_in_that_page_and_nowhere_else(browser: Client, organi
     assert secret not in text(browser.get(at(organization, "keys/")))
     assert secret not in str(dict(browser.session))
     assert secret not in str(browser.cookies)
+
+
+def test_reloading_the_page_with_the_secret_makes_no_second_key(browser: Client, organization: Organization) -> None:
+    (form_id,) = re.findall(r'name="id" value="([^"]+)"', text(browser.get(at(organization, "keys/new/"))))
+    assert create(browser, organization, id=form_id).status_code == 201
+    again = create(browser, organization, id=form_id)
+    assert again["Location"] == at(organization, "keys/")
+    assert "made already" in messages_of(again)[0]
+    assert ApiKey.objects.of(organization).count() == 1
+
+
+def test_sent_twice_at_once_the_form_makes_one_key(committed: None) -> None:
+    alice = factories.user("alice")
+    organization = alice.current_organization
+    assert organization is not None
+    form_id = form_ids.new()
+    answers = race([partial(create, signed_in(alice), organization, id=form_id) for _ in range(4)])
+    assert sorted(answer.status_code for answer in answers) == [201, 302, 302, 302]
+    assert ApiKey.objects.of(organization).count() == 1
+
+
+@pytest.mark.parametrize("form_id", ["", "x", "0199f0c2a1b27c3d8e4f5a6b7c8d9e0f"])
+def test_a_form_without_an_id_of_ours_is_sent_again(browser: Client, organization: Organization, form_id: str) -> None:
+    answer = create(browser, organization, id=form_id)
+    assert answer.status_code == 400
+    assert "out of date" in text(answer)
+    (fresh,) = re.findall(r'name="id" value="([^"]+)"', text(answer))
+    assert create(browser, organization, id=fresh).status_code == 201
 
 
 def test_the_page_with_the_secret_is_stored_nowhere(browser: Client, organization: Organization) -> None:

@@ -1,0 +1,29 @@
+"""The id that a form holds for the key it will make: sent twice, by a reload say, it makes one key.
+
+It is signed, so that nobody chooses the primary key of a row.
+"""
+
+from uuid import UUID
+
+from django.core import signing
+
+from accounts.lib.identifiers import uuid7
+
+SALT = "apikeys.new_key"
+DAY_SECONDS = 86_400
+OUT_OF_DATE = "This form is out of date. Send it again."
+MADE_ALREADY = (
+    "This key was made already, and its secret was shown once. If you don't have it, revoke the key and make another."
+)
+
+
+def new() -> str:
+    return signing.dumps(uuid7().hex, salt=SALT)
+
+
+def read(text: str) -> UUID:
+    """`ValueError` for an id that is not ours, or older than a day."""
+    try:
+        return UUID(hex=signing.loads(text, salt=SALT, max_age=DAY_SECONDS))
+    except signing.BadSignature as error:
+        raise ValueError(OUT_OF_DATE) from error
