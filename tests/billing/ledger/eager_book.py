@@ -137,9 +137,9 @@ class EagerBook:
         return admitted
 
     def use(self, amount: Decimal, drawn: Iterable[tuple[Hold, Decimal]] = ()) -> None:
-        """Usage, `drawn` of it from holds that it names: it captures them, and draws from leases."""
+        """Usage, `drawn` of it from holds that it names: it captures those that are open, and draws from leases."""
         for hold, taken in drawn:
-            if hold.status in ("open", "expired"):
+            if hold.status == "open":
                 hold.captured += taken
                 hold.status = hold.status if hold.is_lease else "captured"
         self._settle(amount)
