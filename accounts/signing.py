@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import jwt
+from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.db import IntegrityError, transaction
@@ -23,6 +24,15 @@ PURPOSE = "signing key"
 def current() -> SigningKey:
     """The key that signs; the first call on a new installation makes it."""
     return SigningKey.objects.filter(retired_at=None).first() or _first()
+
+
+def is_readable() -> bool:
+    """Whether the key that signs can be decrypted with the present SECRET_KEY and its fallbacks."""
+    key = SigningKey.objects.filter(retired_at=None).first()
+    try:
+        return key is None or bool(encryption.decrypt(bytes(key.private_key), purpose=PURPOSE))
+    except InvalidToken:
+        return False
 
 
 def _first() -> SigningKey:

@@ -1,7 +1,7 @@
 """A typed reader of the environment that fails loudly.
 
-Outside production nothing has to be set: secrets are made once and kept in the state folder, so that there is no
-known default anywhere. With `TOLLGATE_ENV=production` every missing setting is named, all at once, and nothing starts.
+Outside production nothing has to be set. Secrets are made once and kept in the state folder: there is no known default.
+With `TOLLGATE_ENV=production` nothing starts while a setting is missing or insecure, and the message names all of them.
 """
 
 import os
@@ -18,11 +18,12 @@ STATE_DIR = BASE_DIR / (os.environ.get("TOLLGATE_STATE_DIR") or ".tollgate")
 
 
 class Env:
-    """Reads variables by type; collects what production lacks until `check()`."""
+    """Reads variables by type, and collects what production lacks or must not have until `check()`."""
 
     def __init__(self) -> None:
         self._env = environ.Env()
         self._missing: list[str] = []
+        self._refused: list[str] = []
         mode = os.environ.get("TOLLGATE_ENV", "development")
         if mode not in ("development", "production"):
             raise ImproperlyConfigured(f"TOLLGATE_ENV is {mode!r}: say development or production.")
@@ -53,7 +54,7 @@ class Env:
         return Path(os.environ.get(name) or default)
 
     def required(self, name: str, development: Callable[[], str]) -> str:
-        """The variable, or `development()` outside production; in production its absence is an error."""
+        """The variable, or `development()` outside production. In production it must be set."""
         if value := os.environ.get(name, ""):
             return value
         if self.production:
@@ -62,7 +63,7 @@ class Env:
         return development()
 
     def secret(self, name: str, make: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> str:
-        """A required secret; outside production one is made at the first start and kept in the state folder."""
+        """A required secret. Outside production one is made at the first start and kept in the state folder."""
         return self.required(name, lambda: _kept_secret(name, make))
 
     def stripe_key(self, name: str) -> str:
@@ -73,16 +74,29 @@ class Env:
         return value
 
     def peppers(self, name: str) -> list[tuple[int, bytes]]:
-        """Numbered secrets, `number:secret,…`, newest first: the first one signs, all of them verify."""
+        """Numbered secrets, `number:secret,…`, newest first. The first one signs, all of them verify."""
         text = self.secret(name, lambda: f"1:{secrets.token_hex(32)}")
         pairs = [pepper.partition(":") for pepper in text.split(",") if pepper]
         if (text and not pairs) or not all(number.isdecimal() and len(secret) >= 32 for number, _, secret in pairs):
             raise ImproperlyConfigured(f"{name} must be number:secret,… with secrets of 32 characters or more.")
         return [(int(number), secret.encode()) for number, _, secret in pairs]
 
+    def refuse(self, insecure: bool, reason: str) -> None:
+        """Notes what production must not start with."""
+        if insecure and self.production:
+            self._refused.append(reason)
+
     def check(self) -> None:
+        """Raises ImproperlyConfigured for what is missing, or else for what is insecure: all of it at once."""
         if self._missing:
             raise ImproperlyConfigured(f"TOLLGATE_ENV=production needs {', '.join(self._missing)}.")
+        if self._refused:
+            raise ImproperlyConfigured(f"TOLLGATE_ENV=production refuses to start. {' '.join(self._refused)}")
+
+
+def is_weak(secret: str) -> bool:
+    """Whether a secret is too short, or its characters repeat too much to be random."""
+    return len(secret) < 32 or len(set(secret)) < 12 or secret.startswith("django-insecure")
 
 
 def _kept_secret(name: str, make: Callable[[], str]) -> str:

@@ -9,8 +9,8 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from config import logs
-from config.env import BASE_DIR, STATE_DIR, Env
+from config import databases, logs
+from config.env import BASE_DIR, STATE_DIR, Env, is_weak
 from config.local import servers
 
 django_stubs_ext.monkeypatch()  # lets Django's generic classes be written with their types
@@ -26,6 +26,8 @@ BASE_URL = env.required("BASE_URL", lambda: "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.required("ALLOWED_HOSTS", lambda: "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if PRODUCTION else []
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
+WEB_THREADS = env.integer("WEB_THREADS", default=4)
+REQUEST_TIMEOUT_SECONDS = env.integer("REQUEST_TIMEOUT_SECONDS", default=5)
 ANONYMOUS_RATE_LIMIT = env.integer("ANONYMOUS_RATE_LIMIT", default=60)
 USAGE_RETENTION_MONTHS = env.integer("USAGE_RETENTION_MONTHS", default=0)
 if USAGE_RETENTION_MONTHS not in (0, *range(2, 1201)):  # with one month, ids would count twice within 35 days
@@ -40,6 +42,11 @@ STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS", default=[])
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
 if PAYMENT_GATEWAY not in ("", "sandbox", "stripe"):
     raise ImproperlyConfigured(f"PAYMENT_GATEWAY is {PAYMENT_GATEWAY!r}: say sandbox or stripe.")
+env.refuse(is_weak(SECRET_KEY), "SECRET_KEY is weak: take at least 32 random characters.")
+env.refuse(DEBUG, "DEBUG is on: it shows settings and code to anyone.")
+env.refuse(not BASE_URL.startswith("https://"), "BASE_URL doesn't start with https://.")
+env.refuse(PAYMENT_GATEWAY == "sandbox", "PAYMENT_GATEWAY is sandbox: anyone could buy credits without money.")
+env.refuse("_test_" in STRIPE_SECRET_KEY[:8], "STRIPE_SECRET_KEY is a key of Stripe's sandbox: take a live one.")
 env.check()
 
 ROOT_URLCONF = "config.urls"
@@ -101,21 +108,18 @@ TEMPLATES = [
     }
 ]
 
-DATABASES: dict[str, Any] = {
-    "default": {
-        **environ.Env.db_url_config(DATABASE_URL),
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-        # Server-side cursors outlive a statement, which PgBouncer in transaction mode does not allow.
-        "DISABLE_SERVER_SIDE_CURSORS": True,
-    }
+# A request that takes longer was answered with 503 already. Tasks may take long; commands as long as they like.
+STATEMENT_SECONDS = {
+    "web": env.integer("DATABASE_STATEMENT_TIMEOUT_SECONDS", default=REQUEST_TIMEOUT_SECONDS),
+    "worker": env.integer("DATABASE_TASK_TIMEOUT_SECONDS", default=600),
 }
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-# Statements of the hot paths are planned once a connection. A pooler has to follow that: for one that can't, say no.
-PREPARED = env.boolean("DATABASE_PREPARED_STATEMENTS", default=True)
-DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 5 if PREPARED else None)
-for part in {"host", "port"} & set(DATABASES["default"]["OPTIONS"]):  # where dbshell looks for them
-    DATABASES["default"][part.upper()] = DATABASES["default"]["OPTIONS"].pop(part)
+DATABASES: dict[str, Any] = {
+    "default": databases.connection(
+        DATABASE_URL,
+        prepare=env.boolean("DATABASE_PREPARED_STATEMENTS", default=True),
+        statement_seconds=STATEMENT_SECONDS.get(databases.process(), 0),
+    )
+}
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -195,8 +199,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 CSRF_FAILURE_VIEW = "config.problems.csrf_failure"
-WEB_THREADS = env.integer("WEB_THREADS", default=4)
-REQUEST_TIMEOUT_SECONDS = env.integer("REQUEST_TIMEOUT_SECONDS", default=5)
 BODY_LIMIT_BYTES = 1 << 20
 USAGE_BODY_LIMIT_BYTES = 4 << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = USAGE_BODY_LIMIT_BYTES

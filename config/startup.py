@@ -3,11 +3,20 @@
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, staticfiles_storage
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
+
+from accounts import signing
 
 
 def check() -> None:
-    """Raises ImproperlyConfigured."""
+    """Raises ImproperlyConfigured. A database that can't be asked yet is no reason not to start: /readyz says so."""
     check_static_files()
+    try:
+        check_secret_key()
+    except DatabaseError:
+        return
+    finally:
+        connection.close()  # the workers are forks of this process
 
 
 def check_static_files() -> None:
@@ -17,4 +26,13 @@ def check_static_files() -> None:
         raise ImproperlyConfigured(
             f"The static files are missing in {settings.STATIC_ROOT}. "
             "Collect them: python manage.py collectstatic --noinput"
+        )
+
+
+def check_secret_key() -> None:
+    """The key that signs access tokens is encrypted under SECRET_KEY, or under a fallback."""
+    if not signing.is_readable():
+        raise ImproperlyConfigured(
+            "SECRET_KEY isn't the one that encrypted the signing key of access tokens. Name the earlier one in "
+            "SECRET_KEY_FALLBACKS. If it is lost, make another signing key: python manage.py rotate_signing_key"
         )

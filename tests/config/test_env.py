@@ -15,15 +15,16 @@ from tests.concurrency import race
 
 ROOT = Path(env.BASE_DIR)
 REQUIRED = {
-    "SECRET_KEY": "s" * 60,
+    "SECRET_KEY": "kX2vT9mQ4rW8zL1pN6bD3hJ7cF5gS0aY",
     "API_KEY_PEPPERS": "1:" + "p" * 40,
     "BASE_URL": "https://api.example.com",
     "ALLOWED_HOSTS": "api.example.com",
     "DATABASE_URL": "postgres://u:p@db.example/tollgate",
     "REDIS_URL": "redis://redis.example/0",
     "EMAIL_URL": "smtp://mail.example:25",
-    "PAYMENT_GATEWAY": "sandbox",
+    "PAYMENT_GATEWAY": "stripe",
 }
+STARTS = {**REQUIRED, "STRIPE_SECRET_KEY": "rk_live_0000"}
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -53,7 +54,7 @@ def test_production_without_settings_names_every_missing_one_and_does_not_start(
 def test_production_with_all_of_them_starts_and_is_strict() -> None:
     code = "from config import settings as s; print(s.DEBUG, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
     code += "; print(s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS > 0, s.ALLOWED_HOSTS)"
-    result = python(code, TOLLGATE_ENV="production", **REQUIRED)
+    result = python(code, TOLLGATE_ENV="production", **STARTS)
     assert result.stdout == "False True True\nTrue True ['api.example.com']\n", result.stderr
 
 
@@ -195,3 +196,29 @@ def test_stripe_is_chosen_with_a_key_and_several_webhook_secrets() -> None:
     }
     result = python(code, **REQUIRED | stripe)
     assert result.stdout == "rk_live_1 ['whsec_1', 'whsec_2'] https://api.stripe.com\n", result.stderr
+
+
+INSECURE = {
+    "a short key": ({"SECRET_KEY": "kX2vT9mQ4rW8zL1pN6bD3hJ7cF5gS0a"}, "SECRET_KEY is weak"),
+    "a key that repeats itself": ({"SECRET_KEY": "secret" * 10}, "SECRET_KEY is weak"),
+    "a key of startproject": ({"SECRET_KEY": "django-insecure-" + REQUIRED["SECRET_KEY"]}, "SECRET_KEY is weak"),
+    "debug pages": ({"DEBUG": "true"}, "DEBUG is on"),
+    "an address without https": ({"BASE_URL": "http://api.example.com"}, "BASE_URL doesn't start with https://"),
+    "the sandbox gateway": ({"PAYMENT_GATEWAY": "sandbox"}, "PAYMENT_GATEWAY is sandbox"),
+    "a key of Stripe's sandbox": ({"STRIPE_SECRET_KEY": "sk_test_0000"}, "a key of Stripe's sandbox"),
+}
+
+
+@pytest.mark.parametrize("what", INSECURE)
+def test_production_refuses_to_start_with_what_is_insecure(what: str) -> None:
+    environment, reason = INSECURE[what]
+    result = python("import config.settings", TOLLGATE_ENV="production", **STARTS | environment)
+    assert result.returncode == 1
+    assert reason in result.stderr.splitlines()[-1]
+    assert "production refuses to start" in result.stderr.splitlines()[-1]
+
+
+def test_development_starts_with_all_of_it(tmp_path: Path) -> None:
+    environment = {name: text for changed, _ in INSECURE.values() for name, text in changed.items()}
+    result = python("import config.settings", **STARTS | environment, TOLLGATE_STATE_DIR=str(tmp_path))
+    assert result.returncode == 0, result.stderr

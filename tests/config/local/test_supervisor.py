@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -124,12 +126,42 @@ WHEN_KILLED = {
 }
 
 
+CALLERS = 12  # more than the 8 threads
+REQUEST_SECONDS = 5
+
+
+def see_what_happens_while_the_database_hangs(run: MakeRun) -> None:
+    """Every process of PostgreSQL is stopped, not dead: nothing refuses, and nothing answers."""
+    with stopped([pid for pid, command in processes(run.state).items() if "postgres" in command]):
+        began = time.monotonic()
+        with ThreadPoolExecutor(CALLERS) as pool:
+            callers = [pool.submit(run.get, "/v1/plans") for _ in range(CALLERS)]
+            assert run.get("/healthz") == 200
+            assert time.monotonic() - began < 1
+            assert {caller.result() for caller in callers} == {503}
+        assert time.monotonic() - began < REQUEST_SECONDS
+        assert run.get("/healthz") == 200
+    run.wait_until(lambda: run.get("/readyz") == 200)
+
+
+@contextmanager
+def stopped(pids: list[int]) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_what_dies_comes_back_what_stops_leaves_nothing_and_the_data_stays(make_run: Callable[[], MakeRun]) -> None:
     """One scenario, because a first start takes its time."""
     first = make_run()
     first.wait_for("Try it")
     assert (first.get("/healthz"), first.get("/readyz")) == (200, 200)
 
+    see_what_happens_while_the_database_hangs(first)
     for words, says in WHEN_KILLED.items():
         first.kill(*words)
         first.wait_for(says)

@@ -12,9 +12,10 @@ from contextlib import ExitStack
 from threading import Event, Thread
 from typing import Any
 
+import psycopg
 import pytest
 
-from tests.config.web.conftest import Server, read_answer, request, running, status, until
+from tests.config.web.conftest import Server, database_url, read_answer, request, running, status, until
 
 SLOW = 300
 PROMPT_SECONDS = 5
@@ -123,3 +124,10 @@ def test_a_port_out_of_range_is_a_sentence() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith("99999 is not a port: give a number from 1 to 65535.")
+
+
+def test_its_connections_say_whose_they_are(server: Server) -> None:
+    assert status(server.get("/readyz")) == 200
+    with psycopg.connect(database_url()) as connection:
+        names = connection.execute("SELECT application_name FROM pg_stat_activity").fetchall()
+    assert ("tollgate web",) in names

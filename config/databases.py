@@ -1,0 +1,43 @@
+"""How Tollgate connects to PostgreSQL."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import environ
+
+WEB_SERVERS = {"gunicorn", "granian", "uvicorn"}
+
+
+def process() -> str:
+    """Which of Tollgate's processes this is, told by its command line: `web`, `worker`, `beat` or `command`."""
+    program, arguments = Path(sys.argv[0]), sys.argv[1:]
+    names = {program.name, program.parent.name}
+    if "celery" in names:
+        return next((name for name in ("worker", "beat") if name in arguments), "command")
+    is_web = program.parts[-3:-1] == ("config", "web") or WEB_SERVERS & names
+    return "web" if is_web else "command"
+
+
+def connection(url: str, *, prepare: bool, statement_seconds: int) -> dict[str, Any]:
+    """Django's settings of the connection. `statement_seconds` is the longest that a statement may take; 0 is no limit.
+
+    PostgreSQL shows the process as `application_name`.
+    """
+    settings: dict[str, Any] = {
+        **environ.Env.db_url_config(url),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        # Server-side cursors outlive a statement, which PgBouncer in transaction mode doesn't allow.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+    options = settings.setdefault("OPTIONS", {})
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("application_name", f"tollgate {process()}")
+    # Statements of the hot paths are planned once a connection, unless a pooler can't follow that.
+    options.setdefault("prepare_threshold", 5 if prepare else None)
+    if statement_seconds:
+        options["options"] = f"{options.get('options', '')} -c statement_timeout={statement_seconds}s".strip()
+    for part in {"host", "port"} & set(options):  # where dbshell looks for them
+        settings[part.upper()] = options.pop(part)
+    return settings

@@ -1,0 +1,49 @@
+"""The connections to PostgreSQL: whose they are, and how long a statement may take."""
+
+import sys
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection as own_connection
+
+from config import databases
+from tests.config.web.conftest import database_url
+
+COMMANDS = {
+    "/x/config/web/__main__.py --port 8000": "web",
+    "/x/.venv/bin/gunicorn config.wsgi": "web",
+    "/x/site-packages/celery/__main__.py --quiet --app config worker --loglevel warning": "worker",
+    "/x/.venv/bin/celery --app config beat": "beat",
+    "/x/.venv/bin/celery --app config inspect ping": "command",
+    "manage.py check_ledger": "command",
+    "manage.py runserver": "command",
+    "/x/site-packages/pytest/__main__.py worker beat": "command",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_process_is_known_by_its_command_line(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr(sys, "argv", command.split())
+    assert databases.process() == COMMANDS[command]
+
+
+def connect(**options: Any) -> psycopg.Connection:
+    settings = databases.connection(database_url(), prepare=True, **options)
+    parts = {"dbname": settings["NAME"], "user": settings["USER"], "host": settings["HOST"], "port": settings["PORT"]}
+    return psycopg.connect(**parts, **settings["OPTIONS"])
+
+
+def test_a_statement_has_a_time_limit_and_the_connection_a_name(db: None) -> None:
+    with connect(statement_seconds=1) as connection:
+        assert connection.execute("SHOW application_name").fetchone() == ("tollgate command",)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            connection.execute("SELECT pg_sleep(5)")
+
+
+def test_a_command_has_none(db: None) -> None:
+    with connect(statement_seconds=0) as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
+    with own_connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)
