@@ -104,6 +104,12 @@ class Control:
     def do_close_dispute(self, dispute: str, status: str) -> None:
         disputes.close(self.state, self.state.objects[dispute], status=status)
 
+    def do_warn(self, intent: str) -> Object:
+        """A card network takes the payment for a fraud."""
+        row = self.state.add("radar.early_fraud_warning", payment_intent=intent, actionable=True)
+        self.state.tell("radar.early_fraud_warning.created", row)
+        return row
+
     def do_detach(self, card: str) -> None:
         people.detach_card(self.state, {}, card)
 

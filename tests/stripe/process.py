@@ -15,8 +15,8 @@ class StandIn:
     """A context manager. `stand_in.complete(session=…, card=…)` and so on are the verbs of `tests.stripe.control`."""
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.stripe", "--port", "0"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "tests.stripe", "--with-parent"]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         self.address = self.process.stdout.readline().strip()
         return self

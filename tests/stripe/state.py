@@ -18,6 +18,7 @@ Object = dict[str, Any]
 _PREFIXES = {
     "customer": "cus", "payment_method": "pm", "checkout.session": "cs_test", "setup_intent": "seti",
     "payment_intent": "pi", "charge": "ch", "refund": "re", "dispute": "du", "event": "evt",
+    "radar.early_fraud_warning": "issfr",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What happens to a payment, a card or a customer later, mostly without us: in the dashboard, at banks and networks."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import requests
@@ -12,11 +13,13 @@ from billing.payments.gateways import (
     GatewayRefused,
     IntentState,
     RefundState,
+    SessionState,
     Subject,
     UnknownCustomer,
     UnknownToken,
 )
 from billing.payments.minor_units import Money
+from tests.billing.payments.gateways.people import StripePerson
 from tests.billing.payments.gateways.world import RETURN_URL, World
 from tests.stripe.process import StandIn
 
@@ -190,3 +193,21 @@ def test_a_person_in_a_browser_pays_on_stripes_page_and_authenticates_on_the_ban
     answer = requests.post(intent.next_action_url, {"succeeded": "true"}, allow_redirects=False, timeout=10)
     assert answer.headers["Location"].startswith(f"{RETURN_URL}?payment_intent={intent.id}")
     assert stripe.gateway.retrieve(intent.id).state == IntentState.SUCCEEDED
+
+
+def test_a_warning_of_fraud_names_the_payment(stripe: World, stand_in: StandIn) -> None:
+    intent = stripe.paid()
+    stand_in.warn(intent=intent.id)
+    assert stripe.event_types(Subject.FRAUD_WARNING, intent.id) == ["radar.early_fraud_warning.created"]
+
+
+def test_after_a_day_sessions_expire_and_keys_are_forgotten(stripe: World, settings: Any) -> None:
+    with StandIn() as another:  # its clock is moved, which would disturb the other tests
+        settings.STRIPE_API_BASE = another.address
+        stripe.person = StripePerson(another)
+        card, payment = stripe.card(), f"pay_{uuid4().hex}"
+        session, intent = stripe.setup_session(card.customer), stripe.create(card, payment=payment)
+        another.advance(seconds=25 * 3600)
+        assert stripe.create(card, payment=payment).id != intent.id
+        assert stripe.gateway.session(session.id).state == SessionState.EXPIRED
+        assert stripe.event_types(Subject.SESSION, session.id) == ["checkout.session.expired"]
