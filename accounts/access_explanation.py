@@ -10,6 +10,7 @@ from accounts.credentials import Credential
 class Reason(StrEnum):
     """In the order in which they are checked. The first one that applies is the one to mend first."""
 
+    ORGANIZATION_REQUIRED = "organization_required"
     PLATFORM_KEY_REQUIRED = "platform_key_required"
     NOT_A_MEMBER = "not_a_member"
     ROLE_LACKS_IT = "role_lacks_it"
@@ -38,6 +39,8 @@ def explain(credential: Credential, *, address: str) -> list[Refusal]:
 
 def _reason(credential: Credential, scope: str, admitted: bool) -> Reason | None:
     if credential.is_platform:
+        if scope not in scopes.PLATFORM:
+            return Reason.ORGANIZATION_REQUIRED
         return None if scope in credential.scopes else Reason.NOT_GRANTED
     if scope not in _ANY_ROLE:
         return Reason.PLATFORM_KEY_REQUIRED

@@ -86,6 +86,7 @@ def _admitted(key: ApiKey, request: Request) -> tuple[User | None, KeyCredential
 
 def credential(key: ApiKey) -> KeyCredential:
     """What the key may do now: its own permissions, within what its creator holds at this moment."""
+    held = key_permissions.held_by_creator(key)
     return KeyCredential(
         kind=Kind.PLATFORM_KEY if key.is_platform else Kind.API_KEY,
         id=key.public_id,
@@ -93,9 +94,9 @@ def credential(key: ApiKey) -> KeyCredential:
         organization=key.organization,
         timezone=key.organization.timezone if key.organization else "UTC",
         cap=scopes.ALL & set(key.permissions),
-        held=key_permissions.held_by_creator(key),
+        held=held,
         is_operational=key.organization is None or key.organization.is_operational,
-        permissions=tuple(key.permissions),
+        permissions=key_permissions.usable(key.permissions, held),
         is_test=key.is_test,
         key=key,
     )

@@ -3,7 +3,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from rest_framework import mixins, serializers, status
+from rest_framework import mixins, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -55,17 +55,14 @@ class MemberFilter(Filters):
 
 
 class MemberViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Membership]):
-    """The people of the current organization, those of the organizations above it included. `id` is the person's."""
+    """The people of the current organization and of the organizations above it. `id` is the person's.
 
-    # Who leaves needs no right but to be there; members.remove asks for members:write where it is someone else.
-    scopes = {
-        "list": "members:read",
-        "retrieve": "members:read",
-        "partial_update": "members:write",
-        "destroy": "members:read",
-    }
+    Removing one is in `apikeys.api.members`, since the keys that they made are concerned too.
+    """
+
+    scopes = {"list": "members:read", "retrieve": "members:read", "partial_update": "members:write"}
     serializer_class = MemberSerializer
-    refusals = {"partial_update": (409,), "destroy": (409,)}
+    refusals = {"partial_update": (409,)}
     queryset = Membership.objects.none()
     filterset_class = MemberFilter
     lookup_field = "user_id"
@@ -84,15 +81,10 @@ class MemberViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         ],
     )
     def partial_update(self, request: Request, id: str) -> Response:
-        """Give a member another role: none that holds what the caller does not."""
+        """Give a member another role, which may hold no scope that the caller lacks."""
         serializer = RoleChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         changed = members.change_role(
             organization_of(request), int(id), by=credential_of(request), **serializer.validated_data
         )
         return Response(self.get_serializer(changed).data)
-
-    def destroy(self, request: Request, id: str) -> Response:
-        """Remove a member, or leave. It works on their next request, and on that of the API keys that they made."""
-        members.remove(organization_of(request), int(id), by=credential_of(request))
-        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,10 +1,9 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.api import events, invitations, jwks, members, security, signup, tokens, whoami
+from accounts.api import events, invitations, jwks, security, signup, tokens, whoami
 
 router = SimpleRouter(trailing_slash=False)
-router.register("v1/members", members.MemberViewSet)
 router.register("v1/invitations", invitations.InvitationViewSet)
 router.register("v1/events", events.EventViewSet)
 

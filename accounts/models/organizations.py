@@ -24,7 +24,7 @@ class _AnyOf(Func):
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
-    def visible_to(self, user: User) -> Self:
+    def visible_to(self, user: User | int) -> Self:
         """The organizations in which `user` has a role, there or from an ancestor."""
         granted = Membership.objects.filter(user=user).values("organization_id")
         return self.filter(path__overlap=ArraySubquery(granted))

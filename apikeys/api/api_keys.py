@@ -167,6 +167,9 @@ EXAMPLES = [
 class ApiKeyFilter(Filters):
     status = django_filters.ChoiceFilter(choices=[(status, status) for status in STATUSES], method="filter_status")
     environment = django_filters.ChoiceFilter(choices=ApiKey.Environment.choices)
+    created_by = django_filters.NumberFilter(
+        max_digits=18, decimal_places=0, min_value=1, label="The id of the person who made it"
+    )
     search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", label="A part of the name")
 
     class Meta:

@@ -1,8 +1,9 @@
 from rest_framework.routers import SimpleRouter
 
-from apikeys.api import api_keys
+from apikeys.api import api_keys, members
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/account/api-keys", api_keys.ApiKeyViewSet)
+router.register("v1/members", members.RemovableMemberViewSet)
 
 urlpatterns = router.urls

@@ -80,9 +80,10 @@ def test_an_address_outside_of_the_networks(api: Any, alice: User, organization:
 
 
 def test_a_platform_key(gateway: Any) -> None:
-    found = reasons(gateway)
-    assert found.keys() == scopes.ALL - scopes.PLATFORM
-    assert set(found.values()) == {"not_granted_to_credential"}
+    refused = reasons(gateway)
+    assert refused.keys() == scopes.ALL - scopes.PLATFORM
+    assert set(refused.values()) == {"organization_required"}
+    assert gateway.get("/v1/account/api-keys").json()["code"] == "organization_required"
     assert gateway.get(PATH).json()["roles"] == []
 
 

@@ -39,7 +39,9 @@ def test_an_empty_value_is_refused(client: Any, path: str, name: str) -> None:
 @pytest.mark.parametrize("value", ["nonsense", "%00", "1795081512345"])
 def test_an_unknown_value_is_refused(client: Any, path: str, name: str, schema: Any, value: str) -> None:
     answer = client.get(f"{path}?{name}={value}")
-    if value != "%00" and (name in WORDS and "enum" not in schema):
+    if name == "created_by" and value.isdigit():  # whoever that may be, they made no key
+        assert answer.json()["results"] == []
+    elif value != "%00" and (name in WORDS and "enum" not in schema):
         assert answer.status_code == 200
     elif answer.status_code == 400:
         assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{name}"]

@@ -205,7 +205,7 @@ def test_the_keys_of_who_is_removed_or_demoted_follow_on_the_next_request(
     assert key.post("/v1/account/api-keys", {"name": "x"}).status_code == 403
     assert key.get("/v1/account/api-keys").status_code == 200
     api(alice).delete(f"{PATH}/{bob.pk}")
-    assert key.get("/v1/account/api-keys").json()["code"] == "insufficient_scope"
+    assert key.get("/v1/account/api-keys").json()["code"] == "key_revoked"
 
 
 def test_anyone_may_leave(api: Any, bob: User, organization: Organization) -> None:

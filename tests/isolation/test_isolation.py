@@ -114,6 +114,11 @@ def test_every_route_has_an_entry_and_every_entry_its_methods() -> None:
         assert entry.who == "open" or routes[route] == set(entry.scopes), route
 
 
+def test_each_scope_of_a_platform_key_opens_a_route_for_it_and_no_other_scope_does() -> None:
+    routes = [entry for entry in ROUTES.values() if entry.who in ("platform", "either")]
+    assert {scope for entry in routes for scope in entry.scopes.values()} == scopes.PLATFORM
+
+
 @pytest.mark.parametrize(("route", "method"), CALLS)
 def test_without_a_credential_there_is_nothing(world: World, route: str, method: str) -> None:
     answer = call(world, route, method, "anonymous")

@@ -1,0 +1,35 @@
+"""When a member leaves an organization: what becomes of the API keys that they made there."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import members
+from accounts.credentials import Credential
+from accounts.lib.problems import InvalidField
+from accounts.models import Organization
+from apikeys.models import ApiKey
+
+
+@transaction.atomic
+def remove_member(organization: Organization, user_id: int, *, by: Credential, hand_over: bool) -> list[ApiKey]:
+    """Remove a member, and revoke the keys that have no role behind them any more, or hand them over to the remover.
+
+    Returns those keys, of the organization and of all beneath it. A key that was handed over does what its own
+    permissions and its new creator's role allow.
+    """
+    if hand_over and (by.user is None or by.user.pk == user_id):
+        raise InvalidField("api_keys", "Nobody can hand over to themselves. Someone who stays has to remove you.")
+    members.remove(organization, user_id, by=by)
+    left = _without_role(organization, user_id)
+    keys = ApiKey.objects.filter(pk__in=left).select_related("organization").order_by("created_at", "pk")
+    keys.update(created_by=by.user) if hand_over else keys.update(revoked_at=timezone.now())
+    return list(keys)
+
+
+def _without_role(organization: Organization, user_id: int) -> list[UUID]:
+    """The keys of a former member in organizations that no role of theirs reaches. A role above or beneath may stay."""
+    reached = Organization.objects.visible_to(user_id)
+    keys = ApiKey.objects.within(organization).unrevoked().filter(created_by=user_id)
+    return list(keys.exclude(organization__in=reached).values_list("pk", flat=True))
