@@ -114,7 +114,7 @@ def test_an_unknown_outcome_is_refused_and_nobody_is_removed(
 def test_a_removal_that_is_refused_leaves_the_keys(
     api: Any, alice: User, key: tuple[ApiKey, str], organization: Organization
 ) -> None:
-    theirs, secret = factories.key(organization, created_by=alice, permissions=["keys:read"])
+    _, secret = factories.key(organization, created_by=alice, permissions=["keys:read"])
     assert api(alice).delete(f"{PATH}/{alice.pk}").json()["code"] == "last_owner"
     assert api(secret).get(KEYS).status_code == 200
 
