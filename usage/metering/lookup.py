@@ -18,11 +18,12 @@ LIVE = ApiKey.Environment.LIVE.value
 # The keys and organizations that events name, with their payers.
 OWNERS = """
 owner AS MATERIALIZED (
-    SELECT 'key' AS kind, k.public_id AS name, k.id, k.organization_id, o.root_id, k.environment
+    SELECT 'key' AS kind, k.public_id AS name, k.id, k.organization_id, o.root_id, k.environment,
+           extract(epoch FROM k.last_used_at) AS last_used_at
       FROM apikeys_apikey k JOIN accounts_organization o ON o.id = k.organization_id
      WHERE k.public_id = ANY(%(keys)s::text[])
      UNION ALL
-    SELECT 'organization', o.public_id, NULL, o.id, o.root_id, 'live'
+    SELECT 'organization', o.public_id, NULL, o.id, o.root_id, 'live', NULL
       FROM accounts_organization o WHERE o.public_id = ANY(%(organizations)s::text[]))
 """
 METERS = """
@@ -37,7 +38,7 @@ EVERYTHING = sql.compose(
     """
 WITH {owners}, {meters}
 SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment,
-       (a.organization_id IS NOT NULL)::int::numeric, NULL::numeric
+       (a.organization_id IS NOT NULL)::int::numeric, o.last_used_at
   FROM owner o LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
  UNION ALL
 SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL
@@ -70,7 +71,7 @@ class Owner:
     """Whose events are: an organization, its payer, and the key that was used.
 
     `tenant` is the organization in hexadecimal digits, which Python compares faster than a UUID. `number` is the
-    owner's within the batch.
+    owner's within the batch. `last_used_at` is the key's, in seconds since 1970.
     """
 
     number: int
@@ -80,6 +81,7 @@ class Owner:
     key: UUID | None
     environment: str
     has_ledger: bool
+    last_used_at: float | None
 
 
 @dataclass(slots=True, eq=False)
@@ -156,7 +158,8 @@ class Lookup:
             case "key" | "organization":
                 owners = self.keys if kind == "key" else self.organizations
                 number = len(self.keys) + len(self.organizations)
-                owners[name] = Owner(number, organization, organization.hex, payer, id, text, bool(a))
+                used = float(b) if b else None
+                owners[name] = Owner(number, organization, organization.hex, payer, id, text, bool(a), used)
             case "hold":
                 self.holds[id] = (payer, organization)
             case "meter":

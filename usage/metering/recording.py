@@ -16,11 +16,14 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.lib import sql
 from accounts.lib.money import ZERO
+from apikeys import last_use
+from apikeys.models.keys import LAST_USE_GRAIN
 from billing.ledger import alerts, balances, holds, posting
 from usage.metering import deduplication, insert, parsing, rating
 from usage.metering.insert import ACCEPTED, DUPLICATE, REJECTED, Identity, Prepared, RatedEvent
-from usage.metering.lookup import Lookup, over_limit
+from usage.metering.lookup import Lookup, Owner, over_limit
 from usage.metering.parsing import Rejected, UsageRecord
 
 
@@ -125,6 +128,8 @@ def _store(batch: list[RatedEvent], now: datetime) -> None:
     if prepared:
         insert.insert(prepared, locked, {entry.account_id: entry.seq for entry in entries})
     holds.capture_by_usage(_drawn(batch), now)
+    if uses := _unnoted_uses(batch, owners, now):
+        sql.rows(*last_use.note(uses))
     if debits:
         alerts.check(debits, now, {(owner.organization, owner.key) for owner in owners})
 
@@ -132,6 +137,18 @@ def _store(batch: list[RatedEvent], now: datetime) -> None:
 def _prepare_new(batch: list[RatedEvent], known: set[Identity], now: datetime) -> Prepared | None:
     events = insert.distinct(batch, known)
     return insert.prepare(events.values(), now) if events else None
+
+
+def _unnoted_uses(batch: Iterable[RatedEvent], owners: set[Owner], now: datetime) -> dict[UUID, datetime]:
+    """When keys were last used by new events, of keys whose use was not noted within this minute: mostly none."""
+    since = now.timestamp() - LAST_USE_GRAIN.total_seconds()
+    stale = {owner for owner in owners if owner.key and (owner.last_used_at or 0) <= since}
+    uses: dict[UUID, datetime] = {}
+    for event in batch if stale else ():
+        key = event.terms.owner.key
+        if key and event.terms.owner in stale and event.outcome == ACCEPTED:
+            uses[key] = max(event.record.occurred_at, uses.get(key, event.record.occurred_at))
+    return uses
 
 
 def _drawn(batch: Iterable[RatedEvent]) -> dict[tuple[UUID, UUID], Decimal]:
