@@ -259,7 +259,8 @@ class StripeGateway:
 
     def read_webhook(self, body: bytes, signature: str, now: datetime) -> GatewayEvent:
         """Of `POST /webhooks/stripe` and its header `Stripe-Signature`. `InvalidWebhook` is a 400."""
-        secrets, livemode = settings.STRIPE_WEBHOOK_SECRETS, "_live_" in settings.STRIPE_SECRET_KEY
+        livemode = settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+        secrets = settings.STRIPE_WEBHOOK_SECRETS
         return webhooks.read(body, signature, secrets=secrets, livemode=livemode, now=now)
 
 
