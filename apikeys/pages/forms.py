@@ -1,11 +1,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
+from django.http import QueryDict
 from django.utils import timezone
 
 from accounts import scopes
@@ -83,7 +84,8 @@ class CreateKeyForm(forms.Form):
         try:
             return form_ids.read(self.cleaned_data["id"])
         except ValueError as error:
-            self.data = {**self.data.dict(), "id": form_ids.new()}  # type: ignore[union-attr]
+            self.data = cast(QueryDict, self.data).copy()
+            self.data["id"] = form_ids.new()
             self.add_error(None, ValidationError(str(error)))
             return None
 

@@ -285,3 +285,14 @@ def test_an_invitation_that_is_refused_counts_for_nothing(
     monkeypatch.setattr(invitations, "AN_ADDRESS_AN_HOUR", 2)
     assert [invited(api(alice), "x@example.com").status_code for _ in range(4)] == [201, 409, 409, 409]
     assert invited(api(charlie), "x@example.com").status_code == 201
+
+
+@pytest.mark.parametrize("email", ["a@\u1c89.com", "\u1c89@example.com", "a@\u2603.example"])
+def test_an_address_without_a_normal_form_is_named(api: Any, alice: User, email: str) -> None:
+    refused = invited(api(alice), email)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/email")
+
+
+def test_one_mailbox_is_invited_once_however_its_domain_is_written(api: Any, alice: User) -> None:
+    assert invited(api(alice), "a@bücher.example").json()["email"] == "a@xn--bcher-kva.example"
+    assert invited(api(alice), "A@xn--bcher-kva.example").json()["code"] == "invitation_pending"

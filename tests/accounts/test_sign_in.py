@@ -75,3 +75,9 @@ def test_a_missing_part_is_named(anonymous: Any, db: None, body: Any) -> None:
     assert response.status_code == 400
     missing = {"email", "password"} - {field for field, value in body.items() if value}
     assert {error["pointer"] for error in response.json()["errors"]} == {f"/{field}" for field in missing}
+
+
+@pytest.mark.parametrize("email", ["a@\u1c89.com", "\u1c89@example.com", "a@\u2603.example", "nobody"])
+def test_an_address_without_a_normal_form_is_nobodys(anonymous: Any, db: None, email: str) -> None:
+    response = signed_in(anonymous, email)
+    assert (response.status_code, response.json()["code"]) == (401, "invalid_sign_in")

@@ -70,9 +70,10 @@ def test_sent_twice_at_once_the_form_makes_one_key(committed: None) -> None:
 
 @pytest.mark.parametrize("form_id", ["", "x", "0199f0c2a1b27c3d8e4f5a6b7c8d9e0f"])
 def test_a_form_without_an_id_of_ours_is_sent_again(browser: Client, organization: Organization, form_id: str) -> None:
-    answer = create(browser, organization, id=form_id)
+    answer = create(browser, organization, id=form_id, scopes=["keys:read", "usage:read"])
     assert answer.status_code == 400
     assert "out of date" in text(answer)
+    assert text(answer).count(" checked>") == 3  # the environment and both scopes
     (fresh,) = re.findall(r'name="id" value="([^"]+)"', text(answer))
     assert create(browser, organization, id=fresh).status_code == 201
 
