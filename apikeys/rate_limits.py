@@ -165,6 +165,7 @@ def count(limit: Limit, now: float, allowed: bool, moments: list[float] | None, 
 
 def lock(limits: Iterable[Limit]) -> None:
     """Lock their counts to the end of the transaction, in the order in which everybody does."""
+    sql.require_transaction()
     subjects = sorted({_row_of(limit) for limit in limits})
     if subjects:
         sql.rows(OPEN, {"subjects": subjects})

@@ -149,6 +149,7 @@ class _Change:
 def check(accounts: Iterable[UUID], now: datetime, spenders: Collection[Spender] = ()) -> None:
     """Announce what the balances of these payers crossed or recovered from, and the budgets of the spenders and of
     every node above them. Call it after a posting, in its transaction, under the payers' lock."""
+    sql.require_transaction()
     for change in _different(accounts, spenders, now):
         change.announce(now)
 

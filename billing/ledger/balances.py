@@ -146,11 +146,11 @@ class Entry:
 class Locked:
     """An account as it stands under its lock, with nothing due.
 
-    `next_seq` is the seq of its next entry: nobody else gets it before the transaction ends. Usage that occurred before
-    `closed_through` belongs to a closed month. Months are those of `zone`.
+    `seq` is that of its last entry. Usage that occurred before `closed_through` belongs to a closed month. Months are
+    those of `zone`.
     """
 
-    next_seq: int
+    seq: int
     due_at: datetime | None
     closed_through: datetime | None
     zone: BillingZone
@@ -163,10 +163,6 @@ class Posting:
     account_id: UUID
     seq: int
     balance_after: Decimal
-
-
-class SeqTaken(RuntimeError):
-    """An entry got another seq than the lock had promised: something posted in between. Nothing may be committed."""
 
 
 def check_decimals(amount: Decimal) -> None:
@@ -195,21 +191,11 @@ def write(
     return Posting(*written[0]) if written else None
 
 
-def post_usage(amounts: Mapping[UUID, Decimal], locked: Mapping[UUID, Locked], now: datetime) -> list[Posting]:
-    """Debit several payers, which are locked, with one usage entry each; amounts are positive.
-
-    The events of an entry name it before it is written, by the `next_seq` of the lock: `SeqTaken` if it got another.
-    """
+def post_usage(amounts: Mapping[UUID, Decimal], now: datetime) -> list[Posting]:
+    """Debit several payers, which are locked, with one usage entry each; amounts are positive."""
+    sql.require_transaction()
     columns = {"ids": [uuid7() for _ in amounts], "accounts": list(amounts), "amounts": list(amounts.values())}
-    postings = [Posting(*row) for row in run(POST_USAGE, {**columns, "now": now})]
-    check_seqs(postings, locked)
-    return postings
-
-
-def check_seqs(postings: Iterable[Posting], locked: Mapping[UUID, Locked]) -> None:
-    """`SeqTaken` if one of these entries has another seq than the lock promised."""
-    if any(posting.seq != locked[posting.account_id].next_seq for posting in postings):
-        raise SeqTaken
+    return [Posting(*row) for row in run(POST_USAGE, {**columns, "now": now})]
 
 
 def run(statement: str, parameters: sql.Parameters) -> list[tuple[Any, ...]]:

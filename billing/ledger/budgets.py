@@ -122,6 +122,7 @@ def admit(
 
     Call it under the payer's lock. The budget of a node above is not named in the refusal.
     """
+    sql.require_transaction()
     parameters = {
         "account": organization.root_id,
         "organization": organization.pk,
@@ -160,6 +161,7 @@ def give_back(
 def _add(
     organization: Organization, path: list[UUID], key: UUID | None, amount: Decimal, month: date, now: datetime
 ) -> None:
+    sql.require_transaction()
     account = organization.root_id
     subjects = sorted({*path, *([key] if key else [])})
     sql.rows(COUNT, {"account": account, "month": month, "amount": amount, "subjects": subjects})

@@ -66,7 +66,7 @@ def adjust(
     """Post a signed `amount` on the account of a root organization; credits may have an expiry."""
     if amount < 0 and expires_at:
         raise InvalidField("expires_at", "This adjustment takes credits, which can't expire.")
-    next_seq = posting.lock([account], timezone.now())[account].next_seq
+    last_seq = posting.lock([account], timezone.now())[account].seq
     posted = posting.post(
         account,
         kind=Kind.ADJUSTMENT,
@@ -77,7 +77,7 @@ def adjust(
         lot=Lot(expires_at=expires_at),
     )
     adjustment = _posted(posted)
-    if posted.seq >= next_seq:  # not a retry
+    if posted.seq > last_seq:  # not a retry
         _tell("ledger.adjusted", adjustment)
     return adjustment
 

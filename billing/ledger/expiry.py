@@ -35,9 +35,11 @@ UPDATE billing_ledgeraccount a SET due_at = earliest.due_at
 
 def expire_holds(account: UUID, now: datetime) -> None:
     """Expire the overdue holds: they reserve nothing from here on."""
+    sql.require_transaction()
     sql.rows(EXPIRE_HOLDS, {"account": account, "now": now})
 
 
 def reschedule(account: UUID) -> None:
     """Set `due_at` anew, if it changes."""
+    sql.require_transaction()
     sql.rows(RESCHEDULE, {"account": account})

@@ -249,6 +249,7 @@ def release(hold: Hold) -> Hold:
 def capture_by_usage(credits: Mapping[tuple[UUID, UUID], Decimal], now: datetime) -> None:
     """Free what usage took from the holds that it named: credits by payer and hold. The payers are locked, and the
     usage itself is what debits them."""
+    sql.require_transaction()
     if credits:
         accounts, holds = zip(*credits, strict=True)
         columns = {"accounts": list(accounts), "holds": list(holds), "credits": list(credits.values())}

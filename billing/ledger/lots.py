@@ -81,11 +81,13 @@ class Expired:
 
 def allot(account: UUID) -> None:
     """Burn what was spent and is not allotted yet. The lots then add up to max(balance, 0)."""
+    sql.require_transaction()
     sql.rows(ALLOT, {"account": account})
 
 
 def expire(account: UUID, now: datetime) -> list[Expired]:
     """Empty the lots that are due, except for what they keep for holds. The caller posts what is returned."""
+    sql.require_transaction()
     rows = sql.rows(EXPIRE, {"account": account, "now": now})
     return [Expired(Grant(id=lot).public_id, lapsed) for lot, lapsed in sorted(rows) if lapsed]
 
@@ -97,6 +99,7 @@ def is_kept(account: UUID, placed: datetime) -> bool:
 
 def add(posting: Posting, lot: Lot, *, amount: Decimal, now: datetime) -> None:
     """Add the lot of a posted entry of `amount`. What of it pays a debt is gone at once."""
+    sql.require_transaction()
     Grant.objects.create(
         account_id=posting.account_id,
         entry_seq=posting.seq,
@@ -111,4 +114,5 @@ def add(posting: Posting, lot: Lot, *, amount: Decimal, now: datetime) -> None:
 
 def take(account: UUID, seq: int, amount: Decimal) -> None:
     """Burn the lot that entry `seq` brought before any other: that lot goes back."""
+    sql.require_transaction()
     sql.rows(TAKE, {"account": account, "seq": seq, "amount": amount})

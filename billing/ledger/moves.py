@@ -7,6 +7,7 @@ the last entry before it: so for each entry it is known which nodes were above.
 from datetime import datetime
 from uuid import UUID
 
+from accounts.lib import sql
 from accounts.models import Organization
 from billing.ledger.balances import Locked
 from billing.models import Move
@@ -14,6 +15,7 @@ from billing.models import Move
 
 def record(moved: Organization, path_before: list[UUID], payer: Locked, now: datetime) -> None:
     """Note a move that was just made, under the payer's lock."""
+    sql.require_transaction()
     moves = Move.objects.filter(account_id=moved.root_id)
     Move.objects.create(
         account_id=moved.root_id,
@@ -21,7 +23,7 @@ def record(moved: Organization, path_before: list[UUID], payer: Locked, now: dat
         organization_id=moved.pk,
         path_before=path_before,
         path_after=moved.path,
-        seq=payer.next_seq - 1,
+        seq=payer.seq,
         moved_at=now,
     )
 

@@ -28,7 +28,7 @@ PROMOTIONAL = Lot(Grant.Category.PROMOTIONAL)
 # A statement of its own: the next one then sees what was committed while this one waited. If an account is missing it
 # locks none: whoever opens accounts may wait for others that do, and must not hold a lock meanwhile.
 LOCK = """
-SELECT organization_id, seq + 1, due_at, closed_through, zones,
+SELECT organization_id, seq, due_at, closed_through, zones,
        (SELECT timezone FROM accounts_organization WHERE id = organization_id)
   FROM billing_ledgeraccount
  WHERE organization_id = ANY(%(accounts)s::uuid[])
@@ -75,8 +75,8 @@ def _lock(payers: list[UUID], now: datetime | None) -> dict[UUID, Locked]:
 
 def _locked(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, Locked]:
     return {
-        account: Locked(next_seq, due_at, closed_through, billing_zone.parse(timezone, zones))
-        for account, next_seq, due_at, closed_through, zones, timezone in rows
+        account: Locked(seq, due_at, closed_through, billing_zone.parse(timezone, zones))
+        for account, seq, due_at, closed_through, zones, timezone in rows
     }
 
 

@@ -30,6 +30,7 @@ SELECT sent.organization, recorded.id
 
 def known(events: Iterable[RatedEvent], now: datetime) -> set[Identity]:
     """The identities that arrived within the window before `now`, or after it by another server's clock."""
+    sql.require_transaction()
     ids: defaultdict[tuple[UUID, str], list[str]] = defaultdict(list)
     for event in events:
         owner = event.terms.owner

@@ -96,6 +96,7 @@ def prepare(events: Collection[RatedEvent], now: datetime) -> Prepared:
 
 def insert(prepared: Prepared, locked: Mapping[UUID, Locked], entries: Mapping[UUID, int]) -> None:
     """Insert the events and mark them as accepted. `entries` are the ledger entries that charged each payer."""
+    sql.require_transaction()
     owners = [_owner(owner, locked[owner.account], entries.get(owner.account)) for owner in prepared.owners]
     months = [_month(account, number, locked[account].zone) for account, number in prepared.quarters]
     parameters = {**prepared.parameters, "owners": json.dumps(owners), "months": json.dumps(months)}

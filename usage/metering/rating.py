@@ -26,6 +26,7 @@ def rate(batch: Sequence[RatedEvent], known: Collection[Identity], locked: Mappi
 
     Duplicates use up nothing, whether they are `known` or stand later in the batch. `locked` are all payers.
     """
+    sql.require_transaction()
 
     def key_of(event: RatedEvent) -> VolumeKey:
         account = event.terms.owner.account

@@ -124,7 +124,7 @@ def _store(batch: list[RatedEvent], now: datetime) -> None:
     if by_volume or known:
         prepared = _prepare_new(batch, known, now)
     debits = prepared.debits if prepared else {}
-    entries = balances.post_usage(debits, locked, now) if debits else []
+    entries = balances.post_usage(debits, now) if debits else []
     if prepared:
         insert.insert(prepared, locked, {entry.account_id: entry.seq for entry in entries})
     holds.capture_by_usage(_drawn(batch), now)

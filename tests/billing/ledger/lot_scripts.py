@@ -99,9 +99,9 @@ class Script:
 
     def _batch(self, amount: Decimal, hold: Hold | None = None) -> None:
         with transaction.atomic():
-            locked = posting.lock([self.payer.pk])
+            posting.lock([self.payer.pk])
             holds.capture_by_usage({(self.payer.pk, hold.pk): amount} if hold else {}, self.now)
-            balances.post_usage({self.payer.pk: amount}, locked, self.now)
+            balances.post_usage({self.payer.pk: amount}, self.now)
 
     def debit(self) -> str:
         kind, amount = self.chance.choice([Kind.SUBSCRIPTION, Kind.USAGE]), self.amount()

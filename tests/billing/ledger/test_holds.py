@@ -38,9 +38,9 @@ def use(hold: Hold, amount: int) -> None:
     """As a batch of usage does that names the hold."""
     with transaction.atomic():
         now = timezone.now()
-        locked = posting.lock([hold.account_id], now)
+        posting.lock([hold.account_id], now)
         holds.capture_by_usage({(hold.account_id, hold.pk): Decimal(amount)}, now)
-        balances.post_usage({hold.account_id: Decimal(amount)}, locked, now)
+        balances.post_usage({hold.account_id: Decimal(amount)}, now)
 
 
 @pytest.mark.parametrize(("amount", "balance"), [(None, 70), (0, 100), (10, 90), (30, 70), (130, -30)])

@@ -108,7 +108,8 @@ def test_a_number_counted_in_python_would_be_given_twice(payer: Organization) ->
 
     assert sum(isinstance(r, IntegrityError) for r in race([post] * 2)) == 1
     LedgerAccount.objects.of(payer).update(balance=101, seq=2)  # what the one that got through left out
-    lots.add(balances.Posting(payer.pk, 2, Decimal(101)), lots.Lot(), amount=Decimal(1), now=timezone.now())
+    with transaction.atomic():
+        lots.add(balances.Posting(payer.pk, 2, Decimal(101)), lots.Lot(), amount=Decimal(1), now=timezone.now())
 
 
 def test_a_key_from_fifty_threads_is_one_entry_and_fifty_equal_answers(payer: Organization) -> None:
