@@ -73,7 +73,7 @@ def _numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
     psycopg would work it out anew for every long one.
     """
     names = tuple(dict.fromkeys(_NAMED.findall(statement)))
-    return _NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", statement).encode(), names
+    return _NAMED.sub(lambda match: f"${names.index(match[1]) + 1}", statement).encode(), names
 
 
 def _connection() -> tuple[BaseDatabaseWrapper, Connection[Any]]:

@@ -10,7 +10,7 @@ PATH = "/v1/whoami"
 
 
 def reasons(client: Any) -> dict[str, str]:
-    return {one["scope"]: one["reason"] for one in client.get(PATH).json()["refused"]}
+    return {refusal["scope"]: refusal["reason"] for refusal in client.get(PATH).json()["refused"]}
 
 
 def test_roles_come_with_their_source_from_the_root_down(api: Any, bob: User, organization: Organization) -> None:
@@ -40,9 +40,9 @@ def test_what_no_role_holds(api: Any, alice: User) -> None:
 
 def test_what_the_key_was_not_granted(api: Any, alice: User, organization: Organization) -> None:
     _, secret = factories.key(organization, created_by=alice, permissions=["usage:read"])
-    found = reasons(api(secret))
-    assert "usage:read" not in found
-    assert found["keys:read"] == "not_granted_to_credential"
+    refused = reasons(api(secret))
+    assert "usage:read" not in refused
+    assert refused["keys:read"] == "not_granted_to_credential"
 
 
 def test_what_a_token_is_too_old_for(api: Any, bob: User) -> None:
@@ -68,10 +68,10 @@ def test_a_person_who_was_removed(api: Any, bob: User) -> None:
 
 def test_a_suspended_organization(api: Any, alice: User, organization: Organization) -> None:
     Organization.objects.filter(pk=organization.pk).update(status="suspended")
-    found = reasons(api(alice))
-    assert found["keys:write"] == "organization_suspended"
-    assert "keys:read" not in found
-    assert "billing:write" not in found
+    refused = reasons(api(alice))
+    assert refused["keys:write"] == "organization_suspended"
+    assert "keys:read" not in refused
+    assert "billing:write" not in refused
 
 
 def test_an_address_outside_of_the_networks(api: Any, alice: User, organization: Organization) -> None:

@@ -22,7 +22,7 @@ def happened(organization: Organization, type: str = "test.happened", at: dateti
 
 def types(answer: Any) -> list[str]:
     assert answer.status_code == 200
-    return [one["type"] for one in answer.json()["results"]]
+    return [row["type"] for row in answer.json()["results"]]
 
 
 def test_an_event_is_shown_as_it_was_written(api: Any, alice: User, organization: Organization) -> None:
@@ -59,8 +59,8 @@ def test_those_beneath_are_shown_and_those_above_and_beside_are_not(
     api: Any, alice: User, organization: Organization
 ) -> None:
     child, sibling = (people.add_child(organization, name=name) for name in ("Child", "Sibling"))
-    for one, name in ((organization, "above"), (child, "own"), (sibling, "beside")):
-        happened(one, name)
+    for node, name in ((organization, "above"), (child, "own"), (sibling, "beside")):
+        happened(node, name)
     happened(people.add_child(child, name="Leaf"), "beneath")
     assert types(api(alice).get("/v1/events")) == ["beneath", "beside", "own", "above"]
     people.switch(alice, child)

@@ -26,13 +26,15 @@ def owners_leave(count: int = 8) -> tuple[Organization, list[Any]]:
     owners = [factories.user() for _ in range(count)]
     for owner in owners:
         factories.join(owner, organization, "owner")
-    leave: list[Any] = [partial(members.remove, organization, one.pk, by=person(one, organization)) for one in owners]
+    leave: list[Any] = [
+        partial(members.remove, organization, owner.pk, by=person(owner, organization)) for owner in owners
+    ]
     return organization, race(leave)
 
 
 def test_of_all_owners_who_leave_at_once_one_stays(committed: None) -> None:
     organization, results = owners_leave()
-    assert sorted(type(one).__name__ for one in results if one) == ["LastOwner"]
+    assert sorted(type(result).__name__ for result in results if result) == ["LastOwner"]
     assert Membership.objects.filter(organization=organization, role="owner").count() == 1
 
 
@@ -53,12 +55,12 @@ def test_without_the_lock_all_owners_would_leave(committed: None, monkeypatch: p
 
 
 def test_two_owners_who_demote_each_other_do_not_both_succeed(committed: None) -> None:
-    organization, (one, other) = factories.organization(), (factories.user(), factories.user())
-    for owner in (one, other):
+    organization, (first, second) = factories.organization(), (factories.user(), factories.user())
+    for owner in (first, second):
         factories.join(owner, organization, "owner")
     calls: list[Any] = [
         partial(members.change_role, organization, target.pk, role="viewer", by=person(actor, organization))
-        for actor, target in ((one, other), (other, one))
+        for actor, target in ((first, second), (second, first))
     ]
     results = race(calls)
     assert sum(isinstance(result, Conflict) for result in results) == 1

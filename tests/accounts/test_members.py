@@ -45,7 +45,7 @@ def test_the_list_shows_everyone_with_their_role(api: Any, alice: User, bob: Use
 
 
 def test_a_stranger_sees_none_of_them(api: Any, alice: User, charlie: User) -> None:
-    assert [one["id"] for one in api(charlie).get(PATH).json()["results"]] == [charlie.pk]
+    assert [member["id"] for member in api(charlie).get(PATH).json()["results"]] == [charlie.pk]
     assert api(charlie).get(f"{PATH}/{alice.pk}").status_code == 404
 
 
@@ -53,7 +53,7 @@ def test_those_from_above_are_members_with_their_source(
     api: Any, alice: User, bob: User, organization: Organization, child: Organization
 ) -> None:
     dora = employ(factories.user("dora"), child, "admin")
-    shown = {one["id"]: one for one in api(dora).get(PATH).json()["results"]}
+    shown = {member["id"]: member for member in api(dora).get(PATH).json()["results"]}
     assert shown.keys() == {alice.pk, bob.pk, dora.pk}
     assert (shown[alice.pk]["source"], shown[alice.pk]["inherited"]) == (organization.public_id, True)
     assert (shown[dora.pk]["source"], shown[dora.pk]["inherited"]) == (child.public_id, False)
@@ -61,7 +61,7 @@ def test_those_from_above_are_members_with_their_source(
 
 def test_those_below_and_beside_are_not(api: Any, alice: User, bob: User, child: Organization) -> None:
     factories.join(factories.user("below"), child, "owner")
-    assert {one["id"] for one in api(alice).get(PATH).json()["results"]} == {alice.pk, bob.pk}
+    assert {member["id"] for member in api(alice).get(PATH).json()["results"]} == {alice.pk, bob.pk}
 
 
 def test_who_has_two_roles_is_one_member_with_the_nearer_one(
@@ -70,7 +70,10 @@ def test_who_has_two_roles_is_one_member_with_the_nearer_one(
     employ(bob, child, "developer")
     answer = api(bob).get(PATH).json()
     assert answer["count"] == 2
-    assert [(one["id"], one["role"]) for one in answer["results"]] == [(alice.pk, "owner"), (bob.pk, "developer")]
+    assert [(member["id"], member["role"]) for member in answer["results"]] == [
+        (alice.pk, "owner"),
+        (bob.pk, "developer"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,8 +81,8 @@ def test_who_has_two_roles_is_one_member_with_the_nearer_one(
     [("role=viewer", ["bob"]), ("role=owner", ["alice"]), ("role=billing", []), ("email=BOB-", ["bob"]), ("", ["*"])],
 )
 def test_it_can_be_narrowed(api: Any, alice: User, bob: User, query: str, expected: list[str]) -> None:
-    found = [one["name"].lower() for one in api(alice).get(f"{PATH}?{query}").json()["results"]]
-    assert found == (["alice", "bob"] if expected == ["*"] else expected)
+    names = [member["name"].lower() for member in api(alice).get(f"{PATH}?{query}").json()["results"]]
+    assert names == (["alice", "bob"] if expected == ["*"] else expected)
 
 
 def test_an_unknown_role_in_the_query_is_named(api: Any, alice: User) -> None:

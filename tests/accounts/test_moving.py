@@ -34,11 +34,11 @@ def node(organization: Organization) -> dict[str, Organization]:
 
 def shape(root: Organization) -> dict[str, list[str]]:
     """The names on each node's path, beneath the root; checked against the parents."""
-    found = {one.pk: one for one in Organization.objects.filter(root=root)}
-    for one in found.values():
-        above = found[one.parent_id].path if one.parent_id else []
-        assert one.path == [*above, one.pk]
-    return {one.name: [found[pk].name for pk in one.path[1:]] for one in found.values() if one.parent_id}
+    nodes = {node.pk: node for node in Organization.objects.filter(root=root)}
+    for node in nodes.values():
+        above = nodes[node.parent_id].path if node.parent_id else []
+        assert node.path == [*above, node.pk]
+    return {node.name: [nodes[pk].name for pk in node.path[1:]] for node in nodes.values() if node.parent_id}
 
 
 BEFORE = {"a": ["a"], "a1": ["a", "a1"], "a2": ["a", "a1", "a2"], "b": ["b"]}
@@ -198,7 +198,7 @@ def crossing_moves() -> tuple[Organization, list[Any]]:
 def test_of_two_moves_that_cross_one_is_refused(committed: None) -> None:
     for _ in range(5):
         root, results = crossing_moves()
-        assert sorted(type(one).__name__ for one in results) == ["Cycle", "Organization"]
+        assert sorted(type(result).__name__ for result in results) == ["Cycle", "Organization"]
         assert sorted(map(len, shape(root).values())) == [1, 2]
 
 
@@ -213,7 +213,7 @@ def test_without_the_lock_they_would_make_a_cycle(committed: None, monkeypatch: 
     monkeypatch.setattr(OrganizationQuerySet, "lock", lambda self, pk: self.get(pk=pk))
     monkeypatch.setattr(tree, "_rewrite", look)
     root, results = crossing_moves()
-    assert all(isinstance(one, Organization) for one in results)
+    assert all(isinstance(result, Organization) for result in results)
     a, b = Organization.objects.filter(root=root).exclude(pk=root.pk)
     assert (a.parent_id, b.parent_id) == (b.pk, a.pk)
     Organization.objects.filter(pk__in=[a.pk, b.pk]).update(parent=root)  # what other tests walk is a tree again

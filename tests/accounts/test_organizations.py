@@ -12,7 +12,7 @@ PATH = "/v1/organizations"
 
 
 def ids(response: Any) -> list[str]:
-    return [one["id"] for one in response.json()["results"]]
+    return [row["id"] for row in response.json()["results"]]
 
 
 @pytest.fixture
@@ -125,10 +125,10 @@ def test_a_bad_name_is_named(api: Any, alice: User, organization: Organization, 
 
 
 def test_name_and_time_zone_can_be_changed(api: Any, alice: User, organization: Organization) -> None:
-    said = {"name": "Renamed", "timezone": "America/Lima"}
-    response = api(alice).patch(f"{PATH}/{organization.public_id}", said)
+    body = {"name": "Renamed", "timezone": "America/Lima"}
+    response = api(alice).patch(f"{PATH}/{organization.public_id}", body)
     assert response.status_code == 200
-    assert {field: response.json()[field] for field in said} == said
+    assert {field: response.json()[field] for field in body} == body
     organization.refresh_from_db()
     assert (organization.name, organization.timezone) == ("Renamed", "America/Lima")
 
@@ -136,7 +136,7 @@ def test_name_and_time_zone_can_be_changed(api: Any, alice: User, organization: 
 def test_nothing_else_can_be_changed(api: Any, charlie: User, alice: User, organization: Organization) -> None:
     elsewhere = charlie.current_organization
     before = Organization.objects.filter(pk=organization.pk).values().get()
-    said: dict[str, Any] = {
+    body: dict[str, Any] = {
         "id": "acct_hijacked00000000",
         "auth_id": "MAHIJACKED",
         "public_id": "acct_x",
@@ -146,7 +146,7 @@ def test_nothing_else_can_be_changed(api: Any, charlie: User, alice: User, organ
         "status": "closed",
         "created_at": "2000-01-01T00:00:00Z",
     }
-    assert api(alice).patch(f"{PATH}/{organization.public_id}", said).status_code == 200
+    assert api(alice).patch(f"{PATH}/{organization.public_id}", body).status_code == 200
     assert Organization.objects.filter(pk=organization.pk).values().get() == before
 
 
@@ -155,8 +155,8 @@ def test_nothing_else_can_be_said_at_its_making(
 ) -> None:
     elsewhere = charlie.current_organization
     assert elsewhere
-    said = {"name": "New", "parent": elsewhere.public_id, "status": "closed", "id": "acct_x", "auth_id": "MAX"}
-    made = api(alice).post(PATH, said).json()
+    body = {"name": "New", "parent": elsewhere.public_id, "status": "closed", "id": "acct_x", "auth_id": "MAX"}
+    made = api(alice).post(PATH, body).json()
     assert made["parent"] == organization.public_id
     assert made["status"] == "active"
     assert made["id"] != "acct_x"

@@ -46,12 +46,12 @@ def change_page(row: Model) -> str:
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
-def post(operator: Client, row: Model, **said: Any) -> None:
+def post(operator: Client, row: Model, **fields: Any) -> None:
     """What the admin's form of the row says already, and `said`."""
     form = operator.get(change_page(row)).context["adminform"].form
     initial = {name: form[name].value() for name in form.fields}
     inlines = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
-    filled = {name: value for name, value in {**initial, **inlines, **said}.items() if value not in (None, False)}
+    filled = {name: value for name, value in {**initial, **inlines, **fields}.items() if value not in (None, False)}
     answer = operator.post(change_page(row), filled)
     assert answer.status_code == 302, answer.context["errors"]
 
@@ -148,8 +148,8 @@ def test_a_password_set_in_the_admin_does_not_undo_a_deactivation(
     meanwhile(alice, is_active=False)
     new = "another long passphrase"
     page = reverse("admin:auth_user_password_change", args=[alice.pk])
-    said = {"password1": new, "password2": new, "usable_password": "true"}
-    assert operator.post(page, said).status_code == 302
+    fields = {"password1": new, "password2": new, "usable_password": "true"}
+    assert operator.post(page, fields).status_code == 302
     alice.refresh_from_db()
     assert alice.check_password(new)
     assert not alice.is_active

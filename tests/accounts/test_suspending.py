@@ -103,7 +103,7 @@ def test_who_does_not_administer_is_refused(api: Any, dora: User, child: Organiz
 
 def test_a_role_in_a_child_does_not_reach_up_or_sideways(api: Any, dora: User, organization: Organization) -> None:
     sibling = people.add_child(organization, name="Sibling")
-    assert [ask(api(dora), "suspend", one).status_code for one in (organization, sibling)] == [404, 404]
+    assert [ask(api(dora), "suspend", node).status_code for node in (organization, sibling)] == [404, 404]
     assert [status(organization), status(sibling)] == ["active", "active"]
 
 

@@ -124,7 +124,7 @@ def test_a_bad_field_is_named_and_no_key_is_made(api: Any, alice: User, field: s
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("sent", "kept"),
     [
         ("2040-01-01T00:00:00Z", "2040-01-01T00:00:00Z"),
         ("2040-01-01T00:00:00+02:00", "2039-12-31T22:00:00Z"),
@@ -133,9 +133,9 @@ def test_a_bad_field_is_named_and_no_key_is_made(api: Any, alice: User, field: s
         (None, None),
     ],
 )
-def test_a_naive_expiry_is_read_in_the_callers_time_zone(api: Any, db: None, said: str | None, kept: str) -> None:
+def test_a_naive_expiry_is_read_in_the_callers_time_zone(api: Any, db: None, sent: str | None, kept: str) -> None:
     client = api(factories.user("carol", timezone="Asia/Tokyo"))
-    assert client.post(PATH, {"name": "x", "expires_at": said}).json()["expires_at"] == kept
+    assert client.post(PATH, {"name": "x", "expires_at": sent}).json()["expires_at"] == kept
 
 
 def test_a_viewer_sees_keys_and_makes_none(api: Any, bob: User, organization: Organization) -> None:
@@ -148,7 +148,7 @@ def test_a_viewer_sees_keys_and_makes_none(api: Any, bob: User, organization: Or
 def test_a_list_shows_hints_and_never_a_secret(api: Any, alice: User, organization: Organization) -> None:
     made = [factories.key(organization) for _ in range(3)]
     response = api(alice).get(PATH)
-    assert [one["key_id"] for one in response.json()["results"]] == [key.public_id for key, _ in reversed(made)]
+    assert [row["key_id"] for row in response.json()["results"]] == [key.public_id for key, _ in reversed(made)]
     for key, secret in made:
         assert secrets.hint(secret) in response.content.decode()
         for shown in (response, api(alice).get(f"{PATH}/{key.public_id}")):

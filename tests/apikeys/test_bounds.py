@@ -33,8 +33,8 @@ def maker(alice: Any, organization: Any) -> Any:
     return factories.key(organization, created_by=alice, permissions=PERMISSIONS, **BOUND)
 
 
-def make(client: Any, **said: Any) -> Any:
-    return client.post(KEYS, {"name": "Made", "environment": "test", **said})
+def make(client: Any, **fields: Any) -> Any:
+    return client.post(KEYS, {"name": "Made", "environment": "test", **fields})
 
 
 def made() -> ApiKey:
@@ -55,7 +55,7 @@ def test_a_key_that_a_key_makes_is_bound_as_that_is(api: Any, maker: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"environment": "live"},
         {"expires_at": LATER},
@@ -64,20 +64,20 @@ def test_a_key_that_a_key_makes_is_bound_as_that_is(api: Any, maker: Any) -> Non
         {"allowed_cidrs": ["::/0"]},
     ],
 )
-def test_a_key_makes_none_that_is_less_bound(api: Any, maker: Any, said: dict[str, Any]) -> None:
-    assert pointer(make(api(maker[1]), **said)) == (400, f"/{next(iter(said))}")
+def test_a_key_makes_none_that_is_less_bound(api: Any, maker: Any, fields: dict[str, Any]) -> None:
+    assert pointer(make(api(maker[1]), **fields)) == (400, f"/{next(iter(fields))}")
     assert ApiKey.objects.get() == maker[0]
 
 
 def test_a_key_makes_one_that_is_more_bound(api: Any, maker: Any) -> None:
     limit = {"limit": 1, "window_seconds": 1}
-    said: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "expires_at": "2099-01-01",
         "allowed_cidrs": ["127.1.0.0/16", "2001:db8::1"],
         "rate_limit": limit,
         "monthly_budget": 99.5,
     }
-    assert make(api(maker[1]), **said).status_code == 201
+    assert make(api(maker[1]), **fields).status_code == 201
     assert made().expires_at == datetime(2099, 1, 1, tzinfo=UTC)
     assert made().allowed_cidrs == ["127.1.0.0/16", "2001:db8::1/128"]
     assert (made().rate_limit, made().rate_limit_window_seconds) == (1, 1)
@@ -123,17 +123,17 @@ def test_the_token_of_a_subaccount_is_bound_as_its_makers(maker: Any, organizati
 
 
 @pytest.mark.parametrize(
-    ("said", "refused"),
+    ("fields", "refused"),
     [({"expires_at": LATER}, "/expires_at"), ({"allowed_cidrs": ["0.0.0.0/0"]}, "/allowed_cidrs")],
 )
-def test_a_key_does_not_widen_itself(api: Any, maker: Any, said: dict[str, Any], refused: str) -> None:
-    assert pointer(api(maker[1]).patch(f"{KEYS}/{maker[0].public_id}", said)) == (400, refused)
+def test_a_key_does_not_widen_itself(api: Any, maker: Any, fields: dict[str, Any], refused: str) -> None:
+    assert pointer(api(maker[1]).patch(f"{KEYS}/{maker[0].public_id}", fields)) == (400, refused)
     assert bounds(ApiKey.objects.get()) == BOUND
 
 
 def test_a_key_that_lifts_its_bounds_keeps_them(api: Any, maker: Any) -> None:
-    said: dict[str, Any] = {"expires_at": None, "allowed_cidrs": [], "rate_limit": None, "monthly_budget": None}
-    assert api(maker[1]).patch(f"{KEYS}/{maker[0].public_id}", said).status_code == 200
+    fields: dict[str, Any] = {"expires_at": None, "allowed_cidrs": [], "rate_limit": None, "monthly_budget": None}
+    assert api(maker[1]).patch(f"{KEYS}/{maker[0].public_id}", fields).status_code == 200
     assert bounds(ApiKey.objects.get()) == BOUND
 
 
@@ -173,7 +173,7 @@ def above(alice: Any, organization: Any) -> ApiKey:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"permissions": ["messaging:send"]},
         {"allowed_cidrs": []},
@@ -183,14 +183,14 @@ def above(alice: Any, organization: Any) -> ApiKey:
         {"enabled": True},
     ],
 )
-def test_nobody_widens_a_key_that_may_do_more_than_they(api: Any, dave: Any, above: ApiKey, said: Any) -> None:
-    answer = api(dave).patch(f"{KEYS}/{above.public_id}", said)
+def test_nobody_widens_a_key_that_may_do_more_than_they(api: Any, dave: Any, above: ApiKey, fields: Any) -> None:
+    answer = api(dave).patch(f"{KEYS}/{above.public_id}", fields)
     assert (answer.status_code, answer.json()["required_scopes"]) == (403, ["billing:write"])
     assert ApiKey.objects.filter(**bounds(above), permissions=["billing:write"], disabled_at=above.disabled_at).exists()
 
 
 @pytest.mark.parametrize(
-    "said",
+    "fields",
     [
         {"name": "Renamed"},
         {"permissions": []},
@@ -201,5 +201,5 @@ def test_nobody_widens_a_key_that_may_do_more_than_they(api: Any, dave: Any, abo
         {"enabled": False},
     ],
 )
-def test_a_key_that_may_do_more_is_narrowed_all_the_same(api: Any, dave: Any, above: ApiKey, said: Any) -> None:
-    assert api(dave).patch(f"{KEYS}/{above.public_id}", said).status_code == 200
+def test_a_key_that_may_do_more_is_narrowed_all_the_same(api: Any, dave: Any, above: ApiKey, fields: Any) -> None:
+    assert api(dave).patch(f"{KEYS}/{above.public_id}", fields).status_code == 200

@@ -19,11 +19,11 @@ def key(alice: Any, organization: Any) -> Any:
 
 
 def names(answer: Any) -> list[str]:
-    return [one["name"] for one in answer.json()["results"]]
+    return [row["name"] for row in answer.json()["results"]]
 
 
-def make(api: Any, who: Any, **said: Any) -> Any:
-    return api(who).post(KEYS, {"name": "Key", **said})
+def make(api: Any, who: Any, **body: Any) -> Any:
+    return api(who).post(KEYS, {"name": "Key", **body})
 
 
 def stored(key: ApiKey) -> ApiKey:
@@ -95,15 +95,15 @@ def test_a_change_leaves_the_rest(alice: Any, api: Any, key: Any) -> None:
 
 
 def test_permissions_description_and_expiry_are_changed(alice: Any, api: Any, key: Any) -> None:
-    said = {"permissions": ["voice:call"], "description": "Calls", "expires_at": "2100-01-01T00:00:00Z"}
-    answer = api(alice).patch(f"{KEYS}/{key[0].public_id}", said).json()
-    assert {name: answer[name] for name in said} == said
+    body = {"permissions": ["voice:call"], "description": "Calls", "expires_at": "2100-01-01T00:00:00Z"}
+    answer = api(alice).patch(f"{KEYS}/{key[0].public_id}", body).json()
+    assert {name: answer[name] for name in body} == body
     assert api(key[1]).get("/v1/organizations").status_code == 403
 
 
 def test_what_is_not_to_be_changed_stays(alice: Any, charlie: Any, api: Any, key: Any) -> None:
-    said = {"organization": charlie.current_organization.public_id, "environment": "test", "created_by": charlie.pk}
-    assert api(alice).patch(f"{KEYS}/{key[0].public_id}", {**said, "key_id": "key_1"}).status_code == 200
+    body = {"organization": charlie.current_organization.public_id, "environment": "test", "created_by": charlie.pk}
+    assert api(alice).patch(f"{KEYS}/{key[0].public_id}", {**body, "key_id": "key_1"}).status_code == 200
     assert (
         stored(key[0]).__dict__.items()
         >= {
@@ -207,5 +207,5 @@ def test_a_key_without_an_expiry_gets_the_longest_that_the_policy_allows(alice: 
 def test_a_life_is_counted_from_the_keys_creation_when_it_is_changed(alice: Any, api: Any, policy: Any) -> None:
     key_id = make(api, alice).json()["key_id"]
     ApiKey.objects.update(created_at=timezone.now() - timedelta(days=20))
-    said = {"expires_at": (datetime.now(UTC) + timedelta(days=11)).isoformat()}
-    assert api(alice).patch(f"{KEYS}/{key_id}", said).status_code == 400
+    body = {"expires_at": (datetime.now(UTC) + timedelta(days=11)).isoformat()}
+    assert api(alice).patch(f"{KEYS}/{key_id}", body).status_code == 400

@@ -26,10 +26,10 @@ def test_a_key_is_found_by_its_secret_with_all_that_a_request_needs(
 ) -> None:
     key, secret = factories.key(organization, created_by=alice)
     with django_assert_num_queries(1):
-        found = find(secret)
-        assert found == key
-        assert found.organization == organization
-        assert found.created_by == alice
+        looked_up = find(secret)
+        assert looked_up == key
+        assert looked_up.organization == organization
+        assert looked_up.created_by == alice
 
 
 def test_the_query_goes_by_the_unique_index_of_digests(organization: Organization) -> None:

@@ -24,7 +24,7 @@ def key(committed: None) -> ApiKey:
 def rotate_twice(key: ApiKey, overlap: timedelta) -> list[Any]:
     """Both have read the key and its secrets before either rotates it."""
     read = [ApiKey.objects.prefetch_related("secrets").get(pk=key.pk) for _ in range(2)]
-    return race([lambda one=one: keys.rotate(one, overlap) for one in read])  # type: ignore[misc]
+    return race([lambda key=key: keys.rotate(key, overlap) for key in read])  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("seconds", [0, 86_400])
@@ -40,9 +40,9 @@ def test_without_the_lock_both_would_win(key: ApiKey, monkeypatch: pytest.Monkey
     both_have_read, secrets_of = Barrier(2), keys._secrets_of
 
     def read(key: ApiKey) -> Any:
-        found = secrets_of(key)
+        stored = secrets_of(key)
         both_have_read.wait(timeout=30)
-        return found
+        return stored
 
     monkeypatch.setattr(keys, "_lock", lambda key: ApiKey.objects.get(pk=key.pk))
     monkeypatch.setattr(keys, "_secrets_of", read)

@@ -61,9 +61,9 @@ def test_the_description_is_kept(answer: Any) -> None:
 
 @pytest.mark.parametrize("left_out", ["permissions", "expires_at", "description"])
 def test_all_but_the_name_may_be_left_out(alice: Any, api: Any, left_out: str) -> None:
-    said = {**REQUEST, "expires_at": "2100-01-01T00:00:00Z"}
-    del said[left_out]
-    assert api(alice).post("/v1/account/api-keys", said).status_code == 201
+    body = {**REQUEST, "expires_at": "2100-01-01T00:00:00Z"}
+    del body[left_out]
+    assert api(alice).post("/v1/account/api-keys", body).status_code == 201
 
 
 def test_a_key_without_an_expiry_says_null(alice: Any, api: Any) -> None:
@@ -77,6 +77,6 @@ def test_without_a_name_there_is_no_key(alice: Any, api: Any) -> None:
 
 
 def test_the_secret_works_at_once(alice: Any, api: Any) -> None:
-    said = {"name": "Reader", "permissions": ["account:read"]}
-    secret = api(alice).post("/v1/account/api-keys", said).json()["api_key"]
+    body = {"name": "Reader", "permissions": ["account:read"]}
+    secret = api(alice).post("/v1/account/api-keys", body).json()["api_key"]
     assert api(secret).get("/v1/whoami").status_code == 200

@@ -41,8 +41,8 @@ class Route:
         return self.who == "platform" or method in self.company
 
 
-def read(scope: str, **about: Any) -> Route:
-    return Route({"get": scope}, **about)
+def read(scope: str, **options: Any) -> Route:
+    return Route({"get": scope}, **options)
 
 
 def administer(body: Any = None) -> Route:
@@ -63,9 +63,9 @@ def own(**body: Any) -> Any:
     return lambda world: {"organization": world.id_of("organization", "own"), **body}
 
 
-def reservation(names: str, scopes: dict[str, str], **about: Any) -> Route:
+def reservation(names: str, scopes: dict[str, str], **options: Any) -> Route:
     """A hold or a lease, seen by the organization and from above."""
-    return Route(scopes, who="either", names=names, reach=SUBTREE, shows=SUBTREE, **about)
+    return Route(scopes, who="either", names=names, reach=SUBTREE, shows=SUBTREE, **options)
 
 
 def company(names: str = "", **body: Any) -> Route:
@@ -73,11 +73,11 @@ def company(names: str = "", **body: Any) -> Route:
     return Route({"post": "credits:write"}, who="platform", names=names, bodies={"post": own(**body)})
 
 
-def plivo(scopes: dict[str, str], body: Any, **about: Any) -> Route:
+def plivo(scopes: dict[str, str], body: Any, **options: Any) -> Route:
     """What takes an auth_id and a key of its organization's, as Basic. Its refusals have no code."""
-    about = {"reach": SUBTREE, **about}
+    options = {"reach": SUBTREE, **options}
     return Route(
-        scopes, who="basic", names="auth_id", shows=SUBTREE, refusals=frozenset({""}), bodies={"post": body}, **about
+        scopes, who="basic", names="auth_id", shows=SUBTREE, refusals=frozenset({""}), bodies={"post": body}, **options
     )
 
 

@@ -127,9 +127,9 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
 
 def _reserve(world: World, relation: str, organization: Organization) -> None:
     """A hold and a lease, of what the root was given."""
-    about: dict[str, Any] = {"amount": Decimal("0.01"), "ttl": timedelta(days=1), "reference": marker(relation)}
-    world.holds[relation] = holds.place(organization, **about)
-    world.leases[relation] = leases.take(organization, **about)
+    options: dict[str, Any] = {"amount": Decimal("0.01"), "ttl": timedelta(days=1), "reference": marker(relation)}
+    world.holds[relation] = holds.place(organization, **options)
+    world.leases[relation] = leases.take(organization, **options)
 
 
 def _credentials(world: World, own: Organization) -> None:
