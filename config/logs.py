@@ -1,11 +1,15 @@
 """Logs go to standard error: a line of JSON each in production, plain text elsewhere. Every line has the request's id.
 
-Bodies and headers are never logged, so that no secret is.
+No line holds a secret. Bodies and headers are never logged, tracebacks have no local variables, and what looks like a
+secret is taken out of every finished line, wherever it came from.
 """
 
+import logging
 from typing import Any
 
 import structlog
+
+from config.redaction import redact
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -15,8 +19,16 @@ _SHARED: list[Any] = [
 ]
 
 
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
 def configure(*, production: bool) -> dict[str, Any]:
-    """Point structlog at the standard library's logging, and return Django's LOGGING."""
+    """Points structlog at the standard library's logging, and returns Django's LOGGING."""
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -24,12 +36,12 @@ def configure(*, production: bool) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     last: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if production
         else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
     formatter = {
-        "()": structlog.stdlib.ProcessorFormatter,
+        "()": RedactingFormatter,
         "foreign_pre_chain": _SHARED,
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
     }
@@ -41,7 +53,7 @@ def configure(*, production: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
-            # A refusal is the caller's affair, not a warning of ours.
+            # Django warns of every 4xx, which is the caller's affair.
             "django.request": {"level": "ERROR", "propagate": True},
             "django.security": {"level": "ERROR", "propagate": True},
         },
