@@ -38,7 +38,7 @@ class InvitationPending(Conflict):
 
 
 class AlreadyMember(Conflict):
-    """The person has a role in this very organization; it can be changed, not given twice."""
+    """The person already has a role in this organization. It can be changed, but not given twice."""
 
     code = "already_member"
     detail = "This person is a member of the organization already."
@@ -55,42 +55,42 @@ class EmailDomainNotAllowed(Conflict):
 
 
 class InvitationEmailMismatch(Conflict):
-    """The invitation is for another address than that of the person who is signed in."""
+    """The person who is signed in has another address than the invitation."""
 
     code = "invitation_email_mismatch"
     detail = "This invitation is for another email address. Sign in with that one."
 
 
 class InvitationAccepted(Conflict):
-    """It was accepted before."""
+    """It was already accepted."""
 
     code = "invitation_accepted"
-    detail = "This invitation was accepted already."
+    detail = "This invitation was already accepted."
 
 
 class InviterLostRight(Conflict):
-    """Who sent the invitation may not give this role any more."""
+    """Whoever sent the invitation may no longer give this role."""
 
     code = "inviter_lost_right"
     detail = "Whoever sent this invitation may no longer give this role. Ask for a new one."
 
 
 class InvitationExpired(Gone):
-    """Its time is over."""
+    """It was not accepted in time."""
 
     code = "invitation_expired"
     detail = "This invitation has expired. Ask for a new one."
 
 
 class InvitationRevoked(Gone):
-    """It was taken back."""
+    """It was withdrawn by those who administer the organization."""
 
     code = "invitation_revoked"
     detail = "This invitation was revoked."
 
 
 class TokenLost(Exception):
-    """SECRET_KEY has changed since, and its fallbacks don't have the former one."""
+    """The SECRET_KEY that made the token is neither the current one nor a fallback."""
 
 
 def invite(organization: Organization, *, email: str, role: str, by: Credential) -> Invitation:
@@ -154,7 +154,9 @@ def find(token: str) -> Invitation:
 def accept(token: str, *, user: User) -> Invitation:
     """Make `user` a member. The guarded update decides who accepts; a later refusal rolls it back."""
     invitation = find(token)
-    Organization.objects.lock(invitation.organization_id)  # against a demotion of the inviter at this moment
+    Organization.objects.lock(
+        invitation.organization_id
+    )  # There's a race here: the inviter may be demoted at this moment.
     now = timezone.now()
     pending = Invitation.objects.pending(now).filter(pk=invitation.pk, digest=invitation.digest)
     decided = pending.update(accepted_at=now) == 1
@@ -223,7 +225,7 @@ def _count_email(organization: Organization, email: str) -> None:
 def _one_more(key: str) -> int:
     try:
         return cache.incr(key)
-    except ValueError:  # its hour has just ended
+    except ValueError:  # the hour has just ended
         return 1
 
 

@@ -1,7 +1,7 @@
 """The people of an organization, and what each may do in it. Nobody grants, changes or takes what is above themselves.
 
-A role is above those who lack any of its scopes. What counts is what the credential may do at this moment, so that an
-API key gives no role that it could not use itself.
+A role is above whoever lacks one of its scopes. What counts is what the credential may do now, so an API key can't give
+a role that holds more than the key itself.
 """
 
 from django.db import transaction
@@ -27,12 +27,12 @@ class AboveOwnRole(Forbidden):
 
 
 class InheritedMember(Conflict):
-    """The role was given in an organization above, and can be changed there alone."""
+    """The role was given in an organization above, and can be changed only there."""
 
     code = "member_inherited"
 
     def __init__(self, source: Organization) -> None:
-        super().__init__(f"This role was given in {source.public_id}, and can be changed there alone.")
+        super().__init__(f"This role was given in {source.public_id}, and can be changed only there.")
 
 
 class LastOwner(Conflict):
@@ -43,7 +43,7 @@ class LastOwner(Conflict):
 
 
 def of(organization: Organization) -> MembershipQuerySet:
-    """One membership a person, its own organization's before its ancestors'."""
+    """One membership for each person, the nearest: the organization's own before its ancestors'."""
     return Membership.objects.reaching(organization.path).select_related("user", "organization").nearest()
 
 
@@ -74,7 +74,7 @@ def change_role(organization: Organization, user_id: int, *, role: str, by: Cred
 
 @transaction.atomic
 def remove(organization: Organization, user_id: int, *, by: Credential) -> None:
-    """Take a member's role in the organization. Anyone may leave; others are removed by those who administer."""
+    """Take a member's role away. Anyone may leave; removing others needs `members:write`."""
     leaving = by.kind is not Kind.API_KEY and by.user is not None and by.user.pk == user_id
     if not leaving:
         require(by, "members:write")
@@ -86,8 +86,9 @@ def remove(organization: Organization, user_id: int, *, by: Credential) -> None:
 
 
 def _locked(organization: Organization, user_id: int) -> Membership:
-    """The membership, read under a lock of its organization: of two who change roles at once, the second sees what the
-    first has done, so that two owners can't both leave."""
+    """The membership, read under a lock of its organization.
+
+    There's a race here: without the lock, two owners could leave at once, each seeing the other as the last."""
     Organization.objects.lock(organization.pk)
     reaching = Membership.objects.reaching(organization.path).filter(user_id=user_id)
     membership = reaching.select_related("user", "organization").nearest().first()

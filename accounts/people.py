@@ -47,14 +47,14 @@ def switch(user: User, organization: Organization) -> None:
 
 
 def current_organization(user: User) -> Organization | None:
-    """The remembered organization; one that the user still belongs to where that is gone; None where there is none."""
+    """The remembered organization if the user still sees it, else another one that they see. None if there is none."""
     visible = Organization.objects.visible_to(user)
     remembered = visible.filter(pk=user.current_organization_id).first() if user.current_organization_id else None
     return remembered or visible.order_by("created_at", "pk").first()
 
 
 def visible_organization(user: User, public_id: str) -> Organization:
-    """The organization of this id, where the user may see it."""
+    """The organization with this id. `NotFound` if the user may not see it."""
     organization = Organization.objects.visible_to(user).filter(public_id=public_id).first()
     if organization is None:
         raise NotFound("There is no such organization.")
@@ -63,9 +63,9 @@ def visible_organization(user: User, public_id: str) -> Organization:
 
 @transaction.atomic
 def add_child(parent: Organization, *, name: str, timezone: str = "") -> Organization:
-    """A new organization beneath `parent`, in its time zone unless another is named.
+    """A new organization beneath `parent`, by default in the parent's time zone.
 
-    The lock of the root holds off a move of the parent, which would leave the child with the path of before.
+    There's a race here: if the parent were moved meanwhile, the child would get the old path. So the root is locked.
     """
     Organization.objects.lock(parent.root_id)
     parent = Organization.objects.get(pk=parent.pk)

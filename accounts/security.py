@@ -17,7 +17,7 @@ LONGEST_KEY_LIFE_DAYS = 36_500
 
 
 class NetworkNotAllowed(Forbidden):
-    """The request came from outside of the networks that the organization, or one above it, works from."""
+    """The request's address is outside the networks that the organization, or one above it, allows."""
 
     code = "network_not_allowed"
     detail = "The organization does not allow requests from this address."
@@ -34,7 +34,7 @@ class TwoFactorUnavailable(Conflict):
 
 
 class LocksOutCaller(Conflict):
-    """The change would refuse the next request of the one who asks for it."""
+    """The change would refuse the caller's own next request."""
 
     code = "locks_out_caller"
 
@@ -47,8 +47,8 @@ class LocksOutCaller(Conflict):
 class Effective:
     """The policies from the root down to an organization, taken together.
 
-    An address must be in one network of each list, an email in one domain of each; an empty list asks for nothing and
-    is left out.
+    An address must be in one network of each list, an email in one domain of each. Empty lists are left out: they ask
+    for nothing.
     """
 
     require_two_factor: bool
@@ -65,7 +65,7 @@ class Effective:
 
 
 def effective(organization: Organization) -> Effective:
-    """One query."""
+    """The policies of the organization and of all above it, in one query."""
     policies = list(SecurityPolicy.objects.filter(organization__in=organization.path))
     policies.sort(key=lambda policy: organization.path.index(policy.organization_id))
     lives = [policy.longest_key_life_days for policy in policies if policy.longest_key_life_days]
@@ -78,7 +78,7 @@ def effective(organization: Organization) -> Effective:
 
 
 def longest_key_life(organization: Organization) -> timedelta | None:
-    """How long a new API key may live; None where it may live for ever."""
+    """How long a new API key may live. None means for ever."""
     return effective(organization).longest_key_life
 
 
@@ -89,7 +89,7 @@ def check_address(organization: Organization, address: str) -> None:
 
 
 def email_domain(text: str) -> str:
-    """A domain as a policy keeps it. `ValueError` when it is none."""
+    """A domain in the form that a policy keeps. `ValueError` if it isn't one."""
     try:
         name = mailboxes.domain(text.strip().removeprefix("@"))
         DomainNameValidator(accept_idna=False)(name)
@@ -99,14 +99,14 @@ def email_domain(text: str) -> str:
 
 
 def policy_of(organization: Organization) -> SecurityPolicy:
-    """The organization's own policy; one that asks for nothing, and is not stored, where it never set one."""
+    """The organization's own policy. If it never set one, an unsaved policy that asks for nothing."""
     stored = SecurityPolicy.objects.of(organization).first()
     return stored or SecurityPolicy(organization=organization)
 
 
 @transaction.atomic
 def change(organization: Organization, changes: Mapping[str, Any], *, address: str) -> SecurityPolicy:
-    """Change what `changes` names of the organization's own policy, unless that locks out the caller at `address`."""
+    """Change the named fields of the organization's own policy, unless that locks out the caller at `address`."""
     if changes.get("require_two_factor"):
         raise TwoFactorUnavailable
     networks = changes.get("allowed_networks")

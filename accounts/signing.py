@@ -1,4 +1,4 @@
-"""The RSA keys that sign access tokens: made at the first use, rotatable, published as a JWK set."""
+"""The RSA keys that sign access tokens. The first is made when it is needed; all can be rotated and are published."""
 
 import json
 from functools import lru_cache
@@ -22,7 +22,7 @@ PURPOSE = "signing key"
 
 
 def current() -> SigningKey:
-    """The key that signs; the first call on a new installation makes it."""
+    """The key that signs. On a new installation, the first call makes it."""
     return SigningKey.objects.filter(retired_at=None).first() or _first()
 
 
@@ -58,13 +58,13 @@ def _make() -> SigningKey:
 
 @transaction.atomic
 def rotate() -> SigningKey:
-    """Retire the current key, which goes on verifying for the life of an access token, and make a new one."""
+    """Make a new key and retire the current one, which still verifies as long as an access token lives."""
     SigningKey.objects.filter(retired_at=None).update(retired_at=timezone.now())
     return _make()
 
 
 def jwks() -> dict[str, Any]:
-    """The JWK set (RFC 7517) of every key that a living token may be signed with."""
+    """The JWK set (RFC 7517) of every key that may have signed a token that is still valid."""
     return {"keys": [_jwk(key) for key in SigningKey.objects.published(timezone.now())]}
 
 
@@ -89,7 +89,7 @@ def _private(sealed: bytes) -> rsa.RSAPrivateKey:
 
 
 class KeyRing(TokenBackend):
-    """simplejwt's backend over the rows: signs with the current key, verifies by the `kid` of the token."""
+    """simplejwt's backend with our keys: it signs with the current one and verifies with the one that `kid` names."""
 
     def encode(self, payload: dict[str, Any]) -> str:
         key = current()

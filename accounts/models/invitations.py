@@ -22,11 +22,11 @@ class InvitationQuerySet(TenantQuerySet["Invitation"]):
         return self.open().filter(expires_at__gt=now)
 
     def open(self) -> Self:
-        """Neither accepted nor revoked; an expired one can still be sent anew."""
+        """Neither accepted nor revoked. An expired one is among them: it can be sent again."""
         return self.filter(accepted_at=None, revoked_at=None)
 
     def with_status(self, status: str, now: datetime) -> Self:
-        """Those of which `Invitation.status` says so."""
+        """Those whose `Invitation.status` is `status`."""
         gave_way = Q(revoked_at__gte=F("expires_at"))
         return self.filter(
             {
@@ -41,8 +41,8 @@ class InvitationQuerySet(TenantQuerySet["Invitation"]):
 class Invitation(models.Model):
     """An email address invited to a role. Only the digest of its token is kept; resending makes a new token.
 
-    At most one that is neither accepted nor revoked stands for an address in an organization; an expired one gives way
-    to a new one.
+    For each address, an organization has at most one that is neither accepted nor revoked. A new one replaces an
+    expired one.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
@@ -76,7 +76,7 @@ class Invitation(models.Model):
         return f"inv_{self.pk.hex}"
 
     def status(self, now: datetime) -> str:
-        """`accepted`, `revoked`, `expired` or `pending`. One that gave way after its time has expired."""
+        """`accepted`, `revoked`, `expired` or `pending`. One that was replaced after its expiry counts as expired."""
         if self.accepted_at:
             return "accepted"
         if self.revoked_at and self.revoked_at < self.expires_at:

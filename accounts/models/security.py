@@ -8,7 +8,7 @@ from accounts.models.tenancy import TenantQuerySet
 
 
 class SecurityPolicy(models.Model):
-    """What an organization asks of those who work in it. What is empty asks for nothing."""
+    """What an organization asks of those who work in it. An empty field asks for nothing."""
 
     organization = models.OneToOneField(
         Organization, on_delete=models.CASCADE, primary_key=True, related_name="security_policy"

@@ -15,7 +15,7 @@ from accounts.models.users import User
 
 class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
     def published(self, now: datetime) -> Self:
-        """The keys that verify: the current one, and retired ones while a token of theirs may still live."""
+        """The keys that verify: the current one, and retired ones while a token that they signed may still be valid."""
         lifetime = settings.ACCESS_TOKEN_LIFETIME
         return self.filter(Q(retired_at=None) | Q(retired_at__gt=now - lifetime)).order_by("-created_at")
 
@@ -64,9 +64,9 @@ class TokenFamily(models.Model):
 
     @property
     def has_todays_password(self) -> bool:
-        """False once the person has another password, however it came; Django's own sessions end by the same rule.
+        """False once the person's password has changed, whoever changed it. Django's sessions end by the same rule.
 
-        They end too when a sign-in elsewhere renews the password's hash because settings ask for a stronger one.
+        Both also end when a sign-in elsewhere upgrades the password's hash because settings ask for a stronger one.
         """
         known = (self.user.get_session_auth_hash(), *self.user.get_session_auth_fallback_hash())
         return any(constant_time_compare(self.session_auth_hash, digest) for digest in known)

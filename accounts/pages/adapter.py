@@ -17,7 +17,7 @@ from accounts.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Signing up in the browser is the same use case as in the API."""
+    """Connects allauth's pages with our own verbs, which the API uses too."""
 
     site_name = "Tollgate"
 
@@ -65,7 +65,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         emails.queue("message", to=email, context={"subject": str(message.subject), "body": str(message.body)})
 
     def set_password(self, user: User, password: str) -> None:
-        """Only the password: a deactivation that came meanwhile stays."""
+        """Saves only the password, so that a deactivation that came meanwhile stays."""
         user.set_password(password)
         user.save(update_fields=["password"])
         sign_in_limits.forgive(user.email)

@@ -95,7 +95,7 @@ class ProfileForm(forms.ModelForm[User]):
 
 
 def refuse(form: forms.Form, problem: Problem) -> None:
-    """Show a refusal at the fields that it names; above the form where it names none that the form has."""
+    """Show a refusal at the fields that it names, or above the form if it names none that the form has."""
     for error in problem.errors:
         field = error["pointer"].removeprefix("/")
         form.add_error(field if field in form.fields else None, error["detail"])

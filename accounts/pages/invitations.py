@@ -15,7 +15,7 @@ from accounts.models import User
 
 @method_decorator(never_cache, name="dispatch")
 class AcceptInvitationView(View):
-    """GET shows, and leads to where one signs in; POST accepts, and goes to the organization."""
+    """GET shows the invitation and links to sign-in. POST accepts it and leads to the organization."""
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         try:

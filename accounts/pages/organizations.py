@@ -1,4 +1,4 @@
-"""What every page about an organization has in common: who may see it, and what its person may do there."""
+"""What all pages about an organization share: who may see them, and what that person may do there."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from accounts.permissions import NotAllowed, require
 
 
 def session(user: User, organization: Organization) -> Credential:
-    """What a person who is signed in may do in an organization, at this moment."""
+    """What a person who is signed in may do in an organization now."""
     return Credential(
         kind=Kind.SESSION,
         id=f"user:{user.pk}",
@@ -35,7 +35,7 @@ def session(user: User, organization: Organization) -> Credential:
 class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
     """A page about one organization. An outsider gets the same 404 as for an organization that does not exist.
 
-    `scopes` names the scope that each method needs, as in the API; what it does not name is refused.
+    `scopes` names the scope that each method needs, as in the API. A method without one is refused.
     """
 
     scopes: ClassVar[Mapping[str, str]] = {}
@@ -64,7 +64,7 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
         self.credential = session(user, self.organization)
         security.check_address(self.organization, client_address(self.request))
         method = (self.request.method or "").lower()
-        if hasattr(self, method):  # else the view answers 405
+        if hasattr(self, method):  # otherwise the view answers 405
             require(self.credential, self.scopes.get("get" if method == "head" else method))
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The organization in every page's address: `/o/acct_…/`. Import it, and its converter is registered."""
+"""The organization in every page's address: `/o/acct_…/`. Importing this module registers its converter."""
 
 from django.urls import register_converter
 from django.urls.converters import StringConverter

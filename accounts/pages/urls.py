@@ -6,8 +6,8 @@ from accounts.pages import views
 from accounts.pages.invitations import AcceptInvitationView
 from accounts.pages.paths import ORGANIZATION
 
-# allauth's pages, by its names, and no more of them: an address changes hands by an operator alone. Who has no password
-# yet chooses one as if it were forgotten.
+# Only these pages of allauth's, under its names. Only an operator changes an email address, so its email pages are not
+# here. A person without a password sets one through the reset.
 doors = [
     path("accounts/login/", allauth.login, name="account_login"),
     path("accounts/logout/", allauth.logout, name="account_logout"),

@@ -16,7 +16,7 @@ from accounts.pages.organizations import OrganizationMixin
 
 
 class HomeView(View):
-    """Where a person lands: the overview of their current organization."""
+    """Leads to the overview of the person's current organization."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if not isinstance(request.user, User):
@@ -28,7 +28,7 @@ class HomeView(View):
 
 
 class SignupView(allauth.SignupView):  # type: ignore[misc]
-    """Also where the page of an invitation leads, with `?invitation=` and its token."""
+    """allauth's page. The page of an invitation links to it with `?invitation=` and the token."""
 
     def get_initial(self) -> dict[str, Any]:
         return {**super().get_initial(), "invitation": self.request.GET.get("invitation", "")}
@@ -46,7 +46,7 @@ class OrganizationsView(LoginRequiredMixin, ListView[Organization]):
 
 
 class SwitchView(OrganizationMixin):
-    """Go to an organization, and come back to it at the next sign-in."""
+    """Go to an organization, which is also the current one at the next sign-in."""
 
     scopes = {"post": "account:read"}
 
@@ -56,7 +56,7 @@ class SwitchView(OrganizationMixin):
 
 
 class ProfileView(LoginRequiredMixin, UpdateView[User, ProfileForm]):
-    """The person's name, and the time zone in which their pages speak."""
+    """The person's name, and the time zone of the dates on their pages."""
 
     template_name = "accounts/profile.html"
     form_class = ProfileForm

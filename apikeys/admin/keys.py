@@ -15,7 +15,7 @@ from apikeys.models import ApiKey, ApiKeySecret
 
 
 class SecretInline(admin.TabularInline[ApiKeySecret, ApiKey]):
-    """What may be shown of a key's secrets; the digests may not."""
+    """The part of a key's secrets that may be shown, without their digests."""
 
     model = ApiKeySecret
     extra = 0
@@ -39,7 +39,7 @@ class PlatformKeyForm(forms.ModelForm[ApiKey]):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(RecordedAdmin[ApiKey]):
-    """Keys are looked at and revoked. What is added here is a platform key; customers make theirs themselves."""
+    """Operators look at keys and revoke them, and add platform keys. Customers make their own keys themselves."""
 
     list_display = [
         "name",

@@ -20,7 +20,7 @@ LAST_DAY = date(2999, 12, 31)
 
 
 class CreateKeyForm(forms.Form):
-    """What a new key may do: scopes of Tollgate's that its creator holds, and whatever the company's own API names."""
+    """A new key. Its permissions are scopes that its creator holds, and names of the company's own API."""
 
     name = forms.CharField(max_length=100, help_text="What will use it, such as “Production server”.")
     environment = forms.ChoiceField(

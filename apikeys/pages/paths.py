@@ -1,4 +1,4 @@
-"""A key in a page's address. Import it, and its converter is registered."""
+"""A key in a page's address. Importing this module registers its converter."""
 
 from django.urls import register_converter
 from django.urls.converters import StringConverter

@@ -43,7 +43,7 @@ class KeysView(OrganizationMixin, ListView[ApiKey]):
 
 
 class CreateKeyView(OrganizationMixin):
-    """Making a key. The page that answers is the only one that ever shows its secret."""
+    """Makes a key. Only the page that answers the form shows its secret."""
 
     scopes = {"get": "keys:write", "post": "keys:write"}
     section = "keys"
@@ -72,7 +72,7 @@ class CreateKeyView(OrganizationMixin):
         return response
 
     def _make(self, form: CreateKeyForm) -> tuple[ApiKey, str] | None:
-        """The key and its secret; None where the organization's policy refuses, and the form then says why."""
+        """The key and its secret. None if the organization's policy refuses; the form then says why."""
         try:
             return keys.create(self.organization, created_by=self.person, **form.key_options())
         except InvalidField as problem:

@@ -51,6 +51,6 @@ def test_it_is_revoked(operator: Client, invitation: Invitation) -> None:
 def test_an_accepted_one_is_not(operator: Client, invitation: Invitation) -> None:
     Invitation.objects.update(accepted_at=timezone.now())
     answer = operator.post(INVITATIONS, {"action": "revoke", "_selected_action": [str(invitation.pk)]}, follow=True)
-    assert "was accepted already" in answer.content.decode()
+    assert "was already accepted" in answer.content.decode()
     invitation.refresh_from_db()
     assert invitation.revoked_at is None
