@@ -16,7 +16,7 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts.lib import broker, encryption
+from accounts.lib import broker, encryption, texts
 from accounts.models import Email
 
 PURPOSE = "email"
@@ -32,7 +32,6 @@ ContextMaker = Callable[[str, Context], Context | None]
 # A name must not turn our email into someone else's advertisement: mail programs make links of these.
 _LINK = re.compile(r"\S*(?:://|www\.|mailto:)\S*", re.IGNORECASE)
 _DOT_OF_A_DOMAIN = re.compile(r"(?<=\S)[.\u3002\uff0e\uff61](?=[^\W\d_])")
-_JOINERS = "\u200c\u200d"  # letters of some scripts need them
 
 log = structlog.get_logger()
 
@@ -122,5 +121,7 @@ def plain_name(name: str) -> str:
     A link becomes `…`. A dot within a domain becomes U+2024, which looks the same and makes no link.
     """
     name = unicodedata.normalize("NFC", " ".join(name.split()))
-    name = "".join(letter for letter in name if letter in _JOINERS or unicodedata.category(letter) not in ("Cf", "Cc"))
+    name = "".join(
+        letter for letter in name if letter in texts.JOINERS or unicodedata.category(letter) not in ("Cf", "Cc")
+    )
     return _DOT_OF_A_DOMAIN.sub("\u2024", _LINK.sub("…", name))

@@ -5,7 +5,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.api.fields import NumberField
-from accounts.lib import exact_json, jsonb
+from accounts.lib import exact_json, jsonb, texts
 from accounts.lib.money import LARGEST, QUANTUM
 from accounts.lib.problems import InvalidField
 from accounts.models import User
@@ -30,7 +30,7 @@ class PrintableField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         text = str(super().to_internal_value(data))
-        if not text.isprintable():
+        if not texts.is_printable(text):
             raise serializers.ValidationError("Printable characters only.")
         return text
 

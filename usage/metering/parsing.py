@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from accounts.lib import datetimes, identifiers, jsonb, numbers
+from accounts.lib import datetimes, identifiers, jsonb, numbers, texts
 from accounts.lib.money import LARGEST, ZERO
 
 CLOCK_SKEW = timedelta(hours=1)  # how fast a caller's clock may be
@@ -92,7 +92,7 @@ def _text(value: Any, field: str, limit: int) -> str | None:
 def _endpoint(value: Any) -> str:
     if value is None:
         return ""
-    if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > ENDPOINT_BYTES:
+    if not isinstance(value, str) or not texts.is_printable(value) or len(value.encode()) > ENDPOINT_BYTES:
         raise Rejected("invalid", f"Expected printable text of at most {ENDPOINT_BYTES} bytes.", "endpoint")
     return value
 

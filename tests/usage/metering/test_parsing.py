@@ -88,12 +88,14 @@ def test_a_name_of_another_kind_is_refused(field: str, value: Any) -> None:
     assert refusal({**LEAST, field: value}) == ("invalid", field)
 
 
-@pytest.mark.parametrize("endpoint", ["/", "/a b/ü", "x" * 2000, "é" * 1000])
+@pytest.mark.parametrize("endpoint", ["/", "/a b/ü", "x" * 2000, "é" * 1000, "/می\u200cخواهم", "/👩\u200d💻"])
 def test_an_endpoint_is_any_printable_text(endpoint: str) -> None:
     assert parse(endpoint=endpoint).endpoint == endpoint
 
 
-@pytest.mark.parametrize("endpoint", ["x" * 2001, "é" * 1001, "/a\0", "/a\n", "/\ud800", 7, 0, False, [], ["/"]])
+@pytest.mark.parametrize(
+    "endpoint", ["x" * 2001, "é" * 1001, "/a\0", "/a\n", "/\u200b", "/\u202e", "/\ud800", 7, 0, False, [], ["/"]]
+)
 def test_an_endpoint_of_another_kind_is_refused(endpoint: Any) -> None:
     assert refusal({**LEAST, "endpoint": endpoint}) == ("invalid", "endpoint")
 
