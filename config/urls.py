@@ -1,16 +1,15 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView
 
-from config.docs import SwaggerView
+from config.docs import SchemaView, SwaggerView
 
 urlpatterns = [
     path("", include("usage.api.urls")),  # first, since the gateway's doors are what is called most
     path("", include("accounts.api.urls")),
     path("", include("apikeys.api.urls")),
     path("", include("billing.api.urls")),
-    path("v1/openapi.json", SpectacularJSONAPIView.as_view(throttle_classes=()), name="schema"),
+    path("v1/openapi.json", SchemaView.as_view(), name="schema"),
     path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
     path("", include("accounts.pages.urls")),

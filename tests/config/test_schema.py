@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
@@ -251,3 +252,13 @@ def test_it_and_its_page_are_open_to_anyone(anonymous: Any, db: None) -> None:
     assert page.status_code == 200
     assert "//" not in re.sub(r"https?://testserver", "", page.headers["Content-Security-Policy"])
     assert not re.search(r"""(src|href)=["'](https?:)?//""", page.content.decode())
+
+
+def test_it_is_made_once(anonymous: Any, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = anonymous.get("/v1/openapi.json").content
+
+    def make(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("it is made again")
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", make)
+    assert anonymous.get("/v1/openapi.json").content == first
