@@ -45,6 +45,11 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
 
     tells_values = False
 
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """allauth would go on accepting the former address, from its copy."""
+        super().save_model(request, obj, form, change)
+        EmailAddress.objects.filter(user=obj).exclude(email=obj.email).delete()
+
     def identify(self, obj: User) -> dict[str, Any]:
         return {"user": obj.pk}
 

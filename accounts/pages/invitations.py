@@ -1,8 +1,9 @@
 """The page that the link of an invitation opens."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -10,7 +11,7 @@ from django.views.generic.base import View
 
 from accounts import invitations, people
 from accounts.lib.problems import NotFound, Problem
-from accounts.models import User
+from accounts.models import Invitation, User
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -24,7 +25,12 @@ class AcceptInvitationView(View):
             raise Http404 from error
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return _page(request, request.GET.get("token", ""))
+        """Whoever has accepted it, by signing up say, is led to the organization."""
+        token = request.GET.get("token", "")
+        invitation = invitations.find(token)
+        if invitation.accepted_at and _is_invited(request, invitation):
+            return redirect("usage:overview", invitation.organization.public_id)
+        return _page(request, token)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         token = request.POST.get("token", "")
@@ -46,8 +52,18 @@ def _page(request: HttpRequest, token: str, problem: Problem | None = None) -> H
         "invitation": invitation,
         "status": invitation.status(timezone.now()),
         "token": token,
-        "is_invited": isinstance(request.user, User) and request.user.email == invitation.email,
+        "is_invited": _is_invited(request, invitation),
         "here": f"{request.path}?token={token}",
         "problem": problem,
     }
     return render(request, "accounts/invitation.html", context, status=problem.status if problem else 200)
+
+
+def _is_invited(request: HttpRequest, invitation: Invitation) -> bool:
+    return isinstance(request.user, User) and request.user.email == invitation.email
+
+
+def token_in(address: str) -> str:
+    """The token in an address of this page; empty for any other address."""
+    path, _, query = address.partition("?")
+    return QueryDict(query).get("token", "") if path == reverse("accept-invitation") else ""

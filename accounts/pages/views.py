@@ -12,6 +12,7 @@ from django.views.generic.base import View
 from accounts import people
 from accounts.models import Organization, User
 from accounts.pages.forms import ProfileForm
+from accounts.pages.invitations import token_in
 from accounts.pages.organizations import OrganizationMixin
 
 
@@ -28,10 +29,14 @@ class HomeView(View):
 
 
 class SignupView(allauth.SignupView):  # type: ignore[misc]
-    """allauth's page. The page of an invitation links to it with `?invitation=` and the token."""
+    """allauth's page. The page of an invitation links to it with `?invitation=` and the token.
+
+    Whoever comes from there through the sign-in page has the token in `next`.
+    """
 
     def get_initial(self) -> dict[str, Any]:
-        return {**super().get_initial(), "invitation": self.request.GET.get("invitation", "")}
+        token = self.request.GET.get("invitation") or token_in(self.request.GET.get("next", ""))
+        return {**super().get_initial(), "invitation": token}
 
 
 class OrganizationsView(LoginRequiredMixin, ListView[Organization]):

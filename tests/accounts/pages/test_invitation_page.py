@@ -1,5 +1,7 @@
 """The page that an invitation's link opens."""
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +12,7 @@ from django.utils import timezone
 
 from accounts import invitations
 from accounts.models import Invitation, Membership, Organization, User
+from accounts.pages.invitations import token_in
 from tests import factories
 from tests.browser import at, messages_of, signed_in, text
 
@@ -148,3 +151,22 @@ def test_an_invitation_that_can_not_be_accepted_any_more_makes_nobody(
     assert answer["Location"] == "/accounts/signup/"
     assert "may no longer give this role" in messages_of(answer)[0]
     assert not User.objects.filter(email="dora@example.com").exists()
+
+
+def test_a_newcomer_who_goes_through_the_sign_in_page_gets_no_organization_either(
+    newcomer: str, organization: Organization
+) -> None:
+    visitor, here = Client(), f"/invitations/accept?token={newcomer}"
+    door = text(visitor.get("/accounts/login/", {"next": here}))
+    (address,) = re.findall(r'href="(/accounts/signup/[^"]*)"', door)
+    form = text(visitor.get(html.unescape(address)))
+    assert f'name="invitation" value="{newcomer}"' in form
+    form_data = {"name": "Dora", "email": "dora@example.com", "password1": factories.PASSWORD, "invitation": newcomer}
+    answer = visitor.post("/accounts/signup/", {**form_data, "next": here}, follow=True)
+    assert answer.redirect_chain[-1][0] == at(organization)
+    assert list(Organization.objects.visible_to(User.objects.get(email="dora@example.com"))) == [organization]
+
+
+@pytest.mark.parametrize("address", ["/elsewhere?token=x", "https://evil.example/invitations/accept?token=x", ""])
+def test_only_the_address_of_an_invitation_holds_its_token(address: str) -> None:
+    assert token_in(address) == ""
