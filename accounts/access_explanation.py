@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Explanation:
     scope: str
     reason: Reason
 
@@ -29,12 +29,12 @@ class Refusal:
 _ANY_ROLE = scopes.of_roles(scopes.BY_ROLE)
 
 
-def explain(credential: Credential, *, address: str) -> list[Refusal]:
+def explain(credential: Credential, *, address: str) -> list[Explanation]:
     """One refusal for each scope that a request with this credential from this address would lack."""
     organization = credential.organization
     admitted = organization is None or security.effective(organization).admits_address(address)
     reasons = ((scope, _reason(credential, scope, admitted)) for scope in sorted(scopes.ALL))
-    return [Refusal(scope, reason) for scope, reason in reasons if reason]
+    return [Explanation(scope, reason) for scope, reason in reasons if reason]
 
 
 def _reason(credential: Credential, scope: str, admitted: bool) -> Reason | None:

@@ -1,4 +1,4 @@
-"""What a request proved: for whom it acts, and the scopes that it really has at this moment."""
+"""What a request proved: whom it acts for, and which scopes it really has at this moment."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -57,14 +57,14 @@ class Credential:
 
 
 def credential_of(request: Request) -> Credential:
-    """The credential of a request that a permission let through."""
+    """The credential of a request that passed a permission check."""
     credential = request.auth
     assert isinstance(credential, Credential)
     return credential
 
 
 def organization_of(request: Request) -> Organization:
-    """The organization that a request acts for; HasScope saw to it that there is one."""
+    """The organization that a request acts for. `HasScope` made sure that there is one."""
     organization = credential_of(request).organization
     assert organization is not None
     return organization

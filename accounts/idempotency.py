@@ -1,7 +1,7 @@
 """Idempotency keys: the same key and body gets the first answer again, and the effect happens once.
 
-The record commits with the effect, so a killed request leaves neither. "Still running" is a transaction-level
-advisory lock, which dies with its holder.
+The record commits with the effect, so a request that is killed leaves neither. "Still running" is an advisory lock of
+the transaction, which ends when its holder dies.
 """
 
 import hashlib
@@ -71,10 +71,10 @@ def once(request: Request, effect: Callable[[], Response], *, secrets: tuple[str
 
 
 def in_two_steps(request: Request, begin: Callable[[], str], finish: Callable[[str], Response]) -> Any:
-    """For an effect that calls another system between two transactions.
+    """Like `once`, for an effect that calls another system between two transactions.
 
-    `begin` commits a row and returns its id; `finish` goes on from that id, as often as it is called, with one effect.
-    A request that was killed in between is taken up at `finish` by its retry.
+    `begin` commits a row and returns its id. `finish` continues from that id, and has its effect once however often it
+    is called. If a request is killed in between, its retry continues at `finish`.
     """
     use = _use(request)
     if use is None:
@@ -127,5 +127,5 @@ def _replay(record: IdempotencyRecord) -> HttpResponse:
 
 
 def purge() -> int:
-    """Delete the records that are past their day."""
+    """Delete the records that are older than a day."""
     return IdempotencyRecord.objects.filter(created_at__lte=timezone.now() - LIFETIME).delete()[0]

@@ -48,20 +48,20 @@ def of(organization: Organization) -> MembershipQuerySet:
 
 
 def roles(organization: Organization, user: User) -> list[Membership]:
-    """Every role of `user` that reaches the organization, from the root down."""
+    """Each role of `user` that reaches the organization, from the root down."""
     reaching = Membership.objects.reaching(organization.path).filter(user=user).select_related("organization")
     return sorted(reaching, key=lambda membership: len(membership.organization.path))
 
 
 def check_grant(role: str, held: frozenset[str]) -> None:
-    """Refuse to give or to touch a role that holds more than `held`."""
+    """Refuse to give, change or take a role that has more scopes than `held`."""
     if missing := scopes.BY_ROLE[role] - held:
         raise AboveOwnRole(role, missing)
 
 
 @transaction.atomic
 def change_role(organization: Organization, user_id: int, *, role: str, by: Credential) -> Membership:
-    """Give a member another role. It counts from their next request on, and for the API keys that they made."""
+    """Give a member another role. It applies to their next request, and to the next one of each API key they made."""
     membership = _locked(organization, user_id)
     check_grant(role, by.scopes)
     check_grant(membership.role, by.scopes)

@@ -1,4 +1,4 @@
-"""Who may call a view. Every view declares the scope of each of its actions; what it does not declare is refused."""
+"""Who may call a view. Each view declares the scope of each of its actions; an undeclared action is refused."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ class OrganizationSuspended(Forbidden):
 
 
 class PlatformOnly(Forbidden):
-    """Only the company's own gateway may do this."""
+    """Only a platform key may do this."""
 
     code = "platform_key_required"
     detail = "This needs a platform key."
@@ -75,7 +75,7 @@ class HasScope(Authenticated):
 
 
 class HasScopeOrPlatformKey(HasScope):
-    """As HasScope; or a platform key with that scope, which may do it in any organization."""
+    """Like `HasScope`, but a platform key with the scope passes too, for any organization."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if isinstance(request.auth, Credential) and request.auth.is_platform:
@@ -98,11 +98,11 @@ class PlatformKey(Authenticated):
 
 
 def action_of(request: Request, view: "APIView") -> str | None:
-    """The viewset's action or the method's name, a HEAD being a GET; None for OPTIONS, and for what the view lacks."""
+    """The viewset's action, or the method's name (a HEAD is a GET). None for OPTIONS and for methods the view lacks."""
     method = "get" if request.method == "HEAD" else (request.method or "").lower()
     action: str | None = getattr(view, "action", method if hasattr(view, method) else None)
-    asked_about = method == "options" or action == "metadata"  # DRF asks for itself what a POST might do
-    return action if method in view.http_method_names and not asked_about else None
+    is_metadata = method == "options" or action == "metadata"  # DRF itself checks what a POST might do
+    return action if method in view.http_method_names and not is_metadata else None
 
 
 def require(credential: Credential, scope: str | None) -> None:

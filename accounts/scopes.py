@@ -1,4 +1,4 @@
-"""The registry of scopes, and what each role holds. A scope is `resource:action`; nothing else is inferred from it."""
+"""All scopes, and which of them each role holds. A scope is `resource:action`, and implies no other one."""
 
 from collections.abc import Iterable
 
@@ -6,13 +6,13 @@ READ_WRITE = ("account", "members", "keys", "credits", "billing", "usage", "webh
 ALL: frozenset[str] = frozenset(f"{r}:{a}" for r in READ_WRITE for a in ("read", "write")) | {"audit:read"}
 READS: frozenset[str] = frozenset(scope for scope in ALL if scope.endswith(":read"))
 
-# What a suspended organization keeps: to look, and to pay what it owes.
+# A suspended organization can still look, and pay what it owes.
 WHILE_SUSPENDED = READS | {"billing:write", "credits:write"}
 
 # What a test key may use: it reads, and it makes and changes test keys. Everything else is real, money above all.
 OF_TEST_KEYS = READS | {"keys:write"}
 
-# Posting usage is the gateway's: no person's role holds usage:write.
+# Only the gateway reports usage, so no role holds usage:write.
 _PEOPLE = ALL - {"usage:write"}
 
 BY_ROLE: dict[str, frozenset[str]] = {
@@ -37,7 +37,7 @@ PLATFORM: frozenset[str] = frozenset(
 
 
 def of_roles(roles: Iterable[str]) -> frozenset[str]:
-    """Everything that any of the roles holds."""
+    """The scopes that at least one of the roles holds."""
     return frozenset().union(*(BY_ROLE[role] for role in roles))
 
 

@@ -1,7 +1,7 @@
-"""The organization tree: who sees which part of it, suspending and resuming a subtree, moving one within its payer.
+"""The organization tree: who sees which part of it; suspending, resuming and moving a subtree.
 
-Whoever changes the shape of a tree holds a lock of its root, and reads the paths under it: of two moves that cross, the
-second sees the first, so that no cycle comes of it.
+There's a race: two moves that cross could make a cycle. So whoever changes the shape of a tree locks its root first and
+reads the paths under that lock; the second move then sees the first.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -20,56 +20,56 @@ Status = Organization.Status
 
 
 class OperatorRequired(Forbidden):
-    """A root organization is suspended and resumed by the company alone."""
+    """Only the company suspends or resumes a root organization."""
 
     code = "operator_required"
     detail = "Only the operator suspends or resumes a root organization."
 
 
 class ParentRequired(Forbidden):
-    """A suspended organization is resumed from above."""
+    """A suspended organization can only be resumed from above."""
 
     code = "parent_required"
-    detail = "Only those who administer the parent may resume an organization."
+    detail = "Only someone who administers the parent may resume an organization."
 
 
 class OrganizationClosed(Conflict):
-    """What is closed stays closed."""
+    """A closed organization stays closed."""
 
     code = "organization_closed"
     detail = "The organization is closed."
 
 
 class RootStays(Conflict):
-    """A root pays for its tree, so it has no parent."""
+    """A root pays for its tree, so it can't get a parent."""
 
     code = "root_organization"
     detail = "A root organization can't be moved."
 
 
 class AnotherPayer(Conflict):
-    """The two belong to different roots, which pay each for its own."""
+    """The two organizations have different roots, and so different payers."""
 
     code = "another_payer"
-    detail = "An organization moves within its payer only."
+    detail = "An organization can only move within the tree of its payer."
 
 
 class Cycle(Conflict):
-    """The new parent is the organization itself, or beneath it."""
+    """The new parent is the organization itself or one beneath it."""
 
     code = "cycle"
     detail = "An organization can't be beneath itself."
 
 
 class TooDeep(Conflict):
-    """The tree would be deeper than it may be."""
+    """The tree would become too deep."""
 
     code = "too_deep"
     detail = f"Organizations nest at most {MAX_DEPTH} deep."
 
 
 def visible_to(credential: Credential) -> OrganizationQuerySet:
-    """A person sees every organization of theirs; a program its own and what is beneath; a platform key all."""
+    """A person sees all their organizations, a program its own and those beneath, a platform key every one."""
     if credential.is_platform:
         return Organization.objects.all()
     if credential.kind is not Kind.API_KEY and credential.user:
@@ -102,7 +102,7 @@ def check_address(by: Credential, organization: Organization, address: str) -> N
 
 
 def standing(credential: Credential, organization: Organization) -> Credential:
-    """The credential as it stands in another organization, where its person may have another role."""
+    """The same credential in another organization, where its person may have another role."""
     if credential.user is None:
         return credential
     held = scopes.of_roles(organization.roles_of(credential.user))
@@ -110,9 +110,9 @@ def standing(credential: Credential, organization: Organization) -> Credential:
 
 
 def suspend(organization: Organization, *, by: Credential) -> Organization:
-    """Stop the organization and all beneath it, from the next request on. Again changes nothing.
+    """Stop the organization and all beneath it, from the next request on. A second call changes nothing.
 
-    For those who administer it or its parent, and for the operator.
+    Only someone who administers it or its parent may do it, or the operator.
     """
     _check_root(organization, by)
     check_administers(organization, by)
@@ -120,7 +120,7 @@ def suspend(organization: Organization, *, by: Credential) -> Organization:
 
 
 def resume(organization: Organization, *, by: Credential) -> Organization:
-    """Undo a suspension: for those who administer the parent, since what is suspended can't free itself."""
+    """Undo a suspension. Only someone who administers the parent may do it: nobody frees themselves."""
     _check_root(organization, by)
     if not (by.is_platform or _administers_parent(organization, by)):
         raise ParentRequired
@@ -128,7 +128,7 @@ def resume(organization: Organization, *, by: Credential) -> Organization:
 
 
 def check_administers(organization: Organization, by: Credential) -> None:
-    """Refuse whoever administers neither the organization nor its parent."""
+    """Refuse everyone who administers neither the organization nor its parent."""
     if not _administers_parent(organization, by):
         require(standing(by, organization), ADMINISTER)
 
@@ -141,7 +141,7 @@ def _check_root(organization: Organization, by: Credential) -> None:
 
 
 def _administers_parent(organization: Organization, by: Credential) -> bool:
-    """Not through an API key of the organization itself, whoever made it: nothing reaches up."""
+    """An API key of the organization itself never does, whoever made it: nothing reaches up."""
     parent = visible_to(by).filter(children=organization).first()
     return parent is not None and ADMINISTER in standing(by, parent).scopes
 
@@ -158,8 +158,8 @@ def _become(organization: Organization, status: str) -> Organization:
 def move(organization: Organization, *, parent: str, by: Credential, address: str) -> Organization:
     """Put the organization, with all beneath it, under another parent of the same root.
 
-    It takes the right to administer the organization, its new parent, and whoever above loses it; and an `address` that
-    the new parent allows, unless the operator asks.
+    The caller must administer the organization, its new parent, and the topmost ancestor that loses it. The network
+    policy of the new parent must admit `address`, unless the caller is the operator.
     """
     Organization.objects.lock(organization.root_id)
     node = Organization.objects.get(pk=organization.pk)
@@ -184,13 +184,13 @@ def _check_move(node: Organization, target: Organization) -> None:
 
 
 def _losers(node: Organization, target: Organization) -> list[Organization]:
-    """The ancestors that will no longer be above the node, from the top: who administers the first, does all."""
+    """The ancestors that will no longer be above the node, topmost first. Who administers that one administers all."""
     lost = set(node.path[:-1]) - set(target.path)
     return sorted(Organization.objects.filter(pk__in=lost), key=lambda organization: len(organization.path))
 
 
 def _rewrite(node: Organization, target: Organization) -> None:
-    """The paths of the whole subtree and the node's parent, in one statement: no reader sees half of a move."""
+    """Write the paths of the whole subtree and the node's parent in one statement, so no reader sees half of a move."""
     paths = ArrayField(models.UUIDField())
     kept = Func(F("path"), template=f"(%(expressions)s)[{len(node.path)}:]", output_field=paths)
     above = Value(target.path, output_field=paths)

@@ -1,4 +1,4 @@
-"""API keys, as `Bearer sk_…` or as Basic: looked up on every request, so that a revocation works on the next one."""
+"""API keys, as `Bearer sk_…` or as Basic. We look them up on each request, so a revocation works on the next one."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ from apikeys.models import ApiKey
 
 
 class IpNotAllowed(Forbidden):
-    """The key is good, but not from this address."""
+    """The key is valid, but not from this address."""
 
     code = "ip_not_allowed"
     detail = "This API key may not be used from this address."
@@ -43,7 +43,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class BasicAuthentication(BaseAuthentication):
-    """`auth_id` and an API key of that organization, as Plivo documents it; no good while that is suspended."""
+    """`auth_id` and an API key of that organization, as Plivo documents it. Refused while it is suspended."""
 
     def authenticate(self, request: Request) -> tuple[User | None, KeyCredential] | None:
         scheme, _, encoded = get_authorization_header(request).partition(b" ")
@@ -103,5 +103,5 @@ def credential(key: ApiKey) -> KeyCredential:
 
 
 def key_of(credential: Credential) -> ApiKey | None:
-    """The key that the credential is; a person's token is none."""
+    """The API key behind the credential; None for a person's token."""
     return credential.key if isinstance(credential, KeyCredential) else None

@@ -1,8 +1,8 @@
 """The text of an API key: `sk_live_` or `sk_test_`, 32 random base62 characters, and 6 of checksum.
 
-The checksum is a CRC-32 of everything before it. It is no security: it lets a scanner, and us, tell a mistyped key
-from a real one without a look-up. What is stored is an HMAC-SHA256 under a pepper of its own, so that neither a copy
-of the database nor a new SECRET_KEY gives or breaks a key.
+The checksum is a CRC-32 of everything before it. It adds no security: with it a scanner, or we, can tell a mistyped
+key from a real one without a query. We store an HMAC-SHA256 under a pepper. So a copy of the database gives no key
+away, and replacing SECRET_KEY breaks none.
 """
 
 import hmac
@@ -45,18 +45,18 @@ def is_well_formed(secret: str) -> bool:
 
 
 def digest(secret: str) -> Digest:
-    """The digest under the newest pepper, as a new key is stored."""
+    """The digest under the newest pepper, under which new keys are stored."""
     number, pepper = settings.API_KEY_PEPPERS[0]
     return Digest(_hmac(pepper, secret), number)
 
 
 def digests(secret: str) -> list[bytes]:
-    """The digests under every pepper in use: what a presented key is looked up by. Empty for a malformed one."""
+    """The digests under each pepper, newest first, to look up a presented key by. Empty if it is malformed."""
     return [_hmac(pepper, secret) for _, pepper in settings.API_KEY_PEPPERS] if is_well_formed(secret) else []
 
 
 def hint(secret: str) -> str:
-    """What may be shown of a secret: its prefix and its last four characters."""
+    """What we may show of a secret: its prefix and its last four characters."""
     return f"{secret[:12]}…{secret[-4:]}"
 
 

@@ -15,7 +15,7 @@ from apikeys.models import ApiKey
 
 @transaction.atomic
 def create(parent: Organization, *, name: str, enabled: bool, by: KeyCredential) -> tuple[Organization, str]:
-    """A child of `parent`, suspended unless enabled, and the secret of its key, which may do what the caller's may."""
+    """A child of `parent`, suspended unless `enabled`, and the secret of its key, which may do what the caller may."""
     child = people.add_child(parent, name=name)
     _, secret = keys.create(
         child,
@@ -40,7 +40,7 @@ def update(subaccount: Organization, changes: Mapping[str, Any], *, by: KeyCrede
 
 @transaction.atomic
 def close(subaccount: Organization) -> None:
-    """Close it for good, and revoke every key of it and beneath it. What it used stays, and stays owed."""
-    Organization.objects.lock(subaccount.root_id)  # no child is added meanwhile
+    """Close a subaccount for good and revoke all keys in and beneath it. Its usage stays, and stays owed."""
+    Organization.objects.lock(subaccount.root_id)  # so that no child is added meanwhile
     Organization.objects.filter(pk=subaccount.pk).update(status=Organization.Status.CLOSED)
     ApiKey.objects.within(subaccount).unrevoked().update(revoked_at=timezone.now())

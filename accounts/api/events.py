@@ -9,7 +9,7 @@ from accounts.models import Event
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
-    """What `data` has is said by the `type`."""
+    """Which members `data` has depends on the `type`."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     organization = serializers.CharField(source="organization.public_id", read_only=True)
@@ -30,7 +30,7 @@ class EventFilter(CreatedFilter):
 
 
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
-    """What happened in the current organization and beneath it, newest first."""
+    """Events of the current organization and of all beneath it, newest first."""
 
     scopes = {"list": "audit:read"}
     serializer_class = EventSerializer

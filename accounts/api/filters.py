@@ -13,7 +13,7 @@ from accounts.lib.problems import InvalidField
 
 
 def moment_parameter(name: str, text: str, timezone: str) -> datetime:
-    """A moment from the query string; a bad one names its parameter."""
+    """A datetime from the query string. The refusal of a bad one names its parameter."""
     try:
         return datetimes.parse(text, timezone)
     except ValueError as error:
@@ -48,7 +48,7 @@ class BooleanFilter(django_filters.TypedChoiceFilter):
 
 
 class MomentFilter(django_filters.CharFilter):
-    """Compares with a moment that is read in the caller's time zone. `parameter` is its name in the query string."""
+    """Compares with a datetime that is read in the caller's time zone. `parameter` is its name in the query string."""
 
     parent: django_filters.FilterSet  # django-filter sets it
 
@@ -68,7 +68,7 @@ class CreatedFilter(Filters):
 
     @classmethod
     def get_filters(cls) -> OrderedDict[str, django_filters.Filter]:
-        """`from` is a word of Python's, so these two can't be attributes."""
+        """`from` is a keyword of Python, so these two can't be attributes."""
         filters = super().get_filters()
         filters["from"] = MomentFilter(parameter="from", field_name="created_at", lookup_expr="gte")
         filters["to"] = MomentFilter(parameter="to", field_name="created_at", lookup_expr="lt")

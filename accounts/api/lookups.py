@@ -13,9 +13,9 @@ from accounts.models import Organization
 
 
 class PublicIdMixin:
-    """For a viewset whose ids are `id_prefix` and the primary key's hexadecimal digits, such as `hold_…`.
+    """For a viewset whose ids are `id_prefix` and the hexadecimal digits of the primary key, such as `hold_…`.
 
-    `NotFound` for what is no such id, and for what is not in the viewset's queryset.
+    Raises `NotFound` for any other id, and for an object that isn't in the viewset's queryset.
     """
 
     id_prefix: str

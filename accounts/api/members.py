@@ -25,8 +25,7 @@ EXAMPLE = {
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
-    """A person, and their role. `source` is the organization in which it was given: where it is one above, the role is
-    inherited."""
+    """A person and their role. `source` is the organization in which it was given: one above, if it is inherited."""
 
     id = serializers.IntegerField(source="user_id", read_only=True)
     email = serializers.CharField(source="user.email", read_only=True)

@@ -45,7 +45,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
         return organization.parent.public_id if organization.parent else None
 
     def update(self, organization: Organization, changes: dict[str, Any]) -> Organization:
-        """Only what was sent: a suspension or a move that came meanwhile stays."""
+        """Write only what was sent, so that a suspension or a move that happens meanwhile stays."""
         for field, value in changes.items():
             setattr(organization, field, value)
         if changes:
@@ -61,7 +61,7 @@ class MoveSerializer(serializers.Serializer[Any]):
 class OrganizationViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, GenericViewSet[Organization]
 ):
-    """The tree that the caller can see; a new one is a child of the current organization."""
+    """The tree that the caller can see. A new organization is a child of the current one."""
 
     scopes = {
         "list": "account:read",
@@ -110,19 +110,19 @@ class OrganizationViewSet(
     @extend_schema(request=None, responses=OrganizationSerializer, examples=[SUSPENDED])
     @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
     def suspend(self, request: Request, id: str) -> Any:
-        """Stop an organization and all beneath it. For those who administer it or its parent; a root, the operator."""
+        """Stop an organization and all beneath it. For who administers it or its parent; a root takes the operator."""
         return self._once(tree.suspend)
 
     @extend_schema(request=None, responses=OrganizationSerializer, examples=[ANSWER])
     @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
     def resume(self, request: Request, id: str) -> Any:
-        """Undo a suspension. For those who administer the parent; a root, the operator."""
+        """Undo a suspension. For who administers the parent; a root takes the operator."""
         return self._once(tree.resume)
 
     @extend_schema(request=MoveSerializer, responses=OrganizationSerializer, examples=[ANSWER])
     @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
     def move(self, request: Request, id: str) -> Any:
-        """Put an organization, with all beneath it, under another parent that has the same root."""
+        """Put an organization, with all beneath it, under another parent with the same root."""
         serializer = MoveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         return self._once(self.mover, address=client_address(request), **serializer.validated_data)

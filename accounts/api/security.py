@@ -40,7 +40,7 @@ class DomainField(serializers.CharField):
 
 
 class SecurityPolicySerializer(serializers.ModelSerializer[SecurityPolicy]):
-    """An organization's own policy. What is empty, false or null asks for nothing."""
+    """An organization's own policy. A member that is empty, false or null requires nothing."""
 
     allowed_networks = serializers.ListField(child=NetworkField(max_length=100), max_length=LONGEST_LIST)
     allowed_email_domains = serializers.ListField(child=DomainField(max_length=253), max_length=LONGEST_LIST)
@@ -60,8 +60,10 @@ class SecurityPolicySerializer(serializers.ModelSerializer[SecurityPolicy]):
 
 
 class EffectivePolicySerializer(serializers.Serializer[Any]):
-    """Its own policy and its ancestors' together: an address must be in one network of each list, and an email in one
-    domain of each."""
+    """The policies of the organization and its ancestors together.
+
+    An address must be in one network of each list, and an email in one domain of each.
+    """
 
     require_two_factor = serializers.BooleanField()
     allowed_networks = serializers.ListField(
@@ -93,7 +95,7 @@ class SecurityView(APIView):
         examples=[OpenApiExample("policy", ANSWER, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
-        """What the current organization asks of those who work in it, and what it asks together with those above it."""
+        """What the current organization requires by itself, and together with those above it."""
         return _answer(organization_of(request), security.policy_of(organization_of(request)))
 
     @extend_schema(
@@ -105,7 +107,7 @@ class SecurityView(APIView):
         ],
     )
     def patch(self, request: Request) -> Response:
-        """Change some of it. What would refuse the caller's own next request is refused."""
+        """Change some of it. A change that would refuse the caller's own next request is refused."""
         serializer = SecurityPolicySerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         organization = organization_of(request)

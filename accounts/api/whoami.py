@@ -22,16 +22,16 @@ class RoleSerializer(serializers.Serializer[Any]):
     source = serializers.CharField(source="organization.public_id")  # type: ignore[assignment]
 
 
-class RefusalSerializer(serializers.Serializer[Any]):
+class ExplanationSerializer(serializers.Serializer[Any]):
     scope = serializers.CharField()
     reason = serializers.ChoiceField([reason.value for reason in access_explanation.Reason])
 
 
 class WhoAmISerializer(serializers.Serializer[Any]):
-    """What a credential is, and may do. `missing_scopes` is what it was given but may not use now.
+    """What a credential is and may do. `missing_scopes` are scopes that it was given but may not use now.
 
-    `roles` are those of its person in the organization, from the root down. `refused` says of every scope that a
-    request would be refused with, why.
+    `roles` are its person's roles in the organization, from the root down. `refused` has the reason for each scope that
+    a request would lack.
     """
 
     kind = serializers.CharField()
@@ -50,9 +50,9 @@ class WhoAmISerializer(serializers.Serializer[Any]):
         known = credential.user is not None and credential.organization is not None
         return RoleSerializer(members.roles(credential.organization, credential.user) if known else [], many=True).data
 
-    @extend_schema_field(RefusalSerializer(many=True))
+    @extend_schema_field(ExplanationSerializer(many=True))
     def get_refused(self, credential: Any) -> Any:
-        return RefusalSerializer(self.context.get("refusals", []), many=True).data
+        return ExplanationSerializer(self.context.get("explanations", []), many=True).data
 
     def get_scopes(self, credential: Any) -> list[str]:
         return sorted(credential.scopes)
@@ -66,7 +66,7 @@ class WhoAmIView(APIView):
 
     @extend_schema(responses=WhoAmISerializer)
     def get(self, request: Request) -> Response:
-        """What this credential is, and may do at this moment; why not, where it may not."""
+        """What this credential is, what it may do at this moment, and why not where it may not."""
         credential = credential_of(request)
-        context = {"refusals": access_explanation.explain(credential, address=client_address(request))}
+        context = {"explanations": access_explanation.explain(credential, address=client_address(request))}
         return Response(WhoAmISerializer(credential, context=context).data)

@@ -6,7 +6,7 @@ from functools import cache
 from babel import Locale
 from babel.numbers import get_currency_precision, get_territory_currencies
 
-# Codes of CLDR's own, or of groups of countries, that ISO 3166-1 does not assign.
+# Codes that CLDR adds for itself or for groups of countries. ISO 3166-1 doesn't assign them.
 NOT_COUNTRIES = frozenset({"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"})
 FALLBACK_CURRENCY = "USD"
 
@@ -19,7 +19,7 @@ def names() -> dict[str, str]:
 
 
 def currency_of(country: str) -> str:
-    """The legal tender of a country; US dollars where there is none, as in Antarctica."""
+    """The legal tender of a country, or US dollars where there is none, as in Antarctica."""
     tender = get_territory_currencies(country, tender=True)
     return str(tender[0]) if tender else FALLBACK_CURRENCY
 

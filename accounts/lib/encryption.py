@@ -21,5 +21,5 @@ def encrypt(plain: bytes, *, purpose: str) -> bytes:
 
 
 def decrypt(sealed: bytes, *, purpose: str) -> bytes:
-    """The plain bytes; `cryptography.fernet.InvalidToken` when none of the keys fits."""
+    """The plain bytes. Raises `cryptography.fernet.InvalidToken` if none of the keys fits."""
     return _fernet(purpose).decrypt(bytes(sealed))

@@ -1,4 +1,4 @@
-"""Public identifiers and secrets: random text over a stated alphabet, from the operating system's generator."""
+"""Public identifiers and secrets: random text from the operating system's generator."""
 
 import re
 import secrets
@@ -20,7 +20,7 @@ def uuid7() -> UUID:
 
 
 def uuid_of(public_id: str, prefix: str) -> UUID:
-    """The primary key in a public id such as `hold_…`; `ValueError` for what is none."""
+    """The primary key in a public id such as `hold_…`. Raises `ValueError` for anything else."""
     digits = public_id.removeprefix(prefix)
     if digits == public_id or not _UUID_DIGITS.fullmatch(digits):
         raise ValueError(f"not an id that starts with {prefix}")
@@ -36,7 +36,7 @@ def organization_id() -> str:
 
 
 def auth_id(*, root: bool) -> str:
-    """`MA` for a root and `SA` for a child, then 18 characters; Plivo's SDKs check the form before they send it."""
+    """`MA` for a root or `SA` for a child, then 18 characters. Plivo's SDKs check this form before they send it."""
     return ("MA" if root else "SA") + random_text(UPPER36, 18)
 
 

@@ -1,6 +1,7 @@
-"""Operations of migrations that run beside requests: no lock that stops these, so no transaction around them.
+"""Operations for migrations that run while requests are served. They take no lock that would stop requests, so there is
+no transaction around them.
 
-Each may be run again after it was killed half-way: it takes away what an earlier run left, an invalid index say.
+Each can be run again after it was killed half-way: it first removes what the earlier run left, say an invalid index.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ def add_index(model_name: str, index: Index) -> list[Operation]:
 
 
 def add_check(model_name: str, table: str, constraint: CheckConstraint) -> list[Operation]:
-    """New rows are checked from the start; those that are there, in a step of its own that stops nobody."""
+    """New rows are checked from the start. Existing rows are checked in a second step that blocks nobody."""
     return [
         RunSQL(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint.name}", RunSQL.noop),
         AddConstraintNotValid(model_name, constraint),
@@ -25,7 +26,7 @@ def add_check(model_name: str, table: str, constraint: CheckConstraint) -> list[
 
 
 def add_unique(model_name: str, constraint: UniqueConstraint, *, on: str) -> list[Operation]:
-    """A constraint with a condition, which is an index. `on`: its table, columns and condition, as SQL has them."""
+    """A unique constraint with a condition, which is an index. `on` is its table, columns and condition in SQL."""
     create = RunSQL(f"CREATE UNIQUE INDEX CONCURRENTLY {constraint.name} ON {on}", _drop(constraint.name))
     state: Any = AddConstraint(model_name, constraint)
     return [_without(constraint.name), SeparateDatabaseAndState([create], [state])]

@@ -1,4 +1,4 @@
-"""Reading several things as they were at one moment."""
+"""Reads several things as they were at one moment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from django.db import connection, transaction
 
 @contextmanager
 def consistent() -> Iterator[None]:
-    """All that is read inside comes from one snapshot, and nothing can be written.
+    """Everything read inside comes from one snapshot, and nothing can be written.
 
-    Inside a caller's transaction, that one's isolation holds.
+    If the caller has a transaction open, its isolation level applies instead.
     """
     outermost = not connection.in_atomic_block
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Hand-written statements, bound and prepared by the server: on the hot paths, planning costs more than running."""
+"""Hand-written statements, bound and prepared by the server: on hot paths, planning costs more than running."""
 
 import re
 import select
@@ -19,25 +19,26 @@ _NAMED = re.compile(r"%\((\w+)\)s")
 
 
 def compose(template: LiteralString, **parts: str | Composable) -> str:
-    """A statement out of its parts: `{name}` in the template becomes the part of that name.
+    """Compose a statement: `{name}` in the template becomes the part of that name.
 
-    A part is SQL of ours, a constant or composed itself; or `psycopg.sql.Literal` and `Identifier` for what is not.
-    Values are never composed: they stay `%(name)s`. A brace that SQL itself needs is doubled, as in `'{{}}'`.
+    A part is SQL that we wrote, as text, or a `psycopg.sql.Literal` or `Identifier` for anything else. Values are never
+    composed: they stay `%(name)s`. A brace that SQL itself needs is doubled, as in `'{{}}'`.
     """
     composed = {name: SQL(part) if isinstance(part, str) else part for name, part in parts.items()}
     return SQL(template).format(**composed).as_string()
 
 
 def require_transaction() -> None:
-    """`TransactionManagementError` outside of a transaction, where a lock ends with the statement that takes it."""
+    """Raise `TransactionManagementError` outside of a transaction, where a lock would end with its own statement."""
     if not connections[DEFAULT_DB_ALIAS].in_atomic_block:
         raise TransactionManagementError("This needs a transaction of the caller's: it locks, or relies on a lock.")
 
 
 def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
-    """Run one statement on Django's own connection, in whatever transaction is open; the rows that it returns.
+    """Run one statement on Django's connection, in the transaction that is open, and return its rows.
 
-    The server sees typed parameters: a NULL, or a text that is none, needs a cast in the statement.
+    The server sees typed parameters, so a NULL needs a cast in the statement, and so does text that stands for a value
+    of another type.
     """
     database, opened = _connection()
     with database.wrap_database_errors:
@@ -48,9 +49,9 @@ def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
 
 
 def in_one_trip(*steps: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
-    """Run several statements in one trip to the server; the rows of each. Where no transaction is open, they are one.
+    """Run several statements in one round trip and return the rows of each. Without an open transaction they form one.
 
-    Each sees what was committed before it began, also while the one before it waited for a lock.
+    Each statement sees everything that was committed before it began, even while the previous one waited for a lock.
     """
     database, opened = _connection()
     cursors = [RawCursor(opened) for _ in steps]
@@ -68,16 +69,19 @@ def _bound(statement: str, parameters: Parameters) -> tuple[bytes, list[Any]]:
 
 @cache
 def _numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
-    """A statement as the server knows it, `$1` for `%(name)s`, and what its numbers name.
+    """The statement in the server's form, with `$1` for `%(name)s`, and the names in the order of their numbers.
 
-    psycopg would work it out anew for every long one.
+    Cached, because psycopg would parse long statements again on each call.
     """
     names = tuple(dict.fromkeys(_NAMED.findall(statement)))
     return _NAMED.sub(lambda match: f"${names.index(match[1]) + 1}", statement).encode(), names
 
 
 def _connection() -> tuple[BaseDatabaseWrapper, Connection[Any]]:
-    """Django's, and the one that it has open. Where there is no news, that one is alive, and is not asked about it."""
+    """Django's connection and psycopg's beneath it.
+
+    If nothing is waiting on the socket, the connection is alive, so we skip the round trip that would check it.
+    """
     database = connections[DEFAULT_DB_ALIAS]
     database.validate_no_broken_transaction()
     opened = database.connection
@@ -89,7 +93,7 @@ def _connection() -> tuple[BaseDatabaseWrapper, Connection[Any]]:
 
 
 class _Kept(local):
-    """What a thread keeps for its open connection: to make it anew takes a third of the time of a posting."""
+    """What a thread keeps for its open connection. Making it again would take a third of the time of a posting."""
 
     opened: Connection[Any] | None = None
 
@@ -103,7 +107,7 @@ _kept = _Kept()
 
 
 def _is_ended(opened: Connection[Any]) -> bool:
-    """Whether there is news on an idle connection: mostly, that the server has closed it."""
+    """Whether something is waiting on an idle connection. Usually that means the server has closed it."""
     if opened.closed:
         return True
     _kept.keep(opened)

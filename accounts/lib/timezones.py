@@ -17,5 +17,5 @@ def validate(name: str) -> None:
 
 
 def zone(name: str) -> ZoneInfo:
-    """The zone of a name that was validated when it was stored; UTC where the system's data has since dropped it."""
+    """The zone of a stored name. It was valid when it was stored; if the system's data has dropped it since, UTC."""
     return ZoneInfo(name if name in names() else "UTC")

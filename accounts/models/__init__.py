@@ -1,4 +1,4 @@
-"""Who: people, organizations and roles, and what proves a sign-in."""
+"""People, organizations and roles, and what proves a sign-in."""
 
 from accounts.models.emails import Email
 from accounts.models.events import Event

@@ -9,7 +9,7 @@ from accounts.models.tenancy import TenantQuerySet
 
 class EventQuerySet(TenantQuerySet["Event"]):
     def within(self, organization: Organization) -> Self:
-        """Those of the organization and of all beneath it."""
+        """The events of the organization and of all beneath it."""
         return self.filter(organization__in=Organization.objects.within(organization))
 
 

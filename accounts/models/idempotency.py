@@ -7,11 +7,11 @@ OPERATOR = UUID(int=0)  # the payer and the organization of platform keys
 
 
 class IdempotencyRecord(models.Model):
-    """The first answer to an Idempotency-Key, kept for a day. Secrets in `body` were replaced by null.
+    """The first answer to an Idempotency-Key, kept for a day. Secrets in `body` are replaced by null.
 
     `account_id` is the payer, the organization's root: it leads the key so that the table can be distributed by payer.
-    `status` is null while the second step of the request (a call to a payment gateway) has not been answered;
-    `resource` then names the row from which it goes on.
+    `status` is null until the second step of the request (a call to a payment gateway) has an answer; until then
+    `resource` names the row from which a retry continues.
     """
 
     pk = models.CompositePrimaryKey("account_id", "organization_id", "credential", "key")

@@ -30,7 +30,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         return self.filter(path__overlap=ArraySubquery(granted))
 
     def within(self, organization: "Organization") -> Self:
-        """The organization and all that is beneath it."""
+        """The organization and all beneath it."""
         return self.filter(path__contains=[organization.pk])
 
     def operational(self) -> Self:
@@ -45,7 +45,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         return self.exclude(models.Exists(stopped.filter(_AnyOf(F("pk"), OuterRef("path")))))
 
     def lock(self, pk: UUID) -> "Organization":
-        """The row, locked until the transaction ends. Rows that refer to it may still be added meanwhile."""
+        """The row, locked until the transaction ends. Others can still add rows that refer to it."""
         return self.select_for_update(no_key=True).get(pk=pk)
 
     def create_root(self, *, name: str, timezone: str = "UTC") -> "Organization":
@@ -139,7 +139,7 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
         return self.filter(organization_id__in=list(path))
 
     def nearest(self) -> Self:
-        """Of each person one membership, the deepest in the tree; in the order in which the people signed up."""
+        """One membership for each person, the deepest in the tree. People are in the order in which they signed up."""
         depth = Func(F("organization__path"), function="cardinality", output_field=models.IntegerField())
         return self.order_by("user_id", depth.desc()).distinct("user_id")
 

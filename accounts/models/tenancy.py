@@ -9,7 +9,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class TenantQuerySet(models.QuerySet[Row], Generic[Row]):
-    """The one door to rows that a tenant owns: every query of a tenant's begins with `of`."""
+    """Every query for rows that a tenant owns begins with `of`."""
 
     tenant: ClassVar[str] = "organization"
 

@@ -49,7 +49,7 @@ NO_LIMIT = {"rate_limit": None, "rate_limit_window_seconds": None}
 
 
 class WritableKeySerializer(serializers.ModelSerializer[ApiKey]):
-    """What POST and PATCH have in common; PATCH changes what it names, and leaves the rest."""
+    """What POST and PATCH have in common. PATCH changes only the members that it names."""
 
     permissions = serializers.ListField(child=serializers.CharField(), max_length=LONGEST_LIST, required=False)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
@@ -71,7 +71,7 @@ class WritableKeySerializer(serializers.ModelSerializer[ApiKey]):
         return list(dict.fromkeys(value))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The two numbers of the limit as the model has them; null lifts it."""
+        """Flatten the rate limit into the model's two fields; null removes it."""
         return {**attrs, **(attrs["rate_limit"] or NO_LIMIT)} if "rate_limit" in attrs else attrs
 
 
@@ -90,7 +90,7 @@ class UpdateApiKeySerializer(WritableKeySerializer):
 
 
 class RotateSerializer(serializers.Serializer[Any]):
-    """For how long the present secret works on; 0 ends it at once."""
+    """How long the present secret keeps working; 0 ends it at once."""
 
     overlap_seconds = serializers.IntegerField(
         min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400
@@ -98,7 +98,7 @@ class RotateSerializer(serializers.Serializer[Any]):
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
-    """A key as it is listed: never its secret, only a hint of it."""
+    """A key as it is listed: a hint of its secret, never the secret."""
 
     key_id = serializers.CharField(source="public_id", read_only=True)
     hint = serializers.SerializerMethodField()
@@ -145,7 +145,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
 
 
 class CreatedApiKeySerializer(serializers.Serializer[Any]):
-    """The one answer that holds the secret; a replay of it has null there."""
+    """The only answer that has the secret. A replay of it has null instead."""
 
     key_id = serializers.CharField(source="key.public_id")
     api_key = serializers.CharField(source="secret", allow_null=True)
@@ -211,7 +211,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
 
     @extend_schema(request=CreateApiKeySerializer, responses={201: CreatedApiKeySerializer}, examples=EXAMPLES)
     def create(self, request: Request) -> Any:
-        """Make a key. The answer is the only place where its secret is shown."""
+        """Make a key. Only this answer shows its secret."""
         serializer = CreateApiKeySerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         key_permissions.check(serializer.validated_data.get("permissions", []), credential_of(request).granted)
@@ -229,7 +229,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
 
     @extend_schema(request=UpdateApiKeySerializer, responses=ApiKeySerializer)
     def partial_update(self, request: Request, key_id: str) -> Response:
-        """Change what is named, and leave the rest. `"enabled": false` disables the key, true enables it again."""
+        """Change only the members that are named. `"enabled": false` disables the key, true enables it again."""
         key = self.get_object()
         serializer = UpdateApiKeySerializer(data=request.data, partial=True, context={"request": request})
         serializer.is_valid(raise_exception=True)
@@ -242,7 +242,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
     @extend_schema(request=RotateSerializer, responses=CreatedApiKeySerializer)
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, key_id: str) -> Any:
-        """A new secret for the same key; the present one works on for `overlap_seconds`."""
+        """A new secret for the same key. The present one keeps working for `overlap_seconds`."""
         key = self.get_object()
         serializer = RotateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -12,7 +12,7 @@ LARGEST_RATE = 1_000_000
 
 
 class BudgetField(NumberField):
-    """Credits that may be spent in a calendar month: from 0 to 10⁹, with nine decimals."""
+    """Credits that a key may spend in a calendar month: 0 to 10⁹, with up to nine decimals."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(min_value=ZERO, max_value=LARGEST, **options)

@@ -35,18 +35,17 @@ class ApiKeyQuerySet(TenantQuerySet["ApiKey"]):
         return self.filter(chosen[status])
 
     def touch(self, key: "ApiKey", now: datetime) -> None:
-        """Note the use of a key, at most once a minute: most calls write nothing."""
+        """Note that a key was used, at most once a minute, so most calls write nothing."""
         if key.last_used_at is None or key.last_used_at <= now - LAST_USE_GRAIN:
             stale = Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USE_GRAIN)
             self.filter(stale, pk=key.pk).update(last_used_at=now)
 
 
 class ApiKey(models.Model):
-    """A program's credential. Without an organization it is a platform key: the company's own gateway's.
+    """A program's credential. Without an organization it is a platform key, for the company's own gateway.
 
-    `permissions` keeps the order in which they were given. Those in the registry of scopes open Tollgate's own API,
-    never beyond what `created_by` holds at that moment; the others are the company's, and Tollgate only answers
-    about them.
+    `permissions` keeps the order in which they were given. Those that are scopes open Tollgate's own API, but never
+    more than `created_by` holds at that moment. The others are the company's own; Tollgate only answers about them.
     """
 
     class Environment(models.TextChoices):
@@ -107,11 +106,11 @@ class ApiKey(models.Model):
         return self.environment == self.Environment.TEST
 
     def admits_address(self, address: str) -> bool:
-        """Whether the key may be used from there; without networks of its own, from anywhere."""
+        """Whether the key may be used from this address. Without networks of its own, it may be used from anywhere."""
         return not self.allowed_cidrs or addresses.within(address, self.allowed_cidrs)
 
     def status(self, now: datetime) -> str:
-        """`revoked`, `expired`, `disabled` or `active`, in the order in which they decide."""
+        """`revoked`, `expired`, `disabled` or `active`; the first that applies."""
         if self.revoked_at:
             return "revoked"
         if self.expires_at and self.expires_at <= now:

@@ -27,8 +27,8 @@ def key(now: Any, alice: Any, organization: Any) -> Any:
     return factories.key(organization, created_by=alice, permissions=["account:read"])
 
 
-def rotate(client: Any, key: ApiKey, **said: Any) -> Any:
-    return client.post(f"{KEYS}/{key.public_id}/rotate", said)
+def rotate(client: Any, key: ApiKey, **body: Any) -> Any:
+    return client.post(f"{KEYS}/{key.public_id}/rotate", body)
 
 
 def works(api: Any, secret: str) -> bool:
@@ -110,10 +110,10 @@ def test_the_ends_of_the_range_are_taken(alice: Any, api: Any, key: Any, seconds
 
 
 def test_a_retry_gets_the_first_answer_without_the_secret(alice: Any, api: Any, key: Any) -> None:
-    said = {"idempotency_key": "rotate-1"}
+    options = {"idempotency_key": "rotate-1"}
     path = f"{KEYS}/{key[0].public_id}/rotate"
-    first = api(alice).post(path, {}, **said)
-    again = api(alice).post(path, {}, **said)
+    first = api(alice).post(path, {}, **options)
+    again = api(alice).post(path, {}, **options)
     assert again.json() == {**first.json(), "api_key": None}
     assert again.headers["Idempotent-Replayed"] == "true"
     assert ApiKeySecret.objects.count() == 2
