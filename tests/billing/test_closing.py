@@ -1,13 +1,12 @@
 """Closing an account that owes and is owed nothing, and opening it again."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.models import Organization, User
 from billing import accounts
@@ -17,7 +16,7 @@ from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, Subscription
 from billing.payments import methods, payments
 from tests import factories
-from tests.concurrency import race
+from tests.concurrency import race, wait_until_blocking
 from tests.conftest import Api
 from usage.reporting import onboarding
 
@@ -116,7 +115,7 @@ def test_what_waits_for_a_closing_finds_the_account_closed(committed: None, step
         with transaction.atomic():
             posting.lock([organization.pk])
             waiting = pool.submit(in_thread, begun)
-            wait_for_a_lock()
+            wait_until_blocking()
             accounts.close(organization)
         assert isinstance(waiting.result(timeout=30), NoBillingAccount)
     assert not subscriptions.active(organization)
@@ -124,14 +123,3 @@ def test_what_waits_for_a_closing_finds_the_account_closed(committed: None, step
 
 def in_thread(call: Callable[[], Any]) -> Any:
     return race([call])[0]
-
-
-def wait_for_a_lock() -> None:
-    """Until another session waits for ours."""
-    for _ in range(200):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
-            if cursor.fetchone()[0]:
-                return
-        time.sleep(0.05)
-    raise AssertionError("nobody waits")

@@ -23,7 +23,7 @@ class Payer:
     def use(self, amount: Decimal, drawn: list[tuple[eager_book.Hold, Decimal]]) -> None:
         """Usage, some of it drawn from holds."""
         holds = {id(hold): hold for hold, _ in drawn}.values()
-        covered = (min(hold.unspent, sum(taken for one, taken in drawn if one is hold)) for hold in holds)
+        covered = (min(hold.unspent, sum(taken for drawn_from, taken in drawn if drawn_from is hold)) for hold in holds)
         self.beyond |= amount > sum(covered)
         self.book.use(amount, drawn)
 

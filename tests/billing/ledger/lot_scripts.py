@@ -47,7 +47,7 @@ class Script:
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
         self.book = eager_book.EagerBook(self.credit_limit)
-        self.said: list[str] = []
+        self.steps: list[str] = []
 
     def play(self) -> list[str]:
         """Both through the whole script; the differences, with the script so far."""
@@ -58,10 +58,10 @@ class Script:
                 clock.move_to(self.now)
                 self.book.advance(self.now)
                 step: Callable[[], Any] = getattr(self, name)
-                self.said.append(f"{self.now:%H:%M} {name}: {step()}")
+                self.steps.append(f"{self.now:%H:%M} {name}: {step()}")
                 if self.differences:
                     break
-        return self.differences and [*self.said, *self.differences]
+        return self.differences and [*self.steps, *self.differences]
 
     def agree(self, what: str, ours: object, theirs: object) -> None:
         if ours != theirs:
@@ -77,12 +77,12 @@ class Script:
         kind = self.chance.choice([Kind.PURCHASE, Kind.GRANT])
         return self._credit(kind, self.amount(80), self.chance.choice([10, 50, 50, 90]))
 
-    def _credit(self, kind: LedgerEntry.Kind, amount: Decimal, priority: int, **about: Any) -> str:
+    def _credit(self, kind: LedgerEntry.Kind, amount: Decimal, priority: int, **options: Any) -> str:
         expires_at = self.chance.choice([None, self.later(), self.later()])
         theirs = eager_book.Lot(priority, expires_at)
         lot = grants.Lot(Grant.Category.PAID, priority, expires_at)
         self.book.post(amount, theirs)
-        posted = posting.post(self.payer.pk, kind=kind, amount=amount, lot=lot, **about)
+        posted = posting.post(self.payer.pk, kind=kind, amount=amount, lot=lot, **options)
         self.lots.append((posted.seq, amount, theirs))
         self.agree("balance_after", posted.balance_after, self.book.balance)
         return f"{kind} {amount} priority {priority} until {expires_at and expires_at.strftime('%H:%M')}"
@@ -134,16 +134,16 @@ class Script:
 
     def capture(self) -> str:
         """For less, for all, or for more; late as well, and again."""
-        if not (found := self._a_hold()):
+        if not (pair := self._a_hold()):
             return "nothing"
-        hold, theirs = found
+        hold, theirs = pair
         amount = self.chance.choice([theirs.amount, theirs.amount / 2, theirs.amount + self.amount(10), Decimal(0)])
         return f"{amount} {self._resolve(lambda: holds.capture(hold, amount), self.book.capture(theirs, amount))}"
 
     def release(self) -> str:
-        if not (found := self._a_hold()):
+        if not (pair := self._a_hold()):
             return "nothing"
-        return self._resolve(lambda: holds.release(found[0]), self.book.release(found[1]))
+        return self._resolve(lambda: holds.release(pair[0]), self.book.release(pair[1]))
 
     def _resolve(self, verb: Callable[[], object], theirs: bool) -> str:
         try:
@@ -155,11 +155,11 @@ class Script:
 
     def draw(self) -> str:
         """Usage that names a hold."""
-        if not (found := self._a_hold()):
+        if not (pair := self._a_hold()):
             return "nothing"
         amount = self.amount(20)
-        self.book.use(amount, [(found[1], amount)])
-        self._batch(amount, found[0])
+        self.book.use(amount, [(pair[1], amount)])
+        self._batch(amount, pair[0])
         return str(amount)
 
     def extend(self) -> str:
@@ -199,9 +199,9 @@ class Script:
         return f"-{amount}"
 
     def read(self) -> str:
-        found = posting.current(self.payer.pk) or LedgerAccount()
-        self.agree("balance", found.balance, self.book.balance)
-        self.agree("reserved", found.reserved, self.book.reserved)
+        state = posting.current(self.payer.pk) or LedgerAccount()
+        self.agree("balance", state.balance, self.book.balance)
+        self.agree("reserved", state.reserved, self.book.reserved)
         self.agree("lots", self._remaining(), {seq: lot.remaining for seq, _, lot in self.lots if lot.remaining})
         self.agree("expired", self._expired(), {seq: lot.expired for seq, _, lot in self.lots if lot.expired})
         return f"balance {self.book.balance}, reserved {self.book.reserved}"

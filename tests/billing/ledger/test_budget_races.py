@@ -72,8 +72,8 @@ def test_of_fifty_holds_just_those_that_the_budget_allows_are_placed(
     payer: Organization, cap: Callable[[Organization], Any]
 ) -> None:
     results = races(cap(payer))
-    assert sum(isinstance(one, Hold) for one in results) == 10
-    assert sum(isinstance(one, BudgetExceeded) for one in results) == 40
+    assert sum(isinstance(result, Hold) for result in results) == 10
+    assert sum(isinstance(result, BudgetExceeded) for result in results) == 40
     assert Hold.objects.of(payer).count() == 10
 
 
@@ -91,14 +91,14 @@ def test_without_the_lock_more_would_be_placed(
 
     monkeypatch.setattr(posting, "LOCK", UNLOCKED)
     monkeypatch.setattr(budgets, "admit", slowly)
-    assert sum(isinstance(one, Hold) for one in races(where)) == THREADS
+    assert sum(isinstance(result, Hold) for result in races(where)) == THREADS
 
 
 def test_leases_share_a_budget_to_the_last_of_it(payer: Organization) -> None:
     budgets.limit(payer, Decimal(100))
     terms: dict[str, Any] = {"amount": Decimal(15), "minimum": Decimal(5), "ttl": HOUR}
     results = race([lambda: leases.take(payer, **terms)] * 20)
-    granted = sorted(one.amount for one in results if isinstance(one, Hold))
+    granted = sorted(result.amount for result in results if isinstance(result, Hold))
     assert granted == [10, *[15] * 6]
 
 
@@ -110,7 +110,7 @@ def test_holds_captures_and_releases_at_once_leave_what_is_counted(payer: Organi
         mine = hold(payer)
         return holds.capture(mine, Decimal(4)) if number % 2 else holds.release(mine)
 
-    assert all(isinstance(one, Hold) for one in race([partial(use, number) for number in range(20)]))
+    assert all(isinstance(result, Hold) for result in race([partial(use, number) for number in range(20)]))
     state = budgets.of(payer)
     assert [state.spent, state.held, state.left] == [40, 0, 960]
 
@@ -131,17 +131,17 @@ def use(payer: Organization, credits: int) -> None:
     assert result.result == "accepted"
 
 
-def told(payer: Organization) -> list[tuple[Any, ...]]:
-    found = Event.objects.of(payer).order_by("id")
-    return [(one.type, *([one.data["threshold"]] if "threshold" in one.data else [])) for one in found]
+def announced(payer: Organization) -> list[tuple[Any, ...]]:
+    rows = Event.objects.of(payer).order_by("id")
+    return [(row.type, *([row.data["threshold"]] if "threshold" in row.data else [])) for row in rows]
 
 
 def test_each_threshold_is_crossed_once_by_twenty_at_once(payer: Organization) -> None:
     budgets.limit(payer, Decimal(100))
     thresholds.set_low_balance(payer, Decimal(950))
     assert race([lambda: use(payer, 10)] * 20) == [None] * 20
-    assert sorted(told(payer)) == sorted([*CROSSED, ("credits.low",)])
-    assert [one for one in told(payer) if len(one) == 2] == CROSSED
+    assert sorted(announced(payer)) == sorted([*CROSSED, ("credits.low",)])
+    assert [row for row in announced(payer) if len(row) == 2] == CROSSED
 
 
 def look(payer: Organization) -> None:
@@ -153,16 +153,16 @@ def look(payer: Organization) -> None:
 def unannounced(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> Organization:
     """Has crossed everything, and nobody has looked. All who look see that at the same moment."""
     with monkeypatch.context() as blind:
-        blind.setattr(alerts, "check", lambda *asked: None)
+        blind.setattr(alerts, "check", lambda *arguments: None)
         budgets.limit(payer, Decimal(10))
         thresholds.set_low_balance(payer, Decimal(2000))
         use(payer, 10)
     all_have_looked, different = Barrier(10), alerts._different
 
-    def together(*asked: Any) -> Any:
-        found = different(*asked)
+    def together(*arguments: Any) -> Any:
+        changes = different(*arguments)
         all_have_looked.wait(timeout=30)
-        return found
+        return changes
 
     monkeypatch.setattr(alerts, "_different", together)
     return payer
@@ -170,7 +170,7 @@ def unannounced(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> Organiz
 
 def test_those_who_look_at_once_without_a_lock_tell_it_once(unannounced: Organization) -> None:
     assert race([lambda: look(unannounced)] * 10) == [None] * 10
-    assert sorted(told(unannounced)) == sorted([*CROSSED, ("credits.low",)])
+    assert sorted(announced(unannounced)) == sorted([*CROSSED, ("credits.low",)])
 
 
 def test_if_nobody_expected_what_was_told_before_all_would_tell_it(
@@ -182,7 +182,7 @@ def test_if_nobody_expected_what_was_told_before_all_would_tell_it(
         assert blind != getattr(alerts, name)
         monkeypatch.setattr(alerts, name, blind)
     race([lambda: look(unannounced)] * 10)
-    assert len(told(unannounced)) == 40
+    assert len(announced(unannounced)) == 40
 
 
 def test_a_balance_that_goes_up_and_down_is_low_and_recovers_in_turns(payer: Organization) -> None:
@@ -192,13 +192,13 @@ def test_a_balance_that_goes_up_and_down_is_low_and_recovers_in_turns(payer: Org
         posting.post(payer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(10))
 
     assert race([pay, lambda: use(payer, 10)] * 10) == [None] * 20
-    assert told(payer) == [("credits.low",), ("credits.recovered",)] * (len(told(payer)) // 2)
+    assert announced(payer) == [("credits.low",), ("credits.recovered",)] * (len(announced(payer)) // 2)
 
 
 def test_sweeps_at_once_tell_it_once(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as blind:
-        blind.setattr(alerts, "check", lambda *asked: None)
+        blind.setattr(alerts, "check", lambda *arguments: None)
         thresholds.set_low_balance(payer, Decimal(500))
         use(payer, 600)
     race([lambda: alerts.sweep(datetime.now(UTC))] * 10)
-    assert told(payer) == [("credits.low",)]
+    assert announced(payer) == [("credits.low",)]

@@ -55,9 +55,9 @@ def refused(organization: Organization, amount: int | str, key: ApiKey | None = 
     return refusal.value.members
 
 
-def use(gateway: Api, owner: Organization | ApiKey, credits: int, **about: Any) -> None:
+def use(gateway: Api, owner: Organization | ApiKey, credits: int, **fields: Any) -> None:
     """A thousand requests cost a credit."""
-    answer = gateway.post("/v1/usage/events", event(owner, quantity=credits * 1000, **about))
+    answer = gateway.post("/v1/usage/events", event(owner, quantity=credits * 1000, **fields))
     assert answer.json()["accepted"] == 1
 
 

@@ -30,8 +30,8 @@ Category = Grant.Category
 reverse = partial(corrections.reverse, reason="A mistake", actor="key_0")
 
 
-def post(organization: Organization, kind: str, amount: int | str, **about: Any) -> LedgerEntry:
-    posted = posting.post(organization.pk, kind=Kind(kind), amount=Decimal(amount), **about)
+def post(organization: Organization, kind: str, amount: int | str, **options: Any) -> LedgerEntry:
+    posted = posting.post(organization.pk, kind=Kind(kind), amount=Decimal(amount), **options)
     return LedgerEntry.objects.get(account=organization.pk, seq=posted.seq)
 
 
@@ -56,8 +56,8 @@ def test_any_entry_but_usage_is_taken_back_by_its_opposite(funded: Organization,
     entry = post(funded, kind, amount, reference="" if kind == "expiry" else "ref-1")
     reversal = reverse(entry)
     assert balance(funded) == 100
-    said = (reversal.kind, reversal.amount, reversal.reverses_seq, reversal.description, reversal.actor)
-    assert said == ("reversal", -entry.amount, entry.seq, "A mistake", "key_0")
+    shown = (reversal.kind, reversal.amount, reversal.reverses_seq, reversal.description, reversal.actor)
+    assert shown == ("reversal", -entry.amount, entry.seq, "A mistake", "key_0")
     assert reversal.reference == entry.reference
     assert LedgerEntry.objects.get(pk=entry.pk).amount == entry.amount
 
@@ -157,9 +157,9 @@ def capture_in_may(owner: Organization, key: ApiKey) -> LedgerEntry:
 
 
 def spent(payer: Organization) -> dict[Any, Decimal]:
-    found = Spending.objects.filter(account_id=payer.pk, month=date(2036, 5, 1))
-    assert Spending.objects.filter(account_id=payer.pk).count() == found.count()
-    return dict(found.values_list("subject", "spent"))
+    rows = Spending.objects.filter(account_id=payer.pk, month=date(2036, 5, 1))
+    assert Spending.objects.filter(account_id=payer.pk).count() == rows.count()
+    return dict(rows.values_list("subject", "spent"))
 
 
 def test_a_reversed_capture_is_spent_no_more_in_its_own_month(funded: Organization) -> None:
@@ -191,9 +191,9 @@ def test_a_budget_recovers_with_the_reversal_of_a_capture(funded: Organization) 
     assert budgets.of(funded).left == 5
 
 
-def adjust(organization: Organization, amount: int, **about: Any) -> LedgerEntry:
-    said: dict[str, Any] = {"reason": "Sorry", "actor": "key_0", **about}
-    return corrections.adjust(organization.pk, amount=Decimal(amount), **said)
+def adjust(organization: Organization, amount: int, **options: Any) -> LedgerEntry:
+    options = {"reason": "Sorry", "actor": "key_0", **options}
+    return corrections.adjust(organization.pk, amount=Decimal(amount), **options)
 
 
 def test_an_adjustment_gives_a_lot(organization: Organization) -> None:
@@ -236,8 +236,8 @@ def test_without_the_look_under_the_lock_only_the_database_keeps_a_second_one_ou
 ) -> None:
     """The unique key refuses seven, as faults rather than as answers."""
     monkeypatch.setattr(corrections, "_check", lambda entry: None)
-    found = race([partial(reverse, bought)] * 8)
-    assert sum(isinstance(one, IntegrityError) for one in found) == 7
+    results = race([partial(reverse, bought)] * 8)
+    assert sum(isinstance(result, IntegrityError) for result in results) == 7
     assert LedgerAccount.objects.get(pk=bought.account_id).balance == 0
 
 

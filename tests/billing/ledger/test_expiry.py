@@ -32,8 +32,8 @@ def payers(db: None) -> list[Organization]:
 
 
 def figures(payers: list[Organization]) -> set[tuple[Any, Any]]:
-    found = LedgerAccount.objects.filter(pk__in=[payer.pk for payer in payers])
-    return set(found.values_list("balance", "reserved"))
+    rows = LedgerAccount.objects.filter(pk__in=[payer.pk for payer in payers])
+    return set(rows.values_list("balance", "reserved"))
 
 
 def test_the_sweep_settles_what_is_due_and_then_finds_nothing(payers: list[Organization]) -> None:

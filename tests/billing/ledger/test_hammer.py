@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
-from threading import Barrier, Event, local
+from threading import Barrier, Event
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,6 @@ import pytest
 from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from accounts.lib import sql
 from accounts.lib.identifiers import auth_id
 from accounts.lib.problems import Problem
 from accounts.models import Organization
@@ -24,8 +23,8 @@ from billing.exceptions import NotEnoughCredits
 from billing.ledger import balances, expiry_sweep, holds, leases, lots, posting
 from billing.models import Grant, Hold, LedgerAccount, LedgerEntry
 from tests import factories
-from tests.billing.ledger.test_machine import BROKEN
-from tests.concurrency import race
+from tests.billing.ledger import books
+from tests.concurrency import race, wait_until_blocking
 from tests.usage.metering import batches
 from usage import metering
 
@@ -83,10 +82,10 @@ class Hand:
     def use(self, payer: Organization) -> None:
         """A batch for several payers, some of it out of a hold."""
         several = self.chance.sample(self.payers, min(len(self.payers), 5))
-        sent = [batches.event(one, id=factories.unique("e"), meter="sms", quantity=50) for one in several]
+        sent = [batches.event(each, id=factories.unique("e"), meter="sms", quantity=50) for each in several]
         for hold in self.holds[:1]:
-            about = {"id": factories.unique("e"), "meter": "sms", "quantity": 90, "hold": hold.public_id}
-            sent.append(batches.event(hold.organization, **about))
+            fields = {"id": factories.unique("e"), "meter": "sms", "quantity": 90, "hold": hold.public_id}
+            sent.append(batches.event(hold.organization, **fields))
         assert metering.record(sent).count("accepted") == len(sent)
 
     def tidy(self, payer: Organization) -> None:
@@ -98,13 +97,13 @@ def _usage(payer: Organization, credits: int) -> None:
 
 
 def broken(payers: list[Organization]) -> list[Any]:
-    """The accounts whose books do not hold, also after all that is due was settled."""
+    """The accounts whose books do not hold, before or after what is due has expired."""
     accounts = [payer.pk for payer in payers]
-    found = sql.rows(BROKEN, {"accounts": accounts})
+    before = books.broken(accounts)
     expiry_sweep.expire_due(timezone.now())
     for account in accounts[:20]:
         posting.bring_up_to_date(account)
-    return found + sql.rows(BROKEN, {"accounts": accounts})
+    return before + books.broken(accounts)
 
 
 def hammer(payers: list[Organization], times: int) -> list[Any]:
@@ -139,38 +138,35 @@ def test_without_the_lock_they_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     Grant.objects.of(payer).update(remaining=1000)  # what other tests find here has to hold
 
 
-@pytest.mark.parametrize(("lock", "deadlocks"), [(posting.LOCK, 0), (posting.LOCK.replace("= %(count)s", ">= 0"), 1)])
-def test_who_opens_an_account_holds_no_other(lock: str, deadlocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One opens both; the other finds one of them, and would wait for the second with the first in his hand."""
-    monkeypatch.setattr(posting, "LOCK", lock)
+def one_opens_while_another_locks_both() -> list[Any]:
+    """The first opens the second account of a pair, and locks both when the other waits for it."""
     pair = [payer.pk for payer in make_payers(2)]
-    open_accounts, is_first = balances.open_accounts, local()
-    first_looked, second_locked, first_opened = Event(), Event(), Event()
+    balances.open_accounts(pair[:1])
+    opened = Event()
 
-    def in_turns(accounts: list[UUID]) -> None:
-        if hasattr(is_first, "yes"):
-            first_looked.set()
-            second_locked.wait(30)
-            open_accounts(accounts)
-            first_opened.set()
-        else:
-            second_locked.set()
-            first_opened.wait(30)
-            open_accounts(accounts)
+    def open_and_lock() -> None:
+        with transaction.atomic():
+            balances.open_accounts(pair[1:])
+            opened.set()
+            wait_until_blocking()
+            posting.lock(pair)
 
-    def first() -> None:
-        is_first.yes = True
+    def lock() -> None:
+        opened.wait(30)
         with transaction.atomic():
             posting.lock(pair)
 
-    def second() -> None:
-        first_looked.wait(30)
-        open_accounts(pair[:1])
-        with transaction.atomic():
-            posting.lock(pair)
+    return [type(error) for error in race([open_and_lock, lock]) if error]
 
-    monkeypatch.setattr(balances, "open_accounts", in_turns)
-    assert [type(error) for error in race([first, second]) if error] == [OperationalError] * deadlocks
+
+def test_whoever_opens_an_account_holds_no_other() -> None:
+    assert one_opens_while_another_locks_both() == []
+
+
+def test_if_the_accounts_that_there_are_were_locked_first_they_would_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test above."""
+    monkeypatch.setattr(posting, "LOCK", posting.LOCK.replace("= %(count)s", ">= 0"))
+    assert one_opens_while_another_locks_both() == [OperationalError]
 
 
 def test_of_fifty_holds_at_once_just_those_that_are_covered_are_placed() -> None:

@@ -84,10 +84,10 @@ def test_an_overdue_hold_never_blocks_an_admission(funded: Organization) -> None
 def test_an_overdue_hold_is_not_there_for_whoever_reads(funded: Organization) -> None:
     hold = place(funded, 100)
     with time_machine.travel(hold.expires_at, tick=False):
-        found = posting.current(funded.pk)
-        assert found
-        assert found.reserved == 0
-        assert found.available == 100
+        state = posting.current(funded.pk)
+        assert state
+        assert state.reserved == 0
+        assert state.available == 100
 
 
 def test_a_hold_lives_until_its_expiry(funded: Organization) -> None:

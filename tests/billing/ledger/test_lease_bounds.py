@@ -84,7 +84,7 @@ def gateway(committed: None) -> Api:
 @pytest.fixture(autouse=True)
 def _books_agree(organization: Organization) -> Iterator[None]:
     yield
-    assert not [one for one in reconciliation.run() if one.organization == organization.public_id]
+    assert not [finding for finding in reconciliation.run() if finding.organization == organization.public_id]
 
 
 def nodes(organization: Organization, cost: Decimal = ESTIMATE, count: int = NODES) -> list[Node]:
@@ -94,8 +94,8 @@ def nodes(organization: Organization, cost: Decimal = ESTIMATE, count: int = NOD
 
 def balance(organization: Organization) -> Decimal:
     mine = posting.current(organization.pk) or LedgerAccount()
-    found: Decimal = mine.balance
-    return found
+    balance: Decimal = mine.balance
+    return balance
 
 
 def test_nodes_that_lease_spend_what_there_is_and_no_more(organization: Organization) -> None:

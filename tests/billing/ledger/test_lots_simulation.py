@@ -35,9 +35,9 @@ def test_the_lazy_ledger_is_the_eager_book() -> None:
 
 
 def differing() -> int:
-    found = sum(bool(differences) for differences in play(SCRIPTS // 5))
-    print(f"{found} of {SCRIPTS // 5} scripts differ")  # noqa: T201
-    return found
+    count = sum(bool(differences) for differences in play(SCRIPTS // 5))
+    print(f"{count} of {SCRIPTS // 5} scripts differ")  # noqa: T201
+    return count
 
 
 def test_a_posting_that_does_not_look_what_is_due_differs(monkeypatch: pytest.MonkeyPatch) -> None:

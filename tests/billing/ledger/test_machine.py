@@ -1,7 +1,7 @@
-"""The ledger, holds, lots, budgets and the meter against a model: whatever is asked in whatever order, they agree.
+"""The ledger, holds, lots, budgets and the meter against a model: whatever is done in whatever order, they agree.
 
-After every step the books hold by themselves, in one statement that settles nothing; what is answered, admitted and
-read is the model's. A payer of whom no more was taken than had been admitted is never in debt.
+After every step the books hold as they are stored, and what is answered, admitted and read is the model's. A payer from
+whom no more was taken than had been admitted is never in debt.
 """
 
 from datetime import datetime, timedelta
@@ -15,14 +15,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run
 
-from accounts.lib import sql
 from accounts.models import Organization
 from billing.exceptions import BudgetExceeded, NotEnoughCredits, PostingConflict
 from billing.ledger import budgets, corrections, holds, leases, posting
 from billing.ledger import lots as grants
 from billing.models import Grant, Hold, LedgerEntry
 from tests import factories
-from tests.billing.ledger import eager_book
+from tests.billing.ledger import books, eager_book
 from tests.billing.ledger.eager_payers import Owner, Payer
 from tests.properties import search
 from tests.usage.metering import batches
@@ -33,26 +32,6 @@ Kind = LedgerEntry.Kind
 PRICES = {"requests": Decimal("0.001"), "sms": Decimal("0.01"), "voice": Decimal("0.02")}
 MINUTE = timedelta(minutes=1)
 ZERO = Decimal(0)
-
-# What holds at every commit, settled or not: the balance is the sum of the entries, each balance the one before it plus
-# the amount, seq without gaps, reserved what open holds may still take, and no balance without lots.
-BROKEN = """
-SELECT a.organization_id, a.balance, a.reserved, a.seq, e.total, e.n, e.last, e.breaks, h.held, g.lots
-  FROM billing_ledgeraccount a
- CROSS JOIN LATERAL (
-       SELECT coalesce(sum(amount), 0) AS total, count(*) AS n, coalesce(max(seq), 0) AS last,
-              count(*) FILTER (WHERE balance_after <> so_far) AS breaks
-         FROM (SELECT *, sum(amount) OVER (ORDER BY seq) AS so_far FROM billing_ledgerentry
-                WHERE account_id = a.organization_id) entry) e
- CROSS JOIN LATERAL (
-       SELECT coalesce(sum(greatest(amount - captured, 0)), 0) AS held FROM billing_hold
-        WHERE account_id = a.organization_id AND status = 'open') h
- CROSS JOIN LATERAL (
-       SELECT coalesce(sum(remaining), 0) AS lots FROM billing_grant WHERE account_id = a.organization_id) g
- WHERE a.organization_id = ANY(%(accounts)s::uuid[])
-   AND ((a.balance, a.reserved, a.seq, a.seq, e.breaks) <> (e.total, h.held, e.n, e.last, 0)
-        OR g.lots < greatest(a.balance, 0))
-"""
 
 amounts = st.decimals(min_value="0.000000001", max_value=100, places=9)
 whole = st.integers(1, 30).map(Decimal)
@@ -121,83 +100,84 @@ class Books(RuleBasedStateMachine):
     def _post(self, payer: Payer, kind: LedgerEntry.Kind, amount: Decimal, key: str | None, *lots: Any) -> None:
         admitted = kind is Kind.SUBSCRIPTION
         verb, signed = (posting.debit, -amount) if admitted else (posting.post, amount)
-        about: dict[str, Any] = {"kind": kind, "amount": signed, "idempotency_key": key}
+        options: dict[str, Any] = {"kind": kind, "amount": signed, "idempotency_key": key}
         lot, theirs = lots or (None, None)
-        about |= {"lot": lot} if lot else {}
+        options |= {"lot": lot} if lot else {}
         if key in payer.answers:
             *movement, answer = payer.answers[key]
             if movement == [kind, amount]:
-                assert verb(payer.organization.pk, **about) == answer
+                assert verb(payer.organization.pk, **options) == answer
             else:
                 with pytest.raises(PostingConflict):
-                    verb(payer.organization.pk, **about)
+                    verb(payer.organization.pk, **options)
         elif admitted and payer.book.available + amount < 0:
             with pytest.raises(NotEnoughCredits) as refusal:
-                verb(payer.organization.pk, **about)
+                verb(payer.organization.pk, **options)
             assert refusal.value.members == {"available": payer.book.available}
         else:
             payer.book.post(amount, theirs)
-            posted = verb(payer.organization.pk, **about)
+            posted = verb(payer.organization.pk, **options)
             assert posted.balance_after == payer.book.balance
             payer.entries.append((posted, amount, theirs))
             payer.answers |= {key: (kind, amount, posted)} if key else {}
 
-    @rule(payer=payers, amount=st.one_of(amounts, amounts.map(lambda amount: -amount)), minutes=expiries)
-    def adjust(self, payer: int, amount: Decimal, minutes: int | None) -> None:
+    @rule(number=payers, amount=st.one_of(amounts, amounts.map(lambda amount: -amount)), minutes=expiries)
+    def adjust(self, number: int, amount: Decimal, minutes: int | None) -> None:
         self._pass()
-        about = self.payers[payer]
+        payer = self.payers[number]
         lot, theirs = self._lot(50, minutes if amount > 0 else None)
-        about.beyond |= amount < 0
-        about.book.post(amount, theirs)
-        said: dict[str, Any] = {"amount": amount, "reason": "Sorry", "actor": "eve", "expires_at": lot.expires_at}
-        assert corrections.adjust(about.organization.pk, **said).balance_after == about.book.balance
+        payer.beyond |= amount < 0
+        payer.book.post(amount, theirs)
+        options: dict[str, Any] = {"reason": "Sorry", "actor": "eve", "expires_at": lot.expires_at}
+        entry = corrections.adjust(payer.organization.pk, amount=amount, **options)
+        assert entry.balance_after == payer.book.balance
 
-    @rule(payer=payers, which=st.integers(0, 30), minutes=expiries)
-    def reverse(self, payer: int, which: int, minutes: int | None) -> None:
+    @rule(number=payers, which=st.integers(0, 30), minutes=expiries)
+    def reverse(self, number: int, which: int, minutes: int | None) -> None:
         self._pass()
-        about = self.payers[payer]
-        if which < len(about.entries):
-            posted, amount, own_lot = about.entries.pop(which)
+        payer = self.payers[number]
+        if which < len(payer.entries):
+            posted, amount, own_lot = payer.entries.pop(which)
             lot, theirs = self._lot(50, minutes if amount < 0 else None)
-            about.beyond |= amount > 0
-            about.book.post(-amount, theirs, own_lot=own_lot)
+            payer.beyond |= amount > 0
+            payer.book.post(-amount, theirs, own_lot=own_lot)
             entry = LedgerEntry.objects.get(account=posted.account_id, seq=posted.seq)
-            made = corrections.reverse(entry, reason="Wrong", actor="eve", expires_at=lot.expires_at)
-            assert made.balance_after == about.book.balance
+            reversal = corrections.reverse(entry, reason="Wrong", actor="eve", expires_at=lot.expires_at)
+            assert reversal.balance_after == payer.book.balance
 
-    @rule(owner=owners, budget=st.one_of(st.none(), st.integers(0, 90).map(Decimal)))
-    def limit(self, owner: int, budget: Decimal | None) -> None:
+    @rule(number=owners, budget=st.one_of(st.none(), st.integers(0, 90).map(Decimal)))
+    def limit(self, number: int, budget: Decimal | None) -> None:
         self._pass()
-        about = self.owners[owner]
-        about.budget = budget
-        budgets.limit(about.organization, budget)
+        owner = self.owners[number]
+        owner.budget = budget
+        budgets.limit(owner.organization, budget)
 
-    @rule(asked=st.lists(st.tuples(owners, whole, st.integers(1, 60), st.sampled_from(Hold.Purpose)), min_size=1))
-    def hold(self, asked: list[tuple[int, Decimal, int, Hold.Purpose]]) -> None:
-        for owner, amount, minutes, purpose in asked:
+    @rule(terms=st.lists(st.tuples(owners, whole, st.integers(1, 60), st.booleans()), min_size=1))
+    def hold(self, terms: list[tuple[int, Decimal, int, bool]]) -> None:
+        for number, amount, minutes, is_lease in terms:
             self._pass(1)
-            self._hold(self.owners[owner], amount, minutes * MINUTE, is_lease=purpose is Hold.Purpose.LEASE)
+            self._hold(self.owners[number], amount, minutes * MINUTE, is_lease=is_lease)
 
-    def _hold(self, about: Owner, amount: Decimal, ttl: timedelta, *, is_lease: bool) -> None:
-        organization = Organization.objects.get(pk=about.organization.pk)
+    def _hold(self, owner: Owner, amount: Decimal, ttl: timedelta, *, is_lease: bool) -> None:
+        organization = Organization.objects.get(pk=owner.organization.pk)
         reserve = partial(leases.take if is_lease else holds.place, organization, amount=amount, ttl=ttl)
-        if about.exceeds(amount):
+        if owner.exceeds(amount):
             with pytest.raises(BudgetExceeded):
                 reserve()
-        elif amount > about.payer.book.available:
+        elif amount > owner.payer.book.available:
             with pytest.raises(NotEnoughCredits):
                 reserve()
         else:
             theirs = eager_book.Hold(amount, self.now, self.now + ttl, is_lease=is_lease)
-            about.payer.book.holds.append(theirs)
-            for node in about.nodes:
+            owner.payer.book.holds.append(theirs)
+            for node in owner.nodes:
                 node.holds.append(theirs)
-            self.holds.append((reserve(), theirs, about))
+            self.holds.append((reserve(), theirs, owner))
 
     @precondition(lambda self: self.holds)
-    @rule(asked=st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.one_of(st.none(), whole)), min_size=1))
-    def resolve(self, asked: list[tuple[int, bool, Decimal | None]]) -> None:
-        for which, is_captured, amount in asked:
+    @rule(ways=st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.one_of(st.none(), whole)), min_size=1))
+    def resolve(self, ways: list[tuple[int, bool, Decimal | None]]) -> None:
+        for which, is_captured, amount in ways:
             self._pass(1)
             hold, theirs, owner = self.holds[which % len(self.holds)]
             if is_captured:
@@ -222,19 +202,19 @@ class Books(RuleBasedStateMachine):
     def use(self, batch: list[Any]) -> None:
         self._pass()
         expected, charged, drawn = [], {id(payer): ZERO for payer in self.payers}, []
-        for whose, id_, meter, quantity, named in batch:
-            is_fresh, owner = (whose, id_) not in self.counted, self.owners[whose]
-            self.counted.add((whose, id_))
+        for number, id_, meter, quantity, named in batch:
+            is_fresh, owner = (number, id_) not in self.counted, self.owners[number]
+            self.counted.add((number, id_))
             expected.append("accepted" if is_fresh else "duplicate")
             if is_fresh:
                 credits = PRICES[meter] * quantity
                 charged[id(owner.payer)] += credits
                 owner.spend(credits)
-                hold = self._named(whose, named)
+                hold = self._named(number, named)
                 drawn += [(owner.payer, hold[1], credits)] if hold else []
         assert self._record(batch) == expected
         for payer in self.payers:
-            payer.use(charged[id(payer)], [(hold, taken) for one, hold, taken in drawn if one is payer])
+            payer.use(charged[id(payer)], [(hold, taken) for drawer, hold, taken in drawn if drawer is payer])
         self.last_batch = batch
 
     @rule()
@@ -242,36 +222,37 @@ class Books(RuleBasedStateMachine):
         self._pass()
         assert self._record(self.last_batch) == ["duplicate"] * len(self.last_batch)
 
-    def _named(self, whose: int, which: int | None) -> tuple[Hold, eager_book.Hold, Owner] | None:
+    def _named(self, number: int, which: int | None) -> tuple[Hold, eager_book.Hold, Owner] | None:
         """The hold that an event names; those of another organization are no holds of its own."""
-        found = None if which is None or which >= len(self.holds) else self.holds[which]
-        return found if found and found[2] is self.owners[whose] else None
+        if which is None or which >= len(self.holds) or self.holds[which][2] is not self.owners[number]:
+            return None
+        return self.holds[which]
 
     def _record(self, batch: list[Any]) -> list[str]:
         sent = []
-        for whose, id_, meter, quantity, named in batch:
-            hold = self._named(whose, named)
-            about = {"hold": hold[0].public_id} if hold else {}
-            sent.append(batches.event(self.owners[whose].organization, id=id_, meter=meter, quantity=quantity, **about))
+        for number, id_, meter, quantity, named in batch:
+            hold, owner = self._named(number, named), self.owners[number].organization
+            fields = {"hold": hold[0].public_id} if hold else {}
+            sent.append(batches.event(owner, id=id_, meter=meter, quantity=quantity, **fields))
         return [result.result for result in metering.record(sent).results]
 
-    @rule(payer=payers)
-    def read(self, payer: int) -> None:
+    @rule(number=payers)
+    def read(self, number: int) -> None:
         self._pass()
-        about = self.payers[payer]
-        found = posting.current(about.organization.pk)
-        if found:
-            assert (found.balance, found.reserved) == (about.book.balance, about.book.reserved)
-            posting.bring_up_to_date(about.organization.pk)
-            left = Grant.objects.of(about.organization).filter(remaining__gt=0).order_by("entry_seq")
-            assert [lot.remaining for lot in left] == [lot.remaining for lot in about.book.lots if lot.remaining]
+        payer = self.payers[number]
+        state = posting.current(payer.organization.pk)
+        if state:
+            assert (state.balance, state.reserved) == (payer.book.balance, payer.book.reserved)
+            posting.bring_up_to_date(payer.organization.pk)
+            left = Grant.objects.of(payer.organization).filter(remaining__gt=0).order_by("entry_seq")
+            assert [lot.remaining for lot in left] == [lot.remaining for lot in payer.book.lots if lot.remaining]
         for owner in self.owners:
             organization = Organization.objects.get(pk=owner.organization.pk)
             assert budgets.of(organization).spent == owner.spent
 
     @invariant()
     def the_books_hold(self) -> None:
-        assert sql.rows(BROKEN, {"accounts": [payer.organization.pk for payer in self.payers]}) == []
+        assert books.broken(payer.organization.pk for payer in self.payers) == []
 
     @invariant()
     def nobody_is_in_debt_by_what_was_admitted(self) -> None:

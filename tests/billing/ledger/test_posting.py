@@ -176,12 +176,12 @@ def test_a_refused_debit_leaves_its_key_free(organization: Organization) -> None
     assert debit().balance_after == 0
 
 
-@pytest.mark.parametrize("about", [{}, {"idempotency_key": "once"}])
+@pytest.mark.parametrize("options", [{}, {"idempotency_key": "once"}])
 def test_a_movement_against_its_kind_is_no_replay_but_an_error(
-    organization: Organization, about: dict[str, Any]
+    organization: Organization, options: dict[str, Any]
 ) -> None:
     with pytest.raises(IntegrityError, match="ledger_entry_credits_raise"), transaction.atomic():
-        posting.post(organization.pk, kind=Kind.GRANT, amount=Decimal(-1), **about)
+        posting.post(organization.pk, kind=Kind.GRANT, amount=Decimal(-1), **options)
     assert entries(organization) == []
 
 

@@ -103,11 +103,11 @@ def test_a_number_counted_in_python_would_be_given_twice(payer: Organization) ->
     def post() -> None:
         seq = account(payer).seq + 1
         both_have_read.wait(timeout=30)
-        about = {"kind": "grant", "amount": 1, "balance_after": 101, "created_at": timezone.now()}
-        LedgerEntry.objects.create(account_id=payer.pk, seq=seq, **about)
+        entry = {"kind": "grant", "amount": 1, "balance_after": 101, "created_at": timezone.now()}
+        LedgerEntry.objects.create(account_id=payer.pk, seq=seq, **entry)
 
     assert sum(isinstance(r, IntegrityError) for r in race([post] * 2)) == 1
-    LedgerAccount.objects.of(payer).update(balance=101, seq=2)  # what the one that got through left out
+    LedgerAccount.objects.of(payer).update(balance=101, seq=2)  # what the thread that got through left out
     with transaction.atomic():
         lots.add(balances.Posting(payer.pk, 2, Decimal(101)), lots.Lot(), amount=Decimal(1), now=timezone.now())
 
