@@ -47,8 +47,9 @@ def test_a_connection_that_the_server_has_closed_is_opened_again(committed: None
 def test_a_connection_without_news_is_not_asked(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     sql.rows("SELECT 1", {})
     connection.health_check_done = False  # type: ignore[attr-defined]
-    monkeypatch.setattr(connection, "is_usable", lambda: pytest.fail("it was asked"))
-    assert sql.rows("SELECT 2", {}) == [(2,)]
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "is_usable", lambda: pytest.fail("it was asked"))
+        assert sql.rows("SELECT 2", {}) == [(2,)]
 
 
 def _parameters() -> dict[str, Any]:
