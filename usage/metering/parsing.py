@@ -127,9 +127,11 @@ def _occurred_at(value: Any, now: datetime) -> datetime:
         moment = datetimes.parse(value, "UTC")
     except ValueError as error:
         raise Rejected("invalid", datetimes.EXPECTED, "occurred_at") from error
+    if moment <= now:
+        return moment
     if moment > now + CLOCK_SKEW:
         raise Rejected("in_the_future", "More than an hour ahead.", "occurred_at")
-    return min(moment, now)
+    return now
 
 
 def _hold(value: Any) -> UUID | None:

@@ -1,10 +1,14 @@
 """Datetimes as callers write them."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accounts.lib import datetimes
+from tests.properties import search
 
 
 @pytest.mark.parametrize(
@@ -84,3 +88,24 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
 def test_a_moment_beyond_the_calendar_is_refused(text: str, timezone: str) -> None:
     with pytest.raises(ValueError, match="out of range"):
         datetimes.parse(text, timezone)
+
+
+PARTS = st.sampled_from([*"0123456789-:TtZz+.,W ", "2015-06-30", "T23:59:60", "10:05:03", "+00:00", ".123456789"])
+
+
+@search(300)
+@given(
+    text=st.just("2015-05-17T10:05:03.123456+00:00") | st.just("2015-05-17T10:05:03Z"),
+    at=st.integers(0, 32),
+    gone=st.integers(0, 8),
+    part=PARTS,
+)
+def test_the_form_that_is_read_quickly_is_read_like_any_other(text: str, at: int, gone: int, part: str) -> None:
+    def outcome(read: Callable[[str, str], datetime]) -> datetime | None:
+        try:
+            return read(changed, "UTC")
+        except ValueError:
+            return None
+
+    changed = text[:at] + part + text[at + gone :]
+    assert outcome(datetimes.parse) == outcome(datetimes._in_any_form)
