@@ -1,7 +1,5 @@
 """What the web server calls: `python -m config.web` starts granian with it."""
 
-import gc
-
 from django.conf import settings
 
 from config.web.bridge import Bridge
@@ -10,4 +8,3 @@ from config.wsgi import application as django
 MARGIN_SECONDS = 0.5  # for the answer to get to the caller within the time limit
 
 application = Bridge(django, threads=settings.WEB_THREADS, seconds=settings.REQUEST_TIMEOUT_SECONDS - MARGIN_SECONDS)
-gc.freeze()  # what is loaded now stays, so the collector needn't search it: it took a tenth of a batch's time

@@ -5,6 +5,7 @@ ends. On SIGHUP it replaces its workers one after the other.
 """
 
 import argparse
+import importlib
 import os
 import resource
 import sys
@@ -30,9 +31,8 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         django.setup()
-        from config import startup
-
-        startup.check()
+        importlib.import_module("config.asgi")  # the workers are forks, and share what is loaded here
+        importlib.import_module("config.startup").check()
     except ImproperlyConfigured as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -10,8 +10,9 @@ from django.db import connection
 
 from accounts.lib import snapshot
 from billing.models import LedgerAccount
-from tests.faults.cast import OPENING
-from tests.faults.operations import Claim
+from tests.faults import invariants
+from tests.faults.cast import Cast
+from tests.faults.operations import EXTENSION, SLICE, Claim
 from usage.storage import reconciliation
 
 # What was done, by the clients' own ids: kind, id, account, how often, and the credits. The gate's own holds have none:
@@ -35,6 +36,19 @@ SELECT 'gate''s capture', 'hold_' || replace(id::text, '-', ''), account_id, 1, 
 UNION ALL
 SELECT 'release', reference, account_id, count(*), 0 FROM billing_hold
  WHERE account_id = ANY(%(accounts)s) AND status = 'released' AND purpose = 'hold' GROUP BY 2, 3
+UNION ALL
+SELECT 'extension', reference, account_id, round((amount - %(slice)s) / %(extension)s)::int, 0 FROM billing_hold
+ WHERE account_id = ANY(%(accounts)s) AND purpose = 'lease' AND amount <> %(slice)s
+UNION ALL
+SELECT 'return', reference, account_id, 1, 0 FROM billing_hold
+ WHERE account_id = ANY(%(accounts)s) AND purpose = 'lease' AND status = 'released'
+UNION ALL
+SELECT 'grant', description, account_id, count(*), sum(amount) FROM billing_ledgerentry
+ WHERE account_id = ANY(%(accounts)s) AND kind = 'grant' AND description <> '' GROUP BY 2, 3
+UNION ALL
+SELECT 'void', v.event_id, v.account_id, count(*), sum(e.amount)
+  FROM usage_eventvoid v LEFT JOIN billing_ledgerentry e ON e.account_id = v.account_id AND e.seq = v.entry_seq
+ WHERE v.account_id = ANY(%(accounts)s) GROUP BY 2, 3
 UNION ALL
 SELECT 'capture', coalesce(h.reference, e.id::text), e.account_id, count(*), sum(e.amount)
   FROM billing_ledgerentry e LEFT JOIN billing_hold h ON h.account_id = e.account_id AND h.entry_seq = e.seq
@@ -65,26 +79,30 @@ class Verdict:
         return "\n".join([*self.lost[:10], *self.doubled[:10], *self.other[:10]])
 
 
-def judge(claims: list[Claim]) -> Verdict:
-    """Of all that was ever claimed, against the database as it is now; the books have to agree as well."""
+def judge(claims: list[Claim], cast: Cast) -> Verdict:
+    """Compares all that was ever claimed with the database as it is now. The books have to agree as well."""
     connection.close()  # it may be one to a server that was killed
-    accounts = {claim.account for claim in claims}
+    accounts = {claim.account for claim in claims} | {cast.poor.account}
     with snapshot.consistent():
         effects = _effects(accounts)
         balances = dict(LedgerAccount.objects.filter(pk__in=accounts).values_list("pk", "balance"))
-    verdict = compare(claims, effects, balances)
+        broken = invariants.broken(cast, accounts)
+    verdict = compare(claims, effects, balances, {account: cast.opening(account) for account in accounts})
+    verdict.other += broken
     verdict.other += [str(finding) for finding in reconciliation.run()]
     return verdict
 
 
 def _effects(accounts: Iterable[UUID]) -> Effects:
     with connection.cursor() as cursor:
-        cursor.execute(EFFECTS, {"accounts": list(accounts)})
+        cursor.execute(EFFECTS, {"accounts": list(accounts), "slice": SLICE, "extension": EXTENSION})
         return {(kind, id, account): Effect(n, credits) for kind, id, account, n, credits in cursor.fetchall()}
 
 
-def compare(claims: list[Claim], effects: Effects, balances: Mapping[UUID, Decimal]) -> Verdict:
-    """`found` has what was done by kind, id and account. What was not acknowledged may be there, once, or not."""
+def compare(
+    claims: list[Claim], effects: Effects, balances: Mapping[UUID, Decimal], openings: Mapping[UUID, Decimal]
+) -> Verdict:
+    """What was not acknowledged may be there, once. What was refused may not. `openings` are the first balances."""
     verdict = Verdict()
     sums: defaultdict[UUID, Decimal] = defaultdict(Decimal)
     for claim in claims:
@@ -92,14 +110,16 @@ def compare(claims: list[Claim], effects: Effects, balances: Mapping[UUID, Decim
         if effect is None:
             verdict.lost += [f"lost: {claim}"] * claim.must
             continue
-        sums[claim.account] += claim.credits
-        if effect.times > claim.most:
+        sums[claim.account] += effect.credits if claim.priced_by_tiers else claim.credits
+        if claim.must_not:
+            verdict.other.append(f"refused, and there: {claim}")
+        elif effect.times > claim.most:
             verdict.doubled.append(f"{effect.times} times: {claim}")
-        elif effect.credits != claim.credits:
+        elif effect.credits != claim.credits and not claim.priced_by_tiers:
             verdict.other.append(f"{effect.credits} credits: {claim}")
     claimed = {(claim.kind, claim.id, claim.account) for claim in claims}
     verdict.doubled += [f"nobody asked for it: {key}" for key in effects if key not in claimed]
     for account, balance in balances.items():
-        if balance != OPENING + sums[account]:
-            verdict.other.append(f"balance {balance} of {account}; the clients say {OPENING + sums[account]}")
+        if balance != openings[account] + sums[account]:
+            verdict.other.append(f"balance {balance} of {account}; the clients say {openings[account] + sums[account]}")
     return verdict

@@ -1,4 +1,4 @@
-"""Who takes part: some customers with credits and a card, and the company's gateway."""
+"""Who takes part: some rich customers with a card, a poor one, and the company's gateway."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,17 +8,23 @@ from uuid import UUID
 from django.utils import timezone
 
 from apikeys.models import ApiKey
+from billing.models import Price, PriceTier
 from tests import factories
 
 CUSTOMERS = 3
-OPENING = Decimal(1_000_000)  # so that no admission is ever refused
+OPENING = Decimal(1_000_000)  # of the rich: no admission of theirs is ever refused
+POOR_OPENING = Decimal(20)
+POOR_BUDGET = Decimal(60)  # of the poor customer's key, for the month
+TIERED = "voice"  # the meter that has tiers here
+TIER_LIMIT, TIER_PRICES = Decimal(500), (Decimal("0.02"), Decimal("0.005"))
 
 
 @dataclass(frozen=True)
 class Customer:
-    """`limited` is the secret of a key that has a rate limit, which it never reaches."""
+    """`limited` is the secret of a key that has a rate limit, which it never reaches. `key` is the row of `secret`."""
 
     account: UUID
+    key: UUID
     organization: str
     key_id: str
     secret: str
@@ -28,11 +34,19 @@ class Customer:
 @dataclass(frozen=True)
 class Cast:
     customers: tuple[Customer, ...]
+    poor: Customer
     gateway: str
+
+    def opening(self, account: UUID) -> Decimal:
+        return POOR_OPENING if account == self.poor.account else OPENING
 
 
 def make() -> Cast:
-    return Cast(tuple(_customer() for _ in range(CUSTOMERS)), factories.platform_key())
+    price = Price.objects.get(meter__slug=TIERED)
+    for up_to, amount in zip((TIER_LIMIT, None), TIER_PRICES, strict=True):
+        PriceTier.objects.create(price=price, up_to=up_to, unit_amount=amount)
+    rich = tuple(_customer(OPENING, None) for _ in range(CUSTOMERS))
+    return Cast(rich, _customer(POOR_OPENING, POOR_BUDGET), factories.platform_key())
 
 
 def turn_the_minute() -> None:
@@ -42,13 +56,14 @@ def turn_the_minute() -> None:
     ApiKey.objects.exclude(organization=None).update(last_used_at=now)
 
 
-def _customer() -> Customer:
+def _customer(credits: Decimal, budget: Decimal | None) -> Customer:
     owner = factories.user("fault")
     organization = owner.current_organization
     assert organization
     factories.card(organization)
-    factories.credit(organization, OPENING)
-    key, secret = factories.key(organization, created_by=owner, permissions=["credits:read", "credits:write"])
+    factories.credit(organization, credits)
+    scopes = ["credits:read", "credits:write"]
+    key, secret = factories.key(organization, created_by=owner, permissions=scopes, monthly_budget=budget)
     limit = {"rate_limit": 1_000_000, "rate_limit_window_seconds": 60}
     _, limited = factories.key(organization, created_by=owner, permissions=["account:read"], **limit)
-    return Customer(organization.pk, organization.public_id, key.public_id, secret, limited)
+    return Customer(organization.pk, key.pk, organization.public_id, key.public_id, secret, limited)

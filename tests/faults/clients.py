@@ -66,6 +66,11 @@ class Client(Thread):
             if ticket.is_acknowledged(status, answer):
                 self._acknowledge(ticket, answer)
                 return answer
+            if ticket.is_refused(status):
+                for claim in ticket.claims:
+                    claim.must_not = True
+                self.book.tally["refused"] += 1
+                return None
             if not self._may_retry(status, answer):
                 self.book.wrong.append(f"{ticket.path} {ticket.body}: {status} {answer}")
                 return None
@@ -108,14 +113,14 @@ class Reply:
 
 def ask(port: int, ticket: Ticket, timeout: float = TIMEOUT_SECONDS) -> Reply:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": ticket.content_type}
     headers |= {"Authorization": f"Bearer {ticket.secret}"} if ticket.secret else {}
     headers |= {"Idempotency-Key": ticket.key} if ticket.key else {}
     try:
         body = None if ticket.body is None else json.dumps(ticket.body)
         connection.request("GET" if body is None else "POST", ticket.path, body, headers)
         response = connection.getresponse()
-        answer: Any = json.loads(response.read())
+        answer: Any = json.loads(response.read() or b"{}")
         return Reply(response.status, answer if isinstance(answer, dict) else {}, dict(response.headers))
     except (OSError, http.client.HTTPException):
         return Reply()

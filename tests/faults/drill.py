@@ -42,7 +42,9 @@ class Round:
         self.problems += book.wrong
 
     def __str__(self) -> str:
-        counted = f"acked {self.tally['acked']:5,}  retried {self.tally['retried']:4,}"
+        counted = (
+            f"acked {self.tally['acked']:5,}  retried {self.tally['retried']:4,}  refused {self.tally['refused']:3,}"
+        )
         compared = f"lost {self.lost}  doubled {self.doubled}  back after {self.seconds:4.1f} s"
         return f"{self.role.name:14}  {counted}  {compared}{self.note}"
 
@@ -111,13 +113,13 @@ class Drill:
 
     def _judge(self, done: Round, backlog: Backlog) -> None:
         self.claims += done.claims + backlog.claims
-        verdict = audit.judge(self.claims)
+        verdict = audit.judge(self.claims, self.cast)
         done.lost, done.doubled = len(verdict.lost), len(verdict.doubled)
         done.problems += [] if verdict.is_clean else [str(verdict)]
 
     def control(self) -> list[str]:
         """What the comparison fails to see of what it should: an id that was never sent, and one counted twice."""
         kept = next(claim for claim in self.claims if claim.must and claim.credits)
-        lost = audit.judge([*self.claims, replace(kept, id="never sent")])
-        twice = audit.judge([*self.claims, kept])
+        lost = audit.judge([*self.claims, replace(kept, id="never sent")], self.cast)
+        twice = audit.judge([*self.claims, kept], self.cast)
         return ["a lost id is not seen"] * (len(lost.lost) != 1) + ["a doubled one is not seen"] * twice.is_clean

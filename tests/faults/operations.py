@@ -11,11 +11,13 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from tests.faults.cast import Cast, Customer
+from tests.faults.cast import TIERED, Cast, Customer
+from usage.metering import cloudevents
 
 Answer = dict[str, Any]
 PRICE = Decimal("0.001")  # of the meter `requests`
 COUNTED = {"accepted", "duplicate"}
+SLICE, EXTENSION = Decimal(1), Decimal("0.5")  # of a lease, and of what it is extended by
 
 
 @dataclass
@@ -30,8 +32,10 @@ class Claim:
     account: UUID
     credits: Decimal = Decimal(0)
     must: bool = False
+    must_not: bool = False  # it was refused
     each_time: bool = False
     sent: int = 0
+    priced_by_tiers: bool = False  # what it costs depends on what came before it, so `credits` doesn't say
 
     @property
     def most(self) -> int:
@@ -47,15 +51,20 @@ class Ticket:
     body: dict[str, Any] | None = None
     key: str = ""  # the Idempotency-Key
     claims: list[Claim] = field(default_factory=list)
+    content_type: str = "application/json"
+    may_be_refused: bool = False  # by 402, when the customer is poor
 
     def is_acknowledged(self, status: int, answer: Answer) -> bool:
         if "accepted" in answer:
             return status == 200 and all(result["result"] in COUNTED for result in answer["results"])
-        return status in (200, 201) and answer.get("status", "") not in ("pending", "failed")
+        return status in (200, 201, 204) and answer.get("status", "") not in ("pending", "failed")
+
+    def is_refused(self, status: int) -> bool:
+        return self.may_be_refused and status == 402
 
     def is_repeated_by(self, first: Answer, again: Answer) -> bool:
         """Whether the answer to a repetition says that nothing happened a second time."""
-        return again == first if self.key else again.get("accepted", 0) == 0
+        return again == first if self.key else not again.get("accepted", 0)
 
 
 Steps = Generator[Ticket, Answer, None]
@@ -112,16 +121,68 @@ def hold_and_event(cast: Cast, chance: random.Random) -> Steps:
     yield Ticket("/v1/usage/events", cast.gateway, usage | {"hold": placed["id"]}, claims=[claim])
 
 
+def cloud_event(cast: Cast, chance: random.Random) -> Steps:
+    """Through either of the two doors for CloudEvents."""
+    customer, id, quantity = chance.choice(cast.customers), _id(chance), chance.randint(1, 50)
+    body = {"specversion": "1.0", "id": id, "source": "faults", "type": "requests", "subject": customer.organization}
+    claim = Claim("event", cloudevents.identity("faults", id), customer.account, -quantity * PRICE)
+    path = chance.choice(("/v1/usage/events", "/api/v1/events"))
+    kind = "application/cloudevents+json"
+    yield Ticket(path, cast.gateway, {**body, "data": {"quantity": quantity}}, claims=[claim], content_type=kind)
+
+
+def tiered_event(cast: Cast, chance: random.Random) -> Steps:
+    """Of a meter with tiers. The comparison knows what all of them cost together."""
+    usage, claim = _event(chance.choice(cast.customers), chance)
+    claim.priced_by_tiers = True
+    yield Ticket("/v1/usage/events", cast.gateway, usage | {"meter": TIERED}, claims=[claim])
+
+
+def event_and_void(cast: Cast, chance: random.Random) -> Steps:
+    customer = chance.choice(cast.customers)
+    usage, claim = _event(customer, chance)
+    yield Ticket("/v1/usage/events", cast.gateway, usage, claims=[claim])
+    void = Claim("void", claim.id, customer.account, -claim.credits)
+    body = {"organization": customer.organization, "reason": "Drill"}
+    yield Ticket(f"/v1/usage/events/{claim.id}/void", cast.gateway, body, _id(chance), [void])
+
+
+def grant(cast: Cast, chance: random.Random) -> Steps:
+    """The poor customer gets one now and then, too."""
+    customer, id, amount = chance.choice((*cast.customers, cast.poor)), _id(chance), _amount(chance)
+    body = {"organization": customer.organization, "amount": str(amount), "description": id}
+    claims = [Claim("grant", id, customer.account, amount)]
+    yield Ticket("/v1/credits/grants", cast.gateway, body, id, claims)
+
+
+def poor_hold_and_capture(cast: Cast, chance: random.Random) -> Steps:
+    """Of an account and a key that have too little. A refusal leaves nothing, and no budget is exceeded."""
+    customer, amount = cast.poor, _amount(chance)
+    ticket, reference = _hold(customer, amount, chance)
+    ticket.may_be_refused = True
+    placed = yield ticket
+    if chance.random() < 0.5:
+        claim = Claim("release", reference, customer.account)
+        yield Ticket(f"/v1/credits/holds/{placed['id']}/release", customer.secret, {}, _id(chance), [claim])
+    else:
+        claim = Claim("capture", reference, customer.account, -amount)
+        yield Ticket(f"/v1/credits/holds/{placed['id']}/capture", customer.secret, {}, _id(chance), [claim])
+
+
 def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
-    """As a gateway does: a slice of credits, events that draw it down, and the rest goes back."""
+    """As a gateway does: a slice of credits, events that draw it down, an extension, and the rest goes back."""
     customer, reference = chance.choice(cast.customers), _id(chance)
-    body = {"organization": customer.organization, "amount": "1", "ttl_seconds": 600, "reference": reference}
+    body = {"organization": customer.organization, "amount": str(SLICE), "ttl_seconds": 600, "reference": reference}
     claims = [Claim("hold", reference, customer.account)]
     lease = yield Ticket("/v1/credits/leases", cast.gateway, body, reference, claims)
     for _ in range(2):
         usage, claim = _event(customer, chance)
         yield Ticket("/v1/usage/events", cast.gateway, usage | {"hold": lease["id"]}, claims=[claim])
-    yield Ticket(f"/v1/credits/leases/{lease['id']}/return", cast.gateway, {}, _id(chance))
+    extension = {"amount": str(EXTENSION), "ttl_seconds": 600}
+    claims = [Claim("extension", reference, customer.account)]
+    yield Ticket(f"/v1/credits/leases/{lease['id']}/extend", cast.gateway, extension, _id(chance), claims)
+    claims = [Claim("return", reference, customer.account)]
+    yield Ticket(f"/v1/credits/leases/{lease['id']}/return", cast.gateway, {}, _id(chance), claims)
 
 
 def verify_and_event(cast: Cast, chance: random.Random) -> Steps:
@@ -158,6 +219,11 @@ OPERATIONS = (
     Operation(hold_and_release, 2, "/v1/credits/holds"),
     Operation(hold_and_event, 2, "/v1/credits/holds"),
     Operation(lease_and_spend, 2, "/v1/credits/leases"),
+    Operation(cloud_event, 2, "/api/v1/events"),
+    Operation(tiered_event, 3, "/v1/usage/events"),
+    Operation(event_and_void, 2, "/v1/usage/events"),
+    Operation(grant, 1, "/v1/credits/grants"),
+    Operation(poor_hold_and_capture, 3, "/v1/credits/holds"),
 )
 
 

@@ -23,6 +23,7 @@ class Server:
     def __init__(self, **environment: str) -> None:
         self.port = free_port()
         own = {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL, "ANONYMOUS_RATE_LIMIT": "1000000"}
+        own["REQUEST_TIMEOUT_SECONDS"] = "30"  # for machines that are busy with other tests
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.web", "--port", str(self.port)],
             cwd=settings.BASE_DIR,

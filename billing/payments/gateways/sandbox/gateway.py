@@ -207,7 +207,7 @@ class SandboxGateway:
         return []
 
     def attach(self, token: str) -> Card:
-        """Of the one-step interface."""
+        """Of the one-step interface. The sandbox remembers what it charged, once for each key."""
         if token not in CARDS:
             raise UnknownToken("resource_missing", token)
         brand, last4 = BRANDS.get(token, ("visa", "0002"))
@@ -218,6 +218,8 @@ class SandboxGateway:
         reference = f"sandbox_{idempotency_key}"
         if token in DECLINES:
             return Charge(status="failed", reference=reference, failure_code=DECLINES[token])
+        request = {"token": token, "amount": str(amount), "currency": currency}
+        store.once("charge", idempotency_key, request, dict)
         return Charge(status="succeeded", reference=reference)
 
 

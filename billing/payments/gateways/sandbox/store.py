@@ -12,7 +12,7 @@ from billing.payments.gateways.objects import Subject
 
 PREFIXES = {
     "customer": "cus", "card": "pm", "session": "cs", "setup": "seti", "intent": "pi", "refund": "re", "dispute": "du",
-    "event": "evt",
+    "event": "evt", "charge": "ch",
 }  # fmt: skip
 
 
