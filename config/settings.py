@@ -34,6 +34,7 @@ if USAGE_RETENTION_MONTHS not in (0, *range(2, 1201)):  # with one month, ids wo
     raise ImproperlyConfigured(f"USAGE_RETENTION_MONTHS is {USAGE_RETENTION_MONTHS}: say 0 for none, or 2 to 1200.")
 
 DATABASE_URL = env.required("DATABASE_URL", servers.database_url)
+DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", default="")
 REDIS_URL = env.required("REDIS_URL", servers.redis_url)
 EMAIL_URL = env.required("EMAIL_URL", lambda: "consolemail://")
 PAYMENT_GATEWAY = env.required("PAYMENT_GATEWAY", lambda: "sandbox")
@@ -113,13 +114,15 @@ STATEMENT_SECONDS = {
     "web": env.integer("DATABASE_STATEMENT_TIMEOUT_SECONDS", default=REQUEST_TIMEOUT_SECONDS),
     "worker": env.integer("DATABASE_TASK_TIMEOUT_SECONDS", default=600),
 }
+PREPARE = env.boolean("DATABASE_PREPARED_STATEMENTS", default=True)
 DATABASES: dict[str, Any] = {
     "default": databases.connection(
-        DATABASE_URL,
-        prepare=env.boolean("DATABASE_PREPARED_STATEMENTS", default=True),
-        statement_seconds=STATEMENT_SECONDS.get(databases.process(), 0),
+        DATABASE_URL, prepare=PREPARE, statement_seconds=STATEMENT_SECONDS.get(databases.process(), 0)
     )
 }
+if DATABASE_OWNER_URL:  # it changes tables alone, which may have to wait for others
+    owner = databases.connection(DATABASE_OWNER_URL, prepare=PREPARE, statement_seconds=0)
+    DATABASES["owner"] = {**owner, "TEST": {"MIRROR": "default"}}
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

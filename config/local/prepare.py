@@ -1,8 +1,11 @@
 """What has to be done before Tollgate can serve: `python -m config.local.prepare`, a step of `make run`.
 
-It waits for PostgreSQL and Valkey or Redis, migrates, and outside production makes demo data while there is nobody.
+It runs as the owner of the tables. It waits for PostgreSQL and Valkey or Redis, and migrates. Outside production it
+makes demo data while there is nobody.
 """
 
+import argparse
+import io
 import os
 import sys
 import time
@@ -22,6 +25,9 @@ RETRY_SECONDS = 2
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m config.local.prepare", description="Prepare the database.")
+    parser.add_argument("--grant-to", metavar="ROLE", help="the application's role, if it is not the tables' owner")
+    role = parser.parse_args().grant_to
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
     _wait_for("PostgreSQL", connection.ensure_connection, OperationalError)
@@ -30,6 +36,8 @@ def main() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         _wait_for("Redis", client.ping, redis.RedisError)
     _migrate()
+    if role:
+        call_command("grant_privileges", role, stdout=io.StringIO())
     if not settings.PRODUCTION:
         call_command("make_demo")
     if settings.PAYMENT_GATEWAY != "sandbox":

@@ -29,6 +29,7 @@ from config.env import STATE_DIR
 from config.local import watchdog
 from config.local.watchdog import ServerError
 
+APPLICATION_ROLE = "tollgate_app"
 LONGEST_SOCKET_PATH = 107  # bytes, of sockaddr_un
 POLL_SECONDS = 0.05
 QUIET_SECONDS = 2
@@ -37,11 +38,17 @@ LOG_LINES = 15
 
 
 def database_url() -> str:
-    """Where the embedded PostgreSQL listens or would listen: a URL for libpq and django-environ alike.
+    """Where the embedded PostgreSQL listens or would listen, for the owner of the tables.
 
-    django-environ puts `host` and `port` into OPTIONS, because a path that is the URL's host would be lower-cased.
+    A URL for libpq and django-environ alike. django-environ puts `host` and `port` into OPTIONS, because a path that is
+    the URL's host would be lower-cased.
     """
     return _database_url("tollgate")
+
+
+def application_url() -> str:
+    """The same for the role of the application, which doesn't own the tables."""
+    return _database_url("tollgate", APPLICATION_ROLE)
 
 
 def redis_url() -> str:
@@ -202,8 +209,8 @@ def _link(service: _Service) -> None:
         )
 
 
-def _database_url(database: str) -> str:
-    return f"postgres://tollgate@/{database}?host={quote(str(_reach('postgres')), safe='')}&port=5432"
+def _database_url(database: str, role: str = "tollgate") -> str:
+    return f"postgres://{role}@/{database}?host={quote(str(_reach('postgres')), safe='')}&port=5432"
 
 
 def _make_database() -> None:
@@ -211,6 +218,9 @@ def _make_database() -> None:
         if connection.execute("SELECT FROM pg_database WHERE datname = 'tollgate'").rowcount == 0:
             with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # by another process
                 connection.execute("CREATE DATABASE tollgate")
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [APPLICATION_ROLE]).rowcount == 0:
+            with suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+                connection.execute(f"CREATE ROLE {APPLICATION_ROLE} LOGIN")
 
 
 def _offer_programs() -> None:

@@ -15,8 +15,10 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import NoReturn
+from urllib.parse import unquote, urlsplit
 
 from config.env import BASE_DIR, STATE_DIR
 from config.local import servers, welcome
@@ -36,8 +38,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Child:
     """A process that is started again when it dies, ever later; ServerError when it dies too often."""
 
-    def __init__(self, title: str, *module: str) -> None:
+    def __init__(self, title: str, *module: str, environment: Mapping[str, str] | None = None) -> None:
         self.title, self.command = title, [sys.executable, "-m", *module]
+        self.environment = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
         self.due = 0.0
         self.deaths: deque[float] = deque(maxlen=DEATHS)
@@ -68,7 +71,7 @@ class Child:
         return subprocess.Popen(  # noqa: S603 (our own program)
             self.command,
             cwd=BASE_DIR,
-            env=os.environ | {"PYTHONWARNINGS": EXPECTED_WARNING},
+            env=os.environ | {"PYTHONWARNINGS": EXPECTED_WARNING} | self.environment,
             start_new_session=True,
             preexec_fn=end_with_parent(signal.SIGTERM),
         )
@@ -135,11 +138,22 @@ def children(port: int) -> list[Child]:
     celery = ("celery", "--quiet", "--app", "config")
     beat = ("--loglevel", "warning", "--schedule", str(STATE_DIR / f"beat-{port}"))
     worker = ("--loglevel", "warning", "--concurrency", "2", "--hostname", f"tollgate-{port}@%h")
+    owner, application = database_urls()
+    only_rows = {"DATABASE_URL": application, "DATABASE_OWNER_URL": ""}
+    tables_too = {"DATABASE_URL": application, "DATABASE_OWNER_URL": owner}  # the worker makes partitions
     return [
-        Child("web server", "config.web", "--host", HOST, "--port", str(port)),
-        Child("scheduler", *celery, "beat", *beat),
-        Child("worker", *celery, "worker", *worker),
+        Child("web server", "config.web", "--host", HOST, "--port", str(port), environment=only_rows),
+        Child("scheduler", *celery, "beat", *beat, environment=only_rows),
+        Child("worker", *celery, "worker", *worker, environment=tables_too),
     ]
+
+
+def database_urls() -> tuple[str, str]:
+    """For the owner of the tables and for the application. They are the same if DATABASE_URL is given alone."""
+    application = os.environ.get("DATABASE_URL", "")
+    if application or os.environ.get("TOLLGATE_ENV") == "production":
+        return os.environ.get("DATABASE_OWNER_URL") or application, application
+    return servers.database_url(), servers.application_url()
 
 
 def require_free(port: int) -> None:
@@ -159,8 +173,12 @@ def prepare(port: int) -> None:
         os.environ.setdefault("BASE_URL", f"http://{HOST}:{port}")
     say("Preparing the database…")
     servers.attach()
+    owner, application = database_urls()
     command = [sys.executable, "-m", "config.local.prepare"]
-    done = subprocess.run(command, cwd=BASE_DIR, start_new_session=True, check=False)  # noqa: S603 (our own program)
+    if owner != application:
+        command += ["--grant-to", unquote(urlsplit(application).username or "")]
+    environment = os.environ | {"DATABASE_URL": owner, "DATABASE_OWNER_URL": ""}
+    done = subprocess.run(command, cwd=BASE_DIR, env=environment, start_new_session=True, check=False)  # noqa: S603
     if done.returncode != 0:
         raise ServerError("Tollgate could not be prepared; the reason is above.")
 

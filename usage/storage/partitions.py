@@ -7,11 +7,12 @@ never misplaced.
 
 from datetime import date, datetime
 
-from django.db import connections, transaction
+from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg.sql import SQL, Identifier, Literal
 
 from accounts.lib import months, sql
+from usage.storage import privileges
 
 MONTHS_AHEAD = 3
 LOCK_KEY = 7023451  # of two that make partitions at once, the second waits and finds them made
@@ -42,7 +43,7 @@ CREATE OR REPLACE TRIGGER usage_event_no_truncate BEFORE TRUNCATE ON {leaf}
 def ensure(start: datetime, ahead: int = MONTHS_AHEAD) -> list[str]:
     """Make the missing leaves of the month of `start` and of the `ahead` months after it; returns their names."""
     made, month = [], months.month_of(start)
-    with transaction.atomic(owner()), _cursor() as cursor:
+    with transaction.atomic(privileges.owner()), privileges.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])
         for _ in range(ahead + 1):
             leaf = f"{month:{NAME}}"
@@ -64,7 +65,7 @@ def _make(cursor: CursorWrapper, leaf: str, month: date) -> None:
 
 def guard() -> None:
     """Make every leaf refuse TRUNCATE. A detached leaf still refuses it, but it can be dropped."""
-    with _cursor() as cursor:
+    with privileges.cursor() as cursor:
         cursor.execute(UNGUARDED)
         for (leaf,) in cursor.fetchall():
             cursor.execute(sql.compose(GUARD, leaf=Identifier(leaf)))
@@ -72,7 +73,7 @@ def guard() -> None:
 
 def attached() -> dict[date, bool]:
     """The months that have a leaf, and whether a detaching of it was begun and not finished."""
-    with _cursor() as cursor:
+    with privileges.cursor() as cursor:
         cursor.execute(LEAVES)
         return {datetime.strptime(leaf, NAME).date(): is_pending for leaf, is_pending in cursor.fetchall()}
 
@@ -83,16 +84,6 @@ def detach(month: date) -> str:
     It waits for the transactions that may see the leaf, and can't run inside a transaction.
     """
     leaf, mode = f"{month:{NAME}}", "FINALIZE" if attached()[month] else "CONCURRENTLY"
-    with _cursor() as cursor:
+    with privileges.cursor() as cursor:
         cursor.execute(sql.compose(DETACH, leaf=Identifier(leaf), mode=SQL(mode)))
     return leaf
-
-
-def owner() -> str:
-    """The alias of the connection that may change tables: that of their owner, if it is another role than ours."""
-    return "owner" if "owner" in connections.databases else "default"
-
-
-def _cursor() -> CursorWrapper:
-    cursor: CursorWrapper = connections[owner()].cursor()
-    return cursor

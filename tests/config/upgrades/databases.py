@@ -32,7 +32,7 @@ def run(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
 def scratch(suffix: str, template: str = "template1") -> Iterator[str]:
     """A new database, by default an empty one; its name."""
     usual = connection.settings_dict["NAME"]
-    name = f"{usual.removesuffix('_filled')}_{suffix}"
+    name = f"{usual}_{suffix}"
     connection.close()
     connection.settings_dict["NAME"] = "postgres"
     run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from billing.models import LedgerAccount
-from usage.storage import reconciliation
+from usage.storage import privileges, reconciliation
 
 
 class Command(BaseCommand):
@@ -17,6 +17,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{'FAIL' if broken else 'ok':4}  {check}")
             for finding in broken:
                 self.stdout.write(f"      {finding.organization}: {finding.detail}")
+        for warning in privileges.warnings():
+            self.stdout.write(f"warn  {warning} See docs/operations.md, Database roles.")
         self.stdout.write(f"{LedgerAccount.objects.count():,} accounts, {len(findings):,} differences.")
         if findings:
             sys.exit(1)

@@ -1,0 +1,163 @@
+"""The application's database role writes rows; it doesn't own the tables, and can't change what is append-only."""
+
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from subprocess import run as run_program
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, connection, connections
+from psycopg.conninfo import make_conninfo
+
+from config.local import watchdog
+from tests.config.upgrades import databases, story
+from tests.config.upgrades.databases import run
+from usage import tasks
+from usage.storage import privileges, reconciliation
+
+ROLE = "tollgate_app"
+DOCS = Path(settings.BASE_DIR) / "docs" / "operations.md"
+TABLES = privileges.APPEND_ONLY.split(", ")
+
+
+@pytest.fixture(scope="module")
+def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    with django_db_blocker.unblock(), databases.scratch("roles") as name:
+        databases.migrate()
+        if not run("SELECT 1 FROM pg_roles WHERE rolname = %s", ROLE):
+            run(f"CREATE ROLE {ROLE} LOGIN")
+        connection.close()
+        yield name
+
+
+@pytest.fixture
+def migrated(template: str, committed: None) -> Iterator[str]:
+    """The name of a database of a test's own, in which the role has no privilege."""
+    with databases.scratch("copy", template) as name:
+        yield name
+
+
+@pytest.fixture
+def application(migrated: str) -> Iterator[None]:
+    """Django's connection is that of the application, and there is one of the owner."""
+    privileges.grant(ROLE)
+    owner = {**connection.settings_dict, "OPTIONS": dict(connection.settings_dict["OPTIONS"])}
+    connection.close()
+    connection.settings_dict["OPTIONS"]["options"] = f"-c role={ROLE}"
+    connections.databases["owner"] = owner
+    yield
+    connections["owner"].close()
+    del connections.databases["owner"], connections["owner"]
+    connection.close()
+    del connection.settings_dict["OPTIONS"]["options"]
+
+
+@pytest.mark.usefixtures("application")
+def test_the_application_does_all_that_it_has_to() -> None:
+    assert run("SELECT current_user") == [(ROLE,)]
+    cast = story.fill()
+    for _, send in story.requests(cast):
+        send()
+    assert reconciliation.run() == []
+
+
+@pytest.mark.usefixtures("application")
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("statement", ["UPDATE {} SET organization_id = NULL", "DELETE FROM {}", "TRUNCATE {}"])
+def test_it_can_not_rewrite_history(table: str, statement: str) -> None:
+    column = "account_id" if table == "billing_ledgerentry" else "organization_id"
+    with pytest.raises(DatabaseError, match="permission denied"):
+        run(statement.format(table).replace("organization_id", column))
+
+
+@pytest.mark.usefixtures("application")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM {leaf}",
+        "INSERT INTO {leaf} SELECT * FROM {leaf}",
+        "TRUNCATE {leaf}",
+        "DROP TABLE {leaf}",
+        "ALTER TABLE usage_event DETACH PARTITION {leaf}",
+        "ALTER TABLE billing_ledgerentry DISABLE TRIGGER ALL",
+        "DROP TRIGGER ledger_entry_immutable ON billing_ledgerentry",
+        "UPDATE django_migrations SET name = ''",
+        "CREATE TABLE mine (id int)",
+    ],
+)
+def test_nor_get_around_that(statement: str) -> None:
+    [*_, (leaf,)] = run(privileges.PARTITIONS)
+    with pytest.raises(DatabaseError, match=r"permission denied|must be owner"):
+        run(statement.format(leaf=leaf))
+
+
+@pytest.mark.usefixtures("application")
+def test_partitions_are_made_by_the_owner_and_closed_to_the_application() -> None:
+    *_, (last,) = run(privileges.PARTITIONS)
+    with privileges.cursor() as owner:
+        owner.execute(f"DROP TABLE {last}")
+    assert tasks.make_partitions() == [last]
+    assert privileges.warnings() == []
+    with pytest.raises(DatabaseError, match="permission denied"):
+        run(f"DELETE FROM {last}")
+
+
+@pytest.mark.usefixtures("application")
+def test_without_the_owners_connection_no_partition_is_made() -> None:
+    del connections.databases["owner"]
+    with pytest.raises(DatabaseError, match="must be owner"):
+        run("ALTER TABLE usage_event DETACH PARTITION " + run(privileges.PARTITIONS)[-1][0])
+    connections.databases["owner"] = connection.settings_dict
+
+
+def warned() -> str:
+    printed = StringIO()
+    call_command("check_ledger", stdout=printed)
+    return "".join(line for line in printed.getvalue().splitlines(True) if line.startswith("warn"))
+
+
+def test_check_ledger_warns_if_the_application_owns_the_tables(migrated: str) -> None:
+    run(f"REVOKE ALL ON billing_ledgerentry FROM {ROLE}")
+    assert "signs in to the database as the owner of its tables" in warned()
+
+
+@pytest.mark.parametrize(
+    ("statement", "warning"),
+    [
+        (f"GRANT UPDATE, TRUNCATE ON billing_ledgerentry TO {ROLE}", "may TRUNCATE, UPDATE billing_ledgerentry."),
+        (f"GRANT DELETE ON accounts_event TO {ROLE}", "may DELETE accounts_event."),
+        (f"GRANT ALL ON {{leaf}} TO {ROLE}", "may DELETE, TRUNCATE, UPDATE {leaf}."),
+    ],
+)
+def test_check_ledger_warns_of_each_privilege_too_many(migrated: str, statement: str, warning: str) -> None:
+    privileges.grant(ROLE)
+    assert warned() == ""
+    [*_, (leaf,)] = run(privileges.PARTITIONS)
+    run(statement.format(leaf=leaf))
+    assert f"The role {ROLE} {warning.format(leaf=leaf)}" in warned()
+
+
+def test_the_statements_of_the_documentation_do_the_same(migrated: str) -> None:
+    """Run by psql, as an operator would."""
+    [statements] = [block.partition("```")[0] for block in DOCS.read_text().split("```psql\n")[1:]]
+    psql = watchdog.POSTGRES.program(watchdog.POSTGRES.site()).parent / "psql"
+    parts = connection.settings_dict
+    target = make_conninfo(host=parts["HOST"], port=parts["PORT"], user=parts["USER"], dbname=migrated)
+    done = run_program(
+        [psql, target, "--set=ON_ERROR_STOP=1"], input=statements, text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    granted = privileges_of(ROLE)
+    assert warned() == ""
+    privileges.grant(ROLE)
+    assert privileges_of(ROLE) == granted
+
+
+def privileges_of(role: str) -> list[Any]:
+    return run(
+        "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = %s ORDER BY 1, 2",
+        role,
+    )
