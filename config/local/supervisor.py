@@ -71,7 +71,7 @@ class Child:
         return subprocess.Popen(  # noqa: S603 (our own program)
             self.command,
             cwd=BASE_DIR,
-            env=os.environ | {"PYTHONWARNINGS": EXPECTED_WARNING} | self.environment,
+            env={**os.environ, "PYTHONWARNINGS": EXPECTED_WARNING, **self.environment},
             start_new_session=True,
             preexec_fn=end_with_parent(signal.SIGTERM),
         )

@@ -144,6 +144,20 @@ def see_what_happens_while_the_database_hangs(run: MakeRun) -> None:
     run.wait_until(lambda: run.get("/readyz") == 200)
 
 
+def database_roles(run: MakeRun) -> str:
+    """As whom the web server is signed in to the database."""
+    statement = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'tollgate web'"
+    code = f"from django.db import connection as c; r = c.cursor(); r.execute({statement!r}); print(r.fetchall())"
+    outside = {"DATABASE_URL", "REDIS_URL"}
+    environment = {name: value for name, value in os.environ.items() if name not in outside}
+    return subprocess.check_output(
+        [sys.executable, "manage.py", "shell", "--no-imports", "--command", code],
+        cwd=CHECKOUT,
+        env={**environment, "TOLLGATE_STATE_DIR": str(run.state)},
+        text=True,
+    ).strip()
+
+
 @contextmanager
 def stopped(pids: list[int]) -> Iterator[None]:
     for pid in pids:
@@ -161,6 +175,7 @@ def test_what_dies_comes_back_what_stops_leaves_nothing_and_the_data_stays(make_
     first.wait_for("Try it")
     assert (first.get("/healthz"), first.get("/readyz")) == (200, 200)
 
+    assert database_roles(first) == "[('tollgate_app',)]"
     see_what_happens_while_the_database_hangs(first)
     for words, says in WHEN_KILLED.items():
         first.kill(*words)
