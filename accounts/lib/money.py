@@ -1,8 +1,11 @@
 """Amounts: `Decimal` in credits, nine decimals, one rounding rule."""
 
+import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db import models
 
 DIGITS = 24
@@ -10,6 +13,10 @@ PLACES = 9
 QUANTUM = Decimal(1).scaleb(-PLACES)
 LARGEST = Decimal(10**9)
 ZERO = Decimal(0)
+
+# A number in a string: digits with an optional sign and point, and no exponent. Decimal() would also take `1_000`,
+# digits of other scripts, and NaN.
+PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 # Wide enough that the product of two stored numbers is exact before it is rounded.
 _exact = Context(prec=2 * DIGITS + 10, rounding=ROUND_HALF_EVEN)
@@ -32,8 +39,27 @@ def plain(amount: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+class NumberFormField(forms.DecimalField):
+    """A number in a form: plain digits, without an exponent. Django's own field also takes `1e3` and `1_000`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_digits": DIGITS, "decimal_places": PLACES, **options})
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.strip() and not PLAIN.fullmatch(value.strip()):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
+
+    def prepare_value(self, value: Any) -> Any:
+        """What the page shows: `0`, and not the `0E-9` that a stored zero prints as."""
+        return plain(value) if isinstance(value, Decimal) else value
+
+
 class AmountField(models.DecimalField[Any, Any]):
     """numeric(24, 9)."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "max_digits": DIGITS, "decimal_places": PLACES})
+
+    def formfield(self, **options: Any) -> Any:
+        return super().formfield(**{"form_class": NumberFormField, **options})

@@ -1,15 +1,11 @@
 """Numbers that callers send. They are judged by what they are, before any arithmetic and before any SQL."""
 
-import re
 from decimal import Decimal
 from typing import Any
 
-from accounts.lib.money import DIGITS, PLACES, QUANTUM, ZERO, plain, rounded
+from accounts.lib.money import DIGITS, PLACES, PLAIN, QUANTUM, ZERO, plain, rounded
 
 LARGEST_STORED = Decimal(10) ** (DIGITS - PLACES) - QUANTUM
-
-# Digits with an optional sign and point, and no exponent. Decimal() would also take `1_000`, other scripts, and NaN.
-_PLAIN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 def read(value: Any, *, least: Decimal = -LARGEST_STORED, most: Decimal = LARGEST_STORED) -> Decimal:
@@ -22,7 +18,7 @@ def read(value: Any, *, least: Decimal = -LARGEST_STORED, most: Decimal = LARGES
         return Decimal(value)
     if type(value) is not int and not isinstance(value, str | Decimal):
         raise ValueError("A valid number is required.")
-    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+    if isinstance(value, str) and not PLAIN.fullmatch(value):
         raise ValueError("A valid number is required. In a string: plain digits such as 12.5, without an exponent.")
     number = Decimal(value)
     if not (number.is_finite() and least <= number <= most):

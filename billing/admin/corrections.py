@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.admin.base import actor
 from accounts.lib.identifiers import uuid7
-from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO, plain
+from accounts.lib.money import LARGEST, ZERO, NumberFormField, plain
 from accounts.lib.problems import Problem
 from billing.ledger import corrections, thresholds
 from billing.models import LedgerAccount, LedgerEntry
@@ -36,9 +36,7 @@ class ReverseForm(forms.Form):
 class AdjustForm(ReverseForm):
     """`idempotency_key` is made with the page, so that a page sent twice adjusts once."""
 
-    amount = forms.DecimalField(
-        max_digits=DIGITS,
-        decimal_places=PLACES,
+    amount = NumberFormField(
         min_value=-LARGEST,
         max_value=LARGEST,
         help_text="A negative amount takes credits.",
@@ -54,9 +52,7 @@ class AdjustForm(ReverseForm):
 
 
 class CreditLimitForm(forms.Form):
-    credit_limit = forms.DecimalField(
-        max_digits=DIGITS,
-        decimal_places=PLACES,
+    credit_limit = NumberFormField(
         min_value=ZERO,
         max_value=LARGEST,
         help_text="How far below 0 the balance may go.",

@@ -4,7 +4,7 @@ from typing import Any
 from django import forms
 
 from accounts.lib import countries
-from accounts.lib.money import DIGITS, PLACES
+from accounts.lib.money import NumberFormField
 from billing.models import BillingAccount, PaymentMethod
 from billing.payments.gateways import sandbox
 
@@ -46,10 +46,8 @@ class SandboxCardForm(forms.Form):
 
 
 class AmountForm(forms.Form):
-    amount = forms.DecimalField(
+    amount = NumberFormField(
         label="Another amount",
-        max_digits=DIGITS,
-        decimal_places=PLACES,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
 
