@@ -1,6 +1,6 @@
 """What operators see of people and organizations, a file a subject. `base` has what the other apps' admins share."""
 
-from accounts.admin import events, groups, invitations, organizations, people, security
+from accounts.admin import emails, events, groups, invitations, organizations, people, security
 from accounts.admin.base import ChangedFieldsAdmin, KeptAdmin, ReadOnlyAdmin, RecordedAdmin
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "KeptAdmin",
     "ReadOnlyAdmin",
     "RecordedAdmin",
+    "emails",
     "events",
     "groups",
     "invitations",

@@ -1,0 +1,15 @@
+from django.contrib import admin
+
+from accounts.admin.base import ReadOnlyAdmin
+from accounts.models import Email
+
+
+@admin.register(Email)
+class EmailAdmin(ReadOnlyAdmin[Email]):
+    """What waits to be sent. What an email says is encrypted, and not shown here either."""
+
+    list_display = ["template", "to", "attempts", "created_at", "next_attempt_at"]
+    list_filter = ["template"]
+    search_fields = ["to"]
+    ordering = ["created_at"]
+    exclude = ["context"]
