@@ -25,7 +25,7 @@ def test_only_these_modules_hold_sql() -> None:
     """Hand-written SQL stands where the ledger, the meter and their proof are, and where partitions are made."""
     money = {"balances", "posting", "expiry", "lots", "holds", "leases", "budgets", "alerts", "billing_zone"}
     meter = {"recording", "lookup", "rating", "deduplication", "query", "caller", "voids", "rate_limits", "insert"}
-    storage = {"partitions", "retention", "rebuild", "payer_months"}
+    storage = {"partitions", "retention", "rebuild", "privileges", "payer_months"}
     ours = {"sql", "reconciliation", "idempotency", "health", "prepare", "snapshot"}
     speaking = {
         path.stem
