@@ -2,6 +2,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts import emails, idempotency, invitations, password_reset, sign_in_limits
+from accounts.events import publication
 from accounts.models import TokenFamily
 
 EMAILS = {invitations.TEMPLATE: invitations.email_context, password_reset.TEMPLATE: password_reset.email_context}
@@ -25,3 +26,8 @@ def purge_sign_in_failures() -> int:
 @shared_task
 def send_emails() -> int:
     return emails.send_due(EMAILS)
+
+
+@shared_task
+def publish_events() -> int:
+    return publication.publish_due()

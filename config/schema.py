@@ -8,6 +8,8 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
+from accounts import events
+from accounts.events.catalog import API_VERSION
 from accounts.lib.money import QUANTUM
 from config.problems import CONTENT_TYPE
 
@@ -151,3 +153,42 @@ class Schema(AutoSchema):
         """What the view says in `refusals`, by action or method."""
         declared: dict[str, tuple[int, ...]] = getattr(self.view, "refusals", {})
         return declared.get(getattr(self.view, "action", None) or self.method.lower(), ())
+
+
+def add_event_types(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """The registry of event types, as the OpenAPI document's `webhooks`: what is POSTed to an endpoint for each."""
+    return {**result, "webhooks": {type.name: {"post": _event(type)} for type in events.TYPES.values()}}
+
+
+def _event(type: events.EventType) -> dict[str, Any]:
+    text, nothing = {"type": "string"}, {"type": ["string", "null"]}
+    properties = {
+        "id": text,
+        "type": {"const": type.name},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "organization": text,
+        "sequence": {"type": "integer"},
+        "api_version": text,
+        "actor": {"type": ["object", "null"], "properties": {"kind": text, "id": nothing}},
+        "targets": {"type": "array", "items": text},
+        "data": type.schema,
+    }
+    example = {
+        "id": "evt_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f",
+        "type": type.name,
+        "timestamp": "2026-11-22T22:11:03.809751Z",
+        "organization": "acct_1b2c3d4e5f6g7h8i",
+        "sequence": 42,
+        "api_version": API_VERSION,
+        "actor": events.SYSTEM.as_json(),
+        "targets": [],
+        "data": dict(type.example),
+    }
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return {
+        "operationId": type.name.replace(".", "_"),
+        "summary": type.description,
+        "x-audit-only": type.audit_only,
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}},
+        "responses": {"2XX": {"description": "Any 2xx says that the event was received."}},
+    }

@@ -192,6 +192,10 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_AUTHENTICATION": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.schema.add_event_types",
+    ],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
@@ -262,6 +266,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.tasks.purge_idempotency_records",
         "schedule": crontab(minute=17),
     },
+    "events not published": {"task": "accounts.tasks.publish_events", "schedule": 5.0},
     "emails not sent": {"task": "accounts.tasks.send_emails", "schedule": 10.0},
     "failed sign-ins past their day": {"task": "accounts.tasks.purge_sign_in_failures", "schedule": crontab(minute=47)},
     "token families past their life": {"task": "accounts.tasks.purge_token_families", "schedule": crontab(minute=27)},

@@ -65,8 +65,11 @@ class RecordedAdmin(admin.ModelAdmin[Row]):
 
     def _tell(self, request: HttpRequest, obj: Row, type: str, data: dict[str, Any]) -> None:
         for organization in self.concerned(obj):
-            described = {**self.identify(obj), **data, "actor": actor(request)}
-            events.record(organization, type, described, timezone.now())
+            identified = self.identify(obj)
+            described = {**identified, **data, "actor": actor(request)}
+            operator = events.Actor("operator", actor(request))
+            targets = [str(value) for value in identified.values()]
+            events.record(organization, type, described, timezone.now(), actor=operator, targets=targets)
 
 
 class ReadOnlyAdmin(RecordedAdmin[Row]):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import django_filters
 from django.db.models import QuerySet
 from rest_framework import mixins, serializers
@@ -5,32 +7,62 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.api.filters import CreatedFilter
 from accounts.credentials import organization_of
+from accounts.events.catalog import API_VERSION
 from accounts.models import Event
 
 
+class ActorSerializer(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    id = serializers.CharField(allow_null=True)
+
+
 class EventSerializer(serializers.ModelSerializer[Event]):
-    """Which members `data` has depends on the `type`."""
+    """What `data` has depends on the `type`: see `webhooks` in this document. `sequence` is null before publication."""
 
     id = serializers.CharField(source="public_id", read_only=True)
+    timestamp = serializers.DateTimeField(source="created_at", read_only=True)
     organization = serializers.CharField(source="organization.public_id", read_only=True)
+    sequence = serializers.IntegerField(source="published.sequence", default=None, allow_null=True, read_only=True)
+    api_version = serializers.CharField(default=API_VERSION, read_only=True)
+    actor = ActorSerializer(read_only=True, allow_null=True)
+    targets = serializers.ListField(child=serializers.CharField(), read_only=True, allow_null=True)
     data = serializers.DictField(read_only=True)  # type: ignore[assignment]
 
     class Meta:
         model = Event
-        fields = ["id", "type", "organization", "data", "created_at"]
+        fields = [
+            "id",
+            "type",
+            "timestamp",
+            "organization",
+            "sequence",
+            "api_version",
+            "actor",
+            "targets",
+            "data",
+            "created_at",
+        ]
         read_only_fields = fields
 
 
 class EventFilter(CreatedFilter):
+    """With `after`, the published events past that sequence, in order; otherwise the newest first."""
+
     type = django_filters.CharFilter()
+    after = django_filters.NumberFilter(
+        max_digits=18, decimal_places=0, min_value=0, method="filter_after", label="A sequence; 0 is before the first"
+    )
 
     class Meta:
         model = Event
         fields: list[str] = []
 
+    def filter_after(self, queryset: QuerySet[Event], name: str, value: int) -> QuerySet[Event]:
+        return queryset.filter(published__sequence__gt=value).order_by("published__sequence")
+
 
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
-    """Events of the current organization and of all beneath it, newest first."""
+    """What happened in the current organization and beneath it: newest first, or in order `after` a sequence."""
 
     scopes = {"list": "audit:read"}
     serializer_class = EventSerializer
@@ -38,4 +70,5 @@ class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
     queryset = Event.objects.none()
 
     def get_queryset(self) -> QuerySet[Event]:
-        return Event.objects.within(organization_of(self.request)).select_related("organization").order_by("-id")
+        events = Event.objects.within(organization_of(self.request)).select_related("organization", "published")
+        return events.order_by("-id")

@@ -2,7 +2,7 @@
 
 import structlog
 from celery import current_app
-from django.db import transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from kombu.exceptions import OperationalError
 
 log = structlog.get_logger()
@@ -17,4 +17,13 @@ def nudge(task: str) -> None:
         except OperationalError as error:
             log.warning("task not published", task=task, error=str(error))
 
-    transaction.on_commit(publish)
+    if not _is_registered(task):
+        publish.task = task  # type: ignore[attr-defined]
+        transaction.on_commit(publish)
+
+
+def _is_registered(task: str) -> bool:
+    """Whether this transaction nudges the task already, whatever is rolled back of it that leaves the caller's part."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    kept = set(connection.savepoint_ids)
+    return any(getattr(hook, "task", None) == task and saves <= kept for saves, hook, *_ in connection.run_on_commit)

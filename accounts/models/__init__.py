@@ -1,7 +1,7 @@
 """People, organizations and roles, and what proves a sign-in."""
 
 from accounts.models.emails import Email
-from accounts.models.events import Event
+from accounts.models.events import Event, PublishedEvent, UnpublishedEvent
 from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
 from accounts.models.organizations import Membership, Organization
@@ -19,11 +19,13 @@ __all__ = [
     "KnownNetwork",
     "Membership",
     "Organization",
+    "PublishedEvent",
     "ReplacedToken",
     "SecurityPolicy",
     "SignInFailures",
     "SigningKey",
     "TenantQuerySet",
     "TokenFamily",
+    "UnpublishedEvent",
     "User",
 ]

@@ -27,6 +27,10 @@ class Event(models.Model):
         encoder=jsonb.Encoder,
         decoder=jsonb.Decoder,
     )
+    # Null in events of before. These hold ids only, no personal data: an event is never changed, so it can't forget.
+    actor = models.JSONField(null=True)
+    targets = models.JSONField(null=True)
+    context = models.JSONField(null=True)
     created_at = models.DateTimeField()
 
     objects: ClassVar[EventQuerySet] = EventQuerySet.as_manager()  # type: ignore[assignment]
@@ -40,3 +44,27 @@ class Event(models.Model):
     @property
     def public_id(self) -> str:
         return f"evt_{self.pk.hex}"
+
+
+class UnpublishedEvent(models.Model):
+    """An event that has no sequence yet. Its transaction writes the row, and publication deletes it."""
+
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, related_name="unpublished")
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class PublishedEvent(models.Model):
+    """The place of an event among all events of its root organization: 1, 2, 3 …, without gaps."""
+
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, related_name="published")
+    root = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False, related_name="+")
+    sequence = models.BigIntegerField()
+    published_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["root", "sequence"], name="event_sequence")]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} of {self.root_id}"

@@ -115,7 +115,7 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
     event = {"id": "e", "key_id": world.keys[relation].public_id, "meter": "requests"}
     event["endpoint"] = f"/{marker(relation)}"
     assert metering.record([event]).count("accepted") == 1
-    events.record(organization.pk, "test.happened", {"where": marker(relation)}, timezone.now())
+    events.record(organization.pk, "organization.changed", {"where": marker(relation)}, timezone.now())
     if organization.is_root:
         account = factories.billing_account(organization)
         account.name = marker(relation)

@@ -1,0 +1,27 @@
+"""Who did it: an id and its kind, never a name or an address."""
+
+from dataclasses import dataclass
+
+from accounts.credentials import Credential, Kind
+
+KINDS = ("person", "api_key", "platform_key", "operator", "system")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """`kind` is one of KINDS. `id` is the public id of a key, or `user:7`; the system has none."""
+
+    kind: str
+    id: str | None
+
+    def as_json(self) -> dict[str, str | None]:
+        return {"kind": self.kind, "id": self.id}
+
+
+SYSTEM = Actor("system", None)
+
+
+def actor_of(credential: Credential) -> Actor:
+    """Whoever makes a request of the API."""
+    kinds = {Kind.API_KEY: "api_key", Kind.PLATFORM_KEY: "platform_key"}
+    return Actor(kinds.get(credential.kind, "person"), credential.id)

@@ -1,0 +1,154 @@
+"""The registry of event types. Each has a name, the JSON schema of its `data`, and an example.
+
+Fields are only added to a type. A change that would break a reader is a new type.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+API_VERSION = "v1"
+
+
+class UnregisteredEventType(ValueError):
+    """An event of a type that is not in the registry. It is a mistake in our code."""
+
+
+@dataclass(frozen=True)
+class EventType:
+    """`properties` are the members of `data`, as JSON schemas, and `optional` those that may be missing.
+
+    An event that is only for audits goes to a webhook endpoint only if its maker may read the audit log.
+    """
+
+    name: str
+    description: str
+    properties: Mapping[str, Schema]
+    example: Mapping[str, Any]
+    optional: frozenset[str] = frozenset()
+    audit_only: bool = False
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of `data`."""
+        return {
+            "type": "object",
+            "properties": {name: dict(schema) for name, schema in self.properties.items()},
+            "required": [name for name in self.properties if name not in self.optional],
+        }
+
+
+TEXT: Schema = {"type": "string"}
+INTEGER: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": "number", "format": "decimal"}
+NUMBER_OR_NULL: Schema = {"type": ["number", "null"], "format": "decimal"}
+FIELDS: Schema = {"type": "object", "description": "Values by the name of the field"}
+NAMES: Schema = {"type": "array", "items": {"type": "string"}}
+
+BALANCE: Mapping[str, Schema] = {"balance": NUMBER, "low_balance": NUMBER_OR_NULL}
+BUDGET: Mapping[str, Schema] = {
+    "subject": {"type": "string", "description": "The key or the organization that has the budget"},
+    "monthly_budget": NUMBER_OR_NULL,
+    "month": TEXT,
+    "spent": NUMBER,
+    "threshold": {"type": "integer", "description": "Percent of the budget"},
+}
+CHANGES: Mapping[str, Schema] = {"before": FIELDS, "after": FIELDS, "actor": TEXT}
+CORRECTION: Mapping[str, Schema] = {"entry": INTEGER, "amount": NUMBER, "reason": TEXT, "actor": TEXT}
+BY_OPERATOR: Mapping[str, Schema] = {"actor": TEXT}
+
+SPENT = {"subject": "key_0123456789abcdef", "monthly_budget": 100, "month": "2026-11", "spent": 80.5, "threshold": 80}
+OPERATOR = "user:7"
+
+_ALL = (
+    EventType("budget.crossed", "Spending reached a threshold of a monthly budget.", BUDGET, SPENT),
+    EventType("budget.recovered", "Spending is below a threshold of a monthly budget again.", BUDGET, SPENT),
+    EventType("credits.low", "The balance fell below `low_balance`.", BALANCE, {"balance": 19.5, "low_balance": 20}),
+    EventType("credits.recovered", "The balance is not low any more.", BALANCE, {"balance": 120, "low_balance": 20}),
+    EventType(
+        "credits.limit_changed",
+        "An operator changed how far the balance may go below zero.",
+        {"before": NUMBER, "credit_limit": NUMBER, "reason": TEXT, "actor": TEXT},
+        {"before": 0, "credit_limit": 50, "reason": "Agreed by phone", "actor": OPERATOR},
+    ),
+    EventType(
+        "ledger.adjusted",
+        "The company corrected the balance.",
+        CORRECTION,
+        {"entry": 12, "amount": 5, "reason": "Goodwill", "actor": OPERATOR},
+    ),
+    EventType(
+        "ledger.reversed",
+        "The company reversed a ledger entry.",
+        {**CORRECTION, "reverses": INTEGER},
+        {"entry": 13, "reverses": 12, "amount": -5, "reason": "Posted twice", "actor": OPERATOR},
+    ),
+    EventType(
+        "organization.changed",
+        "An operator changed the organization.",
+        CHANGES,
+        {"before": {"monthly_budget": None}, "after": {"monthly_budget": 100}, "actor": OPERATOR},
+    ),
+    EventType(
+        "organization.suspended",
+        "An operator suspended the organization, with all beneath it.",
+        {"reason": TEXT, "actor": TEXT},
+        {"reason": "Unpaid invoices", "actor": OPERATOR},
+    ),
+    EventType("organization.resumed", "An operator ended the suspension.", BY_OPERATOR, {"actor": OPERATOR}),
+    EventType(
+        "billing_account.changed",
+        "An operator changed the billing account.",
+        CHANGES,
+        {"before": {"name": "Acme"}, "after": {"name": "Acme Corp"}, "actor": OPERATOR},
+    ),
+    EventType(
+        "security_policy.changed",
+        "An operator changed the security policy.",
+        CHANGES,
+        {"before": {"longest_key_life_days": None}, "after": {"longest_key_life_days": 30}, "actor": OPERATOR},
+        audit_only=True,
+    ),
+    EventType(
+        "user.changed",
+        "An operator changed a person who has a role in the organization. Only the fields are named.",
+        {"user": INTEGER, "fields": NAMES, "actor": TEXT},
+        {"user": 12, "fields": ["name"], "actor": OPERATOR},
+        audit_only=True,
+    ),
+    EventType(
+        "invitation.revoked",
+        "An operator revoked an invitation.",
+        {"invitation": TEXT, "actor": TEXT},
+        {"invitation": "inv_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f", "actor": OPERATOR},
+    ),
+    EventType(
+        "api_key.changed",
+        "An operator changed an API key.",
+        {"api_key": TEXT, **CHANGES},
+        {
+            "api_key": "key_0123456789abcdef",
+            "before": {"name": "Old"},
+            "after": {"name": "New"},
+            "actor": OPERATOR,
+        },
+    ),
+    EventType(
+        "api_key.revoked",
+        "An operator revoked an API key.",
+        {"api_key": TEXT, "actor": TEXT},
+        {"api_key": "key_0123456789abcdef", "actor": OPERATOR},
+    ),
+)
+
+TYPES: Mapping[str, EventType] = {type.name: type for type in _ALL}
+
+
+def require(name: str) -> EventType:
+    """The registered type of this name."""
+    try:
+        return TYPES[name]
+    except KeyError as error:
+        raise UnregisteredEventType(f"{name} is not a registered event type.") from error
