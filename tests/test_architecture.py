@@ -25,13 +25,8 @@ def test_only_these_modules_hold_sql() -> None:
     """Hand-written SQL stands where the ledger, the meter and their proof are, and where partitions are made."""
     money = {"balances", "posting", "expiry", "lots", "holds", "leases", "budgets", "alerts", "billing_zone"}
     meter = {"recording", "lookup", "rating", "deduplication", "query", "caller", "voids", "rate_limits", "insert"}
-<<<<<<< HEAD
-    storage = {"partitions", "retention", "rebuild", "privileges", "payer_months"}
-    ours = {"sql", "reconciliation", "idempotency", "health", "prepare", "snapshot"}
-=======
     storage = {"partitions", "retention", "rebuild", "payer_months", "privileges"}
     ours = {"sql", "reconciliation", "idempotency", "health", "prepare", "snapshot", "publication"}
->>>>>>> 3885f81 (Events are published after their commit: a sequence without gaps that readers can rely on, and a registry of types)
     speaking = {
         path.stem
         for app in APPS
