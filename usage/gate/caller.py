@@ -35,5 +35,5 @@ def is_authorized(caller: Caller, scope: str, now: datetime) -> bool:
 
 def digests(name: str, secret: str) -> dict[str, bytes]:
     """The digests of a secret under each pepper, as parameters: `{name}_0` onwards."""
-    found = secrets.digests(secret) or [NO_DIGEST] * len(settings.API_KEY_PEPPERS)
-    return {f"{name}_{number}": digest for number, digest in enumerate(found)}
+    known_digests = secrets.digests(secret) or [NO_DIGEST] * len(settings.API_KEY_PEPPERS)
+    return {f"{name}_{number}": digest for number, digest in enumerate(known_digests)}
