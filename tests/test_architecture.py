@@ -14,6 +14,7 @@ APPS = ("accounts", "apikeys", "billing", "config", "usage")
 # Rooms that may hold hand-written SQL: the ledger, the meter, the gate, their proof, and who asks the server.
 WITH_SQL = (
     "accounts/lib/",
+    "accounts/events/publication.py",
     "accounts/idempotency.py",
     "apikeys/rate_limits.py",
     "billing/ledger/",
