@@ -32,7 +32,6 @@ ATTRIBUTES = {
 }
 # Not printable, so that no source, no id, and no id of a plain usage event contains it.
 NO_BREAK_SPACE = "\u00a0"
-IDENTITY_LIMIT = 100
 _JSON_TYPE = re.compile(r"[^/\s]+/([^/;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
 
 
@@ -51,7 +50,7 @@ def identity(source: str, id: str) -> str:
     If that is longer than 100 characters: a no-break space and its SHA-256 in hexadecimal digits.
     """
     joined = f"{source}{NO_BREAK_SPACE}{id}"
-    if len(joined) <= IDENTITY_LIMIT:
+    if len(joined) <= parsing.ID_LIMIT:
         return joined
     return NO_BREAK_SPACE + hashlib.sha256(joined.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Usage events as they arrive: checked one by one, before any SQL, so that a bad one is refused alone."""
+"""Usage events as they arrive. Each is checked by itself, before any SQL, so that a bad one is rejected alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from accounts.lib.money import LARGEST, ZERO
 
 CLOCK_SKEW = timedelta(hours=1)  # how fast a caller's clock may be
 BATCH_LIMIT = 1000
+ID_LIMIT, OWNER_LIMIT, METER_LIMIT = 100, 40, 50  # characters
 ENDPOINT_BYTES = 2000  # what an index row has room for
 PROPERTIES_DEPTH = 20
 FIRST_FAILED_STATUS = 400
@@ -52,11 +53,11 @@ def parse(body: Any, now: datetime) -> UsageRecord:
     if not isinstance(body, dict):
         raise Rejected("invalid", "Expected a JSON object.")
     get = body.get
-    key = _text(get("key_id"), "key_id", 40)
-    organization = _text(get("organization"), "organization", 40)
+    key = _text(get("key_id"), "key_id", OWNER_LIMIT)
+    organization = _text(get("organization"), "organization", OWNER_LIMIT)
     if key is None and organization is None:
         raise Rejected("missing", "Either key_id or organization is required.")
-    meter = _text(get("meter"), "meter", 50)
+    meter = _text(get("meter"), "meter", METER_LIMIT)
     if meter is None:
         raise Rejected("missing", "Required.", "meter")
     return UsageRecord(  # by position, which takes half the time
@@ -76,8 +77,8 @@ def parse(body: Any, now: datetime) -> UsageRecord:
 def _id(value: Any) -> str:
     if value is None:
         raise Rejected("missing", "Required.", "id")
-    if not isinstance(value, str) or not 1 <= len(value) <= 100 or not value.isprintable():
-        raise Rejected("invalid", "Expected 1 to 100 printable characters.", "id")
+    if not isinstance(value, str) or not 1 <= len(value) <= ID_LIMIT or not value.isprintable():
+        raise Rejected("invalid", f"Expected 1 to {ID_LIMIT} printable characters.", "id")
     return value
 
 

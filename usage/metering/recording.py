@@ -96,7 +96,7 @@ def _rate(event: UsageRecord, lookup: Lookup) -> RatedEvent:
 
 def _rejection(body: Any, error: Rejected) -> Result:
     id = body.get("id") if isinstance(body, dict) else None
-    return Result(id[:100] if isinstance(id, str) else None, REJECTED, rejection=error)
+    return Result(id[: parsing.ID_LIMIT] if isinstance(id, str) else None, REJECTED, rejection=error)
 
 
 def _result(event: RatedEvent) -> Result:

@@ -1,7 +1,7 @@
 """Voids: a usage event is taken back. It counts in no figure any more, and what it was charged comes back.
 
-Nothing is edited: the event stays, its id is a duplicate for a retry, and an adjustment returns just what it was
-charged. A hold that it captured stays captured, and a lease drawn from.
+Nothing is edited: the event stays, its id is still a duplicate for a retry, and an adjustment returns exactly its
+charge. A hold that it captured stays captured, and what it took from a lease stays taken.
 """
 
 from dataclasses import dataclass
@@ -19,44 +19,67 @@ from billing.ledger.lots import Lot
 from billing.models import LedgerEntry
 from usage.models import EventVoid, RetiredPartition, UsageEvent
 
-# What `usage.metering.insert` added up, less the event: in its own quarter of an hour, and in its own month.
-# No row where the event is gone meanwhile: its leaf is being detached, which the lock of the payer does not hold up.
-VOID = sql.compose(
+# The event, with the quarter of an hour in which it is counted. There may be none: its leaf may be detached at the same
+# time, which does not wait for the payer's lock.
+EVENT = sql.compose(
     """
-WITH event AS (
+event AS (
     SELECT e.*, {bucket} AS bucket FROM usage_event e
      WHERE account_id = %(account)s AND organization_id = %(organization)s AND id = %(id)s
-       AND recorded_at = %(recorded_at)s),
+       AND recorded_at = %(recorded_at)s)
+""",
+    bucket=quarters.sql_floor("occurred_at"),
+)
+WRITTEN = """
 void AS (
     INSERT INTO usage_eventvoid (account_id, organization_id, event_id, recorded_at, entry_seq, reason, actor,
                                  created_at)
     SELECT account_id, organization_id, id, recorded_at, %(entry_seq)s::bigint, %(reason)s, %(actor)s, %(now)s
       FROM event
-    RETURNING event_id),
-by_endpoint AS (
-    UPDATE usage_endpointrollup r
-       SET requests = r.requests - 1, failed = r.failed - e.failed::int, quantity = r.quantity - e.quantity,
-           credits = r.credits - e.credits
-      FROM event e
+    RETURNING event_id)
+"""
+
+# Takes the event off what `usage.metering.statement` added it to.
+SUBTRACT = """
+SET requests = r.requests - 1, failed = r.failed - e.failed::int, quantity = r.quantity - e.quantity,
+    credits = r.credits - e.credits
+"""
+ENDPOINT_ROLLUP = sql.compose(
+    """
+endpoint_rollup AS (
+    UPDATE usage_endpointrollup r {subtract} FROM event e
      WHERE (r.account_id, r.organization_id, r.bucket, r.meter_id, r.endpoint)
          = (e.account_id, e.organization_id, e.bucket, e.meter_id, e.endpoint)
-       AND r.key_id IS NOT DISTINCT FROM e.key_id),
-by_meter AS (
-    UPDATE usage_usagerollup r
-       SET requests = r.requests - 1, failed = r.failed - e.failed::int, quantity = r.quantity - e.quantity,
-           credits = r.credits - e.credits
-      FROM event e
+       AND r.key_id IS NOT DISTINCT FROM e.key_id)
+""",
+    subtract=SUBTRACT,
+)
+METER_ROLLUP = sql.compose(
+    """
+meter_rollup AS (
+    UPDATE usage_usagerollup r {subtract} FROM event e
      WHERE (r.account_id, r.organization_id, r.bucket, r.meter_id)
          = (e.account_id, e.organization_id, e.bucket, e.meter_id)
-       AND r.key_id IS NOT DISTINCT FROM e.key_id),
-by_volume AS (
-    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
-    SELECT account_id, meter_id, %(month)s, -quantity, -1 FROM event WHERE environment = 'live'
-    ON CONFLICT (account_id, meter_id, month) DO UPDATE
-       SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests)
+       AND r.key_id IS NOT DISTINCT FROM e.key_id)
+""",
+    subtract=SUBTRACT,
+)
+VOLUME = """
+volume AS (
+    UPDATE usage_volume v SET quantity = v.quantity - e.quantity, requests = v.requests - 1 FROM event e
+     WHERE (v.account_id, v.meter_id, v.month) = (e.account_id, e.meter_id, %(month)s) AND e.environment = 'live')
+"""
+
+VOID = sql.compose(
+    """
+WITH {event}, {written}, {endpoint_rollup}, {meter_rollup}, {volume}
 SELECT event_id FROM void
 """,
-    bucket=quarters.sql_floor("occurred_at"),
+    event=EVENT,
+    written=WRITTEN,
+    endpoint_rollup=ENDPOINT_ROLLUP,
+    meter_rollup=METER_ROLLUP,
+    volume=VOLUME,
 )
 
 
@@ -76,7 +99,7 @@ class UnknownOrRetired(NotFound):
 
 @dataclass(frozen=True)
 class Voided:
-    """A void, and what came back by it: the adjustment `entry` of `credits`, none where it was charged nothing."""
+    """A void, and the adjustment `entry` of `credits` that it brought back; None if the event was charged nothing."""
 
     event: UsageEvent
     entry: int | None

@@ -14,6 +14,7 @@ from accounts.lib.problems import NotFound
 from accounts.models import Event as Happened
 from accounts.models import Organization
 from apikeys.models import ApiKey
+from billing import organizations
 from billing.exceptions import CorrectedByVoid, NotReversible
 from billing.ledger import budgets, corrections, holds, leases
 from billing.models import Grant, LedgerAccount, LedgerEntry, Price, PriceTier, Spending
@@ -100,7 +101,7 @@ def test_a_void_after_a_move_gives_back_to_those_who_counted_the_event(
 
 def test_a_month_that_the_payers_new_clocks_name_otherwise_still_adds_up(funded: Organization) -> None:
     record(event(funded, id="x", occurred_at="2015-06-01T03:59:59Z"))
-    Organization.objects.filter(pk=funded.pk).update(timezone="America/New_York")
+    organizations.change_timezone(funded, "America/New_York")
     void(Organization.objects.get(pk=funded.pk))
     assert reconciliation.run() == []
 
