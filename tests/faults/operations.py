@@ -156,17 +156,24 @@ def grant(cast: Cast, chance: random.Random) -> Steps:
 
 
 def poor_hold_and_capture(cast: Cast, chance: random.Random) -> Steps:
-    """Of an account and a key that have too little. A refusal leaves nothing, and no budget is exceeded."""
+    """Of an account that has too little. A key with a small budget places half of the holds, the platform the others.
+
+    A refusal leaves nothing.
+    """
     customer, amount = cast.poor, _amount(chance)
     ticket, reference = _hold(customer, amount, chance)
     ticket.may_be_refused = True
+    if chance.random() < 0.5:
+        ticket.secret = cast.gateway
+        ticket.body = {**(ticket.body or {}), "organization": customer.organization}
     placed = yield ticket
+    path = f"/v1/credits/holds/{placed['id']}"
     if chance.random() < 0.5:
         claim = Claim("release", reference, customer.account)
-        yield Ticket(f"/v1/credits/holds/{placed['id']}/release", customer.secret, {}, _id(chance), [claim])
+        yield Ticket(f"{path}/release", ticket.secret, {}, _id(chance), [claim])
     else:
         claim = Claim("capture", reference, customer.account, -amount)
-        yield Ticket(f"/v1/credits/holds/{placed['id']}/capture", customer.secret, {}, _id(chance), [claim])
+        yield Ticket(f"{path}/capture", ticket.secret, {}, _id(chance), [claim])
 
 
 def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
