@@ -1,7 +1,7 @@
 """Corrections: nothing that was posted is edited. An entry is reversed by another, once; an adjustment has a reason.
 
-Both settle: they are never refused, and may lead into debt. No money moves outside of the ledger: whoever reverses a
-purchase pays it back elsewhere.
+Both are never refused for want of credits, and may lead into debt. No money moves outside of the ledger: whoever
+reverses a purchase pays it back elsewhere.
 """
 
 from datetime import date, datetime
@@ -26,9 +26,10 @@ VOIDED_EVENT = "voided_event"  # in the metadata of the adjustment that a void p
 
 @transaction.atomic
 def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime | None = None) -> LedgerEntry:
-    """Post the opposite of an entry. Of two at once, one is `AlreadyReversed`.
+    """Post the opposite of an entry; `AlreadyReversed` the second time.
 
-    What it brought is burnt from its own lot first. What it took comes back as a lot that expires at `expires_at`.
+    What the entry brought is burnt from its own lot first. What it took comes back as a lot that expires at
+    `expires_at`.
     """
     now = timezone.now()
     zone = posting.lock([entry.account_id], now)[entry.account_id].zone
@@ -93,10 +94,10 @@ def _check(entry: LedgerEntry) -> None:
 
 
 def _lot_again(entry: LedgerEntry, expires_at: datetime | None) -> Lot:
-    """What expired comes back as what it was; the rest as paid."""
+    """The lot that a reversal brings: credits that had expired come back as what they were, others as paid."""
     expired = identifiers.uuid_of(entry.reference, "grant_") if entry.kind == Kind.EXPIRY and entry.reference else None
-    was = Grant.objects.filter(account=entry.account_id, pk=expired).first() if expired else None
-    return Lot(was.category, was.priority, expires_at) if was else Lot(expires_at=expires_at)
+    grant = Grant.objects.filter(account=entry.account_id, pk=expired).first() if expired else None
+    return Lot(grant.category, grant.priority, expires_at) if grant else Lot(expires_at=expires_at)
 
 
 def _give_back(capture: LedgerEntry, month: date, now: datetime) -> None:

@@ -13,10 +13,10 @@ class SpendingQuerySet(TenantQuerySet["Spending"]):
 
 
 class Spending(models.Model):
-    """What a key, or an organization with all beneath it, spent in a calendar month of the payer's time zone.
+    """What a key, or an organization with all beneath it, spent in a month of the payer's billing zone.
 
     It is kept for every key and node, with a budget or without, so that a budget counts from the first of the month
-    however late it is set. Usage counts in the month in which it occurred, a capture in that in which it was made.
+    however late it is set. Usage counts in the month in which it occurred, a capture in the month in which it was made.
     `alerted` is the highest threshold of the budget, in percent, that was announced as crossed.
     """
 

@@ -16,9 +16,9 @@ class GrantQuerySet(TenantQuerySet["Grant"]):
 class Grant(models.Model):
     """A lot of credits: what one entry brought, and how much of it is left.
 
-    Lots burn by priority (lowest first), then soonest expiry, then oldest. Usage and captures are allotted lazily:
-    until then the lots add up to more than the balance, by just what is still to be burnt.
-    What remains past the expiry is `kept` for holds, and burns before everything else.
+    Lots burn by priority (lowest first), then soonest expiry, then oldest. Usage and captures are allotted to the lots
+    lazily: until then the lots add up to more than the balance, by exactly what is still to be burnt. What remains past
+    the expiry is `kept` for holds, and burns before everything else.
     """
 
     class Category(models.TextChoices):

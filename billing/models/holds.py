@@ -15,12 +15,12 @@ class HoldQuerySet(TenantQuerySet["Hold"]):
     tenant = "account"
 
     def within(self, organization: Organization) -> Self:
-        """Those of the organization and of all beneath it."""
+        """The holds of the organization and of all beneath it."""
         paid = self.filter(account=organization.root_id)
         return paid if organization.is_root else paid.filter(organization__path__contains=[organization.pk])
 
     def with_status(self, status: str, now: datetime) -> Self:
-        """Those whose `status_at(now)` it is."""
+        """The holds that have this `status_at(now)`."""
         overdue = Q(status=Hold.Status.OPEN, expires_at__lte=now)
         if status == Hold.Status.EXPIRED:
             return self.filter(overdue | Q(status=Hold.Status.EXPIRED))
@@ -28,12 +28,12 @@ class HoldQuerySet(TenantQuerySet["Hold"]):
 
 
 class Hold(models.Model):
-    """Credits reserved for work that is not finished yet. `reserved` of the account is what the open ones may take.
+    """Credits reserved for work that is not finished yet. The account's `reserved` is what open holds may still take.
 
-    A hold is captured at most once, `late` if it had expired before. A lease is a hold that usage draws from while it
-    is open: its `captured` grows.
-    What was placed by the company's platform, customers see and do not resolve.
-    `entry_seq` is the ledger entry of a capture that was asked for; the capture of a usage event is in that event's.
+    A hold is captured at most once, and `late` if it had expired before. A lease is a hold that usage draws from while
+    it is open, so its `captured` grows. Customers see what the company's platform placed (`by_platform`), but don't
+    resolve it. `entry_seq` is the ledger entry of a capture by request; if usage captured the hold, the event names the
+    entry.
     """
 
     class Status(models.TextChoices):
@@ -91,6 +91,6 @@ class Hold(models.Model):
         return f"hold_{self.pk.hex}"
 
     def status_at(self, now: datetime) -> str:
-        """`expired` from the moment of its expiry, whether or not anyone has settled that yet."""
+        """`expired` from the moment of its expiry, even if the account was not brought up to date yet."""
         overdue = self.status == self.Status.OPEN and self.expires_at <= now
         return self.Status.EXPIRED if overdue else self.status

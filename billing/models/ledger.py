@@ -11,12 +11,15 @@ from accounts.models import Organization, TenantQuerySet
 
 
 class LedgerAccount(models.Model):
-    """The balance of a root organization, which pays for its tree. Only `billing` writes it, and under its lock.
+    """The balance of a root organization, which pays for its tree. `billing.ledger.balances` alone writes it.
 
-    Its primary key is the organization's, so that whoever knows the root of a tree knows the payer. Nothing of the
-    account, no open hold and no grant, falls due before `due_at`. Usage that occurred before `closed_through` belongs
-    to a month that is closed. `is_low` remembers that the balance was last seen below `low_balance`. `zones` is the
-    history of the time zone in which months are counted, see `billing.ledger.billing_zone`.
+    Its primary key is the organization's, so whoever knows the root of a tree knows the payer.
+
+    - `due_at`: no open hold and no lot of the account falls due before that.
+    - `closed_through`: usage that occurred before that belongs to a month that is closed.
+    - `is_low`: the balance was announced as below `low_balance`.
+    - `zones`: the history of the time zone in which months are counted, as `billing.ledger.billing_zone` reads it.
+    - `updated_at`: the account's clock, which never goes back; an entry's `created_at` is read from it.
     """
 
     organization = models.OneToOneField(
@@ -68,8 +71,8 @@ class LedgerEntry(models.Model):
     """One immutable movement of credits. Triggers refuse every UPDATE, DELETE and TRUNCATE.
 
     `seq` counts from 1 within the account, without gaps, and is the public id. `amount` is signed: what raises the
-    balance is positive. A reversal names the entry that it takes back in `reverses_seq`; `actor` is the credential of
-    who asked, and empty for what Tollgate does by itself.
+    balance is positive. `reverses_seq` is the entry that a reversal takes back. `actor` is the credential behind it;
+    it is empty for what Tollgate does by itself.
     """
 
     class Kind(models.TextChoices):
