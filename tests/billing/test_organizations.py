@@ -2,7 +2,7 @@
 
 import base64
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
@@ -19,11 +19,13 @@ from accounts.lib.problems import Conflict
 from accounts.models import Organization, User
 from billing import organizations
 from billing.ledger import budgets, corrections, holds, posting
-from billing.models import LedgerAccount, LedgerEntry, Move, Spending
+from billing.models import LedgerAccount, LedgerEntry, Move, Price, PriceTier, Spending
 from tests import factories
 from tests.concurrency import race
 from tests.usage.metering.batches import event, record
 from usage.metering import voids
+from usage.models import Volume
+from usage.storage import partitions
 
 HOUR = timedelta(hours=1)
 
@@ -218,3 +220,19 @@ def test_a_budget_starts_anew_once_at_the_turn_of_the_month(october: Organizatio
             capture(october, 2)
             left.append(budgets.of(october).left)
     assert left == [8, 6, 8, 6]
+
+
+def test_a_void_after_a_change_comes_off_the_month_in_which_the_event_was_counted(october: Organization) -> None:
+    """The last hours of October in UTC are in November by the new clocks. Tiers count on as if the event never was."""
+    partitions.ensure(datetime.now(UTC))
+    Price.objects.filter(meter__slug="sms").update(unit_amount=2)
+    PriceTier.objects.create(price=Price.objects.get(meter__slug="sms"), up_to=10, unit_amount=1)
+    with travel("2036-10-31T22:00:00Z", tick=False):
+        record(event(october, meter="sms", id="x", quantity=10))
+        organizations.change_timezone(october, "Asia/Kathmandu")
+        void(october)
+        [result] = record(event(october, meter="sms", quantity=10))
+    assert result.credits == 10
+    months = dict(Volume.objects.filter(account_id=october.pk).values_list("month", "quantity"))
+    assert months == {date(2036, 10, 1): 10}
+    assert [(row.month, row.spent) for row in Spending.objects.of(october)] == [(date(2036, 10, 1), 10)]
