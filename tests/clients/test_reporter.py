@@ -78,7 +78,7 @@ def test_what_is_rejected_is_kept_aside_with_the_reason(client: Client, spool: S
         reporter.report(id="bad", organization=customer.public_id, meter="faxes")
         reporter.report(id="good", organization=customer.public_id, meter="sms")
     [(event, code, detail)] = spool.rejected()
-    assert (event["id"], code, detail) == ("bad", "unknown_meter", "meter: there is no such meter.")
+    assert (event["id"], code, detail) == ("bad", "unknown_meter", "meter: There is no such meter.")
     assert counted(customer) == 1
 
 
