@@ -1,4 +1,4 @@
-"""RFC 9457 problem documents, and what answers when no view does: unknown paths, refused forms, faults of ours."""
+"""RFC 9457 problem documents, and the answers that come from no view: unknown paths, refused forms, our own faults."""
 
 import re
 import sys

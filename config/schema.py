@@ -1,4 +1,4 @@
-"""The OpenAPI schema: what DRF can't say of itself, said once for every endpoint."""
+"""The OpenAPI schema: what drf-spectacular can't find out by itself and holds for every endpoint."""
 
 from typing import Any
 
@@ -97,7 +97,7 @@ ERRORS = {
 
 
 class Schema(AutoSchema):
-    """Adds the errors that every endpoint shares, and the Idempotency-Key of those that create or move something."""
+    """Adds the errors that all endpoints share, and the Idempotency-Key of those that create or move something."""
 
     def get_override_parameters(self) -> list[Any]:
         return [*super().get_override_parameters(), *([IDEMPOTENCY_KEY] if self._creates() else [])]
@@ -123,7 +123,7 @@ class Schema(AutoSchema):
         return ["plivo" if second == "Account" else second]
 
     def get_summary(self) -> str | None:
-        """The first line of what the docstring says."""
+        """The first line of the docstring."""
         summary: str | None = super().get_summary()
         return summary or self.get_description().partition("\n")[0] or None
 
@@ -150,7 +150,7 @@ class Schema(AutoSchema):
         return sorted({*statuses, *self._declared_refusals()})
 
     def _declared_refusals(self) -> tuple[int, ...]:
-        """What the view says in `refusals`, by action or method."""
+        """The view's own `refusals`, by action or method."""
         declared: dict[str, tuple[int, ...]] = getattr(self.view, "refusals", {})
         return declared.get(getattr(self.view, "action", None) or self.method.lower(), ())
 

@@ -53,7 +53,7 @@ def _server_version() -> int:
 
 
 def _wait_for(title: str, reach: Callable[[], object], error: type[Exception]) -> None:
-    """Tries until it succeeds, and says what it waits for; the errors of the drivers name no password."""
+    """Tries until it works, and says what it waits for. The drivers' messages name no password."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:

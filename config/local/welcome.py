@@ -1,4 +1,4 @@
-"""What `make run` prints once Tollgate answers: where it is, who may sign in, and a first conversation in curl."""
+"""What `make run` prints when Tollgate answers: its address, who may sign in, and first requests with curl."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ BODY = " \\\n    -H 'Content-Type: application/json' -d '{body}'"
 
 
 def text(base: str, demo: Path) -> str:
-    """The whole message; `demo` is the file of `manage.py make_demo`, which need not exist."""
+    """The whole message. `demo` is the file that `manage.py make_demo` writes; it may be missing."""
     addresses = ADDRESSES.format(base=base)
     if not demo.exists():
         return addresses
