@@ -11,8 +11,8 @@ its holder ends, even by kill -9, so a process that was killed leaves nothing be
   a `postmaster.pid` that a crash left is certainly stale, even if another process has that pid now.
 
 PostgreSQL refuses to run as root. If root starts the servers, they run as an ordinary user, who owns only `data`. That
-user may be unable to enter the folders above it, so the server starts inside `data` and calls it `/proc/self/cwd`, which
-the kernel resolves without walking down from `/`. That doesn't work for programs, so they are copied to
+user may be unable to enter the folders above it, so the server starts inside `data` and calls it `/proc/self/cwd`. The
+kernel resolves that without walking down from `/`. It doesn't work for programs, so they are copied to
 /var/cache/tollgate if the user can't read them.
 
 It uses only the standard library and imports nothing from Tollgate, so it's small and starts at once.

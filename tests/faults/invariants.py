@@ -26,7 +26,7 @@ SELECT id, charge.amount, payment.amount, payment.status FROM charge FULL JOIN p
  WHERE charge.amount IS DISTINCT FROM payment.amount AND payment.status IS DISTINCT FROM 'pending'
 """
 POOR = """
-SELECT a.balance,
+SELECT a.balance, a.balance - a.reserved,
        (SELECT coalesce(sum(spent), 0) FROM billing_spending s WHERE s.account_id = a.organization_id
            AND s.subject = %(key)s),
        (SELECT coalesce(sum(amount), 0) FROM billing_hold h WHERE h.account_id = a.organization_id
@@ -63,8 +63,8 @@ def _charges() -> list[str]:
 
 def _poor(cast: Cast) -> list[str]:
     """Only admitted holds and their captures touch it, so it's never in debt, nor its key beyond its budget."""
-    [(balance, spent, held)] = _rows(POOR, {"account": cast.poor.account, "key": cast.poor.key})
-    wrong = [f"the poor account is in debt: {balance}"] * (balance < 0)
+    [(balance, available, spent, held)] = _rows(POOR, {"account": cast.poor.account, "key": cast.poor.key})
+    wrong = [f"the poor account has {balance}, and {available} available"] * (min(balance, available) < 0)
     return wrong + [f"{spent} spent and {held} held of a budget of {POOR_BUDGET}"] * (spent + held > POOR_BUDGET)
 
 

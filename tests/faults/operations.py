@@ -230,7 +230,7 @@ OPERATIONS = (
     Operation(tiered_event, 3, "/v1/usage/events"),
     Operation(event_and_void, 2, "/v1/usage/events"),
     Operation(grant, 1, "/v1/credits/grants"),
-    Operation(poor_hold_and_capture, 3, "/v1/credits/holds"),
+    Operation(poor_hold_and_capture, 5, "/v1/credits/holds"),
 )
 
 

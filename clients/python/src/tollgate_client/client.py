@@ -14,14 +14,14 @@ from urllib3.exceptions import HTTPError
 
 from tollgate_client.errors import Refused, Unreachable
 
-IN_USE = "idempotency_key_in_use"  # an attempt of before is still at it
-AGAIN = (502, 503, 504)  # nothing was done; or what was done is answered again, by its id or its key
+IN_USE = "idempotency_key_in_use"  # an earlier attempt is still running
+AGAIN = (502, 503, 504)  # safe to repeat: an id or a key makes sure that it counts once
 PAUSE = 0.1  # seconds, doubled each time
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of a call. `hold` is the id of what was held for it, to be named by its usage event."""
+    """The gate's answer about a call. `hold` is the id of the credits held for it: name it in the usage event."""
 
     valid: bool
     code: str
@@ -35,10 +35,10 @@ class Verdict:
 
 
 class Client:
-    """`url` is Tollgate's, `secret` that of a platform key.
+    """`url` is Tollgate's address, `secret` belongs to a platform key.
 
-    A call that is not answered is made again, `retries` times with growing pauses, where that has one effect all the
-    same. Raises `Refused` where Tollgate says no, `Unreachable` where it says nothing.
+    A call that gets no answer is repeated `retries` times, with growing pauses, if repeating it is safe. Raises
+    `Refused` if Tollgate refuses, `Unreachable` if there is no answer.
     """
 
     def __init__(
@@ -51,32 +51,32 @@ class Client:
             status_forcelist=AGAIN,
             backoff_factor=PAUSE,
             raise_on_status=False,
-            respect_retry_after_header=False,  # a caller of a gateway does not wait for a minute
+            respect_retry_after_header=False,  # a gateway's caller can't wait for a minute
             redirect=0,
         )
         self.pool = PoolManager(maxsize=32, timeout=Timeout(connect=connect_timeout, read=read_timeout))
         self.headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
 
     def verify(self, key: str, **params: Any) -> Verdict:
-        """May this key make this call? `asked`: permission, meter, quantity, ip, hold_seconds."""
+        """May this key make this call? `params`: permission, meter, quantity, ip, hold_seconds."""
         return _verdict(self.post("/v1/keys/verify", {"key": key, **params}, **_repeating([params])))
 
     def verify_many(self, calls: Iterable[Mapping[str, Any]]) -> list[Verdict]:
-        """The verdicts of 1 to 100 calls, each as the arguments of `verify`, in one request."""
+        """The verdicts of 1 to 100 calls in one request. Each call is a mapping with the arguments of `verify`."""
         bodies = list(calls)
         answer = self.post("/v1/keys/verify/batch", {"calls": bodies}, **_repeating(bodies))
         return [_verdict(result) for result in answer["results"]]
 
     def take_lease(self, organization: str, amount: Decimal, *, key: str | None = None, **terms: Any) -> dict[str, Any]:
-        """Reserve up to `amount` for a gateway. `terms`: minimum, ttl_seconds, grace_seconds, key_id, reference.
+        """Reserves up to `amount` for a gateway. `terms`: minimum, ttl_seconds, grace_seconds, key_id, reference.
 
-        Asked again with the same `key`, it is the same lease.
+        The same `key` returns the same lease.
         """
         body = {"organization": organization, "amount": amount, **terms}
         return self.post("/v1/credits/leases", body, key=key or str(uuid4()))
 
     def extend_lease(self, lease: str, amount: Decimal, ttl_seconds: int, *, key: str | None = None) -> dict[str, Any]:
-        """`amount` more, and `ttl_seconds` from now. Asked again with the same `key`, it is the same extension."""
+        """Adds `amount`, and lets the lease live for `ttl_seconds` from now. The same `key` extends it only once."""
         body = {"amount": amount, "ttl_seconds": ttl_seconds}
         return self.post(f"/v1/credits/leases/{lease}/extend", body, key=key or str(uuid4()))
 
@@ -84,7 +84,7 @@ class Client:
         return self.post(f"/v1/credits/leases/{lease}/return", {}, key=str(uuid4()))
 
     def send_usage(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Record up to 1,000 events; one result each, in order. Their ids make it safe to send them again."""
+        """Records up to 1,000 events. Returns a result for each, in order. An id counts once, however often it is sent."""
         results = self.post("/v1/usage/events", {"events": list(events)}).get("results")
         if not isinstance(results, list) or len(results) != len(events):
             raise Unreachable("an answer without a result for each event")
@@ -93,7 +93,7 @@ class Client:
     def post(
         self, path: str, body: Mapping[str, Any], *, key: str | None = None, repeatable: bool = True
     ) -> dict[str, Any]:
-        """The answer to a POST. With an idempotency `key`, or if it is `repeatable`, it is made again unanswered."""
+        """The answer to a POST. Without one it's repeated, if it has an idempotency `key` or is `repeatable`."""
         headers = {**self.headers, "Idempotency-Key": key} if key else self.headers
         retries = self.retries if key or repeatable else self.retries.new(read=0)
         content = encode(body)
@@ -110,12 +110,12 @@ class Client:
 
 
 def _repeating(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What holds is asked once, by a key. What does not counts in rate limits, and is not repeated unanswered."""
+    """A call that holds credits gets a key, so it may be repeated. Others count in rate limits and aren't repeated."""
     return {"key": str(uuid4())} if any(call.get("hold_seconds") for call in calls) else {"repeatable": False}
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """JSON, with decimals as strings: exact, whoever reads them. `ValueError` for what is not a number."""
+    """JSON with decimals as strings, which are exact for every reader. `ValueError` for NaN and infinity."""
     return json.dumps(body, default=str, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -124,7 +124,7 @@ def _parse(status: int, data: bytes) -> dict[str, Any]:
         body = json.loads(data, parse_float=Decimal)
     except ValueError as error:
         raise Unreachable(f"{status}, and no JSON") from error
-    if not isinstance(body, dict):  # somebody else's answer
+    if not isinstance(body, dict):  # something else than Tollgate answered
         raise Unreachable(f"{status}, and no JSON object")
     return body
 

@@ -1,19 +1,19 @@
-"""What may go wrong between a gateway and Tollgate."""
+"""What can go wrong between a gateway and Tollgate."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class TollgateError(Exception):
-    """Any of the below."""
+    """The base class of the errors below."""
 
 
 class Unreachable(TollgateError):
-    """No answer, or none that says what was done, however often it was asked: 5xx, a timeout, a broken connection."""
+    """No answer that says what was done, after all retries: 5xx, a timeout or a broken connection."""
 
 
 class Refused(TollgateError):
-    """Tollgate understood, and said no. `code` is stable; `problem` is the whole problem document."""
+    """Tollgate understood and refused. `code` is stable; `problem` is the whole problem document."""
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         super().__init__(str(problem.get("detail") or problem.get("title") or status))

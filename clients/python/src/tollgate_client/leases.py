@@ -1,8 +1,7 @@
 """Leases: a slice of an organization's credits that a gateway spends by itself, without asking for each call.
 
-Never more is spent than was granted, but for calls that cost more than was estimated. At most one slice is granted and
-not set aside for calls, beside what calls in flight were estimated to cost and gave back. What is not spent comes back
-when the lease is returned, or by itself when it expires.
+A gateway never spends more than it was granted, except for calls that cost more than their estimates. It keeps at most
+one slice idle, beside the estimates of calls in flight. What isn't spent comes back when the lease is returned or expires.
 """
 
 import time
@@ -15,31 +14,31 @@ from uuid import uuid4
 from tollgate_client.client import Client
 from tollgate_client.errors import Refused, TollgateError, Unreachable
 
-REFILL = Decimal("0.3")  # of a slice: when no more is left, it is filled up
-MARGIN = 0.2  # of the time: when no more is left, the lease is prolonged
-QUIET = 1.0  # seconds: after no, or no answer, so long nothing more is asked for
+REFILL = Decimal("0.3")  # of a slice: when less is left, we ask for more
+MARGIN = 0.2  # of the time: when less is left, we extend the lease
+QUIET = 1.0  # seconds that we don't ask again after a refusal or no answer
 
 
 class OutOfCredits(TollgateError):
-    """What the call costs is not there to be spent; or it is not known, and then nothing is spent."""
+    """The lease doesn't cover the call. Nothing is spent."""
 
 
 @dataclass
 class Spending:
-    """What was set aside for one call. Its usage event names `hold`."""
+    """Credits set aside for one call. Name `hold` in its usage event."""
 
     lease: "Lease"
     hold: str
     estimate: Decimal
 
     def settle(self, actual: Decimal) -> None:
-        """Say what the call has cost: what was set aside too much can be spent again."""
+        """Say what the call has cost. The rest of the estimate can be spent again."""
         self.lease.settle(self, actual)
 
 
 @dataclass(frozen=True)
 class _Request:
-    """An extension of a lease, or of none, a new one: asked with one key until it is answered."""
+    """A request for an extension, or for a new lease if `hold` is None. It keeps its key until it's answered."""
 
     hold: str | None
     amount: Decimal
@@ -51,8 +50,8 @@ class _Request:
 class Lease:
     """Spends slices of `slice_` credits of one organization. Safe to share between threads.
 
-    `ttl_seconds` is how long a slice is spent from before it is prolonged, and `grace_seconds` how long after that
-    usage may still arrive: longer than a reporter is ever cut off. `terms` go to `Client.take_lease`.
+    A slice is spent for `ttl_seconds` unless it's extended. Its usage may arrive for `grace_seconds` more: choose more
+    than a reporter is ever cut off. `terms` go to `Client.take_lease`.
     """
 
     def __init__(
@@ -68,16 +67,16 @@ class Lease:
         self.client, self.organization, self.slice = client, organization, Decimal(slice_)
         self.ttl_seconds = ttl_seconds
         self.terms = {"ttl_seconds": ttl_seconds, "grace_seconds": grace_seconds, **terms}
-        self._state, self._asking = Lock(), Lock()  # the second one is held while Tollgate is asked
+        self._state, self._asking = Lock(), Lock()  # _asking is held while we wait for Tollgate
         self._hold: str | None = None
         self._left = Decimal(0)
         self._until = self._quiet_until = 0.0
         self._unanswered: _Request | None = None
 
     def spend(self, estimate: Decimal) -> Spending:
-        """Set `estimate` aside for a call that is about to be made; `OutOfCredits` where it can't be covered.
+        """Sets `estimate` aside for a call that is about to be made. `OutOfCredits` if the lease can't cover it.
 
-        Only a call that is not covered waits for Tollgate; the others go on while more is asked for.
+        Only a call that isn't covered waits for Tollgate. The others go on while a thread asks for more.
         """
         if not self._covers(estimate):
             with self._asking:
@@ -97,7 +96,7 @@ class Lease:
                 self._left += spending.estimate - actual
 
     def close(self) -> None:
-        """Give back what was not spent. Usage that was made from it has to be reported before: flush the reporter."""
+        """Gives back what was not spent. Report the usage that was spent from it first: flush the reporter."""
         with self._asking, self._state:
             hold, self._hold, self._left = self._hold, None, Decimal(0)
         if hold is not None:
@@ -123,7 +122,7 @@ class Lease:
             self._asking.release()
 
     def _ask(self, estimate: Decimal) -> None:
-        """Fill the slice up and prolong it, or take another. Without a yes, what was granted is still spent."""
+        """Extends the lease and fills it up, or takes a new one. If that fails, what was granted can still be spent."""
         missing = max(self.slice, estimate) - self._left
         wanted = missing if self._left - estimate < self.slice * REFILL else Decimal(0)
         request = self._unanswered or _Request(self._hold, wanted, max(estimate - self._left, Decimal(0)), _now())
@@ -139,8 +138,8 @@ class Lease:
         if refusal.code == "lease_ended":
             with self._state:
                 self._hold, self._left = None, Decimal(0)
-            return self._ask(estimate)  # for another: one that there is not yet can't have ended
-        if request.hold and request.amount:  # no more credits, but more time for what is left
+            return self._ask(estimate)  # for a new one, which can't have ended yet
+        if request.hold and request.amount:  # there are no more credits, so ask only for more time
             self._unanswered = _Request(request.hold, Decimal(0), Decimal(0), _now())
             self._ask(estimate)
         self._quiet_until = _now() + QUIET
@@ -156,10 +155,10 @@ class Lease:
             hold, more = lease["id"], Decimal(lease["amount"])
         with self._state:
             self._left = self._left + more if hold == self._hold else more
-            self._hold, self._until = hold, request.at + self.ttl_seconds  # our clock, from before we asked
+            self._hold, self._until = hold, request.at + self.ttl_seconds  # by our own clock, from before the request
             self._unanswered = None
 
 
 def _now() -> float:
-    """Seconds that also pass while the machine sleeps."""
+    """Seconds of a clock that also runs while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

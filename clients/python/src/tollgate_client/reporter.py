@@ -1,4 +1,4 @@
-"""Usage reporting: written down first, sent in batches, taken off the list when Tollgate has it."""
+"""Usage reporting: events are written to a file, sent in batches, and deleted when Tollgate has acknowledged them."""
 
 import logging
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from tollgate_client.errors import Refused, Unreachable
 from tollgate_client.spool import Spool
 
 BATCH = 1000
-UNFIT = (400, 413)  # an event that can't be read, or too much at once
+UNFIT = (400, 413)  # the batch has an event that can't be read, or is too large
 
 log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Reports usage from a spool in the background, at the latest `every` seconds after it was reported.
+    """Sends usage from a spool in the background, at most `every` seconds after it was reported.
 
-    A crash between sending and the answer sends the same ids again, and Tollgate counts each once.
+    After a crash between sending and the answer, the same ids are sent again. Tollgate counts each once.
     """
 
     def __init__(self, client: Client, spool: Spool, *, every: float = 1) -> None:
@@ -32,9 +32,9 @@ class Reporter:
         self._thread.start()
 
     def report(self, **event: Any) -> str:
-        """Write down one event, as `POST /v1/usage/events` takes it; its id, a new one unless given.
+        """Writes down one event, with the members of `POST /v1/usage/events`. Returns its id, a new one unless given.
 
-        What has no `occurred_at` occurred now, and not when it is sent.
+        Without `occurred_at` it occurred now, not when it's sent.
         """
         event = {"id": str(uuid4()), "occurred_at": datetime.now(UTC).isoformat(), **event}
         self.spool.add([event])
@@ -44,7 +44,7 @@ class Reporter:
         return str(event["id"])
 
     def flush(self) -> int:
-        """Send all that waits, now; how many events Tollgate has taken note of. `Unreachable` leaves the rest."""
+        """Sends everything that waits. Returns how many events Tollgate acknowledged. `Unreachable` leaves the rest."""
         sent, self._added = 0, 0
         while batch := self.spool.oldest(BATCH):
             self._send(batch)
@@ -52,7 +52,7 @@ class Reporter:
         return sent
 
     def _send(self, batch: list[tuple[int, dict[str, Any]]]) -> None:
-        """Send a batch; of one that is refused for what is in it, by halves, until it is known for which event."""
+        """Sends a batch. If its content is refused, sends it in halves until the bad event is found."""
         try:
             self._settle(batch, self.client.send_usage([event for _, event in batch]))
         except Refused as refusal:
@@ -85,13 +85,13 @@ class Reporter:
             self.flush()
         except Unreachable as error:
             log.warning("usage waits: %s", error)
-        except Refused as error:  # the key, or its rights: nothing is lost meanwhile
+        except Refused as error:  # the key or its scopes: nothing is lost
             log.error("usage refused: %s %s", error.code, error)
-        except Exception:  # a full disk, say: the thread goes on, and what waits is sent when it can be
+        except Exception:  # for example a full disk: the thread goes on and tries again
             log.exception("usage not sent")
 
     def close(self) -> None:
-        """Stop, after one more attempt to send what waits. What could not be sent stays in the spool."""
+        """Stops after one more attempt to send. What can't be sent stays in the spool."""
         self._stop.set()
         self._wake.set()
         self._thread.join()

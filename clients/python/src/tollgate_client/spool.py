@@ -1,4 +1,4 @@
-"""Usage that was reported and not acknowledged yet, in a file: it outlives the process that wrote it."""
+"""Reported usage that Tollgate hasn't acknowledged yet, in a file that survives the process."""
 
 import json
 import sqlite3
@@ -17,10 +17,10 @@ CREATE TABLE IF NOT EXISTS rejected (id TEXT NOT NULL, event TEXT NOT NULL, code
 
 
 class Spool:
-    """A queue of events in an SQLite file. When `add` returns, they outlive a kill -9 of the process.
+    """A queue of events in an SQLite file. When `add` returns, they survive a kill -9 of the process.
 
-    With `durable` they outlive a loss of power too, at the cost of a flush of the disk each time. Several processes may
-    share a file; what two of them send at once is counted once.
+    With `durable` they survive a loss of power too, which costs a flush of the disk each time. Several processes may
+    share a file. What two of them send at the same time is counted once.
     """
 
     def __init__(self, path: str | Path, *, durable: bool = False) -> None:
@@ -31,20 +31,20 @@ class Spool:
         self._database.executescript(TABLES)
 
     def add(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Write events down, in one transaction. Each has its `id`, and its `occurred_at`, from before it is sent."""
+        """Writes events down in one transaction. Each must already have its `id` and its `occurred_at`."""
         rows = [(event["id"], encode(event).decode()) for event in events]
         with self._lock, self._database:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany("INSERT INTO waiting (id, event) VALUES (?, ?)", rows)
 
     def oldest(self, limit: int) -> list[tuple[int, dict[str, Any]]]:
-        """What waits longest, each with its place."""
+        """The events that have waited longest, each with its place in the queue."""
         with self._lock:
             rows = self._database.execute("SELECT place, event FROM waiting ORDER BY place LIMIT ?", [limit]).fetchall()
         return [(place, json.loads(event)) for place, event in rows]
 
     def settle(self, places: Sequence[int], rejected: Mapping[int, Mapping[str, Any]]) -> None:
-        """Take away what was acknowledged; what Tollgate rejected is kept aside, with the reason, for people to see."""
+        """Deletes what was acknowledged. What Tollgate rejected is kept apart, with the reason."""
         keep = "INSERT INTO rejected SELECT id, event, ?, ?, ? FROM waiting WHERE place = ?"
         reasons = [(result.get("code"), result.get("detail"), time.time(), place) for place, result in rejected.items()]
         with self._lock, self._database:
