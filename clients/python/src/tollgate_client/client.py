@@ -84,7 +84,7 @@ class Client:
         return self.post(f"/v1/credits/leases/{lease}/return", {}, key=str(uuid4()))
 
     def send_usage(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Records up to 1,000 events. Returns a result for each, in order. An id counts once, however often it is sent."""
+        """Records up to 1,000 events. Returns a result for each, in order. An id that is sent again counts once."""
         results = self.post("/v1/usage/events", {"events": list(events)}).get("results")
         if not isinstance(results, list) or len(results) != len(events):
             raise Unreachable("an answer without a result for each event")

@@ -1,7 +1,7 @@
 """Leases: a slice of an organization's credits that a gateway spends by itself, without asking for each call.
 
 A gateway never spends more than it was granted, except for calls that cost more than their estimates. It keeps at most
-one slice idle, beside the estimates of calls in flight. What isn't spent comes back when the lease is returned or expires.
+one slice idle, beside the estimates of calls in flight. What isn't spent comes back when the lease ends.
 """
 
 import time
