@@ -25,6 +25,12 @@ def test_a_key_is_verified(client: Client, customer: Organization) -> None:
     )
 
 
+@pytest.mark.parametrize("quantity", ["1E+1", "10", "10.000000000"])
+def test_a_decimal_is_sent_in_plain_digits(client: Client, customer: Organization, quantity: str) -> None:
+    _, secret = factories.key(customer)
+    assert client.verify(secret, meter="sms", quantity=Decimal(quantity)).cost == Decimal("0.1")
+
+
 def test_many_keys_are_verified_at_once(client: Client, customer: Organization) -> None:
     _, secret = factories.key(customer)
     verdicts = client.verify_many([{"key": secret}, {"key": "sk_live_unknown"}])

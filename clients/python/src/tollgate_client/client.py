@@ -115,8 +115,12 @@ def _repeating(calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
-    """JSON with decimals as strings, which are exact for every reader. `ValueError` for NaN and infinity."""
-    return json.dumps(body, default=str, separators=(",", ":"), allow_nan=False).encode()
+    """JSON with decimals as strings of plain digits, exact for any reader. Raises `ValueError` for NaN and infinity."""
+    return json.dumps(body, default=_text, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _text(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _parse(status: int, data: bytes) -> dict[str, Any]:
