@@ -5,10 +5,11 @@ from django.db.models import QuerySet
 from rest_framework import mixins, serializers
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.api.filters import CreatedFilter
+from accounts.api.filters import CreatedFilter, known_id
 from accounts.credentials import organization_of
 from accounts.events.catalog import API_VERSION
 from accounts.models import Event
+from accounts.models.events import EventQuerySet
 
 
 class ActorSerializer(serializers.Serializer[Any]):
@@ -69,6 +70,10 @@ class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
     filterset_class = EventFilter
     queryset = Event.objects.none()
 
-    def get_queryset(self) -> QuerySet[Event]:
+    def get_queryset(self) -> EventQuerySet:
         events = Event.objects.within(organization_of(self.request)).select_related("organization", "published")
         return events.order_by("-id")
+
+    def following(self, events: EventQuerySet, id: str) -> QuerySet[Event]:
+        """Events after the one with this id, in the order in which they were committed."""
+        return events.following(known_id(self.get_queryset(), "evt_", id))

@@ -1,6 +1,7 @@
 from collections import OrderedDict
 from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
@@ -8,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.request import Request
 
 from accounts.credentials import credential_of
-from accounts.lib import datetimes
+from accounts.lib import datetimes, identifiers
 from accounts.lib.problems import InvalidField
 
 
@@ -26,6 +27,19 @@ def text_parameter(request: Request, name: str) -> str | None:
     if value is not None and "\0" in value:
         raise InvalidField(name, "Must not contain a NUL.")
     return value
+
+
+def known_id(queryset: QuerySet[Any], prefix: str, text: str) -> UUID | None:
+    """The primary key in `after`, which has to be in the list; None for 0, which stands before the first."""
+    if text == "0":
+        return None
+    try:
+        pk = identifiers.uuid_of(text, prefix)
+    except ValueError:
+        pk = None
+    if pk is None or not queryset.filter(pk=pk).exists():
+        raise InvalidField("after", "There is nothing with this id in the list.")
+    return pk
 
 
 class Filters(django_filters.FilterSet):

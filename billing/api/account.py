@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.api.filters import CreatedFilter
 from accounts.credentials import credential_of, organization_of
+from accounts.lib.problems import InvalidField
 from accounts.models import Organization, User
 from billing import accounts
 from billing.api.fields import AmountSerializerField, user_id
@@ -139,7 +140,15 @@ class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
         posting.current(organization.pk)  # Posts the entries of what has expired since.
         return LedgerEntry.objects.of(organization).order_by("-seq")
 
+    def following(self, entries: QuerySet[LedgerEntry], id: str) -> QuerySet[LedgerEntry]:
+        """Entries after the one with this id. Their ids come one by one under the account's lock."""
+        if not (id.isascii() and id.isdigit() and len(id) <= 18):
+            raise InvalidField("after", "Must be the id of an entry, or 0.")
+        return entries.filter(seq__gt=int(id)).order_by("seq")
+
     def paginate_queryset(self, queryset: Any) -> list[Any] | None:
         """The whole ledger needs no COUNT query; a filtered one does."""
+        if "after" in self.request.query_params:
+            return super().paginate_queryset(queryset)
         filtered = any(self.request.query_params.get(name) for name in LedgerFilter.get_filters())
         return super().paginate_queryset(queryset if filtered else WholeLedger(organization_of(self.request)))

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
+from accounts.api.filters import known_id
 from accounts.credentials import credential_of, organization_of
 from billing.api.fields import AmountSerializerField
 from billing.api.money import MoneySerializer, check_currency
@@ -52,6 +53,13 @@ class PaymentViewSet(mixins.ListModelMixin, GenericViewSet[Payment]):
 
     def get_queryset(self) -> QuerySet[Payment]:
         return Payment.objects.of(own_payer(self.request)).order_by("-created_at", "-pk")
+
+    def following(self, payments: QuerySet[Payment], id: str) -> QuerySet[Payment]:
+        """Payments begun after the one with this id. They are begun one at a time, under the payer's lock."""
+        known = known_id(self.get_queryset(), "pay_", id)
+        if known:
+            payments = payments.filter(created_at__gt=Subquery(Payment.objects.filter(pk=known).values("created_at")))
+        return payments.order_by("created_at")
 
 
 class PurchaseView(APIView):

@@ -5,12 +5,13 @@ payment's id as the idempotency key; settle the payment in a second transaction.
 may all continue a pending payment at the second step.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from accounts.lib import countries, identifiers
@@ -47,11 +48,17 @@ def begin(
         check_amount(amount, currency)
         payment, _ = Payment.objects.get_or_create(
             pk=id or identifiers.uuid7(),
-            defaults={**terms, "currency": currency, "created_by": by},
+            defaults={**terms, "currency": currency, "created_by": by, "created_at": _next_moment(organization)},
         )
     if any(getattr(payment, name) != value for name, value in terms.items()):
         raise PaymentReused
     return payment
+
+
+def _next_moment(organization: Organization) -> datetime:
+    """Now, but later than the organization's last payment, also by the clock of another server. Under its lock."""
+    last = Payment.objects.of(organization).aggregate(last=Max("created_at"))["last"]
+    return max(timezone.now(), last + datetime.resolution) if last else timezone.now()
 
 
 def check_amount(amount: Decimal, currency: str) -> None:
