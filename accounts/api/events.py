@@ -1,7 +1,7 @@
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 from rest_framework import mixins, serializers
 from rest_framework.viewsets import GenericViewSet
 
@@ -9,7 +9,6 @@ from accounts.api.filters import CreatedFilter, known_id
 from accounts.credentials import organization_of
 from accounts.events.catalog import API_VERSION
 from accounts.models import Event
-from accounts.models.events import EventQuerySet
 
 
 class ActorSerializer(serializers.Serializer[Any]):
@@ -47,33 +46,34 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
 
 class EventFilter(CreatedFilter):
-    """With `after`, the published events past that sequence, in order; otherwise the newest first."""
-
     type = django_filters.CharFilter()
-    after = django_filters.NumberFilter(
-        max_digits=18, decimal_places=0, min_value=0, method="filter_after", label="A sequence; 0 is before the first"
-    )
 
     class Meta:
         model = Event
         fields: list[str] = []
 
-    def filter_after(self, queryset: QuerySet[Event], name: str, value: int) -> QuerySet[Event]:
-        return queryset.filter(published__sequence__gt=value).order_by("published__sequence")
-
 
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
-    """What happened in the current organization and beneath it: newest first, or in order `after` a sequence."""
+    """What happened in the current organization and beneath it: newest first, or in order `after` an event."""
 
     scopes = {"list": "audit:read"}
     serializer_class = EventSerializer
     filterset_class = EventFilter
     queryset = Event.objects.none()
 
-    def get_queryset(self) -> EventQuerySet:
+    def get_queryset(self) -> QuerySet[Event]:
         events = Event.objects.within(organization_of(self.request)).select_related("organization", "published")
         return events.order_by("-id")
 
-    def following(self, events: EventQuerySet, id: str) -> QuerySet[Event]:
-        """Events after the one with this id, in the order in which they were committed."""
-        return events.following(known_id(self.get_queryset(), "evt_", id))
+    def following(self, events: QuerySet[Event], after: str) -> QuerySet[Event]:
+        """The published events past this one, which is named by its id or by its `sequence`.
+
+        Past one that isn't published yet there is nothing yet.
+        """
+        sequence: int | Subquery
+        if after.isascii() and after.isdigit() and len(after) <= 18:
+            sequence = int(after)
+        else:
+            known = Event.objects.filter(pk__in=[known_id(self.get_queryset(), "evt_", after)])
+            sequence = Subquery(known.values("published__sequence"))
+        return events.filter(published__sequence__gt=sequence).order_by("published__sequence")

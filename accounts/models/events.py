@@ -1,43 +1,16 @@
-from datetime import timedelta
 from typing import ClassVar, Self
-from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
-from django.db.models.expressions import RawSQL
 
 from accounts.lib import identifiers, jsonb
 from accounts.models.organizations import Organization
 from accounts.models.tenancy import TenantQuerySet
-
-MILLISECOND = timedelta(milliseconds=1)
-
-# How many transactions ago the row was written: PostgreSQL keeps the writer of each row in `xmin`.
-AGE = RawSQL('age("accounts_event"."xmin")', ())
-# The same of the oldest transaction that is still open.
-AGE_OF_OPEN = RawSQL("age((pg_snapshot_xmin(pg_current_snapshot())::text::bigint %% 4294967296)::text::xid)", ())
-LONGEST_TRANSACTION = timedelta(days=1)
 
 
 class EventQuerySet(TenantQuerySet["Event"]):
     def within(self, organization: Organization) -> Self:
         """The events of the organization and of all beneath it."""
         return self.filter(organization__in=Organization.objects.within(organization))
-
-    def following(self, event: UUID | None) -> Self:
-        """The events after this one, all of them unless given, in an order in which nothing is ever put in between.
-
-        There's a race: an event gets its id before its transaction commits, so one with a smaller id may appear after
-        a greater one was read. Therefore the order is that of the transactions, and events wait until no transaction
-        that began to write before theirs is open.
-        """
-        events = self.annotate(age=AGE).filter(age__gt=AGE_OF_OPEN).order_by("-age", "id")
-        if event is None:
-            return events
-        age = RawSQL("(SELECT age(known.xmin) FROM accounts_event known WHERE known.id = %s)", (event,))
-        # A UUIDv7 begins with the milliseconds of its time.
-        earliest = UUID(int=max(event.int - (LONGEST_TRANSACTION // MILLISECOND << 80), 0))
-        return events.filter(Q(age__lt=age) | Q(age=age, id__gt=event), id__gte=earliest)
 
 
 class Event(models.Model):

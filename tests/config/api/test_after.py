@@ -1,15 +1,13 @@
 """Lists that only grow, read by `after`: a poller misses nothing and reads nothing twice."""
 
-from functools import partial
-from threading import Event as Signal
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from accounts import events
-from accounts.models import Event, Organization, User
+from accounts.events import publication
+from accounts.models import Organization, User
 from billing.payments import payments
 from tests import factories
 from tests.concurrency import race
@@ -18,7 +16,7 @@ from tests.conftest import Api
 LEDGER, EVENTS, PAYMENTS = "/auth/account/ledger", "/v1/events", "/v1/payments"
 
 
-def happen(organization: Organization, type: str) -> str:
+def happen(organization: Organization, type: str = "organization.resumed") -> str:
     return events.record(organization.pk, type, {}, timezone.now()).public_id
 
 
@@ -51,8 +49,9 @@ def lists(owner: User, api: Any) -> dict[str, list[Any]]:
     made: dict[str, list[Any]] = {LEDGER: [], EVENTS: [], PAYMENTS: []}
     for number in range(7):
         made[LEDGER].append(factories.credit(organization, 1).seq)
-        made[EVENTS].append(happen(organization, f"test.{number}"))
+        made[EVENTS].append(happen(organization, f"organization.{'suspended' if number == 4 else 'resumed'}"))
         made[PAYMENTS].append(pay(organization))
+    publication.publish_due()
     return made
 
 
@@ -77,15 +76,26 @@ def test_without_it_the_newest_come_first_as_documented(lists: Any, owner: User,
 
 
 def test_filters_go_along(lists: Any, owner: User, api: Any) -> None:
-    assert ids(poll(api(owner), EVENTS, lists[EVENTS][1], type="test.4")) == lists[EVENTS][4:5]
+    assert ids(poll(api(owner), EVENTS, lists[EVENTS][1], type="organization.suspended")) == lists[EVENTS][4:5]
     assert ids(poll(api(owner), LEDGER, 5, type="credit")) == [6, 7]
+
+
+def test_an_event_is_named_by_its_sequence_too(lists: Any, owner: User, api: Any) -> None:
+    assert ids(poll(api(owner), EVENTS, 5)) == lists[EVENTS][5:]
+
+
+def test_past_an_event_that_is_not_published_is_nothing_yet(owner: User, api: Any) -> None:
+    first, second = (happen(owner.current_organization) for _ in range(2))  # type: ignore[arg-type]
+    assert ids(poll(api(owner), EVENTS, first)) == []
+    publication.publish_due()
+    assert ids(poll(api(owner), EVENTS, first)) == [second]
 
 
 @pytest.mark.parametrize(
     ("path", "after"),
     [
         (LEDGER, "-1"), (LEDGER, "x"), (LEDGER, ""), (LEDGER, "1" * 19), (LEDGER, "٣"), (EVENTS, "evt_1"), (EVENTS, ""),
-        (EVENTS, f"evt_{'0' * 32}"), (EVENTS, "1"), (PAYMENTS, "evt_1"), (PAYMENTS, f"pay_{'0' * 32}"),
+        (EVENTS, f"evt_{'0' * 32}"), (EVENTS, "-1"), (PAYMENTS, "evt_1"), (PAYMENTS, f"pay_{'0' * 32}"),
         ("/v1/members", "0"),
     ],
 )  # fmt: skip
@@ -96,7 +106,7 @@ def test_what_is_no_id_of_the_list_is_refused(db: None, alice: User, api: Any, p
 
 
 def test_anothers_event_is_none_of_the_list(db: None, alice: User, charlie: User, api: Any) -> None:
-    theirs = happen(charlie.current_organization, "test")  # type: ignore[arg-type]
+    theirs = happen(charlie.current_organization)  # type: ignore[arg-type]
     assert api(alice).get(f"{EVENTS}?after={theirs}").status_code == 400
 
 
@@ -104,77 +114,21 @@ def test_it_is_not_combined_with_an_offset(db: None, alice: User, api: Any) -> N
     assert api(alice).get(f"{EVENTS}?after=0&offset=0").json()["errors"][0]["pointer"] == "/offset"
 
 
-def late_writer(organization: Organization, read: Any) -> list[Any]:
-    """What `read` finds while an event that got its id earlier is not committed yet, and after that."""
-    written, committed = Signal(), Signal()
-
-    def slow() -> str:
-        with transaction.atomic():
-            id = happen(organization, "slow")
-            written.set()
-            committed.wait(timeout=30)
-        return id
-
-    def quick() -> list[Any]:
-        try:
-            written.wait(timeout=30)
-            return [happen(organization, "quick"), read()]
-        finally:
-            committed.set()
-
-    slow_id, [quick_id, before] = race([slow, quick])
-    return [slow_id, quick_id, before, read()]
-
-
-def test_an_event_that_is_committed_late_is_not_missed(owner: User, api: Any) -> None:
-    organization: Any = owner.current_organization
-    first = happen(organization, "first")
-    client = api(owner)
-    slow, quick, before, after = late_writer(organization, lambda: ids(poll(client, EVENTS, first)))
-    assert before == []  # it would stand before what the poller knows
-    assert after in ([slow, quick], [quick, slow])
-    assert ids(poll(client, EVENTS, after[0])) == after[1:]
-
-
-def test_an_event_whose_id_is_older_than_what_was_read_is_not_missed(owner: User, api: Any) -> None:
-    """It got its id before its transaction wrote anything."""
-    organization: Any = owner.current_organization
-    first = happen(organization, "first")
-    late = Event(organization=organization, type="late", created_at=timezone.now())
-    quick = happen(organization, "quick")
-    client = api(owner)
-    assert ids(poll(client, EVENTS, first)) == [quick]
-    late.save(force_insert=True)
-    assert late.public_id < quick
-    assert ids(poll(client, EVENTS, quick)) == [late.public_id]
-    assert ids(poll(client, EVENTS, late.public_id)) == []
-    assert ids(poll(client, EVENTS, 0)) == [first, quick, late.public_id]
-
-
-def test_by_their_ids_alone_it_would_be_missed(owner: User) -> None:
-    """The control of the test above."""
-    organization: Any = owner.current_organization
-    slow, quick, before, after = late_writer(
-        organization, lambda: [event.public_id for event in Event.objects.of(organization).order_by("id")]
-    )
-    assert before == [quick]
-    assert after == [slow, quick]
-
-
 def test_a_poller_of_many_writers_reads_each_entry_and_payment_once(owner: User, api: Any) -> None:
     organization: Any = owner.current_organization
     factories.card(organization)
     client, known = api(owner), {LEDGER: list[Any](), EVENTS: list[Any](), PAYMENTS: list[Any]()}
 
-    def write(number: int) -> list[tuple[str, Any]]:
+    def write() -> list[tuple[str, Any]]:
         made: list[tuple[str, Any]] = []
-        for turn in range(5):
+        for _ in range(5):
             made.append((LEDGER, factories.credit(organization, 1).seq))
-            made.append((EVENTS, happen(organization, f"test.{number}.{turn}")))
+            made.append((EVENTS, happen(organization)))
             made.append((PAYMENTS, pay(organization)))
         return made
 
     def read() -> None:
+        publication.publish_due()
         for path, seen in known.items():
             seen.extend(ids(poll(client, path, seen[-1] if seen else 0, limit=2)))
 
@@ -183,7 +137,7 @@ def test_a_poller_of_many_writers_reads_each_entry_and_payment_once(owner: User,
             read()
         return []
 
-    made = [pair for pairs in race([*[partial(write, n) for n in range(4)], keep_reading]) for pair in pairs]
+    made = [pair for pairs in race([*[write] * 4, keep_reading]) for pair in pairs]
     for _ in range(60):
         read()
     for path, seen in known.items():
