@@ -5,6 +5,8 @@ import os
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# A name server that doesn't answer would hold a thread that sends webhooks for 20 seconds. This makes it 2.
+os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:1")
 
 app = Celery("tollgate")
 app.config_from_object("django.conf:settings", namespace="CELERY")

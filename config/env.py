@@ -7,6 +7,7 @@ With `TOLLGATE_ENV=production` nothing starts while a setting is missing or inse
 import os
 import secrets
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,13 @@ class Env:
 
     def words(self, name: str, default: list[str]) -> list[str]:
         return list(self._read("list", name, default))
+
+    def networks(self, name: str) -> list[str]:
+        """IPv4 and IPv6 networks in their normal form; none by default."""
+        try:
+            return [str(ip_network(text)) for text in self.words(name, default=[])]
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} must be networks such as 10.0.0.0/8, with commas: {error}.") from error
 
     def path(self, name: str, default: Path) -> Path:
         return Path(os.environ.get(name) or default)

@@ -29,6 +29,7 @@ TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
 WEB_THREADS = env.integer("WEB_THREADS", default=4)
 REQUEST_TIMEOUT_SECONDS = env.integer("REQUEST_TIMEOUT_SECONDS", default=5)
 ANONYMOUS_RATE_LIMIT = env.integer("ANONYMOUS_RATE_LIMIT", default=60)
+WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 USAGE_RETENTION_MONTHS = env.integer("USAGE_RETENTION_MONTHS", default=0)
 if USAGE_RETENTION_MONTHS not in (0, *range(2, 1201)):  # with one month, ids would count twice within 35 days
     raise ImproperlyConfigured(f"USAGE_RETENTION_MONTHS is {USAGE_RETENTION_MONTHS}: say 0 for none, or 2 to 1200.")

@@ -1,0 +1,1 @@
+"""Webhooks: where to send what happened, signed by the Standard Webhooks specification."""

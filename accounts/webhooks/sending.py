@@ -1,0 +1,211 @@
+"""One POST to an address that a customer named, which may be hostile.
+
+The name is resolved once, every answer is judged, and the connection goes to the address that was judged: a second
+answer of the resolver (rebinding) can't lead elsewhere. One deadline covers everything, from the resolver to the last
+byte. The answer is cut off at some bytes and never decompressed. There is no proxy, no redirect, no cookie.
+"""
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore2
+
+from accounts.webhooks import urls
+from accounts.webhooks.addresses import Address, Network, is_public, is_within, parse
+from accounts.webhooks.urls import Target
+
+DEADLINE_SECONDS = 15.0
+DNS_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
+ANSWER_BYTES = 4096
+RESOLVERS = 32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`status` is None where there was no answer; `error` then says why, as `timeout` or `address_refused`.
+
+    `address` is where the connection went. `body` is the beginning of the answer.
+    """
+
+    status: int | None
+    error: str
+    address: str
+    duration_ms: int
+    body: str = ""
+    retry_after: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+class Refused(Exception):
+    """The name leads to an address that it may not lead to."""
+
+
+class Unresolved(Exception):
+    """The name has no address, or its name servers don't answer."""
+
+
+class Deadline:
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self, at_most: float = float("inf")) -> float:
+        """Seconds; `TimeoutError` once there are none."""
+        seconds = min(self._end - time.monotonic(), at_most)
+        if seconds <= 0:
+            raise TimeoutError
+        return seconds
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = DEADLINE_SECONDS) -> Answer:
+    """Sends it once. Whatever the other side does, it returns an answer within `seconds`."""
+    began = time.monotonic()
+    backend = _Pinned(Deadline(seconds), urls.allowed_networks())
+    error, status, text, retry_after = "", None, "", ""
+    try:
+        target = urls.target(url)
+        status, text, retry_after = _exchange(backend, target, body, headers)
+    except Exception as failure:
+        error = _name(failure)
+    duration = round((time.monotonic() - began) * 1000)
+    return Answer(status, error, backend.connected, duration, text, retry_after)
+
+
+def _exchange(backend: "_Pinned", target: Target, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
+    origin = httpcore2.Origin(target.scheme.encode(), target.host.encode(), target.port)
+    url = httpcore2.URL(
+        scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
+    )
+    sent = [("Host", target.authority), ("Content-Length", str(len(body))), *headers.items(), ("Connection", "close")]
+    backend.target = target
+    connection = httpcore2.HTTPConnection(origin, ssl_context=_tls(), network_backend=backend, retries=0)
+    with connection, connection.stream("POST", url, headers=sent, content=body) as response:
+        retry_after = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
+        return response.status, _beginning(response), retry_after
+
+
+def _beginning(response: httpcore2.Response) -> str:
+    """Raw bytes as text: what was compressed stays so. PostgreSQL has no text with a NUL."""
+    raw = b""
+    try:
+        for chunk in response.iter_stream():
+            raw += chunk
+            if len(raw) >= ANSWER_BYTES:
+                break
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, TimeoutError):
+        pass  # the status is what counts, and it is there
+    return raw[:ANSWER_BYTES].decode(errors="replace").replace("\0", "")
+
+
+def _tls() -> ssl.SSLContext:
+    """Verifies the certificate and the name, by the system's trust store."""
+    return ssl.create_default_context()
+
+
+class _Pinned(httpcore2.NetworkBackend):
+    """Resolves once, judges all addresses, and connects to one that was judged."""
+
+    def __init__(self, deadline: Deadline, allowed: list[Network]) -> None:
+        self.deadline, self.allowed = deadline, allowed
+        self.target: Target | None = None
+        self.connected = ""
+
+    def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore2.NetworkStream:
+        addresses = resolve(host, port, self.deadline.left(DNS_SECONDS))
+        for address in addresses:
+            self._judge(address)
+        failure: Exception = Unresolved()
+        for address in addresses:
+            try:
+                stream = httpcore2.SyncBackend().connect_tcp(
+                    str(address), port, timeout=self.deadline.left(CONNECT_SECONDS)
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+            else:
+                self.connected = str(address)
+                return _Timed(stream, self.deadline)
+        raise failure
+
+    def _judge(self, address: Address) -> None:
+        assert self.target
+        if is_within(address, self.allowed):
+            return
+        if self.target.needs_exception or not is_public(address):
+            raise Refused
+
+
+class _Timed(httpcore2.NetworkStream):
+    """Every read and write gets what is left of the one deadline."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: Deadline) -> None:
+        self._stream, self._deadline = stream, deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.left())
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.left())
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, self._deadline.left()), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def resolve(host: str, port: int, seconds: float) -> list[Address]:
+    """All addresses of a name. The dot at its end keeps the search domains of this network out."""
+    try:
+        return [parse(host)]
+    except ValueError:
+        pass
+    lookup = _resolvers.submit(getaddrinfo, f"{host}.", port, 0, socket.SOCK_STREAM)
+    try:
+        rows = lookup.result(timeout=seconds)
+    except (socket.gaierror, UnicodeError, FutureTimeout) as error:
+        lookup.cancel()
+        raise Unresolved from error
+    return list(dict.fromkeys(parse(str(row[4][0])) for row in rows))
+
+
+getaddrinfo: Callable[..., Iterable[Any]] = socket.getaddrinfo
+_resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolver")
+
+ERRORS: Mapping[type[Exception], str] = {
+    Refused: "address_refused",
+    Unresolved: "name_not_resolved",
+    ValueError: "url_refused",
+    TimeoutError: "timeout",
+    httpcore2.TimeoutException: "timeout",
+    httpcore2.ConnectError: "connection_failed",
+    httpcore2.NetworkError: "connection_lost",
+    httpcore2.ProtocolError: "not_http",
+}
+
+
+def _name(failure: Exception) -> str:
+    """A certificate error is a ConnectError to httpcore, so its cause is looked at first."""
+    cause: BaseException | None = failure
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "certificate_refused"
+        if isinstance(cause, ssl.SSLError):
+            return "tls_failed"
+        cause = cause.__cause__ or cause.__context__
+    names = [name for kind, name in ERRORS.items() if isinstance(failure, kind)]
+    return names[0] if names else "failed"
