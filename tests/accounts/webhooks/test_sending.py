@@ -305,7 +305,7 @@ def test_the_certificate_is_checked_and_the_name_sent(
     with tls_receiver(server) as port:
         monkeypatch.setattr(sending, "_tls", lambda: ssl.create_default_context(cafile=pem if trusted else None))
         answering(monkeypatch, ["127.0.0.1"])
-        answer = post(f"https://good.example.com:{port}/")
+        answer = post(f"https://good.example.com:{port}/", seconds=15)
     assert (answer.status, answer.error) == (status, error)
     assert names == ["good.example.com"]
 
