@@ -40,11 +40,11 @@ def test_a_bad_event_is_rejected_alone_inside_a_200(gateway: Api, funded: Organi
     batch = [event(funded, id="a"), {"quantity": -1}, event(funded, id="a"), event(funded, id="b", quantity=-1), None]
     answer = gateway.post(EVENTS, {"events": batch})
     assert answer.status_code == 200
-    found = answer.json()
-    assert (found["accepted"], found["duplicate"], found["rejected"], found["credits"]) == (1, 1, 3, 0.001)
-    assert [one.get("code") for one in found["results"]] == [None, "missing", None, "invalid", "invalid"]
-    assert [one["id"] for one in found["results"]] == ["a", None, "a", "b", None]
-    assert found["results"][3]["detail"] == "quantity: Must be from 0 to 1000000000."
+    body = answer.json()
+    assert (body["accepted"], body["duplicate"], body["rejected"], body["credits"]) == (1, 1, 3, 0.001)
+    assert [result.get("code") for result in body["results"]] == [None, "missing", None, "invalid", "invalid"]
+    assert [result["id"] for result in body["results"]] == ["a", None, "a", "b", None]
+    assert body["results"][3]["detail"] == "quantity: Must be from 0 to 1000000000."
     assert balance(funded) == Decimal("99.999")
 
 
@@ -87,7 +87,7 @@ def test_text_that_postgresql_can_not_store_is_rejected_by_name(
 ) -> None:
     good, bad = event(funded, id="good"), {**event(funded), field: value}
     answer = gateway.post(EVENTS, {"events": [bad, good]})
-    assert [one["result"] for one in answer.json()["results"]] == ["rejected", "accepted"]
+    assert [result["result"] for result in answer.json()["results"]] == ["rejected", "accepted"]
     assert answer.json()["results"][0]["detail"].startswith(f"{field}:")
 
 
@@ -98,7 +98,7 @@ def test_a_number_that_postgresql_can_not_store_is_rejected_alone(
     poison = simplejson.dumps(event(funded))[:-1] + f', "properties": {{"n": {number}}}}}'
     good = simplejson.dumps(event(funded))
     answer = raw(gateway, f'{{"events": [{poison}, {good}]}}')
-    assert [one["result"] for one in answer.json()["results"]] == ["rejected", "accepted"]
+    assert [result["result"] for result in answer.json()["results"]] == ["rejected", "accepted"]
 
 
 def test_a_retry_with_an_idempotency_key_is_answered_alike(gateway: Api, funded: Organization) -> None:

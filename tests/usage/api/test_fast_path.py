@@ -65,12 +65,12 @@ def ask(gateway: Api, secrets: Secrets) -> Ask:
     ApiKey.objects.platform().update(last_used_at=timezone.now())
 
     def both(path: str, body: Any, content_type: str = JSON, **headers: str) -> tuple[Any, Any]:
-        said = body if isinstance(body, bytes) else json.dumps(body).encode()
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         answers = []
         for way in (nullcontext(), patch.object(fast_path, "accept", side_effect=fast_path.UseView)):
             with way, transaction.atomic():
                 all_headers = {**gateway.headers, **ITS_OWN, **headers}
-                answers.append(gateway.client.post(path, said, content_type, headers=all_headers))
+                answers.append(gateway.client.post(path, content, content_type, headers=all_headers))
                 transaction.set_rollback(True)
         return answers[0], answers[1]
 
@@ -92,7 +92,7 @@ def named(body: Any, secrets: Secrets) -> Any:
     """The body, with a secret for each kind of key that is named in it."""
     if isinstance(body, dict):
         return {**body, "key": secrets.get(body["key"], body["key"])} if "key" in body else body
-    return [named(one, secrets) for one in body]
+    return [named(item, secrets) for item in body]
 
 
 SMS: dict[str, Any] = {"key": "plain", "meter": "sms"}
@@ -203,12 +203,12 @@ EVERY: list[dict[str, Any]] = [
 
 @pytest.fixture
 def events(funded: Organization) -> list[Any]:
-    return [event(funded, **one) for one in EVERY]
+    return [event(funded, **fields) for fields in EVERY]
 
 
 def test_an_event(ask: Ask, events: list[Any]) -> None:
-    for one in events:
-        short, ordinary = ask(EVENTS, one)
+    for body in events:
+        short, ordinary = ask(EVENTS, body)
         assert short.status_code == 200
         assert is_short(short)
         assert_alike(short, ordinary)

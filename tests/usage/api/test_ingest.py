@@ -46,8 +46,8 @@ def test_an_event_with_a_wild_number_is_rejected_alone(gateway: Api, funded: Org
 @pytest.mark.parametrize("zero", ["0e-16384", "-0e-16384", f"0.{'0' * 16_384}", "0e999999999999999999999"])
 def test_a_zero_of_any_scale_is_nothing(gateway: Api, funded: Organization, zero: str) -> None:
     free = f'{{"id": "free", "organization": "{funded.public_id}", "meter": "sms", "quantity": {zero}}}'
-    one = f'{{"id": "one", "organization": "{funded.public_id}", "meter": "sms", "quantity": 1.{"0" * 16_384}}}'
-    answer = gateway.post(EVENTS, f'{{"events": [{free}, {one}]}}').json()
+    single = f'{{"id": "one", "organization": "{funded.public_id}", "meter": "sms", "quantity": 1.{"0" * 16_384}}}'
+    answer = gateway.post(EVENTS, f'{{"events": [{free}, {single}]}}').json()
 
     assert [result["result"] for result in answer["results"]] == ["accepted", "accepted"]
     assert balance(funded) == Decimal("99.99")

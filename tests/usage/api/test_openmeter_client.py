@@ -42,7 +42,7 @@ def client(address: str, committed: None) -> Any:
 
 def event(organization: Organization, **attributes: Any) -> Event:
     """As the client's own examples make it."""
-    said = {
+    defaults = {
         "id": str(uuid4()),
         "source": "my-app",
         "specversion": "1.0",
@@ -51,7 +51,7 @@ def event(organization: Organization, **attributes: Any) -> Event:
         "time": datetime.now(UTC),
         "data": {"quantity": 2, "model": "gpt-4o"},
     }
-    return Event(**{**said, **attributes})
+    return Event(**{**defaults, **attributes})
 
 
 def refusal(call: Any, *args: Any) -> Any:
@@ -109,7 +109,7 @@ def test_of_a_batch_with_a_bad_one_nothing_is_ingested(client: Any, organization
     error = refusal(client.events.ingest_events, sent)
     assert (error.status_code, error.model.title) == (400, "Bad request")
     assert error.model.detail == "2 of 3 events can't be recorded, so none was."
-    assert [one["pointer"] for one in error.response.json()["errors"]] == ["/1/type", "/2/data/quantity"]
+    assert [item["pointer"] for item in error.response.json()["errors"]] == ["/1/type", "/2/data/quantity"]
     assert balance(organization) == 100
 
 
@@ -143,7 +143,7 @@ def run(address: str, calls: Any) -> None:
 def test_the_asynchronous_client_ingests_as_well(address: str, organization: Organization) -> None:
     async def calls(client: Any) -> None:
         sent = [event(organization) for _ in range(5)]
-        await asyncio.gather(*(client.events.ingest_event(one) for one in sent))
+        await asyncio.gather(*(client.events.ingest_event(event) for event in sent))
         await client.events.ingest_events([*sent, event(organization)])
         await client.events.ingest_events_json(event(organization))
 

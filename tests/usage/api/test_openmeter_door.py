@@ -31,7 +31,7 @@ def pointers(answer: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["", "application/json"])
-@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: [one]])
+@pytest.mark.parametrize("wrap", [lambda event: event, lambda event: [event]])
 def test_it_takes_one_and_batches_also_as_json(gateway: Api, funded: Organization, kind: str, wrap: Any) -> None:
     answer = send(gateway, OPENMETER, wrap(cloudevent(funded, type="sms", data={"quantity": 3})), kind)
     assert (answer.status_code, answer.content) == (204, b"")
@@ -66,7 +66,7 @@ def test_of_a_batch_with_bad_ones_nothing_is_recorded_and_each_is_pointed_to(
         {"time": "9999-01-01T00:00:00Z"},
         {"data": []},
     ]
-    batch = [cloudevent(funded), *(cloudevent(funded, **one) for one in bad), 7, cloudevent(funded)]
+    batch = [cloudevent(funded), *(cloudevent(funded, **attributes) for attributes in bad), 7, cloudevent(funded)]
     before = books()
     answer = send(gateway, OPENMETER, batch)
     assert pointers(answer) == [
@@ -148,7 +148,11 @@ def test_whatever_is_sent_both_doors_stand_and_nothing_is_half_done(
 ) -> None:
     """What is recorded is all of it or nothing, and the two doors are of one mind about what is good."""
     good = [cloudevent(funded), cloudevent(funded)]
-    batch = [good[0], *({**cloudevent(funded), **one} if isinstance(one, dict) else one for one in strange), good[1]]
+    batch = [
+        good[0],
+        *({**cloudevent(funded), **item} if isinstance(item, dict) else item for item in strange),
+        good[1],
+    ]
     text = simplejson.dumps(batch, allow_nan=True)
     for number in RAW:
         text = text.replace(f'"@{number}@"', number)

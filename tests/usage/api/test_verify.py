@@ -57,8 +57,8 @@ def pointers(answer: Any) -> list[str]:
 
 
 def test_the_answer(gateway: Api, key: tuple[ApiKey, str], funded: Organization) -> None:
-    asked = {"key": key[1], "permission": "messaging:send", "meter": "sms", "quantity": "2.5"}
-    answer = gateway.post(VERIFY, asked)
+    body = {"key": key[1], "permission": "messaging:send", "meter": "sms", "quantity": "2.5"}
+    answer = gateway.post(VERIFY, body)
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.content.decode() == (
         f'{{"valid": true, "code": "VALID", "key_id": "{key[0].public_id}", "organization": "{funded.public_id}", '
@@ -99,7 +99,8 @@ def test_both_keys_are_used_and_once_a_minute(gateway: Api, key: tuple[ApiKey, s
         with travel(f"2030-01-01T12:{second // 60:02}:{second % 60:02}Z", tick=False):
             gateway.post(VERIFY, {"key": key[1]})
         used = {
-            one.last_used_at and one.last_used_at.minute * 60 + one.last_used_at.second for one in ApiKey.objects.all()
+            key_row.last_used_at and key_row.last_used_at.minute * 60 + key_row.last_used_at.second
+            for key_row in ApiKey.objects.all()
         }
         assert used == {noted}
 
@@ -178,18 +179,22 @@ def test_a_platform_keys_networks_bind_the_gateway(db: None, network: str, statu
 
 
 def test_a_platform_keys_own_limit_binds_it(key: tuple[ApiKey, str]) -> None:
-    about: dict[str, Any] = {"rate_limit": 2, "rate_limit_window_seconds": 3600}
-    secret = keys.create(None, name="gateway", permissions=["keys:read"], **about)[1]
+    limit: dict[str, Any] = {"rate_limit": 2, "rate_limit_window_seconds": 3600}
+    secret = keys.create(None, name="gateway", permissions=["keys:read"], **limit)[1]
     assert [Api(secret).post(VERIFY, {"key": key[1]}).status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_the_answer_has_the_headers_of_the_customers_limit(gateway: Api, funded: Organization) -> None:
     _, secret = factories.key(funded, rate_limit=2, rate_limit_window_seconds=60)
     with travel("2030-01-01T12:00:15Z", tick=False):
-        answers = [gateway.post(VERIFY, {"key": secret}) for _ in range(3)]
-    assert [one.json()["code"] for one in answers] == ["VALID", "VALID", "RATE_LIMITED"]
-    assert [one.headers["RateLimit"] for one in answers] == ['"key";r=1;t=60', '"key";r=0;t=60', '"key";r=0;t=60']
-    assert {one.headers["RateLimit-Policy"] for one in answers} == {'"key";q=2;w=60'}
+        responses = [gateway.post(VERIFY, {"key": secret}) for _ in range(3)]
+    assert [response.json()["code"] for response in responses] == ["VALID", "VALID", "RATE_LIMITED"]
+    assert [response.headers["RateLimit"] for response in responses] == [
+        '"key";r=1;t=60',
+        '"key";r=0;t=60',
+        '"key";r=0;t=60',
+    ]
+    assert {response.headers["RateLimit-Policy"] for response in responses} == {'"key";q=2;w=60'}
 
 
 def test_the_gate_needs_no_redis(gateway: Api, funded: Organization) -> None:
@@ -208,10 +213,10 @@ def test_a_key_revoked_between_calls_is_refused(gateway: Api, key: tuple[ApiKey,
 
 
 def test_the_cost_is_held(gateway: Api, key: tuple[ApiKey, str], funded: Organization) -> None:
-    said = gateway.post(VERIFY, {"key": key[1], "meter": "sms", "quantity": 5, "hold_seconds": 90}).json()
-    assert (said["code"], said["cost"], said["available"]) == ("VALID", 0.05, 99.95)
+    body = gateway.post(VERIFY, {"key": key[1], "meter": "sms", "quantity": 5, "hold_seconds": 90}).json()
+    assert (body["code"], body["cost"], body["available"]) == ("VALID", 0.05, 99.95)
     hold = Hold.objects.get()
-    assert said["hold"] == hold.public_id
+    assert body["hold"] == hold.public_id
     assert (hold.account_id, hold.organization_id, hold.key_id) == (funded.pk, funded.pk, key[0].pk)
     assert (hold.amount, hold.expires_at - hold.created_at) == (Decimal("0.05"), timedelta(seconds=90))
     assert reserved(funded) == Decimal("0.05")
@@ -226,31 +231,31 @@ def test_an_event_that_names_the_hold_captures_it(gateway: Api, key: tuple[ApiKe
 
 @pytest.mark.parametrize("more", [{}, {"meter": "sms", "quantity": 0}])
 def test_what_costs_nothing_holds_nothing(gateway: Api, key: tuple[ApiKey, str], more: dict[str, Any]) -> None:
-    said = gateway.post(VERIFY, {"key": key[1], "hold_seconds": 90, **more}).json()
-    assert (said["code"], said["hold"]) == ("VALID", None)
+    body = gateway.post(VERIFY, {"key": key[1], "hold_seconds": 90, **more}).json()
+    assert (body["code"], body["hold"]) == ("VALID", None)
     assert not Hold.objects.exists()
 
 
 def test_a_test_key_holds_nothing(gateway: Api, organization: Organization) -> None:
     _, secret = factories.key(organization, environment="test")
-    said = gateway.post(VERIFY, {"key": secret, "meter": "sms", "hold_seconds": 90}).json()
-    assert (said["code"], said["hold"], said["cost"]) == ("VALID", None, 0)
+    body = gateway.post(VERIFY, {"key": secret, "meter": "sms", "hold_seconds": 90}).json()
+    assert (body["code"], body["hold"], body["cost"]) == ("VALID", None, 0)
 
 
 def test_a_refused_call_holds_nothing(gateway: Api, key: tuple[ApiKey, str], funded: Organization) -> None:
     for more in ({"quantity": 10_001}, {"permission": "voice:call"}):
-        said = gateway.post(VERIFY, {"key": key[1], "meter": "sms", "hold_seconds": 90, **more}).json()
-        assert (said["valid"], said["hold"]) == (False, None)
+        body = gateway.post(VERIFY, {"key": key[1], "meter": "sms", "hold_seconds": 90, **more}).json()
+        assert (body["valid"], body["hold"]) == (False, None)
     assert reserved(funded) == 0
 
 
 def test_an_overdue_hold_is_in_nobodys_way(gateway: Api, key: tuple[ApiKey, str], funded: Organization) -> None:
-    asked = {"key": key[1], "meter": "sms", "quantity": 10_000, "hold_seconds": 60}
+    call = {"key": key[1], "meter": "sms", "quantity": 10_000, "hold_seconds": 60}
     with travel("2030-01-01T12:00:00Z", tick=False):
-        codes = [gateway.post(VERIFY, asked).json()["code"] for _ in range(2)]
+        codes = [gateway.post(VERIFY, call).json()["code"] for _ in range(2)]
     with travel("2030-01-01T12:01:00Z", tick=False):
-        assert gateway.post(VERIFY, {**asked, "hold_seconds": None}).json()["available"] == 100
-        codes.append(gateway.post(VERIFY, asked).json()["code"])
+        assert gateway.post(VERIFY, {**call, "hold_seconds": None}).json()["available"] == 100
+        codes.append(gateway.post(VERIFY, call).json()["code"])
     assert codes == ["VALID", "INSUFFICIENT_CREDITS", "VALID"]
     assert reserved(funded) == 100
 
@@ -258,12 +263,12 @@ def test_an_overdue_hold_is_in_nobodys_way(gateway: Api, key: tuple[ApiKey, str]
 def test_with_an_idempotency_key_one_hold_is_placed(
     gateway: Api, key: tuple[ApiKey, str], funded: Organization
 ) -> None:
-    asked = {"key": key[1], "meter": "sms", "hold_seconds": 60}
-    first, again = (gateway.post(VERIFY, asked, idempotency_key="k") for _ in range(2))
+    call = {"key": key[1], "meter": "sms", "hold_seconds": 60}
+    first, again = (gateway.post(VERIFY, call, idempotency_key="k") for _ in range(2))
     assert again.content == first.content
     assert again.headers["Idempotent-Replayed"] == "true"
     assert Hold.objects.count() == 1
-    assert gateway.post(VERIFY, {**asked, "quantity": 2}, idempotency_key="k").status_code == 422
+    assert gateway.post(VERIFY, {**call, "quantity": 2}, idempotency_key="k").status_code == 422
 
 
 def test_what_holds_nothing_leaves_no_record(gateway: Api, key: tuple[ApiKey, str]) -> None:

@@ -20,8 +20,8 @@ def key(funded: Organization) -> tuple[ApiKey, str]:
     return factories.key(funded, permissions=["messaging:send"])
 
 
-def codes(answer: Any) -> list[str]:
-    return [one["code"] for one in answer.json()["results"]]
+def codes(response: Any) -> list[str]:
+    return [result["code"] for result in response.json()["results"]]
 
 
 def test_the_answers_are_those_of_single_calls_in_order(gateway: Api, key: tuple[ApiKey, str]) -> None:
@@ -32,15 +32,15 @@ def test_the_answers_are_those_of_single_calls_in_order(gateway: Api, key: tuple
         {"key": key[1], "meter": "sms", "quantity": 10**6, "hold_seconds": 5},
     ]
     assert gateway.post(BATCH, {"calls": calls}).json()["results"] == [
-        gateway.post(VERIFY, one).json() for one in calls
+        gateway.post(VERIFY, call).json() for call in calls
     ]
 
 
 def test_holds_are_placed_one_after_another(gateway: Api, key: tuple[ApiKey, str], funded: Organization) -> None:
     calls = [{"key": key[1], "meter": "sms", "quantity": n, "hold_seconds": 60} for n in (6000, 5000, 4000, 1)]
     results = gateway.post(BATCH, {"calls": calls}).json()["results"]
-    assert [one["code"] for one in results] == ["VALID", "INSUFFICIENT_CREDITS", "VALID", "INSUFFICIENT_CREDITS"]
-    assert [one["available"] for one in results] == [40, 40, 0, 0]
+    assert [result["code"] for result in results] == ["VALID", "INSUFFICIENT_CREDITS", "VALID", "INSUFFICIENT_CREDITS"]
+    assert [result["available"] for result in results] == [40, 40, 0, 0]
     assert LedgerAccount.objects.get(pk=funded.pk).reserved == Decimal(100)
 
 
@@ -67,8 +67,8 @@ def test_a_key_may_be_asked_about_before_anything_moved(gateway: Api, organizati
 def test_one_bad_call_refuses_all(gateway: Api, funded: Organization, bad: dict[str, Any], pointer: str) -> None:
     _, secret = factories.key(funded, rate_limit=9, rate_limit_window_seconds=60)
     good = {"key": secret, "meter": "sms", "hold_seconds": 60}
-    answer = gateway.post(BATCH, {"calls": [good, good, good, {**good, **bad}, good]})
-    assert (answer.status_code, [one["pointer"] for one in answer.json()["errors"]]) == (400, [pointer])
+    response = gateway.post(BATCH, {"calls": [good, good, good, {**good, **bad}, good]})
+    assert (response.status_code, [error["pointer"] for error in response.json()["errors"]]) == (400, [pointer])
     assert not Hold.objects.exists()
     assert not RateCount.objects.filter(moments__len__gt=0).exists()
 
@@ -85,8 +85,8 @@ def test_one_bad_call_refuses_all(gateway: Api, funded: Organization, bad: dict[
     ],
 )
 def test_it_takes_1_to_100_calls(gateway: Api, body: Any, pointer: str) -> None:
-    answer = gateway.post(BATCH, body)
-    assert (answer.status_code, [one["pointer"] for one in answer.json()["errors"]]) == (400, [pointer])
+    response = gateway.post(BATCH, body)
+    assert (response.status_code, [error["pointer"] for error in response.json()["errors"]]) == (400, [pointer])
 
 
 def test_a_hundred_may_be_asked(gateway: Api, key: tuple[ApiKey, str]) -> None:

@@ -56,17 +56,17 @@ def fresh() -> Any:
 def codes(call: Call, caller: Caller, threads: int, times: int = 1) -> list[str]:
     def ask() -> list[str]:
         verdicts = [gate.verify(call, caller, timezone.now()) for _ in range(times)]
-        return [one.code.value for one in verdicts if one]
+        return [verdict.code.value for verdict in verdicts if verdict]
 
     results = race([ask] * threads)
-    assert not [one for one in results if isinstance(one, Exception)], results
-    return [code for one in results for code in one]
+    assert not [result for result in results if isinstance(result, Exception)], results
+    return [code for result in results for code in result]
 
 
 def held(organization: Organization) -> Decimal:
     """What is reserved, which is what the open holds are together."""
     reserved: Decimal = LedgerAccount.objects.get(pk=organization.pk).reserved
-    assert reserved == sum(one.amount for one in Hold.objects.filter(account=organization.pk, status="open"))
+    assert reserved == sum(hold.amount for hold in Hold.objects.filter(account=organization.pk, status="open"))
     return reserved
 
 
@@ -76,8 +76,8 @@ def holding(secret: str) -> Call:
 
 def test_of_two_hundred_holds_as_many_are_placed_as_there_are_credits_for(payer: Organization, caller: Caller) -> None:
     call = holding(factories.key(payer)[1])
-    found = codes(call, caller, 50, 4)
-    assert (len(found), found.count("VALID"), found.count("INSUFFICIENT_CREDITS")) == (200, 10, 190)
+    outcomes = codes(call, caller, 50, 4)
+    assert (len(outcomes), outcomes.count("VALID"), outcomes.count("INSUFFICIENT_CREDITS")) == (200, 10, 190)
     assert held(payer) == Decimal("0.1")
 
 
@@ -103,20 +103,20 @@ def take_out(payer: Organization, amount: str) -> None:
 def overlapping(call: Call, caller: Caller) -> list[str]:
     """The codes of two calls, the second of which begins before the first has committed."""
     assert ask(Call(call.key), caller) == ["VALID"]  # so that the use of the key is noted already
-    asked = Event()
+    first_asked = Event()
 
     def first() -> list[str]:
         with transaction.atomic():
-            found = ask(call, caller)
-            asked.set()
+            outcome = ask(call, caller)
+            first_asked.set()
             time.sleep(0.2)
-        return found
+        return outcome
 
     def second() -> list[str]:
-        asked.wait(timeout=30)
+        first_asked.wait(timeout=30)
         return ask(call, caller)
 
-    return [code for found in race([first, second]) for code in found]
+    return [code for outcome in race([first, second]) for code in outcome]
 
 
 def ask(call: Call, caller: Caller) -> list[str]:
@@ -126,15 +126,15 @@ def ask(call: Call, caller: Caller) -> list[str]:
 
 def capped(payer: Organization, limit: int | None = None, budget: str = "0.05") -> str:
     """The secret of a key with a budget, for five calls unless another is given."""
-    about: dict[str, Any] = {"rate_limit": limit, "rate_limit_window_seconds": 3600} if limit else {}
-    made, secret = factories.key(payer, **about)
+    fields: dict[str, Any] = {"rate_limit": limit, "rate_limit_window_seconds": 3600} if limit else {}
+    made, secret = factories.key(payer, **fields)
     ApiKey.objects.filter(pk=made.pk).update(monthly_budget=Decimal(budget))
     return secret
 
 
 def test_of_many_holds_as_many_are_placed_as_the_budget_allows(payer: Organization, caller: Caller) -> None:
-    found = codes(holding(capped(payer)), caller, 40)
-    assert (found.count("VALID"), found.count("BUDGET_EXCEEDED")) == (5, 35)
+    outcomes = codes(holding(capped(payer)), caller, 40)
+    assert (outcomes.count("VALID"), outcomes.count("BUDGET_EXCEEDED")) == (5, 35)
     assert held(payer) == Decimal("0.05")
 
 
@@ -154,8 +154,8 @@ def test_of_many_calls_as_many_pass_as_the_limit_says(caller: Caller, hold_secon
     organization = factories.organization()
     factories.credit(organization, 100)
     made, secret = factories.key(organization, rate_limit=5, rate_limit_window_seconds=86_400)
-    found = codes(Call(secret, meter="sms", hold_seconds=hold_seconds), caller, 50)
-    assert (found.count("VALID"), found.count("RATE_LIMITED")) == (5, 45)
+    outcomes = codes(Call(secret, meter="sms", hold_seconds=hold_seconds), caller, 50)
+    assert (outcomes.count("VALID"), outcomes.count("RATE_LIMITED")) == (5, 45)
     assert sum(RateCount.objects.get(pk=f"key:{made.pk}").calls) == 5
     assert Hold.objects.filter(account=organization.pk).count() == (5 if hold_seconds else 0)
 
@@ -196,8 +196,8 @@ def test_a_batch_in_the_middle_of_which_the_caller_is_refused_holds_nothing(
 ) -> None:
     judge = query.ask_all
 
-    def revoked_at_last(*said: Any, **more: Any) -> None:
-        assert [row.code for row in judge(*said, **more) or ()] == ["VALID", "VALID"]
+    def revoked_at_last(*args: Any, **kwargs: Any) -> None:
+        assert [row.code for row in judge(*args, **kwargs) or ()] == ["VALID", "VALID"]
 
     monkeypatch.setattr(query, "ask_all", revoked_at_last)
     assert gate.verify_all([holding(factories.key(payer)[1])] * 2, caller, timezone.now()) is None
@@ -206,7 +206,7 @@ def test_a_batch_in_the_middle_of_which_the_caller_is_refused_holds_nothing(
 
 def crosswise(secrets: list[str], ask: Callable[[list[Call]], Any]) -> list[Any]:
     """Batches of calls, half of them the other way about."""
-    calls = [holding(one) for one in secrets]
+    calls = [holding(secret) for secret in secrets]
     return race([lambda: ask(calls), lambda: ask(calls[::-1])] * 8)
 
 
@@ -223,8 +223,8 @@ def limited(committed: None) -> list[str]:
 
 def test_batches_that_meet_do_not_wait_for_each_other(limited: list[str], caller: Caller) -> None:
     results = crosswise(limited, lambda calls: gate.verify_all(calls * 5, caller, timezone.now()))
-    assert not [one for one in results if isinstance(one, Exception)]
-    assert {verdict.code for one in results for verdict in one} == {Code.VALID}
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert {verdict.code for result in results for verdict in result} == {Code.VALID}
 
 
 def test_batches_that_lock_as_they_go_do(limited: list[str], caller: Caller) -> None:
@@ -235,16 +235,16 @@ def test_batches_that_lock_as_they_go_do(limited: list[str], caller: Caller) -> 
             for call in calls * 5:
                 query.ask(call, caller, timezone.now(), Context(up_to_date=True))
 
-    failed = [one for one in crosswise(limited, ask) if isinstance(one, Exception)]
+    failed = [result for result in crosswise(limited, ask) if isinstance(result, Exception)]
     assert failed
-    assert all(isinstance(one, OperationalError) and "deadlock" in str(one) for one in failed)
+    assert all(isinstance(result, OperationalError) and "deadlock" in str(result) for result in failed)
 
 
 def test_single_calls_and_batches_do_not_wait_for_each_other(limited: list[str], caller: Caller) -> None:
-    calls = [holding(one) for one in limited]
+    calls = [holding(result) for result in limited]
     single = [lambda call=call: gate.verify(call, caller, timezone.now()) for call in calls]
     results = race([*single, lambda: gate.verify_all(calls * 5, caller, timezone.now())] * 6)
-    assert not [one for one in results if isinstance(one, Exception)]
+    assert not [result for result in results if isinstance(result, Exception)]
 
 
 def test_a_revocation_works_on_the_next_call_whoever_asks_meanwhile(payer: Organization, caller: Caller) -> None:

@@ -36,8 +36,8 @@ def made(funded: Organization) -> Made:
     return factories.key(funded)
 
 
-def ask(secret: str, quantity: Any = 1, **about: Any) -> Verdict:
-    call = Call(secret, meter="sms", quantity=Decimal(quantity), **about)
+def ask(secret: str, quantity: Any = 1, **fields: Any) -> Verdict:
+    call = Call(secret, meter="sms", quantity=Decimal(quantity), **fields)
     verdict = gate.verify(call, Caller(factories.platform_key(), "127.0.0.1"), timezone.now())
     assert verdict
     return verdict
@@ -48,17 +48,17 @@ def use(made: Made, quantity: int) -> None:
     assert metering.record([event]).count("accepted") == 1
 
 
-@pytest.mark.parametrize("whose", ["key", "organization", "root"])
+@pytest.mark.parametrize("owner", ["key", "organization", "root"])
 @pytest.mark.parametrize("hold_seconds", [None, 60])
-def test_a_budget_refuses_what_would_exceed_it(funded: Organization, whose: str, hold_seconds: int | None) -> None:
+def test_a_budget_refuses_what_would_exceed_it(funded: Organization, owner: str, hold_seconds: int | None) -> None:
     child = Organization.objects.create_child(funded, name="Child")
     made = factories.key(child)
-    ApiKey.objects.filter(pk=made[0].pk).update(monthly_budget=1 if whose == "key" else None)
-    capped = {"organization": [child.pk], "root": [funded.pk]}.get(whose, [])
+    ApiKey.objects.filter(pk=made[0].pk).update(monthly_budget=1 if owner == "key" else None)
+    capped = {"organization": [child.pk], "root": [funded.pk]}.get(owner, [])
     Organization.objects.filter(pk__in=capped).update(monthly_budget=1)
     use(made, 40)
     verdicts = [ask(made[1], n, hold_seconds=hold_seconds) for n in (61, 60)]
-    assert [one.code for one in verdicts] == [Code.BUDGET_EXCEEDED, Code.VALID]
+    assert [verdict.code for verdict in verdicts] == [Code.BUDGET_EXCEEDED, Code.VALID]
     assert (verdicts[0].cost, verdicts[0].hold) == (Decimal("0.61"), None)
 
 
@@ -85,8 +85,8 @@ def test_a_budget_is_of_the_month_in_the_payers_time_zone(made: Made, funded: Or
 
 
 def test_a_limit_decides_before_a_budget_and_counts_once(made: Made) -> None:
-    about = {"monthly_budget": 0, "rate_limit": 2, "rate_limit_window_seconds": 3600}
-    ApiKey.objects.filter(pk=made[0].pk).update(**about)
+    limits = {"monthly_budget": 0, "rate_limit": 2, "rate_limit_window_seconds": 3600}
+    ApiKey.objects.filter(pk=made[0].pk).update(**limits)
     codes = [ask(made[1], hold_seconds=seconds).code for seconds in (None, 60, None)]
     assert codes == [Code.BUDGET_EXCEEDED, Code.BUDGET_EXCEEDED, Code.RATE_LIMITED]
 
@@ -110,8 +110,8 @@ def test_what_the_plan_includes_costs_nothing(made: Made, funded: Organization) 
     plan = Plan.objects.create(slug="some", name="Some")
     PlanAllowance.objects.create(plan=plan, meter=Meter.objects.get(slug="sms"), included_quantity=10)
     now = timezone.now()
-    about: dict[str, Any] = {"current_period_start": now, "current_period_end": now + timedelta(days=30)}
-    Subscription.objects.create(organization=funded, plan=plan, **about)
+    period: dict[str, Any] = {"current_period_start": now, "current_period_end": now + timedelta(days=30)}
+    Subscription.objects.create(organization=funded, plan=plan, **period)
     assert [ask(made[1], n, hold_seconds=5).cost for n in (10, 11)] == [0, Decimal("0.01")]
 
 
@@ -140,4 +140,4 @@ def test_a_lot_that_is_kept_for_a_hold_stops_nobody(made: Made, funded: Organiza
     with time_machine.travel("2030-01-01T14:00:00Z", tick=False):
         verdicts = [ask(made[1], n, hold_seconds=60) for n in (101, 100)]
         assert LedgerAccount.objects.get(pk=funded.pk).due_at == lot.expires_at
-    assert [one.code for one in verdicts] == [Code.INSUFFICIENT_CREDITS, Code.VALID]
+    assert [verdict.code for verdict in verdicts] == [Code.INSUFFICIENT_CREDITS, Code.VALID]

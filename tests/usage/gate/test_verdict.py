@@ -28,9 +28,9 @@ def made(funded: Organization) -> Made:
     return factories.key(funded, permissions=["messaging:send"])
 
 
-def ask(secret: str, *, meter: str | None = "sms", quantity: Any = 1, now: Any = None, **about: Any) -> Verdict:
+def ask(secret: str, *, meter: str | None = "sms", quantity: Any = 1, now: Any = None, **fields: Any) -> Verdict:
     """What the gate says to a platform key."""
-    call = Call(secret, meter=meter, quantity=Decimal(quantity), **about)
+    call = Call(secret, meter=meter, quantity=Decimal(quantity), **fields)
     verdict = gate.verify(call, Caller(factories.platform_key(), "127.0.0.1"), now or timezone.now())
     assert verdict
     return verdict
@@ -40,8 +40,8 @@ def weighed(made: Made, code: Code, cost: Any, available: Any) -> Verdict:
     """The verdict about a call whose price was looked at."""
     key = made[0]
     assert key.organization
-    about: dict[str, Any] = {"cost": Decimal(cost), "available": Decimal(available)}
-    return Verdict(code, key.public_id, key.organization.public_id, tuple(key.permissions), **about)
+    amounts: dict[str, Any] = {"cost": Decimal(cost), "available": Decimal(available)}
+    return Verdict(code, key.public_id, key.organization.public_id, tuple(key.permissions), **amounts)
 
 
 def change(made: Made, **fields: Any) -> None:
@@ -116,16 +116,18 @@ def test_a_scope_that_the_keys_creator_has_lost_is_not_vouched_for(demoted: str)
 
 
 def test_the_answer_lists_the_permissions_that_the_key_has_now(gateway: Api, demoted: str) -> None:
-    said = gateway.post("/v1/keys/verify", {"key": demoted}).json()
-    assert said["permissions"] == ["voice:call", "messaging:send", "usage:read"]
+    body = gateway.post("/v1/keys/verify", {"key": demoted}).json()
+    assert body["permissions"] == ["voice:call", "messaging:send", "usage:read"]
 
 
 @pytest.mark.parametrize("status", ["suspended", "closed"])
-@pytest.mark.parametrize("whose", ["its own", "the root"])
-def test_a_stopped_organization_stops_its_keys_and_those_beneath(funded: Organization, status: str, whose: str) -> None:
+@pytest.mark.parametrize("stopped", ["its own", "the root"])
+def test_a_stopped_organization_stops_its_keys_and_those_beneath(
+    funded: Organization, status: str, stopped: str
+) -> None:
     child = Organization.objects.create_child(funded, name="Child")
     _, secret = factories.key(child)
-    Organization.objects.filter(pk=child.pk if whose == "its own" else funded.pk).update(status=status)
+    Organization.objects.filter(pk=child.pk if stopped == "its own" else funded.pk).update(status=status)
     assert ask(secret).code is Code.ORGANIZATION_SUSPENDED
 
 

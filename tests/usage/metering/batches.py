@@ -15,8 +15,8 @@ _numbers = count(1)
 
 def event(owner: Organization | ApiKey, **fields: Any) -> dict[str, Any]:
     """An event of a request, by organization or by key, with an id of its own unless one is given."""
-    whose = {"key_id" if isinstance(owner, ApiKey) else "organization": owner.public_id}
-    return {"id": f"e{next(_numbers)}", **whose, "meter": "requests", **fields}
+    owner_id = {"key_id" if isinstance(owner, ApiKey) else "organization": owner.public_id}
+    return {"id": f"e{next(_numbers)}", **owner_id, "meter": "requests", **fields}
 
 
 def record(*batch: Any, at: datetime | None = None) -> list[metering.Result]:

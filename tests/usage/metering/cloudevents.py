@@ -19,7 +19,7 @@ _numbers = count(1)
 
 def cloudevent(owner: Organization | ApiKey, **attributes: Any) -> dict[str, Any]:
     """An event of a request, with an id of its own unless one is given. `...` leaves an attribute out."""
-    said = {
+    members = {
         "specversion": "1.0",
         "id": f"c{next(_numbers)}",
         "source": "my-app",
@@ -27,7 +27,7 @@ def cloudevent(owner: Organization | ApiKey, **attributes: Any) -> dict[str, Any
         "subject": owner.public_id,
         **attributes,
     }
-    return {name: value for name, value in said.items() if value is not ...}
+    return {name: value for name, value in members.items() if value is not ...}
 
 
 def send(gateway: Api, path: str, body: Any, kind: str = "", **headers: str) -> Any:

@@ -57,7 +57,7 @@ def test_any_end_of_line(ending: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_line", "found"),
+    ("request_line", "expected"),
     [
         ("GET /a?b=c HTTP/1.1", "/a"), ("GET /a?b=c?d#e HTTP/1.1", "/a"), ("GET /a#b?c HTTP/1.1", "/a"),
         ("GET / HTTP/1.0", "/"), ("GET /", "/"), ("OPTIONS * HTTP/1.1", "*"), ("GET /%20/ü HTTP/1.1", "/%20/ü"),
@@ -65,8 +65,8 @@ def test_any_end_of_line(ending: str) -> None:
         ("GET /[x]?[y] HTTP/1.1", "/[x]"), ("GET  /two  HTTP/1.1", "/two"),
     ],
 )  # fmt: skip
-def test_the_endpoint_is_the_path_without_its_query(request_line: str, found: str) -> None:
-    assert endpoint(request_line) == found
+def test_the_endpoint_is_the_path_without_its_query(request_line: str, expected: str) -> None:
+    assert endpoint(request_line) == expected
 
 
 @pytest.mark.parametrize("status", [101, 200, 304, 404, 499, 503])

@@ -24,7 +24,7 @@ def stored(organization: Organization) -> UsageEvent:
 
 def results(answer: Any) -> list[str]:
     assert answer.status_code == 200
-    return [one["result"] for one in answer.json()["results"]]
+    return [result["result"] for result in answer.json()["results"]]
 
 
 def untouched(organization: Organization) -> bool:
@@ -48,11 +48,11 @@ def test_every_attribute_finds_its_field(gateway: Api, funded: Organization) -> 
     data = {"quantity": "2.5", "endpoint": "/hello", "status": 503, "model": "x", "value": 7}
     body = cloudevent(funded, id="a", time="2026-01-02T03:04:05.678Z", type="voice", data=data, traceparent="00-ab")
     assert results(send(gateway, EVENTS, body)) == ["accepted"]
-    found = stored(funded)
-    assert (found.meter.slug, found.quantity, found.endpoint, found.failed) == ("voice", Decimal("2.5"), "/hello", True)
-    assert found.occurred_at == datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
-    assert found.properties == {"model": "x", "value": 7}
-    assert found.id == "my-app\u00a0a"
+    event = stored(funded)
+    assert (event.meter.slug, event.quantity, event.endpoint, event.failed) == ("voice", Decimal("2.5"), "/hello", True)
+    assert event.occurred_at == datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+    assert event.properties == {"model": "x", "value": 7}
+    assert event.id == "my-app\u00a0a"
 
 
 @pytest.mark.parametrize(
@@ -155,9 +155,11 @@ def test_a_batch_may_be_empty_as_the_specification_has_it(gateway: Api) -> None:
 
 def test_a_batch_of_a_thousand_keeps_its_order(gateway: Api, funded: Organization) -> None:
     batch = [cloudevent(funded, id=str(n), data={"quantity": n if n % 3 else -n - 1}) for n in range(1000)]
-    found = send(gateway, EVENTS, batch).json()
-    assert [one["id"] for one in found["results"]] == [str(n) for n in range(1000)]
-    assert [one["result"] for one in found["results"]] == ["accepted" if n % 3 else "rejected" for n in range(1000)]
+    body = send(gateway, EVENTS, batch).json()
+    assert [result["id"] for result in body["results"]] == [str(n) for n in range(1000)]
+    assert [result["result"] for result in body["results"]] == [
+        "accepted" if n % 3 else "rejected" for n in range(1000)
+    ]
     assert balance(funded) == 100 - sum(Decimal(n) for n in range(1000) if n % 3) / 1000
 
 
@@ -194,11 +196,11 @@ PAIRS = st.tuples(PRINTABLE, PRINTABLE)
 
 
 @search(200)
-@given(one=PAIRS, other=PAIRS)
-def test_two_pairs_have_two_identities_and_no_plain_id_is_one(one: Any, other: Any) -> None:
-    assert (cloudevents.identity(*one) == cloudevents.identity(*other)) is (one == other)
-    assert not cloudevents.identity(*one).isprintable()
-    assert len(cloudevents.identity(*one)) <= 100
+@given(pair=PAIRS, other=PAIRS)
+def test_two_pairs_have_two_identities_and_no_plain_id_is_one(pair: Any, other: Any) -> None:
+    assert (cloudevents.identity(*pair) == cloudevents.identity(*other)) is (pair == other)
+    assert not cloudevents.identity(*pair).isprintable()
+    assert len(cloudevents.identity(*pair)) <= 100
 
 
 @search(200)

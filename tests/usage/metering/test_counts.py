@@ -26,8 +26,8 @@ IN_MAY, IN_JUNE = "2015-05-31T23:59:59Z", "2015-06-01T00:00:00Z"
 
 
 def spent(payer: Organization, subject: UUID, month: date = MAY) -> Any:
-    found = Spending.objects.filter(account_id=payer.pk, subject=subject, month=month)
-    return found.aggregate(total=Sum("spent"))["total"]
+    rows = Spending.objects.filter(account_id=payer.pk, subject=subject, month=month)
+    return rows.aggregate(total=Sum("spent"))["total"]
 
 
 def volumes(payer: Organization) -> dict[tuple[str, date], Any]:
@@ -50,8 +50,8 @@ def test_usage_is_spent_by_the_key_and_by_every_node_above_it(funded: Organizati
     grandchild = Organization.objects.create_child(child, name="Grandchild")
     key, _ = factories.key(grandchild)
     record(event(key, occurred_at=IN_MAY, meter="sms"), event(child, occurred_at=IN_MAY))
-    assert [spent(funded, one.pk) for one in (key, grandchild)] == [Decimal("0.01")] * 2
-    assert [spent(funded, one.pk) for one in (child, funded)] == [Decimal("0.011")] * 2
+    assert [spent(funded, subject.pk) for subject in (key, grandchild)] == [Decimal("0.01")] * 2
+    assert [spent(funded, subject.pk) for subject in (child, funded)] == [Decimal("0.011")] * 2
 
 
 def test_each_batch_adds_to_what_was_spent(funded: Organization) -> None:
@@ -129,7 +129,7 @@ def test_batches_at_once_add_up_and_agree_with_the_rollups(committed: None) -> N
 def test_first_events_of_many_payers_at_once_open_their_ledgers_without_a_deadlock(committed: None) -> None:
     """Each batch has payers that have a ledger before and after those that have none."""
     for _ in range(5):
-        payers = sorted((factories.organization() for _ in range(6)), key=lambda one: one.pk)
+        payers = sorted((factories.organization() for _ in range(6)), key=lambda payer: payer.pk)
         record(*(event(payer) for payer in payers[::2]))
         batches = [[event(payers[(n * step) % 6]) for n in range(6)] for step in (1, 5) * 3]
         results = race([partial(record, *batch) for batch in batches])

@@ -18,8 +18,8 @@ from usage.storage import reconciliation
 MINUTE = timedelta(minutes=1)
 
 
-def hold(organization: Organization, amount: int = 10, **about: Any) -> Hold:
-    return holds.place(organization, amount=Decimal(amount), ttl=MINUTE, **about)
+def hold(organization: Organization, amount: int = 10, **options: Any) -> Hold:
+    return holds.place(organization, amount=Decimal(amount), ttl=MINUTE, **options)
 
 
 def lease(organization: Organization, amount: int = 10) -> Hold:
@@ -37,8 +37,8 @@ def standing(organization: Organization) -> tuple[Any, Any]:
 
 def again(held: Hold) -> tuple[str, Any]:
     """Its status now, and what was captured of it."""
-    found = Hold.objects.get(pk=held.pk)
-    return found.status, found.captured
+    row = Hold.objects.get(pk=held.pk)
+    return row.status, row.captured
 
 
 def overdue(held: Hold) -> Hold:
@@ -110,10 +110,10 @@ def test_a_lease_that_is_overdrawn_reserves_nothing(funded: Organization) -> Non
 def test_an_event_that_names_a_resolved_hold_is_plain_usage(funded: Organization, end: Any) -> None:
     held = hold(funded, 10)
     end(held)
-    before, found = balance(funded), again(held)
+    before, resolved = balance(funded), again(held)
     assert outcomes(event(funded, hold=held.public_id)) == ["accepted"]
     assert standing(funded) == (0, before - Decimal("0.001"))
-    assert again(held) == found
+    assert again(held) == resolved
 
 
 def test_an_event_that_names_an_expired_hold_is_plain_usage(funded: Organization) -> None:
@@ -181,11 +181,11 @@ def test_a_rejected_event_frees_nothing(funded: Organization) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "value",
     ["hold_", "hold_1", "hold_" + "0" * 32, "hold_" + "A" * 32, "0" * 32, "grant_" + "0" * 32, "", 7, True, [], {}],
 )
-def test_a_hold_that_is_none_is_rejected(funded: Organization, said: Any) -> None:
-    [result] = record(event(funded, hold=said))
+def test_a_hold_that_is_none_is_rejected(funded: Organization, value: Any) -> None:
+    [result] = record(event(funded, hold=value))
     assert (result.result, result.code) == ("rejected", "unknown_hold")
     assert balance(funded) == 100
 
@@ -199,12 +199,12 @@ def test_anothers_hold_is_as_unknown_as_none(funded: Organization, charlie: Any)
     assert balance(funded) == 100
 
 
-@pytest.mark.parametrize("whose", ["parent", "child"])
-def test_a_hold_of_another_organization_of_the_tree_is_unknown(funded: Organization, whose: str) -> None:
+@pytest.mark.parametrize("holder", ["parent", "child"])
+def test_a_hold_of_another_organization_of_the_tree_is_unknown(funded: Organization, holder: str) -> None:
     child = Organization.objects.create_child(funded, name="Child")
-    owner, user = (funded, child) if whose == "parent" else (child, funded)
+    owner, user = (funded, child) if holder == "parent" else (child, funded)
     held = hold(owner)
-    assert [one.code for one in record(event(user, hold=held.public_id))] == ["unknown_hold"]
+    assert [result.code for result in record(event(user, hold=held.public_id))] == ["unknown_hold"]
     assert again(held)[0] == "open"
 
 

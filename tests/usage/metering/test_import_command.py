@@ -294,12 +294,12 @@ def test_an_organization_that_does_not_exist_is_named(db: None, log_file: LogFil
         run(log_file(*lines(3)), unsaved)
 
 
-@pytest.mark.parametrize("whose", ["another's", "a child's", "the platform's"])
+@pytest.mark.parametrize("keyholder", ["another's", "a child's", "the platform's"])
 def test_a_key_that_is_not_the_organizations_is_refused(
-    organization: Organization, charlie: Any, log_file: LogFile, whose: str
+    organization: Organization, charlie: Any, log_file: LogFile, keyholder: str
 ) -> None:
     child = Organization.objects.create_child(organization, name="Child")
-    owner = {"another's": charlie.current_organization, "a child's": child, "the platform's": None}[whose]
+    owner = {"another's": charlie.current_organization, "a child's": child, "the platform's": None}[keyholder]
     key, _ = keys.create(owner, name="Not theirs")
     with pytest.raises(CommandError, match=f"There is no key {key.public_id}"):
         run(log_file(*lines(3)), organization, key_id=key.public_id)

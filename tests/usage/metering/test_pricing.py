@@ -88,8 +88,8 @@ def test_a_charge_is_rounded_once_however_many_tiers_it_crosses() -> None:
 
 @search(200)
 @given(schedules(), amounts, amounts)
-def test_more_units_never_cost_less_in_total(schedule: Schedule, one: Decimal, other: Decimal) -> None:
-    less, most = sorted([one, other])
+def test_more_units_never_cost_less_in_total(schedule: Schedule, quantity: Decimal, other: Decimal) -> None:
+    less, most = sorted([quantity, other])
     assert pricing.total(schedule, less) <= pricing.total(schedule, most)
 
 
@@ -113,8 +113,8 @@ def test_a_total_is_the_sum_of_its_units_one_by_one(schedule: Schedule, units: i
         paid = unit - schedule.included
         if paid <= 0:
             return Fraction(0)
-        found = next((tier for tier in schedule.tiers if tier.up_to is None or paid <= tier.up_to), None)
-        return Fraction(found.unit_amount if found else schedule.unit_amount)
+        tier_of_unit = next((tier for tier in schedule.tiers if tier.up_to is None or paid <= tier.up_to), None)
+        return Fraction(tier_of_unit.unit_amount if tier_of_unit else schedule.unit_amount)
 
     assert Fraction(pricing.total(schedule, Decimal(units))) == sum(price(unit) for unit in range(1, units + 1))
 

@@ -81,7 +81,7 @@ def test_a_replay_of_everything_changes_nothing(db: None, batch: list[Any]) -> N
 def test_what_is_answered_is_what_is_debited(db: None, batch: list[Any]) -> None:
     organization = factories.organization()
     answered = charged(of(organization, batch))
-    assert answered == -balance(organization) == sum(found[1] for found in books(organization)["events"])
+    assert answered == -balance(organization) == sum(event[1] for event in books(organization)["events"])
 
 
 @search(15)

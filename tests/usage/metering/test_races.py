@@ -49,8 +49,8 @@ def seen(organization: Organization) -> tuple[int, int, int, int, Decimal]:
 def test_one_batch_from_many_threads_in_any_order_has_one_effect(payers: list[Organization]) -> None:
     batch = [event(payer, endpoint=f"/{n % 7}") for payer in payers for n in range(50)]
     results = race([partial(outcomes, *shuffled(batch, seed)) for seed in range(THREADS)])
-    assert sum(found.count("accepted") for found in results) == 150
-    assert sum(found.count("duplicate") for found in results) == 150 * (THREADS - 1)
+    assert sum(outcome.count("accepted") for outcome in results) == 150
+    assert sum(outcome.count("duplicate") for outcome in results) == 150 * (THREADS - 1)
     assert [balance(payer) for payer in payers] == [Decimal("99.95")] * 3
 
 
@@ -58,7 +58,7 @@ def test_batches_that_share_some_events_count_each_once(payers: list[Organizatio
     sent = [event(payers[n % 3]) for n in range(90)]
     halves = [shuffled(sent, seed)[:45] for seed in range(THREADS)]
     race([partial(record, *half) for half in halves])
-    distinct = {one["id"] for half in halves for one in half}
+    distinct = {body["id"] for half in halves for body in half}
     assert sum(UsageEvent.objects.of(payer).count() for payer in payers) == len(distinct)
     assert sum(balance(payer) for payer in payers) == 300 - len(distinct) * Decimal("0.001")
 

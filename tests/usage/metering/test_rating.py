@@ -51,7 +51,7 @@ def include(organization: Organization, meter: Meter, quantity: int) -> Subscrip
 
 
 def charges(*batch: Any) -> list[Any]:
-    return [one.credits for one in record(*batch)]
+    return [result.credits for result in record(*batch)]
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_what_is_refused_for_its_charge_uses_up_nothing_and_leaves_its_twin(fund
     dear = tiered((10, "500000000"), beyond="1")
     over = event(funded, id="x", meter=dear.slug, quantity=3, occurred_at=MAY)
     results = record(over, event(funded, id="x", meter=dear.slug, quantity=2, occurred_at=MAY))
-    assert [(one.result, one.code, one.credits) for one in results] == [
+    assert [(result.result, result.code, result.credits) for result in results] == [
         ("rejected", "invalid", 0),
         ("accepted", "", Decimal(10**9)),
     ]
@@ -197,7 +197,7 @@ def test_at_the_months_border_of_arrival_a_duplicate_uses_up_nothing(funded: Org
     arrived = datetime.now(UTC)
     record(first, at=arrived)
     later = arrived + timedelta(days=34)
-    again = [one.credits for one in record(first, event(funded, meter=meter.slug, occurred_at=MAY), at=later)]
+    again = [result.credits for result in record(first, event(funded, meter=meter.slug, occurred_at=MAY), at=later)]
     assert again == [0, 2]
 
 
@@ -230,7 +230,7 @@ def test_split_merged_and_replayed_in_order_they_are_the_same_books(db: None, ba
         include(organization, meter, 4)
 
     def of(organization: Organization) -> list[Any]:
-        return [event(organization, **{"id": f"e{n}", "meter": meter.slug, **one}) for n, one in enumerate(batch)]
+        return [event(organization, **{"id": f"e{n}", "meter": meter.slug, **fields}) for n, fields in enumerate(batch)]
 
     metering.record(of(whole))
     rest = of(parted)
@@ -280,9 +280,9 @@ def charged_while_another_is_on_its_way(payer: Organization, meter: Meter) -> An
     def second() -> list[Any]:
         recorded.wait(timeout=30)
         with transaction.atomic():
-            found = charges(event(payer, meter=meter.slug, quantity=10, occurred_at=MAY))
+            charged = charges(event(payer, meter=meter.slug, quantity=10, occurred_at=MAY))
             transaction.set_rollback(True)
-        return found
+        return charged
 
     return race([first, second])[1]
 

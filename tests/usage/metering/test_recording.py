@@ -55,8 +55,8 @@ def test_an_event_is_charged_metered_and_rolled_up(funded: Organization, key: Ap
 
 
 def test_an_event_keeps_what_it_said(funded: Organization, key: ApiKey) -> None:
-    said = {"quantity": "2.5", "status": 404, "endpoint": "/a", "properties": {"a": [1, "ü"], "n": Decimal("1.50")}}
-    record(event(key, id="e1", meter="voice", occurred_at="2015-05-17T10:05:03.5Z", **said))
+    fields = {"quantity": "2.5", "status": 404, "endpoint": "/a", "properties": {"a": [1, "ü"], "n": Decimal("1.50")}}
+    record(event(key, id="e1", meter="voice", occurred_at="2015-05-17T10:05:03.5Z", **fields))
     kept = UsageEvent.objects.of(funded).get()
     assert (kept.id, kept.key, kept.meter.slug, kept.endpoint) == ("e1", key, "voice", "/a")
     assert (kept.quantity, kept.failed, kept.credits) == (Decimal("2.5"), True, Decimal("0.05"))
@@ -72,9 +72,9 @@ def test_a_moment_is_kept_to_the_microsecond_and_lands_in_its_quarter(
     funded: Organization, key: ApiKey, moment: str
 ) -> None:
     record(event(key, occurred_at=f"{moment}Z"))
-    said = datetime.fromisoformat(f"{moment}Z")
-    assert UsageEvent.objects.of(funded).get().occurred_at == said
-    quarter = said.replace(minute=said.minute // 15 * 15, second=0, microsecond=0)
+    occurred_at = datetime.fromisoformat(f"{moment}Z")
+    assert UsageEvent.objects.of(funded).get().occurred_at == occurred_at
+    quarter = occurred_at.replace(minute=occurred_at.minute // 15 * 15, second=0, microsecond=0)
     assert UsageRollup.objects.of(funded).get().bucket == quarter
 
 

@@ -31,8 +31,8 @@ IN_MAY = "2015-05-17T10:05:00Z"
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
 
-def void(organization: Organization, id: str = "x", **about: Any) -> voids.Voided:
-    return voids.void(organization, id, reason="Not delivered", actor="key_of_the_office", **about)
+def void(organization: Organization, id: str = "x", **options: Any) -> voids.Voided:
+    return voids.void(organization, id, reason="Not delivered", actor="key_of_the_office", **options)
 
 
 def adjustment_of(voided: voids.Voided) -> LedgerEntry:
@@ -46,10 +46,10 @@ def lot_of(voided: voids.Voided) -> Grant:
 
 
 def sums(table: Any, organization: Organization) -> tuple[Any, ...]:
-    found = table.objects.within(organization).aggregate(
+    totals_of_rows = table.objects.within(organization).aggregate(
         n=Sum("requests"), failed=Sum("failed"), quantity=Sum("quantity"), credits=Sum("credits")
     )
-    return tuple(found.values())
+    return tuple(totals_of_rows.values())
 
 
 def spent(payer: Organization, month: date = MAY) -> dict[Any, Decimal]:
@@ -244,8 +244,8 @@ def test_a_budget_recovers_in_the_same_transaction(funded: Organization) -> None
     record(event(funded, id="x", quantity=600))
     budgets.limit(funded, Decimal(1))  # a look, in case usage was not announced yet
     void(funded)
-    told = [(one.type, one.data["threshold"]) for one in Happened.objects.of(funded).order_by("id")]
-    assert told == [("budget.crossed", 50), ("budget.recovered", 50)]
+    announced = [(happened.type, happened.data["threshold"]) for happened in Happened.objects.of(funded).order_by("id")]
+    assert announced == [("budget.crossed", 50), ("budget.recovered", 50)]
 
 
 def test_tiers_go_on_from_what_was_used_less_the_void(funded: Organization) -> None:

@@ -35,7 +35,7 @@ def void(payer: Organization, id: str) -> Any:
 def test_of_many_voids_of_one_event_one_wins(payer: Organization) -> None:
     record(event(payer, id="x"))
     results = race([partial(void, payer, "x")] * THREADS)
-    assert [type(one) for one in results].count(voids.AlreadyVoided) == THREADS - 1
+    assert [type(result) for result in results].count(voids.AlreadyVoided) == THREADS - 1
     assert EventVoid.objects.of(payer).count() == LedgerEntry.objects.of(payer).filter(kind="adjustment").count() == 1
     assert balance(payer) == 100
 
@@ -44,13 +44,13 @@ def test_without_the_lock_the_second_is_not_told(payer: Organization, monkeypatc
     """The control of the test above: nobody waits before he looks."""
     record(event(payer, id="x"))
     monkeypatch.setattr(posting, "LOCK", posting.LOCK.replace("FOR NO KEY UPDATE", ""))
-    found: list[type] = []
+    outcomes: list[type] = []
     for _ in range(20):
         record(event(payer, id="x"))
-        found += [type(one) for one in race([partial(void, payer, "x")] * THREADS)]
-        if IntegrityError in found:
+        outcomes += [type(outcome) for outcome in race([partial(void, payer, "x")] * THREADS)]
+        if IntegrityError in outcomes:
             break
-    assert IntegrityError in found
+    assert IntegrityError in outcomes
 
 
 def test_voids_and_batches_and_rebuilding_meet_and_the_books_agree(payer: Organization) -> None:
@@ -62,5 +62,5 @@ def test_voids_and_batches_and_rebuilding_meet_and_the_books_agree(payer: Organi
             *[partial(rebuild.rebuild, [payer.pk])] * 3,
         ]
     )
-    assert not [one for one in results if isinstance(one, Exception)]
-    assert [one for one in reconciliation.run() if one.organization == payer.public_id] == []
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert [result for result in reconciliation.run() if result.organization == payer.public_id] == []
