@@ -61,18 +61,16 @@ def django_db_setup(
 def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Real transactions, which other threads and processes see. What a test makes stays: it uses people of its own.
 
-    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. The counts of rate limits and of
-    failed sign-ins are deleted: everybody calls from one address here.
+    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. The counts of rate limits are
+    deleted: everybody calls from one address here.
     """
     from django.db import connection
 
-    from accounts.models import SignInFailures
     from apikeys.models import RateCount
 
     with django_db_blocker.unblock():
         yield
         RateCount.objects.all().delete()
-        SignInFailures.objects.all().delete()
         connection.close()
 
 
