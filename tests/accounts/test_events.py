@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import events, people
 from accounts.models import Event, Organization, User
 from tests import factories
-from tests.billing.ledger.test_guards import run
+from tests.attacks import run
 
 A, B, C = "credits.low", "credits.recovered", "ledger.adjusted"
 LEAF = "ledger.reversed"

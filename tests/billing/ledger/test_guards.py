@@ -11,6 +11,7 @@ from accounts.lib import identifiers
 from accounts.models import Organization
 from billing.models import BillingAccount, Hold, LedgerAccount, LedgerEntry
 from tests import factories
+from tests.attacks import run
 
 # Each would rewrite or remove history.
 ATTACKS = [
@@ -26,12 +27,6 @@ ATTACKS = [
     """MERGE INTO billing_ledgerentry e USING billing_ledgeraccount a ON e.account_id = a.organization_id
         WHEN MATCHED THEN DELETE""",
 ]
-
-
-def run(sql: str, *parameters: Any) -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # TRUNCATE refuses a table with foreign keys left to check
-        cursor.execute(sql, parameters)
 
 
 def insert(organization: Organization, **values: Any) -> LedgerEntry:
