@@ -33,7 +33,7 @@ TICK = "updated_at = greatest(a.updated_at, %(now)s)"
 OPEN = """
 INSERT INTO billing_ledgeraccount (organization_id, balance, reserved, credit_limit, seq, updated_at)
 SELECT id, 0, 0, 0, 0, %(now)s FROM unnest(%(accounts)s::uuid[]) AS id ORDER BY id
-ON CONFLICT DO NOTHING
+ON CONFLICT (organization_id) DO NOTHING
 """
 
 # Reserves what each row of `room` (account_id, granted, …) grants, where {admitted} holds for the account. Those who
