@@ -12,7 +12,7 @@ EXPECTED = "Expected an RFC 3339 datetime such as 2026-01-15T08:30:00Z, or a dat
 # Without an offset, the caller's time zone counts. In a query string an unescaped "+05:45" arrives as " 05:45".
 _FORM = re.compile(
     r"\d{4}-\d\d-\d\d"
-    r"([T ]\d\d:\d\d(:(?P<second>\d\d)([.,]\d+)?)?(?P<offset>Z|[+\- ]\d\d(:[0-5]\d)?)?)?",
+    r"(?:[T ]\d\d:\d\d(?::(?P<second>\d\d)(?:[.,]\d+)?)?(?P<offset>Z|[+\- ]\d\d(?::[0-5]\d)?)?)?",
     re.ASCII,
 )
 _LAST_OF_MINUTE = "59.999999"
@@ -60,6 +60,8 @@ def _is_plain_utc(text: str) -> bool:
 
 
 def _in_utc(moment: datetime, timezone: str) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezones.zone(timezone))
     try:
