@@ -33,10 +33,10 @@ def release(request: pytest.FixtureRequest) -> Release:
 @pytest.fixture(scope="module")
 def filled(release: Release, django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """The name of a database in which the release was used."""
-    with django_db_blocker.unblock(), databases.scratch("filled") as name:
-        databases.migrate(*release.migrations)
-        databases.fill(release)
-        connection.close()
+    with django_db_blocker.unblock(), databases.created("filled") as name:
+        with databases.connected(name):
+            databases.migrate(*release.migrations)
+            databases.fill(release)
         yield name
 
 
@@ -104,17 +104,12 @@ def test_one_unique_value_for_all_rows_is_noticed() -> None:
         run(f"ALTER TABLE billing_plan ADD COLUMN value uuid NOT NULL UNIQUE DEFAULT '{UUID(int=0)}'")
 
 
-def steps(release: Release) -> list[tuple[str, str, int]]:
-    """Each step of each migration since the release that is no transaction: app, name, how many steps were made."""
+def not_atomic(release: Release) -> list[tuple[str, str]]:
+    """The migrations since the release that are no transaction."""
     loader = MigrationExecutor(connection).loader
     done = {node for target in release.migrations for node in loader.graph.forwards_plan(target)}
     later = [node for node in loader.disk_migrations if node[0] in OWN and node not in done]
-    return [
-        (*node, number + 1)
-        for node in sorted(later)
-        if not loader.disk_migrations[node].atomic
-        for number in range(len(loader.disk_migrations[node].operations))
-    ]
+    return [node for node in sorted(later) if not loader.disk_migrations[node].atomic]
 
 
 def kill_after(migration: Migration, steps: int, state: ProjectState) -> None:
@@ -129,13 +124,14 @@ def kill_after(migration: Migration, steps: int, state: ProjectState) -> None:
 
 
 def test_a_migration_that_was_killed_half_way_runs_again(release: Release, filled: str) -> None:
-    """Of those that are no transaction. After each of their steps."""
-    for app, name, number in steps(release):
+    """Each is killed after its first step, runs again and is killed after its second, and so on."""
+    for node in not_atomic(release):
         with databases.scratch("copy", filled):
             loader = MigrationExecutor(connection).loader
-            migration = loader.disk_migrations[app, name]
+            migration = loader.disk_migrations[node]
             databases.migrate(*migration.dependencies)
-            kill_after(migration, number, loader.project_state((app, name), at_end=False))
+            for steps in range(1, len(migration.operations) + 1):
+                kill_after(migration, steps, loader.project_state(node, at_end=False))
             databases.migrate()
             assert run(INVALID) == []
             assert reconciliation.run() == []

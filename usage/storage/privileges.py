@@ -60,7 +60,7 @@ def grant(role: str) -> list[str]:
     name = Identifier(role)
     with transaction.atomic(owner()), cursor() as owners:
         owners.execute(PARTITIONS)
-        statements = [sql.compose(statement, role=name) for statement in GRANTS]  # type: ignore[arg-type]
+        statements = [sql.compose(statement, role=name) for statement in GRANTS]
         statements += [sql.compose(REVOKE, table=table, role=name) for (table,) in owners.fetchall()]
         for statement in statements:
             owners.execute(statement)

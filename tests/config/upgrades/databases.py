@@ -29,24 +29,36 @@ def run(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def scratch(suffix: str, template: str = "template1") -> Iterator[str]:
-    """A new database, by default an empty one; its name."""
-    usual = connection.settings_dict["NAME"]
-    name = f"{usual}_{suffix}"
-    connection.close()
-    connection.settings_dict["NAME"] = "postgres"
-    run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    connection.close()
-    connection.settings_dict["NAME"] = name
+def created(suffix: str, template: str = "template1") -> Iterator[str]:
+    """A new database for the time being, by default an empty one; its name."""
+    name = f"{connection.settings_dict['NAME']}_{suffix}"
+    with connected("postgres"):
+        run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield name
     finally:
-        connection.close()
-        connection.settings_dict["NAME"] = "postgres"
-        run(f'DROP DATABASE "{name}" WITH (FORCE)')
+        with connected("postgres"):
+            run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def connected(name: str) -> Iterator[None]:
+    """Django's connection speaks to that database."""
+    usual = connection.settings_dict["NAME"]
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    try:
+        yield
+    finally:
         connection.close()
         connection.settings_dict["NAME"] = usual
+
+
+@contextmanager
+def scratch(suffix: str, template: str = "template1") -> Iterator[str]:
+    with created(suffix, template) as name, connected(name):
+        yield name
 
 
 def migrate(*targets: tuple[str, str]) -> None:

@@ -25,11 +25,11 @@ TABLES = privileges.APPEND_ONLY.split(", ")
 
 @pytest.fixture(scope="module")
 def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    with django_db_blocker.unblock(), databases.scratch("roles") as name:
-        databases.migrate()
-        if not run("SELECT 1 FROM pg_roles WHERE rolname = %s", ROLE):
-            run(f"CREATE ROLE {ROLE} LOGIN")
-        connection.close()
+    with django_db_blocker.unblock(), databases.created("roles") as name:
+        with databases.connected(name):
+            databases.migrate()
+            if not run("SELECT 1 FROM pg_roles WHERE rolname = %s", ROLE):
+                run(f"CREATE ROLE {ROLE} LOGIN")
         yield name
 
 
