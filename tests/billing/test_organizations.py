@@ -100,18 +100,18 @@ def test_whatever_was_moved_all_that_is_taken_back_leaves_nothing_spent(funded: 
     chance, counted = Random(seed), list[Any]()
     tree = [funded] + [people.add_child(funded, name=str(n)) for n in range(5)]
     for n in range(25):
-        one, other = (Organization.objects.get(pk=node.pk) for node in chance.sample(tree, 2))
+        node, target = (Organization.objects.get(pk=node.pk) for node in chance.sample(tree, 2))
         match chance.choice(["move", "use", "capture"]):
             case "move":
                 try:
-                    factories.move(one, other)
+                    factories.move(node, target)
                 except Conflict:
                     continue
             case "use":
-                use(one, 1, f"e{n}")
-                counted.append(partial(void, one, f"e{n}"))
+                use(node, 1, f"e{n}")
+                counted.append(partial(void, node, f"e{n}"))
             case "capture":
-                counted.append(partial(corrections.reverse, capture(one, 1), reason="Test", actor=""))
+                counted.append(partial(corrections.reverse, capture(node, 1), reason="Test", actor=""))
     assert spent(funded) - {0}
     for take_back in chance.sample(counted, len(counted)):
         take_back()
