@@ -1,4 +1,4 @@
-"""POST /v1/usage/events: what goes the short way, and that it says no refusal."""
+"""POST /v1/usage/events: what takes the fast path, and that the fast path refuses nothing itself."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -18,12 +18,12 @@ EVENTS = "/v1/usage/events"
 
 @pytest.fixture
 def noted(gateway: Api) -> ApiKey:
-    """The gateway's key, whose use was noted this minute: before, it goes the ordinary way."""
+    """The gateway's key, whose use was noted within this minute: before that, the view answers."""
     ApiKey.objects.platform().update(last_used_at=timezone.now())
     return ApiKey.objects.platform().get()
 
 
-def test_a_batch_takes_the_short_way(
+def test_a_batch_takes_the_fast_path(
     gateway: Api, noted: ApiKey, funded: Organization, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(0):  # of the ORM
