@@ -14,32 +14,9 @@ from accounts.models import Organization, User
 from tests import factories
 from tests.billing.api.plivo_client import basic
 from tests.conftest import Api
+from tests.hostile import JSON, RAW, SHARP, TEXT
 from tests.isolation.routes import ROUTES, discovered
 
-# Hypothesis' own characters leave out the halves of surrogate pairs.
-TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
-# Raw JSON numbers that json.dumps does not write, kept as text until the body is whole.
-RAW = ["1e999999", "-1e999999", "1e-999999", "1e99999999999999999999", "9" * 400, "0.1234567890123", "-0", "1E+5"]
-SHARP = [
-    "\0",
-    "\ud800",
-    "9999-12-31T23:59:59-14:00",
-    "0001-01-01",
-    "2026-02-30",
-    "x" * 5000,
-    "\u0130" * 200 + "@example.com",
-    "Europe/Paris",
-    "pm_card_visa",
-    "1_000",
-    "acct_0000000000000000",
-    "rt_" + "0" * 75,
-    "10.0.0.0/33",
-    *(f"@{number}@" for number in RAW),
-]
-LEAVES = (
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.sampled_from(SHARP) | st.sampled_from(SHARP)
-)
-JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3))
 POSTS = sorted(route for route, methods in discovered().items() if "post" in methods)
 GETS = sorted(route for route, methods in discovered().items() if "get" in methods)
 NAMED = sorted(route for route in discovered() if "{" in route)

@@ -1,4 +1,4 @@
-"""The fast path of the gate and of usage events: its responses are those of the view, byte for byte, but for `Allow`."""
+"""The fast path of the gate and of usage events: it responds like the view, byte for byte, but for `Allow`."""
 
 import json
 import re

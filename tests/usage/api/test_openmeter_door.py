@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from accounts.models import Organization
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
-from tests.config.api.test_fuzz import JSON, RAW, SHARP, TEXT
 from tests.conftest import Api
+from tests.hostile import JSON, RAW, SHARP, TEXT
 from tests.properties import search
 from tests.usage.metering.batches import balance, usage_entries
 from tests.usage.metering.cloudevents import BATCH, EVENTS, ONE, OPENMETER, cloudevent, send

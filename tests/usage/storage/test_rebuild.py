@@ -19,7 +19,7 @@ from tests import factories
 from tests.concurrency import race
 from tests.properties import search
 from tests.usage.metering.batches import event, record
-from tests.usage.metering.test_properties import books, of, sent
+from tests.usage.metering.books import books, of, sent
 from usage import metering
 from usage.metering import voids
 from usage.models import EndpointRollup, RetiredPartition, UsageRollup, Volume
