@@ -71,8 +71,8 @@ def close(organization: Organization) -> None:
     balance = LedgerAccount.objects.get(pk=organization.pk)
     if balance.balance or balance.reserved:
         raise AccountNotSettled(balance=balance.balance, reserved=balance.reserved)
-    if Payment.objects.of(organization).filter(status=Payment.Status.PENDING).exists():
-        raise AccountNotSettled("A payment is still pending.")
+    if Payment.objects.of(organization).filter(status__in=Payment.OPEN).exists():
+        raise AccountNotSettled("A payment is still open.")
     Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE).update(
         status=Subscription.Status.CANCELED
     )

@@ -2,17 +2,22 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.ledger import alerts, expiry_sweep
-from billing.payments import payments
+from billing.payments import payments, refunds
 
 
 @shared_task
 def settle_pending_payments() -> int:
-    return payments.settle_pending()
+    return payments.sweep(timezone.now())
 
 
 @shared_task
 def expire_due_credits() -> int:
     return expiry_sweep.expire_due(timezone.now())
+
+
+@shared_task
+def settle_pending_refunds() -> int:
+    return refunds.sweep(timezone.now())
 
 
 @shared_task

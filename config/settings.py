@@ -262,6 +262,7 @@ CELERY_BEAT_SCHEDULE = {
     "usage past its retention": {"task": "usage.tasks.retire_partitions", "schedule": crontab(minute=37)},
     "accounts of which something is due": {"task": "billing.tasks.expire_due_credits", "schedule": 60.0},
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},
+    "refunds left pending": {"task": "billing.tasks.settle_pending_refunds", "schedule": 60.0},
     "payments left pending": {"task": "billing.tasks.settle_pending_payments", "schedule": 60.0},
     "idempotency records past": {
         "task": "accounts.tasks.purge_idempotency_records",

@@ -13,6 +13,7 @@ from billing import accounts, organizations
 from billing.ledger import balances, posting
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod
 from billing.payments import methods
+from billing.payments.gateways.sandbox import visits
 
 PASSWORD = "correct horse battery"
 _numbers = count(1)
@@ -84,6 +85,17 @@ def card(organization: Organization, token: str = "pm_card_visa") -> PaymentMeth
     if accounts.find(organization) is None:
         billing_account(organization)
     return methods.add(organization, token)
+
+
+def card_on_page(organization: Organization, name: str) -> PaymentMethod:
+    """A test card that its owner saved on the sandbox's page, where the bank may ask for an authentication."""
+    if accounts.find(organization) is None:
+        billing_account(organization)
+    session = methods.begin_setup(organization, return_url="https://app.example/back")
+    visits.complete(session.id, name)
+    method = methods.finish_setup(organization, session.id)
+    assert method is not None
+    return method
 
 
 def credit(organization: Organization, amount: Decimal | int | str) -> balances.Posting:

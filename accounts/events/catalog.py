@@ -59,6 +59,44 @@ CHANGES: Mapping[str, Schema] = {"before": FIELDS, "after": FIELDS, "actor": TEX
 CORRECTION: Mapping[str, Schema] = {"entry": INTEGER, "amount": NUMBER, "reason": TEXT, "actor": TEXT}
 BY_OPERATOR: Mapping[str, Schema] = {"actor": TEXT}
 
+PAYMENT: Mapping[str, Schema] = {
+    "payment": TEXT,
+    "purpose": {"enum": ["purchase", "recharge", "invoice"]},
+    "amount": NUMBER,
+    "total": NUMBER,
+    "currency": TEXT,
+    "failure_code": {"type": ["string", "null"]},
+}
+REFUND: Mapping[str, Schema] = {
+    "refund": TEXT,
+    "payment": TEXT,
+    "amount": NUMBER,
+    "total": NUMBER,
+    "currency": TEXT,
+    "reason": TEXT,
+    "actor": TEXT,
+}
+CARD: Mapping[str, Schema] = {"payment_method": TEXT, "brand": TEXT, "last4": TEXT}
+
+PAID = {
+    "payment": "pay_0123456789abcdef0123456789abcdef",
+    "purpose": "purchase",
+    "amount": 25,
+    "total": 25,
+    "currency": "USD",
+    "failure_code": None,
+}
+DECLINED = {**PAID, "failure_code": "insufficient_funds"}
+REFUNDED = {
+    "refund": "re_0123456789abcdef0123456789abcdef",
+    "payment": "pay_0123456789abcdef0123456789abcdef",
+    "amount": 10,
+    "total": 10,
+    "currency": "USD",
+    "reason": "Goodwill",
+    "actor": "key_0123456789abcdef",
+}
+VISA = {"payment_method": "pm_0123456789abcdef0123456789abcdef", "brand": "visa", "last4": "4242"}
 SPENT = {"subject": "key_0123456789abcdef", "monthly_budget": 100, "month": "2026-11", "spent": 80.5, "threshold": 80}
 OPERATOR = "user:7"
 
@@ -84,6 +122,20 @@ _ALL = (
         "The company reversed a ledger entry.",
         {**CORRECTION, "reverses": INTEGER},
         {"entry": 13, "reverses": 12, "amount": -5, "reason": "Posted twice", "actor": OPERATOR},
+    ),
+    EventType("payment.succeeded", "A payment succeeded, and its credits are there.", PAYMENT, PAID),
+    EventType("payment.failed", "A payment failed: nothing was charged.", PAYMENT, DECLINED),
+    EventType("payment.action_required", "The bank wants the card's owner to confirm a payment.", PAYMENT, PAID),
+    EventType("refund.created", "The company takes credits back, to pay their money back.", REFUND, REFUNDED),
+    EventType("refund.succeeded", "A refund was paid back to the card.", REFUND, REFUNDED),
+    EventType("refund.failed", "A refund was not paid back: the credits are there again.", REFUND, REFUNDED),
+    EventType("payment_method.added", "A card was added.", CARD, VISA),
+    EventType("payment_method.removed", "A card was removed.", CARD, VISA),
+    EventType(
+        "payment_method.declined",
+        "A card's bank declined it for good: it is not charged again by itself.",
+        {**CARD, "code": TEXT},
+        {**VISA, "code": "lost_card"},
     ),
     EventType(
         "organization.changed",

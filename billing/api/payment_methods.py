@@ -3,9 +3,12 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -22,26 +25,51 @@ from billing.payments import methods
 
 class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):
     id = serializers.CharField(source="public_id", read_only=True)
+    status = serializers.SerializerMethodField()
 
     class Meta:
         model = PaymentMethod
-        fields = ["id", "brand", "last4", "exp_month", "exp_year", "is_default"]
+        fields = ["id", "brand", "last4", "exp_month", "exp_year", "status", "is_default", "is_backup"]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(PaymentMethod.Status.choices))
+    def get_status(self, method: PaymentMethod) -> str:
+        return method.status_on(timezone.now().date())
 
 
 class AddPaymentMethodSerializer(serializers.Serializer[Any]):
     gateway_token = serializers.CharField(max_length=100)
 
 
-class ChangePaymentMethodSerializer(serializers.Serializer[Any]):
-    """Makes a card the default. To undo it, make another card the default."""
+class SetupSerializer(serializers.Serializer[Any]):
+    return_url = serializers.URLField(max_length=500, required=False, help_text="Where the page leads to afterwards")
 
-    is_default = serializers.BooleanField()
+
+class SetupPageSerializer(serializers.Serializer[Any]):
+    """A page of the gateway's, which saves a card."""
+
+    id = serializers.CharField()
+    url = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class ChangePaymentMethodSerializer(serializers.Serializer[Any]):
+    """A card becomes the default, or the backup, which is charged when the default is declined."""
+
+    is_default = serializers.BooleanField(required=False)
+    is_backup = serializers.BooleanField(required=False)
 
     def validate_is_default(self, value: bool) -> bool:
         if not value:
             raise serializers.ValidationError("Make another card the default instead.")
         return value
+
+    def validate(self, attrs: dict[str, bool]) -> dict[str, bool]:
+        if not attrs:
+            raise serializers.ValidationError({"is_default": "Say what to change: is_default or is_backup."})
+        if attrs.get("is_default") and attrs.get("is_backup"):
+            raise serializers.ValidationError({"is_backup": "A card is the default or the backup."})
+        return attrs
 
 
 class PaymentMethodViewSet(
@@ -57,6 +85,7 @@ class PaymentMethodViewSet(
         "list": "billing:read",
         "retrieve": "billing:read",
         "create": "billing:write",
+        "open_page": "billing:write",
         "partial_update": "billing:write",
         "destroy": "billing:write",
     }
@@ -69,10 +98,11 @@ class PaymentMethodViewSet(
 
     @extend_schema(request=ChangePaymentMethodSerializer, responses=PaymentMethodSerializer)
     def partial_update(self, request: Request, id: str) -> Response:
-        """Make a card the default."""
-        card = self.get_object()
-        ChangePaymentMethodSerializer(data=request.data).is_valid(raise_exception=True)
-        return Response(PaymentMethodSerializer(methods.make_default(card)).data)
+        """Make a card the default or the backup, or no longer the backup."""
+        method = self.get_object()
+        serializer = ChangePaymentMethodSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(PaymentMethodSerializer(methods.change(method, serializer.validated_data)).data)
 
     def perform_destroy(self, instance: PaymentMethod) -> None:
         methods.remove(instance)
@@ -93,3 +123,16 @@ class PaymentMethodViewSet(
             return Response(PaymentMethodSerializer(method).data, status=status.HTTP_201_CREATED)
 
         return idempotency.in_two_steps(request, begin, keep)
+
+    @extend_schema(request=SetupSerializer, responses={201: SetupPageSerializer})
+    @action(detail=False, methods=["post"], url_path="setup")
+    def open_page(self, request: Request) -> Response:
+        """Open a page of the gateway's that saves a card. It leads to `return_url`, with `session` in its query."""
+        serializer = SetupSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        organization = organization_of(request)
+        own_page = f"{settings.BASE_URL}/o/{organization.public_id}/credits/cards/page/"
+        return_url = serializer.validated_data.get("return_url", own_page)
+        session = methods.begin_setup(organization, return_url=return_url)
+        page = {"id": session.id, "url": session.url, "expires_at": session.expires_at}
+        return Response(SetupPageSerializer(page).data, status=status.HTTP_201_CREATED)

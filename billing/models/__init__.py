@@ -7,7 +7,7 @@ from billing.models.grants import Grant
 from billing.models.holds import Hold
 from billing.models.ledger import LedgerAccount, LedgerEntry
 from billing.models.moves import Move
-from billing.models.payments import Payment, PaymentMethod
+from billing.models.payments import GatewayCustomer, Payment, PaymentMethod, Refund
 from billing.models.recharge import AutoRecharge
 from billing.models.sandbox import SandboxObject
 from billing.models.subscriptions import Subscription
@@ -16,6 +16,7 @@ __all__ = [
     "AutoRecharge",
     "BillingAccount",
     "EndpointPrice",
+    "GatewayCustomer",
     "Grant",
     "Hold",
     "LedgerAccount",
@@ -28,6 +29,7 @@ __all__ = [
     "PlanAllowance",
     "Price",
     "PriceTier",
+    "Refund",
     "SandboxObject",
     "Spending",
     "Subscription",

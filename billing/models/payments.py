@@ -1,12 +1,34 @@
+from calendar import monthrange
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.lib import identifiers
-from accounts.lib.money import AmountField
+from accounts.lib.money import ZERO, AmountField
 from accounts.models import Organization, TenantQuerySet
+
+EXPIRING = timedelta(days=30)
+
+
+class GatewayCustomer(models.Model):
+    """Whom a gateway charges for an organization: one customer at each gateway, made when it is first needed."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    gateway = models.CharField(max_length=20)
+    customer = models.CharField(max_length=100)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[TenantQuerySet["GatewayCustomer"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "gateway"], name="gateway_customer_once")]
+
+    def __str__(self) -> str:
+        return f"{self.customer} at {self.gateway}"
 
 
 class PaymentMethodQuerySet(TenantQuerySet["PaymentMethod"]):
@@ -18,8 +40,16 @@ class PaymentMethodQuerySet(TenantQuerySet["PaymentMethod"]):
 class PaymentMethod(models.Model):
     """A card on file with the gateway. We keep the gateway's token and what may be shown of the card.
 
-    The row of a removed card stays, because payments refer to it.
+    The row of a removed card stays, because payments refer to it. The fingerprint says whether two cards are the same;
+    it is empty for cards that were added before 0.2.0. `declined_code` marks a card that is not charged again without
+    its owner.
     """
+
+    class Status(models.TextChoices):
+        USABLE = "usable"
+        EXPIRING = "expiring"
+        EXPIRED = "expired"
+        DECLINED = "declined"
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="payment_methods")
@@ -29,7 +59,12 @@ class PaymentMethod(models.Model):
     last4 = models.CharField(max_length=4)
     exp_month = models.PositiveSmallIntegerField()
     exp_year = models.PositiveSmallIntegerField()
+    fingerprint = models.CharField(max_length=64, blank=True, default="", db_default="")
     is_default = models.BooleanField(default=False)
+    is_backup = models.BooleanField(default=False, db_default=False)
+    declined_code = models.CharField(max_length=60, blank=True, default="", db_default="")
+    consent = models.TextField(blank=True, default="", db_default="")
+    consent_by = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     removed_at = models.DateTimeField(null=True, editable=False)
@@ -44,6 +79,15 @@ class PaymentMethod(models.Model):
             models.CheckConstraint(
                 condition=Q(is_default=False) | Q(removed_at=None), name="payment_method_removed_is_no_default"
             ),
+            models.UniqueConstraint(
+                fields=["organization"], condition=Q(is_backup=True), name="payment_method_one_backup"
+            ),
+            models.UniqueConstraint(
+                fields=["gateway", "gateway_token"], condition=~Q(fingerprint=""), name="payment_method_token_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_backup=False) | Q(removed_at=None, is_default=False), name="payment_method_backup"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -53,13 +97,31 @@ class PaymentMethod(models.Model):
     def public_id(self) -> str:
         return f"pm_{self.pk.hex}"
 
+    def status_on(self, day: date) -> str:
+        """`declined` until its owner changes something; a card is good to the last day of its month."""
+        last_day = date(self.exp_year, self.exp_month, monthrange(self.exp_year, self.exp_month)[1])
+        if self.declined_code:
+            return self.Status.DECLINED
+        if last_day < day:
+            return self.Status.EXPIRED
+        return self.Status.EXPIRING if last_day < day + EXPIRING else self.Status.USABLE
+
 
 class Payment(models.Model):
-    """One attempt to charge a card. The row is also the queue: it is committed before the gateway is called.
+    """One attempt to take money: one intent at the gateway, with one card.
 
-    Its id is the idempotency key at the gateway and in the ledger. However often it is settled, there is one charge
-    and one ledger entry.
+    The row is also the queue: it is committed before the gateway is called, and its intent's id before the intent is
+    confirmed. Its id is the idempotency key at the gateway and in the ledger, so however often it is settled, there is
+    one charge and one ledger entry. `amount` is credits, net of `tax`. Refunds and disputes are amounts, not states.
+
+    `confirmations` counts how often the gateway was told to charge. `attempts` counts the calls without an answer; they
+    delay the next one. A payment of a checkout page has a `session`, and no card before it is paid.
     """
+
+    class Purpose(models.TextChoices):
+        PURCHASE = "purchase"
+        RECHARGE = "recharge"
+        INVOICE = "invoice"
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -67,14 +129,30 @@ class Payment(models.Model):
         SUCCEEDED = "succeeded"
         FAILED = "failed"
 
+    OPEN = (Status.PENDING, Status.ACTION_REQUIRED)
+
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="payments")
-    method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT, related_name="payments")
+    purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.PURCHASE, db_default="purchase")
+    method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT, null=True, related_name="payments")
+    gateway = models.CharField(max_length=20, blank=True, default="", db_default="")
+    intent = models.CharField(max_length=100, blank=True, default="", db_default="")
+    session = models.CharField(max_length=100, blank=True, default="", db_default="")
+    replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     amount = AmountField()
+    tax = AmountField(default=ZERO, db_default=ZERO)
+    refunded = AmountField(default=ZERO, db_default=ZERO)
+    disputed = AmountField(default=ZERO, db_default=ZERO)
     currency = models.CharField(max_length=3)
     status = models.CharField(max_length=15, choices=Status.choices, default=Status.PENDING)
     failure_code = models.CharField(max_length=60, blank=True)
-    next_action_url = models.URLField(max_length=500, blank=True)
+    decline_code = models.CharField(max_length=60, blank=True, default="", db_default="")
+    next_action_url = models.TextField(blank=True)
+    confirmations = models.PositiveSmallIntegerField(default=0, db_default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    problem = models.CharField(max_length=20, blank=True, default="", db_default="")
+    next_attempt_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True, editable=False)
     gateway_reference = models.CharField(max_length=100, blank=True)
     created_by = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -86,8 +164,23 @@ class Payment(models.Model):
         indexes = [
             models.Index(fields=["organization", "-created_at"], name="payment_of_organization"),
             models.Index(fields=["created_at"], condition=Q(status="pending"), name="payment_pending"),
+            models.Index(
+                fields=["next_attempt_at"], condition=Q(status__in=["pending", "action_required"]), name="payment_due"
+            ),
+            models.Index(fields=["intent"], condition=~Q(intent=""), name="payment_of_intent"),
         ]
-        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(refunded__gte=0, refunded__lte=F("amount"), disputed__gte=0, tax__gte=0),
+                name="payment_sums",
+            ),
+            models.UniqueConstraint(
+                fields=["organization"],
+                condition=Q(purpose="recharge", status__in=["pending", "action_required"]),
+                name="payment_one_recharge",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.public_id}: {self.status}"
@@ -95,3 +188,56 @@ class Payment(models.Model):
     @property
     def public_id(self) -> str:
         return f"pay_{self.pk.hex}"
+
+    @property
+    def total(self) -> Decimal:
+        """What the card is charged, in the currency's units."""
+        total: Decimal = self.amount + self.tax
+        return total
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in self.OPEN
+
+    @property
+    def gateway_name(self) -> str:
+        """A payment of 0.1.0 went to its card's gateway."""
+        return self.gateway or (self.method.gateway if self.method else "")
+
+
+class Refund(models.Model):
+    """Money given back to the card of a payment, or about to be. `amount` is credits; `total` is money, with its tax.
+
+    The ledger entry is posted with the row, before the gateway is called. If the money does not arrive, the entry is
+    reversed.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
+    amount = AmountField()
+    total = AmountField()
+    reason = models.CharField(max_length=200)
+    actor = models.CharField(max_length=40, blank=True)
+    gateway_reference = models.CharField(max_length=100, blank=True)
+    failure_code = models.CharField(max_length=60, blank=True)
+    entry_seq = models.BigIntegerField()
+    next_attempt_at = models.DateTimeField(null=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(status="pending"), name="refund_pending")]
+        constraints = [models.CheckConstraint(condition=Q(amount__gt=0, total__gt=0), name="refund_positive")]
+
+    def __str__(self) -> str:
+        return f"{self.public_id}: {self.status}"
+
+    @property
+    def public_id(self) -> str:
+        return f"re_{self.pk.hex}"

@@ -7,6 +7,7 @@ from accounts.lib import countries
 from accounts.lib.money import NumberFormField
 from billing.models import BillingAccount, PaymentMethod
 from billing.payments.gateways import sandbox
+from billing.payments.gateways.sandbox.cards import Authentication
 
 PRESETS = (Decimal(10), Decimal(25), Decimal(50), Decimal(100))
 
@@ -34,8 +35,10 @@ class BillingAccountForm(forms.ModelForm[BillingAccount]):
 
 
 def _sandbox_cards() -> list[tuple[str, str]]:
-    good = [(token, f"{brand.title()} •••• {last4}") for token, (brand, last4) in sandbox.BRANDS.items()]
-    bad = [(token, f"Visa, declined: {code.replace('_', ' ')}") for token, code in sandbox.DECLINES.items()]
+    """The test cards that can be saved without an authentication; those that can be charged first."""
+    cards = [(name, card) for name, card in sandbox.CARDS.items() if card.authentication != Authentication.TO_SAVE]
+    good = [(name, f"{card.brand.title()} •••• {card.last4}") for name, card in cards if not card.decline]
+    bad = [(name, f"Visa, declined: {card.decline.reason.replace('_', ' ')}") for name, card in cards if card.decline]
     return [*good, *bad]
 
 

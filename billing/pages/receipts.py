@@ -30,8 +30,8 @@ def tell(request: HttpRequest, payment: Payment) -> None:
         case Payment.Status.SUCCEEDED:
             messages.success(request, f"You bought {amount(payment.amount)} credits for {price}.")
         case Payment.Status.FAILED:
-            card = card_name(payment.method)
-            messages.error(request, f"Nothing was charged: {reason(payment)} ({card}). Try another card.")
+            card = f" ({card_name(payment.method)})" if payment.method else ""
+            messages.error(request, f"Nothing was charged: {reason(payment)}{card}. Try another card.")
         case Payment.Status.ACTION_REQUIRED:
             messages.warning(request, f"Your bank wants you to confirm the payment of {price}. See below.")
         case _:

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from billing.pages import credits, ledger, purchases, sandbox
+from billing.pages import credits, ledger, payments, purchases, sandbox
 
 app_name = "billing"
 
@@ -9,6 +9,8 @@ urlpatterns = [
     path(f"{ORGANIZATION}credits/", credits.CreditsView.as_view(), name="credits"),
     path(f"{ORGANIZATION}credits/account/", credits.CreateAccountView.as_view(), name="create-account"),
     path(f"{ORGANIZATION}credits/cards/", credits.AddCardView.as_view(), name="add-card"),
+    path(f"{ORGANIZATION}credits/cards/page/", payments.SetupView.as_view(), name="cards"),
+    path(f"{ORGANIZATION}payments/<str:payment>/", payments.PaymentView.as_view(), name="payment"),
     path(f"{ORGANIZATION}credits/buy/", purchases.PurchaseView.as_view(), name="buy"),
     path(f"{ORGANIZATION}credits/ledger/", ledger.LedgerView.as_view(), name="ledger"),
     path("sandbox/sessions/<str:id>/", sandbox.SessionPage.as_view(), name="sandbox-session"),

@@ -1,46 +1,132 @@
 """Cards on file: adding, choosing and removing them. Changes happen under the payer's lock."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import events
 from accounts.lib import identifiers
-from accounts.lib.problems import InvalidField, NotFound
+from accounts.lib.problems import Conflict, InvalidField, NotFound
 from accounts.models import Organization
 from billing import accounts
-from billing.exceptions import PaymentMethodRequired
+from billing.exceptions import NoBillingAccount, PaymentMethodRequired
 from billing.ledger import posting
-from billing.models import AutoRecharge, PaymentMethod
-from billing.payments import gateways
+from billing.models import AutoRecharge, GatewayCustomer, Payment, PaymentMethod
+from billing.payments import customers, gateways
+from billing.payments.gateways import Card, Session, SessionState, SetupState
+
+log = structlog.get_logger()
+
+_UNKNOWN = "The payment gateway does not know this token."
 
 
-def add(organization: Organization, token: str, *, id: UUID | None = None) -> PaymentMethod:
-    """Put a card on file. The first one is the default. With an `id` made beforehand, a retry adds nothing."""
-    accounts.required(organization)
-    gateway = gateways.ONE_STEP[settings.PAYMENT_GATEWAY]
+class AuthenticationRequired(Conflict):
+    """The card's owner has to authenticate at the bank before the card is saved."""
+
+    code = "authentication_required"
+    detail = "The bank wants the card's owner to confirm. Open next_action_url."
+
+
+class GatewayNotAvailable(Conflict):
+    """The payment gateway does not answer, or does not accept our key. Nothing happened."""
+
+    status = 503
+    code = "gateway_unavailable"
+    detail = "The payment gateway is not available. Try again in a minute."
+
+
+def add(
+    organization: Organization, token: str, *, id: UUID | None = None, return_url: str | None = None
+) -> PaymentMethod:
+    """Put a card on file by a token of the gateway's browser component. The first one is the default.
+
+    With an `id` made beforehand, a retry adds nothing. `AuthenticationRequired` has the address of the bank's page.
+    """
+    account, id = accounts.required(organization), id or identifiers.uuid7()
+    gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
     try:
-        card = gateway.attach(token)
-    except gateways.UnknownToken as error:
-        raise InvalidField("gateway_token", "The payment gateway does not know this token.") from error
-    with transaction.atomic():
-        posting.lock([organization.pk])  # There's a race here: of two first cards, only one may become the default.
-        accounts.required(organization)  # The account may have been closed while we waited.
-        method, _ = PaymentMethod.objects.get_or_create(
-            pk=id or identifiers.uuid7(),
-            organization=organization,
-            defaults={
-                "gateway": gateway.name,
-                "gateway_token": card.token,
-                "brand": card.brand,
-                "last4": card.last4,
-                "exp_month": card.exp_month,
-                "exp_year": card.exp_year,
-                "is_default": not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
-            },
+        setup = gateway.save_card(
+            customer=customers.ensure(account, gateway),
+            token=token,
+            return_url=return_url or f"{settings.BASE_URL}/",
+            metadata={"account": account.public_id},
+            idempotency_key=f"{id.hex}:setup",
         )
-        return method
+    except gateways.UnknownToken as error:
+        raise InvalidField("gateway_token", _UNKNOWN) from error
+    except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:
+        raise GatewayNotAvailable from error
+    if setup.state == SetupState.ACTION_REQUIRED:
+        raise AuthenticationRequired(next_action_url=setup.next_action_url)
+    if setup.state != SetupState.SUCCEEDED or setup.card is None:
+        raise InvalidField("gateway_token", "The bank does not allow this card to be saved.")
+    return save(organization, gateway.name, setup.card, id=id)
+
+
+@transaction.atomic
+def save(organization: Organization, gateway: str, card: Card, *, id: UUID | None = None) -> PaymentMethod:
+    """Keep a card that the gateway saved. Called again for the same card, it changes nothing."""
+    posting.lock([organization.pk])  # There's a race here: of two first cards, only one may become the default.
+    accounts.required(organization)  # The account may have been closed while we waited.
+    return keep(organization, gateway, card, id=id)
+
+
+def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | None = None) -> PaymentMethod:
+    """As `save`, under the payer's lock, and for an account that may be closed: its money came with this card."""
+    known = PaymentMethod.objects.filter(gateway=gateway, gateway_token=card.token).first()
+    if known:
+        return known
+    method = PaymentMethod.objects.create(
+        pk=id or identifiers.uuid7(),
+        organization=organization,
+        gateway=gateway,
+        gateway_token=card.token,
+        fingerprint=card.fingerprint,
+        brand=card.brand,
+        last4=card.last4,
+        exp_month=card.exp_month,
+        exp_year=card.exp_year,
+        is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
+    )
+    _tell(method, "payment_method.added")
+    return method
+
+
+def begin_setup(organization: Organization, *, return_url: str) -> Session:
+    """A page of the gateway's that saves a card. `finish_setup` keeps it."""
+    account = accounts.required(organization)
+    gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
+    separator = "&" if "?" in return_url else "?"
+    try:
+        return gateway.setup_session(
+            customer=customers.ensure(account, gateway),
+            success_url=f"{return_url}{separator}session={gateways.SESSION_ID}",
+            cancel_url=return_url,
+            metadata={"account": account.public_id},
+            idempotency_key=identifiers.uuid7().hex,
+        )
+    except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:
+        raise GatewayNotAvailable from error
+
+
+def finish_setup(organization: Organization, session_id: str) -> PaymentMethod | None:
+    """Keep the card of a completed page. None while it is open. `NotFound` if it isn't the organization's page."""
+    gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
+    try:
+        session = gateway.session(session_id)
+    except gateways.GatewayRefused as error:
+        raise NotFound from error
+    customer = GatewayCustomer.objects.of(organization).filter(gateway=gateway.name).first()
+    if customer is None or customer.customer != session.customer:
+        raise NotFound
+    if session.state != SessionState.COMPLETE or session.card is None:
+        return None
+    return save(organization, gateway.name, session.card)
 
 
 def choose(organization: Organization, public_id: str | None) -> PaymentMethod:
@@ -60,27 +146,90 @@ def choose(organization: Organization, public_id: str | None) -> PaymentMethod:
     return method
 
 
+def chargeable_token(method: PaymentMethod) -> str:
+    """What the gateway charges. A card of 0.1.0 was never saved with a customer; that is made up for here."""
+    if method.fingerprint:
+        return method.gateway_token
+    gateway = gateways.BY_NAME[method.gateway]
+    account = accounts.find(method.organization)
+    if account is None:
+        raise NoBillingAccount
+    setup = gateway.save_card(
+        customer=customers.ensure(account, gateway),
+        token=method.gateway_token,
+        return_url=f"{settings.BASE_URL}/",
+        metadata={"account": account.public_id},
+        idempotency_key=f"{method.pk.hex}:setup",
+    )
+    if setup.card is None or setup.state != SetupState.SUCCEEDED:
+        raise gateways.UnknownToken("authentication_required")
+    changes = {"gateway_token": setup.card.token, "fingerprint": setup.card.fingerprint}
+    PaymentMethod.objects.filter(pk=method.pk, fingerprint="").update(**changes)
+    return setup.card.token
+
+
 @transaction.atomic
-def make_default(method: PaymentMethod) -> PaymentMethod:
-    """Charge this card unless another is named. `NotFound` if it was removed in the meantime."""
+def change(method: PaymentMethod, changes: Mapping[str, bool]) -> PaymentMethod:
+    """Make a card the default (`is_default`) or the backup (`is_backup`), charged when the default is declined.
+
+    A card is one or the other. `NotFound` if it was removed in the meantime.
+    """
     posting.lock([method.organization_id])
     on_file = PaymentMethod.objects.of(method.organization)
     if not on_file.filter(pk=method.pk).exists():
         raise NotFound
-    on_file.exclude(pk=method.pk).update(is_default=False)
-    on_file.filter(pk=method.pk).update(is_default=True)
-    method.refresh_from_db(fields=["is_default"])
+    if changes.get("is_default"):
+        on_file.exclude(pk=method.pk).update(is_default=False)
+        on_file.filter(pk=method.pk).update(is_default=True, is_backup=False)
+    if changes.get("is_backup"):
+        if on_file.filter(pk=method.pk, is_default=True).exists():
+            raise InvalidField("is_backup", "The default card can't be its own backup.")
+        on_file.exclude(pk=method.pk).update(is_backup=False)
+    if "is_backup" in changes and not changes.get("is_default"):
+        on_file.filter(pk=method.pk).update(is_backup=changes["is_backup"])
+    method.refresh_from_db()
     return method
 
 
-@transaction.atomic
+def make_default(method: PaymentMethod) -> PaymentMethod:
+    return change(method, {"is_default": True})
+
+
 def remove(method: PaymentMethod) -> None:
-    """Remove a card. A payment under way goes on. If it was the default, the newest of the others becomes it."""
-    posting.lock([method.organization_id])
-    on_file = PaymentMethod.objects.of(method.organization)
-    was_default = on_file.filter(pk=method.pk, is_default=True).exists()
-    on_file.filter(pk=method.pk).update(removed_at=timezone.now(), is_default=False)
-    AutoRecharge.objects.filter(payment_method=method).update(payment_method=None)
-    newest = on_file.order_by("-created_at", "-pk").first()
-    if was_default and newest:
-        on_file.filter(pk=newest.pk).update(is_default=True)
+    """Remove a card, here and at the gateway. A payment under way goes on.
+
+    If it was the default, the newest of the others becomes it.
+    """
+    with transaction.atomic():
+        posting.lock([method.organization_id])
+        on_file = PaymentMethod.objects.of(method.organization)
+        was_default = on_file.filter(pk=method.pk, is_default=True).exists()
+        removed = on_file.filter(pk=method.pk).update(removed_at=timezone.now(), is_default=False, is_backup=False)
+        AutoRecharge.objects.filter(payment_method=method).update(payment_method=None)
+        newest = on_file.order_by("-created_at", "-pk").first()
+        if was_default and newest:
+            on_file.filter(pk=newest.pk).update(is_default=True, is_backup=False)
+        if removed:
+            _tell(method, "payment_method.removed")
+        in_use = method.payments.filter(status__in=Payment.OPEN).exists()
+    if removed and method.fingerprint and not in_use:
+        _detach(method)
+
+
+def _detach(method: PaymentMethod) -> None:
+    """Best effort: what stays at the gateway is never charged by us."""
+    try:
+        gateways.BY_NAME[method.gateway].detach(method.gateway_token)
+    except gateways.GatewayError:
+        log.warning("card not detached", payment_method=method.public_id)
+
+
+def mark_declined(method: PaymentMethod, code: str) -> None:
+    """Don't charge this card again by ourselves: its bank said never to."""
+    if PaymentMethod.objects.filter(pk=method.pk, declined_code="").update(declined_code=code):
+        _tell(method, "payment_method.declined", code=code)
+
+
+def _tell(method: PaymentMethod, type: str, **data: Any) -> None:
+    described = {"payment_method": method.public_id, "brand": method.brand, "last4": method.last4, **data}
+    events.record(method.organization_id, type, described, timezone.now(), targets=[method.public_id])

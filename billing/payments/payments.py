@@ -1,40 +1,65 @@
-"""Buying credits.
+"""Taking money: create, remember, confirm.
 
-A purchase has three steps: commit a pending payment; charge the gateway with no transaction open and with the
-payment's id as the idempotency key; settle the payment in a second transaction. The request, its retry and the sweep
-may all continue a pending payment at the second step.
+A payment has these steps, each committed before the next: the row; an intent at the gateway, which moves no money; the
+intent's id on the row; the confirmation, which charges. Whenever it is unclear what happened, the intent is retrieved.
+The request, its retry, a page and the sweep may all take a payment up at any step: there is one intent, so there is one
+charge. No transaction is open while a gateway is called. `docs/payments.md` has the table of states.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
-from accounts.lib import countries, identifiers
-from accounts.lib.money import LARGEST
-from accounts.lib.problems import InvalidField
+from accounts.lib import identifiers
+from accounts.lib.problems import Conflict, InvalidField
 from accounts.models import Organization
 from billing import accounts
 from billing.exceptions import PaymentReused
 from billing.ledger import posting
-from billing.models import LedgerEntry, Payment
-from billing.payments import gateways, methods
+from billing.models import Payment
+from billing.payments import customers, gateways, methods, minor_units, settling
+from billing.payments.gateways import Gateway, Intent, IntentState, SessionState
 
 log = structlog.get_logger()
+
+Status = Payment.Status
 
 # The sweep leaves a payment alone for this long: its request may still be working on it.
 GRACE = timedelta(minutes=1)
 SWEEP_SIZE = 100
+# An idempotency key of the gateway may be forgotten after a day. Before that, the same key finds the same intent.
+KEY_LIFE = timedelta(hours=20)
+LONGEST_WAIT = timedelta(hours=1)
+ALARM_AFTER = 3
+
+
+class NotCancelable(Conflict):
+    """The payment is settled already."""
+
+    code = "payment_not_cancelable"
+    detail = "Only a payment that is pending or waits for an action can be canceled."
 
 
 def begin(
-    organization: Organization, *, amount: Decimal, method: str | None, by: str, id: UUID | None = None
+    organization: Organization,
+    *,
+    amount: Decimal,
+    method: str | None,
+    by: str,
+    id: UUID | None = None,
+    checkout: bool = False,
+    return_url: str = "",
 ) -> Payment:
-    """Commit a pending payment for `amount` credits, with the named card or the default one.
+    """Commit a pending payment for `amount` credits, with the named card or the default one, or by a checkout page.
+
+    A checkout page leads to `return_url`, or to our own page of the payment.
 
     `by` is the id of the credential. With an `id` made beforehand, a retry returns the first payment. The same id
     with another organization, card or amount is `PaymentReused`.
@@ -42,13 +67,23 @@ def begin(
     accounts.required(organization)
     with transaction.atomic():
         posting.lock([organization.pk])  # So that neither the account is closed nor the card removed meanwhile.
-        card = methods.choose(organization, method)
-        terms = {"organization_id": organization.pk, "method_id": card.pk, "amount": amount}
+        card = None if checkout else methods.choose(organization, method)
+        terms = {"organization_id": organization.pk, "method_id": card.pk if card else None, "amount": amount}
         currency = accounts.fix_currency(accounts.required(organization))
         check_amount(amount, currency)
+        now = _next_moment(organization)
         payment, _ = Payment.objects.get_or_create(
             pk=id or identifiers.uuid7(),
-            defaults={**terms, "currency": currency, "created_by": by, "created_at": _next_moment(organization)},
+            defaults={
+                **terms,
+                "currency": currency,
+                "created_by": by,
+                "gateway": card.gateway if card else settings.PAYMENT_GATEWAY,
+                "created_at": now,
+                "next_attempt_at": now + GRACE,
+                "expires_at": now + settling.ACTION_LIFE if checkout else None,
+                "next_action_url": return_url,
+            },
         )
     if any(getattr(payment, name) != value for name, value in terms.items()):
         raise PaymentReused
@@ -63,69 +98,228 @@ def _next_moment(organization: Organization) -> datetime:
 
 def check_amount(amount: Decimal, currency: str) -> None:
     """Refuse an amount that can't be charged in this currency."""
-    decimals = countries.decimals_of(currency)
-    if not 0 < amount <= LARGEST:
-        raise InvalidField("amount", f"Must be more than 0 and at most {LARGEST}.")
-    if amount != round(amount, decimals):
-        raise InvalidField("amount", f"{currency} is charged with at most {decimals} decimals.")
-
-
-def complete(payment_id: UUID) -> Payment:
-    """Charge a pending payment and settle it. Repeated or concurrent calls have one effect."""
-    payment = Payment.objects.select_related("method").get(pk=payment_id)
-    if payment.status != Payment.Status.PENDING:
-        return payment
-    gateway = gateways.ONE_STEP[payment.method.gateway]
     try:
-        charge = gateway.charge(
-            token=payment.method.gateway_token,
-            amount=payment.amount,
-            currency=payment.currency,
-            idempotency_key=payment.pk.hex,
-        )
+        minor_units.charge(amount, currency)
+    except minor_units.NotChargeable as error:
+        raise InvalidField("amount", str(error)) from error
+
+
+def complete(payment_id: UUID, *, return_url: str | None = None) -> Payment:
+    """Take an open payment as far as it goes. Repeated or concurrent calls have one effect.
+
+    With a `return_url` the card's owner is present, and comes back to it from the bank's page.
+    """
+    payment = Payment.objects.select_related("method", "organization").get(pk=payment_id)
+    if not payment.is_open:
+        return payment
+    gateway = gateways.BY_NAME[payment.gateway_name]
+    try:
+        return _advance(payment, gateway, return_url)
+    except gateways.UnexpectedState:
+        return _look(payment, gateway)
+    except gateways.UnknownCustomer as error:
+        customers.forget(payment.organization_id, gateway)
+        return settling.fail(payment.pk, error.code)
+    except gateways.GatewayRefused as error:
+        log.error("payment refused", payment=payment.public_id, code=error.code)
+        return _give_up(payment, gateway, error.code)
     except gateways.GatewayUnavailable:
-        log.warning("gateway unavailable", payment=payment.public_id)
-        return payment
-    return settle(payment_id, charge)
+        return _postpone(payment, "unavailable")
+    except gateways.GatewayMisconfigured:
+        log.error("gateway does not accept our key", payment=payment.public_id)
+        return _postpone(payment, "misconfigured")
 
 
-@transaction.atomic
-def settle(payment_id: UUID, charge: gateways.Charge) -> Payment:
-    """Record the gateway's answer. A success posts exactly one purchase."""
-    posting.lock(Payment.objects.filter(pk=payment_id).values_list("organization_id", flat=True))
-    payment = Payment.objects.get(pk=payment_id)
-    if payment.status != Payment.Status.PENDING or charge.status == Payment.Status.PENDING:
-        return payment
-    payment.status = charge.status
-    payment.gateway_reference = charge.reference
-    payment.failure_code = charge.failure_code
-    payment.next_action_url = charge.next_action_url
-    payment.settled_at = timezone.now()
-    payment.save()
-    if payment.status == Payment.Status.SUCCEEDED:
-        posting.post(
-            payment.organization_id,
-            kind=LedgerEntry.Kind.PURCHASE,
-            amount=payment.amount,
-            description="Credits purchased",
-            reference=payment.public_id,
-            idempotency_key=f"payment:{payment.pk.hex}",
+def _advance(payment: Payment, gateway: Gateway, return_url: str | None) -> Payment:
+    if payment.method is None:
+        return _advance_checkout(payment, gateway)
+    if payment.status == Status.ACTION_REQUIRED:
+        return _look(payment, gateway)
+    intent_id = payment.intent or _remember(payment, _create(payment, gateway).id)
+    confirmation = _count_confirmation(payment)
+    if confirmation is None:  # It was settled or canceled in the meantime.
+        return _look(payment, gateway)
+    if confirmation > 1 and gateway.retrieve(intent_id).state != IntentState.CREATED:
+        return _look(payment, gateway)
+    intent = gateway.confirm(
+        intent_id,
+        card=methods.chargeable_token(payment.method),
+        return_url=return_url,
+        idempotency_key=f"{payment.pk.hex}:confirm:{confirmation}",
+    )
+    return _settle(payment, gateway, intent)
+
+
+def _create(payment: Payment, gateway: Gateway) -> Intent:
+    """The payment's intent: a new one, or the one that an interrupted call made."""
+    assert payment.method is not None
+    token = methods.chargeable_token(payment.method)
+    customer = customers.ensure(accounts.required(payment.organization), gateway)
+    metadata = {"payment": payment.public_id}
+    if payment.created_at < timezone.now() - KEY_LIFE:
+        known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
+        if known:
+            return known
+    return gateway.create(
+        customer=customer,
+        card=token,
+        money=minor_units.money(payment.total, payment.currency),
+        description="Credits",
+        metadata=metadata,
+        idempotency_key=f"{payment.pk.hex}:create",
+    )
+
+
+def _remember(payment: Payment, intent_id: str) -> str:
+    """Commit the intent's id before it is confirmed. Of two callers at once, both have the same intent."""
+    Payment.objects.filter(pk=payment.pk, intent="").update(intent=intent_id)
+    payment.refresh_from_db(fields=["intent", "status"])
+    return payment.intent
+
+
+def _count_confirmation(payment: Payment) -> int | None:
+    """The number of the next confirmation. None if the payment is open no longer."""
+    open_payment = Payment.objects.filter(pk=payment.pk, status__in=Payment.OPEN)
+    if not open_payment.update(confirmations=F("confirmations") + 1):
+        return None
+    payment.refresh_from_db(fields=["confirmations"])
+    return payment.confirmations
+
+
+def _advance_checkout(payment: Payment, gateway: Gateway) -> Payment:
+    """Open the checkout page, or see what came of it."""
+    if not payment.session:
+        account = accounts.required(payment.organization)
+        address = f"{settings.BASE_URL}/o/{payment.organization.public_id}/payments/{payment.public_id}/"
+        assert payment.expires_at is not None
+        session = gateway.checkout_session(
+            customer=customers.ensure(account, gateway),
+            money=minor_units.money(payment.total, payment.currency),
+            description="Credits",
+            success_url=payment.next_action_url or address,
+            cancel_url=payment.next_action_url or address,
+            expires_at=payment.expires_at,
+            metadata={"payment": payment.public_id},
+            idempotency_key=f"{payment.pk.hex}:session",
         )
+        Payment.objects.filter(pk=payment.pk, session="").update(session=session.id, next_action_url=session.url)
+        payment.refresh_from_db()
+        return payment
+    session = gateway.session(payment.session)
+    if session.intent:
+        _remember(payment, session.intent)
+        return _look(payment, gateway)
+    if session.state == SessionState.EXPIRED:
+        return settling.fail(payment.pk, "abandoned")
+    return _postpone(payment, "")
+
+
+def _look(payment: Payment, gateway: Gateway) -> Payment:
+    """Ask the gateway how the payment stands, and write that down."""
+    if not payment.intent:
+        payment.refresh_from_db()
+        return payment
+    try:
+        intent = gateway.retrieve(payment.intent)
+        if _is_overdue(payment) and intent.state == IntentState.ACTION_REQUIRED:
+            intent = gateway.cancel(payment.intent)
+        return _settle(payment, gateway, intent)
+    except (gateways.GatewayUnavailable, gateways.UnexpectedState):
+        return _postpone(payment, "unavailable")
+
+
+def _is_overdue(payment: Payment) -> bool:
+    return payment.expires_at is not None and payment.expires_at <= timezone.now()
+
+
+def _settle(payment: Payment, gateway: Gateway, intent: Intent) -> Payment:
+    """A declined intent is canceled first, so that it can't succeed later. If it succeeded meanwhile, it did."""
+    if intent.state == IntentState.DECLINED:
+        intent = gateway.cancel(intent.id)
+    if intent.state in (IntentState.PROCESSING, IntentState.CREATED):
+        return _postpone(payment, "")
+    return settling.settle(payment.pk, intent)
+
+
+def _give_up(payment: Payment, gateway: Gateway, code: str) -> Payment:
+    """The gateway refused for good. An intent that is there must not succeed later."""
+    if payment.intent:
+        try:
+            intent = gateway.cancel(payment.intent)
+        except gateways.GatewayError:
+            return _postpone(payment, "unavailable")
+        if intent.state == IntentState.SUCCEEDED:
+            return settling.settle(payment.pk, intent)
+    return settling.fail(payment.pk, code)
+
+
+def _postpone(payment: Payment, problem: str) -> Payment:
+    """Leave it open, and look again in 1, 2, 4 … 60 minutes. A payment that waits for others is no problem."""
+    wait = min(timedelta(minutes=2**payment.attempts), LONGEST_WAIT)
+    Payment.objects.filter(pk=payment.pk, status__in=Payment.OPEN).update(
+        attempts=F("attempts") + 1, problem=problem, next_attempt_at=timezone.now() + wait
+    )
+    payment.refresh_from_db()
+    if problem:
+        report = log.error if payment.attempts >= ALARM_AFTER else log.warning
+        report("payment not settled", payment=payment.public_id, problem=problem, attempts=payment.attempts)
     return payment
 
 
-def settle_pending() -> int:
-    """Complete the payments whose request was interrupted. Returns how many are settled now."""
-    overdue = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lte=timezone.now() - GRACE)
+def authenticate(payment: Payment, return_url: str) -> str:
+    """The bank's page for a payment that waits for its card's owner; empty if it waits no longer.
+
+    It confirms the same intent, so there can be no second charge.
+    """
+    if payment.status != Status.ACTION_REQUIRED:
+        return ""
+    gateway = gateways.BY_NAME[payment.gateway_name]
+    intent = gateway.retrieve(payment.intent)
+    if intent.state == IntentState.ACTION_REQUIRED and not intent.next_action_url:
+        assert payment.method is not None
+        confirmation = _count_confirmation(payment)
+        intent = gateway.confirm(
+            payment.intent,
+            card=methods.chargeable_token(payment.method),
+            return_url=return_url,
+            idempotency_key=f"{payment.pk.hex}:confirm:{confirmation}",
+        )
+    if intent.state == IntentState.ACTION_REQUIRED:
+        return intent.next_action_url
+    _settle(payment, gateway, intent)
+    return ""
+
+
+def cancel(payment: Payment) -> Payment:
+    """Cancel an open payment. If the money came in the meantime, it succeeded."""
+    if not payment.is_open:
+        raise NotCancelable
+    gateway = gateways.BY_NAME[payment.gateway_name]
+    try:
+        if payment.session:
+            gateway.expire_session(payment.session)
+        if payment.intent:
+            return _settle(payment, gateway, gateway.cancel(payment.intent))
+    except gateways.UnexpectedState:
+        return complete(payment.pk)
+    except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:
+        raise methods.GatewayNotAvailable from error
+    return settling.fail(payment.pk, "canceled")
+
+
+def sweep(now: datetime) -> int:
+    """Take up the open payments that are due. Returns how many are settled now."""
+    due = Q(next_attempt_at__lte=now) | Q(next_attempt_at=None, created_at__lte=now - GRACE)
+    overdue = Payment.objects.filter(due, status__in=Payment.OPEN)
     # Random order, so that payments that never settle can't starve the others.
     ids = list(overdue.order_by("?").values_list("pk", flat=True)[:SWEEP_SIZE])
-    return sum(_is_settled(payment_id) for payment_id in ids)
+    return sum(_is_settled(complete, payment_id) for payment_id in ids)
 
 
-def _is_settled(payment_id: UUID) -> bool:
+def _is_settled(step: Callable[[UUID], Payment], payment_id: UUID) -> bool:
     """Whether the payment is settled now. A failure is logged, so that the sweep goes on with the next one."""
     try:
-        return complete(payment_id).status != Payment.Status.PENDING
+        return not step(payment_id).is_open
     except Exception:
         log.exception("payment not settled", payment=payment_id.hex)
         return False

@@ -32,11 +32,11 @@ class Backlog:
         customer = chance.choice(cast.customers)
         organization = Organization.objects.get(pk=customer.account)
         begun = [
-            payments.begin(organization, amount=Decimal(chance.randint(1, 999)) / 100, method=None, by="faults")
+            payments.begin(organization, amount=Decimal(chance.randint(50, 999)) / 100, method=None, by="faults")
             for _ in range(size)
         ]
         self.ids: list[UUID] = [payment.pk for payment in begun]
-        Payment.objects.filter(pk__in=self.ids).update(created_at=timezone.now() - LONG_AGO)
+        Payment.objects.filter(pk__in=self.ids).update(next_attempt_at=timezone.now() - LONG_AGO)
         self.claims = [
             Claim("purchase", payment.pk.hex, customer.account, payment.amount, must=True) for payment in begun
         ]

@@ -17,8 +17,8 @@ SELECT account_id, sum(quantity), sum(credits) FROM usage_event
 # The gateway's own count of charges beside ours. A payment that is still pending may have been charged already.
 CHARGES = """
 WITH charge AS (
-    SELECT idempotency_key AS id, (body #>> '{request,amount}')::numeric AS amount FROM billing_sandboxobject
-     WHERE kind = 'charge'
+    SELECT substr(body #>> '{request,metadata,payment}', 5) AS id, (body ->> 'received')::numeric / 100 AS amount
+      FROM billing_sandboxobject WHERE kind = 'intent' AND (body ->> 'received')::numeric > 0
 ), payment AS (
     SELECT replace(id::text, '-', '') AS id, amount, status FROM billing_payment
 )

@@ -158,7 +158,13 @@ ROUTES: dict[str, Route] = {
         names="card",
         bodies={"patch": {"is_default": True}},
     ),
+    "v1/payment-methods/setup": Route({"post": "billing:write"}, bodies={"post": {}}),
     "v1/payments": read("billing:read"),
+    "v1/payments/{id}": Route({"get": "billing:read"}, names="payment"),
+    "v1/payments/{id}/cancel": Route({"post": "credits:write"}, names="payment"),
+    "v1/payments/{id}/refunds": Route(
+        {"post": "credits:write"}, who="platform", names="payment", bodies={"post": {"reason": "Sorry"}}
+    ),
     "v1/subscriptions": Route({"get": "billing:read", "post": "billing:write"}, bodies={"post": {"plan": "developer"}}),
     "v1/credits/purchases": Route({"post": "credits:write"}, bodies={"post": {"amount": 5}}),
     "v1/credits/auto-recharge": read("credits:read"),

@@ -21,7 +21,7 @@ from accounts.credentials import Credential
 from accounts.models import Invitation, Organization, User
 from apikeys.models import ApiKey
 from billing.ledger import holds, leases, posting
-from billing.models import Hold, LedgerEntry, PaymentMethod
+from billing.models import Hold, LedgerEntry, Payment, PaymentMethod
 from tests import factories
 from usage import metering
 
@@ -35,6 +35,7 @@ NOBODYS = {
     "key": "key_0000000000000000",
     "invitation": f"inv_{'0' * 32}",
     "card": f"pm_{'0' * 32}",
+    "payment": f"pay_{'0' * 32}",
     "hold": f"hold_{'0' * 32}",
     "lease": f"hold_{'0' * 32}",
     "entry": "0",
@@ -71,6 +72,7 @@ class World:
             return NOBODYS[kind]
         organization = self.organizations[relation]
         card = self.cards.get(relation)
+        payment = Payment.objects.of(organization).first()
         return {
             "organization": organization.public_id,
             "auth_id": organization.auth_id,
@@ -78,6 +80,7 @@ class World:
             "key": self.keys[relation].public_id,
             "invitation": self.invitations[relation].public_id,
             "card": card.public_id if card else None,
+            "payment": payment.public_id if payment else None,
             "hold": self.holds[relation].public_id,
             "lease": self.leases[relation].public_id,
             "entry": "1",
@@ -121,8 +124,15 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
         account.name = marker(relation)
         account.save()
         world.cards[relation] = factories.card(organization)
+        _fail_to_pay(world.cards[relation])
         kind = LedgerEntry.Kind.GRANT
         posting.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation))
+
+
+def _fail_to_pay(card: PaymentMethod) -> None:
+    """A payment that moved nothing."""
+    terms = {"amount": Decimal(5), "currency": "USD", "status": "failed", "failure_code": "card_declined"}
+    Payment.objects.create(organization=card.organization, method=card, gateway=card.gateway, **terms)
 
 
 def _reserve(world: World, relation: str, organization: Organization) -> None:

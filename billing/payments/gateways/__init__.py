@@ -1,6 +1,6 @@
 """Payment gateways, by name. The installation chooses one for new cards; a card stays with the one that keeps it."""
 
-from billing.payments.gateways.base import SESSION_ID, Gateway, OneStepGateway
+from billing.payments.gateways.base import SESSION_ID, Gateway
 from billing.payments.gateways.errors import (
     GatewayError,
     GatewayMisconfigured,
@@ -13,7 +13,6 @@ from billing.payments.gateways.errors import (
 )
 from billing.payments.gateways.objects import (
     Card,
-    Charge,
     CustomerDetails,
     Decline,
     Dispute,
@@ -33,14 +32,11 @@ from billing.payments.gateways.sandbox import SandboxGateway
 from billing.payments.gateways.stripe import StripeGateway
 
 BY_NAME: dict[str, Gateway] = {SandboxGateway.name: SandboxGateway(), StripeGateway.name: StripeGateway()}
-ONE_STEP: dict[str, OneStepGateway] = {SandboxGateway.name: SandboxGateway()}  # until the callers have moved
 
 __all__ = [
     "BY_NAME",
-    "ONE_STEP",
     "SESSION_ID",
     "Card",
-    "Charge",
     "CustomerDetails",
     "Decline",
     "Dispute",
@@ -54,7 +50,6 @@ __all__ = [
     "Intent",
     "IntentState",
     "InvalidWebhook",
-    "OneStepGateway",
     "Refund",
     "RefundState",
     "Session",

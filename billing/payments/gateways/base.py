@@ -13,12 +13,10 @@ Call a gateway outside transactions.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
 from billing.payments.gateways.objects import (
     Card,
-    Charge,
     CustomerDetails,
     Dispute,
     GatewayEvent,
@@ -130,15 +128,3 @@ class Gateway(Protocol):
 
     def missing_permissions(self) -> list[str]:
         """What our credentials may not do but should, by name. Empty when all is well. Called at start."""
-
-
-class OneStepGateway(Protocol):
-    """The earlier interface. `Gateway` replaces it: a lost answer of `charge` could charge twice after a day."""
-
-    name: str
-
-    def attach(self, token: str) -> Card:
-        """Keep a card for later charges. Replaced by `customer`, `setup_session` and `save_card`."""
-
-    def charge(self, *, token: str, amount: Decimal, currency: str, idempotency_key: str) -> Charge:
-        """Charge in one step. Replaced by `create`, `confirm` and `retrieve`."""

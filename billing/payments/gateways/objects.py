@@ -199,13 +199,3 @@ class GatewayEvent:
     created_at: datetime
     subject: Subject
     object_id: str
-
-
-@dataclass(frozen=True)
-class Charge:
-    """The answer of `OneStepGateway.charge`; `status` is one of `Payment.Status`. Replaced by `Intent`."""
-
-    status: str
-    reference: str = ""
-    failure_code: str = ""
-    next_action_url: str = ""

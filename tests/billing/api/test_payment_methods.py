@@ -24,7 +24,8 @@ def test_a_card_is_kept_by_the_gateways_token(api: Any, alice: User, payer: Orga
     assert response.status_code == 201
     card = response.json()
     assert card.pop("id").startswith("pm_")
-    assert card == {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2040, "is_default": True}
+    flags = {"status": "usable", "is_default": True, "is_backup": False}
+    assert card == {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2040, **flags}
 
 
 def test_a_second_card_is_not_the_default(api: Any, alice: User, payer: Organization) -> None:

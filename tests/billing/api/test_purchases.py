@@ -7,7 +7,9 @@ import pytest
 
 from accounts import people, tokens
 from accounts.models import IdempotencyRecord, Membership, Organization, User
-from billing.models import BillingAccount, LedgerEntry, Payment
+from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
+from billing.payments import payments
+from billing.payments.gateways.sandbox import CARDS, visits
 from tests import factories
 from tests.concurrency import race
 from tests.conftest import Api
@@ -37,9 +39,21 @@ def test_credits_are_bought_with_the_card_on_file(api: Any, alice: User, buyer: 
     response = api(alice).post(PATH, {"amount": 25})
     assert response.status_code == 201
     payment = response.json()
-    assert payment.keys() == {"id", "status", "amount", "currency", "created_at"}
-    assert payment["id"].startswith("pay_")
-    assert (payment["status"], payment["amount"], payment["currency"]) == ("succeeded", 25, "USD")
+    card = PaymentMethod.objects.of(buyer).get()
+    assert payment.pop("id").startswith("pay_")
+    assert payment.pop("created_at")
+    assert payment == {
+        "status": "succeeded",
+        "purpose": "purchase",
+        "amount": 25,
+        "tax": 0,
+        "total": 25,
+        "currency": "USD",
+        "refunded": 0,
+        "disputed": 0,
+        "payment_method": card.public_id,
+        "invoice": None,
+    }
     assert balance(api(alice)) == 25
 
 
@@ -62,7 +76,8 @@ def test_a_decline_is_a_402_with_the_payment(
     assert response.status_code == 402
     assert response.headers["Content-Type"] == "application/json"
     payment = response.json()
-    assert payment.keys() == {"id", "status", "amount", "currency", "failure_code", "created_at"}
+    assert payment["decline_code"] == CARDS[token].decline.decline_code  # type: ignore[union-attr]
+    assert "next_action_url" not in payment
     assert (payment["status"], payment["failure_code"]) == ("failed", code)
     assert balance(api(alice)) == 0
     assert not LedgerEntry.objects.exists()
@@ -119,7 +134,7 @@ def test_an_amount_that_can_not_be_charged_is_named(api: Any, alice: User, buyer
     assert_nothing_bought()
 
 
-@pytest.mark.parametrize("amount", ["0.01", "1000000000", '"19.99"', "1e2", "5.0"])
+@pytest.mark.parametrize("amount", ["0.50", "999999.99", '"19.99"', "1e2", "5.0"])
 def test_an_amount_that_can_be_charged_is(api: Any, alice: User, buyer: Organization, amount: str) -> None:
     assert api(alice).post(PATH, f'{{"amount": {amount}}}').status_code == 201
 
@@ -200,7 +215,7 @@ def test_a_decline_is_replayed_too(api: Any, alice: User, organization: Organiza
 def test_a_refused_amount_leaves_the_key_free(api: Any, alice: User, buyer: Organization) -> None:
     assert api(alice).post(PATH, {"amount": "0.001"}, idempotency_key="k").status_code == 400
     assert not IdempotencyRecord.objects.exists()
-    assert api(alice).post(PATH, {"amount": "0.01"}, idempotency_key="k").status_code == 201
+    assert api(alice).post(PATH, {"amount": "0.50"}, idempotency_key="k").status_code == 201
 
 
 def test_of_many_retries_at_once_one_charges(committed: None) -> None:
@@ -224,3 +239,69 @@ def test_payments_are_listed_newest_first_and_for_their_own(
     made = [api(alice).post(PATH, {"amount": amount}).json() for amount in (1, 2)]
     assert api(alice).get(PAYMENTS).json()["results"] == made[::-1]
     assert api(charlie).get(PAYMENTS).json()["count"] == 0
+
+
+# Checkout, canceling, and one payment
+
+
+def test_a_checkout_page_is_paid_on(api: Any, alice: User, organization: Organization) -> None:
+    factories.billing_account(organization)
+    body = {"amount": 25, "checkout": True, "return_url": "https://app.example/bought"}
+    answer = api(alice).post(PATH, body)
+    payment = answer.json()
+    assert (answer.status_code, payment["status"], payment["payment_method"]) == (201, "pending", None)
+    session = payment["next_action_url"].rstrip("/").rpartition("/")[2]
+    assert visits.complete(session, "pm_card_visa") == "https://app.example/bought"
+    payments.complete(Payment.objects.get().pk)
+    payment = api(alice).get(f"{PAYMENTS}/{payment['id']}").json()
+    assert (payment["status"], "next_action_url" in payment) == ("succeeded", False)
+    assert balance(api(alice)) == 25
+
+
+@pytest.mark.parametrize(
+    ("more", "pointer"),
+    [
+        ({"checkout": True, "payment_method": "pm_1"}, "/payment_method"),
+        ({"return_url": "https://app.example/"}, "/return_url"),
+        ({"checkout": True, "return_url": "javascript:alert(1)"}, "/return_url"),
+        ({"checkout": "maybe"}, "/checkout"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    api: Any, alice: User, buyer: Organization, more: dict[str, Any], pointer: str
+) -> None:
+    answer = api(alice).post(PATH, {"amount": 5, **more})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+    assert_nothing_bought()
+
+
+def test_an_authentication_is_done_on_the_payments_page_or_canceled(
+    api: Any, alice: User, organization: Organization
+) -> None:
+    factories.card_on_page(organization, "pm_card_authenticationRequired")
+    answer = api(alice).post(PATH, {"amount": 5})
+    payment = answer.json()
+    assert (answer.status_code, payment["status"]) == (201, "action_required")
+    assert f"/payments/{payment['id']}/" in payment["next_action_url"]
+    canceled = api(alice).post(f"{PAYMENTS}/{payment['id']}/cancel")
+    assert (canceled.status_code, canceled.json()["status"]) == (200, "failed")
+    again = api(alice).post(f"{PAYMENTS}/{payment['id']}/cancel")
+    assert (again.status_code, again.json()["code"]) == (409, "payment_not_cancelable")
+    assert balance(api(alice)) == 0
+
+
+def test_a_payment_is_its_organizations_alone(
+    api: Any, alice: User, bob: User, charlie: User, buyer: Organization
+) -> None:
+    payment = api(alice).post(PATH, {"amount": 5}).json()["id"]
+    assert api(bob).post(f"{PAYMENTS}/{payment}/cancel").status_code == 403
+    for id_ in (payment, f"pay_{'0' * 32}", "pay_x"):
+        assert api(charlie).get(f"{PAYMENTS}/{id_}").status_code == 404
+        assert api(charlie).post(f"{PAYMENTS}/{id_}/cancel").status_code == 404
+
+
+@pytest.mark.parametrize(("query", "count"), [("status=succeeded", 1), ("status=failed", 0), ("purpose=recharge", 0)])
+def test_payments_are_filtered(api: Any, alice: User, buyer: Organization, query: str, count: int) -> None:
+    api(alice).post(PATH, {"amount": 5})
+    assert api(alice).get(f"{PAYMENTS}?{query}").json()["count"] == count
+    assert api(alice).get(f"{PAYMENTS}?status=paid").status_code == 400

@@ -14,6 +14,7 @@ from billing import accounts
 from billing.exceptions import NoBillingAccount
 from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
 from billing.payments import gateways, methods, payments
+from billing.payments.gateways.sandbox import visits
 from tests import factories
 from tests.browser import at, messages_of, signed_in, text
 from tests.concurrency import race
@@ -187,7 +188,7 @@ def test_an_account_that_is_closed_meanwhile_pays_nothing(
 def test_a_decline_says_why_and_offers_another_card(browser: Client, organization: Organization) -> None:
     answer = buy(browser, organization, factories.card(organization, DECLINED))
     assert answer["Location"] == at(organization, "credits/buy/?amount=25")
-    why = "Nothing was charged: there is not enough money on the card (Visa ending in 0002). Try another card."
+    why = "Nothing was charged: there is not enough money on the card (Visa ending in 9995). Try another card."
     assert messages_of(answer) == [why]
     assert amounts(organization) == []
 
@@ -199,7 +200,7 @@ def test_a_gateway_that_does_not_answer_leaves_the_payment_in_progress(
         raise gateways.GatewayUnavailable
 
     card = factories.card(organization)
-    monkeypatch.setattr("billing.payments.gateways.sandbox.SandboxGateway.charge", silent)
+    monkeypatch.setattr("billing.payments.gateways.sandbox.SandboxGateway.create", silent)
     answer = buy(browser, organization, card)
     assert "being processed" in messages_of(answer)[0]
     assert "In progress" in text(browser.get(at(organization, "credits/")))
@@ -286,3 +287,44 @@ def test_the_same_page_sent_by_ten_at_once_is_one_payment() -> None:
     results = race([pay] * 10)
     assert {result.status for result in results} == {"succeeded"}
     assert amounts(organization) == [25]
+
+
+# The page of a payment, and the gateway's pages
+
+
+def test_a_payment_is_authenticated_at_the_bank_and_comes_back(browser: Client, organization: Organization) -> None:
+    answer = buy(browser, organization, factories.card_on_page(organization, "pm_card_authenticationRequired"))
+    assert "wants you to confirm" in messages_of(answer)[0]
+    page = at(organization, f"payments/{Payment.objects.get().public_id}/")
+    assert "Confirm at the bank" in text(browser.get(page))
+    leaving = text(browser.post(page))
+    bank = leaving.partition('class="button" href="')[2].partition('"')[0]
+    visits.authenticate(bank.rstrip("/").rpartition("/")[2], succeeded=True)
+    back = browser.get(page)
+    assert back["Location"] == at(organization, "credits/")
+    assert messages_of(back)[-1] == "You bought 25 credits for USD\u00a025.00."
+    assert amounts(organization) == [25]
+
+
+def test_a_payment_that_waits_can_be_canceled(browser: Client, organization: Organization) -> None:
+    buy(browser, organization, factories.card_on_page(organization, "pm_card_authenticationRequired"))
+    page = at(organization, f"payments/{Payment.objects.get().public_id}/")
+    assert browser.post(page, {"cancel": "yes"})["Location"] == at(organization, "credits/")
+    assert Payment.objects.get().status == "failed"
+    assert amounts(organization) == []
+
+
+def test_a_card_is_added_on_the_gateways_page(browser: Client, organization: Organization) -> None:
+    factories.billing_account(organization)
+    leaving = text(browser.post(at(organization, "credits/cards/page/")))
+    session = leaving.partition('class="button" href="')[2].partition('"')[0].rstrip("/").rpartition("/")[2]
+    back = visits.complete(session, "pm_card_amex")
+    assert isinstance(back, str)
+    answer = browser.get(back.removeprefix("http://127.0.0.1:8000"))
+    assert messages_of(answer) == ["The card was added: Amex ending in 8431."]
+
+
+@pytest.mark.parametrize("path", ["payments/pay_x/", f"payments/pay_{'0' * 32}/", "credits/cards/page/?session=cs_x"])
+def test_nobody_elses_pages_are_found(browser: Client, organization: Organization, path: str) -> None:
+    factories.billing_account(organization)
+    assert browser.get(at(organization, path)).status_code == 404

@@ -1,50 +1,58 @@
-"""A payment gateway that keeps what it was asked: another system's stand-in, which honours idempotency keys."""
+"""A sandbox gateway whose calls can fail: it is not reached, its answers are lost, or it is slow."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from threading import Barrier
+from typing import Any
 
 from django.db import connection
 
-from billing.payments.gateways import Card, Charge, GatewayUnavailable, UnknownToken
+from billing.models import SandboxObject
+from billing.payments.gateways import GatewayUnavailable
+from billing.payments.gateways.sandbox import SandboxGateway
 
-CARD = Card(token="", brand="visa", last4="4242", exp_month=12, exp_year=2040)
+STEPS = {"create", "confirm", "retrieve", "cancel", "find", "save_card", "customer", "refund", "session"}
 
 
-class RecordingGateway:
-    name = "recording"
+class FaultySandbox(SandboxGateway):
+    """`before` and `after` hold what happens around a step, by its name. `calls` has the steps in order."""
+
+    name = "faulty"
 
     def __init__(self) -> None:
-        self.charged: dict[str, Decimal] = {}  # what the customer really pays, by idempotency key
         self.calls: list[str] = []
-        self.saw_transactions: list[bool] = []
-        self.answer = Charge(status="succeeded", reference="ref-1")
-        self.fails_at = ""  # the idempotency key of a charge at which it answers with nonsense
-        self.together: Barrier | None = None  # all callers wait for each other
-        self.before: Callable[[], None] = lambda: None
-        self.after: Callable[[], None] = lambda: None
+        self.saw_transactions: set[bool] = set()
+        self.before: dict[str, Callable[[], Any]] = {}
+        self.after: dict[str, Callable[[], Any]] = {}
 
-    def attach(self, token: str) -> Card:
-        self.saw_transactions.append(connection.in_atomic_block)
-        if token == "unknown":
-            raise UnknownToken(token)
-        return replace(CARD, token=token)
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        return self._around(name, found) if name in STEPS else found
 
-    def charge(self, *, token: str, amount: Decimal, currency: str, idempotency_key: str) -> Charge:
-        self.saw_transactions.append(connection.in_atomic_block)
-        self.calls.append(idempotency_key)
-        if self.together:
-            self.together.wait(timeout=30)
-        self.before()
-        if idempotency_key == self.fails_at:
-            raise ValueError("502 Bad Gateway")
-        if self.answer.status == "succeeded":
-            self.charged.setdefault(idempotency_key, amount)
-        self.after()
-        return self.answer
+    def _around(self, name: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            self.calls.append(name)
+            self.saw_transactions.add(connection.in_atomic_block)
+            self.before.get(name, lambda: None)()
+            answer = step(*args, **options)
+            self.after.get(name, lambda: None)()
+            return answer
+
+        return call
+
+    @property
+    def charged(self) -> list[Decimal]:
+        """What was really taken, in the minor unit."""
+        intents = SandboxObject.objects.filter(kind="intent").order_by("created_at")
+        return [Decimal(row.body["received"]) for row in intents if row.body["received"]]
 
 
 def unavailable() -> None:
-    """As `before` the gateway is not reached; as `after` it has charged, and its answer is lost."""
+    """As `before`, the gateway is not reached; as `after`, it did its work and its answer is lost."""
     raise GatewayUnavailable
+
+
+def together(parties: int) -> Callable[[], Any]:
+    """All callers wait for each other."""
+    barrier = Barrier(parties)
+    return lambda: barrier.wait(timeout=30)

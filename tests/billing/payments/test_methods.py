@@ -1,5 +1,6 @@
 """Reading one card, making one the default, removing one."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -7,9 +8,11 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.lib.problems import NotFound
 from billing.ledger import posting
 from billing.models import AutoRecharge, Payment, PaymentMethod
-from billing.payments import methods, payments
+from billing.payments import gateways, methods, payments
+from billing.payments.gateways.sandbox import visits
 from tests import factories
 from tests.concurrency import race
 
@@ -33,8 +36,16 @@ def default(organization: Any) -> list[PaymentMethod]:
 
 def test_one_card_is_read_by_its_id(alice: Any, api: Any, first: PaymentMethod) -> None:
     shown = api(alice).get(f"{CARDS}/{first.public_id}").json()
-    assert set(shown) == {"id", "brand", "last4", "exp_month", "exp_year", "is_default"}
-    assert (shown["id"], shown["is_default"]) == (first.public_id, True)
+    assert shown == {
+        "id": first.public_id,
+        "brand": "visa",
+        "last4": "4242",
+        "exp_month": 12,
+        "exp_year": 2040,
+        "status": "usable",
+        "is_default": True,
+        "is_backup": False,
+    }
 
 
 def test_another_card_becomes_the_default_one(alice: Any, api: Any, organization: Any, second: PaymentMethod) -> None:
@@ -118,6 +129,97 @@ def test_a_stranger_gets_the_404_of_an_unknown_card(
 def test_the_database_keeps_a_removed_card_from_being_the_default(first: PaymentMethod) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         PaymentMethod.objects.filter(pk=first.pk).update(removed_at=timezone.now())
+
+
+# The backup, and what a card is good for
+
+
+def backups(organization: Any) -> list[PaymentMethod]:
+    return list(PaymentMethod.objects.of(organization).filter(is_backup=True))
+
+
+def test_one_card_is_the_backup(alice: Any, api: Any, organization: Any, second: PaymentMethod) -> None:
+    third = factories.card(organization, "pm_card_amex")
+    for card in (second, third):
+        answer = api(alice).patch(f"{CARDS}/{card.public_id}", {"is_backup": True})
+        assert (answer.status_code, answer.json()["is_backup"]) == (200, True)
+        assert backups(organization) == [card]
+    api(alice).patch(f"{CARDS}/{third.public_id}", {"is_backup": False})
+    assert backups(organization) == []
+
+
+def test_the_default_is_no_backup(alice: Any, api: Any, organization: Any, first: PaymentMethod) -> None:
+    answer = api(alice).patch(f"{CARDS}/{first.public_id}", {"is_backup": True})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/is_backup")
+    assert backups(organization) == []
+
+
+def test_a_backup_that_becomes_the_default_is_the_backup_no_longer(
+    alice: Any, api: Any, organization: Any, second: PaymentMethod
+) -> None:
+    api(alice).patch(f"{CARDS}/{second.public_id}", {"is_backup": True})
+    api(alice).patch(f"{CARDS}/{second.public_id}", {"is_default": True})
+    assert (default(organization), backups(organization)) == ([second], [])
+
+
+@pytest.mark.parametrize(
+    ("day", "status"),
+    [("2040-11-30", "usable"), ("2040-12-02", "expiring"), ("2040-12-31", "expiring"), ("2041-01-01", "expired")],
+)
+def test_a_card_is_good_to_the_last_day_of_its_month(
+    alice: Any, api: Any, first: PaymentMethod, day: str, status: str
+) -> None:
+    client = api(alice)
+    assert first.status_on(date.fromisoformat(day)) == status
+    assert client.get(f"{CARDS}/{first.public_id}").json()["status"] == "usable"
+
+
+def test_a_card_that_its_bank_declined_for_good_says_so(alice: Any, api: Any, organization: Any) -> None:
+    card = factories.card(organization, "pm_card_chargeDeclinedLostCard")
+    assert api(alice).post("/v1/credits/purchases", {"amount": 5}).status_code == 402
+    assert api(alice).get(f"{CARDS}/{card.public_id}").json()["status"] == "declined"
+
+
+def test_a_removed_card_is_gone_at_the_gateway_too(alice: Any, api: Any, first: PaymentMethod) -> None:
+    gateway = gateways.BY_NAME[first.gateway]
+    assert gateway.card(first.gateway_token).customer
+    api(alice).delete(f"{CARDS}/{first.public_id}")
+    assert gateway.card(first.gateway_token).customer == ""
+
+
+# The gateway's own page
+
+
+def test_a_card_is_saved_on_the_gateways_page(alice: Any, api: Any, organization: Any) -> None:
+    factories.billing_account(organization)
+    page = api(alice).post(f"{CARDS}/setup", {"return_url": "https://app.example/back?a=1"}).json()
+    assert set(page) == {"id", "url", "expires_at"}
+    assert methods.finish_setup(organization, page["id"]) is None
+    back = visits.complete(page["id"], "pm_card_authenticationRequired")
+    assert back == f"https://app.example/back?a=1&session={page['id']}"
+    card = methods.finish_setup(organization, page["id"])
+    assert card == methods.finish_setup(organization, page["id"])
+    assert default(organization) == [card]
+
+
+def test_another_organizations_page_saves_nothing(organization: Any, charlie: Any) -> None:
+    factories.billing_account(organization)
+    theirs = charlie.current_organization
+    factories.card(theirs)
+    session = methods.begin_setup(theirs, return_url="https://app.example/")
+    visits.complete(session.id, "pm_card_visa")
+    for id_ in (session.id, "cs_nothing"):
+        with pytest.raises(NotFound):
+            methods.finish_setup(organization, id_)
+    assert not PaymentMethod.objects.of(organization).exists()
+
+
+def test_a_token_that_needs_an_authentication_names_the_banks_page(alice: Any, api: Any, organization: Any) -> None:
+    factories.billing_account(organization)
+    answer = api(alice).post(CARDS, {"gateway_token": "pm_card_authenticationRequired"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "authentication_required")
+    assert answer.json()["next_action_url"].startswith("http")
+    assert not PaymentMethod.objects.of(organization).exists()
 
 
 # Races

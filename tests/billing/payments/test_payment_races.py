@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts import tokens
 from accounts.lib import identifiers
@@ -16,11 +17,12 @@ from billing import accounts
 from billing.accounts import AccountNotSettled
 from billing.exceptions import NoBillingAccount
 from billing.ledger import posting
-from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
-from billing.payments import payments
-from billing.payments.gateways import Charge
+from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod, SandboxObject
+from billing.payments import payments, settling
+from billing.payments.gateways import Decline, Intent, IntentState
+from billing.payments.minor_units import Money
 from tests import factories
-from tests.billing.payments.gateway import RecordingGateway
+from tests.billing.payments.gateway import FaultySandbox, together
 from tests.concurrency import race
 from tests.conftest import Api
 
@@ -30,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("committed")
 
 
 @pytest.fixture
-def buyer(committed: None, bank: RecordingGateway) -> Organization:
+def buyer(committed: None, bank: FaultySandbox) -> Organization:
     """Has a billing account and a card that the recording gateway keeps."""
     organization = factories.organization()
     factories.card(organization)
@@ -46,12 +48,13 @@ def defaults(organization: Organization) -> int:
 
 
 def test_a_payment_completed_from_many_threads_is_one_charge_and_one_purchase(
-    buyer: Organization, bank: RecordingGateway
+    buyer: Organization, bank: FaultySandbox
 ) -> None:
     payment = begin(buyer)
     results = race([partial(payments.complete, payment.pk)] * THREADS)
     assert {result.status for result in results} == {"succeeded"}
-    assert bank.charged == {payment.pk.hex: 25}
+    assert bank.charged[-1] == 2500
+    assert SandboxObject.objects.filter(kind="intent", body__request__metadata__payment=payment.public_id).count() == 1
     assert list(LedgerEntry.objects.of(buyer).values_list("amount", flat=True)) == [25]
 
 
@@ -69,19 +72,26 @@ def test_a_status_compared_in_python_would_purchase_twice(buyer: Organization) -
     assert posting.available(buyer.pk) == 50
 
 
+def intent(state: IntentState) -> Intent:
+    """The gateway's answer about a payment of 25 dollars."""
+    received = 2500 if state == IntentState.SUCCEEDED else 0
+    decline = None if received else Decline("card_declined")
+    return Intent("pi_1", state, Money(2500, "USD"), received, timezone.now(), decline=decline)
+
+
 def settle_twice(payment: Payment) -> str:
     """Two answers of the gateway, the second before the first has committed; the status that the payment then has."""
     settled = Event()
 
     def first() -> None:
         with transaction.atomic():
-            payments.settle(payment.pk, Charge(status="succeeded"))
+            settling.settle(payment.pk, intent(IntentState.SUCCEEDED))
             settled.set()
             time.sleep(0.05)
 
     def second() -> None:
         settled.wait(timeout=30)
-        payments.settle(payment.pk, Charge(status="failed"))
+        settling.settle(payment.pk, intent(IntentState.CANCELED))
 
     race([first, second])
     payment.refresh_from_db()
@@ -103,13 +113,13 @@ def test_without_the_lock_the_second_answer_would_replace_the_first(
     assert posting.available(buyer.pk) == 25
 
 
-def test_the_sweep_and_the_request_settle_a_payment_once(buyer: Organization, bank: RecordingGateway) -> None:
+def test_the_sweep_and_the_request_settle_a_payment_once(buyer: Organization, bank: FaultySandbox) -> None:
     """The sweep comes while the request waits for the gateway."""
     payment = begin(buyer)
-    Payment.objects.filter(pk=payment.pk).update(created_at=payment.created_at - payments.GRACE)
-    bank.together = Barrier(2)
-    race([partial(payments.complete, payment.pk), payments.settle_pending])
-    assert bank.calls == [payment.pk.hex] * 2
+    bank.before["create"] = together(2)
+    Payment.objects.filter(pk=payment.pk).update(next_attempt_at=timezone.now())
+    race([partial(payments.complete, payment.pk), lambda: payments.sweep(timezone.now())])
+    assert bank.calls.count("create") == 2
     assert posting.available(buyer.pk) == 25
 
 
@@ -121,7 +131,7 @@ def test_an_id_from_many_threads_begins_one_payment(buyer: Organization) -> None
     assert Payment.objects.of(buyer).count() == 1
 
 
-def test_of_many_first_cards_one_is_the_default(bank: RecordingGateway) -> None:
+def test_of_many_first_cards_one_is_the_default(bank: FaultySandbox) -> None:
     organization = factories.organization()
     factories.billing_account(organization)
     results = race([partial(factories.card, organization)] * 8)
@@ -129,7 +139,7 @@ def test_of_many_first_cards_one_is_the_default(bank: RecordingGateway) -> None:
     assert (PaymentMethod.objects.of(organization).count(), defaults(organization)) == (8, 1)
 
 
-def test_first_cards_kept_without_the_lock_would_collide(bank: RecordingGateway) -> None:
+def test_first_cards_kept_without_the_lock_would_collide(bank: FaultySandbox) -> None:
     """The control of the test above: both find that there is no default yet."""
     organization, both_have_looked = factories.organization(), Barrier(2)
 
@@ -168,9 +178,9 @@ def test_a_payment_waits_for_the_closing_that_came_before_it(buyer: Organization
     assert not Payment.objects.of(buyer).exists()
 
 
-def test_no_transaction_is_open_while_the_gateway_is_called(buyer: Organization, bank: RecordingGateway) -> None:
+def test_no_transaction_is_open_while_the_gateway_is_called(buyer: Organization, bank: FaultySandbox) -> None:
     payments.complete(begin(buyer).pk)
-    assert bank.saw_transactions == [False, False]
+    assert bank.saw_transactions == {False}
 
 
 @pytest.fixture
@@ -184,22 +194,22 @@ def api(committed: None) -> Api:
 
 @pytest.mark.parametrize("with_key", [False, True])
 def test_no_transaction_is_open_while_a_request_calls_the_gateway(
-    api: Api, bank: RecordingGateway, with_key: bool
+    api: Api, bank: FaultySandbox, with_key: bool
 ) -> None:
     card, purchase = ({"idempotency_key": name} if with_key else {} for name in ("card", "purchase"))
-    assert api.post("/v1/payment-methods", {"gateway_token": "tok"}, **card).status_code == 201
+    assert api.post("/v1/payment-methods", {"gateway_token": "pm_card_visa"}, **card).status_code == 201
     assert api.post("/v1/credits/purchases", {"amount": 5}, **purchase).status_code == 201
-    assert bank.saw_transactions == [False, False]
+    assert bank.saw_transactions == {False}
 
 
-def test_a_card_kept_with_an_idempotency_key_is_kept_once(api: Api, bank: RecordingGateway) -> None:
-    send = partial(api.post, "/v1/payment-methods", {"gateway_token": "tok"}, idempotency_key="card")
+def test_a_card_kept_with_an_idempotency_key_is_kept_once(api: Api, bank: FaultySandbox) -> None:
+    send = partial(api.post, "/v1/payment-methods", {"gateway_token": "pm_card_visa"}, idempotency_key="card")
     first, again = send(), send()
     assert first.json() == again.json()
     assert api.get("/v1/payment-methods").json()["count"] == 1
 
 
-def test_a_card_that_the_gateway_does_not_know_is_not_kept(api: Api, bank: RecordingGateway) -> None:
+def test_a_card_that_the_gateway_does_not_know_is_not_kept(api: Api, bank: FaultySandbox) -> None:
     answer = api.post("/v1/payment-methods", {"gateway_token": "unknown"}, idempotency_key="card")
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/gateway_token")
     assert api.get("/v1/payment-methods").json()["count"] == 0

@@ -55,7 +55,3 @@ CARDS = {
     ),
     "pm_card_createDispute": SandboxCard("visa", "0259", is_disputed=True),
 }
-
-# Of the one-step interface, which names a decline by one code.
-DECLINES = {name: card.decline.reason for name, card in CARDS.items() if card.decline}
-BRANDS = {name: (card.brand, card.last4) for name, card in CARDS.items() if not card.decline}

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -13,7 +12,6 @@ from billing.models import SandboxObject
 from billing.payments.gateways.errors import GatewayRefused, UnexpectedState, UnknownCustomer, UnknownToken
 from billing.payments.gateways.objects import (
     Card,
-    Charge,
     CustomerDetails,
     Dispute,
     GatewayEvent,
@@ -25,7 +23,7 @@ from billing.payments.gateways.objects import (
     Setup,
 )
 from billing.payments.gateways.sandbox import answers, charging, store, visits
-from billing.payments.gateways.sandbox.cards import BRANDS, CARDS, DECLINES
+from billing.payments.gateways.sandbox.cards import CARDS
 from billing.payments.gateways.sandbox.urls import session_url
 from billing.payments.minor_units import Money
 
@@ -205,22 +203,6 @@ class SandboxGateway:
 
     def missing_permissions(self) -> list[str]:
         return []
-
-    def attach(self, token: str) -> Card:
-        """Of the one-step interface. The sandbox remembers what it charged, once for each key."""
-        if token not in CARDS:
-            raise UnknownToken("resource_missing", token)
-        brand, last4 = BRANDS.get(token, ("visa", "0002"))
-        return Card(token=token, brand=brand, last4=last4, exp_month=12, exp_year=2040)
-
-    def charge(self, *, token: str, amount: Decimal, currency: str, idempotency_key: str) -> Charge:
-        """Of the one-step interface."""
-        reference = f"sandbox_{idempotency_key}"
-        if token in DECLINES:
-            return Charge(status="failed", reference=reference, failure_code=DECLINES[token])
-        request = {"token": token, "amount": str(amount), "currency": currency}
-        store.once("charge", idempotency_key, request, dict)
-        return Charge(status="succeeded", reference=reference)
 
 
 def _require_customer(id: str) -> None:

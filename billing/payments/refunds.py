@@ -1,0 +1,198 @@
+"""Giving money back to a card, and taking its credits back.
+
+The ledger entry and the row are one transaction; then the gateway is called. If the gateway refuses, or the money does
+not arrive, the entry is reversed.
+"""
+
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.utils import timezone
+
+from accounts import events
+from accounts.lib.money import ZERO
+from accounts.lib.problems import Conflict
+from billing.ledger import corrections, lots, posting
+from billing.models import Grant, LedgerEntry, Payment, Refund
+from billing.payments import gateways, minor_units
+
+log = structlog.get_logger()
+
+Status = Refund.Status
+GRACE = timedelta(minutes=1)
+SWEEP_SIZE = 100
+
+
+class NotRefundable(Conflict):
+    """More than is left of the payment, or of its credits; or nothing was paid."""
+
+    code = "not_refundable"
+    detail = "There is less left to refund."
+
+
+@transaction.atomic
+def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None = None, force: bool = False) -> Refund:
+    """Take the credits back and commit a pending refund. Without an `amount` it is all that is left of the payment.
+
+    `NotRefundable` beyond what is left of the payment; and beyond what is left of the credits that it bought, unless
+    `force`: then the balance may go below zero.
+    """
+    posting.lock([payment.organization_id], timezone.now())
+    payment = Payment.objects.get(pk=payment.pk)
+    left = payment.amount - payment.refunded - payment.disputed
+    amount = left if amount is None else amount
+    purchase = LedgerEntry.objects.filter(
+        account=payment.organization_id, idempotency_key=f"payment:{payment.pk.hex}"
+    ).first()
+    if payment.status != Payment.Status.SUCCEEDED or purchase is None:
+        raise NotRefundable("Only a payment that succeeded is refunded.")
+    if amount > left or amount <= 0:
+        raise NotRefundable(left=left)
+    unspent = _left_of_lots(payment, purchase)
+    if amount > unspent and not force:
+        raise NotRefundable("The credits are spent already.", left=unspent)
+    total = _total(payment, amount)
+    entry = posting.post(
+        payment.organization_id,
+        kind=LedgerEntry.Kind.REFUND,
+        amount=-amount,
+        description=reason,
+        reference=payment.public_id,
+        actor=actor,
+        own_lot=purchase.seq,
+    )
+    Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + amount)
+    refund = Refund.objects.create(
+        payment=payment,
+        amount=amount,
+        total=total,
+        reason=reason,
+        actor=actor,
+        entry_seq=entry.seq,
+        next_attempt_at=timezone.now() + GRACE,
+    )
+    _tell(refund, "refund.created")
+    return refund
+
+
+def _left_of_lots(payment: Payment, purchase: LedgerEntry) -> Decimal:
+    """What is left of the credits that a purchase brought, and of those that came back when a refund failed."""
+    lots.allot(purchase.account_id)
+    entries = LedgerEntry.objects.filter(account=purchase.account_id)
+    came_back = entries.filter(reverses_seq__in=payment.refunds.values("entry_seq")).values("seq")
+    of_purchase = Q(entry_seq=purchase.seq) | Q(entry_seq__in=came_back)
+    own = Grant.objects.filter(of_purchase, account=purchase.account_id)
+    return Decimal(own.aggregate(left=Sum("remaining"))["left"] or ZERO)
+
+
+def _total(payment: Payment, amount: Decimal) -> Decimal:
+    """The money of these credits, with their share of the tax. The last refund takes the remainder."""
+    earlier = sum((refund.total for refund in payment.refunds.exclude(status=Status.FAILED)), Decimal(0))
+    if payment.refunded + amount == payment.amount:
+        return Decimal(payment.total - earlier)
+    places = Decimal(1).scaleb(-minor_units.decimals(payment.currency))
+    total: Decimal = (amount * payment.total / payment.amount).quantize(places, ROUND_HALF_EVEN)
+    if not 0 < total <= payment.total - earlier:
+        raise NotRefundable("This amount can't be paid back in the currency.")
+    return total
+
+
+def complete(refund_id: UUID) -> Refund:
+    """Tell the gateway to pay a pending refund back. Repeated calls pay once."""
+    refund = Refund.objects.select_related("payment__method").get(pk=refund_id)
+    if refund.status != Status.PENDING:
+        return refund
+    payment, gateway = refund.payment, gateways.BY_NAME[refund.payment.gateway_name]
+    try:
+        if refund.gateway_reference:
+            return settle(refund.pk, gateway.retrieve_refund(refund.gateway_reference))
+        answer = gateway.refund(
+            intent=payment.intent,
+            money=minor_units.money(refund.total, payment.currency),
+            metadata={"refund": refund.public_id},
+            idempotency_key=f"{refund.pk.hex}:refund",
+        )
+    except gateways.GatewayRefused as error:
+        return fail(refund.pk, error.code)
+    except gateways.GatewayError:
+        return _postpone(refund)
+    return settle(refund.pk, answer)
+
+
+@transaction.atomic
+def settle(refund_id: UUID, answer: gateways.Refund) -> Refund:
+    """Write down what the gateway answered. A refund that failed later is reversed."""
+    refund = _lock(refund_id)
+    if refund.status == Status.FAILED:
+        return refund
+    refund.gateway_reference = answer.id
+    if answer.state == gateways.RefundState.FAILED:
+        return _fail(refund, answer.failure_reason or "failed")
+    if answer.state == gateways.RefundState.SUCCEEDED and refund.status == Status.PENDING:
+        refund.status, refund.next_attempt_at = Status.SUCCEEDED, None
+        _tell(refund, "refund.succeeded")
+    else:
+        refund.next_attempt_at = timezone.now() + timedelta(hours=1)
+    refund.save()
+    return refund
+
+
+@transaction.atomic
+def fail(refund_id: UUID, code: str) -> Refund:
+    """The gateway refused it: the credits come back."""
+    refund = _lock(refund_id)
+    return refund if refund.status == Status.FAILED else _fail(refund, code)
+
+
+def _lock(refund_id: UUID) -> Refund:
+    posting.lock(Refund.objects.filter(pk=refund_id).values_list("payment__organization_id", flat=True))
+    return Refund.objects.select_related("payment").get(pk=refund_id)
+
+
+def _fail(refund: Refund, code: str) -> Refund:
+    refund.status, refund.failure_code, refund.next_attempt_at = Status.FAILED, code, None
+    refund.save()
+    payment = refund.payment
+    Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") - refund.amount)
+    entry = LedgerEntry.objects.get(account=payment.organization_id, seq=refund.entry_seq)
+    corrections.reverse(entry, reason=f"The refund failed: {code}", actor="")
+    _tell(refund, "refund.failed")
+    return refund
+
+
+def _postpone(refund: Refund) -> Refund:
+    wait = min(timedelta(minutes=2**refund.attempts), timedelta(hours=1))
+    Refund.objects.filter(pk=refund.pk).update(attempts=F("attempts") + 1, next_attempt_at=timezone.now() + wait)
+    log.warning("refund not paid", refund=refund.public_id, attempts=refund.attempts + 1)
+    refund.refresh_from_db()
+    return refund
+
+
+def sweep(now: datetime) -> int:
+    """Complete the refunds that are due. Returns how many are settled now."""
+    due = Refund.objects.filter(status=Status.PENDING, next_attempt_at__lte=now).order_by("?")
+    settled = 0
+    for refund_id in list(due.values_list("pk", flat=True)[:SWEEP_SIZE]):
+        try:
+            settled += complete(refund_id).status != Status.PENDING
+        except Exception:
+            log.exception("refund not settled", refund=refund_id.hex)
+    return settled
+
+
+def _tell(refund: Refund, type: str) -> None:
+    payment = refund.payment
+    data = {
+        "refund": refund.public_id,
+        "payment": payment.public_id,
+        "amount": refund.amount,
+        "total": refund.total,
+        "currency": payment.currency,
+        "reason": refund.reason,
+        "actor": refund.actor,
+    }
+    events.record(payment.organization_id, type, data, timezone.now(), targets=[refund.public_id, payment.public_id])

@@ -1,0 +1,113 @@
+"""Writing down what became of a payment: in one transaction, under the payer's lock, once."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import events
+from billing.ledger import posting
+from billing.models import LedgerEntry, Payment
+from billing.payments import methods, minor_units
+from billing.payments.gateways import Decline, Intent, IntentState
+
+log = structlog.get_logger()
+
+Status = Payment.Status
+# How long the owner of a card has to authenticate, and how long a checkout page is open.
+ACTION_LIFE = timedelta(hours=23)
+
+
+@transaction.atomic
+def settle(payment_id: UUID, intent: Intent) -> Payment:
+    """Write down how an intent ended, or that its card's owner has to act. A success posts exactly one purchase."""
+    payment = _lock(payment_id)
+    if intent.state == IntentState.SUCCEEDED:
+        _succeed(payment, intent)
+    elif intent.state == IntentState.ACTION_REQUIRED:
+        _require_action(payment)
+    elif payment.is_open:
+        _fail(payment, intent.decline or Decline("canceled"))
+    return payment
+
+
+@transaction.atomic
+def fail(payment_id: UUID, code: str) -> Payment:
+    """End a payment for which no money was or will be taken."""
+    payment = _lock(payment_id)
+    if payment.is_open:
+        _fail(payment, Decline(code))
+    return payment
+
+
+def _lock(payment_id: UUID) -> Payment:
+    posting.lock(Payment.objects.filter(pk=payment_id).values_list("organization_id", flat=True))
+    return Payment.objects.select_related("method", "organization").get(pk=payment_id)
+
+
+def _succeed(payment: Payment, intent: Intent) -> None:
+    """Credit what was paid. Money is credited even if the payment had failed for us: then with an alarm."""
+    if payment.status == Status.SUCCEEDED:
+        return
+    wanted = minor_units.money(payment.total, payment.currency)
+    if (intent.received, intent.money.currency) != (wanted.minor, wanted.currency):
+        log.error("another sum was paid", payment=payment.public_id, received=intent.received, wanted=wanted.minor)
+        payment.problem = "mismatch"
+        payment.save(update_fields=["problem"])
+        return
+    if payment.status == Status.FAILED:
+        log.error("a payment succeeded after it had failed", payment=payment.public_id)
+    if payment.method is None and intent.card:
+        payment.method = methods.keep(payment.organization, payment.gateway_name, intent.card)
+    payment.status, payment.intent, payment.failure_code, payment.decline_code = Status.SUCCEEDED, intent.id, "", ""
+    _close(payment)
+    posting.post(
+        payment.organization_id,
+        kind=LedgerEntry.Kind.PURCHASE,
+        amount=payment.amount,
+        description="Credits purchased",
+        reference=payment.public_id,
+        idempotency_key=f"payment:{payment.pk.hex}",
+    )
+    _tell(payment, "payment.succeeded")
+
+
+def _require_action(payment: Payment) -> None:
+    if payment.status != Status.PENDING:
+        return
+    payment.status = Status.ACTION_REQUIRED
+    payment.next_action_url = f"{settings.BASE_URL}/o/{payment.organization.public_id}/payments/{payment.public_id}/"
+    payment.expires_at = payment.expires_at or timezone.now() + ACTION_LIFE
+    payment.next_attempt_at = payment.expires_at
+    payment.save()
+    _tell(payment, "payment.action_required")
+
+
+def _fail(payment: Payment, decline: Decline) -> None:
+    payment.status = Status.FAILED
+    payment.failure_code, payment.decline_code = decline.reason, decline.decline_code
+    _close(payment)
+    if payment.method and decline.is_hard:
+        methods.mark_declined(payment.method, decline.reason)
+    _tell(payment, "payment.failed")
+
+
+def _close(payment: Payment) -> None:
+    payment.next_action_url, payment.problem, payment.next_attempt_at = "", "", None
+    payment.settled_at = timezone.now()
+    payment.save()
+
+
+def _tell(payment: Payment, type: str) -> None:
+    data = {
+        "payment": payment.public_id,
+        "purpose": payment.purpose,
+        "amount": payment.amount,
+        "total": payment.total,
+        "currency": payment.currency,
+        "failure_code": payment.failure_code or None,
+    }
+    events.record(payment.organization_id, type, data, timezone.now(), targets=[payment.public_id])
