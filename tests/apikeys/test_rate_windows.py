@@ -3,8 +3,6 @@
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
@@ -13,6 +11,7 @@ from django.db import connection, transaction
 from apikeys import rate_limits
 from apikeys.models import RateCount
 from apikeys.rate_limits import EXACT, Count, Limit
+from tests.apikeys.windows import most_in_a_window
 from tests.concurrency import race
 
 NOON = 1_900_000_800.0
@@ -22,18 +21,6 @@ ROW = "test:caller"
 
 def taken(limit: Limit, moment: float) -> bool:
     return rate_limits.take(limit, moment).allowed
-
-
-def most_in_a_window(moments: Iterable[float], window: float) -> int:
-    """The most of these calls that lie in any [t, t + window)."""
-    inside: deque[float] = deque()
-    most = 0
-    for moment in sorted(moments):
-        inside.append(moment)
-        while inside[0] <= moment - window:
-            inside.popleft()
-        most = max(most, len(inside))
-    return most
 
 
 @pytest.mark.parametrize("phase", [n / 2 for n in range(12)])

@@ -11,7 +11,7 @@ _exact = Context(prec=80, rounding=ROUND_HALF_EVEN)
 
 @dataclass(frozen=True)
 class Tier:
-    """The units of a month beyond the tier before it, up to `up_to` (None: all of them), cost `unit_amount` each."""
+    """The units of a month after the previous tier, up to `up_to` (None: all the rest), cost `unit_amount` each."""
 
     up_to: Decimal | None
     unit_amount: Decimal
@@ -21,8 +21,8 @@ class Tier:
 class Schedule:
     """What the units of one meter cost one payer, in the order in which they arrive in a month.
 
-    The first `included` ones are free. Those after them go through the `tiers`, in order of `up_to`, counted from
-    nothing; what is beyond the last tier costs `unit_amount`.
+    The first `included` units are free. The others go through the `tiers`, in order of `up_to`, counted from zero
+    again. Units beyond the last tier cost `unit_amount`.
     """
 
     unit_amount: Decimal

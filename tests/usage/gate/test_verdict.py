@@ -13,6 +13,7 @@ from apikeys.models import ApiKey
 from billing.ledger import posting
 from billing.models import LedgerEntry, Price
 from tests import factories
+from tests.apikeys.windows import most_in_a_window
 from tests.conftest import Api
 from usage import gate
 from usage.gate.caller import Caller
@@ -197,3 +198,14 @@ def test_a_secret_under_an_older_pepper_is_found(made: Made, settings: Any) -> N
     settings.API_KEY_PEPPERS = [(99, b"newer"), *settings.API_KEY_PEPPERS]
     assert ask(made[1]).code is Code.VALID
     assert ask(factories.key(made[0].organization or Organization())[1]).code is Code.VALID
+
+
+@pytest.mark.parametrize("phase", [0, 1.5, 3, 4.5, 5.9])
+def test_at_every_phase_of_a_window_no_more_calls_pass_than_the_limit_says(funded: Organization, phase: float) -> None:
+    """Ten calls just before a fixed window would end, and then as many as there may be."""
+    _, secret = factories.key(funded, rate_limit=10, rate_limit_window_seconds=6)
+    start = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=phase)
+    moments = [start + timedelta(seconds=seconds) for seconds in [0] * 12 + [n / 4 for n in range(1, 40)]]
+    passed = [now.timestamp() for now in moments if ask(secret, now=now).code is Code.VALID]
+    assert most_in_a_window(passed, 6) == 10
+    assert passed[10] - passed[0] == 6
