@@ -20,6 +20,7 @@ from billing.api.fields import AmountSerializerField
 from usage.api import parameters
 from usage.reporting import calendar, timeseries
 from usage.reporting.timeseries import GROUPS, Point, Query
+from usage.reporting.totals import NO_ENDPOINT
 
 JSON, CSV = "application/json", "text/csv"
 IN_JSON, IN_CSV = (JSON, "application/*", "*/*"), (CSV, "text/*")
@@ -103,7 +104,7 @@ def _query(request: Request) -> Query:
         environment=parameters.choice(request, "environment", ("live", "test"), "live"),
         meter=parameters.meter(request),
         key=parameters.key(request),
-        endpoint=text_parameter(request, "endpoint"),
+        endpoint=_endpoint(request),
     )
 
 
@@ -123,6 +124,13 @@ def _group_by(request: Request) -> tuple[str, ...]:
     if not names <= GROUPS.keys():
         raise InvalidField("group_by", f"Must be of {', '.join(GROUPS)}, separated by commas.")
     return tuple(name for name in GROUPS if name in names)
+
+
+def _endpoint(request: Request) -> str | None:
+    endpoint = text_parameter(request, "endpoint")
+    if endpoint == "":
+        raise InvalidField("endpoint", f"Must not be empty. {NO_ENDPOINT} stands for events that named none.")
+    return endpoint
 
 
 def _points(query: Query) -> list[Point]:

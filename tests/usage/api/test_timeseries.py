@@ -198,7 +198,8 @@ def test_a_child_may_not_ask_for_its_parents(
         ("window", "week"), ("window", ""), ("group_by", "meter,color"), ("group_by", "meter;key"),
         ("timezone", "Mars/Olympus"), ("timezone", ""), ("timezone", "../etc/passwd"), ("environment", "production"),
         ("meter", "teleport"), ("meter", ""), ("meter", "\0"), ("key", "key_1"), ("key", "\0"), ("endpoint", "\0"),
-        ("organization", ""), ("organization", "\0"),
+        ("organization", ""), ("organization", "\0"), ("from", ""), ("to", ""), ("group_by", ""),
+        ("group_by", "meter,"), ("endpoint", ""), ("key", ""), ("environment", ""),
     ],
 )  # fmt: skip
 def test_a_bad_parameter_is_named(api: Any, alice: User, parameter: str, value: str) -> None:
