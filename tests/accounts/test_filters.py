@@ -9,6 +9,7 @@ from tests import factories
 
 WORDS = {"email", "endpoint", "reference", "search", "type"}  # any text may be looked for, and is found nowhere
 NUMBERS = {"after", "created_by"}  # a number that nothing has is one that nothing is found for
+IDS = {("/v1/payments", "after")}  # the object has to be in the list
 NAMES = {"organization"}  # 404, like any other object that is not there
 EMPTY = {("/v1/usage", "endpoint")}  # events without an endpoint
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -48,7 +49,8 @@ def test_an_unknown_value_is_refused(client: Any, path: str, value: str) -> None
     for name, schema in PARAMETERS[path].items():
         answer = client.get(f"{path}?{name}={value}")
         is_word = name in WORDS and "enum" not in schema and value != "%00"
-        if is_word or (name in NUMBERS and value.isdigit()):
+        is_number = name in NUMBERS and (path, name) not in IDS and value.isdigit()
+        if is_word or is_number:
             assert answer.status_code == 200, name
         else:
             assert is_named(answer, name), name
