@@ -4,6 +4,7 @@ from django.utils import timezone
 from accounts import emails, idempotency, invitations, password_reset, sign_in_limits
 from accounts.events import publication
 from accounts.models import TokenFamily
+from accounts.webhooks import outbox, worker
 
 EMAILS = {invitations.TEMPLATE: invitations.email_context, password_reset.TEMPLATE: password_reset.email_context}
 
@@ -30,4 +31,14 @@ def send_emails() -> int:
 
 @shared_task
 def publish_events() -> int:
-    return publication.publish_due()
+    return publication.publish_due(outbox.fan_out)
+
+
+@shared_task
+def deliver_webhooks() -> int:
+    return worker.run()
+
+
+@shared_task
+def purge_deliveries() -> int:
+    return outbox.purge()

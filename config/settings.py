@@ -200,6 +200,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "DeliveryStatusEnum": "accounts.models.webhooks.Delivery.Status",
+        "WebhookEndpointStatusEnum": "accounts.models.webhooks.WebhookEndpoint.Status",
         "HoldStatusEnum": "billing.models.holds.Hold.Status",
         "InvitationStatusEnum": "accounts.models.invitations.STATUSES",
         "OrganizationStatusEnum": "accounts.models.organizations.Organization.Status",
@@ -269,6 +271,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=17),
     },
     "events not published": {"task": "accounts.tasks.publish_events", "schedule": 5.0},
+    "webhooks not delivered": {"task": "accounts.tasks.deliver_webhooks", "schedule": 5.0},
+    "deliveries past their log": {"task": "accounts.tasks.purge_deliveries", "schedule": crontab(minute=57)},
     "emails not sent": {"task": "accounts.tasks.send_emails", "schedule": 10.0},
     "failed sign-ins past their day": {"task": "accounts.tasks.purge_sign_in_failures", "schedule": crontab(minute=47)},
     "token families past their life": {"task": "accounts.tasks.purge_token_families", "schedule": crontab(minute=27)},

@@ -1,10 +1,12 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.api import events, invitations, jwks, security, signup, tokens, whoami
+from accounts.api import events, invitations, jwks, security, signup, tokens, webhooks, whoami
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/invitations", invitations.InvitationViewSet)
+router.register("v1/webhook-endpoints", webhooks.WebhookEndpointViewSet)
+router.register("v1/webhook-deliveries", webhooks.DeliveryViewSet)
 router.register("v1/events", events.EventViewSet)
 
 urlpatterns = [

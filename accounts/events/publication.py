@@ -5,6 +5,7 @@ commits late. A sequence is given only after the commit, by one publisher of a r
 order. A reader by `after=` therefore misses nothing.
 """
 
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +14,8 @@ from accounts.lib import sql
 from accounts.models import Organization, UnpublishedEvent
 
 BATCH = 500
+
+FanOut = Callable[[UUID, Sequence[UUID]], None]
 
 # Two publishers of one root would give the same numbers. The lock ends with the transaction.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('publication of ' || %(root)s::uuid, 0))"
@@ -26,21 +29,24 @@ FROM unnest(%(events)s::uuid[]) AS event_id,
 """
 
 
-def publish_due() -> int:
-    """Publishes every event that waits, and returns how many there were."""
+def publish_due(fan_out: FanOut) -> int:
+    """Publishes every event that waits, and returns how many there were.
+
+    `fan_out` gets each root and batch in the transaction that publishes it.
+    """
     roots = Organization.objects.filter(pk__in=UnpublishedEvent.objects.values("event__organization__root"))
-    return sum(_publish_all(root) for root in roots.values_list("pk", flat=True))
+    return sum(_publish_all(root, fan_out) for root in roots.values_list("pk", flat=True))
 
 
-def _publish_all(root: UUID) -> int:
+def _publish_all(root: UUID, fan_out: FanOut) -> int:
     published = 0
-    while batch := _publish(root):
+    while batch := _publish(root, fan_out):
         published += batch
     return published
 
 
 @transaction.atomic
-def _publish(root: UUID) -> int:
+def _publish(root: UUID, fan_out: FanOut) -> int:
     """Publishes one batch of a root's events.
 
     The lock is a statement of its own, so that the next one sees what was committed while it waited.
@@ -50,5 +56,6 @@ def _publish(root: UUID) -> int:
     events = list(waiting.values_list("event_id", flat=True)[:BATCH])
     if events:
         sql.rows(PUBLISH, {"root": root, "events": events})
+        fan_out(root, events)
         UnpublishedEvent.objects.filter(event__in=events).delete()
     return len(events)

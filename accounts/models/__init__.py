@@ -10,8 +10,11 @@ from accounts.models.sign_ins import KnownNetwork, SignInFailures
 from accounts.models.tenancy import TenantQuerySet
 from accounts.models.tokens import ReplacedToken, SigningKey, TokenFamily
 from accounts.models.users import User
+from accounts.models.webhooks import Attempt, Delivery, WebhookEndpoint
 
 __all__ = [
+    "Attempt",
+    "Delivery",
     "Email",
     "Event",
     "IdempotencyRecord",
@@ -28,4 +31,5 @@ __all__ = [
     "TokenFamily",
     "UnpublishedEvent",
     "User",
+    "WebhookEndpoint",
 ]

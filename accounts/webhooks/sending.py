@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpcore2
@@ -106,8 +107,9 @@ def _beginning(response: httpcore2.Response) -> str:
     return raw[:ANSWER_BYTES].decode(errors="replace").replace("\0", "")
 
 
+@cache
 def _tls() -> ssl.SSLContext:
-    """Verifies the certificate and the name, by the system's trust store."""
+    """Verifies the certificate and the name, by the system's trust store, which takes long to read."""
     return ssl.create_default_context()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 API = re.compile(r"(v1|auth|api|\.well-known)/")
@@ -61,6 +62,10 @@ def administer(body: Any = None) -> Route:
 def own(**body: Any) -> Any:
     """A body that names the organization of the credentials."""
     return lambda world: {"organization": world.id_of("organization", "own"), **body}
+
+
+def endpoint(scopes: dict[str, str], **options: Any) -> Route:
+    return Route(scopes, names="endpoint", **options)
 
 
 def reservation(names: str, scopes: dict[str, str], **options: Any) -> Route:
@@ -143,6 +148,25 @@ ROUTES: dict[str, Route] = {
         bodies={"patch": {"role": "viewer"}},
     ),
     "v1/events": read("audit:read", shows=SUBTREE),
+    "v1/webhook-endpoints": Route(
+        {"get": "webhooks:read", "post": "webhooks:write"},
+        bodies={"post": {"url": "https://example.com/new", "event_types": ["*"]}},
+    ),
+    "v1/webhook-endpoints/{id}": endpoint(
+        {"get": "webhooks:read", "patch": "webhooks:write", "delete": "webhooks:write"},
+        bodies={"patch": {"description": "New"}},
+    ),
+    "v1/webhook-endpoints/{id}/rotate": endpoint({"post": "webhooks:write"}, bodies={"post": {}}),
+    "v1/webhook-endpoints/{id}/enable": endpoint({"post": "webhooks:write"}, bodies={"post": {}}),
+    "v1/webhook-endpoints/{id}/disable": endpoint({"post": "webhooks:write"}),
+    "v1/webhook-endpoints/{id}/test": endpoint({"post": "webhooks:write"}),
+    "v1/webhook-endpoints/{id}/deliveries": endpoint({"get": "webhooks:read"}),
+    "v1/webhook-endpoints/{id}/redeliver": endpoint(
+        {"post": "webhooks:write"}, bodies={"post": lambda _: {"since": timezone.now().isoformat()}}
+    ),
+    "v1/webhook-deliveries/{id}": Route({"get": "webhooks:read"}, names="delivery"),
+    "v1/webhook-deliveries/{id}/attempts": Route({"get": "webhooks:read"}, names="delivery"),
+    "v1/webhook-deliveries/{id}/redeliver": Route({"post": "webhooks:write"}, names="delivery"),
     "v1/invitations": Route(
         {"get": "members:read", "post": "members:write"},
         bodies={"post": {"email": "new@example.com", "role": "viewer"}},

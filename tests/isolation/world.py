@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from accounts import access_tokens, authentication, events, invitations, people, scopes, tokens
 from accounts.credentials import Credential
-from accounts.models import Invitation, Organization, User
+from accounts.models import Delivery, Invitation, Organization, User, WebhookEndpoint
+from accounts.webhooks import endpoints, signing
 from apikeys.models import ApiKey
 from billing.ledger import holds, leases, posting
 from billing.models import Hold, LedgerEntry, Payment, PaymentMethod
@@ -40,6 +41,8 @@ NOBODYS = {
     "lease": f"hold_{'0' * 32}",
     "entry": "0",
     "event": "nobodys",
+    "endpoint": f"we_{'0' * 32}",
+    "delivery": f"dlv_{'0' * 32}",
 }
 
 
@@ -61,6 +64,7 @@ class World:
     invitations: dict[str, Invitation] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     leases: dict[str, Hold] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
     credentials: dict[str, str] = field(default_factory=dict)
 
     def id_of(self, kind: str, relation: str) -> str | None:
@@ -85,6 +89,8 @@ class World:
             "lease": self.leases[relation].public_id,
             "entry": "1",
             "event": "e",
+            "endpoint": self.deliveries[relation].endpoint.public_id,
+            "delivery": self.deliveries[relation].public_id,
         }[kind]
 
 
@@ -118,7 +124,16 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
     event = {"id": "e", "key_id": world.keys[relation].public_id, "meter": "requests"}
     event["endpoint"] = f"/{marker(relation)}"
     assert metering.record([event]).count("accepted") == 1
-    events.record(organization.pk, "organization.changed", {"where": marker(relation)}, timezone.now())
+    happened = events.record(organization.pk, "organization.changed", {"where": marker(relation)}, timezone.now())
+    endpoint = WebhookEndpoint.objects.create(
+        organization=organization,
+        url=f"https://0x7f000001/{marker(relation)}",  # a test sends to it, and gets nowhere
+        event_types=["*"],
+        api_version="v1",
+        secret=endpoints.seal(signing.make_secret()),
+    )
+    body = marker(relation).encode()
+    world.deliveries[relation] = Delivery.objects.create(endpoint=endpoint, event=happened, sequence=1, body=body)
     if organization.is_root:
         account = factories.billing_account(organization)
         account.name = marker(relation)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts import events
 from accounts.events import publication
 from accounts.models import Organization, User
+from accounts.webhooks import outbox
 from billing.payments import payments
 from tests import factories
 from tests.concurrency import race
@@ -51,7 +52,7 @@ def lists(owner: User, api: Any) -> dict[str, list[Any]]:
         made[LEDGER].append(factories.credit(organization, 1).seq)
         made[EVENTS].append(happen(organization, f"organization.{'suspended' if number == 4 else 'resumed'}"))
         made[PAYMENTS].append(pay(organization))
-    publication.publish_due()
+    publication.publish_due(outbox.fan_out)
     return made
 
 
@@ -87,7 +88,7 @@ def test_an_event_is_named_by_its_sequence_too(lists: Any, owner: User, api: Any
 def test_past_an_event_that_is_not_published_is_nothing_yet(owner: User, api: Any) -> None:
     first, second = (happen(owner.current_organization) for _ in range(2))  # type: ignore[arg-type]
     assert ids(poll(api(owner), EVENTS, first)) == []
-    publication.publish_due()
+    publication.publish_due(outbox.fan_out)
     assert ids(poll(api(owner), EVENTS, first)) == [second]
 
 
@@ -128,7 +129,7 @@ def test_a_poller_of_many_writers_reads_each_entry_and_payment_once(owner: User,
         return made
 
     def read() -> None:
-        publication.publish_due()
+        publication.publish_due(outbox.fan_out)
         for path, seen in known.items():
             seen.extend(ids(poll(client, path, seen[-1] if seen else 0, limit=2)))
 

@@ -1,0 +1,284 @@
+from datetime import timedelta
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts import idempotency
+from accounts.api.fields import MomentField
+from accounts.api.filters import Filters
+from accounts.api.lookups import PublicIdMixin
+from accounts.credentials import credential_of, organization_of
+from accounts.models import Attempt, Delivery, WebhookEndpoint
+from accounts.webhooks import endpoints
+
+LONGEST_OVERLAP_SECONDS = 604_800
+EXAMPLE = {"url": "https://example.com/hooks", "event_types": ["credits.low", "budget.crossed"]}
+
+
+class WritableEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
+    """`event_types` are names, or `*` for all that are and will be, but for those that are only for audits."""
+
+    url = serializers.CharField(trim_whitespace=False)
+    event_types = serializers.ListField(child=serializers.CharField(max_length=60), max_length=100)
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ["url", "description", "event_types", "includes_subtree"]
+
+
+class WebhookEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
+    """An endpoint as it is listed: never its secret. `failures` counts the failed attempts since the last success."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    event_types = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = [
+            "id",
+            "url",
+            "description",
+            "event_types",
+            "includes_subtree",
+            "api_version",
+            "status",
+            "disabled_reason",
+            "failures",
+            "first_failed_at",
+            "next_attempt_at",
+            "previous_secret_expires_at",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class EndpointWithSecretSerializer(WebhookEndpointSerializer):
+    """The one answer that holds the secret; a replay of it has null there."""
+
+    secret = serializers.CharField(allow_null=True)
+
+    class Meta(WebhookEndpointSerializer.Meta):
+        fields = [*WebhookEndpointSerializer.Meta.fields, "secret"]
+        read_only_fields = fields
+
+
+class OverlapSerializer(serializers.Serializer[Any]):
+    """For how long the present secret signs as well; 0 ends it at once."""
+
+    overlap_seconds = serializers.IntegerField(
+        min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400
+    )
+
+
+class EnableSerializer(serializers.Serializer[Any]):
+    """Whether what waited meanwhile is sent; otherwise it is cancelled."""
+
+    send_waiting = serializers.BooleanField(required=False, default=True)
+
+
+class SinceSerializer(serializers.Serializer[Any]):
+    since = MomentField()
+
+
+class RedeliveredSerializer(serializers.Serializer[Any]):
+    deliveries = serializers.IntegerField()
+
+
+class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    """`status` is null and `error` says why where no answer came. `answer` is the beginning of what came back."""
+
+    class Meta:
+        model = Attempt
+        fields = ["number", "status", "error", "address", "duration_ms", "answer", "created_at"]
+        read_only_fields = fields
+
+
+class TestAnswerSerializer(serializers.Serializer[Any]):
+    status = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField()
+    address = serializers.CharField()
+    duration_ms = serializers.IntegerField()
+    answer = serializers.CharField(source="body")
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    id = serializers.CharField(source="public_id", read_only=True)
+    endpoint = serializers.CharField(source="endpoint.public_id", read_only=True)
+    event = serializers.CharField(source="event.public_id", read_only=True)
+    type = serializers.CharField(source="event.type", read_only=True)
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id",
+            "endpoint",
+            "event",
+            "type",
+            "sequence",
+            "status",
+            "attempt_count",
+            "next_attempt_at",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class DeliveryFilter(Filters):
+    status = django_filters.ChoiceFilter(choices=Delivery.Status.choices)
+
+
+class WebhookEndpointViewSet(
+    PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[WebhookEndpoint]
+):
+    """The webhook endpoints of the current organization, newest first."""
+
+    scopes = {
+        "list": "webhooks:read",
+        "retrieve": "webhooks:read",
+        "create": "webhooks:write",
+        "partial_update": "webhooks:write",
+        "destroy": "webhooks:write",
+        "rotate": "webhooks:write",
+        "enable": "webhooks:write",
+        "disable": "webhooks:write",
+        "test": "webhooks:write",
+        "deliveries": "webhooks:read",
+        "redeliver": "webhooks:write",
+    }
+    serializer_class = WebhookEndpointSerializer
+    filterset_class: type[Filters] | None = None
+    queryset = WebhookEndpoint.objects.none()
+    id_prefix = "we_"
+
+    def get_queryset(self) -> QuerySet[WebhookEndpoint]:
+        rows = WebhookEndpoint.objects.of(organization_of(self.request))
+        return rows.select_related("organization").order_by("-created_at", "-pk")
+
+    @extend_schema(
+        request=WritableEndpointSerializer,
+        responses={201: EndpointWithSecretSerializer},
+        examples=[OpenApiExample("endpoint", EXAMPLE, request_only=True)],
+    )
+    def create(self, request: Request) -> Any:
+        """Make an endpoint. The answer is the only place where its secret is shown."""
+        params = self._params(WritableEndpointSerializer(data=request.data))
+
+        def effect() -> Response:
+            made = endpoints.create(organization_of(request), credential_of(request), params)
+            return _with_secret(*made, status.HTTP_201_CREATED)
+
+        return idempotency.once(request, effect, secrets=("secret",))
+
+    @extend_schema(request=WritableEndpointSerializer, responses=WebhookEndpointSerializer)
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Change what is named, and leave the rest."""
+        endpoint = self.get_object()
+        params = self._params(WritableEndpointSerializer(data=request.data, partial=True))
+        return self._shown(endpoints.change(endpoint, credential_of(request), params))
+
+    def destroy(self, request: Request, id: str) -> Response:
+        """Delete the endpoint, with its deliveries."""
+        endpoints.delete(self.get_object(), credential_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=OverlapSerializer, responses=EndpointWithSecretSerializer)
+    @action(detail=True, methods=["post"])
+    def rotate(self, request: Request, id: str) -> Any:
+        """A new secret; for `overlap_seconds` everything is signed with the present one too."""
+        endpoint = self.get_object()
+        params = self._params(OverlapSerializer(data=request.data))
+        overlap = timedelta(seconds=params["overlap_seconds"])
+
+        def effect() -> Response:
+            return _with_secret(*endpoints.rotate(endpoint, credential_of(request), overlap), status.HTTP_200_OK)
+
+        return idempotency.once(request, effect, secrets=("secret",))
+
+    @extend_schema(request=EnableSerializer, responses=WebhookEndpointSerializer)
+    @action(detail=True, methods=["post"])
+    def enable(self, request: Request, id: str) -> Any:
+        """Send to it again. Enabling what is enabled changes nothing."""
+        endpoint = self.get_object()
+        params = self._params(EnableSerializer(data=request.data))
+        return idempotency.once(
+            request, lambda: self._shown(endpoints.enable(endpoint, credential_of(request), **params))
+        )
+
+    @extend_schema(request=None, responses=WebhookEndpointSerializer)
+    @action(detail=True, methods=["post"])
+    def disable(self, request: Request, id: str) -> Any:
+        """Send nothing any more. Events that happen meanwhile are not sent later."""
+        endpoint = self.get_object()
+        return idempotency.once(request, lambda: self._shown(endpoints.disable(endpoint, credential_of(request))))
+
+    @extend_schema(request=None, responses=TestAnswerSerializer)
+    @action(detail=True, methods=["post"])
+    def test(self, request: Request, id: str) -> Response:
+        """Send a test event at once, and show what came back. It is not tried again."""
+        return Response(TestAnswerSerializer(endpoints.test(self.get_object())).data)
+
+    @extend_schema(responses=DeliverySerializer(many=True), filters=True)
+    @action(detail=True, filterset_class=DeliveryFilter, serializer_class=DeliverySerializer)
+    def deliveries(self, request: Request, id: str) -> Response:
+        """What was sent to it and what waits, newest first. It is kept for 30 days."""
+        rows = self.get_object().deliveries.select_related("endpoint", "event").order_by("-id")
+        page = self.paginate_queryset(self.filter_queryset(rows))
+        return self.get_paginated_response(DeliverySerializer(page, many=True).data)
+
+    @extend_schema(request=SinceSerializer, responses=RedeliveredSerializer)
+    @action(detail=True, methods=["post"])
+    def redeliver(self, request: Request, id: str) -> Any:
+        """Send again what failed `since` a time of the past 14 days, at most 10,000."""
+        endpoint = self.get_object()
+        params = self._params(SinceSerializer(data=request.data, context={"request": request}))
+        return idempotency.once(
+            request,
+            lambda: Response({"deliveries": endpoints.redeliver_failed(endpoint, credential_of(request), **params)}),
+        )
+
+    def _params(self, serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def _shown(self, endpoint: WebhookEndpoint) -> Response:
+        return Response(WebhookEndpointSerializer(endpoint).data)
+
+
+def _with_secret(endpoint: WebhookEndpoint, secret: str, code: int) -> Response:
+    return Response({**WebhookEndpointSerializer(endpoint).data, "secret": secret}, status=code)
+
+
+class DeliveryViewSet(PublicIdMixin, mixins.RetrieveModelMixin, GenericViewSet[Delivery]):
+    """A delivery of one of the current organization's endpoints."""
+
+    scopes = {"retrieve": "webhooks:read", "attempts": "webhooks:read", "redeliver": "webhooks:write"}
+    serializer_class = DeliverySerializer
+    queryset = Delivery.objects.none()
+    id_prefix = "dlv_"
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        return Delivery.objects.of(organization_of(self.request)).select_related("endpoint", "event")
+
+    @extend_schema(responses=AttemptSerializer(many=True))
+    @action(detail=True, serializer_class=AttemptSerializer)
+    def attempts(self, request: Request, id: str) -> Response:
+        """Each attempt with its answer, in order."""
+        rows = self.get_object().attempts.order_by("id")
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(AttemptSerializer(page, many=True).data)
+
+    @extend_schema(request=None, responses=DeliverySerializer)
+    @action(detail=True, methods=["post"])
+    def redeliver(self, request: Request, id: str) -> Any:
+        """Send it again, with the same `webhook-id`."""
+        delivery = self.get_object()
+        return idempotency.once(
+            request, lambda: Response(DeliverySerializer(endpoints.redeliver(delivery, credential_of(request))).data)
+        )

@@ -1,0 +1,66 @@
+"""A receiver that keeps what it gets, and answers as it is told."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+
+
+@dataclass
+class Received:
+    headers: dict[str, str]
+    body: bytes
+    at: float
+
+
+@dataclass
+class Inbox:
+    """`status` is what it answers next, after `seconds`."""
+
+    url: str = ""
+    status: int = 200
+    seconds: float = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    requests: list[Received] = field(default_factory=list)
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [json.loads(request.body) for request in self.requests]
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
+@contextmanager
+def inbox(**options: Any) -> Iterator[Inbox]:
+    box = Inbox(**options)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            box.requests.append(Received(headers, body, monotonic()))
+            sleep(box.seconds)
+            self.send_response(box.status)
+            for name, value in box.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    box.url = f"http://127.0.0.1:{server.server_port}/hook"
+    try:
+        yield box
+    finally:
+        server.shutdown()
+        server.server_close()

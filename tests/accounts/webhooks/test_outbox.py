@@ -1,0 +1,220 @@
+"""Retries, the circuit, disabling, leases and lanes: nothing is lost, and no endpoint keeps others waiting."""
+
+from collections.abc import Iterator
+from concurrent.futures import wait
+from contextlib import ExitStack
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connection
+from django.utils import timezone
+
+from accounts import events
+from accounts.events import publication
+from accounts.models import Attempt, Delivery, Event, Organization, WebhookEndpoint
+from accounts.webhooks import endpoints, outbox, sending, signing, worker
+from accounts.webhooks.outbox import DELAYS
+from tests import factories
+from tests.accounts.webhooks.inbox import inbox
+
+TYPE = "organization.resumed"
+
+
+@pytest.fixture(autouse=True)
+def _local(settings: Any) -> None:
+    settings.WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    settings.BASE_URL = "https://tollgate.example.com"
+
+
+def endpoint(organization: Organization, url: str = "https://example.com/", types: Any = (TYPE,)) -> WebhookEndpoint:
+    secret = endpoints.seal(signing.make_secret())
+    return WebhookEndpoint.objects.create(
+        organization=organization, url=url, event_types=list(types), api_version="v1", secret=secret
+    )
+
+
+def happen(organization: Organization, times: int = 1) -> list[Event]:
+    made = [events.record(organization.pk, TYPE, {}, timezone.now()) for _ in range(times)]
+    publication.publish_due(outbox.fan_out)
+    return made
+
+
+def answer(status: int | None = 500, error: str = "", retry_after: str = "") -> sending.Answer:
+    return sending.Answer(status, error, "127.0.0.1", 5, "", retry_after)
+
+
+def attempt(result: sending.Answer) -> outbox.Work:
+    """Claims from whatever lane and records, as the worker does, with this answer in place of the sending."""
+    work = outbox.claim(failing=False) or outbox.claim(failing=True)
+    assert work
+    outbox.record(work, result)
+    return work
+
+
+def test_a_delivery_is_tried_by_the_schedule_and_then_has_failed(organization: Organization) -> None:
+    endpoint(organization)
+    happen(organization)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for number, delay in enumerate([*DELAYS, timedelta()], 1):
+            if number < outbox.MOST_ATTEMPTS:
+                attempt(answer())
+                assert outbox.claim(failing=True) is None  # not yet
+                clock.shift(delay * 1.3)
+                WebhookEndpoint.objects.update(first_failed_at=timezone.now())  # five days are another test
+            else:
+                attempt(answer())
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.attempt_count) == ("failed", outbox.MOST_ATTEMPTS)
+    assert list(Attempt.objects.order_by("id").values_list("number", flat=True)) == list(range(1, 11))
+
+
+@pytest.mark.parametrize(
+    ("result", "least", "most"),
+    [
+        (answer(500), 4, 6),
+        (answer(500, retry_after="8"), 8, 8),
+        (answer(500, retry_after="9999"), 10, 10),
+        (answer(500, retry_after="nonsense"), 4, 6),
+        (answer(500, retry_after="-5"), 4, 6),
+        (answer(429), 48, 72),
+        (answer(None, "timeout"), 48, 72),
+        (answer(503, retry_after="Fri, 01 Jan 2100 00:00:00 GMT"), 10, 10),
+    ],
+)
+def test_retry_after_counts_within_bounds(result: sending.Answer, least: float, most: float) -> None:
+    for _ in range(20):
+        assert least <= outbox.delay(1, result, timezone.now()).total_seconds() <= most
+
+
+def test_after_three_failures_one_delivery_is_the_probe_and_success_drains_in_order(organization: Organization) -> None:
+    made = endpoint(organization)
+    happened = [event.public_id for event in happen(organization, 5)]
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        tried = [attempt(answer()).webhook_id for _ in range(3)]
+        assert tried == happened[:3]
+        assert outbox.claim(failing=True) is None  # though the fourth and fifth are due
+        clock.shift(timedelta(hours=1))
+        probe = outbox.claim(failing=True)
+        assert probe
+        assert probe.webhook_id == happened[0]
+        order = [probe.webhook_id]
+        work = outbox.record(probe, answer(200))
+        while work:
+            order.append(work.webhook_id)
+            work = outbox.record(work, answer(200))
+    assert order == happened
+    made.refresh_from_db()
+    assert (made.failures, made.first_failed_at, made.next_attempt_at, made.leased_until) == (0, None, None, None)
+
+
+def test_failures_of_five_days_disable_and_enabling_starts_afresh(organization: Organization) -> None:
+    made = endpoint(organization)
+    happen(organization)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        attempt(answer())
+        clock.shift(timedelta(days=4))
+        attempt(answer())
+        made.refresh_from_db()
+        assert made.status == "enabled"
+        clock.shift(timedelta(days=2))
+        attempt(answer())
+    made.refresh_from_db()
+    assert (made.status, made.disabled_reason) == ("disabled", "failing")
+    event = Event.objects.get(type="webhook_endpoint.disabled")
+    assert (event.data["reason"], event.actor) == ("failing", {"kind": "system", "id": None})
+    happen(organization)  # is held
+    assert Delivery.objects.filter(status="pending").count() == 2
+
+
+def test_a_410_disables_at_once(organization: Organization) -> None:
+    made = endpoint(organization)
+    happen(organization)
+    attempt(answer(410))
+    made.refresh_from_db()
+    assert (made.status, made.disabled_reason) == ("disabled", "gone")
+    assert outbox.claim(failing=True) is None
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_late_answer_counts_nothing(organization: Organization) -> None:
+    made = endpoint(organization)
+    [event] = happen(organization)
+    first = outbox.claim(failing=False)
+    assert first
+    assert outbox.claim(failing=False) is None
+    with time_machine.travel(timezone.now() + outbox.LEASE + timedelta(seconds=1), tick=False):
+        second = outbox.claim(failing=False)
+        assert second
+        assert (second.webhook_id, second.token) == (event.public_id, first.token + 1)
+        assert outbox.record(first, answer(410)) is None  # the fencing token is the other's
+        made.refresh_from_db()
+        assert (made.status, Attempt.objects.count()) == ("enabled", 0)
+        outbox.record(second, answer(200))
+    assert Delivery.objects.get().status == "succeeded"
+
+
+def test_no_transaction_is_open_while_sending(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        seen.append(connection.in_atomic_block)
+        return wait(*arguments, **options)
+
+    monkeypatch.setattr("accounts.webhooks.worker.wait", watched)
+    organization = factories.organization("Atomic")
+    with inbox() as box:
+        endpoint(organization, box.url)
+        happen(organization)
+        assert worker.run() == 1
+    assert seen
+    assert not any(seen)
+
+
+@pytest.fixture
+def _quiet(committed: None) -> Iterator[None]:
+    """What earlier tests have committed is not sent, nor what this one leaves."""
+    WebhookEndpoint.objects.all().delete()
+    yield
+    WebhookEndpoint.objects.all().delete()
+
+
+HANGS = 4.0  # seconds that a dead endpoint takes to fail
+
+
+def slowest_good(dead: int, good: int, each: int) -> float:
+    """Seconds until the last of the good endpoints' events came, beside dead ones."""
+    organization = factories.organization("Lanes")
+    with ExitStack() as stack:
+        for _ in range(dead):
+            box = stack.enter_context(inbox(seconds=HANGS, status=500))
+            row = endpoint(organization, box.url)
+            row.failures = 1
+            row.save()
+        boxes = [stack.enter_context(inbox()) for _ in range(good)]
+        for box in boxes:
+            endpoint(organization, box.url)
+        happen(organization, each)
+        began = monotonic()
+        worker.run(seconds=10)
+        assert [len(box.requests) for box in boxes] == [each] * good
+        return max(request.at for box in boxes for request in box.requests) - began
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_twelve_dead_endpoints_do_not_keep_the_good_ones_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the negative control: without a lane of their own the dead ones take every place."""
+    monkeypatch.setattr(worker, "THREADS", 8)
+    monkeypatch.setattr(worker, "FAILING_THREADS", 2)
+    with_lane = slowest_good(dead=12, good=5, each=4)
+    WebhookEndpoint.objects.all().delete()
+    claim = outbox.claim
+
+    def dead_first(*, failing: bool) -> Any:
+        return claim(failing=True) or claim(failing=False)
+
+    monkeypatch.setattr(outbox, "claim", dead_first)
+    without = slowest_good(dead=12, good=5, each=4)
+    print(f"last good event: {with_lane:.2f} s with the lane, {without:.2f} s without")  # noqa: T201
+    assert with_lane < HANGS <= without  # no good event waits for a dead endpoint; without the lane all do
