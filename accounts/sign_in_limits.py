@@ -22,13 +22,13 @@ from django.utils import timezone
 
 from accounts.models import KnownNetwork, SignInFailures, User
 
-DAY = timedelta(days=1)
+MINUTE, FIVE_MINUTES, DAY = timedelta(minutes=1), timedelta(minutes=5), timedelta(days=1)
 REMEMBERED = timedelta(days=90)
 ACCOUNT_BOUND = 100
 LONGEST_DELAY_SECONDS = 900
 
 Moments = list[datetime]
-# From the failures of the past day, oldest first, and the present: when the next attempt is allowed.
+# From the failures that still count, oldest first: when the next attempt is allowed.
 Rule = Callable[[Moments], datetime | None]
 
 
@@ -60,9 +60,9 @@ def begin(email: str, network: str) -> Attempt:
     now, account = timezone.now(), _digest(email)
     is_known = KnownNetwork.objects.filter(user__email=email, network=network).exists()
     rules: list[tuple[SignInFailures, Rule]] = [
-        (_row(account, network, now), _at_most(5, timedelta(minutes=5))),
-        (_row(b"", network, now), _at_most(10, timedelta(minutes=1))),
-        (_row(account, "", now), _never if is_known else _ever_slower),
+        (_row(account, network, now - FIVE_MINUTES), _at_most(5, FIVE_MINUTES)),
+        (_row(b"", network, now - MINUTE), _at_most(10, MINUTE)),
+        (_row(account, "", now - DAY), _never if is_known else _ever_slower),
     ]
     for row, rule in rules:
         allowed_at = rule(row.failed_at)
@@ -79,11 +79,11 @@ def _digest(email: str) -> bytes:
     return hashlib.sha256(email.encode("utf-8", "surrogatepass")).digest()
 
 
-def _row(account: bytes, network: str, now: datetime) -> SignInFailures:
-    """The row, locked, with the failures of the past day."""
+def _row(account: bytes, network: str, since: datetime) -> SignInFailures:
+    """The row, locked, with the failures that still count."""
     rows = SignInFailures.objects.select_for_update(no_key=True)
     row, _ = rows.get_or_create(account=account, network=network)
-    row.failed_at = [moment for moment in row.failed_at if moment > now - DAY]
+    row.failed_at = [moment for moment in row.failed_at if moment > since]
     return row
 
 

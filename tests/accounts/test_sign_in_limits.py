@@ -194,9 +194,18 @@ def test_guesses_that_count_only_after_they_failed_are_tried_more_often(
     assert answers.count(401) > 5
 
 
-def unlocked(account: bytes, network: str, now: Any) -> SignInFailures:
+def unlocked(account: bytes, network: str, since: Any) -> SignInFailures:
     row, _ = SignInFailures.objects.get_or_create(account=account, network=network)
     return row
+
+
+def test_only_the_failures_that_still_count_are_kept(alice: User) -> None:
+    for minutes in range(0, 60, 2):
+        with later(minutes=minutes):
+            assert attempt(alice.email) == 401
+    kept = {row.network: len(row.failed_at) for row in SignInFailures.objects.exclude(account=b"")}
+    assert kept == {HOME: 3, "": 30}
+    assert len(SignInFailures.objects.get(account=b"").failed_at) == 1
 
 
 def test_what_is_past_is_purged(alice: User) -> None:
