@@ -195,7 +195,7 @@ def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
 def verify_and_event(cast: Cast, chance: random.Random) -> Steps:
     """Asks the gate, which holds the cost, of an amount that no other hold has; then an event captures it.
 
-    Half of the calls carry an Idempotency-Key, and hold once. The others go the gate's short way, and hold each time
+    Half of the calls carry an Idempotency-Key, and hold once. The others take the gate's fast path, and hold each time
     that they are sent: a hold whose answer was lost expires by itself.
     """
     customer, key = chance.choice(cast.customers), chance.choice(("", _id(chance)))
