@@ -79,6 +79,10 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     def get_inlines(self, request: HttpRequest, obj: ApiKey | None) -> list[type[SecretInline]]:  # type: ignore[override]
         return [SecretInline] if obj else []
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A platform key acts for every organization, and moves credits: more than any permission here gives."""
+        return request.user.is_superuser
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 

@@ -10,6 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from apikeys import form_ids
+from apikeys.models import ApiKey
 from tests import factories
 from tests.browser import form_of, signed_in
 
@@ -182,6 +184,15 @@ def test_what_a_group_gives_counts_as_held(db: None) -> None:
     below = person("support", OPERATORS["support"])
     edit(signed_in(below), user, {"email": "taken-over@example.com"})
     assert state(user)["email"] != "taken-over@example.com"
+
+
+@pytest.mark.parametrize(("operator", "allowed"), [("superuser", True), ("lead", False)])
+def test_only_a_superuser_makes_a_platform_key(operator: str, allowed: bool) -> None:
+    """Not even who has Django's permission to add keys: a platform key may do more than its maker."""
+    browser = signed_in(person(operator, [*OPERATORS[operator], "add_apikey", "view_apikey"]))
+    form_data = {"name": "gateway", "form_id": form_ids.new()}
+    assert browser.post(reverse("admin:apikeys_apikey_add"), form_data).status_code == (200 if allowed else 403)
+    assert ApiKey.objects.exists() is allowed
 
 
 def test_the_admins_own_password_page_leads_to_ours(db: None) -> None:
