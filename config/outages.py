@@ -30,6 +30,8 @@ BY_MESSAGE: Mapping[str, str] = {
     "no password supplied": "The database wants a password, and DATABASE_URL has none.",
     "does not exist": "The role or the database in DATABASE_URL doesn't exist.",
     "no pg_hba.conf entry": "The database doesn't accept connections from this machine: see its pg_hba.conf.",
+    "unsupported startup parameter": "The pooler in front of the database refuses a startup parameter. Set "
+    "DATABASE_STATEMENT_TIMEOUT_SECONDS=0 and DATABASE_TASK_TIMEOUT_SECONDS=0, and give the role a statement_timeout.",
     "too many clients": BY_STATE["53300"],
     "starting up": BY_STATE["57P03"],
     "shutting down": BY_STATE["57P01"],

@@ -13,7 +13,7 @@ from tests import factories
 
 CUSTOMERS = 3
 OPENING = Decimal(1_000_000)  # of the rich: no admission of theirs is ever refused
-POOR_OPENING = Decimal(20)
+POOR_OPENING = Decimal(60)
 POOR_BUDGET = Decimal(15)  # of the poor customer's key, for the month
 TIERED = "voice"  # the meter that has tiers here
 TIER_LIMIT, TIER_PRICES = Decimal(500), (Decimal("0.02"), Decimal("0.005"))

@@ -28,10 +28,9 @@ class Server:
             [sys.executable, "-m", "config.web", "--port", str(self.port)],
             cwd=settings.BASE_DIR,
             env=os.environ | own | environment,
-            stderr=subprocess.PIPE,
-            text=True,
+            stderr=subprocess.DEVNULL,  # a pipe that nobody reads fills up, and then the server waits
         )
-        until(lambda: self.process.poll() is not None or self.get("/readyz").startswith(b"HTTP/1.1 200"))
+        until(lambda: self.process.poll() is not None or self.get("/healthz"))
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS)
@@ -55,7 +54,7 @@ class Server:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=PATIENCE_SECONDS)
+        self.process.wait(PATIENCE_SECONDS)
 
 
 def request(method: str, path: str, *headers: str, body: bytes | None = None) -> bytes:
