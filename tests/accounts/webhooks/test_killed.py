@@ -29,9 +29,9 @@ def hang(*_: Any, reached: int) -> Any:
 def work_until(point: str, reached: int) -> None:
     """In the child: works as a worker does, and stops for good at the point."""
     if point == "after claim":
-        outbox.Work.send = lambda work: hang(reached=reached)  # type: ignore[method-assign]
+        outbox.Work.send = lambda work: hang(reached=reached)  # type: ignore[assignment, method-assign]
     if point == "before recording":
-        outbox.record = lambda *_: hang(reached=reached)  # type: ignore[assignment]
+        outbox.record = lambda *_: hang(reached=reached)
     worker.run()
 
 
