@@ -19,7 +19,7 @@ from tests import factories
 from tests.usage.metering.batches import event, record
 from usage.metering import voids
 from usage.models import RetiredPartition
-from usage.storage import reconciliation
+from usage.storage import privileges, reconciliation
 
 BALANCE = "the balance is the sum of the entries"
 SEQ = "seq counts from 1 without gaps, up to the account's"
@@ -199,7 +199,9 @@ def check() -> tuple[int, str]:
 def test_good_books_pass(books: Organization) -> None:
     code, report = check()
     assert code == 0
-    assert [line[:4].strip() for line in report.splitlines()[:-1]] == ["ok"] * len(reconciliation.CHECKS)
+    marks = [line[:4].strip() for line in report.splitlines()[:-1]]
+    # The tests run as the owner of the tables, which is worth a warning and no difference.
+    assert marks == ["ok"] * len(reconciliation.CHECKS) + ["warn"] * len(privileges.warnings())
     assert report.endswith(f"{LedgerAccount.objects.count():,} accounts, 0 differences.\n")
 
 
