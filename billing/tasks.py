@@ -2,7 +2,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.ledger import alerts, expiry_sweep
-from billing.payments import payments, refunds
+from billing.payments import payments, recharge, refunds
 
 
 @shared_task
@@ -13,6 +13,11 @@ def settle_pending_payments() -> int:
 @shared_task
 def expire_due_credits() -> int:
     return expiry_sweep.expire_due(timezone.now())
+
+
+@shared_task
+def recharge_accounts() -> int:
+    return recharge.sweep(timezone.now())
 
 
 @shared_task

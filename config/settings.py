@@ -42,6 +42,7 @@ PAYMENT_GATEWAY = env.required("PAYMENT_GATEWAY", lambda: "sandbox")
 STRIPE_SECRET_KEY = env.stripe_key("STRIPE_SECRET_KEY") if PAYMENT_GATEWAY == "stripe" else ""
 STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS", default=[])
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+RECHARGE_COOLDOWN_SECONDS = env.integer("RECHARGE_COOLDOWN_SECONDS", default=600)
 if PAYMENT_GATEWAY not in ("", "sandbox", "stripe"):
     raise ImproperlyConfigured(f"PAYMENT_GATEWAY is {PAYMENT_GATEWAY!r}: say sandbox or stripe.")
 env.refuse(is_weak(SECRET_KEY), "SECRET_KEY is weak: take at least 32 random characters.")
@@ -264,6 +265,7 @@ CELERY_BEAT_SCHEDULE = {
     "usage past its retention": {"task": "usage.tasks.retire_partitions", "schedule": crontab(minute=37)},
     "accounts of which something is due": {"task": "billing.tasks.expire_due_credits", "schedule": 60.0},
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},
+    "accounts to recharge": {"task": "billing.tasks.recharge_accounts", "schedule": 10.0},
     "refunds left pending": {"task": "billing.tasks.settle_pending_refunds", "schedule": 60.0},
     "payments left pending": {"task": "billing.tasks.settle_pending_payments", "schedule": 60.0},
     "idempotency records past": {

@@ -1,18 +1,28 @@
-"""The settings of auto-recharge."""
+"""Auto-recharge: its settings, what will happen next, and why not."""
 
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.credentials import organization_of
+from accounts.credentials import credential_of, organization_of
+from accounts.lib.money import LARGEST, ZERO
+from accounts.models import Organization
 from billing import accounts
-from billing.api.fields import AmountSerializerField
+from billing.api.fields import AmountSerializerField, PositiveAmountField
+from billing.api.money import MoneySerializer, check_currency
 from billing.models import AutoRecharge
+from billing.payments import recharge
 
 
 class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
+    """`state` is a code, and `sentence` says the same to people."""
+
     threshold = AmountSerializerField(read_only=True, allow_null=True)
     amount = AmountSerializerField(read_only=True, allow_null=True)
     target = AmountSerializerField(read_only=True, allow_null=True)
@@ -20,19 +30,76 @@ class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
     payment_method = serializers.CharField(
         source="payment_method.public_id", read_only=True, default=None, allow_null=True
     )
+    state = serializers.CharField(read_only=True)
+    sentence = serializers.CharField(read_only=True)
+    next_attempt_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    spent_this_month = AmountSerializerField(read_only=True)
 
     class Meta:
         model = AutoRecharge
-        fields = ["enabled", "threshold", "amount", "target", "payment_method", "monthly_limit", "monthly_count"]
+        fields = [
+            *("enabled", "threshold", "amount", "target", "payment_method", "monthly_limit", "monthly_count"),
+            *("state", "sentence", "next_attempt_at", "spent_this_month"),
+        ]
         read_only_fields = fields
 
 
+class SetAutoRechargeSerializer(MoneySerializer):
+    """What is not given is null. `amount` is bought each time, or as much as leads to `target`."""
+
+    enabled = serializers.BooleanField()
+    threshold = AmountSerializerField(min_value=ZERO, max_value=LARGEST, allow_null=True, default=None)
+    amount = PositiveAmountField(allow_null=True, default=None)
+    target = PositiveAmountField(allow_null=True, default=None)
+    payment_method = serializers.CharField(max_length=40, allow_null=True, default=None)
+    monthly_limit = PositiveAmountField(allow_null=True, default=None)
+    monthly_count = serializers.IntegerField(min_value=1, max_value=10_000, allow_null=True, default=None)
+
+
 class AutoRechargeView(APIView):
-    scopes = {"get": "credits:read"}
+    scopes = {"get": "credits:read", "put": "credits:write"}
 
     @extend_schema(responses=AutoRechargeSerializer)
     def get(self, request: Request) -> Response:
-        """The settings of auto-recharge; off until they are set."""
+        """The settings of auto-recharge, off until they are set, and what will happen next."""
         accounts.find(organization_of(request))
-        settings = AutoRecharge.objects.of(organization_of(request)).select_related("payment_method").first()
-        return Response(AutoRechargeSerializer(settings or AutoRecharge()).data)
+        return _answer(organization_of(request), timezone.now())
+
+    @extend_schema(request=SetAutoRechargeSerializer, responses=AutoRechargeSerializer)
+    def put(self, request: Request) -> Response:
+        """Save the settings. Switching it on below the threshold charges the card at once."""
+        organization, now = organization_of(request), timezone.now()
+        serializer = SetAutoRechargeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        params = dict(serializer.validated_data)
+        check_currency(organization, params)
+        recharge.change(organization, params, by=credential_of(request).id, now=now)
+        recharge.run(organization, now)
+        return _answer(organization, timezone.now())
+
+
+class RetryView(APIView):
+    scopes = {"post": "credits:write"}
+
+    @extend_schema(request=None, responses=AutoRechargeSerializer)
+    def post(self, request: Request) -> Any:
+        """Lift a pause, and try the cards once more if credits are low."""
+        organization = organization_of(request)
+        accounts.required(organization)
+        recharge.retry(organization, timezone.now())
+        return _answer(organization, timezone.now())
+
+
+def _answer(organization: Organization, now: datetime) -> Response:
+    settings, state = recharge.of(organization), recharge.assess(organization, now)
+    body = AutoRechargeSerializer(settings).data
+    spent, _ = recharge.spent_this_month(organization, now)
+    return Response(
+        {
+            **body,
+            "state": state.code,
+            "sentence": state.sentence,
+            "next_attempt_at": state.next_attempt_at,
+            "spent_this_month": spent,
+        }
+    )

@@ -4,7 +4,7 @@ from rest_framework.routers import SimpleRouter
 from billing.api import plivo
 from billing.api.account import CreditsView, LedgerViewSet
 from billing.api.alerts import AlertsView
-from billing.api.auto_recharge import AutoRechargeView
+from billing.api.auto_recharge import AutoRechargeView, RetryView
 from billing.api.budgets import BudgetView
 from billing.api.catalog import MeterViewSet, PlanViewSet
 from billing.api.corrections import AdjustmentsView, ReverseView
@@ -40,6 +40,7 @@ urlpatterns = [
     path("v1/account", AccountView.as_view()),
     path("v1/credits/purchases", PurchaseView.as_view()),
     path("v1/credits/auto-recharge", AutoRechargeView.as_view()),
+    path("v1/credits/auto-recharge/retry", RetryView.as_view()),
     path("v1/credits/adjustments", AdjustmentsView.as_view()),
     re_path(r"^v1/ledger/(?P<id>[0-9]{1,18})/reverse$", ReverseView.as_view()),
     path("v1/credits/alerts", AlertsView.as_view()),

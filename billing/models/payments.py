@@ -97,6 +97,10 @@ class PaymentMethod(models.Model):
     def public_id(self) -> str:
         return f"pm_{self.pk.hex}"
 
+    def is_chargeable_on(self, day: date) -> bool:
+        """Whether we may charge it by ourselves."""
+        return self.removed_at is None and self.status_on(day) in (self.Status.USABLE, self.Status.EXPIRING)
+
     def status_on(self, day: date) -> str:
         """`declined` until its owner changes something; a card is good to the last day of its month."""
         last_day = date(self.exp_year, self.exp_month, monthrange(self.exp_year, self.exp_month)[1])

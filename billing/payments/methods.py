@@ -17,7 +17,7 @@ from billing import accounts
 from billing.exceptions import NoBillingAccount, PaymentMethodRequired
 from billing.ledger import posting
 from billing.models import AutoRecharge, GatewayCustomer, Payment, PaymentMethod
-from billing.payments import customers, gateways
+from billing.payments import customers, gateways, rounds
 from billing.payments.gateways import Card, Session, SessionState, SetupState
 
 log = structlog.get_logger()
@@ -81,6 +81,8 @@ def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | Non
     known = PaymentMethod.objects.filter(gateway=gateway, gateway_token=card.token).first()
     if known:
         return known
+    if not PaymentMethod.objects.of(organization).filter(fingerprint=card.fingerprint).exists():
+        rounds.lift(organization.pk)  # Another card may work.
     method = PaymentMethod.objects.create(
         pk=id or identifiers.uuid7(),
         organization=organization,

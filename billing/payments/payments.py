@@ -71,7 +71,7 @@ def begin(
         terms = {"organization_id": organization.pk, "method_id": card.pk if card else None, "amount": amount}
         currency = accounts.fix_currency(accounts.required(organization))
         check_amount(amount, currency)
-        now = _next_moment(organization)
+        now = next_moment(organization, timezone.now())
         payment, _ = Payment.objects.get_or_create(
             pk=id or identifiers.uuid7(),
             defaults={
@@ -90,10 +90,10 @@ def begin(
     return payment
 
 
-def _next_moment(organization: Organization) -> datetime:
+def next_moment(organization: Organization, now: datetime) -> datetime:
     """Now, but later than the organization's last payment, also by the clock of another server. Under its lock."""
     last = Payment.objects.of(organization).aggregate(last=Max("created_at"))["last"]
-    return max(timezone.now(), last + datetime.resolution) if last else timezone.now()
+    return max(now, last + datetime.resolution) if last else now
 
 
 def check_amount(amount: Decimal, currency: str) -> None:

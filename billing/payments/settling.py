@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import events
 from billing.ledger import posting
 from billing.models import LedgerEntry, Payment
-from billing.payments import methods, minor_units
+from billing.payments import methods, minor_units, rounds
 from billing.payments.gateways import Decline, Intent, IntentState
 
 log = structlog.get_logger()
@@ -73,6 +73,7 @@ def _succeed(payment: Payment, intent: Intent) -> None:
         idempotency_key=f"payment:{payment.pk.hex}",
     )
     _tell(payment, "payment.succeeded")
+    rounds.after_success(payment, timezone.now())
 
 
 def _require_action(payment: Payment) -> None:
@@ -87,12 +88,14 @@ def _require_action(payment: Payment) -> None:
 
 
 def _fail(payment: Payment, decline: Decline) -> None:
+    lapsed = payment.status == Status.ACTION_REQUIRED  # Its owner was asked, and did not confirm.
     payment.status = Status.FAILED
     payment.failure_code, payment.decline_code = decline.reason, decline.decline_code
     _close(payment)
     if payment.method and decline.is_hard:
         methods.mark_declined(payment.method, decline.reason)
     _tell(payment, "payment.failed")
+    rounds.after_failure(payment, timezone.now(), lapsed=lapsed, hard=decline.is_hard)
 
 
 def _close(payment: Payment) -> None:

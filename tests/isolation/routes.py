@@ -191,7 +191,11 @@ ROUTES: dict[str, Route] = {
     ),
     "v1/subscriptions": Route({"get": "billing:read", "post": "billing:write"}, bodies={"post": {"plan": "developer"}}),
     "v1/credits/purchases": Route({"post": "credits:write"}, bodies={"post": {"amount": 5}}),
-    "v1/credits/auto-recharge": read("credits:read"),
+    "v1/credits/auto-recharge": Route(
+        {"get": "credits:read", "put": "credits:write"},
+        bodies={"put": {"enabled": True, "threshold": 5, "amount": 10}},
+    ),
+    "v1/credits/auto-recharge/retry": Route({"post": "credits:write"}),
     "v1/credits/alerts": Route({"get": "credits:read", "put": "credits:write"}, bodies={"put": {"low_balance": 10}}),
     "v1/credits/holds": Route(
         {"get": "credits:read", "post": "credits:write"},

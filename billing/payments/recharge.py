@@ -1,0 +1,264 @@
+"""Auto-recharge: buys credits when `balance − reserved` falls below the threshold.
+
+The settings and the last rounds are a row; everything else is read from the payments. The payment is inserted under the
+payer's lock, where all bounds are checked, and the gateway is called after the commit. A partial unique index keeps it
+to one at a time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.conf import settings as installation
+from django.db import transaction
+from django.db.models import Count, F, Q, Sum
+
+from accounts import events
+from accounts.lib.money import ZERO, plain
+from accounts.lib.problems import InvalidField
+from accounts.models import Organization
+from billing import accounts
+from billing.ledger import billing_zone, posting
+from billing.models import AutoRecharge, LedgerAccount, Payment, PaymentMethod
+from billing.payments import methods, minor_units, payments, rounds
+
+log = structlog.get_logger()
+
+SWEEP_SIZE = 200
+CONSENT = "Charge this card whenever the balance falls below the threshold, until auto-recharge is switched off."
+
+
+@dataclass(frozen=True)
+class State:
+    """What will happen next, and why not. `charge` is the amount to buy now, in credits; None if nothing is due."""
+
+    code: str
+    sentence: str
+    next_attempt_at: datetime | None = None
+    charge: Decimal | None = None
+
+
+def of(organization: Organization) -> AutoRecharge:
+    settings = AutoRecharge.objects.of(organization).select_related("payment_method").first()
+    return settings or AutoRecharge(organization=organization)
+
+
+def spent_this_month(organization: Organization, now: datetime) -> tuple[Decimal, int]:
+    """Credits and number of the recharges of the payer's month that succeeded or are under way."""
+    zone = billing_zone.of(organization)
+    start, end = zone.bounds(zone.month_of(now))
+    counting = Payment.objects.of(organization).filter(
+        purpose=Payment.Purpose.RECHARGE,
+        status__in=[*Payment.OPEN, Payment.Status.SUCCEEDED],
+        created_at__gte=start,
+        created_at__lt=end,
+    )
+    sums = counting.aggregate(amount=Sum("amount"), number=Count("pk"))
+    return sums["amount"] or ZERO, sums["number"]
+
+
+def assess(organization: Organization, now: datetime) -> State:
+    """The state of an organization's auto-recharge. Under the payer's lock it decides whether to charge."""
+    settings = of(organization)
+    return _blocked(settings, organization, now) or _in_flight(organization) or _waiting(settings, organization, now)
+
+
+def _blocked(settings: AutoRecharge, organization: Organization, now: datetime) -> State | None:
+    if not settings.enabled:
+        return State("disabled", "Auto-recharge is off.")
+    if accounts.find(organization) is None:
+        return State("no_billing_account", "Create a billing account first.")
+    if not organization.is_operational:
+        return State("suspended", "The organization is suspended. Nothing is charged.")
+    if _card(settings, organization, now) is None:
+        return State("no_payment_method", "Add a card: there is none that can be charged.")
+    return None
+
+
+def _in_flight(organization: Organization) -> State | None:
+    recharges = Payment.objects.of(organization).filter(purpose=Payment.Purpose.RECHARGE, status__in=Payment.OPEN)
+    payment = recharges.first()
+    if payment is None:
+        return None
+    price = f"{plain(payment.total)} {payment.currency}"
+    if payment.status == Payment.Status.ACTION_REQUIRED:
+        sentence = f"Your bank wants you to confirm a payment of {price}. Nothing else is charged before that."
+        return State("action_required", sentence, payment.expires_at)
+    if payment.problem == "misconfigured":
+        return State("gateway_misconfigured", "Payments are not available. We are working on it.")
+    if payment.problem:
+        sentence = f"The bank has not answered about a charge of {price}. We ask again."
+        return State("confirming", sentence, payment.next_attempt_at)
+    return State("charging", f"{price} are being charged.")
+
+
+def _waiting(settings: AutoRecharge, organization: Organization, now: datetime) -> State:
+    """Its bounds, in the order in which they are told."""
+    assert settings.threshold is not None
+    if settings.paused:
+        return State("paused", "Paused: the card was declined, or not confirmed. Add another card, or try again.")
+    if settings.next_attempt_at and settings.next_attempt_at > now:
+        sentence = f"The card was declined. The next try is at {_moment(settings.next_attempt_at)}."
+        return State("declined", sentence, settings.next_attempt_at)
+    ledger = LedgerAccount.objects.of(organization).first() or LedgerAccount()
+    measure = ledger.balance - ledger.reserved
+    charge = _charge(settings, organization, measure)
+    if measure >= settings.threshold:
+        return State("armed", f"When less than {plain(settings.threshold)} credits are left, credits are bought.")
+    last = Payment.objects.of(organization).filter(
+        purpose=Payment.Purpose.RECHARGE, status=Payment.Status.SUCCEEDED, settled_at__isnull=False
+    )
+    success = last.order_by("-settled_at").first()
+    rest = timedelta(seconds=installation.RECHARGE_COOLDOWN_SECONDS)
+    if success and success.settled_at and success.settled_at + rest > now:
+        at = success.settled_at + rest
+        return State("cooldown", f"There was a recharge just now. The next is at {_moment(at)} at the earliest.", at)
+    return _bounded(settings, organization, charge, now)
+
+
+def _bounded(settings: AutoRecharge, organization: Organization, charge: Decimal, now: datetime) -> State:
+    spent, number = spent_this_month(organization, now)
+    zone = billing_zone.of(organization)
+    _, turn = zone.bounds(zone.month_of(now))
+    if settings.monthly_limit is not None and spent + charge > settings.monthly_limit:
+        sentence = f"The monthly limit of {plain(settings.monthly_limit)} credits leaves no room for {plain(charge)}."
+        return State("monthly_limit", sentence, turn)
+    if settings.monthly_count is not None and number >= settings.monthly_count:
+        sentence = f"There were {number} recharges this month, which is the limit."
+        return State("monthly_count", sentence, turn)
+    return State("charging", f"{plain(charge)} credits are bought now.", now, charge)
+
+
+def _charge(settings: AutoRecharge, organization: Organization, measure: Decimal) -> Decimal:
+    """One charge that ends at the target, or at or above the threshold; rounded up to what the currency allows."""
+    assert settings.threshold is not None
+    if settings.target is not None:
+        wanted = settings.target - measure
+    else:
+        assert settings.amount is not None
+        wanted = max(settings.amount, settings.threshold - measure)
+    return minor_units.round_up(wanted, _currency(organization))
+
+
+def _currency(organization: Organization) -> str:
+    account = accounts.required(organization)
+    return account.currency or accounts.fix_currency(account)
+
+
+def _card(settings: AutoRecharge, organization: Organization, now: datetime) -> PaymentMethod | None:
+    """The recharge's own card, or the default; then the backup. Only one that can be charged."""
+    cards = PaymentMethod.objects.of(organization)
+    own = [settings.payment_method] if settings.payment_method else list(cards.filter(is_default=True))
+    candidates = [*own, *cards.filter(is_backup=True)]
+    return next((card for card in candidates if card.is_chargeable_on(now.date())), None)
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%-d %b %Y, %H:%M} UTC"
+
+
+@transaction.atomic
+def change(organization: Organization, params: Mapping[str, Any], *, by: str, now: datetime) -> AutoRecharge:
+    """Save the settings. A payment that is under way goes on, whatever is changed.
+
+    Switching it on is the consent to charge the card: it is kept, with who gave it and when.
+    """
+    accounts.required(organization)
+    posting.lock([organization.pk], now)
+    before = of(organization)
+    name = params.get("payment_method")
+    card = methods.choose(organization, name) if name else None
+    values = {field: params.get(field) for field in ("threshold", "amount", "target", "monthly_limit", "monthly_count")}
+    if params["enabled"]:
+        _check(organization, values)
+        if card is None:
+            methods.choose(organization, None)  # A default card has to be there.
+    consents = params["enabled"] and not before.enabled
+    consent = {"consent": CONSENT, "consent_by": by, "consent_at": now} if consents else {}
+    settings, _ = AutoRecharge.objects.update_or_create(
+        organization=organization,
+        defaults={**values, "enabled": params["enabled"], "payment_method": card, **consent},
+    )
+    if consents or _fingerprint(before.payment_method) != _fingerprint(card):
+        rounds.lift(organization.pk)
+    events.record(organization.pk, "auto_recharge.changed", {"enabled": settings.enabled, "actor": by}, now)
+    return settings
+
+
+def _check(organization: Organization, values: Mapping[str, Any]) -> None:
+    """Refuse settings that could never end at or above the threshold, or never charge at all."""
+    currency = _currency(organization)
+    least, threshold = minor_units.MINIMUMS.get(currency), values["threshold"]
+    if least is None:
+        raise InvalidField("enabled", f"{currency} can't be charged.")
+    if threshold is None:
+        raise InvalidField("threshold", "Required to switch auto-recharge on.")
+    if (values["amount"] is None) == (values["target"] is None):
+        raise InvalidField("amount", "Give either an amount or a target.")
+    if values["amount"] is not None and values["amount"] < least:
+        raise InvalidField("amount", f"At least {plain(least)}, the smallest charge in {currency}.")
+    if values["target"] is not None and values["target"] < threshold + least:
+        raise InvalidField("target", f"At least {plain(threshold + least)}: the threshold and the smallest charge.")
+    charge = values["amount"] if values["amount"] is not None else values["target"] - threshold
+    if values["monthly_limit"] is not None and values["monthly_limit"] < charge:
+        raise InvalidField("monthly_limit", f"At least {plain(charge)}, charge charge.")
+
+
+def _fingerprint(card: PaymentMethod | None) -> str:
+    return card.fingerprint if card else ""
+
+
+def retry(organization: Organization, now: datetime) -> None:
+    """Its owner wants another round now."""
+    with transaction.atomic():
+        posting.lock([organization.pk], now)
+        rounds.lift(organization.pk)
+    run(organization, now)
+
+
+def run(organization: Organization, now: datetime) -> Payment | None:
+    """Charge what is due, if anything is. Called twice, or by two workers at once, it charges once."""
+    payment = _begin(organization, now)
+    return payments.complete(payment.pk) if payment else None
+
+
+@transaction.atomic
+def _begin(organization: Organization, now: datetime) -> Payment | None:
+    """Commit the payment that is due. There's a race here: whoever comes second under the lock finds it in flight."""
+    posting.lock([organization.pk], now)
+    state, settings = assess(organization, now), of(organization)
+    card = _card(settings, organization, now)
+    if state.charge is None or card is None:
+        return None
+    currency = _currency(organization)
+    payments.check_amount(state.charge, currency)
+    return Payment.objects.create(
+        organization=organization,
+        purpose=Payment.Purpose.RECHARGE,
+        method=card,
+        gateway=card.gateway,
+        amount=state.charge,
+        currency=currency,
+        created_by="auto_recharge",
+        created_at=payments.next_moment(organization, now),
+        next_attempt_at=now + payments.GRACE,
+    )
+
+
+def sweep(now: datetime) -> int:
+    """Recharge the organizations that are below their threshold. Returns how many charges were begun."""
+    account = "organization__ledger_account"
+    low = Q(**{f"{account}__balance__lt": F("threshold") + F(f"{account}__reserved")})
+    never_posted = Q(**{f"{account}__isnull": True}, threshold__gt=0)
+    is_due = Q(next_attempt_at=None) | Q(next_attempt_at__lte=now)
+    due = AutoRecharge.objects.filter(is_due, low | never_posted, enabled=True, paused="")
+    begun = 0
+    for settings in due.select_related("organization").order_by("?")[:SWEEP_SIZE]:
+        try:
+            begun += run(settings.organization, now) is not None
+        except Exception:
+            log.exception("recharge failed", organization=settings.organization.public_id)
+    return begun
