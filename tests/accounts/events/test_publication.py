@@ -124,7 +124,9 @@ def test_publishers_at_once_leave_no_gap_and_no_duplicate(committed: None) -> No
 
 def test_publishers_without_the_lock_collide(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control of the test above: the lock is what keeps them apart."""
-    monkeypatch.setattr(publication, "LOCK", "SELECT pg_sleep(0.05 + 0 * length(%(root)s::uuid::text))")
+    monkeypatch.setattr(publication, "LOCK", "SELECT 1 WHERE %(root)s::uuid IS NOT NULL")
+    slow = publication.PUBLISH.replace("AS last", "AS last, (SELECT pg_sleep(2)) AS pause")  # all read the same number
+    monkeypatch.setattr(publication, "PUBLISH", slow)
     organization = factories.organization("Lockless")
     for _ in range(3):
         happen(organization)
