@@ -14,12 +14,18 @@ from django.utils import timezone
 
 from accounts.admin.base import actor
 from accounts.lib.identifiers import uuid7
-from accounts.lib.money import LARGEST, ZERO, NumberFormField, plain
+from accounts.lib.money import LARGEST, QUANTUM, ZERO, NumberFormField, plain
 from accounts.lib.problems import Problem
 from billing.ledger import corrections, thresholds
-from billing.models import LedgerAccount, LedgerEntry
+from billing.models import LedgerAccount, LedgerEntry, Payment
+from billing.payments import refunds
 
-TITLES = {"reverse": "Reverse an entry", "adjust": "Adjust the balance", "lend": "Set the credit limit"}
+TITLES = {
+    "reverse": "Reverse an entry",
+    "adjust": "Adjust the balance",
+    "lend": "Set the credit limit",
+    "refund": "Refund a payment",
+}
 
 
 class ReverseForm(forms.Form):
@@ -60,6 +66,16 @@ class CreditLimitForm(forms.Form):
     reason = forms.CharField(max_length=200, help_text="The account's owner sees it among the events.")
 
 
+class RefundForm(forms.Form):
+    amount = NumberFormField(
+        min_value=QUANTUM,
+        required=False,
+        help_text="In credits. All that is left of the payment, if it is empty.",
+    )
+    force = forms.BooleanField(required=False, label="Also if the credits are spent: the balance may go below zero")
+    reason = forms.CharField(max_length=200, help_text="The account's owner sees it.")
+
+
 def adjust(account: LedgerAccount, **params: Any) -> str:
     return f"Posted: {corrections.adjust(account.pk, **params)}."
 
@@ -70,6 +86,12 @@ def reverse(entry: LedgerEntry, **params: Any) -> str:
 
 def lend(account: LedgerAccount, **params: Any) -> str:
     return f"The credit limit is {plain(thresholds.set_credit_limit(account.pk, **params).credit_limit)}."
+
+
+def refund(payment: Payment, **params: Any) -> str:
+    begun = refunds.begin(payment, **params)
+    transaction.on_commit(lambda: refunds.complete(begun.pk))  # The gateway is called with no transaction open.
+    return f"{plain(begun.total)} {payment.currency} are being paid back: {begun.public_id}."
 
 
 def is_allowed(request: HttpRequest) -> bool:
@@ -103,10 +125,10 @@ def confirm(
 
 
 def _page(
-    page: admin.ModelAdmin[Any], request: HttpRequest, row: LedgerAccount | LedgerEntry, form: forms.Form
+    page: admin.ModelAdmin[Any], request: HttpRequest, row: LedgerAccount | LedgerEntry | Payment, form: forms.Form
 ) -> HttpResponse:
     action = request.POST["action"]
-    payer = row.organization if isinstance(row, LedgerAccount) else row.account.organization
+    payer = row.account.organization if isinstance(row, LedgerEntry) else row.organization
     context = {
         **page.admin_site.each_context(request),
         "title": f"{TITLES[action]}: {payer}",

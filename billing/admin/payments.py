@@ -1,8 +1,11 @@
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import ReadOnlyAdmin
+from billing.admin import corrections
 from billing.admin.search import owner_fields
-from billing.models import AutoRecharge, Payment, PaymentMethod
+from billing.models import AutoRecharge, Payment, PaymentMethod, Refund
 
 
 @admin.register(Payment)
@@ -11,7 +14,25 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
     list_display = ["public_id", "organization", "amount", "currency", "status", "failure_code", "created_at"]
     list_filter = ["status", "created_at"]
     list_select_related = ["organization"]
-    search_fields = ["gateway_reference", *owner_fields("organization")]
+    search_fields = ["intent", "gateway_reference", *owner_fields("organization")]
+    ordering = ["-created_at"]
+    actions = ["refund"]
+
+    def has_refund_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.add_refund")
+
+    @admin.action(description="Refund the selected payment", permissions=["refund"])
+    def refund(self, request: HttpRequest, chosen: QuerySet[Payment]) -> HttpResponse | None:
+        return corrections.confirm(self, request, chosen, corrections.RefundForm, corrections.refund)
+
+
+@admin.register(Refund)
+class RefundAdmin(ReadOnlyAdmin[Refund]):
+    id_prefix = "re_"
+    list_display = ["public_id", "payment", "amount", "total", "status", "failure_code", "reason", "created_at"]
+    list_filter = ["status", "created_at"]
+    list_select_related = ["payment"]
+    search_fields = ["gateway_reference", *owner_fields("payment__organization")]
     ordering = ["-created_at"]
 
 

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from billing.pages import credits, ledger, payments, purchases, sandbox
+from billing.pages import auto_recharge, credits, ledger, payments, purchases, sandbox
 
 app_name = "billing"
 
@@ -11,6 +11,7 @@ urlpatterns = [
     path(f"{ORGANIZATION}credits/cards/", credits.AddCardView.as_view(), name="add-card"),
     path(f"{ORGANIZATION}credits/cards/page/", payments.SetupView.as_view(), name="cards"),
     path(f"{ORGANIZATION}payments/<str:payment>/", payments.PaymentView.as_view(), name="payment"),
+    path(f"{ORGANIZATION}credits/auto-recharge/", auto_recharge.AutoRechargeView.as_view(), name="auto-recharge"),
     path(f"{ORGANIZATION}credits/buy/", purchases.PurchaseView.as_view(), name="buy"),
     path(f"{ORGANIZATION}credits/ledger/", ledger.LedgerView.as_view(), name="ledger"),
     path("sandbox/sessions/<str:id>/", sandbox.SessionPage.as_view(), name="sandbox-session"),

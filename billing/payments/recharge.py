@@ -204,7 +204,7 @@ def _check(organization: Organization, values: Mapping[str, Any]) -> None:
         raise InvalidField("target", f"At least {plain(threshold + least)}: the threshold and the smallest charge.")
     charge = values["amount"] if values["amount"] is not None else values["target"] - threshold
     if values["monthly_limit"] is not None and values["monthly_limit"] < charge:
-        raise InvalidField("monthly_limit", f"At least {plain(charge)}, charge charge.")
+        raise InvalidField("monthly_limit", f"At least {plain(charge)}, one charge.")
 
 
 def _fingerprint(card: PaymentMethod | None) -> str:

@@ -11,7 +11,8 @@ from django.urls import reverse as url
 
 from accounts.models import Event, Organization, User
 from billing.ledger import posting
-from billing.models import LedgerAccount, LedgerEntry
+from billing.models import LedgerAccount, LedgerEntry, Refund
+from billing.payments import payments
 from tests import factories
 
 
@@ -140,3 +141,20 @@ def test_a_refused_correction_is_in_neither(operator: Client, funded: Organizati
     before = (events_of(funded), history(operator))
     act(operator, "ledgerentry", entry, "reverse", confirmed="1", reason="A mistake")
     assert (events_of(funded), history(operator)) == before
+
+
+def test_an_operator_refunds_a_payment(
+    operator: Client, organization: Organization, django_capture_on_commit_callbacks: Any
+) -> None:
+    factories.card(organization)
+    begun = payments.begin(organization, amount=Decimal(25), method=None, by="test")
+    payment = payments.complete(begun.pk)
+    with django_capture_on_commit_callbacks(execute=True):
+        act(operator, "payment", payment, "refund", confirmed="1", amount="10", reason="Sorry")
+    refund = Refund.objects.get()
+    assert (refund.status, refund.amount, refund.reason) == ("succeeded", 10, "Sorry")
+    assert balance(organization) == 15
+    assert "Sorry" in history(operator)[-1]
+    refused = act(operator, "payment", payment, "refund", confirmed="1", amount="15.01", reason="Sorry")
+    assert "less left to refund" in refused.content.decode()
+    assert balance(organization) == 15

@@ -324,6 +324,19 @@ def test_a_card_is_added_on_the_gateways_page(browser: Client, organization: Org
     assert messages_of(answer) == ["The card was added: Amex ending in 8431."]
 
 
+def test_auto_recharge_is_switched_on_with_a_sentence(browser: Client, organization: Organization) -> None:
+    factories.card(organization)
+    page = at(organization, "credits/auto-recharge/")
+    assert "Auto-recharge is off." in text(browser.get(page))
+    wrong = browser.post(page, {"enabled": "on", "threshold": "20"})
+    assert (wrong.status_code, "either an amount or a target" in text(wrong)) == (400, True)
+    answer = browser.post(page, {"enabled": "on", "threshold": "20", "amount": "50"})
+    assert answer["Location"] == at(organization, "credits/")
+    assert messages_of(answer) == ["When less than 20 credits are left, credits are bought."]
+    assert amounts(organization) == [50]
+    assert 'value="50"' in text(browser.get(page))
+
+
 @pytest.mark.parametrize("path", ["payments/pay_x/", f"payments/pay_{'0' * 32}/", "credits/cards/page/?session=cs_x"])
 def test_nobody_elses_pages_are_found(browser: Client, organization: Organization, path: str) -> None:
     factories.billing_account(organization)

@@ -341,9 +341,7 @@ def test_switching_it_on_below_the_threshold_charges_at_once(api: Any, alice: Us
     assert Payment.objects.get().method == card
 
 
-def test_without_a_card_or_an_account_it_says_what_is_needed(
-    api: Any, alice: User, organization: Organization
-) -> None:
+def test_without_a_card_or_an_account_it_says_what_is_needed(api: Any, alice: User, organization: Organization) -> None:
     body = {"enabled": True, "threshold": 20, "amount": 50}
     assert api(alice).put(PATH, body).json()["code"] == "billing_account_required"
     factories.billing_account(organization)

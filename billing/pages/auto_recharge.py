@@ -1,0 +1,62 @@
+"""The settings of auto-recharge, with the sentence that says what happens next."""
+
+from decimal import Decimal
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from accounts.lib.money import ZERO, NumberFormField, plain
+from accounts.lib.problems import Problem
+from accounts.pages.forms import refuse
+from billing import accounts
+from billing.pages.credits import CreditsMixin
+from billing.payments import recharge
+
+
+def _amount(label: str, help_text: str = "") -> NumberFormField:
+    text = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+    return NumberFormField(label=label, help_text=help_text, widget=text, min_value=ZERO, required=False)
+
+
+class AutoRechargeForm(forms.Form):
+    enabled = forms.BooleanField(label="Buy credits automatically", required=False, help_text=recharge.CONSENT)
+    threshold = _amount("When less than this is left")
+    amount = _amount("Buy this much", "Or name a target instead.")
+    target = _amount("Or buy up to this balance")
+    monthly_limit = _amount("At most this much a month")
+    monthly_count = forms.IntegerField(
+        label="At most this often a month", min_value=1, max_value=10_000, required=False
+    )
+
+
+class AutoRechargeView(CreditsMixin):
+    scopes = {"get": "credits:read", "post": "credits:write"}
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        accounts.required(self.organization)
+        settings = recharge.of(self.organization)
+        values = {name: getattr(settings, name) for name in AutoRechargeForm.base_fields}
+        initial = {name: plain(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+        return self._page(AutoRechargeForm(initial=initial))
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = AutoRechargeForm(request.POST)
+        now = timezone.now()
+        if form.is_valid():
+            try:
+                recharge.change(self.organization, form.cleaned_data, by=self.credential.id, now=now)
+                recharge.run(self.organization, now)
+            except Problem as problem:
+                refuse(form, problem)
+        if not form.is_valid():
+            return self._page(form, status=400)
+        messages.success(request, recharge.assess(self.organization, timezone.now()).sentence)
+        return self.back()
+
+    def _page(self, form: AutoRechargeForm, *, status: int = 200) -> HttpResponse:
+        state = recharge.assess(self.organization, timezone.now())
+        context = self.get_context_data(form=form, state=state)
+        return render(self.request, "billing/auto_recharge.html", context, status=status)
