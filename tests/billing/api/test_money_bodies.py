@@ -104,3 +104,19 @@ def test_a_childs_currency_is_its_roots(gateway: Api, funded: Organization) -> N
     assert take(gateway, child, currency="USD").status_code == 400
     assert take(gateway, child, currency="JPY").status_code == 201
     assert LedgerAccount.objects.get(pk=funded.pk).reserved == Decimal(10)
+
+
+NUMBERS = {"budget": "monthly_budget", "alerts": "low_balance"}
+ROUTES_WITH_NUMBERS = [name for name, route in ROUTES.items() if {"amount", *NUMBERS.values()} & route.body.keys()]
+
+
+@pytest.mark.parametrize("text", ["", " ", "1e3", "+5", "0x5", "5,0", "٥"])
+@pytest.mark.parametrize("send", ROUTES_WITH_NUMBERS, indirect=True)
+def test_a_text_that_is_no_plain_decimal_is_no_number_and_no_null(
+    send: Any, funded: Organization, request: Any, text: str
+) -> None:
+    name = NUMBERS.get(request.node.callspec.params["send"], "amount")
+    before = state(funded)
+    answer = send(**{name: text})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{name}")
+    assert state(funded) == before
