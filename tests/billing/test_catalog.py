@@ -65,8 +65,8 @@ def test_operators_set_tiers_endpoints_and_allowances(sms: Meter) -> None:
     operator = Client()
     operator.force_login(User.objects.create_superuser(f"{factories.unique('operator')}@example.com", "x"))
     of = {"meter": sms.pk, "price": sms.price.pk, "plan": Plan.objects.get(slug="developer").pk}
-    said = [
+    answer = [
         operator.get(reverse(f"admin:billing_{name}_change", args=[pk])).content.decode() for name, pk in of.items()
     ]
-    for page, prefix in zip(said, ("endpoint_prices", "tiers", "allowances"), strict=True):
+    for page, prefix in zip(answer, ("endpoint_prices", "tiers", "allowances"), strict=True):
         assert f'name="{prefix}-TOTAL_FORMS"' in page

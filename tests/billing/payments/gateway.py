@@ -26,8 +26,8 @@ class FaultySandbox(SandboxGateway):
         self.after: dict[str, Callable[[], Any]] = {}
 
     def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        return self._around(name, found) if name in STEPS else found
+        member = super().__getattribute__(name)
+        return self._around(name, member) if name in STEPS else member
 
     def _around(self, name: str, step: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
