@@ -1,6 +1,6 @@
-"""`make bench`: what Tollgate does, against the limit of what can be done on the same server at the same moment.
+"""`make bench`: compares Tollgate with the best that the same server can do at the same moment.
 
-It starts what it needs, apart from all else, and stops what it started. What is under its limit is printed as such.
+It starts its own servers and stops them at the end. Rows that miss their limit are marked in the output.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def run(chosen: list[str], options: Options, *, write: bool) -> list[Row]:
 
 
 def _rows(name: str, everyone: cast.Cast, options: Options) -> Iterator[Row]:
-    """What one subject measures; a subject that fails is a row that says so, and the others go on."""
+    """The rows of one subject. If the subject fails, we return a row that says so, and the others still run."""
     module, _, function = ROWS[name].partition(":")
     try:
         result = getattr(importlib.import_module(f"benchmarks.rows.{module}"), function)(everyone, options)

@@ -1,4 +1,4 @@
-"""The limits of the gate: bare Django views, behind the same middleware, that do one thing in the database."""
+"""What the gate is compared with: bare Django views behind the same middleware that do one thing in the database."""
 
 import json
 import os
@@ -17,7 +17,7 @@ INSERT = "INSERT INTO bench_hold (id, secret, amount, created_at) VALUES (%s, %s
 
 
 def pid(request: HttpRequest) -> HttpResponse:
-    """Which worker answers on this connection."""
+    """The process id of the worker that serves this connection."""
     return HttpResponse(str(os.getpid()))
 
 

@@ -1,7 +1,7 @@
-"""Who is on the stage, made once a run: `python -m benchmarks.cast` fills the database that all others are cloned from.
+"""The data that every row starts from. `python -m benchmarks.cast` fills a database once a run; rows get clones of it.
 
-1,000 payers with credits and a key each, and among them a reader, whose key may read what it used. Payers' ids can be
-computed, so that pgbench can name them.
+There are 1,000 payers with credits and one key each. One of them is the reader, whose key may read its own usage.
+Payers' ids can be computed from a number, so pgbench can name them.
 """
 
 import json
@@ -24,7 +24,7 @@ class Cast:
     platform: str  # the platform key's secret
     keys: list[str]  # the payers' public key ids, in order
     secrets: list[str]
-    reader: dict[str, str]  # organization, key and secret of the one who reads
+    reader: dict[str, str]  # the reader's organization, key and secret
 
 
 def payer(number: int) -> UUID:
@@ -33,7 +33,7 @@ def payer(number: int) -> UUID:
 
 
 def load() -> Cast:
-    """Make the database and the cast in it, in another process: none here has a connection that a clone would mind."""
+    """Make the database and fill it in a child process, since PostgreSQL can't clone a database that we have open."""
     with stage.connect("postgres") as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{stage.CAST}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{stage.CAST}"')
@@ -70,7 +70,7 @@ def make() -> Cast:
 
 
 def _payer(number: int) -> tuple[str, str]:
-    """A root organization with credits; its key's public id and secret."""
+    """Make a root organization with credits. Returns its key's public id and secret."""
     from accounts.lib import identifiers
     from accounts.models import Organization
     from apikeys import keys

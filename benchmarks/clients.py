@@ -1,4 +1,4 @@
-"""What the client processes of `benchmarks.worker` do, one unit at a time."""
+"""The work of the client processes that `benchmarks.worker` runs, one unit at a time."""
 
 import os
 import random
@@ -41,7 +41,7 @@ def hot(number: int) -> Once:
 
 
 def coalesced(number: int, key: str) -> Once:
-    """1,000 charges of the same payer, which come to it as one entry."""
+    """1,000 charges of the same payer. They are posted as one entry."""
     numbers = count()
 
     def once() -> int:

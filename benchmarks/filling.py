@@ -1,8 +1,8 @@
-"""A month of usage, written by SQL: events, rollups, the volume, what was spent, and the entries of the ledger.
+"""Writes a month of usage by SQL: events, rollups, the volume, what was spent, and ledger entries.
 
-It is what so many events would have left, one usage entry for every 100 of them, so that `check_ledger` finds nothing.
-However many there are, they fall into the same quarters of an hour, meter, key and endpoints: what differs between
-10,000 and 10,000,000 is the number of events, not that of the rollups' rows.
+The rows are the same as if the events had been ingested, with one usage entry per 100 events, so `check_ledger` passes.
+Any number of events falls into the same quarters of an hour, meter, key and endpoints. So 10,000 and 10,000,000 differ
+in the number of events, but not in the number of rollup rows.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -67,12 +67,12 @@ SELECT %(organization)s, sum(amount), 0, 0, count(*), %(end)s FROM billing_ledge
 
 
 def fill(connection: Connection, *, organization: UUID, key: UUID, events: int, now: datetime) -> None:
-    """So many events of the month before, of one organization that has none yet."""
+    """Write `events` usage events in the previous month, for one organization that has none yet."""
     start, end = month(now)
     params = {"organization": organization, "key": key, "events": events, "start": start, "end": end, "price": PRICE}
     params |= {"per_entry": PER_ENTRY, "endpoints": ENDPOINTS, "credits": PRICE * events + 100}
     connection.execute("SET synchronous_commit = off")
-    connection.execute("SET session_replication_role = replica")  # the entries come before their account
+    connection.execute("SET session_replication_role = replica")  # entries are inserted before their account is updated
     connection.execute(EVENTS, params)
     for table, endpoint in (("usage_usagerollup", ""), ("usage_endpointrollup", "endpoint,")):
         names = {"table": sql.Identifier(table), "endpoint": sql.SQL(endpoint)}

@@ -1,7 +1,7 @@
-"""An HTTP client that costs little: raw sockets, requests made beforehand, answers only searched for their end.
+"""A cheap HTTP client: raw sockets, requests prepared in advance, and responses that are only scanned for their end.
 
-One process holds all connections, each with one request under way. Connections are opened until every worker of the
-server has as many of them: a server that shares its load unevenly would measure its luck.
+One process holds all connections, and each has one request in flight. We open connections until every worker of the
+server has the same number of them. Otherwise the result would depend on how the load happened to be spread.
 """
 
 import selectors
@@ -27,7 +27,7 @@ def request(method: str, path: str, secret: str = "", body: bytes = b"") -> byte
 
 
 class Connection:
-    """One connection, kept, with one request at a time."""
+    """One keep-alive connection that carries one request at a time."""
 
     def __init__(self, port: int) -> None:
         self.port, self.answer, self.sent = port, b"", 0.0
@@ -45,7 +45,7 @@ class Connection:
         self.socket.sendall(data)
 
     def receive(self) -> bool:
-        """Whether the answer is whole now."""
+        """Whether the response is complete now."""
         part = self.socket.recv(1 << 18)
         if not part:
             raise ConnectionError(f"The server closed the connection after {self.answer[:300]!r}")
@@ -57,7 +57,7 @@ class Connection:
         return len(self.answer) >= head + 4 + int(self.answer[start : self.answer.index(b"\r", start)])
 
     def ask(self, data: bytes) -> bytes:
-        """The body of the answer, which has to be a 200. The server may have closed what was idle for two seconds."""
+        """The body of the response, which must be a 200. Reconnects if the server closed a connection that was idle."""
         try:
             self._exchange(data)
         except ConnectionError:
@@ -81,7 +81,7 @@ class Connection:
 
 @contextmanager
 def connections(port: int, number: int) -> Iterator[list[Connection]]:
-    """So many connections, as many to each of the workers."""
+    """Open `number` connections, the same number to each worker."""
     wanted = -(-number // WORKERS)
     chosen: dict[bytes, list[Connection]] = {}
     with ExitStack() as stack:
@@ -104,7 +104,7 @@ def workers(port: int) -> list[int]:
 
 @dataclass
 class Outcome:
-    """What came of a load: how many answers, in which time, and the processor seconds of this client."""
+    """The result of a load: number of responses, elapsed seconds, and processor seconds that this client used."""
 
     seconds: float = 0
     cpu: float = 0
@@ -120,12 +120,12 @@ class Outcome:
 
     @property
     def share(self) -> float:
-        """Of one core, that this client took."""
+        """The share of one core that this client used."""
         return self.cpu / self.seconds
 
 
 def run(open_connections: list[Connection], requests: Iterator[bytes], seconds: float, expect: bytes) -> Outcome:
-    """Send what `requests` gives, for so long or until there is no more; every answer must hold `expect`."""
+    """Send `requests` for `seconds` or until they run out. Every response must contain `expect`."""
     outcome, start, cpu = Outcome(), time.perf_counter(), time.process_time()
     with selectors.DefaultSelector() as selector:
         under_way = 0

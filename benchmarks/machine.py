@@ -1,4 +1,4 @@
-"""On which machine the figures were taken."""
+"""Describes the machine that the figures were taken on."""
 
 import os
 import platform
@@ -37,7 +37,7 @@ def memory() -> int:
 
 
 def flush(times: int = 200) -> float:
-    """The median of the seconds that it takes to write a page over another, where the database is, and to flush it."""
+    """The median seconds to overwrite a page on the database's disk and flush it."""
     path, page, times_taken = stage.STATE / "flush", b"x" * 8192, []
     path.write_bytes(page)
     with path.open("r+b", buffering=0) as file:

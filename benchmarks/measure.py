@@ -1,4 +1,4 @@
-"""A figure and its limit's, measured in turns, so that whatever else the machine does hits both alike."""
+"""Measures Tollgate and its limit in turns, so other work on the machine affects both alike."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Options:
-    """How long and how large. `clients` are processes or connections; `rounds` are of both sides."""
+    """The length and size of a measurement. `clients` counts processes or connections; a round measures both sides."""
 
     events: int = 10_000_000
     seconds: float = 3
@@ -17,13 +17,13 @@ class Options:
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison. The ratio is the median of the rounds', `spread` the lowest and the highest of them."""
+    """One comparison. `ratio` is the median of the rounds' ratios; `spread` is the lowest and the highest of them."""
 
     what: str
     against: str
     bound: float
-    at_most: bool = False  # the bound is the largest ratio that is allowed, not the smallest
-    figure: float | None = None  # None: it could not be measured, and `note` says why
+    at_most: bool = False  # the bound is the largest ratio allowed, not the smallest
+    figure: float | None = None  # None if it could not be measured; `note` says why
     limit: float | None = None
     unit: str = ""
     ratio: float | None = None
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """Medians of both sides, and of the rounds' ratios."""
+    """Takes the medians of both sides and of the rounds' ratios."""
 
     figure: float
     limit: float
@@ -58,9 +58,9 @@ class Pair:
 
 
 def compare(ours: Callable[[], float], theirs: Callable[[], float], rounds: int, *, times: int = 1) -> Pair:
-    """Both sides in turns, and in every other round the other way about. The first round is a warm-up.
+    """Measures both sides in turns and swaps their order every other round. The first round is a warm-up.
 
-    With `times`, a round is so many turns, and its figures are their medians.
+    With `times`, each round takes that many turns and uses their medians.
     """
     figures, limits = [], []
     for number in range(-1, rounds):

@@ -1,4 +1,4 @@
-"""Tollgate's own statement, run by pgbench: what PostgreSQL does of it when no Python is in the way."""
+"""Runs Tollgate's own statement by pgbench: how fast PostgreSQL is without any Python in the way."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from benchmarks import stage
 from benchmarks.cast import PAYERS
 from benchmarks.processes import program
 
-# What pgbench says for the parameters of a posting. An id that grows with time is made by the server.
+# The parameters of a posting in pgbench's syntax. The server makes the id, which grows with time.
 VALUES = {
     "id": "uuidv7()",
     "account": "('00000000-0000-7000-8000-' || lpad((:payer)::text, 12, '0'))::uuid",
@@ -27,7 +27,7 @@ VALUES = {
 
 
 def script(statement: str, values: Mapping[str, str] = VALUES) -> str:
-    """The statement with a payer drawn at random."""
+    """The posting statement with a random payer."""
     if unknown := set(re.findall(r"%\((\w+)\)s", statement)) - set(values):
         raise ValueError(f"the statement has parameters that benchmarks/pgbench.py does not know: {sorted(unknown)}")
     sql = re.sub(r"%\((\w+)\)s", lambda match: values[match[1]], statement).replace("%%", "%")
@@ -36,7 +36,7 @@ def script(statement: str, values: Mapping[str, str] = VALUES) -> str:
 
 
 def run(text: str, *, database: str, clients: int, seconds: float) -> float:
-    """Transactions a second, the statement prepared once a client."""
+    """Transactions a second. Each client prepares the statement once."""
     path = stage.STATE / "pgbench.sql"
     path.write_text(text)
     command = [program("pgbench"), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=2"]

@@ -1,6 +1,6 @@
-"""Processes that the benchmarks start, and end by their id: clients, and the web server as `make run` starts it.
+"""Starts the benchmarks' processes and ends them by id: clients, and the web server as `make run` starts it.
 
-Tollgate is imported late: django-hordak's clients use this module too, and don't have what Tollgate needs.
+We import Tollgate late, because django-hordak's clients use this module too and lack Tollgate's dependencies.
 """
 
 import json
@@ -17,11 +17,11 @@ from select import select
 from benchmarks import stage
 
 PATIENCE_SECONDS = 600
-WORKERS = 2  # of the web server, as `make run` has them
+WORKERS = 2  # of the web server, the same as under `make run`
 
 
 class Crew:
-    """So many processes that do the same thing, each with its own connection, from one moment to another."""
+    """A number of processes that do the same work over the same period, each with its own connection."""
 
     def __init__(
         self, maker: str, size: int, *arguments: str, database: str, python: str = sys.executable, settings: str = ""
@@ -51,11 +51,11 @@ class Crew:
         self.end()
 
     def run(self, seconds: float) -> float:
-        """Units a second, of all of them together."""
+        """Units a second, all processes together."""
         return sum(result["count"] / result["seconds"] for result in self._ask(f"{seconds}\n"))
 
     def once(self) -> float:
-        """The seconds that doing it once took the slowest of them."""
+        """Runs the work once in each process. Returns the seconds that the slowest one took."""
         return float(max(result["seconds"] for result in self._ask("1x\n")))
 
     def _ask(self, order: str) -> list[dict[str, float]]:
@@ -83,7 +83,7 @@ def _line(process: subprocess.Popen[str]) -> str:
 
 @contextmanager
 def server(database: str) -> Iterator[int]:
-    """The web server on the database, as `make run` starts it. Yields its port."""
+    """Runs the web server on this database as `make run` does. Yields its port."""
     from config.local.watchdog import end_with_parent
 
     port = _free_port()

@@ -1,4 +1,4 @@
-"""The table, on the terminal and in RESULTS.md."""
+"""Prints the table on the terminal and writes it to RESULTS.md."""
 
 import time
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def number(value: float) -> str:
 
 
 def text(row: Row) -> str:
-    """One row, when it is known."""
+    """Print one row as soon as it has been measured."""
     what, against, figure, limit, ratio, spread, wanted, verdict = cells(row)
     measured = f"{figure} against {limit}: {ratio} ({spread}), wanted {wanted}: {verdict}" if ratio else verdict
     return f"{what}\n  against {against}\n  {measured}" + (f" ({row.note})" if row.note else "")

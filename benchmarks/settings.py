@@ -1,4 +1,4 @@
-"""Tollgate's own settings, and beside its paths the bare views that its answers are compared with."""
+"""Tollgate's settings, with the bare views added to its URLs."""
 
 from config.settings import *  # noqa: F403
 

@@ -1,7 +1,7 @@
-"""The servers and databases that the benchmarks run on: out of the wheels, in `.tollgate/benchmark`, fsync on.
+"""The servers and databases that the benchmarks run on: from the wheels, in `.tollgate/benchmark`, with fsync on.
 
-`open_stage()` comes first of all: Tollgate's settings are read from the environment once. Each row gets a database of
-its own, cloned from `cast`, so that no row sees what another left.
+Call `open_stage()` before anything else, because Tollgate reads its settings from the environment only once. Each row
+gets its own database, cloned from `cast`, so it never sees what another row left behind.
 """
 
 import fcntl
@@ -18,12 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".tollgate" / "benchmark"
 HOST = "127.0.0.1"
 CAST = "cast"
-FOREIGN = ("DATABASE_URL", "REDIS_URL", "TOLLGATE_ENV", "TOLLGATE_POSTGRES_OPTIONS")  # nobody's real data; fsync on
+FOREIGN = ("DATABASE_URL", "REDIS_URL", "TOLLGATE_ENV", "TOLLGATE_POSTGRES_OPTIONS")  # holds no real data; fsync is on
 
 
 @contextmanager
 def open_stage() -> Iterator[None]:
-    """PostgreSQL and Valkey, until the end; one benchmark at a time."""
+    """Runs PostgreSQL and Valkey until the block ends. Only one benchmark can run at a time."""
     for variable in FOREIGN:
         os.environ.pop(variable, None)
     os.environ |= {"TOLLGATE_STATE_DIR": str(STATE), "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
@@ -37,7 +37,7 @@ def open_stage() -> Iterator[None]:
 
         servers.attach()
         os.environ |= {"DATABASE_URL": url(CAST), "REDIS_URL": servers.redis_url()}
-        clear()  # after a run that was killed
+        clear()  # left by a run that was killed
         try:
             yield
         finally:
@@ -60,7 +60,7 @@ def connect(database: str, *, autocommit: bool = True) -> psycopg.Connection:
 
 
 def databases() -> list[str]:
-    """Those that the benchmarks made: all but PostgreSQL's own and the empty one that comes with it."""
+    """The databases that the benchmarks made: all except PostgreSQL's own and the empty default one."""
     with connect("postgres") as connection:
         cursor = connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname")
         return [name for (name,) in cursor if name not in ("postgres", "tollgate")]
@@ -84,7 +84,7 @@ def drop(name: str) -> None:
 
 @contextmanager
 def database(name: str) -> Iterator[str]:
-    """A fresh clone of the cast, dropped at the end."""
+    """Yields a fresh clone of the cast's database and drops it at the end."""
     create(name)
     try:
         yield name
@@ -93,7 +93,7 @@ def database(name: str) -> Iterator[str]:
 
 
 def environment(name: str) -> dict[str, str]:
-    """That of a child process which works on the database."""
+    """The environment of a child process that works on this database."""
     return os.environ | {"DATABASE_URL": url(name), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
 
 

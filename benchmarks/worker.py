@@ -1,8 +1,8 @@
 """A client in a process of its own: `python -m benchmarks.worker MODULE:MAKER NUMBER [ARGUMENT…]`.
 
-The maker gets the number and the arguments, and returns a function that does one thing and says how many units that
-was. The process says `ready`; then each line that it reads is for how many seconds to repeat it, or `1x` for just
-once, and each line that it writes is what came of it.
+MAKER is called with the number and the arguments. It returns a function that does one piece of work and returns how
+many units that was. The process prints `ready`. Then it reads lines from stdin: the seconds to repeat the work for, or
+`1x` to do it once. For each line it prints the result.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""django-hordak, in a virtual environment of its own that the product knows nothing of."""
+"""Installs and runs django-hordak in its own virtual environment, apart from the product's."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SETTINGS = "benchmarks.hordak.settings"
 
 
 def install() -> str | None:
-    """The interpreter that has it; None where it can't be installed."""
+    """The path of the Python that has django-hordak; None if it can't be installed."""
     python, installed = VENV / "bin" / "python", VENV / "installed"
     wanted = (HERE / "requirements.lock").read_text()
     if installed.exists() and installed.read_text() == wanted:
@@ -37,7 +37,7 @@ def install() -> str | None:
 
 @contextmanager
 def crew(python: str, clients: int) -> Iterator[Crew]:
-    """Clients that post with it, in a database of its own."""
+    """Clients that post with django-hordak, in its own database."""
     stage.create(DATABASE, "template0")
     try:
         environment = stage.environment(DATABASE) | {"DJANGO_SETTINGS_MODULE": SETTINGS}

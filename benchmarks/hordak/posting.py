@@ -1,4 +1,4 @@
-"""A posting with django-hordak, as its documentation writes one."""
+"""A posting with django-hordak, written as in its documentation."""
 
 import random
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from moneyed import Money
 
 
 def transfer(number: int) -> Callable[[], int]:
-    """Debit a customer drawn at random, credit the revenue: a transaction of two legs."""
+    """Debit a random customer and credit revenue: one transaction with two legs."""
     revenue = Account.objects.get(name="Revenue")
     payers = list(Account.objects.exclude(name="Revenue"))
     chance, amount = random.Random(number), Money(Decimal("0.001"), "EUR")  # noqa: S311

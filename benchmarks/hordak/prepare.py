@@ -1,4 +1,4 @@
-"""1,000 customers' accounts, and the account of what they pay for."""
+"""Makes 1,000 customer accounts and one revenue account."""
 
 import django
 

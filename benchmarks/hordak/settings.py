@@ -1,4 +1,4 @@
-"""Only what django-hordak needs. Its connections are kept, as Tollgate's are."""
+"""The least that django-hordak needs. It keeps its database connections open, as Tollgate does."""
 
 import os
 from urllib.parse import parse_qs, urlsplit

@@ -1,4 +1,4 @@
-"""The gate, against a bare Django view of the same server that does one thing in the database."""
+"""The gate, compared with a bare Django view on the same server that does one thing in the database."""
 
 import json
 from itertools import cycle
@@ -12,7 +12,7 @@ CONNECTIONS = 4
 
 
 def _requests(cast: Cast, path: str, **more: object) -> list[bytes]:
-    """One a key; the bare views get the same bodies."""
+    """One request per key. The bare views get the same bodies."""
     options = {"permission": PERMISSION, "meter": "requests", **more}
     bodies = [json.dumps({"key": secret, **options}).encode() for secret in cast.secrets]
     return [load.request("POST", path, cast.platform, body) for body in bodies]
@@ -47,7 +47,7 @@ def _measure(cast: Cast, options: Options, row: Row, bare: str, more: dict[str, 
 
 
 def _refusal(port: int, data: bytes, expect: bytes) -> str:
-    """Why this can't be measured; nothing where it can."""
+    """Why this can't be measured; empty if it can."""
     with load.connections(port, 1) as connections:
         connections[0].send(data)
         while not connections[0].receive():

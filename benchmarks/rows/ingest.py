@@ -1,6 +1,6 @@
-"""Usage events through HTTP in batches of 1,000, against COPY of the same rows, by as many connections.
+"""Usage events through HTTP in batches of 1,000, compared with COPY of the same rows over as many connections.
 
-Each connection has payers of its own: batches of one payer wait for each other, and COPY waits for nothing.
+Each connection has its own payers, because batches of one payer wait for each other, while COPY waits for nothing.
 """
 
 import json
@@ -32,14 +32,14 @@ def event(key: str) -> dict[str, object]:
 
 
 def batches(cast: Cast, number: int, share: int = 0) -> list[bytes]:
-    """So many requests of new events, of several payers in turn: of the first ten, the second ten, and so on."""
+    """`number` requests with new events of ten payers: the first ten with share 0, the second ten with 1, and so on."""
     keys = cast.keys[share * PAYERS :][:PAYERS]
     bodies = [json.dumps({"events": [event(keys[n % PAYERS]) for n in range(BATCH)]}).encode() for _ in range(number)]
     return [load.request("POST", "/v1/usage/events", cast.platform, body) for body in bodies]
 
 
 def copy(number: int) -> Callable[[], int]:
-    """Client process: one COPY of 1,000 rows as Tollgate stored them, and its commit."""
+    """Client process: COPY 1,000 rows as Tollgate stored them, then commit."""
     from django.db import connection
     from psycopg.types.json import Jsonb
 
@@ -64,7 +64,7 @@ def measure(cast: Cast, options: Options) -> Row:
     pace, shares = 1000.0, []
 
     def ours() -> float:
-        """As many batches as take about the time of a round, made before the clock starts."""
+        """Makes enough batches for about one round, before the clock starts."""
         nonlocal pace
         number = max(int(pace * options.seconds / CONNECTIONS), 2)
         requests = [batches(cast, number, share) for share in range(CONNECTIONS)]

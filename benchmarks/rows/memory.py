@@ -1,4 +1,4 @@
-"""The memory of a web worker after 1,000,000 ingested events, against after 10,000."""
+"""The memory of a web worker after 1,000,000 ingested events, compared with after 10,000."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ PORTION = 50  # requests made at a time
 
 
 def resident(pid: int) -> float:
-    """MiB of the process that are in memory."""
+    """The resident memory of the process, in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024

@@ -1,4 +1,4 @@
-"""One posting from Python, against pgbench with the same statement, and against the ways that others write it."""
+"""One posting from Python, compared with pgbench running the same statement and with other ways to write it."""
 
 from benchmarks import hordak, pgbench, stage
 from benchmarks.cast import Cast

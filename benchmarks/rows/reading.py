@@ -1,4 +1,4 @@
-"""What the Account API answers, with 10,000,000 events behind it and with 10,000: two databases, two servers."""
+"""Response times of the Account API with 10,000,000 events and with 10,000, on two databases and two servers."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from benchmarks.measure import Options, Row, compare
 from benchmarks.processes import Crew, server
 
 FEW = 10_000
-ASKED = 40  # requests a round and side
+ASKED = 40  # requests per round and side
 BOUND = 1.3
 
 
@@ -36,7 +36,7 @@ def _span(start: datetime, end: datetime) -> str:
 
 
 def filled(cast: Cast, events: int) -> str:
-    """A database with so many events of the reader's, made once a run; its books are right."""
+    """A database with this many events of the reader. It is made once a run, and `check_ledger` passes on it."""
     name = f"month-{events}"
     if name in stage.databases():
         return name
@@ -53,7 +53,7 @@ def filled(cast: Cast, events: int) -> str:
 
 
 def check_ledger(number: int) -> Callable[[], int]:
-    """Client process: the proof that what was filled in is what so many events would have left."""
+    """Client process: check that the filled rows are the same as ingesting these events would have left."""
     from usage.storage import reconciliation
 
     def once() -> int:
@@ -75,7 +75,7 @@ def measure(cast: Cast, options: Options) -> Iterator[Row]:
 
 
 def _measure(cast: Cast, options: Options, what: str, ports: dict[int, int]) -> Row:
-    """Asked in turns over two connections; milliseconds."""
+    """Milliseconds per request, taken in turns over two connections."""
     with ExitStack() as stack:
         requests = {}
         for events, port in ports.items():

@@ -1,4 +1,4 @@
-"""The rollups, computed anew from all events, against one GROUP BY over the same."""
+"""Rebuilding the rollups from all events, compared with one GROUP BY over the same events."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -11,7 +11,7 @@ from benchmarks.rows.reading import filled
 
 ROUNDS = 3
 
-# The outer sums keep PostgreSQL from leaving out aggregates that nobody reads.
+# Without the outer sums, PostgreSQL would skip aggregates that nobody reads.
 GROUP = """
 SELECT count(*), sum(requests), sum(failed), sum(quantity), sum(credits) FROM (
     SELECT organization_id, account_id, date_bin('15 min', occurred_at, '2000-01-01Z'), meter_id, key_id, environment,
@@ -22,7 +22,7 @@ SELECT count(*), sum(requests), sum(failed), sum(quantity), sum(credits) FROM (
 
 
 def rebuild(number: int) -> Callable[[], int]:
-    """Client process: Tollgate's own verb."""
+    """Client process: rebuild the rollups as Tollgate does."""
     verb = import_module("usage.storage.rebuild").rebuild
 
     def once() -> int:
@@ -33,7 +33,7 @@ def rebuild(number: int) -> Callable[[], int]:
 
 
 def group(number: int) -> Callable[[], int]:
-    """Client process: the statement."""
+    """Client process: run the GROUP BY."""
     from django.db import connection
 
     def once() -> int:
