@@ -1,4 +1,4 @@
-"""Statements that try to change what the database holds for good."""
+"""Statements that try to change rows that must never change."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from django.db import connection, transaction
 
 def run(sql: str, *parameters: Any) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # TRUNCATE refuses a table with foreign keys left to check
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # TRUNCATE refuses a table that has pending foreign key checks
         cursor.execute(sql, parameters)

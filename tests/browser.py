@@ -1,4 +1,4 @@
-"""A person at the dashboard."""
+"""Acts as a person who uses the dashboard."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ def messages_of(response: Any) -> list[str]:
 
 
 def form_of(response: Any) -> dict[str, Any]:
-    """What the form of an admin page would send if nothing was changed. Nothing if the page only shows."""
+    """What the form of an admin page sends if nothing is changed. Empty if the page is read-only."""
     form = response.context["adminform"].form
     prefixes = [inline.formset.prefix for inline in response.context["inline_admin_formsets"]]
     counts = {f"{prefix}-{name}_FORMS": "0" for prefix in prefixes for name in ("TOTAL", "INITIAL")}

@@ -1,4 +1,4 @@
-"""Racing: the same call from many threads at one moment, each with a database connection of its own."""
+"""Races: the same call from many threads at once, each with its own database connection."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from django.db import connection
 
 
 def race(calls: list[Callable[[], Any]]) -> list[Any]:
-    """Run all calls at once; what each returned, or the exception that it raised, in order."""
+    """Run all calls at once. Returns, in order, what each one returned or the exception that it raised."""
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:
@@ -27,7 +27,7 @@ def race(calls: list[Callable[[], Any]]) -> list[Any]:
 
 
 def wait_until_blocking() -> None:
-    """Return once another session waits for a lock of ours."""
+    """Wait until another session is blocked by a lock of ours."""
     for _ in range(200):
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")

@@ -1,4 +1,4 @@
-"""The cast: alice owns the organization, bob is a member of it, charlie must see nothing of it."""
+"""The cast: alice owns the organization, bob is a member of it, and charlie must not see anything of it."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from redis import Redis  # noqa: E402
 
 
 def pytest_configure() -> None:
-    """Each run has a PostgreSQL database of its own, and each worker one and a Redis database of its own."""
+    """Each run gets its own PostgreSQL database, and each worker its own PostgreSQL and Redis databases."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:8]
     django_settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_tollgate_{run}"
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -26,12 +26,12 @@ def pytest_configure() -> None:
     django_settings.CACHES["default"]["LOCATION"] = django_settings.REDIS_URL
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django_settings.ANONYMOUS_RATE_LIMIT = 1_000_000
-    django_settings.WHITENOISE_AUTOREFRESH = True  # static files are looked for when asked for, not by every client
+    django_settings.WHITENOISE_AUTOREFRESH = True  # else each client looks for all files first
 
 
 @pytest.fixture(autouse=True)
 def _fresh_redis() -> Iterator[None]:
-    """What the tests before have left in Redis is gone."""
+    """Clears what earlier tests left in Redis."""
     yield
     with Redis.from_url(django_settings.REDIS_URL) as client:
         client.flushdb()
@@ -41,9 +41,9 @@ def _fresh_redis() -> Iterator[None]:
 def django_db_setup(
     django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings: None
 ) -> Iterator[None]:
-    """The test database, with a signing key from the start, which takes long to make.
+    """The test database. It has a signing key from the start, because making one is slow.
 
-    pytest-django's own makes it only where a test has its mark; those on `committed` have not.
+    pytest-django sets up the database only for tests with its mark, and tests that use `committed` don't have it.
     """
     from django.test.utils import setup_databases, teardown_databases
 
@@ -59,10 +59,10 @@ def django_db_setup(
 
 @pytest.fixture
 def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Real transactions, which other threads and processes see. What a test makes stays: it uses people of its own.
+    """Real transactions that other threads and processes see. Rows stay afterwards, so a test must make its own people.
 
-    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. The counts of rate limits are
-    deleted: everybody calls from one address here.
+    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. We delete the rate limit counts,
+    because all tests call from the same address.
     """
     from django.db import connection
 
@@ -90,7 +90,7 @@ def organization(alice: Any) -> Any:
 
 @pytest.fixture
 def bob(organization: Any) -> Any:
-    """A viewer of alice's organization, which is his current one."""
+    """A viewer in alice's organization, which is his current organization."""
     from accounts import people
     from tests import factories
 
@@ -102,22 +102,22 @@ def bob(organization: Any) -> Any:
 
 @pytest.fixture
 def charlie(db: None) -> Any:
-    """Has an organization of his own, and nothing to do with alice's."""
+    """Has his own organization and no access to alice's."""
     from tests import factories
 
     return factories.user("charlie")
 
 
 class Api:
-    """A client of the JSON API that carries one credential."""
+    """A client of the JSON API that sends one credential."""
 
     def __init__(self, credential: str = "") -> None:
         self.client = Client(raise_request_exception=False)
         self.headers = {"authorization": f"Bearer {credential}"} if credential else {}
 
     def __getattr__(self, verb: str) -> Callable[..., Any]:
-        """get, post, put, patch, delete: (path, body?, **headers with underscores)."""
-        if verb.startswith("_"):  # what printers of values, Hypothesis' among them, look for
+        """get, post, put, patch and delete take (path, body?, **headers with underscores)."""
+        if verb.startswith("_"):  # Hypothesis and others look for such attributes to print values
             raise AttributeError(verb)
 
         def call(path: str, body: Any = None, **headers: str) -> Any:

@@ -1,4 +1,4 @@
-"""What tests start from, made by the product's own verbs. Names are made unique, since some tests leave rows behind."""
+"""Makes test data by calling the product's own functions. Names are unique, because some tests leave rows behind."""
 
 from decimal import Decimal
 from itertools import count
@@ -24,7 +24,7 @@ def unique(name: str) -> str:
 
 
 def user(name: str = "someone", *, timezone: str = "UTC") -> User:
-    """A person with a default organization of their own."""
+    """A person with their own default organization."""
     made = User(email=f"{unique(name)}@example.com", name=name.title(), timezone=timezone)
     made.set_password(PASSWORD)
     people.sign_up(made)
@@ -32,7 +32,7 @@ def user(name: str = "someone", *, timezone: str = "UTC") -> User:
 
 
 def organization(name: str = "acme", *, owner: User | None = None) -> Organization:
-    """A root organization; `owner` owns it."""
+    """A root organization that `owner` owns."""
     made = Organization.objects.create_root(name=unique(name))
     if owner:
         join(owner, made, Membership.Role.OWNER)
@@ -52,7 +52,7 @@ def invitation_again(invitation: Invitation, *, by: User) -> Invitation:
 
 
 def _credential(organization: Organization, person: User) -> Credential:
-    """The person's, with what they hold in the organization."""
+    """A credential of the person, with the permissions of their roles in the organization."""
     held = scopes.of_roles(organization.roles_of(person))
     return Credential(Kind.TOKEN, f"user:{person.pk}", person, organization, "UTC", cap=held, held=held)
 
@@ -67,7 +67,7 @@ def platform_key() -> str:
 
 
 def operator() -> Credential:
-    """The company's own: administers every organization."""
+    """The company's operator, who administers every organization."""
     administer = frozenset({tree.ADMINISTER})
     return Credential(Kind.PLATFORM_KEY, "operator", None, None, "UTC", administer, administer)
 
@@ -81,14 +81,14 @@ def billing_account(organization: Organization, *, country: str = "US") -> Billi
 
 
 def card(organization: Organization, token: str = "pm_card_visa") -> PaymentMethod:
-    """A card on file; makes the billing account that it needs."""
+    """A saved card. Also makes the billing account that the card needs."""
     if accounts.find(organization) is None:
         billing_account(organization)
     return methods.add(organization, token)
 
 
 def card_on_page(organization: Organization, name: str) -> PaymentMethod:
-    """A test card that its owner saved on the sandbox's page, where the bank may ask for an authentication."""
+    """A test card that its owner saved on the sandbox's page, where the bank may ask them to authenticate."""
     if accounts.find(organization) is None:
         billing_account(organization)
     session = methods.begin_setup(organization, return_url="https://app.example/back")
@@ -99,5 +99,5 @@ def card_on_page(organization: Organization, name: str) -> PaymentMethod:
 
 
 def credit(organization: Organization, amount: Decimal | int | str) -> balances.Posting:
-    """Credits out of nothing, as a grant."""
+    """Grants credits."""
     return posting.post(organization.root_id, kind=LedgerEntry.Kind.GRANT, amount=Decimal(amount))

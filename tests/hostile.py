@@ -1,10 +1,10 @@
-"""JSON and text of the kind that breaks parsers, as Hypothesis strategies."""
+"""Hypothesis strategies for JSON and text that tend to break parsers."""
 
 from hypothesis import strategies as st
 
-# Hypothesis' own characters leave out the halves of surrogate pairs.
+# Hypothesis' own `characters` never produces lone surrogates.
 TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
-# Raw JSON numbers that json.dumps does not write, kept as text until the body is whole.
+# Raw JSON numbers that json.dumps can't write. They stay text until the body is complete.
 RAW = ["1e999999", "-1e999999", "1e-999999", "1e99999999999999999999", "9" * 400, "0.1234567890123", "-0", "1E+5"]
 SHARP = [
     "\0",

@@ -1,10 +1,10 @@
-"""Where in the database a text stands, so that a test can say: nowhere."""
+"""Finds where a text is stored in the database, so a test can assert that it is nowhere."""
 
 from django.db import connection
 
 
 def tables_with(text: str) -> list[str]:
-    """The tables that hold `text` in any column, also as bytes."""
+    """The tables that contain `text` in any column, including as bytes."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
         return [table for (table,) in cursor.fetchall() if _holds(table, text)]

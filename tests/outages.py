@@ -1,4 +1,4 @@
-"""The database or Redis as it looks from here when it is down: nobody listens where it should be."""
+"""Simulates an outage of the database or Redis: connections go to an address where nothing listens."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ NOBODY = "redis://127.0.0.1:1/0"
 
 @contextmanager
 def database_down() -> Iterator[None]:
-    """Every new connection is refused; this thread's own stays open, so that calls have to come from others."""
+    """Every new connection is refused. This thread's connection stays open, so make the calls from other threads."""
     settings: dict[str, Any] = connection.settings_dict
     before = dict(settings)
     settings.update(HOST="127.0.0.1", PORT="1", OPTIONS={"connect_timeout": 2})

@@ -1,4 +1,4 @@
-"""How the property tests search: the same examples in every run, however long a slow machine takes over one."""
+"""Settings of the property tests: the same examples in every run, and no deadline, because machines may be slow."""
 
 from typing import Any
 

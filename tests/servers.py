@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey for the tests, embedded unless DATABASE_URL and REDIS_URL name others."""
+"""PostgreSQL and Valkey for the tests: embedded, unless DATABASE_URL and REDIS_URL name others."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,10 @@ NOT_DURABLE = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
 def start() -> None:
-    """Attaches this process, before Django's settings are read; the state is apart from that of `make run`."""
+    """Attaches this process before Django reads its settings. The state folder is not that of `make run`."""
     os.environ["TOLLGATE_STATE_DIR"] = str(STATE_DIR)
     os.environ.setdefault("TOLLGATE_POSTGRES_OPTIONS", NOT_DURABLE)
 
-    from config.local import servers  # it reads the variables above when it is imported
+    from config.local import servers  # reads the variables above when imported
 
     servers.attach()

@@ -1,4 +1,4 @@
-"""The house rules that a machine can check."""
+"""The architecture rules that can be checked automatically."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("accounts", "apikeys", "billing", "config", "usage")
-# Rooms that may hold hand-written SQL: the ledger, the meter, the gate, their proof, and who asks the server.
+# Where hand-written SQL is allowed: the ledger, metering, the gate, their checks, and code that inspects the server.
 WITH_SQL = (
     "accounts/lib/",
     "accounts/events/publication.py",
@@ -29,7 +29,7 @@ VAGUE_NAMES = {"one", "asked", "said", "found", "about", "meant", "told"}
 
 
 def modules() -> list[Path]:
-    """Every Python file of the apps, without migrations, which are history."""
+    """Every Python file of the apps except migrations, which are frozen."""
     paths = (path for app in APPS for path in sorted((ROOT / app).rglob("*.py")))
     return [path.relative_to(ROOT) for path in paths if "migrations" not in path.parts]
 
@@ -52,7 +52,7 @@ def test_only_some_rooms_hold_sql() -> None:
 
 
 def names(code: str) -> Iterator[tuple[int, str]]:
-    """The variables, arguments and attributes that code names, each with its line."""
+    """The names of variables, arguments and attributes in the code, each with its line."""
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.Name(id=name) | ast.arg(arg=name) | ast.keyword(arg=str(name)) | ast.Attribute(attr=name):

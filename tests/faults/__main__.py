@@ -1,7 +1,7 @@
-"""kill -9 under load: `python -m tests.faults [--rounds 20] [--seed 7]`; exit 1 when anything is lost or doubled.
+"""kill -9 under load: `python -m tests.faults [--rounds 20] [--seed 7]`. Exits with 1 if anything is lost or doubled.
 
-A round kills each of PostgreSQL, a web worker, the Celery worker and Valkey, of a `make run` of its own. With
-`--control`, PostgreSQL answers before what it answers for is written: the drill then has to find something lost.
+It starts its own `make run`. Each round kills PostgreSQL, a web worker, the Celery worker and Valkey. With `--control`,
+PostgreSQL acknowledges commits before they are on disk, so the drill must then find something lost.
 """
 
 import argparse
@@ -22,16 +22,16 @@ def main() -> int:
     parser.add_argument("--seed", default=str(random.SystemRandom().randrange(10**6)), help="of all that is random")
     parser.add_argument("--control", action="store_true", help="see that a PostgreSQL that forgets is found out")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tgf") as folder:  # short enough for a socket
+    with tempfile.TemporaryDirectory(prefix="tgf") as folder:  # short enough for the path of a unix socket
         prepare(Path(folder), FORGETFUL if options.control else "")
 
-        from tests.faults import program  # which needs Django
+        from tests.faults import program  # needs Django
 
         return program.run(Path(folder) / "log", free_port(), options.seed, 0 if options.control else options.rounds)
 
 
 def prepare(folder: Path, postgres_options: str) -> None:
-    """An installation of its own, before Django's settings are read; its limits are out of the way."""
+    """Sets up a separate installation before Django reads its settings, with limits too high to matter."""
     for name in OUTSIDE:
         os.environ.pop(name, None)
     os.environ |= {

@@ -1,4 +1,4 @@
-"""What the clients claim against what the database has: what was acknowledged is there once, and nothing else is."""
+"""Compares the clients' claims with the database: what was acknowledged is there exactly once, and nothing else is."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,8 +15,8 @@ from tests.faults.cast import Cast
 from tests.faults.operations import EXTENSION, SLICE, Claim
 from usage.storage import reconciliation
 
-# What was done, by the clients' own ids: kind, id, account, how often, and the credits. The gate's own holds have none:
-# they are known by their amounts, and when they are captured, by the ids that were acknowledged.
+# What was done, by the clients' ids: kind, id, account, how often, and the credits. Holds of the gate have no client
+# id, so we recognize them by their amounts, and once captured by the ids that were acknowledged.
 EFFECTS = """
 SELECT 'event', id, account_id, count(*), -sum(credits) FROM usage_event
  WHERE account_id = ANY(%(accounts)s) GROUP BY id, account_id
@@ -80,8 +80,8 @@ class Verdict:
 
 
 def judge(claims: list[Claim], cast: Cast) -> Verdict:
-    """Compares all that was ever claimed with the database as it is now. The books have to agree as well."""
-    connection.close()  # it may be one to a server that was killed
+    """Compares everything that was ever claimed with the database as it is now. `check_ledger` must also pass."""
+    connection.close()  # our connection may be to a server that was killed
     accounts = {claim.account for claim in claims} | {cast.poor.account}
     with snapshot.consistent():
         effects = _effects(accounts)
@@ -102,7 +102,7 @@ def _effects(accounts: Iterable[UUID]) -> Effects:
 def compare(
     claims: list[Claim], effects: Effects, balances: Mapping[UUID, Decimal], openings: Mapping[UUID, Decimal]
 ) -> Verdict:
-    """What was not acknowledged may be there, once. What was refused may not. `openings` are the first balances."""
+    """Unacknowledged effects may be there once, refused ones never. `openings` are the initial balances."""
     verdict = Verdict()
     sums: defaultdict[UUID, Decimal] = defaultdict(Decimal)
     for claim in claims:

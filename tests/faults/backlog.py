@@ -1,4 +1,4 @@
-"""Payments whose request never came to its end: what the Celery worker's sweep is for."""
+"""Payments whose request never finished. The Celery worker's sweep has to settle them."""
 
 import random
 import time
@@ -16,17 +16,17 @@ from accounts.models import Organization
 from billing.models import Payment
 from billing.payments import payments
 from billing.tasks import settle_pending_payments
-from config.celery import app as app  # by which tasks are published
+from config.celery import app as app  # tasks are published through this app
 from tests.faults.cast import Cast
 from tests.faults.operations import Claim
 from tests.faults.running import Running
 
-LONG_AGO = timedelta(minutes=2)  # longer than the sweeps leave a request alone
+LONG_AGO = timedelta(minutes=2)  # so old that the sweeps take the payments up
 AGAIN_SECONDS = 1.0
 
 
 class Backlog:
-    """Pending payments; `claims` says what their settling does."""
+    """Pending payments. `claims` has the effects of settling them."""
 
     def __init__(self, cast: Cast, size: int, chance: random.Random) -> None:
         customer = chance.choice(cast.customers)
@@ -45,18 +45,18 @@ class Backlog:
         return Payment.objects.filter(pk__in=self.ids, status=Payment.Status.PENDING).count()
 
     def start(self, running: Running) -> None:
-        """Returns while a sweep is in the middle of it."""
+        """Starts a sweep, and waits until it has settled the first payment."""
         is_begun = asking(settle_pending_payments, lambda: self.left() < len(self.ids))
         running.wait_until(is_begun, "the first payment settled")
 
     def finish(self, running: Running) -> None:
-        """Asks for the sweep, as the scheduler does, until all are settled."""
-        connection.close()  # it may be one to a server that was killed
+        """Publishes the sweep's task, as the scheduler does, until all payments are settled."""
+        connection.close()  # our connection may be to a server that was killed
         running.wait_until(asking(settle_pending_payments, lambda: not self.left()), "all payments settled")
 
 
 def asking(task: Any, is_done: Callable[[], bool]) -> Callable[[], bool]:
-    """`is_done`, which publishes the task first, and now and then again."""
+    """Wraps `is_done`: publishes the task first, and again from time to time."""
     due = 0.0
 
     def check() -> bool:

@@ -1,4 +1,4 @@
-"""Who takes part: some rich customers with a card, a poor one, and the company's gateway."""
+"""The accounts of the drill: some rich customers with cards, a poor customer, and the company's gateway."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,16 +12,16 @@ from billing.models import Price, PriceTier
 from tests import factories
 
 CUSTOMERS = 3
-OPENING = Decimal(1_000_000)  # of the rich: no admission of theirs is ever refused
+OPENING = Decimal(1_000_000)  # of the rich customers: they never run out
 POOR_OPENING = Decimal(60)
-POOR_BUDGET = Decimal(15)  # of the poor customer's key, for the month
-TIERED = "voice"  # the meter that has tiers here
+POOR_BUDGET = Decimal(15)  # the monthly budget of the poor customer's key
+TIERED = "voice"  # the meter with tiered prices
 TIER_LIMIT, TIER_PRICES = Decimal(500), (Decimal("0.02"), Decimal("0.005"))
 
 
 @dataclass(frozen=True)
 class Customer:
-    """`limited` is the secret of a key that has a rate limit, which it never reaches. `key` is the row of `secret`."""
+    """`limited` is the secret of a key whose rate limit is never reached. `key` is the row of `secret`."""
 
     account: UUID
     key: UUID
@@ -50,7 +50,7 @@ def make() -> Cast:
 
 
 def turn_the_minute() -> None:
-    """The use of the gateway's key is to be noted again, that of the customers' keys is not: a rare moment."""
+    """Sets up a rare moment: the gateway key's last use is due to be noted again, the customers' keys' isn't."""
     now = timezone.now()
     ApiKey.objects.platform().update(last_used_at=now - timedelta(minutes=2))
     ApiKey.objects.exclude(organization=None).update(last_used_at=now)

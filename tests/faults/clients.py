@@ -1,4 +1,4 @@
-"""Clients that write down what they are about to send, and send it until it is acknowledged."""
+"""Clients that note what they are about to send, then send it until it is acknowledged."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ from tests.faults.operations import OPERATIONS, Answer, Claim, Operation, Ticket
 
 PATIENCE_SECONDS = 60
 TIMEOUT_SECONDS = 10
-HURRY_SECONDS = 0.004  # after which a client that is in a hurry hangs up, and asks again
+HURRY_SECONDS = 0.004  # an impatient client hangs up after this long and retries
 IN_A_HURRY, ASKS_AGAIN, GIVES_UP = 0.05, 0.05, 0.05
 UNANSWERED = 0
 BUSY = "idempotency_key_in_use"
@@ -23,7 +23,7 @@ BUSY = "idempotency_key_in_use"
 
 @dataclass
 class Book:
-    """What a client claims, how its requests went, and which answers nobody should get."""
+    """A client's claims, the outcomes of its requests, and responses that should never happen."""
 
     claims: list[Claim] = field(default_factory=list)
     tally: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Client(Thread):
             [operation] = self.chance.choices(self.operations, weights)
             try:
                 self._perform(operation)
-            except Exception as error:  # a client that dies in silence would prove nothing
+            except Exception as error:  # if a client died silently, the drill would prove nothing
                 self.book.wrong.append(f"{operation.run.__name__}: {error!r}")
 
     def _perform(self, operation: Operation) -> None:
@@ -58,7 +58,7 @@ class Client(Thread):
                 ticket = None
 
     def _settle(self, ticket: Ticket) -> Answer | None:
-        """The acknowledging answer; None for what was given up or refused."""
+        """The response that acknowledges the request; None if it was given up or refused."""
         self.book.claims += ticket.claims
         deadline, gives_up = time.monotonic() + PATIENCE_SECONDS, self.chance.random() < GIVES_UP
         while time.monotonic() < deadline:
@@ -82,7 +82,7 @@ class Client(Thread):
         return None
 
     def _may_retry(self, status: int, answer: Answer) -> bool:
-        """500 is not among them: an outage is told by 503."""
+        """500 isn't retried, because an outage must give 503."""
         return status in (UNANSWERED, 502, 503, 504) or (status == 409 and answer.get("code") == BUSY)
 
     def _acknowledge(self, ticket: Ticket, answer: Answer) -> None:
@@ -104,7 +104,7 @@ class Client(Thread):
 
 @dataclass(frozen=True)
 class Reply:
-    """UNANSWERED where the connection broke, or time ran out."""
+    """UNANSWERED if the connection broke or timed out."""
 
     status: int = UNANSWERED
     answer: Answer = field(default_factory=dict)
@@ -129,7 +129,7 @@ def ask(port: int, ticket: Ticket, timeout: float = TIMEOUT_SECONDS) -> Reply:
 
 
 def available(port: int, cast: Cast) -> list[Operation]:
-    """The operations whose routes are there, and understand what they are asked."""
+    """The operations whose routes exist and support the request."""
 
     def there(operation: Operation) -> bool:
         status = ask(port, Ticket(operation.needs, cast.gateway, operation.asks)).status

@@ -1,4 +1,4 @@
-"""Rounds: load, kill -9 at a random point, wait until it is whole again, stop the load, and compare."""
+"""Rounds: start load, kill -9 at a random point, wait for recovery, stop the load, and compare."""
 
 import random
 import time
@@ -17,15 +17,15 @@ from tests.faults.processes import CELERY, VALKEY, WEB_SERVER, WEB_WORKER, Role
 from tests.faults.running import Loss, Running
 
 CLIENTS = 6
-SWEPT, SWEPT_MEANWHILE = 5, 99  # pending payments of a round, and of one in which the sweep is interrupted
+SWEPT, SWEPT_MEANWHILE = 5, 99  # pending payments in a normal round, and in one that interrupts the sweep
 LETTERS = 12
 BEFORE_SECONDS, AFTER_SECONDS = (0.3, 1.5), 0.5
-WHOLE_SERVER = 0.25  # of the rounds that kill a web worker, those that kill the web server with it
+WHOLE_SERVER = 0.25  # the share of web worker rounds that kill the whole web server
 
 
 @dataclass
 class Round:
-    """What became of one round; `problems` is empty when all is well."""
+    """The result of one round. `problems` is empty if all is well."""
 
     role: Role
     claims: list[Claim] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Round:
 
 
 class Drill:
-    """The claims of all rounds add up, so that what goes wrong later with an earlier one shows as well."""
+    """Keeps the claims of all rounds, so we also see it if a later round damages an earlier one."""
 
     def __init__(self, running: Running, seed: str) -> None:
         self.running, self.seed = running, seed
@@ -80,7 +80,7 @@ class Drill:
 
     @contextmanager
     def _load(self, done: Round, chance: random.Random) -> Iterator[None]:
-        """Clients at work meanwhile; what each has begun, it brings to its end."""
+        """Runs clients during the block. At its end, each client finishes what it has begun."""
         stop = Event()
         seeds = [chance.getrandbits(64) for _ in range(CLIENTS)]
         crowd = [Client(self.running.port, self.cast, self.operations, random.Random(seed), stop) for seed in seeds]
@@ -95,7 +95,7 @@ class Drill:
                 done.add(client.book)
 
     def _strike(self, done: Round, backlog: Backlog, letters: Letters, chance: random.Random) -> Loss:
-        """The Celery worker is killed at work; every other time Valkey stays down, to see what goes on without."""
+        """Kills the Celery worker while it works. Every other time, Valkey stays down, to see what works without it."""
         if done.role is CELERY:
             backlog.start(self.running)
             letters.start(self.running)
@@ -118,7 +118,7 @@ class Drill:
         done.problems += [] if verdict.is_clean else [str(verdict)]
 
     def control(self) -> list[str]:
-        """What the comparison fails to see of what it should: an id that was never sent, and one counted twice."""
+        """Checks the comparison itself: it must notice an id that was never sent, and one that counts twice."""
         kept = next(claim for claim in self.claims if claim.must and claim.credits)
         lost = audit.judge([*self.claims, replace(kept, id="never sent")], self.cast)
         twice = audit.judge([*self.claims, kept], self.cast)

@@ -1,4 +1,4 @@
-"""What must be true whatever the clients claim: prices by tiers, charges, and what a poor account may do."""
+"""What must hold whatever the clients claim: tiered prices, card charges, and the limits of the poor account."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -14,7 +14,7 @@ SELECT account_id, sum(quantity), sum(credits) FROM usage_event
  WHERE account_id = ANY(%(accounts)s) AND meter_id = (SELECT id FROM billing_meter WHERE slug = %(meter)s)
  GROUP BY account_id
 """
-# The gateway's own count of charges beside ours. A payment that is still pending may have been charged already.
+# Compares the gateway's record of charges with ours. A payment that is still pending may already be charged.
 CHARGES = """
 WITH charge AS (
     SELECT substr(body #>> '{request,metadata,payment}', 5) AS id, (body ->> 'received')::numeric / 100 AS amount
@@ -49,7 +49,7 @@ def _tiers(accounts: Iterable[UUID]) -> list[str]:
 
 
 def graduated(quantity: Decimal) -> Decimal:
-    """The price of so much in a month."""
+    """The price of this quantity in one month."""
     first, rest = TIER_PRICES
     return min(quantity, TIER_LIMIT) * first + max(quantity - TIER_LIMIT, Decimal(0)) * rest
 
@@ -62,7 +62,7 @@ def _charges() -> list[str]:
 
 
 def _poor(cast: Cast) -> list[str]:
-    """Only admitted holds and their captures touch it, so it's never in debt, nor its key beyond its budget."""
+    """Only admitted holds and their captures touch it, so it is never in debt and its key never exceeds its budget."""
     [(balance, available, spent, held)] = _rows(POOR, {"account": cast.poor.account, "key": cast.poor.key})
     wrong = [f"the poor account has {balance}, and {available} available"] * (min(balance, available) < 0)
     return wrong + [f"{spent} spent and {held} held of a budget of {POOR_BUDGET}"] * (spent + held > POOR_BUDGET)

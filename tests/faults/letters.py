@@ -1,4 +1,4 @@
-"""Invitations whose emails the Celery worker sends from the outbox, into a folder."""
+"""Invitations. The Celery worker sends their emails from the outbox into a folder."""
 
 from collections import Counter
 from datetime import timedelta
@@ -23,7 +23,7 @@ NOT_YET = timedelta(hours=1)
 
 
 class Letters:
-    """Invitations whose emails wait in the outbox until `start`."""
+    """Invitations whose emails stay in the outbox until `start` is called."""
 
     def __init__(self, size: int) -> None:
         with transaction.atomic():
@@ -32,7 +32,7 @@ class Letters:
             self._waiting().update(next_attempt_at=timezone.now() + NOT_YET)
 
     def start(self, running: Running) -> None:
-        """Returns while they are being sent."""
+        """Lets the worker send them, and waits until the first email has been sent."""
         self._waiting().update(next_attempt_at=timezone.now())
         broker.nudge(emails.TASK)
         running.wait_until(lambda: self.left() < len(self.sent), "the first invitation sent")
@@ -44,17 +44,17 @@ class Letters:
         return Email.objects.filter(to__in=[invitation.email for invitation in self.sent])
 
     def finish(self, running: Running) -> list[str]:
-        """The sweep sends what is left, once the leases of those who were killed are over; what is wrong then."""
+        """Waits until the sweep has sent the rest, once the killed workers' leases are over. Returns what is wrong."""
         self._waiting().update(next_attempt_at=timezone.now())
         running.wait_until(asking(tasks.send_emails, lambda: not self.left()), "all invitations sent")
         times = self._times()
         wrong = [f"no email to {invitation.email}" for invitation in self.sent if not times[invitation.email]]
-        # An email that went out at the moment of death, before that could be noted, goes out again; no others do.
+        # If a process was killed after it sent an email but before it noted that, the email is sent again. Only then.
         again = [f"{count} emails to {address}" for address, count in times.items() if count > 1]
         return wrong + (again if len(again) > AT_ONCE or max(times.values(), default=0) > 2 else [])
 
     def _times(self) -> Counter[str]:
-        """How often each of ours went out; a file may have several, which a line of dashes ends."""
+        """How often each of our emails was sent. A file may have several emails; a line of dashes ends each."""
         parts = [part for path in _folder().glob("*.log") for part in path.read_bytes().split(b"-" * 79 + b"\n")]
         letters = [message_from_bytes(part) for part in parts]
         ours = {invitation.email for invitation in self.sent}

@@ -1,6 +1,6 @@
-"""What the clients do: each operation is the requests that it takes, and what each of them claims to change.
+"""What the clients do. An operation is a list of requests, each with the effects that it claims to have.
 
-The ids are the client's own, written down before anything is sent. An operation whose route answers 404 is left out.
+Clients choose the ids and note them before they send anything. An operation is left out if its route answers 404.
 """
 
 import random
@@ -15,16 +15,16 @@ from tests.faults.cast import TIERED, Cast, Customer
 from usage.metering import cloudevents
 
 Answer = dict[str, Any]
-PRICE = Decimal("0.001")  # of the meter `requests`
+PRICE = Decimal("0.001")  # price of the meter `requests`
 COUNTED = {"accepted", "duplicate"}
-SLICE, EXTENSION = Decimal(1), Decimal("0.5")  # of a lease, and of what it is extended by
+SLICE, EXTENSION = Decimal(1), Decimal("0.5")  # credits of a lease, and of its extension
 
 
 @dataclass
 class Claim:
-    """One effect, by the id that makes it happen once. It `must` be there once its request was acknowledged.
+    """One effect, with the id that makes it idempotent. If `must`, it has to be there once its request is acknowledged.
 
-    What nothing makes happen once may be there as often as it was sent: with `each_time`.
+    With `each_time`, the effect isn't idempotent and may be there as often as the request was sent.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Claim:
     must_not: bool = False  # it was refused
     each_time: bool = False
     sent: int = 0
-    priced_by_tiers: bool = False  # what it costs depends on what came before it, so `credits` doesn't say
+    priced_by_tiers: bool = False  # the cost depends on earlier usage, so `credits` doesn't have it
 
     @property
     def most(self) -> int:
@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass
 class Ticket:
-    """A request that is sent, as it is, until it is acknowledged."""
+    """A request that is sent unchanged until it is acknowledged."""
 
     path: str
     secret: str
@@ -52,7 +52,7 @@ class Ticket:
     key: str = ""  # the Idempotency-Key
     claims: list[Claim] = field(default_factory=list)
     content_type: str = "application/json"
-    may_be_refused: bool = False  # by 402, when the customer is poor
+    may_be_refused: bool = False  # the poor customer may get 402
 
     def is_acknowledged(self, status: int, answer: Answer) -> bool:
         if "accepted" in answer:
@@ -63,7 +63,7 @@ class Ticket:
         return self.may_be_refused and status == 402
 
     def is_repeated_by(self, first: Answer, again: Answer) -> bool:
-        """Whether the answer to a repetition says that nothing happened a second time."""
+        """Whether the response to a repeated request says that nothing happened a second time."""
         return again == first if self.key else not again.get("accepted", 0)
 
 
@@ -76,7 +76,7 @@ def event(cast: Cast, chance: random.Random) -> Steps:
 
 
 def batch(cast: Cast, chance: random.Random) -> Steps:
-    """Events of several payers, the last of which comes twice."""
+    """Events of several payers. The last event is sent twice."""
     pairs = [_event(chance.choice(cast.customers), chance) for _ in range(chance.randint(2, 40))]
     events = [usage for usage, _ in pairs]
     body = {"events": [*events, events[-1]]}
@@ -90,7 +90,7 @@ def purchase(cast: Cast, chance: random.Random) -> Steps:
 
 
 def look(cast: Cast, chance: random.Random) -> Steps:
-    """Reads that count in Redis, by address and by key: an answer, or a clear 503."""
+    """Rate-limited reads, by address and by key: they get an answer or a clear 503."""
     customer = chance.choice(cast.customers)
     yield Ticket(*chance.choice((("/v1/plans", ""), ("/v1/whoami", customer.limited))))
 
@@ -122,7 +122,7 @@ def hold_and_event(cast: Cast, chance: random.Random) -> Steps:
 
 
 def cloud_event(cast: Cast, chance: random.Random) -> Steps:
-    """Through either of the two doors for CloudEvents."""
+    """Sends to either of the two endpoints that take CloudEvents."""
     customer, id, quantity = chance.choice(cast.customers), _id(chance), chance.randint(1, 50)
     body = {"specversion": "1.0", "id": id, "source": "faults", "type": "requests", "subject": customer.organization}
     claim = Claim("event", cloudevents.identity("faults", id), customer.account, -quantity * PRICE)
@@ -132,7 +132,7 @@ def cloud_event(cast: Cast, chance: random.Random) -> Steps:
 
 
 def tiered_event(cast: Cast, chance: random.Random) -> Steps:
-    """Of a meter with tiers. The comparison knows what all of them cost together."""
+    """Usage of a meter with tiers. The comparison knows what all of it must cost together."""
     usage, claim = _event(chance.choice(cast.customers), chance)
     claim.priced_by_tiers = True
     yield Ticket("/v1/usage/events", cast.gateway, usage | {"meter": TIERED}, claims=[claim])
@@ -148,7 +148,7 @@ def event_and_void(cast: Cast, chance: random.Random) -> Steps:
 
 
 def grant(cast: Cast, chance: random.Random) -> Steps:
-    """The poor customer gets one now and then, too."""
+    """Grants. The poor customer sometimes gets one too."""
     customer, id, amount = chance.choice((*cast.customers, cast.poor)), _id(chance), _amount(chance)
     body = {"organization": customer.organization, "amount": str(amount), "description": id}
     claims = [Claim("grant", id, customer.account, amount)]
@@ -156,9 +156,9 @@ def grant(cast: Cast, chance: random.Random) -> Steps:
 
 
 def poor_hold_and_capture(cast: Cast, chance: random.Random) -> Steps:
-    """Of an account that has too little. A key with a small budget places half of the holds, the platform the others.
+    """Holds on an account with too few credits. A key with a small budget places half of them, the platform the others.
 
-    A refusal leaves nothing.
+    A refused hold leaves nothing behind.
     """
     customer, amount = cast.poor, _amount(chance)
     ticket, reference = _hold(customer, amount, chance)
@@ -177,7 +177,7 @@ def poor_hold_and_capture(cast: Cast, chance: random.Random) -> Steps:
 
 
 def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
-    """As a gateway does: a slice of credits, events that draw it down, an extension, and the rest goes back."""
+    """What a gateway does: leases a slice of credits, sends events that use it, extends it, and returns the rest."""
     customer, reference = chance.choice(cast.customers), _id(chance)
     body = {"organization": customer.organization, "amount": str(SLICE), "ttl_seconds": 600, "reference": reference}
     claims = [Claim("hold", reference, customer.account)]
@@ -193,10 +193,10 @@ def lease_and_spend(cast: Cast, chance: random.Random) -> Steps:
 
 
 def verify_and_event(cast: Cast, chance: random.Random) -> Steps:
-    """Asks the gate, which holds the cost, of an amount that no other hold has; then an event captures it.
+    """Verifies a call with a hold, whose amount no other hold has. Then an event captures the hold.
 
-    Half of the calls carry an Idempotency-Key, and hold once. The others take the gate's fast path, and hold each time
-    that they are sent: a hold whose answer was lost expires by itself.
+    Half of the calls have an Idempotency-Key and hold once. The others take the gate's fast path and hold each time
+    they are sent. If a response is lost, its hold expires by itself.
     """
     customer, key = chance.choice(cast.customers), chance.choice(("", _id(chance)))
     quantity = 1 + Decimal(next(_NUMBERS)) / 10**6
@@ -212,8 +212,8 @@ def verify_and_event(cast: Cast, chance: random.Random) -> Steps:
 class Operation:
     run: Callable[[Cast, random.Random], Steps]
     weight: int
-    needs: str  # the route that it is left out without
-    asks: dict[str, Any] | None = None  # what that route has to understand
+    needs: str  # leave the operation out if this route is missing
+    asks: dict[str, Any] | None = None  # a body that the route must accept
 
 
 OPERATIONS = (

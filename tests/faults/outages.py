@@ -1,4 +1,4 @@
-"""What goes on while Valkey stays down, and what says that it can't."""
+"""Checks what still works while Valkey is down, and that the rest is refused clearly."""
 
 import os
 import random
@@ -18,7 +18,7 @@ PROMPT_SECONDS = 5
 
 @contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Nothing that this process would start again is started meanwhile."""
+    """During the block, this process doesn't restart anything."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -27,7 +27,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 
 def look_without_valkey(port: int, cast: Cast, chance: random.Random) -> Book:
-    """What was claimed, and what was not as it should be: money and usage go on, what can't is refused clearly."""
+    """Returns claims and problems. Money and usage must go on; whatever can't must be refused clearly."""
     book = Book()
     for operation in (operations.event, operations.batch, operations.purchase):
         ticket = next(operation(cast, chance))

@@ -1,4 +1,4 @@
-"""The processes of one `make run`, found by their parents: the supervisor that was started here, and nobody else's."""
+"""Finds the processes of one `make run` by their parents, so we only ever kill those that we started."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ class Process:
 def _all() -> list[Process]:
     processes = []
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended, or is somebody else's
+        with suppress(OSError):  # it has ended, or belongs to another user
             _, _, rest = (folder / "stat").read_text().rpartition(") ")
             state, parent = rest.split()[:2]
             if state != "Z":
@@ -29,9 +29,9 @@ def _all() -> list[Process]:
 
 @dataclass(frozen=True)
 class Role:
-    """What is killed: the process at `depth` below the supervisor whose command has all these words, and its children.
+    """What is killed: the process `depth` levels below the supervisor whose command has all `words`, and its children.
 
-    It is whole when there are `least` of them; `groups` says which of them may be killed together.
+    It is complete when at least `least` processes run. `groups` lists those that may be killed together.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Role:
     groups: Callable[[list[int]], list[list[int]]]
 
     def members(self, supervisor: int) -> list[int]:
-        """The process and its children, that one first; nothing while it is gone."""
+        """The process, followed by its children. Empty while it isn't running."""
         everyone = _all()
         above = {supervisor}
         for _ in range(self.depth - 1):
@@ -54,7 +54,7 @@ class Role:
         return [*heads[:1], *(process.pid for process in everyone if process.parent in heads[:1])]
 
     def watchdog(self, supervisor: int) -> int:
-        """Who starts it again."""
+        """The process that restarts it."""
         [head, *_] = self.members(supervisor)
         return next(process.parent for process in _all() if process.pid == head)
 
@@ -74,7 +74,7 @@ def _head(members: list[int]) -> list[list[int]]:
 
 
 def _head_or_child(members: list[int]) -> list[list[int]]:
-    """The first alone, most often; or one of its children, after which PostgreSQL starts all of them anew."""
+    """Usually only the first process. Or one of its children, and then PostgreSQL restarts all of them."""
     return [members[:1]] * 3 + _each_child(members)[-2:]
 
 

@@ -1,4 +1,4 @@
-"""What is said: a line a round, what went wrong, and a summary."""
+"""Runs the drill and prints a line per round, what went wrong, and a summary."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ TRIES = 5
 
 
 def run(log: Path, port: int, seed: str, rounds: int) -> int:
-    """The exit code. Without rounds it is the control: PostgreSQL is killed until something is lost."""
+    """Returns the exit code. Without rounds it is the control: it kills PostgreSQL until something is lost."""
     say(f"kill -9 under load, seed {seed}")
     began, running = time.monotonic(), Running(port, log)
     try:
@@ -46,7 +46,7 @@ def prove(drill: Drill, rounds: int) -> int:
 
 
 def forget(drill: Drill) -> int:
-    """Whether commits that never got to the disk are found out; the cast itself is safe."""
+    """Whether the drill notices commits that never reached the disk. The cast itself is safely on disk."""
     with connection.cursor() as cursor:
         cursor.execute("CHECKPOINT")
     for _ in range(TRIES):

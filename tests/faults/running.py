@@ -1,4 +1,4 @@
-"""A `make run` of its own, in a state folder of its own, that is killed piece by piece."""
+"""Runs a separate `make run` in its own state folder and kills parts of it."""
 
 import http.client
 import os
@@ -18,12 +18,12 @@ from tests.faults.processes import Role
 
 PATIENCE_SECONDS = 120
 POLL_SECONDS = 0.02
-# The supervisor gives up on what dies 5 times in a minute, and a watchdog on what dies 3 times within 10 seconds each.
+# The supervisor gives up after 5 deaths in a minute. A watchdog gives up after 3 deaths, each within 10 s of the start.
 APART_SECONDS = 15.5
 
 
 class DidNotComeBack(Exception):
-    """Something was still not there after PATIENCE_SECONDS; the message has what the supervisor said."""
+    """Something wasn't back after PATIENCE_SECONDS. The message has the supervisor's output."""
 
 
 class Running:
@@ -42,7 +42,7 @@ class Running:
         self.wait_until(self.is_ready, "the first answer")
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        """DidNotComeBack when it takes too long, or the supervisor has ended."""
+        """Raises DidNotComeBack if it takes too long or the supervisor has ended."""
         began = time.monotonic()
         while not condition():
             if self.process.poll() is not None or time.monotonic() - began > PATIENCE_SECONDS:
@@ -60,14 +60,14 @@ class Running:
             connection.close()
 
     def kill(self, role: Role, chance: random.Random) -> "Loss":
-        """Kills one of the groups of a role, at once."""
+        """Kills one group of a role's processes at once."""
         victims = chance.choice(role.groups(role.members(self.process.pid)))
         processes.kill(victims)
         self.killed_at[role.name] = time.monotonic()
         return Loss(self, role, frozenset(victims))
 
     def rest(self, role: Role) -> None:
-        """Waits where another death would be one too many in too short a time."""
+        """Waits if one more death now would make the supervisor or watchdog give up."""
         time.sleep(max(0.0, self.killed_at.get(role.name, -APART_SECONDS) + APART_SECONDS - time.monotonic()))
 
     def end_of_log(self) -> str:
@@ -83,7 +83,7 @@ class Running:
 
 
 class Loss:
-    """What was killed, and how long it takes until all of it is there again, watched from a thread."""
+    """What was killed. A thread measures how long it takes until all of it runs again."""
 
     def __init__(self, running: Running, role: Role, victims: frozenset[int]) -> None:
         self.running, self.role, self.victims = running, role, victims
@@ -103,11 +103,11 @@ class Loss:
         return len(members) >= self.role.least and not self.victims & set(members) and self.running.is_ready()
 
     def forgive(self) -> None:
-        """Until now it was kept down on purpose."""
+        """Starts counting now, because until now it was kept down on purpose."""
         self.began = time.monotonic()
 
     def recovered(self) -> float:
-        """The seconds that it took; DidNotComeBack when it didn't."""
+        """The seconds that it took. Raises DidNotComeBack if it didn't come back."""
         self.watch.join()
         if self.error:
             raise DidNotComeBack(self.error)

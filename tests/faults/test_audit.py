@@ -1,4 +1,4 @@
-"""The comparison itself: it has to see what it is there to see."""
+"""Tests the comparison itself: it must notice what it is there to find."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

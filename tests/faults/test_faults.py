@@ -1,4 +1,4 @@
-"""Each of the four killed once; `make faults` does it 20 times. It runs apart: on an installation of its own."""
+"""Kills each of the four once; `make faults` does it 20 times. It runs on its own installation."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ PATIENCE_SECONDS = 300
 
 
 def test_after_kill_9_nothing_is_lost_nothing_is_doubled_and_all_of_it_comes_back() -> None:
-    """Under load; of PostgreSQL, a web worker, the Celery worker and Valkey. The seed is in what it says."""
+    """Kills PostgreSQL, a web worker, the Celery worker and Valkey under load. The output names the seed."""
     command = [sys.executable, "-m", "tests.faults", "--rounds", "1"]
     done = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
