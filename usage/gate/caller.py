@@ -1,4 +1,4 @@
-"""Who asks the gate: a platform key."""
+"""The gate's caller: a platform key."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ class Caller:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the gate's statements are told about the caller."""
+        """The parameters of the gate's statements that describe the caller."""
         return {"address": self.address, "counted": self.counted, **digests("caller", self.secret)}
 
 

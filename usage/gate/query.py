@@ -1,4 +1,4 @@
-"""Asks the database about calls: what the statement of `usage.gate.sql` is told, and what it answers."""
+"""Asks the database about calls: the parameters of the statement in `usage.gate.sql`, and its result."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,12 +107,12 @@ class Answer:
         return billing_zone.parse(self.timezone, self.zones)
 
 
-# Hashes of secrets whose keys needed the long form when they were last seen here: a guess that saves a trip.
+# Hashes of secrets whose keys needed the long form when we last saw them. Guessing right saves a trip.
 _long: set[int] = set()
 
 
 def ask(call: Call, caller: Caller, now: datetime, context: Context) -> Answer | None:
-    """One trip; two for a key that needs the long form and is not known to. None if the caller is refused."""
+    """One trip, or two if we didn't know yet that the key needs the long form. None if the caller is refused."""
     remembered = hash(call.key)
     long = context.month is not None or remembered in _long
     answer = _ask(call, caller, now, context, long=long)
@@ -214,7 +214,7 @@ def _parameters(call: Call, caller: Caller, now: datetime, context: Context) -> 
 
 
 def _hold(expires_at: datetime) -> dict[str, Any]:
-    """What `holds.PLACED` is told about the hold."""
+    """The parameters of `holds.PLACED`."""
     return {
         "id": uuid7(),
         "purpose": Hold.Purpose.HOLD.value,

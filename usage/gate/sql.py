@@ -173,7 +173,7 @@ touched AS (
      WHERE used.id = k.id)
 """
 
-# One row if the caller is good, and else none.
+# One row if the caller is authorized, otherwise none.
 ANSWER = """
 SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.expires_at, w.cost,
        coalesce({available}, w.available), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.moments, w.calls,
@@ -229,7 +229,7 @@ def statement(form: Form) -> str:
 
 @cache
 def caller(scope: str, peppers: int) -> str:
-    """Finds nothing but the platform key, if it has that scope and its use needs no note."""
+    """Finds only the platform key, if it has that scope and its use was noted within this minute."""
     return sql.compose("WITH {caller} SELECT FROM caller WHERE NOT is_stale", caller=_caller(scope, peppers))
 
 

@@ -27,7 +27,7 @@ UNDECIDED = frozenset({"DUE", "BUDGETED", "TIERED"})
 
 
 class Code(StrEnum):
-    """In the order in which they decide."""
+    """The reasons for a verdict, in the order in which they decide."""
 
     VALID = "VALID"
     NOT_FOUND = "NOT_FOUND"
@@ -88,7 +88,7 @@ def _decide(call: Call, caller: Caller, now: datetime, context: Context) -> Answ
 
 
 def _completed(context: Context, call: Call, answer: Answer, now: datetime) -> Context:
-    """The context with what was missing: the month of the budgets, or the cost if that takes tiers."""
+    """Adds what was missing to the context: the month of the budgets, or the cost if the price has tiers."""
     month = answer.billing_zone.month_of(now)
     if answer.code == "BUDGETED":
         return replace(context, month=month)

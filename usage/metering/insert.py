@@ -1,4 +1,4 @@
-"""Inserts new events and adds them to everything that is counted, in one statement."""
+"""Inserts new events and adds them to the rollups, volumes and spending, in one statement."""
 
 import json
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ SEPARATOR = "\x1f"  # in no printable text, and in no JSON
 
 Identity = tuple[str, str]  # an organization, in hexadecimal digits, and its id of an event
 ACCEPTED, DUPLICATE, REJECTED = "accepted", "duplicate", "rejected"
-COUNTED = ("term", "quarter", "failed", "quantity", "credits")  # the columns in which events may be alike
+COUNTED = ("term", "quarter", "failed", "quantity", "credits")  # events that agree in these count together
 
 
 class NoPartition(Problem):
@@ -67,7 +67,7 @@ class Prepared:
 
 
 def distinct(batch: Iterable[RatedEvent], known: Collection[Identity] = ()) -> dict[Identity, RatedEvent]:
-    """The events to insert: of two with one identity the first; none that is `known` or was refused."""
+    """The events to insert: not those that are `known` or were refused, and only the first of each identity."""
     first: dict[Identity, RatedEvent] = {}
     for event in batch:
         identity = event.terms.owner.tenant, event.record.id
@@ -131,7 +131,7 @@ def _alike_columns(alike: Mapping[tuple[Any, ...], int]) -> dict[str, str]:
 
 
 def _debits(terms: Mapping[int, Terms], alike: Mapping[tuple[Any, ...], int]) -> dict[UUID, Decimal]:
-    """What each payer owes, without those that owe nothing."""
+    """What each payer owes. Payers that owe nothing are left out."""
     debits: defaultdict[UUID, Decimal] = defaultdict(lambda: ZERO)
     for (term, _, _, _, credits), number in alike.items():
         debits[terms[term].owner.account] += number * Decimal(credits)

@@ -1,4 +1,4 @@
-"""Log files, plain or gzipped, and the digests by which their lines are known again."""
+"""Log files, plain or gzipped, and the digests that let us recognize their lines."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ from typing import IO, cast
 
 STANDARD_INPUT = Path("-")
 GZIP_MAGIC = b"\x1f\x8b"
-UNREADABLE = (OSError, EOFError, zlib.error)  # no such file, cut off, or garbled
+UNREADABLE = (OSError, EOFError, zlib.error)  # missing, truncated or corrupt
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whose the events of a batch are, and what they cost: everything that they name, read in one statement."""
+"""Looks up everything that a batch of events names, in one statement: their owners and their prices."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, l.include
 
 
 def over_limit() -> Rejected:
-    """An event is charged at most so much, so that its amount fits wherever it is stored."""
+    """An event would be charged more than fits where the amount is stored."""
     return Rejected("invalid", f"The charge is over {LARGEST} credits.", "quantity")
 
 
@@ -106,7 +106,7 @@ class Terms:
         self.by_volume = self.is_live and not self.schedule.is_flat
 
     def charge(self, quantity: Decimal) -> Decimal:
-        """What so many units cost, unless they are priced by volume."""
+        """What `quantity` units cost, unless they are priced by volume."""
         charge = self.charges.get(quantity)
         if charge is None:
             charge = pricing.rate(quantity, self.schedule.unit_amount) if self.is_live else ZERO
@@ -172,7 +172,7 @@ class Lookup:
                 self.allowances[payer, name] = b
 
     def terms(self, event: UsageRecord) -> Terms:
-        """Whose the event is, and on what terms. `Rejected` if it names what doesn't exist or is someone else's."""
+        """The event's owner and terms. `Rejected` if it names something that is missing or belongs to someone else."""
         names = (event.key, event.organization, event.meter, event.endpoint)
         terms = self._terms.get(names)
         if terms is None:
@@ -182,7 +182,7 @@ class Lookup:
         return terms
 
     def _check_hold(self, hold: UUID, terms: Terms) -> None:
-        """Holds reserve credits, so all of them are live: a test event costs nothing, and must not set one free."""
+        """Holds reserve credits, so all of them are live. A test event costs nothing, so it must not release one."""
         if self.holds.get(hold) != (terms.owner.account, terms.owner.organization):
             raise Rejected("unknown_hold", "There is no such hold.", "hold")
         if not terms.is_live:

@@ -10,7 +10,7 @@ from uuid import UUID
 from accounts.lib import datetimes, identifiers, jsonb, numbers, texts
 from accounts.lib.money import LARGEST, ZERO
 
-CLOCK_SKEW = timedelta(hours=1)  # how fast a caller's clock may be
+CLOCK_SKEW = timedelta(hours=1)  # how far ahead a caller's clock may be
 BATCH_LIMIT = 1000
 ID_LIMIT, OWNER_LIMIT, METER_LIMIT = 100, 40, 50  # characters
 ENDPOINT_BYTES = 2000  # what an index row has room for

@@ -1,9 +1,9 @@
 """Recording usage: a batch is one transaction, after which every accepted event is metered, charged and rolled up.
 
-Lock the payers in id order; ask which events are known; post one ledger entry a payer for the others; insert these and
-add them to everything that is counted, in one statement. The lock makes deduplication exact: what is unknown under it
-stays so until the commit, even at the turn of a month, when the unique index of one partition can't see the other. It
-also puts events into the one order of arrival that tiers go by.
+Lock the payers in id order; find the events that were already recorded; post one ledger entry per payer for the others;
+insert these and add them to the rollups, volumes and spending, in one statement. The lock makes deduplication exact: an
+event that is new under the lock stays new until the commit, even at the turn of a month, when the unique index of one
+partition can't see the other. It also puts events into one order of arrival, which tiers depend on.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,7 +29,7 @@ from usage.metering.parsing import Rejected, UsageRecord
 
 @dataclass(slots=True)
 class Result:
-    """What became of one event: `accepted`, `duplicate` or `rejected`, and what it was charged."""
+    """The result of one event: `accepted`, `duplicate` or `rejected`, and what it was charged."""
 
     id: str | None
     result: str
@@ -109,7 +109,7 @@ def _result(event: RatedEvent) -> Result:
 
 @transaction.atomic(savepoint=False)
 def _store(batch: list[RatedEvent], now: datetime) -> None:
-    """Lock, leave out what is known, post, insert. Others wait for the lock, so what needs none is done before it."""
+    """Lock, skip known events, post, insert. Others wait for the lock, so we do everything else before taking it."""
     owners = {event.terms.owner for event in batch}
     # A payer whose account is opened under the lock could wait for one who waits for the lock: open it before.
     if new := {owner.account for owner in owners if not owner.has_ledger}:

@@ -10,8 +10,8 @@ from accounts.lib import quarters, sql
 # Left to itself, PostgreSQL plans this statement anew for each batch, which takes longer than recording an event.
 PLANNED_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
 
-# Whose the events are and what they are about: a meter and an endpoint of an owner, who is an organization and a key.
-# Few rows, which the events name by number.
+# What events refer to: an owner (an organization and a key), a meter and an endpoint. There are few such rows, and
+# events refer to them by number.
 TERMS = """
 terms AS MATERIALIZED (
     SELECT t.term, t.meter, t.endpoint, o.*
@@ -97,7 +97,7 @@ meter_rollup AS (
     add=ADD,
 )
 
-# What tiers and included quantities go by.
+# The volumes that tiers and included quantities are based on.
 VOLUMES = """
 volumes AS (
     INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)

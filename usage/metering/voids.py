@@ -91,7 +91,7 @@ class AlreadyVoided(Conflict):
 
 
 class UnknownOrRetired(NotFound):
-    """There is no such event, and it can't be told whether there was one: events of long ago are gone."""
+    """The event doesn't exist now. We can't tell whether it ever did, because old events have been removed."""
 
     code = "event_unknown_or_retired"
     detail = "There is no such event, or it arrived so long ago that it was retired."
@@ -142,7 +142,7 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
 
 
 def _newest(organization: Organization, id: str) -> UsageEvent:
-    """An id may be used again after the window of the duplicates."""
+    """The newest event, because an id may be used again after the deduplication window."""
     event = UsageEvent.objects.of(organization).filter(id=id).order_by("-recorded_at").first()
     if event is None:
         raise UnknownOrRetired if RetiredPartition.objects.exists() else NotFound("There is no such event.")
