@@ -49,7 +49,7 @@ class PriceAdmin(KeptAdmin[Price]):
 
 @admin.register(Plan)
 class PlanAdmin(KeptAdmin[Plan]):
-    """A plan that is sold no longer is not offered: whoever has it keeps it."""
+    """A plan that is no longer sold isn't offered any more, but organizations that have it keep it."""
 
     list_display = ["slug", "name", "monthly_price", "is_offered"]
     search_fields = ["slug", "name"]

@@ -14,7 +14,7 @@ admin.site.unregister(Organization)
 
 @admin.register(Organization)
 class OrganizationAdmin(AccountsOrganizationAdmin):
-    """What money hangs on is changed by the verbs that lock the payer, and tell its ledger."""
+    """Changes that affect money go through verbs that lock the payer and update its ledger."""
 
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:

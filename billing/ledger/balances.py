@@ -116,7 +116,7 @@ RETURNING account_id, seq, balance_after
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What is written down of a movement of credits, besides its amount and what it leaves."""
+    """The fields of an entry, apart from its amount and the balance after it."""
 
     kind: Kind
     description: str = ""
@@ -127,7 +127,7 @@ class Entry:
     actor: str = ""
 
     def parameters(self, account: UUID, now: datetime) -> dict[str, Any]:
-        """What `ENTRY` is told about it."""
+        """The parameters of `ENTRY`."""
         return {
             "id": uuid7(),
             "account": account,
@@ -172,7 +172,7 @@ def check_decimals(amount: Decimal) -> None:
 
 
 def open_accounts(accounts: Iterable[UUID]) -> None:
-    """Give an account, at zero, to those payers that have none."""
+    """Make an account with a zero balance for each payer that has none."""
     sql.rows(OPEN, {"accounts": sorted(set(accounts)), "now": timezone.now()})
 
 

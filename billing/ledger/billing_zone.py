@@ -13,7 +13,7 @@ from functools import lru_cache
 from accounts.lib import months, quarters, sql
 from accounts.models import Organization
 
-# Usage is accepted up to an hour ahead, and servers' clocks differ. No change touches what may be counted already.
+# Usage is accepted up to an hour ahead, and servers' clocks differ. A change must not affect usage already counted.
 AHEAD = timedelta(hours=2)
 
 HISTORY = """
@@ -38,7 +38,7 @@ class BillingZone:
         return self.month_of_quarter(quarters.number_of(moment))
 
     def month_of_quarter(self, number: int) -> date:
-        """The same of a quarter of an hour, all of which lies in one month."""
+        """The first day of the month of a quarter of an hour. A quarter never spans two months."""
         return _month_of_quarter(self.periods, number)
 
     def bounds(self, month: date) -> tuple[datetime, datetime]:
@@ -47,7 +47,7 @@ class BillingZone:
         return quarters.start_of(self._first_quarter(month)), quarters.start_of(self._first_quarter(following))
 
     def _first_quarter(self, month: date) -> int:
-        """From midnight there, where it nearly always is. In a month of a change it may be up to 26 hours away."""
+        """Searches from local midnight, nearly always the right one. After a change it may be up to 26 hours away."""
         name = _name(self.periods, quarters.number_of(months.midnight(month)))
         number = quarters.number_of(months.midnight(month, name))
         while self.month_of_quarter(number) >= month:

@@ -1,7 +1,7 @@
 """Corrections: nothing that was posted is edited. An entry is reversed by another, once; an adjustment has a reason.
 
-Both are never refused for want of credits, and may lead into debt. No money moves outside of the ledger: whoever
-reverses a purchase pays it back elsewhere.
+Neither is ever refused for lack of credits, and both may lead into debt. They move no money outside the ledger: if you
+reverse a purchase, you have to pay it back yourself.
 """
 
 from datetime import date, datetime

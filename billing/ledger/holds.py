@@ -99,8 +99,8 @@ RETURNING h.id
     free=balances.FREE,
 )
 
-# A hold is captured by the first usage that names it; a lease is drawn from by all. Nothing happens here to a hold that
-# is resolved or has expired: it stays what it is, and its usage is plain usage.
+# The first usage that names a hold captures it; all usage that names a lease draws from it. A hold that is resolved or
+# has expired doesn't change here, and its usage is ordinary usage.
 CAPTURE_BY_USAGE = sql.compose(
     """
 WITH used AS (SELECT * FROM unnest(%(accounts)s::uuid[], %(holds)s::uuid[], %(credits)s::numeric[])
@@ -124,7 +124,7 @@ SELECT FROM account
 
 
 class PlatformsHold(Forbidden):
-    """A hold that the company's platform placed for a call is not resolved by the customer who pays for the call."""
+    """The company's platform placed the hold, so the customer who pays for it can't capture or release it."""
 
     code = "platforms_hold"
     detail = "This hold was placed by the platform, which captures or releases it."
@@ -141,7 +141,7 @@ class HoldResolved(Conflict):
 
 @dataclass(frozen=True, kw_only=True)
 class Reservation:
-    """What is to be reserved, for whom, and until when. A lease has a `minimum`, and is spent from until `spend_until`.
+    """What to reserve, for whom, and until when. A lease has a `minimum`, and may be spent until `spend_until`.
 
     `by_platform`: the company's platform placed it, so customers can't resolve it.
     """

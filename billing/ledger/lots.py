@@ -16,7 +16,7 @@ from accounts.lib.money import ZERO
 from billing.ledger.balances import Posting
 from billing.models import Grant
 
-# Below zero every lot is empty. `before` is what burns before a lot, `spent` all that is to be burnt.
+# With a balance below zero, every lot is empty. `before` is what burns before a lot, `spent` is everything to be burnt.
 ALLOT = """
 WITH lot AS (
     SELECT g.entry_seq, g.remaining, sum(g.remaining) OVER burnt - g.remaining AS before,

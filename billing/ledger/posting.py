@@ -38,7 +38,7 @@ SELECT organization_id, seq, due_at, closed_through, zones,
 
 
 class Details(TypedDict, total=False):
-    """What may be said about an entry. `idempotency_key`: the entry is posted once, and again returns the first one."""
+    """Optional details of an entry. With an `idempotency_key` it is posted once; a repetition returns the first one."""
 
     description: str
     reference: str
@@ -81,7 +81,7 @@ def _locked(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, Locked]:
 
 
 def _expire(account: UUID, now: datetime) -> None:
-    """Let the holds and the lots expire that are due, and post what is left of the lots."""
+    """Expire the holds and lots that are due, and post what is left of the lots."""
     expiry.expire_holds(account, now)
     lots.allot(account)
     expired = lots.expire(account, now)
@@ -143,7 +143,7 @@ def _post(
     *,
     guarded: bool = False,
 ) -> Posting | None:
-    """Post an entry under the lock, and do with the lots what it means for them. None if the guard refuses it."""
+    """Post an entry under the lock and update the lots accordingly. None if the guard refuses it."""
     locked = _lock([account], None) if guarded else lock([account])
     now = timezone.now()
     if first := _first_posting(account, amount, entry):
@@ -162,7 +162,7 @@ def _post(
 
 
 def _allot_earlier_usage(account: UUID) -> None:
-    """Usage before an entry burns the lots as they were before it: a lot that the entry brings, not yet."""
+    """Allot earlier usage to the lots before the entry is posted, so it can't burn a lot that the entry brings."""
     lots.allot(account)
 
 
@@ -186,7 +186,7 @@ def _first_posting(account: UUID, amount: Decimal, entry: Entry) -> Posting | No
 
 
 def current(account: UUID) -> LedgerAccount | None:
-    """The account, brought up to date; None where nothing has moved yet."""
+    """The account, brought up to date; None if it has no entries yet."""
     state = LedgerAccount.objects.filter(pk=account).first()
     now = timezone.now()
     if state is None or state.due_at is None or state.due_at > now:
@@ -197,13 +197,13 @@ def current(account: UUID) -> LedgerAccount | None:
 
 
 def bring_up_to_date(account: UUID) -> None:
-    """Let expire what is due, and allot what was spent: the lots then add up to max(balance, 0)."""
+    """Expire what is due and allot what was spent. The lots then add up to max(balance, 0)."""
     with transaction.atomic():
         if _lock([account], None):
             lots.allot(account)
 
 
 def available(account: UUID) -> Decimal:
-    """What may be spent; zero where nothing has moved yet."""
+    """What may be spent; zero if the account has no entries yet."""
     state = current(account)
     return state.available if state else Decimal(0)

@@ -9,7 +9,7 @@ from billing.templatetags.money import amount, money
 REASONS = {
     "card_declined": "the bank declined the card",
     "insufficient_funds": "there is not enough money on the card",
-    "lost_card": "the bank declined the card",  # Whoever uses the card need not learn that it was reported.
+    "lost_card": "the bank declined the card",  # don't reveal that it was reported
     "expired_card": "the card has expired",
     "incorrect_cvc": "the card's security code is wrong",
     "processing_error": "the bank could not process the charge",

@@ -107,7 +107,7 @@ class Gateway(Protocol):
     def retrieve(self, id: str) -> Intent: ...
 
     def cancel(self, id: str) -> Intent:
-        """So that it can't succeed later. If it did succeed meanwhile, the answer says so; canceled twice is fine."""
+        """Cancel it so it can't succeed later. If it already succeeded, the result says so. Canceling twice is fine."""
 
     def refund(self, *, intent: str, money: Money, metadata: Mapping[str, str], idempotency_key: str) -> Refund:
         """Give money back. `GatewayRefused` when there is less left, or when a dispute is open on it."""
@@ -127,4 +127,4 @@ class Gateway(Protocol):
     def disputes(self, since: datetime) -> Iterator[Dispute]: ...
 
     def missing_permissions(self) -> list[str]:
-        """What our credentials may not do but should, by name. Empty when all is well. Called at start."""
+        """The names of permissions that our credentials lack. Empty if all is well. Called at start."""

@@ -1,4 +1,4 @@
-"""How a gateway says no. `docs/payments.md` has how each answer is read."""
+"""The errors of gateways. `docs/payments.md` says which gateway response becomes which error."""
 
 
 class GatewayError(Exception):

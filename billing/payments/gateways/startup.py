@@ -1,4 +1,4 @@
-"""What is wrong with the payment gateway, said at start rather than at the first payment."""
+"""Checks the payment gateway at start, so that a problem doesn't show only at the first payment."""
 
 from django.conf import settings
 

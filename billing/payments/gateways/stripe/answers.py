@@ -83,7 +83,7 @@ def card(body: Body) -> Card:
 
 
 def intent(body: Body) -> Intent:
-    """The payment method has to be expanded. After a decline it stands in the error instead."""
+    """The payment method must be expanded. After a decline it is in the error instead."""
     error = body.get("last_payment_error") or {}
     method = body.get("payment_method") or error.get("payment_method")
     return Intent(
