@@ -14,7 +14,7 @@ REALM = 'Bearer realm="tollgate"'
 
 
 def bearer(request: Request) -> str | None:
-    """The text after `Bearer`; None if there is no such header or it names another scheme."""
+    """The text after `Bearer`; None if the header is missing or names another scheme."""
     words = get_authorization_header(request).split()
     if not words or words[0].lower() != b"bearer":
         return None

@@ -1,6 +1,6 @@
 """The people of an organization, and what each may do in it. Nobody grants, changes or takes what is above themselves.
 
-A role is above whoever lacks one of its scopes. What counts is what the credential may do now, so an API key can't give
+A role is above you if you lack any of its scopes. It depends on what the credential may do now: an API key can't give
 a role that holds more than the key itself.
 """
 

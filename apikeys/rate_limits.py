@@ -173,7 +173,7 @@ def lock(limits: Iterable[Limit]) -> None:
 
 
 def purge(now: float) -> int:
-    """Delete the counts of those that have not called for as long as a window can be; how many those were."""
+    """Delete counts that are older than the longest possible window. Returns how many were deleted."""
     [(purged,)] = sql.rows(PURGE, {"before": now - LONGEST_WINDOW.total_seconds()})
     return int(purged)
 

@@ -32,7 +32,7 @@ class Probes:
 
 
 def healthz() -> HttpResponseBase:
-    """The process answers. It asks nobody else."""
+    """Answers as long as the process runs. It doesn't check anything else."""
     return JsonResponse({"status": "ok"})
 
 
@@ -51,7 +51,7 @@ def readyz() -> HttpResponseBase:
 
 
 def _state(check: Callable[[], str]) -> tuple[str, str]:
-    """The state of a part, and what is wrong with it: `("ok", "")`."""
+    """The state of a component and what is wrong with it. If nothing is: `("ok", "")`."""
     try:
         pending = check()
     except ImproperlyConfigured as error:

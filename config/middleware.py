@@ -1,4 +1,4 @@
-"""What surrounds every view."""
+"""Middleware around every view."""
 
 import re
 import time

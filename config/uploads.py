@@ -1,4 +1,4 @@
-"""No form of ours has a file in it."""
+"""Refuses uploaded files, because none of our forms has a file field."""
 
 from typing import Any
 

@@ -57,7 +57,7 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
         return obj.memberships.values_list("organization_id", flat=True)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Nor does anyone set the password of those above them: the password page asks this too."""
+        """The password page checks this too, so nobody can set the password of someone with more privileges."""
         may_change = super().has_change_permission(request, obj)
         return may_change and (obj is None or not privileges.is_above(obj, request.user))
 

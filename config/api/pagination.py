@@ -62,7 +62,7 @@ class Pagination(LimitOffsetPagination):
         return [*parameters, AFTER] if hasattr(view, "following") else parameters
 
     def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
-        """DRF's own, as OpenAPI 3.1 says that a link may be null."""
+        """DRF's schema, but links may be null in the way of OpenAPI 3.1."""
         link = {"type": ["string", "null"], "format": "uri"}
         envelope: dict[str, Any] = super().get_paginated_response_schema(schema)
         return {**envelope, "properties": {**envelope["properties"], "next": link, "previous": link}}

@@ -1,8 +1,8 @@
 """Installs a lock file into .venv: `python3 config/local/install.py requirements.lock`, a step of `make run`.
 
-Nothing is resolved. The lock names every package with its hashes, and pip installs those and nothing else, so what was
-released since makes no difference. This runs before anything is installed, so it needs only the standard library and
-imports nothing from Tollgate. Modules are compiled when they are first imported: that is far less than all of them.
+Nothing is resolved. The lock names every package with its hashes, and pip installs exactly those, so newer releases
+make no difference. This runs before anything is installed, so it needs only the standard library and imports nothing
+from Tollgate. Modules are compiled when they are first imported, because most of them never are.
 """
 
 import re

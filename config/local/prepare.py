@@ -41,7 +41,7 @@ def main() -> None:
     if not settings.PRODUCTION:
         call_command("make_demo")
     if settings.PAYMENT_GATEWAY != "sandbox":
-        with suppress(SystemExit):  # what is wrong is said; everything but paying works all the same
+        with suppress(SystemExit):  # print the problem and go on, since everything except paying works
             call_command("check_payment_gateway")
 
 

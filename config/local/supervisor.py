@@ -28,9 +28,9 @@ from config.web.arguments import port_number
 HOST = "127.0.0.1"
 TICK_SECONDS = 0.25
 WATCH_SECONDS = 1
-SILENCE_SECONDS = 60  # that an embedded server may need to come back
+SILENCE_SECONDS = 60  # how long an embedded server may take to come back
 STOP_SECONDS = 15
-DEATHS, DEATHS_SECONDS = 5, 60  # so many in so long are too many
+DEATHS, DEATHS_SECONDS = 5, 60  # give up after this many restarts in this time
 EXPECTED_WARNING = "ignore:You're running the worker with superuser privileges"  # by root, as in a container
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -1,7 +1,8 @@
 """Django is synchronous, and the web server calls us on an event loop. This has Django answer in threads.
 
 A request gets a thread only when all of its body is here, so a client that sends slowly, or not at all, costs a few kB
-of memory and no thread. Who can't be answered in time gets 503, even if all threads wait for a database that hangs.
+of memory and no thread. A request that can't be answered in time gets 503, even if all threads wait for a database
+that hangs.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from config.web.request import Answer, Refusal, Request, Scope
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-BODIES_LIMIT_BYTES = 256 << 20  # of all bodies that a process holds at one moment
+BODIES_LIMIT_BYTES = 256 << 20  # the limit for all bodies together that a process holds at once
 BODY_SECONDS = 60
 DRAIN_SECONDS = 2
 HEALTH_PATH = "/healthz"
@@ -93,7 +94,7 @@ async def _receive(receive: Receive) -> tuple[bytes, bool]:
 
 
 async def _drain(request: Request, receive: Receive) -> None:
-    """Reads on for a moment: a client that is still sending would not get to read our answer."""
+    """Keeps reading for a moment, because a client that is still sending might not read our response."""
     if not request.header("expect"):
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
