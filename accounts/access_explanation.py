@@ -8,7 +8,7 @@ from accounts.credentials import Credential
 
 
 class Reason(StrEnum):
-    """In the order in which they are checked. The first one that applies is the one to mend first."""
+    """In the order in which they are checked. Fix the first one that applies first."""
 
     ORGANIZATION_REQUIRED = "organization_required"
     PLATFORM_KEY_REQUIRED = "platform_key_required"

@@ -1,4 +1,4 @@
-"""Access tokens (JWT): what they say, and reading one that a request presents.
+"""Access tokens (JWT): their claims, and reading one that a request presents.
 
 An access token says `sub` (the user), `id` (the organization), `timezone` and `scope`. It caps what its bearer may do;
 the database decides on each request.

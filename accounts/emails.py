@@ -52,7 +52,7 @@ def send_due(makers: Mapping[str, ContextMaker]) -> int:
     while email := _claim(timezone.now()):
         try:
             sent += _send(email, makers.get(email.template, _as_queued))
-        except Exception as error:  # whatever it is, it must not stop the emails after this one for good
+        except Exception as error:  # whatever the error is, it must not block the emails after this one forever
             _postpone(email, error)
             break
         email.delete()
@@ -61,7 +61,7 @@ def send_due(makers: Mapping[str, ContextMaker]) -> int:
 
 @transaction.atomic
 def _claim(now: datetime) -> Email | None:
-    """The next email, leased. No transaction is open while the mail server is spoken to."""
+    """The next email, leased. No transaction is open while we talk to the mail server."""
     due = Email.objects.select_for_update(skip_locked=True).filter(next_attempt_at__lte=now)
     email = due.order_by("next_attempt_at").first()
     if email:

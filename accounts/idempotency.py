@@ -43,7 +43,7 @@ class _Use:
                 raise IdempotencyKeyInUse
 
     def record(self) -> IdempotencyRecord | None:
-        """The record that an earlier use left. One that is past its day is deleted and doesn't count."""
+        """The record of an earlier use. A record older than a day is deleted and doesn't count."""
         record = IdempotencyRecord.objects.filter(**self.name).first()
         if record and record.created_at <= timezone.now() - LIFETIME:
             record.delete()

@@ -17,7 +17,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def actor(request: HttpRequest) -> str:
-    """Who acts, as an event names them."""
+    """The actor, in the form that events use."""
     return f"user:{request.user.pk}"
 
 
@@ -40,7 +40,7 @@ class RecordedAdmin(admin.ModelAdmin[Row]):
         return {}
 
     def record(self, request: HttpRequest, obj: Row, type: str, **data: Any) -> None:
-        """Writes an action down, in the transaction that does it. `data` goes into the customers' event."""
+        """Records an action in its own transaction. `data` goes into the customers' event."""
         details = ", ".join(f"{name}: {value}" for name, value in data.items())
         super().log_change(request, obj, f"{type} {details}".strip())
         self._tell(request, obj, type, data)

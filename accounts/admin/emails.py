@@ -6,7 +6,7 @@ from accounts.models import Email
 
 @admin.register(Email)
 class EmailAdmin(ReadOnlyAdmin[Email]):
-    """What waits to be sent. What an email says is encrypted, and not shown here either."""
+    """Emails that wait to be sent. Their content is encrypted, and isn't shown here either."""
 
     list_display = ["template", "to", "attempts", "created_at", "next_attempt_at"]
     list_filter = ["template"]

@@ -18,7 +18,7 @@ from accounts.models import Organization
 
 
 def _operator(request: HttpRequest) -> Credential:
-    """The company's own, who has the admin's permission to change organizations."""
+    """The operator's credential. The admin has checked that they may change organizations."""
     administer = frozenset({tree.ADMINISTER})
     return Credential(Kind.PLATFORM_KEY, f"user:{request.user.pk}", None, None, "UTC", administer, administer)
 
@@ -52,7 +52,7 @@ class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
 
     @admin.action(description="Suspend the selected organizations", permissions=["change"])
     def suspend(self, request: HttpRequest, chosen: QuerySet[Organization]) -> HttpResponse | None:
-        """After a page that asks for the reason, which the customer sees among the events."""
+        """Runs after a page that asks for the reason. The customer sees the reason in the event."""
         confirmed = "confirmed" in request.POST
         form = SuspendForm(request.POST if confirmed else None)
         if not form.is_valid():

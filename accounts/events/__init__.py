@@ -1,4 +1,4 @@
-"""What happened: one row an event, written in the transaction that made it happen and published after its commit."""
+"""Events: one row each, written in the same transaction as the change and published after its commit."""
 
 from accounts.events.actors import SYSTEM, Actor, actor_of
 from accounts.events.catalog import TYPES, EventType, UnregisteredEventType

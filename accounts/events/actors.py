@@ -1,4 +1,4 @@
-"""Who did it: an id and its kind, never a name or an address."""
+"""The actor of an event: an id and its kind, never a name or an address."""
 
 from dataclasses import dataclass
 

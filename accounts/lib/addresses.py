@@ -29,7 +29,7 @@ def client_address(request: Request | HttpRequest) -> str:
 
 
 def caller_network(request: Request | HttpRequest) -> str:
-    """What a caller is counted by: the IPv4 address, or the /64 of an IPv6 address, since one caller has all of it."""
+    """What rate limits count by: an IPv4 address, or the /64 of an IPv6 address, since one caller has all of it."""
     address = client_address(request)
     if ":" in address:
         return str(ip_network(f"{address}/64", strict=False))
@@ -63,7 +63,7 @@ def network(text: str) -> str:
 
 
 def within(address: str, networks: Iterable[str]) -> bool:
-    """Whether `address` is in one of the networks. What is no address is in none."""
+    """Whether `address` is in one of the networks. False if it isn't a valid address."""
     try:
         parsed = _unmapped(ip_address(address))
     except ValueError:

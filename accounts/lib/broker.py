@@ -1,4 +1,4 @@
-"""Starting tasks. A task is only a nudge: its queue is rows, and a sweep does what no nudge has started."""
+"""Starts tasks. A task is only a nudge: the queue is rows, and a sweep picks up whatever no nudge has started."""
 
 import structlog
 from celery import current_app
@@ -9,7 +9,7 @@ log = structlog.get_logger()
 
 
 def nudge(task: str) -> None:
-    """Starts the task of this name once the transaction is committed. Without a broker it is left to the sweep."""
+    """Starts the task of this name after the commit. If the broker is down, the sweep does the work later."""
 
     def publish() -> None:
         try:

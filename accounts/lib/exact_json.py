@@ -9,7 +9,7 @@ import simplejson
 
 from accounts.lib.money import plain
 
-# Stands for a number that is closer to zero than a Decimal can say. No check of decimals lets it pass.
+# Stands for a number too close to zero for a Decimal. Every check of decimals refuses it.
 TINY = Decimal("1e-999999")
 
 

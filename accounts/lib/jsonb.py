@@ -1,4 +1,4 @@
-"""What PostgreSQL's jsonb can keep of a caller's JSON: checked before any SQL, so that no statement fails on it."""
+"""Checks, before any SQL, that PostgreSQL's jsonb can store a caller's JSON. Otherwise the statement would fail."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Numbers that callers send. They are judged by what they are, before any arithmetic and before any SQL."""
+"""Checks numbers that callers send, before any arithmetic and before any SQL."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Passwords in the one form in which they are judged and hashed.
+"""Normalizes passwords before they are checked and hashed.
 
 Keyboards send the same character in different forms, an é as one code point or as two. NFKC makes them equal.
 """

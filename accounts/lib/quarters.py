@@ -1,6 +1,6 @@
-"""Quarters of an hour, in which usage is summed: numbered from the Unix epoch, in UTC.
+"""Quarters of an hour, numbered from the Unix epoch, in UTC. Usage is summed by quarter.
 
-Every zone's offset is a whole number of them since 1972, so that an hour, a day and a month anywhere are made of whole
+Since 1972 every zone's offset is a whole number of quarters, so hours, days and months everywhere are made of whole
 quarters.
 """
 
@@ -38,7 +38,7 @@ def microseconds(moment: datetime) -> int:
 def month_of_quarter(number: int, timezone: str) -> date:
     """The first day of the calendar month of `timezone` in which the quarter begins.
 
-    PostgreSQL can't be asked for it: its time zones may be others than ours.
+    We don't ask PostgreSQL, because its time zone data may differ from ours.
     """
     try:
         return month_of(start_of(number), timezone)

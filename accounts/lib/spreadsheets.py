@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet opens without running any of it."""
+"""Writes CSV so that a spreadsheet doesn't run any of it as a formula."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from accounts.lib.money import plain
 
-FORMULA = frozenset("=+-@")  # a cell that begins with one of these is calculated
+FORMULA = frozenset("=+-@")  # spreadsheets treat a cell that begins with one of these as a formula
 
 Cell = str | int | Decimal | None
 

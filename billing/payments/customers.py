@@ -1,4 +1,4 @@
-"""Whom the gateway charges for an organization."""
+"""An organization's customer object at the payment gateway."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ def ensure(account: BillingAccount, gateway: Gateway) -> str:
         postal_code=account.postal_code,
     )
     made = gateway.customer(details, idempotency_key=identifiers.uuid7().hex)
-    # There's a race here: whoever stores its customer first wins, and the other one is used for nothing.
+    # There's a race here: the first call to store its customer wins, and the other customer is never used.
     row, _ = GatewayCustomer.objects.get_or_create(
         organization_id=account.organization_id, gateway=gateway.name, defaults={"customer": made}
     )

@@ -91,7 +91,7 @@ def begin(
 
 
 def next_moment(organization: Organization, now: datetime) -> datetime:
-    """Now, but later than the organization's last payment, also by the clock of another server. Under its lock."""
+    """Now, but later than the organization's last payment, even if another server's clock is ahead. Under its lock."""
     last = Payment.objects.of(organization).aggregate(last=Max("created_at"))["last"]
     return max(now, last + datetime.resolution) if last else now
 
@@ -233,7 +233,7 @@ def _is_overdue(payment: Payment) -> bool:
 
 
 def _settle(payment: Payment, gateway: Gateway, intent: Intent) -> Payment:
-    """A declined intent is canceled first, so that it can't succeed later. If it succeeded meanwhile, it did."""
+    """Cancels a declined intent first, so it can't succeed later. If it already has, the payment succeeds."""
     if intent.state == IntentState.DECLINED:
         intent = gateway.cancel(intent.id)
     if intent.state in (IntentState.PROCESSING, IntentState.CREATED):
@@ -242,7 +242,7 @@ def _settle(payment: Payment, gateway: Gateway, intent: Intent) -> Payment:
 
 
 def _give_up(payment: Payment, gateway: Gateway, code: str) -> Payment:
-    """The gateway refused for good. An intent that is there must not succeed later."""
+    """The gateway refused permanently. If there is an intent, cancel it so it can't succeed later."""
     if payment.intent:
         try:
             intent = gateway.cancel(payment.intent)

@@ -96,7 +96,7 @@ def _in_flight(organization: Organization) -> State | None:
 
 
 def _waiting(settings: AutoRecharge, organization: Organization, now: datetime) -> State:
-    """Its bounds, in the order in which they are told."""
+    """Checks the limits one by one, in the order in which we report them."""
     assert settings.threshold is not None
     if settings.paused:
         return State("paused", "Paused: the card was declined, or not confirmed. Add another card, or try again.")

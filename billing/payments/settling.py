@@ -1,4 +1,4 @@
-"""Writing down what became of a payment: in one transaction, under the payer's lock, once."""
+"""Records the outcome of a payment once, in one transaction, under the payer's lock."""
 
 from datetime import timedelta
 from uuid import UUID

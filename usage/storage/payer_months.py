@@ -1,6 +1,6 @@
 """The months of payers as intervals of time, so that a statement can sort usage into them.
 
-Only Python knows them: they follow the payer's billing zone, and PostgreSQL's time zones may be others than ours.
+Only Python knows them: they follow the payer's billing zone, and PostgreSQL's time zone data may differ from ours.
 """
 
 from collections.abc import Collection

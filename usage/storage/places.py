@@ -25,7 +25,7 @@ def parameters() -> dict[str, str]:
 
 
 def _places(organization: UUID, path: list[UUID], moves: list[Move]) -> list[Place]:
-    """Those of one organization, backwards from its present path through the moves of its payer, the newest first."""
+    """The places of one organization: from its current path back through its payer's moves, newest first."""
     places, through = [], LAST
     for move in moves:
         if move.organization_id in path:

@@ -1,7 +1,7 @@
 """The database role of the application: it writes rows, but doesn't own the tables, nor change what is append-only.
 
-Whoever gets hold of the application's connection can then not rewrite history, even past the triggers, which only their
-table's owner can drop. Tables are changed on the connection of their owner.
+So an attacker with the application's connection can't rewrite history, and can't drop the triggers either, because only
+a table's owner can. Tables are changed on their owner's connection.
 """
 
 from django.db import connections, transaction

@@ -24,7 +24,7 @@ MOST_PAYERS, MOST_REQUESTS = 200, 100_000  # in one transaction, unless a single
 # Keeps a month from being retired after its events were read.
 HOLD_RETENTION = "LOCK TABLE usage_retiredpartition IN SHARE MODE"
 
-# What a row of either table of rollups is about. One of them has the endpoint besides.
+# The key columns of both rollup tables. One of them also has the endpoint.
 KEY = "account_id, organization_id, bucket, meter_id, key_id, environment"
 
 EVENTS = sql.compose(
@@ -119,7 +119,7 @@ ON CONFLICT (account_id, meter_id, month) DO UPDATE
 
 
 def _replacing(table: str, new: str, endpoint: str = "") -> tuple[str, str]:
-    """The two statements that bring a table of rollups to what the temporary table says."""
+    """The two statements that make a rollup table equal to the temporary table."""
     n_endpoint, r_endpoint = (f"{alias}.{endpoint}," if endpoint else "" for alias in "nr")
     same = sql.compose(SAME, n_endpoint=n_endpoint, r_endpoint=r_endpoint)
     delete = sql.compose(DELETE_WRONG, table=table, new=new, same=same)
@@ -147,7 +147,7 @@ def rebuild(organization_ids: Collection[UUID] | None = None) -> int:
 
 
 def _batches(payers: list[UUID]) -> Iterator[list[UUID]]:
-    """Payers with little usage together, those with much each alone, so that nobody waits long."""
+    """Groups payers with little usage, and takes those with much one by one, so nobody waits long."""
     sizes = dict(Volume.objects.values_list("account_id").annotate(Sum("requests")))
     batch: list[UUID] = []
     size = 0

@@ -2,7 +2,7 @@
 
 
 class GatewayError(Exception):
-    """The gateway didn't do what it was asked to. None of these is a decline: a decline is an answer."""
+    """The gateway didn't do what we asked. A declined card isn't an error: it is a normal result."""
 
 
 class GatewayUnavailable(GatewayError):

@@ -1,4 +1,4 @@
-"""What a gateway answers with: our own dataclasses, not the gateway's objects."""
+"""The results of gateway calls, as our own dataclasses instead of the gateway's objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -177,7 +177,7 @@ class Dispute:
 
 
 class Subject(StrEnum):
-    """What an event is about, and so what to fetch."""
+    """The kind of object that an event is about, which tells us what to fetch."""
 
     INTENT = "intent"
     SESSION = "session"

@@ -1,4 +1,4 @@
-"""What the sandbox's rows are to a caller: our dataclasses."""
+"""Converts the sandbox's rows to the dataclasses that gateways return."""
 
 from dataclasses import asdict
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the sandbox remembers, as rows: every process sees it, and a restart loses nothing."""
+"""The sandbox's state as rows, so every process sees it and a restart loses nothing."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +19,7 @@ PREFIXES = {
 def once(
     kind: str, key: str, request: dict[str, Any], make: Callable[[], dict[str, Any]], *, event: str = ""
 ) -> SandboxObject:
-    """Make the object and tell of it, or return the one that this key made before.
+    """Make the object with its event, or return the one that this key made before.
 
     `UnexpectedState` if the key was used for another request.
     """
@@ -59,7 +59,7 @@ def _existing(row: SandboxObject | None, id: str) -> SandboxObject:
 
 
 def change(row: SandboxObject, event: str, **changes: Any) -> None:
-    """Write a locked object's new state, with an event that tells of it."""
+    """Write a locked object's new state, with its event."""
     row.body.update(changes)
     row.save(update_fields=["body"])
     tell(event, row)

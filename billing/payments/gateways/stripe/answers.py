@@ -1,4 +1,4 @@
-"""Stripe's objects as our dataclasses."""
+"""Converts Stripe's objects to our dataclasses."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -204,5 +204,5 @@ def _moment(seconds: int) -> datetime:
 
 
 def _id(value: Any) -> str:
-    """Of a reference, which is an id, an expanded object or null."""
+    """The id of a reference, which may be an id, an expanded object or null."""
     return str(value["id"] if isinstance(value, Mapping) else value or "")

@@ -30,9 +30,9 @@ def client() -> StripeClient:
 
 @cache
 def _client(key: str, api_base: str, process: int) -> StripeClient:
-    """One a process: a forked one that shared a connection with its parent could read the other's answers.
+    """Each process makes its own: a fork that shared a connection with its parent could read the parent's responses.
 
-    Nothing is retried unless `READ` says so: our rows retry what moves money.
+    Requests are retried only with `READ`. Calls that move money are retried from our rows.
     """
     stripe.enable_telemetry = False
     return StripeClient(
@@ -75,6 +75,6 @@ def _refusal(error: stripe.InvalidRequestError | stripe.CardError) -> GatewayRef
 
 
 def _message(error: stripe.StripeError) -> str:
-    """With Stripe's id of the request, by which its support and its logs find it."""
+    """The message, with Stripe's request id, which finds the request in Stripe's logs."""
     request = f" ({error.request_id})" if error.request_id else ""
     return f"{error.user_message or type(error).__name__}{request}"
