@@ -18,6 +18,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     if (parameters := methods.get("get", {}).get("parameters"))
     and not path.startswith("/v1/Account/")
     and path != "/v1/invitations/accept"
+    and "{" not in path  # of an object that has to be there: tests/accounts/webhooks/test_endpoints.py
 }
 LISTS = [path for path, parameters in PARAMETERS.items() if parameters]
 BOOLEANS = [(path, name) for path in LISTS for name, schema in PARAMETERS[path].items() if schema["type"] == "boolean"]

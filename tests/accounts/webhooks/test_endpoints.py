@@ -204,3 +204,17 @@ def test_one_delivery_and_all_that_failed_are_sent_again_under_the_same_id(
         assert client.post(f"{path}/redeliver", {"since": old}).status_code == 400
     first, second = happened
     assert [request.headers["webhook-id"] for request in box.requests] == [first, second, second, first, second]
+
+
+@pytest.mark.parametrize("query", ["limit=", "limit=nonsense", "limit=101", "offset=-1", "offset=%00"])
+def test_an_unknown_value_of_a_list_is_refused(api: Any, alice: User, query: str) -> None:
+    client = api(alice)
+    with inbox() as box:
+        made = make(client, box.url)
+        happen(alice.current_organization)  # type: ignore[arg-type]
+        deliver()
+    path = f"/v1/webhook-endpoints/{made['id']}/deliveries"
+    [delivery, *_] = client.get(path).json()["results"]
+    for listed in (path, f"/v1/webhook-deliveries/{delivery['id']}/attempts"):
+        answer = client.get(f"{listed}?{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{query.partition('=')[0]}")

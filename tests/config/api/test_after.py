@@ -1,5 +1,6 @@
 """Lists that only grow, read by `after`: a poller misses nothing and reads nothing twice."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from accounts import events
 from accounts.events import publication
 from accounts.models import Organization, User
 from accounts.webhooks import outbox
+from billing.models import PaymentMethod
 from billing.payments import payments
 from tests import factories
 from tests.concurrency import race
@@ -21,8 +23,17 @@ def happen(organization: Organization, type: str = "organization.resumed") -> st
     return events.record(organization.pk, type, {}, timezone.now()).public_id
 
 
+def card(organization: Organization) -> None:
+    """A card on file, without the event of adding one."""
+    factories.billing_account(organization)
+    shown = {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2040}
+    PaymentMethod.objects.create(
+        organization=organization, gateway="sandbox", gateway_token="pm_card_visa", is_default=True, **shown
+    )
+
+
 def pay(organization: Organization) -> str:
-    return payments.begin(organization, amount=5, method=None, by="test").public_id  # type: ignore[arg-type]
+    return payments.begin(organization, amount=Decimal(5), method=None, by="test").public_id
 
 
 def poll(client: Api, path: str, after: Any = 0, **params: Any) -> dict[str, Any]:
@@ -46,7 +57,7 @@ def owner(committed: None) -> User:
 def lists(owner: User, api: Any) -> dict[str, list[Any]]:
     """Seven of each, in the order in which they were made."""
     organization: Any = owner.current_organization
-    factories.card(organization)
+    card(organization)
     made: dict[str, list[Any]] = {LEDGER: [], EVENTS: [], PAYMENTS: []}
     for number in range(7):
         made[LEDGER].append(factories.credit(organization, 1).seq)
@@ -117,7 +128,7 @@ def test_it_is_not_combined_with_an_offset(db: None, alice: User, api: Any) -> N
 
 def test_a_poller_of_many_writers_reads_each_entry_and_payment_once(owner: User, api: Any) -> None:
     organization: Any = owner.current_organization
-    factories.card(organization)
+    card(organization)
     client, known = api(owner), {LEDGER: list[Any](), EVENTS: list[Any](), PAYMENTS: list[Any]()}
 
     def write() -> list[tuple[str, Any]]:
