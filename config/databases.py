@@ -7,6 +7,9 @@ from typing import Any
 import environ
 
 WEB_SERVERS = {"gunicorn", "granian", "uvicorn"}
+# When the other side is gone without a word, such as after a failover, the kernel finds out in 20 seconds at most.
+# Connections over Unix sockets have no use for these.
+TCP_LIMITS = {"tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
 
 
 def process() -> str:
@@ -33,6 +36,8 @@ def connection(url: str, *, prepare: bool, statement_seconds: int) -> dict[str, 
     }
     options = settings.setdefault("OPTIONS", {})
     options.setdefault("connect_timeout", 5)
+    for name, limit in TCP_LIMITS.items():
+        options.setdefault(name, limit)
     options.setdefault("application_name", f"tollgate {process()}")
     # Statements of the hot paths are planned once a connection, unless a pooler can't follow that.
     options.setdefault("prepare_threshold", 5 if prepare else None)

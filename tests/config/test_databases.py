@@ -47,3 +47,26 @@ def test_a_command_has_none(db: None) -> None:
     with own_connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == ("0",)
+
+
+def test_a_connection_notices_soon_that_the_other_side_is_gone(db: None) -> None:
+    with connect(statement_seconds=0) as connection:
+        assert (
+            databases.TCP_LIMITS.items()
+            <= {
+                name: int(limit)
+                for name, limit in connection.info.get_parameters().items()
+                if name in databases.TCP_LIMITS
+            }.items()
+        )
+
+
+def test_the_url_may_say_otherwise() -> None:
+    url = "postgres://u:p@h/db?tcp_user_timeout=0&keepalives_idle=60"
+    options = databases.connection(url, prepare=True, statement_seconds=0)["OPTIONS"]
+    assert {name: options[name] for name in databases.TCP_LIMITS} == {
+        "tcp_user_timeout": 0,
+        "keepalives_idle": 60,
+        "keepalives_interval": 5,
+        "keepalives_count": 2,
+    }
