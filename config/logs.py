@@ -49,12 +49,17 @@ def configure(*, production: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+            "nowhere": {"class": "logging.NullHandler"},
+        },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             # Django warns of every 4xx, which is the caller's affair.
             "django.request": {"level": "ERROR", "propagate": True},
             "django.security": {"level": "ERROR", "propagate": True},
+            # An error to Django, and anyone can cause it by sending a wrong Host.
+            "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
         },
     }

@@ -3,23 +3,28 @@
 import re
 
 REDACTED = "[redacted]"
-NAMES = (
-    r"[\w-]*(?:password|secret|token|csrf|pepper|api_?key|idempotency[_-]key)[\w-]*|[\w-]*(?:authorization|cookie)"
-    r"|sessionid|refresh|access|key|code|otp"
+# Every pattern takes time in proportion to the text, whatever the text is: strangers choose what is in a log line, and
+# a regular expression stops all threads while it runs. So a long name may begin anywhere, and repeats have limits. A
+# quote has at most 7 backslashes before it, which is JSON three deep.
+LONG_NAMES = (
+    r"(?:password|secret|token|csrf|pepper|api[_-]?key|idempotency[_-]key)[\w-]{0,40}|authorization|cookie"  # in others
 )
+SHORT_NAMES = r"(?<![\w-])(?:sessionid|refresh|access|key|code|otp)"  # only as whole words
 # `"name": "value"`, `name=value` or `Name: value`; in JSON within JSON the quotes have backslashes before them.
 NAMED = re.compile(
-    rf"(?P<name>(?<![\w-])(?:{NAMES}))(?P<separator>\\*[\"']?\s*[:=]\s*)"
-    r"(?:(?P<quote>\\*[\"'])(?:(?!(?<!\\)(?P=quote)).)*(?<!\\)(?P=quote)|[^\s,;&)}\]\"'\\]+)",
+    rf"(?P<name>{LONG_NAMES}|{SHORT_NAMES})(?P<separator>\\*[\"']?\s*[:=]\s*)"
+    r"(?:(?P<quote>\\{0,7}[\"'])(?:[^\"'\\]++|(?!(?<!\\)(?P=quote)).)*+(?<!\\)(?P=quote)|[^\s,;&)}\]\"'\\]+)",
     re.IGNORECASE | re.DOTALL,
 )
 SHAPES = (
     re.compile(
         r"(?P<kept>\b(?:sk|rk|pk|whsec|rt)_(?:live_|test_)?)\w{8,}"
     ),  # keys of ours and of Stripe's, refresh tokens
-    re.compile(r"(?P<kept>\beyJ)[\w-]{8,}(?:\.[\w-]+)+"),  # JWTs
+    re.compile(r"(?P<kept>\beyJ)[\w-]{8,}(?:\.[\w-]+)*"),  # JWTs
     re.compile(r"(?P<kept>\b(?:Bearer|Basic) +)[\w.~+/=-]+", re.IGNORECASE),
-    re.compile(r"(?P<kept>://[^/\s:@]*:)[^/\s@]+(?=@)"),  # the password in a URL
+    # The password in a URL. It may have an unescaped / or @ in it, unless it is very long.
+    re.compile(r"(?P<kept>://[^/\s:@]*:)[^\s\"']{1,128}(?=@)"),
+    re.compile(r"(?P<kept>://[^/\s:@]*:)[^/\s@]+(?=@)"),
     re.compile(r"(?P<kept>/password/reset/key/)[\w-]+"),
 )
 

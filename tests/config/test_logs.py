@@ -4,6 +4,7 @@ import json
 import logging
 import logging.config
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from io import StringIO
@@ -147,6 +148,12 @@ def test_a_traceback_has_no_local_variables(lines: StringIO) -> None:
         ("{'password': 'it is', 'name': 'Ann'}", "{'password': [redacted], 'name': 'Ann'}"),
         ("?token=abc&limit=5", "?token=[redacted]&limit=5"),
         ("rt_0123456789", "rt_[redacted]"),
+        ("X-Api-Key: abc", "X-Api-Key: [redacted]"),
+        ('{"api-key": "a b", "n": 1}', '{"api-key": [redacted], "n": 1}'),
+        ("redis://:pa/ss@h:6379/0", "redis://:[redacted]@h:6379/0"),
+        ("postgres://u:pa@ss@h/db", "postgres://u:[redacted]@h/db"),
+        (f"postgres://u:{'p' * 1000}@h/db", "postgres://u:[redacted]@h/db"),
+        ("my_gateway-token_2=abc", "my_gateway-token_2=[redacted]"),
     ],
 )
 def test_what_looks_like_a_secret_is_taken_out(text: str, redacted: str) -> None:
@@ -164,6 +171,40 @@ def test_what_looks_like_a_secret_is_taken_out(text: str, redacted: str) -> None
 )
 def test_what_does_not_stays(text: str) -> None:
     assert redact(text) == text
+
+
+HOSTILE = ("token", "-token-", "a-", "-eyJ", "eyJa.", "://:", "://:@", "token=\\", "token ", 'token="\\"', "Bearer ")
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_no_text_takes_more_time_than_its_length_explains(unit: str) -> None:
+    """8 times as much text takes about 8 times as long. If the work were quadratic, it would take 64 times as long."""
+
+    def seconds(size: int) -> float:
+        text, times = (unit * size)[:size], []
+        for _ in range(3):
+            began = time.thread_time()
+            redact(text)
+            times.append(time.thread_time() - began)
+        return min(times)
+
+    assert seconds(60_000) < 30 * max(seconds(7500), 0.0005)
+
+
+def test_quotes_that_never_close_are_looked_for_a_few_times_only() -> None:
+    """Each has a number of backslashes of its own, so none closes another."""
+    text = "".join("token=" + "\\" * count + "'" for count in range(340, 0, -1))
+    began = time.thread_time()
+    redact(text)
+    unclosed = time.thread_time() - began
+    began = time.thread_time()
+    redact("token='" + "a" * len(text))
+    assert unclosed < 100 * max(time.thread_time() - began, 0.002)
+
+
+def test_a_wrong_host_is_not_logged(lines: StringIO, client: Client) -> None:
+    assert client.get("/v1/whoami", headers={"host": "token" * 3000}).status_code == 400
+    assert lines.getvalue() == ""
 
 
 URLENCODED = "application/x-www-form-urlencoded"
