@@ -7,7 +7,8 @@ that hangs.
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Semaphore
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -19,6 +20,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 BODIES_LIMIT_BYTES = 256 << 20  # the limit for all bodies together that a process holds at once
+SMALL_BODY_BYTES = 64 << 10  # a body up to this size is taken even beyond that limit
+WAITING_LIMIT = 1000  # so many requests at most wait for a thread
 BODY_SECONDS = 60
 DRAIN_SECONDS = 2
 HEALTH_PATH = "/healthz"
@@ -29,8 +32,8 @@ class Bridge:
 
     def __init__(self, wsgi: WSGIApplication, *, threads: int, seconds: float) -> None:
         self.wsgi, self.seconds = wsgi, seconds
-        self.pool = ThreadPoolExecutor(threads, "request")
-        self.health = ThreadPoolExecutor(1, "health")  # a pool that is full can't keep the probe waiting
+        self.pool = Pool(threads, "request")
+        self.health = Pool(1, "health")  # a pool that is full can't keep the probe waiting
         self.held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,24 +48,24 @@ class Bridge:
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         request.check_head()
-        body = bytearray()
+        body = Body()
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 await self._read(request, receive, body)
-            return await self._run(request, bytes(body))
+            return await self._run(request, body.take())
         except TimeoutError:
             raise Refusal(408, "request_timeout", f"The body didn't arrive in {BODY_SECONDS} seconds.") from None
         finally:
-            self.held_bytes -= len(body)
+            self.held_bytes -= body.size
 
-    async def _read(self, request: Request, receive: Receive, body: bytearray) -> None:
+    async def _read(self, request: Request, receive: Receive, body: "Body") -> None:
         """Reads the whole body, within the largest limit of any route. Django knows the limit of each."""
         limit, more = settings.USAGE_BODY_LIMIT_BYTES, True
-        while more and max(request.content_length, len(body)) <= limit:
+        while more and max(request.content_length, body.size) <= limit:
             part, more = await _receive(receive)
-            body += part
+            body.add(part)
             self.held_bytes += len(part)
-            if self.held_bytes > BODIES_LIMIT_BYTES:
+            if self.held_bytes > BODIES_LIMIT_BYTES and body.size > SMALL_BODY_BYTES:
                 raise _unavailable("Too many large requests come in at once.")
         if more:
             await _drain(request, receive)
@@ -74,11 +77,66 @@ class Bridge:
         One that a thread works on goes on and may yet commit. As after any 503, the caller has to ask again.
         """
         pool = self.health if request.path == HEALTH_PATH else self.pool
-        work = pool.submit(_call, self.wsgi, request.environ(body))
+        job = Job(self.wsgi, request.environ(body))
+        del body  # the job alone holds it now
+        work = pool.submit(job)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(work), self.seconds)
+            # Not cancelled: what is cancelled would stay in the queue, uncounted.
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(work)), self.seconds)
         except TimeoutError:
             raise _unavailable("Tollgate couldn't answer in time.") from None
+        finally:
+            job.drop()
+
+
+class Body:
+    """A body as it comes in. Its size remains known when it has been taken."""
+
+    def __init__(self) -> None:
+        self.received, self.size = bytearray(), 0
+
+    def add(self, part: bytes) -> None:
+        self.received += part
+        self.size += len(part)
+
+    def take(self) -> bytes:
+        whole = bytes(self.received)
+        self.received.clear()
+        return whole
+
+
+class Job:
+    """A request for a thread to answer. The queue of the threads keeps it until its turn, even when it is dropped."""
+
+    def __init__(self, wsgi: WSGIApplication, environ: dict[str, Any]) -> None:
+        self.wsgi = wsgi
+        self.environ: dict[str, Any] | None = environ
+
+    def drop(self) -> None:
+        self.environ = None
+
+    def run(self) -> Answer:
+        environ, self.environ = self.environ, None
+        if environ is None:  # it was dropped while it waited, so nobody sees the answer
+            return Answer(503, [], b"")
+        return _call(self.wsgi, environ)
+
+
+class Pool:
+    """Threads, and a queue of limited length before them."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self.threads = ThreadPoolExecutor(threads, name)
+        self.room = Semaphore(WAITING_LIMIT)
+
+    def submit(self, job: Job) -> Future[Answer]:
+        if not self.room.acquire(blocking=False):
+            raise _unavailable("Too many requests wait for an answer.")
+        return self.threads.submit(self._run, job)
+
+    def _run(self, job: Job) -> Answer:
+        self.room.release()
+        return job.run()
 
 
 def _unavailable(reason: str) -> Refusal:

@@ -1,0 +1,121 @@
+"""What the bridge holds in memory, and what it refuses when it holds too much."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+from io import BytesIO
+from threading import Event
+from typing import Any
+
+import pytest
+
+from config.web import bridge
+from config.web.bridge import Bridge
+
+Message = dict[str, Any]
+
+
+class Django:
+    """Answers when it may, with the number of bytes that it read."""
+
+    def __init__(self) -> None:
+        self.may_answer, self.began, self.calls = Event(), Event(), 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.calls += 1
+        self.began.set()
+        self.may_answer.wait()
+        start_response("200 OK", [])
+        return [str(len(environ["wsgi.input"].read())).encode()]
+
+
+@pytest.fixture
+def django() -> Iterator[Django]:
+    django = Django()
+    yield django
+    django.may_answer.set()
+
+
+def scope() -> Message:
+    head = {"method": "POST", "raw_path": b"/v1/nothing", "query_string": b"", "scheme": "http", "http_version": "1.1"}
+    return head | {"headers": [(b"x-request-id", b"mine")]}
+
+
+async def send(to: Bridge, body: bytes = b"", *, ends: bool = True) -> tuple[int, bytes]:
+    """The status and the body of the answer."""
+    messages = iter([{"type": "http.request", "body": body, "more_body": not ends}])
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        for message in messages:
+            return message
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def collect(message: Any) -> None:
+        sent.append(message)
+
+    await to(scope(), receive, collect)
+    return sent[0]["status"], sent[1]["body"]
+
+
+def test_a_request_whose_time_is_up_leaves_no_body_behind(django: Django, monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies: list[weakref.ref[Any]] = []
+
+    class Input(BytesIO):
+        def __init__(self, body: bytes) -> None:
+            super().__init__(body)
+            bodies.append(weakref.ref(self))
+
+    monkeypatch.setattr("config.web.request.BytesIO", Input)
+    to = Bridge(django, threads=1, seconds=0.2)
+
+    async def main() -> None:
+        first = asyncio.create_task(send(to, b"first"))
+        await asyncio.to_thread(django.began.wait)
+        answers = await asyncio.gather(first, *(send(to, b"x" * 1000) for _ in range(10)))
+        assert {status for status, _ in answers} == {503}
+
+    asyncio.run(main())
+    gc.collect()
+    assert len(bodies) == 11
+    assert sum(body() is not None for body in bodies) == 1  # that of the request that a thread works on
+    assert to.held_bytes == 0
+    django.may_answer.set()
+    to.pool.threads.shutdown()
+    assert django.calls == 1
+
+
+def test_only_so_many_requests_wait_for_a_thread(django: Django, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "WAITING_LIMIT", 3)
+    to = Bridge(django, threads=1, seconds=60)
+
+    async def main() -> None:
+        running = asyncio.create_task(send(to))
+        await asyncio.to_thread(django.began.wait)
+        waiting = [asyncio.create_task(send(to)) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert (await send(to))[0] == 503
+        django.may_answer.set()
+        assert {status for status, _ in await asyncio.gather(running, *waiting)} == {200}
+        assert (await send(to))[0] == 200
+
+    asyncio.run(main())
+
+
+def test_stalled_uploads_keep_out_large_bodies_only(django: Django, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "BODIES_LIMIT_BYTES", 100_000)
+    django.may_answer.set()
+    to = Bridge(django, threads=1, seconds=60)
+
+    async def main() -> None:
+        stalled = asyncio.create_task(send(to, b"x" * 100_000, ends=False))
+        await asyncio.sleep(0)
+        assert await send(to, b"x" * 1000) == (200, b"1000")
+        assert (await send(to, b"x" * 70_000))[0] == 503
+        stalled.cancel()
+        await asyncio.gather(stalled, return_exceptions=True)
+        assert await send(to, b"x" * 70_000) == (200, b"70000")
+
+    asyncio.run(main())
+    assert to.held_bytes == 0
