@@ -12,6 +12,7 @@ from threading import Semaphore
 from typing import Any
 from wsgiref.types import WSGIApplication
 
+import structlog
 from django.conf import settings
 
 from config.web.request import Answer, Refusal, Request, Scope
@@ -24,7 +25,10 @@ SMALL_BODY_BYTES = 64 << 10  # a body up to this size is taken even beyond that 
 WAITING_LIMIT = 1000  # so many requests at most wait for a thread
 BODY_SECONDS = 60
 DRAIN_SECONDS = 2
+LOGGED = {408, 413, 503}  # refusals that operators may have to do something about
 HEALTH_PATH = "/healthz"
+
+log = structlog.get_logger()
 
 
 class Bridge:
@@ -42,6 +46,8 @@ class Bridge:
             answer = await self._answer(request, receive)
         except Refusal as refusal:
             answer = request.refused(refusal)
+            if refusal.status in LOGGED:
+                log.warning("refused", status=refusal.status, code=refusal.code, request_id=request.id)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})

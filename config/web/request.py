@@ -35,6 +35,7 @@ class Request:
         self.scope, self.received_at = scope, time.time()
         self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         self.path = unquote_to_bytes(scope["raw_path"]).decode("latin-1")
+        self.id = middleware.request_id(self.header("x-request-id"))
 
     def header(self, name: str) -> str:
         """The first header of this name, which is given in lower case."""
@@ -87,9 +88,8 @@ class Request:
 
     def refused(self, refusal: Refusal) -> Answer:
         """The answer to a request that doesn't get to Django."""
-        request_id = middleware.request_id(self.header("x-request-id"))
-        response = problems.answer(self.path, refusal.status, refusal.code, refusal.detail, request_id=request_id)
-        response["X-Request-Id"] = request_id
+        response = problems.answer(self.path, refusal.status, refusal.code, refusal.detail, request_id=self.id)
+        response["X-Request-Id"] = self.id
         response["Cache-Control"] = "no-store"
         response["Content-Length"] = str(len(response.content))
         return Answer(response.status_code, response.items(), response.content)

@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from threading import Event
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.web import bridge
 from config.web.bridge import Bridge
@@ -119,3 +120,31 @@ def test_stalled_uploads_keep_out_large_bodies_only(django: Django, monkeypatch:
 
     asyncio.run(main())
     assert to.held_bytes == 0
+
+
+def too_slow(monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, bool]:
+    monkeypatch.setattr(bridge, "BODY_SECONDS", 0.05)
+    return b"x", False
+
+
+def too_large(monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, bool]:
+    monkeypatch.setattr(bridge, "DRAIN_SECONDS", 0.05)
+    return b"x" * (5 << 20), False
+
+
+def too_much(monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, bool]:
+    monkeypatch.setattr(bridge, "BODIES_LIMIT_BYTES", 0)
+    return b"x" * 100_000, True
+
+
+@pytest.mark.parametrize(
+    ("cause", "status", "code"),
+    [(too_slow, 408, "request_timeout"), (too_large, 413, "request_too_large"), (too_much, 503, "unavailable")],
+)
+def test_a_refusal_of_its_own_is_one_warning(
+    django: Django, monkeypatch: pytest.MonkeyPatch, cause: Callable[..., tuple[bytes, bool]], status: int, code: str
+) -> None:
+    body, ends = cause(monkeypatch)
+    with capture_logs() as lines:
+        assert asyncio.run(send(Bridge(django, threads=1, seconds=60), body, ends=ends))[0] == status
+    assert lines == [{"event": "refused", "log_level": "warning", "status": status, "code": code, "request_id": "mine"}]
