@@ -216,7 +216,7 @@ def _retry_after(text: str, now: datetime) -> timedelta:
         if text.isascii() and text.isdigit():
             return timedelta(seconds=min(int(text[:9]), 10**8))
         return parsedate_to_datetime(text) - now
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return timedelta()
 
 

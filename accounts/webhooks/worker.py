@@ -3,6 +3,8 @@
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
+import structlog
+
 from accounts.webhooks import outbox, sending
 from accounts.webhooks.outbox import Work
 
@@ -12,6 +14,8 @@ SECONDS = 30.0  # then other tasks of the worker have their turn, and a sweep go
 POLL_SECONDS = 0.2
 
 Running = dict[Future[sending.Answer], Work]
+
+log = structlog.get_logger()
 
 
 def run(*, seconds: float = SECONDS) -> int:
@@ -26,9 +30,18 @@ def run(*, seconds: float = SECONDS) -> int:
             done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in done:
                 sent += 1
-                following = outbox.record(running.pop(future), future.result())
+                following = _record(running.pop(future), future)
                 if following:
                     running[pool.submit(following.send)] = following
+
+
+def _record(work: Work, future: Future[sending.Answer]) -> Work | None:
+    """An attempt that can't be recorded keeps its lease until that runs out, and the others go on."""
+    try:
+        return outbox.record(work, future.result())
+    except Exception:
+        log.exception("webhook attempt not recorded", delivery=str(work.delivery), webhook_id=work.webhook_id)
+        return None
 
 
 def _fill(pool: ThreadPoolExecutor, running: Running) -> None:

@@ -79,6 +79,7 @@ def test_a_delivery_is_tried_by_the_schedule_and_then_has_failed(organization: O
         (answer(500, retry_after="9999"), 10, 10),
         (answer(500, retry_after="nonsense"), 4, 6),
         (answer(500, retry_after="-5"), 4, 6),
+        (answer(500, retry_after="Mon, 01 Jan 99999999999999999999 00:00:00 GMT"), 4, 6),
         (answer(429), 48, 72),
         (answer(None, "timeout"), 48, 72),
         (answer(503, retry_after="Fri, 01 Jan 2100 00:00:00 GMT"), 10, 10),
@@ -153,6 +154,28 @@ def test_a_lease_that_ran_out_is_taken_over_and_the_late_answer_counts_nothing(o
         assert (made.status, Attempt.objects.count()) == ("enabled", 0)
         outbox.record(second, answer(200))
     assert Delivery.objects.get().status == "succeeded"
+
+
+def test_what_can_not_be_recorded_keeps_its_lease_and_the_others_go_on(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = outbox.record
+
+    def broken(work: outbox.Work, result: sending.Answer) -> outbox.Work | None:
+        if work.endpoint == bad.pk:
+            raise OverflowError
+        return record(work, result)
+
+    monkeypatch.setattr(outbox, "record", broken)
+    with inbox() as box:
+        bad, good = endpoint(organization, box.url), endpoint(organization, box.url)
+        happen(organization, 3)
+        assert worker.run() == 4  # the first of the bad one's, and all of the good one's
+    bad.refresh_from_db()
+    assert bad.leased_until
+    assert bad.leased_until > timezone.now()
+    assert set(good.deliveries.values_list("status", flat=True)) == {"succeeded"}
+    assert set(bad.deliveries.values_list("status", flat=True)) == {"pending"}
 
 
 def test_no_transaction_is_open_while_sending(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
