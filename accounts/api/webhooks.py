@@ -153,6 +153,7 @@ class WebhookEndpointViewSet(
         "redeliver": "webhooks:write",
     }
     serializer_class = WebhookEndpointSerializer
+    refusals = {"test": (429,)}
     filterset_class: type[Filters] | None = None
     queryset = WebhookEndpoint.objects.none()
     id_prefix = "we_"
@@ -221,7 +222,7 @@ class WebhookEndpointViewSet(
     @extend_schema(request=None, responses=TestAnswerSerializer)
     @action(detail=True, methods=["post"])
     def test(self, request: Request, id: str) -> Response:
-        """Send a test event at once, and show what came back. It is not tried again."""
+        """Send a test event at once, and show what came back. It is not tried again. 429 while another is sent."""
         return Response(TestAnswerSerializer(endpoints.test(self.get_object())).data)
 
     @extend_schema(responses=DeliverySerializer(many=True), filters=True)

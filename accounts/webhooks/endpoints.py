@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from accounts import events
 from accounts.credentials import Credential
 from accounts.events.catalog import API_VERSION
 from accounts.lib import broker, encryption, identifiers
-from accounts.lib.problems import Conflict, InvalidField, NotFound
+from accounts.lib.problems import Conflict, InvalidField, NotFound, TooManyRequests
 from accounts.models import Delivery, Organization, WebhookEndpoint
 from accounts.webhooks import bodies, sending, signing, urls
 
@@ -26,6 +27,8 @@ RESEND_WITHIN = timedelta(days=14)
 MOST_RESENT = 10_000
 
 Status = WebhookEndpoint.Status
+
+_testing = BoundedSemaphore(1)  # a test holds a thread of the web server, so each process sends one at a time
 
 
 class TooManyEndpoints(Conflict):
@@ -146,12 +149,18 @@ def delete(endpoint: WebhookEndpoint, by: Credential) -> None:
 
 
 def test(endpoint: WebhookEndpoint) -> sending.Answer:
-    """Sends a test event at once. It is not tried again, and counts nowhere."""
+    """Sends a test event at once. It is not tried again, and counts nowhere. `TooManyRequests` if another is on."""
     now = timezone.now()
     id = f"evt_{identifiers.uuid7().hex}"
     body = bodies.of_test(id, endpoint.organization.public_id, endpoint.public_id, now)
     headers = signing.headers(id, int(now.timestamp()), body, live_secrets(endpoint, now))
-    return sending.post(endpoint.url, body, headers, seconds=TEST_SECONDS)
+    if not _testing.acquire(blocking=False):
+        wait = {"Retry-After": f"{TEST_SECONDS:.0f}"}
+        raise TooManyRequests("Another test is being sent. Try again in some seconds.", headers=wait)
+    try:
+        return sending.post(endpoint.url, body, headers, seconds=TEST_SECONDS)
+    finally:
+        _testing.release()
 
 
 @transaction.atomic

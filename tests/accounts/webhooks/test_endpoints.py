@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import Webhook
 from accounts import events, people
 from accounts.events import publication
 from accounts.models import Delivery, Event, Organization, User, WebhookEndpoint
-from accounts.webhooks import endpoints, outbox, worker
+from accounts.webhooks import endpoints, outbox, sending, worker
 from tests import factories
 from tests.accounts.webhooks import receivers
 from tests.accounts.webhooks.inbox import Inbox, inbox
@@ -182,6 +182,23 @@ def test_a_test_event_shows_the_answer_and_counts_nowhere(api: Any, alice: User)
     assert box.bodies()[0]["type"] == "webhook_endpoint.tested"
     assert row_of(made).failures == 0
     assert not Delivery.objects.exists()
+
+
+def test_one_test_is_sent_at_a_time(api: Any, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, inner = api(alice), list[Any]()
+    made = make(client)
+
+    def slow(*_: Any, **__: Any) -> sending.Answer:
+        if not inner:
+            inner.append(client.post(f"/v1/webhook-endpoints/{made['id']}/test"))
+            raise RuntimeError  # the place is free again whatever happens
+        return sending.Answer(200, "", "127.0.0.1", 5)
+
+    monkeypatch.setattr(sending, "post", slow)
+    with pytest.raises(RuntimeError):
+        endpoints.test(row_of(made))
+    assert (inner[0].status_code, inner[0]["Retry-After"]) == (429, "4")
+    assert client.post(f"/v1/webhook-endpoints/{made['id']}/test").status_code == 200
 
 
 def test_one_delivery_and_all_that_failed_are_sent_again_under_the_same_id(
