@@ -5,6 +5,7 @@ Each email is made from a subject, a text and an HTML template under `templates/
 
 import json
 import re
+import smtplib
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ TASK = "accounts.tasks.send_emails"
 LEASE = timedelta(minutes=2)  # longer than a mail server may take; a killed worker's email waits for it
 FIRST_RETRY, SLOWEST_RETRY = timedelta(seconds=5), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
+SERVICE_CLOSING = 421  # the mail server ends the connection, as it may at any command
 
 Context = Mapping[str, Any]
 # Makes the context of an email at the time of sending: from the address and what was queued. None: do not send it.
@@ -46,7 +48,8 @@ def queue(template: str, *, to: str, context: Context) -> None:
 def send_due(makers: Mapping[str, ContextMaker]) -> int:
     """Sends what is due, and returns how many emails went out. `makers` has the templates with a context of their own.
 
-    A failure ends the run: if the mail server is down, the run has waited for it once, and not for every email.
+    An email that can't be made, or that the mail server refuses, is postponed, and the others go on. Any other failure
+    ends the run: if the mail server is down, the run has waited for it once, and not for every email.
     """
     sent = 0
     while email := _claim(timezone.now()):
@@ -54,9 +57,20 @@ def send_due(makers: Mapping[str, ContextMaker]) -> int:
             sent += _send(email, makers.get(email.template, _as_queued))
         except Exception as error:  # whatever the error is, it must not block the emails after this one forever
             _postpone(email, error)
-            break
-        email.delete()
+            if not _concerns_one(error):
+                break
+        else:
+            email.delete()
     return sent
+
+
+def _concerns_one(error: Exception) -> bool:
+    """Whether it says something of this email, and nothing of the mail server."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code != SERVICE_CLOSING for code, _ in error.recipients.values())
+    if isinstance(error, smtplib.SMTPDataError | smtplib.SMTPSenderRefused):
+        return error.smtp_code != SERVICE_CLOSING
+    return not isinstance(error, OSError)  # every other error of smtplib is one
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """The outbox: emails are rows, a task is a nudge, a sweep is the guarantee, and a failure is tried again."""
 
+import smtplib
 import time
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,11 +127,50 @@ def test_a_server_that_is_down_costs_one_attempt_a_run(db: None, down: None) -> 
     assert sorted(Email.objects.values_list("attempts", flat=True)) == [0, 0, 1]
 
 
-def test_an_email_that_can_not_be_made_does_not_hold_up_the_others_for_good(db: None) -> None:
+def test_an_email_that_can_not_be_made_does_not_hold_up_the_others(db: None) -> None:
     emails.queue("no-such-template", to="one@example.com", context={})
     queue()
-    assert [tasks.send_emails(), tasks.send_emails()] == [0, 1]
+    assert [tasks.send_emails(), tasks.send_emails()] == [1, 0]
     assert Email.objects.get().template == "no-such-template"
+
+
+def refusing(error: Exception, to: str) -> Any:
+    """A mail server that answers with this error to one address."""
+    send = EmailBackend.send_messages
+
+    def send_messages(self: Any, messages: Any) -> Any:
+        if messages[0].to == [to]:
+            raise error
+        return send(self, messages)
+
+    return send_messages
+
+
+REFUSED = [
+    smtplib.SMTPRecipientsRefused({"bad@example.com": (550, b"No such user")}),
+    smtplib.SMTPSenderRefused(552, b"Too large", "us@example.com"),
+    smtplib.SMTPDataError(554, b"Spam"),
+]
+CLOSING = [
+    smtplib.SMTPRecipientsRefused({"bad@example.com": (421, b"Closing")}),
+    smtplib.SMTPDataError(421, b"Closing"),
+    smtplib.SMTPServerDisconnected(),
+    TimeoutError(),
+]
+
+
+@pytest.mark.parametrize(("error", "sent"), [*((error, 2) for error in REFUSED), *((error, 0) for error in CLOSING)])
+def test_an_email_that_is_refused_does_not_hold_up_the_others(
+    db: None, monkeypatch: pytest.MonkeyPatch, error: Exception, sent: int
+) -> None:
+    monkeypatch.setattr(EmailBackend, "send_messages", refusing(error, "bad@example.com"))
+    bad = queue("bad@example.com")
+    queue("one@example.com")
+    queue("two@example.com")
+    assert tasks.send_emails() == sent
+    bad.refresh_from_db()
+    assert (bad.attempts, bad.next_attempt_at > timezone.now()) == (1, True)
+    assert tasks.send_emails() == 2 - sent
 
 
 def test_the_email_of_a_killed_worker_waits_for_its_lease(db: None) -> None:
