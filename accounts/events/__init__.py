@@ -1,7 +1,7 @@
 """Events: one row each, written in the same transaction as the change and published after its commit."""
 
-from accounts.events.actors import SYSTEM, Actor, actor_of
+from accounts.events.actors import SYSTEM, Actor, actor_of, platform_actor
 from accounts.events.catalog import TYPES, EventType, UnregisteredEventType
 from accounts.events.recording import record
 
-__all__ = ["SYSTEM", "TYPES", "Actor", "EventType", "UnregisteredEventType", "actor_of", "record"]
+__all__ = ["SYSTEM", "TYPES", "Actor", "EventType", "UnregisteredEventType", "actor_of", "platform_actor", "record"]

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import events
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
@@ -73,7 +74,7 @@ class AutoRechargeView(APIView):
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)
         check_currency(organization, params)
-        recharge.change(organization, params, by=credential_of(request).id, now=now)
+        recharge.change(organization, params, by=events.actor_of(credential_of(request)), now=now)
         recharge.run(organization, now)
         return _answer(organization, timezone.now())
 

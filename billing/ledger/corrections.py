@@ -111,7 +111,8 @@ def _give_back(capture: LedgerEntry, month: date, now: datetime) -> None:
 def _tell(type: str, entry: LedgerEntry, **data: object) -> None:
     """Record an event of a correction, in the transaction that posted it."""
     described = {"entry": entry.seq, **data, "amount": entry.amount, "reason": entry.description, "actor": entry.actor}
-    events.record(entry.account_id, type, described, entry.created_at)
+    actor = events.platform_actor(entry.actor)
+    events.record(entry.account_id, type, described, entry.created_at, actor=actor)
 
 
 def _posted(posted: balances.Posting) -> LedgerEntry:

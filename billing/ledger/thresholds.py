@@ -36,7 +36,7 @@ def set_credit_limit(account: UUID, *, credit_limit: Decimal, reason: str, actor
     state = LedgerAccount.objects.get(pk=account)
     if state.credit_limit != credit_limit:
         change = {"before": state.credit_limit, "credit_limit": credit_limit, "reason": reason, "actor": actor}
-        events.record(account, "credits.limit_changed", change, now)
+        events.record(account, "credits.limit_changed", change, now, actor=events.platform_actor(actor))
         state.credit_limit = credit_limit
         state.save(update_fields=["credit_limit"])
     return state

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from accounts import events
 from accounts.lib.money import ZERO, NumberFormField, plain
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
@@ -47,7 +48,8 @@ class AutoRechargeView(CreditsMixin):
         now = timezone.now()
         if form.is_valid():
             try:
-                recharge.change(self.organization, form.cleaned_data, by=self.credential.id, now=now)
+                by = events.actor_of(self.credential)
+                recharge.change(self.organization, form.cleaned_data, by=by, now=now)
                 recharge.run(self.organization, now)
             except Problem as problem:
                 refuse(form, problem)

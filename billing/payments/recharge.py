@@ -161,7 +161,7 @@ def _moment(moment: datetime) -> str:
 
 
 @transaction.atomic
-def change(organization: Organization, params: Mapping[str, Any], *, by: str, now: datetime) -> AutoRecharge:
+def change(organization: Organization, params: Mapping[str, Any], *, by: events.Actor, now: datetime) -> AutoRecharge:
     """Save the settings. A payment that is under way goes on, whatever is changed.
 
     Switching it on is the consent to charge the card: it is kept, with who gave it and when.
@@ -177,14 +177,15 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: str, no
         if card is None:
             methods.choose(organization, None)  # A default card has to be there.
     consents = params["enabled"] and not before.enabled
-    consent = {"consent": CONSENT, "consent_by": by, "consent_at": now} if consents else {}
+    consent = {"consent": CONSENT, "consent_by": by.id or "", "consent_at": now} if consents else {}
     settings, _ = AutoRecharge.objects.update_or_create(
         organization=organization,
         defaults={**values, "enabled": params["enabled"], "payment_method": card, **consent},
     )
     if consents or _fingerprint(before.payment_method) != _fingerprint(card):
         rounds.lift(organization.pk)
-    events.record(organization.pk, "auto_recharge.changed", {"enabled": settings.enabled, "actor": by}, now)
+    described = {"enabled": settings.enabled, "actor": by.id}
+    events.record(organization.pk, "auto_recharge.changed", described, now, actor=by)
     return settings
 
 

@@ -78,6 +78,7 @@ def test_an_operator_sets_a_credit_limit_and_an_event_says_why(operator: Client,
     actor = f"user:{operator.session['_auth_user_id']}"
     data = {"before": 0, "credit_limit": Decimal("50.5"), "reason": "Postpaid", "actor": actor}
     assert (event.type, event.data) == ("credits.limit_changed", data)
+    assert event.actor == {"kind": "operator", "id": actor}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,7 @@ def test_a_correction_is_in_the_history_and_in_the_customers_events_once(
         ("ledger.adjusted", {"entry": 2, "amount": 2, "reason": "Sorry", "actor": actor}),
         ("ledger.reversed", {"entry": 3, "reverses": 1, "amount": -100, "reason": "A mistake", "actor": actor}),
     ]
+    assert all(event.actor == {"kind": "operator", "id": actor} for event in Event.objects.of(funded))
     first, again, reversal = history(operator)
     assert first == again
     assert "Sorry" in first

@@ -9,7 +9,7 @@ from django.utils import timezone
 from time_machine import travel
 
 from accounts import people
-from accounts.models import Organization, User
+from accounts.models import Event, Organization, User
 from apikeys.models import ApiKey
 from billing.ledger import posting
 from billing.models import Grant, LedgerAccount, LedgerEntry
@@ -49,7 +49,9 @@ def test_an_entry_is_reversed_with_a_reason(gateway: Api, funded: Organization) 
         "metadata": {},
         "reverses": 1,
     }
-    assert LedgerEntry.objects.get(account=funded.pk, seq=2).actor == ApiKey.objects.platform().get().public_id
+    key = ApiKey.objects.platform().get().public_id
+    assert LedgerEntry.objects.get(account=funded.pk, seq=2).actor == key
+    assert Event.objects.get(type="ledger.reversed").actor == {"kind": "platform_key", "id": key}
 
 
 def test_the_answer_is_the_entry_as_the_ledger_shows_it(

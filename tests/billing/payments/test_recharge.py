@@ -10,6 +10,7 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import events
 from accounts.models import Event, Organization, User
 from billing import tasks
 from billing.ledger import holds, posting
@@ -38,7 +39,7 @@ def payer(organization: Organization, bank: FaultySandbox) -> Organization:
 
 def switch_on(organization: Organization, **params: Any) -> None:
     given = {"enabled": True, "threshold": Decimal(20), **({} if "target" in params else {"amount": Decimal(50)})}
-    recharge.change(organization, {**given, **params}, by="test", now=timezone.now())
+    recharge.change(organization, {**given, **params}, by=events.Actor("person", "user:0"), now=timezone.now())
 
 
 def spend(organization: Organization, amount: int | str) -> None:
@@ -339,6 +340,8 @@ def test_switching_it_on_below_the_threshold_charges_at_once(api: Any, alice: Us
     kept = AutoRecharge.objects.get()
     assert (kept.consent, kept.consent_by, kept.consent_at is None) == (recharge.CONSENT, f"user:{alice.pk}", False)
     assert Payment.objects.get().method == card
+    actor = Event.objects.filter(type="auto_recharge.changed").latest("id").actor
+    assert actor == {"kind": "person", "id": f"user:{alice.pk}"}
 
 
 def test_without_a_card_or_an_account_it_says_what_is_needed(api: Any, alice: User, organization: Organization) -> None:
