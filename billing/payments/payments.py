@@ -255,7 +255,7 @@ def _give_up(payment: Payment, gateway: Gateway, code: str) -> Payment:
 
 def _postpone(payment: Payment, problem: str) -> Payment:
     """Leave it open, and look again in 1, 2, 4 … 60 minutes. A payment that waits for others is no problem."""
-    wait = min(timedelta(minutes=2**payment.attempts), LONGEST_WAIT)
+    wait = min(timedelta(minutes=2 ** min(payment.attempts, 6)), LONGEST_WAIT)
     Payment.objects.filter(pk=payment.pk, status__in=Payment.OPEN).update(
         attempts=F("attempts") + 1, problem=problem, next_attempt_at=timezone.now() + wait
     )

@@ -165,7 +165,7 @@ def _fail(refund: Refund, code: str) -> Refund:
 
 
 def _postpone(refund: Refund) -> Refund:
-    wait = min(timedelta(minutes=2**refund.attempts), timedelta(hours=1))
+    wait = min(timedelta(minutes=2 ** min(refund.attempts, 6)), timedelta(hours=1))
     Refund.objects.filter(pk=refund.pk).update(attempts=F("attempts") + 1, next_attempt_at=timezone.now() + wait)
     log.warning("refund not paid", refund=refund.public_id, attempts=refund.attempts + 1)
     refund.refresh_from_db()

@@ -174,6 +174,15 @@ def test_the_waits_grow_to_an_hour(buyer: Organization, bank: FaultySandbox) -> 
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
 
 
+def test_after_any_number_of_tries_the_wait_is_an_hour(buyer: Organization, bank: FaultySandbox) -> None:
+    payment = begin(buyer)
+    Payment.objects.filter(pk=payment.pk).update(attempts=500)
+    bank.before["create"] = unavailable
+    at = payments.complete(payment.pk).next_attempt_at
+    assert at
+    assert timedelta(minutes=59) < at - timezone.now() <= timedelta(hours=1)
+
+
 def test_wrong_credentials_fail_no_payment(buyer: Organization, bank: FaultySandbox) -> None:
     def refuse() -> None:
         raise GatewayMisconfigured("no such key")

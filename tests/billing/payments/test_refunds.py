@@ -113,6 +113,15 @@ def test_a_lost_answer_pays_back_once(payment: Payment, bank: FaultySandbox, whe
     assert paid_back() == [2500]
 
 
+def test_after_any_number_of_tries_the_wait_is_an_hour(payment: Payment, bank: FaultySandbox) -> None:
+    bank.before["refund"] = unavailable
+    pending = refund(payment)
+    Refund.objects.filter(pk=pending.pk).update(attempts=500)
+    at = refunds.complete(pending.pk).next_attempt_at
+    assert at
+    assert timedelta(minutes=59) < at - timezone.now() <= timedelta(hours=1)
+
+
 def test_what_the_gateway_refuses_is_credited_again(
     payment: Payment, organization: Organization, bank: FaultySandbox
 ) -> None:
