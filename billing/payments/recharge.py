@@ -101,7 +101,7 @@ def _waiting(settings: AutoRecharge, organization: Organization, now: datetime) 
     if settings.paused:
         return State("paused", "Paused: the card was declined, or not confirmed. Add another card, or try again.")
     if settings.next_attempt_at and settings.next_attempt_at > now:
-        sentence = f"The card was declined. The next try is at {_moment(settings.next_attempt_at)}."
+        sentence = f"The last try did not succeed. The next is at {_moment(settings.next_attempt_at)}."
         return State("declined", sentence, settings.next_attempt_at)
     ledger = LedgerAccount.objects.of(organization).first() or LedgerAccount()
     measure = ledger.balance - ledger.reserved

@@ -1,7 +1,8 @@
 """What a payment's end means for auto-recharge. Called under the payer's lock, in the transaction that settles it.
 
 A round tries the recharge's card, then the backup. After a failed round the next waits 1 and 6 hours; after three in a
-row auto-recharge is paused until its owner does something about it.
+row auto-recharge is paused until its owner does something about it. Only a bank's decline makes a round fail: after a
+charge that was canceled or refused, the next one waits an hour.
 """
 
 from datetime import datetime, timedelta
@@ -31,19 +32,22 @@ def after_success(payment: Payment, now: datetime) -> None:
         events.record(payment.organization_id, "auto_recharge.frequent", {"recharges": recent}, now)
 
 
-def after_failure(payment: Payment, now: datetime, *, lapsed: bool, hard: bool) -> None:
-    """Try the backup card in the same round; otherwise the round has failed.
+def after_failure(payment: Payment, now: datetime, *, declined: bool, lapsed: bool, hard: bool) -> None:
+    """After a bank's decline, try the backup card in the same round; otherwise the round has failed.
 
     `lapsed`: its owner did not authenticate. `hard`: the bank said never to charge the card again.
     """
     settings = AutoRecharge.objects.filter(organization=payment.organization_id, enabled=True).first()
     if payment.purpose != Payment.Purpose.RECHARGE or settings is None:
         return
-    backup = None if lapsed or payment.replaces_id else _backup(payment, now)
+    backup = None if lapsed or not declined or payment.replaces_id else _backup(payment, now)
     if backup:
         _try(backup, payment, now)
     elif lapsed:
         _pause(settings, "action_required", now)
+    elif not declined:
+        settings.next_attempt_at = now + WAITS[0]
+        settings.save(update_fields=["next_attempt_at"])
     elif hard or settings.failed_rounds + 1 >= len(WAITS):
         settings.failed_rounds += 1
         _pause(settings, "declined", now)

@@ -24,26 +24,27 @@ ACTION_LIFE = timedelta(hours=23)
 @transaction.atomic
 def settle(payment_id: UUID, intent: Intent) -> Payment:
     """Write down how an intent ended, or that its card's owner has to act. A success posts exactly one purchase."""
-    payment = _lock(payment_id)
+    payment = lock(payment_id)
     if intent.state == IntentState.SUCCEEDED:
         _succeed(payment, intent)
     elif intent.state == IntentState.ACTION_REQUIRED:
         _require_action(payment)
     elif payment.is_open:
-        _fail(payment, intent.decline or Decline("canceled"))
+        _fail(payment, intent.decline or Decline("canceled"), declined=intent.decline is not None)
     return payment
 
 
 @transaction.atomic
 def fail(payment_id: UUID, code: str) -> Payment:
     """End a payment for which no money was or will be taken."""
-    payment = _lock(payment_id)
+    payment = lock(payment_id)
     if payment.is_open:
-        _fail(payment, Decline(code))
+        _fail(payment, Decline(code), declined=False)
     return payment
 
 
-def _lock(payment_id: UUID) -> Payment:
+def lock(payment_id: UUID) -> Payment:
+    """The payment as it is now, under its payer's lock until the transaction ends."""
     posting.lock(Payment.objects.filter(pk=payment_id).values_list("organization_id", flat=True))
     return Payment.objects.select_related("method", "organization").get(pk=payment_id)
 
@@ -87,7 +88,8 @@ def _require_action(payment: Payment) -> None:
     _tell(payment, "payment.action_required")
 
 
-def _fail(payment: Payment, decline: Decline) -> None:
+def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:
+    """`declined`: a bank said so. Otherwise it was canceled, or the gateway refused it."""
     lapsed = payment.status == Status.ACTION_REQUIRED  # Its owner was asked, and did not confirm.
     payment.status = Status.FAILED
     payment.failure_code, payment.decline_code = decline.reason, decline.decline_code
@@ -95,7 +97,7 @@ def _fail(payment: Payment, decline: Decline) -> None:
     if payment.method and decline.is_hard:
         methods.mark_declined(payment.method, decline.reason)
     _tell(payment, "payment.failed")
-    rounds.after_failure(payment, timezone.now(), lapsed=lapsed, hard=decline.is_hard)
+    rounds.after_failure(payment, timezone.now(), declined=declined, lapsed=lapsed, hard=decline.is_hard)
 
 
 def _close(payment: Payment) -> None:

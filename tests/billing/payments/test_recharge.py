@@ -16,7 +16,7 @@ from billing import tasks
 from billing.ledger import holds, posting
 from billing.models import AutoRecharge, LedgerAccount, LedgerEntry, Payment, PaymentMethod
 from billing.payments import payments, recharge
-from billing.payments.gateways import GatewayMisconfigured
+from billing.payments.gateways import GatewayMisconfigured, GatewayRefused
 from billing.payments.gateways.sandbox import visits
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
@@ -180,6 +180,28 @@ def test_the_backup_card_is_charged_in_the_same_round(organization: Organization
     assert (first.method, first.status, second.method, second.status) == (declined, "failed", backup, "succeeded")
     assert second.replaces == first
     assert AutoRecharge.objects.get().failed_rounds == 0
+
+
+@pytest.mark.parametrize("how", ["canceled", "refused"])
+def test_a_recharge_that_no_bank_declined_charges_no_backup_and_is_no_failed_round(
+    payer: Organization, bank: FaultySandbox, how: str
+) -> None:
+    def refuse() -> None:
+        raise GatewayRefused("amount_too_small")
+
+    backup = factories.card(payer, "pm_card_mastercard")
+    PaymentMethod.objects.filter(pk=backup.pk).update(is_backup=True)
+    spend(payer, 90)
+    bank.before["confirm"] = unavailable if how == "canceled" else refuse
+    sweep()
+    if how == "canceled":
+        payments.cancel(Payment.objects.get(purpose="recharge"))
+    bank.before.clear()
+    assert Payment.objects.get(purpose="recharge").status == "failed"
+    settings = AutoRecharge.objects.get()
+    assert (settings.failed_rounds, settings.paused) == (0, "")
+    assert (sweep(minutes=59), sweep(minutes=61)) == (0, 1)
+    assert bought(payer) == [50]
 
 
 def test_the_same_card_under_another_token_is_no_backup(organization: Organization) -> None:
