@@ -32,8 +32,11 @@ class PaymentView(CreditsMixin):
         current = self._payment(payment)
         try:
             if "cancel" in request.POST:
-                payments.cancel(current)
-                messages.info(request, "The payment was canceled. Nothing was charged.")
+                current = payments.cancel(current)
+                if current.failure_code == "canceled":
+                    messages.info(request, "The payment was canceled. Nothing was charged.")
+                else:
+                    receipts.tell(request, current)
                 return self.back()
             address = reverse("billing:payment", args=[self.organization.public_id, current.public_id])
             url = payments.authenticate(current, f"{settings.BASE_URL}{address}")

@@ -204,6 +204,8 @@ def _advance_checkout(payment: Payment, gateway: Gateway) -> Payment:
         )
         Payment.objects.filter(pk=payment.pk, session="").update(session=session.id, next_action_url=session.url)
         payment.refresh_from_db()
+        if not payment.is_open:  # It was canceled in the meantime, so nobody may pay on the page.
+            gateway.expire_session(session.id)
         return payment
     session = gateway.session(payment.session)
     if session.intent:
@@ -291,15 +293,21 @@ def authenticate(payment: Payment, return_url: str) -> str:
 
 
 def cancel(payment: Payment) -> Payment:
-    """Cancel an open payment. If the money came in the meantime, it succeeded."""
-    if not payment.is_open:
-        raise NotCancelable
+    """Cancel an open payment. If the money came in the meantime, it succeeded; if that is unclear, it stays open."""
+    with transaction.atomic():
+        payment = settling.lock(payment.pk)
+        if not payment.is_open:
+            raise NotCancelable
+        if not (payment.intent or payment.session or payment.confirmations):
+            return settling.fail(payment.pk, "canceled")  # Nothing can be charged yet, and a closed row never is.
     gateway = gateways.BY_NAME[payment.gateway_name]
     try:
         if payment.session:
             gateway.expire_session(payment.session)
         if payment.intent:
-            return _settle(payment, gateway, gateway.cancel(payment.intent))
+            intent = gateway.cancel(payment.intent)
+            if intent.state != IntentState.CANCELED:
+                return _settle(payment, gateway, intent)
     except gateways.UnexpectedState:
         return complete(payment.pk)
     except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:

@@ -309,9 +309,22 @@ def test_a_payment_is_authenticated_at_the_bank_and_comes_back(browser: Client, 
 def test_a_payment_that_waits_can_be_canceled(browser: Client, organization: Organization) -> None:
     buy(browser, organization, factories.card_on_page(organization, "pm_card_authenticationRequired"))
     page = at(organization, f"payments/{Payment.objects.get().public_id}/")
-    assert browser.post(page, {"cancel": "yes"})["Location"] == at(organization, "credits/")
+    answer = browser.post(page, {"cancel": "yes"})
+    assert answer["Location"] == at(organization, "credits/")
+    assert messages_of(answer)[-1] == "The payment was canceled. Nothing was charged."
     assert Payment.objects.get().status == "failed"
     assert amounts(organization) == []
+
+
+def test_canceling_what_was_paid_meanwhile_says_so(
+    browser: Client, organization: Organization, bank: FaultySandbox
+) -> None:
+    bank.after["confirm"] = unavailable
+    buy(browser, organization, factories.card(organization))
+    page = at(organization, f"payments/{Payment.objects.get().public_id}/")
+    answer = browser.post(page, {"cancel": "yes"})
+    assert messages_of(answer)[-1] == "You bought 25 credits for USD\u00a025.00."
+    assert amounts(organization) == [25]
 
 
 def test_a_card_is_added_on_the_gateways_page(browser: Client, organization: Organization) -> None:
@@ -335,6 +348,20 @@ def test_auto_recharge_is_switched_on_with_a_sentence(browser: Client, organizat
     assert messages_of(answer) == ["When less than 20 credits are left, credits are bought."]
     assert amounts(organization) == [50]
     assert 'value="50"' in text(browser.get(page))
+
+
+def test_saving_auto_recharge_keeps_the_card_that_the_api_chose(
+    browser: Client, api: Any, alice: User, organization: Organization
+) -> None:
+    factories.card(organization)
+    chosen = factories.card(organization, "pm_card_mastercard")
+    settings = {"enabled": True, "threshold": 20, "amount": 50}
+    api(alice).put("/v1/credits/auto-recharge", {**settings, "payment_method": chosen.public_id})
+    browser.post(at(organization, "credits/auto-recharge/"), {"enabled": "on", "threshold": "10", "amount": "50"})
+    kept = AutoRecharge.objects.get()
+    assert (kept.threshold, kept.payment_method) == (10, chosen)
+    api(alice).put("/v1/credits/auto-recharge", settings)
+    assert AutoRecharge.objects.get().payment_method is None
 
 
 @pytest.mark.parametrize("path", ["payments/pay_x/", f"payments/pay_{'0' * 32}/", "credits/cards/page/?session=cs_x"])

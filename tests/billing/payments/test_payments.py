@@ -18,8 +18,8 @@ from billing.exceptions import BilledByParent, NoBillingAccount, PaymentMethodRe
 from billing.ledger import posting
 from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod, SandboxObject
 from billing.payments import gateways, payments, settling
-from billing.payments.gateways import GatewayMisconfigured, GatewayRefused, IntentState
-from billing.payments.gateways.sandbox import CARDS, visits
+from billing.payments.gateways import GatewayMisconfigured, GatewayRefused, IntentState, SessionState
+from billing.payments.gateways.sandbox import CARDS, SandboxGateway, visits
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
 
@@ -310,6 +310,27 @@ def test_canceling_what_was_paid_meanwhile_credits_it(buyer: Organization, bank:
     assert purchases(buyer) == [25]
 
 
+def test_canceling_goes_by_the_row_as_it_is_now(buyer: Organization, bank: FaultySandbox) -> None:
+    """The request read the payment before another one charged it."""
+    stale = begin(buyer)
+    bank.after["confirm"] = unavailable
+    payments.complete(stale.pk)
+    assert (stale.intent, payments.cancel(stale).status) == ("", "succeeded")
+    assert purchases(buyer) == [25]
+    with pytest.raises(payments.NotCancelable):
+        payments.cancel(stale)
+
+
+def test_a_payment_that_is_canceled_before_the_gateway_knows_it_is_never_charged(
+    buyer: Organization, bank: FaultySandbox
+) -> None:
+    payment = begin(buyer)
+    bank.after["create"] = lambda: payments.cancel(payment)
+    assert payments.complete(payment.pk).status == "failed"
+    assert "confirm" not in bank.calls
+    assert bank.charged == purchases(buyer) == []
+
+
 def test_a_settled_payment_can_not_be_canceled(buyer: Organization) -> None:
     with pytest.raises(payments.NotCancelable):
         payments.cancel(payments.complete(begin(buyer).pk))
@@ -365,6 +386,21 @@ def test_a_canceled_checkout_takes_no_money(organization: Organization) -> None:
     assert (payment.status, payment.failure_code) == ("failed", "canceled")
     with pytest.raises(gateways.UnexpectedState):
         visits.complete(payment.session, "pm_card_visa")
+
+
+def test_a_checkout_that_is_canceled_while_its_page_is_made_leaves_no_page(
+    organization: Organization, bank: FaultySandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.billing_account(organization)
+    payment = begin(organization, checkout=True)
+
+    def cancel_meanwhile(**options: Any) -> Any:
+        payments.cancel(payment)
+        return SandboxGateway.checkout_session(bank, **options)
+
+    monkeypatch.setattr(bank, "checkout_session", cancel_meanwhile)
+    assert payments.complete(payment.pk).status == "failed"
+    assert SandboxObject.objects.get(kind="session").body["state"] == SessionState.EXPIRED
 
 
 # The sweep
