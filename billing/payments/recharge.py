@@ -164,13 +164,16 @@ def _moment(moment: datetime) -> str:
 def change(organization: Organization, params: Mapping[str, Any], *, by: events.Actor, now: datetime) -> AutoRecharge:
     """Save the settings. A payment that is under way goes on, whatever is changed.
 
+    Without a `payment_method` among the parameters, the card stays as it is; an empty one means the default card.
+
     Switching it on is the consent to charge the card: it is kept, with who gave it and when.
     """
     accounts.required(organization)
     posting.lock([organization.pk], now)
     before = of(organization)
     name = params.get("payment_method")
-    card = methods.choose(organization, name) if name else None
+    kept = None if "payment_method" in params else before.payment_method
+    card = methods.choose(organization, name) if name else kept
     values = {field: params.get(field) for field in ("threshold", "amount", "target", "monthly_limit", "monthly_count")}
     if params["enabled"]:
         _check(organization, values)

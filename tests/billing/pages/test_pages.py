@@ -12,10 +12,11 @@ from accounts.lib.problems import InvalidField
 from accounts.models import Organization, User
 from billing import accounts
 from billing.exceptions import NoBillingAccount
-from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
+from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, PaymentMethod
 from billing.payments import gateways, methods, payments
 from billing.payments.gateways.sandbox import visits
 from tests import factories
+from tests.billing.payments.gateway import FaultySandbox, unavailable
 from tests.browser import at, messages_of, signed_in, text
 from tests.concurrency import race
 
