@@ -19,6 +19,8 @@ from accounts.lib.problems import Conflict
 from billing.ledger import corrections, lots, posting
 from billing.models import Grant, LedgerEntry, Payment, Refund
 from billing.payments import gateways, minor_units
+from billing.payments.gateways import Gateway
+from billing.payments.payments import KEY_LIFE
 
 log = structlog.get_logger()
 
@@ -90,12 +92,14 @@ def _left_of_lots(payment: Payment, purchase: LedgerEntry) -> Decimal:
 
 
 def _total(payment: Payment, amount: Decimal) -> Decimal:
-    """The money of these credits, with their share of the tax. The last refund takes the remainder."""
+    """The money of these credits, with their share of the tax.
+
+    The sum of all refunds is rounded, and not each one alone: so many small ones pay back no more than a large one.
+    """
     earlier = sum((refund.total for refund in payment.refunds.exclude(status=Status.FAILED)), Decimal(0))
-    if payment.refunded + amount == payment.amount:
-        return Decimal(payment.total - earlier)
     places = Decimal(1).scaleb(-minor_units.decimals(payment.currency))
-    total: Decimal = (amount * payment.total / payment.amount).quantize(places, ROUND_HALF_EVEN)
+    share = (payment.refunded + amount) * payment.total / payment.amount
+    total: Decimal = share.quantize(places, ROUND_HALF_EVEN) - earlier
     if not 0 < total <= payment.total - earlier:
         raise NotRefundable("This amount can't be paid back in the currency.")
     return total
@@ -106,21 +110,41 @@ def complete(refund_id: UUID) -> Refund:
     refund = Refund.objects.select_related("payment__method").get(pk=refund_id)
     if refund.status != Status.PENDING:
         return refund
-    payment, gateway = refund.payment, gateways.BY_NAME[refund.payment.gateway_name]
     try:
-        if refund.gateway_reference:
-            return settle(refund.pk, gateway.retrieve_refund(refund.gateway_reference))
-        answer = gateway.refund(
-            intent=payment.intent,
-            money=minor_units.money(refund.total, payment.currency),
-            metadata={"refund": refund.public_id},
-            idempotency_key=f"{refund.pk.hex}:refund",
-        )
+        answer = _ask(refund, gateways.BY_NAME[refund.payment.gateway_name])
     except gateways.GatewayRefused as error:
         return fail(refund.pk, error.code)
     except gateways.GatewayError:
         return _postpone(refund)
     return settle(refund.pk, answer)
+
+
+def _ask(refund: Refund, gateway: Gateway) -> gateways.Refund:
+    """The gateway's refund: a new one, or the one that an interrupted call made."""
+    if refund.gateway_reference:
+        return gateway.retrieve_refund(refund.gateway_reference)
+    if refund.created_at < timezone.now() - KEY_LIFE:
+        known = _find(refund, gateway)
+        if known:
+            return known
+    try:
+        return gateway.refund(
+            intent=refund.payment.intent,
+            money=minor_units.money(refund.total, refund.payment.currency),
+            metadata={"refund": refund.public_id},
+            idempotency_key=f"{refund.pk.hex}:refund",
+        )
+    except gateways.GatewayRefused:
+        known = _find(refund, gateway)  # An earlier call may have paid it, so that nothing is left for this one.
+        if known is None:
+            raise
+        return known
+
+
+def _find(refund: Refund, gateway: Gateway) -> gateways.Refund | None:
+    """The refund with our metadata. The gateway's clock may be behind ours."""
+    made = gateway.refunds(refund.created_at - timedelta(hours=1))
+    return next((each for each in made if (each.metadata or {}).get("refund") == refund.public_id), None)
 
 
 @transaction.atomic

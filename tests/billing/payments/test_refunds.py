@@ -1,5 +1,6 @@
 """Refunds: the entry first, then the money; what is not paid back is credited again."""
 
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -63,17 +64,30 @@ def test_a_payment_is_refunded_in_parts_to_the_last_cent(payment: Payment, organ
     assert types[-2:] == ["refund.created", "refund.succeeded"]
 
 
-def test_the_tax_goes_back_in_proportion_and_the_last_refund_takes_the_remainder(
-    payment: Payment, bank: FaultySandbox
-) -> None:
+def test_the_tax_goes_back_in_proportion_and_the_sum_is_rounded(payment: Payment, bank: FaultySandbox) -> None:
     """Net 25, tax 4.99: a third of it each time."""
     Payment.objects.filter(pk=payment.pk).update(tax=Decimal("4.99"))
     row = SandboxObject.objects.get(kind="intent")
     row.body["received"] = 2999
     row.save()
     totals = [refund(payment, amount).total for amount in ("8.33", "8.33", "8.34")]
-    assert totals == [Decimal("9.99"), Decimal("9.99"), Decimal("10.01")]
+    assert totals == [Decimal("9.99"), Decimal("10.00"), Decimal("10.00")]
     assert sum(paid_back()) == 2999
+
+
+def test_small_parts_pay_back_no_more_than_their_sum(payment: Payment) -> None:
+    """Each 0.006 alone would be a whole cent."""
+    for amount in ("0.006", "0.006"):
+        with suppress(refunds.NotRefundable):
+            refund(payment, amount)
+    assert sum(paid_back()) == 1
+
+
+def test_a_last_part_that_is_worth_no_money_is_refused(payment: Payment) -> None:
+    refund(payment, "24.999")
+    with pytest.raises(refunds.NotRefundable):
+        refund(payment)
+    assert sum(paid_back()) == 2500
 
 
 @pytest.mark.parametrize("amount", ["25.01", "1000000"])
@@ -111,6 +125,28 @@ def test_a_lost_answer_pays_back_once(payment: Payment, bank: FaultySandbox, whe
         assert refunds.sweep(timezone.now()) == 1
         assert refunds.sweep(timezone.now()) == 0
     assert paid_back() == [2500]
+
+
+@pytest.mark.parametrize("hours", [2, 30])
+def test_a_refund_whose_key_is_forgotten_is_found(payment: Payment, bank: FaultySandbox, hours: int) -> None:
+    """All of the payment was paid back, so asking again would be refused, and the credits would come back."""
+    bank.after["refund"] = unavailable
+    refund(payment)
+    bank.after.clear()
+    SandboxObject.objects.update(idempotency_key=None)
+    with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+        assert refunds.sweep(timezone.now()) == 1
+    assert Refund.objects.get().status == "succeeded"
+    assert paid_back() == [2500]
+
+
+def test_an_old_refund_that_the_gateway_never_got_is_paid(payment: Payment, bank: FaultySandbox) -> None:
+    bank.before["refund"] = unavailable
+    refund(payment, 10)
+    bank.before.clear()
+    with time_machine.travel(timezone.now() + timedelta(hours=30)):
+        assert refunds.sweep(timezone.now()) == 1
+    assert paid_back() == [1000]
 
 
 def test_after_any_number_of_tries_the_wait_is_an_hour(payment: Payment, bank: FaultySandbox) -> None:
