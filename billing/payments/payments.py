@@ -160,14 +160,20 @@ def _create(payment: Payment, gateway: Gateway) -> Intent:
         known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
         if known:
             return known
-    return gateway.create(
-        customer=customer,
-        card=token,
-        money=minor_units.money(payment.total, payment.currency),
-        description="Credits",
-        metadata=metadata,
-        idempotency_key=f"{payment.pk.hex}:create",
-    )
+    try:
+        return gateway.create(
+            customer=customer,
+            card=token,
+            money=minor_units.money(payment.total, payment.currency),
+            description="Credits",
+            metadata=metadata,
+            idempotency_key=f"{payment.pk.hex}:create",
+        )
+    except gateways.UnexpectedState:  # The key was used with other parameters: an earlier call made the intent.
+        known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
+        if known is None:
+            raise
+        return known
 
 
 def _remember(payment: Payment, intent_id: str) -> str:
@@ -220,7 +226,8 @@ def _look(payment: Payment, gateway: Gateway) -> Payment:
     """Ask the gateway how the payment stands, and write that down."""
     if not payment.intent:
         payment.refresh_from_db()
-        return payment
+    if not payment.intent:
+        return _postpone(payment, "unavailable") if payment.is_open else payment
     try:
         intent = gateway.retrieve(payment.intent)
         if _is_overdue(payment) and intent.state == IntentState.ACTION_REQUIRED:
@@ -280,6 +287,8 @@ def authenticate(payment: Payment, return_url: str) -> str:
     if intent.state == IntentState.ACTION_REQUIRED and not intent.next_action_url:
         assert payment.method is not None
         confirmation = _count_confirmation(payment)
+        if confirmation is None:  # It was settled or canceled in the meantime.
+            return ""
         intent = gateway.confirm(
             payment.intent,
             card=methods.chargeable_token(payment.method),

@@ -64,7 +64,7 @@ def _succeed(payment: Payment, intent: Intent) -> None:
     if payment.method is None and intent.card:
         payment.method = methods.keep(payment.organization, payment.gateway_name, intent.card)
     payment.status, payment.intent, payment.failure_code, payment.decline_code = Status.SUCCEEDED, intent.id, "", ""
-    _close(payment)
+    _close(payment, "method", "intent")
     posting.post(
         payment.organization_id,
         kind=LedgerEntry.Kind.PURCHASE,
@@ -84,7 +84,7 @@ def _require_action(payment: Payment) -> None:
     payment.next_action_url = f"{settings.BASE_URL}/o/{payment.organization.public_id}/payments/{payment.public_id}/"
     payment.expires_at = payment.expires_at or timezone.now() + ACTION_LIFE
     payment.next_attempt_at = payment.expires_at
-    payment.save()
+    payment.save(update_fields=["status", "next_action_url", "expires_at", "next_attempt_at"])
     _tell(payment, "payment.action_required")
 
 
@@ -100,10 +100,12 @@ def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:
     rounds.after_failure(payment, timezone.now(), declined=declined, lapsed=lapsed, hard=decline.is_hard)
 
 
-def _close(payment: Payment) -> None:
+def _close(payment: Payment, *changed: str) -> None:
+    """Writes only what has changed: calls without the lock count confirmations and remember the intent meanwhile."""
     payment.next_action_url, payment.problem, payment.next_attempt_at = "", "", None
     payment.settled_at = timezone.now()
-    payment.save()
+    ended = ("status", "failure_code", "decline_code", "next_action_url", "problem", "next_attempt_at", "settled_at")
+    payment.save(update_fields=[*ended, *changed])
 
 
 def _tell(payment: Payment, type: str) -> None:

@@ -163,6 +163,28 @@ def test_with_no_intent_to_find_one_is_made(buyer: Organization, bank: FaultySan
     assert bank.calls == ["find", "create", "confirm"]
 
 
+def used_otherwise() -> None:
+    raise gateways.UnexpectedState("The key was used with other parameters.")
+
+
+def test_when_the_key_was_used_otherwise_the_intent_is_found(buyer: Organization, bank: FaultySandbox) -> None:
+    payment = begin(buyer)
+    bank.after["create"] = unavailable
+    payments.complete(payment.pk)
+    bank.after.clear()
+    bank.before["create"] = used_otherwise
+    assert payments.complete(payment.pk).status == "succeeded"
+    assert bank.charged == [2500]
+
+
+def test_when_the_key_was_used_otherwise_and_nothing_is_found_it_waits(
+    buyer: Organization, bank: FaultySandbox
+) -> None:
+    bank.before["create"] = used_otherwise
+    payment = payments.complete(begin(buyer).pk)
+    assert (payment.status, payment.attempts, payment.problem) == ("pending", 1, "unavailable")
+
+
 def test_the_waits_grow_to_an_hour(buyer: Organization, bank: FaultySandbox) -> None:
     payment, waits = begin(buyer), []
     bank.before["create"] = unavailable
@@ -264,6 +286,29 @@ def test_an_authentication_is_asked_for_and_the_same_intent_succeeds(organizatio
     assert payments.complete(payment.pk).status == "succeeded"
     assert purchases(organization) == [25]
     assert SandboxObject.objects.filter(kind="intent").count() == 1
+
+
+def test_a_payment_that_ended_meanwhile_is_not_confirmed_again(organization: Organization, bank: FaultySandbox) -> None:
+    stale = charged_with("pm_card_authenticationRequired", organization)
+    settling.fail(stale.pk, "canceled")
+    bank.calls.clear()
+    assert payments.authenticate(stale, "https://app.example/back") == ""
+    assert "confirm" not in bank.calls
+
+
+def test_settling_leaves_what_others_wrote_meanwhile(buyer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An intent's id is remembered without the payer's lock."""
+    payment, lock = begin(buyer), settling.lock
+
+    def remember_after(payment_id: UUID) -> Payment:
+        locked = lock(payment_id)
+        Payment.objects.filter(pk=payment_id).update(intent="pi_1", confirmations=1)
+        return locked
+
+    monkeypatch.setattr(settling, "lock", remember_after)
+    settling.fail(payment.pk, "canceled")
+    payment.refresh_from_db()
+    assert (payment.status, payment.intent, payment.confirmations) == ("failed", "pi_1", 1)
 
 
 def test_a_failed_authentication_is_a_decline(organization: Organization) -> None:
