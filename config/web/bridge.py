@@ -47,7 +47,7 @@ class Bridge:
         except Refusal as refusal:
             answer = request.refused(refusal)
             if refusal.status in LOGGED:
-                log.warning("refused", status=refusal.status, code=refusal.code, request_id=request.id)
+                log.warning("refused", status=refusal.status, problem=refusal.code, request_id=request.id)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
