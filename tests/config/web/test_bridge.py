@@ -147,4 +147,5 @@ def test_a_refusal_of_its_own_is_one_warning(
     body, ends = cause(monkeypatch)
     with capture_logs() as lines:
         assert asyncio.run(send(Bridge(django, threads=1, seconds=60), body, ends=ends))[0] == status
-    assert lines == [{"event": "refused", "log_level": "warning", "status": status, "problem": code, "request_id": "mine"}]
+    expected = {"event": "refused", "log_level": "warning", "status": status, "problem": code, "request_id": "mine"}
+    assert lines == [expected]
