@@ -1,6 +1,7 @@
 """When an entry was posted: never before the one before it, however long its writer waited."""
 
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
@@ -23,11 +24,21 @@ Kind = LedgerEntry.Kind
 WRITERS, TIMES = 6, 20
 
 
+def forget(payer: Organization) -> None:
+    """Other tests prove the books of everybody in this database, and these have usage without events."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # no triggers
+        for table in ("billing_ledgerentry", "billing_grant", "billing_spending"):
+            cursor.execute(f"DELETE FROM {table} WHERE account_id = %s", [payer.pk])
+        cursor.execute("DELETE FROM billing_ledgeraccount WHERE organization_id = %s", [payer.pk])
+
+
 @pytest.fixture
-def payer(committed: None) -> Organization:
+def payer(committed: None) -> Iterator[Organization]:
     payer = factories.organization()
     factories.credit(payer, 1000)
-    return payer
+    yield payer
+    forget(payer)
 
 
 @pytest.fixture
@@ -72,15 +83,6 @@ def written_and_polled(payer: Organization) -> set[int]:
     return seen
 
 
-def forget(payer: Organization) -> None:
-    """Other tests prove the books of everybody in this database, and these are wrong."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")  # no triggers
-        for table in ("billing_ledgerentry", "billing_grant", "billing_spending"):
-            cursor.execute(f"DELETE FROM {table} WHERE account_id = %s", [payer.pk])
-        cursor.execute("DELETE FROM billing_ledgeraccount WHERE organization_id = %s", [payer.pk])
-
-
 def out_of_order(payer: Organization) -> list[int]:
     entries = LedgerEntry.objects.filter(account_id=payer.pk).order_by("seq").values_list("seq", "created_at")
     return [seq for (_, before), (seq, moment) in pairwise(entries) if moment < before]
@@ -98,11 +100,8 @@ def test_without_the_accounts_clock_it_would_miss_some(
     clock = "updated_at = greatest(a.updated_at, %(now)s)"
     assert clock in balances.POST
     monkeypatch.setattr(balances, "POST", balances.POST.replace(clock, "updated_at = %(now)s"))
-    try:
-        assert written_and_polled(payer) < set(range(1, 2 + WRITERS * TIMES))
-        assert out_of_order(payer)
-    finally:
-        forget(payer)
+    assert written_and_polled(payer) < set(range(1, 2 + WRITERS * TIMES))
+    assert out_of_order(payer)
 
 
 @pytest.mark.parametrize("kind", [Kind.USAGE, Kind.SUBSCRIPTION, Kind.EXPIRY])
