@@ -7,6 +7,7 @@ from django.utils import timezone
 from jsonschema import Draft202012Validator
 
 from accounts import events
+from accounts.events import catalog
 from accounts.models import Event, Organization
 from tests.conftest import Api
 
@@ -25,6 +26,11 @@ def test_an_unregistered_type_raises_and_leaves_nothing(organization: Organizati
     with pytest.raises(events.UnregisteredEventType):
         events.record(organization.pk, "nothing.happened", {}, timezone.now())
     assert not Event.objects.exists()
+
+
+def test_a_type_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        catalog.register(events.TYPES["budget.crossed"])
 
 
 def test_all_types_are_in_the_openapi_document(db: None) -> None:

@@ -1,0 +1,128 @@
+"""The events of credits, payments and billing accounts."""
+
+from collections.abc import Mapping
+
+from accounts.events.catalog import (
+    CHANGES,
+    INTEGER,
+    NUMBER,
+    NUMBER_OR_NULL,
+    OPERATOR,
+    TEXT,
+    EventType,
+    Schema,
+    register,
+)
+
+BALANCE: Mapping[str, Schema] = {"balance": NUMBER, "low_balance": NUMBER_OR_NULL}
+BUDGET: Mapping[str, Schema] = {
+    "subject": {"type": "string", "description": "The key or the organization that has the budget"},
+    "monthly_budget": NUMBER_OR_NULL,
+    "month": TEXT,
+    "spent": NUMBER,
+    "threshold": {"type": "integer", "description": "Percent of the budget"},
+}
+CORRECTION: Mapping[str, Schema] = {"entry": INTEGER, "amount": NUMBER, "reason": TEXT, "actor": TEXT}
+
+PAYMENT: Mapping[str, Schema] = {
+    "payment": TEXT,
+    "purpose": {"enum": ["purchase", "recharge", "invoice"]},
+    "amount": NUMBER,
+    "total": NUMBER,
+    "currency": TEXT,
+    "failure_code": {"type": ["string", "null"]},
+}
+REFUND: Mapping[str, Schema] = {
+    "refund": TEXT,
+    "payment": TEXT,
+    "amount": NUMBER,
+    "total": NUMBER,
+    "currency": TEXT,
+    "reason": TEXT,
+    "actor": TEXT,
+}
+CARD: Mapping[str, Schema] = {"payment_method": TEXT, "brand": TEXT, "last4": TEXT}
+
+PAID = {
+    "payment": "pay_0123456789abcdef0123456789abcdef",
+    "purpose": "purchase",
+    "amount": 25,
+    "total": 25,
+    "currency": "USD",
+    "failure_code": None,
+}
+DECLINED = {**PAID, "failure_code": "insufficient_funds"}
+REFUNDED = {
+    "refund": "re_0123456789abcdef0123456789abcdef",
+    "payment": "pay_0123456789abcdef0123456789abcdef",
+    "amount": 10,
+    "total": 10,
+    "currency": "USD",
+    "reason": "Goodwill",
+    "actor": "key_0123456789abcdef",
+}
+VISA = {"payment_method": "pm_0123456789abcdef0123456789abcdef", "brand": "visa", "last4": "4242"}
+SPENT = {"subject": "key_0123456789abcdef", "monthly_budget": 100, "month": "2026-11", "spent": 80.5, "threshold": 80}
+
+register(
+    EventType("budget.crossed", "Spending reached a threshold of a monthly budget.", BUDGET, SPENT),
+    EventType("budget.recovered", "Spending is below a threshold of a monthly budget again.", BUDGET, SPENT),
+    EventType("credits.low", "The balance fell below `low_balance`.", BALANCE, {"balance": 19.5, "low_balance": 20}),
+    EventType("credits.recovered", "The balance is not low any more.", BALANCE, {"balance": 120, "low_balance": 20}),
+    EventType(
+        "credits.limit_changed",
+        "An operator changed how far the balance may go below zero.",
+        {"before": NUMBER, "credit_limit": NUMBER, "reason": TEXT, "actor": TEXT},
+        {"before": 0, "credit_limit": 50, "reason": "Agreed by phone", "actor": OPERATOR},
+    ),
+    EventType(
+        "ledger.adjusted",
+        "The company corrected the balance.",
+        CORRECTION,
+        {"entry": 12, "amount": 5, "reason": "Goodwill", "actor": OPERATOR},
+    ),
+    EventType(
+        "ledger.reversed",
+        "The company reversed a ledger entry.",
+        {**CORRECTION, "reverses": INTEGER},
+        {"entry": 13, "reverses": 12, "amount": -5, "reason": "Posted twice", "actor": OPERATOR},
+    ),
+    EventType("payment.succeeded", "A payment succeeded, and its credits are there.", PAYMENT, PAID),
+    EventType("payment.failed", "A payment failed: nothing was charged.", PAYMENT, DECLINED),
+    EventType("payment.action_required", "The bank wants the card's owner to confirm a payment.", PAYMENT, PAID),
+    EventType(
+        "auto_recharge.changed",
+        "Somebody changed the settings of auto-recharge.",
+        {"enabled": {"type": "boolean"}, "actor": TEXT},
+        {"enabled": True, "actor": "user:7"},
+    ),
+    EventType(
+        "auto_recharge.paused",
+        "Auto-recharge is paused: its cards were declined, or its owner did not authenticate.",
+        {"reason": {"enum": ["declined", "action_required"]}},
+        {"reason": "declined"},
+    ),
+    EventType(
+        "auto_recharge.frequent",
+        "There were three recharges within an hour: a larger amount would be better.",
+        {"recharges": INTEGER},
+        {"recharges": 3},
+    ),
+    EventType("refund.created", "The company takes credits back, to pay their money back.", REFUND, REFUNDED),
+    EventType("refund.succeeded", "A refund was paid back to the card.", REFUND, REFUNDED),
+    EventType("refund.failed", "A refund was not paid back: the credits are there again.", REFUND, REFUNDED),
+    EventType("payment_method.added", "A card was added.", CARD, VISA),
+    EventType("payment_method.removed", "A card was removed.", CARD, VISA),
+    EventType(
+        "payment_method.declined",
+        "A card's bank declined it for good: it is not charged again by itself.",
+        {**CARD, "code": TEXT},
+        {**VISA, "code": "lost_card"},
+    ),
+    EventType(
+        "billing_account.changed",
+        "An operator changed the billing account.",
+        CHANGES,
+        {"before": {"name": "Acme"}, "after": {"name": "Acme Corp"}, "actor": OPERATOR},
+    ),
+)
