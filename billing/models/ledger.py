@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.lib import identifiers
+from accounts.lib import identifiers, jsonb
 from accounts.lib.money import ZERO, AmountField
 from accounts.models import Organization, TenantQuerySet
 
@@ -102,7 +102,7 @@ class LedgerEntry(models.Model):
     balance_after = AmountField()
     description = models.CharField(max_length=200, blank=True)
     reference = models.CharField(max_length=100, blank=True)
-    metadata = models.JSONField(default=dict)
+    metadata = models.JSONField(default=dict, encoder=jsonb.Encoder, decoder=jsonb.Decoder)
     idempotency_key = models.CharField(max_length=100, null=True)  # noqa: DJ001
     reverses_seq = models.BigIntegerField(null=True)
     actor = models.CharField(max_length=40, default="", db_default="", blank=True)

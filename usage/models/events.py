@@ -2,6 +2,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from accounts.lib import jsonb
 from accounts.lib.money import AmountField
 from accounts.models import Organization
 from apikeys.models import ApiKey
@@ -36,7 +37,7 @@ class UsageEvent(models.Model):
     entry_seq = models.BigIntegerField(null=True)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
-    properties = models.JSONField(default=dict)
+    properties = models.JSONField(default=dict, encoder=jsonb.Encoder, decoder=jsonb.Decoder)
     hold_id = models.UUIDField(null=True)
     late = models.BooleanField(default=False)
 

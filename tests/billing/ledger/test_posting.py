@@ -53,7 +53,8 @@ def test_each_account_counts_for_itself(organization: Organization, charlie: Any
 
 
 def test_an_entry_keeps_what_was_said_about_it(organization: Organization) -> None:
-    details: posting.Details = {"description": "Sorry", "reference": "ticket-7", "metadata": {"by": "eve"}}
+    metadata = {"by": "eve", "rate": Decimal("0.1234567890123456789")}
+    details: posting.Details = {"description": "Sorry", "reference": "ticket-7", "metadata": metadata}
     posting.post(organization.pk, kind=Kind.ADJUSTMENT, amount=Decimal(1), **details)
     entry = LedgerEntry.objects.of(organization).get()
     assert {name: getattr(entry, name) for name in details} == details

@@ -18,6 +18,7 @@ from usage import metering
 from usage.models import EndpointRollup, UsageEvent, UsageRollup
 from usage.reporting import totals
 
+EXACT = Decimal("0.1234567890123456789")  # no float has so many digits
 EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
 
@@ -55,13 +56,13 @@ def test_an_event_is_charged_metered_and_rolled_up(funded: Organization, key: Ap
 
 
 def test_an_event_keeps_what_it_said(funded: Organization, key: ApiKey) -> None:
-    fields = {"quantity": "2.5", "status": 404, "endpoint": "/a", "properties": {"a": [1, "ü"], "n": Decimal("1.50")}}
+    fields = {"quantity": "2.5", "status": 404, "endpoint": "/a", "properties": {"a": [1, "ü"], "n": EXACT}}
     record(event(key, id="e1", meter="voice", occurred_at="2015-05-17T10:05:03.5Z", **fields))
     kept = UsageEvent.objects.of(funded).get()
     assert (kept.id, kept.key, kept.meter.slug, kept.endpoint) == ("e1", key, "voice", "/a")
     assert (kept.quantity, kept.failed, kept.credits) == (Decimal("2.5"), True, Decimal("0.05"))
     assert kept.occurred_at == datetime(2015, 5, 17, 10, 5, 3, 500000, tzinfo=UTC)
-    assert kept.properties == {"a": [1, "ü"], "n": 1.5}
+    assert kept.properties == {"a": [1, "ü"], "n": EXACT}
 
 
 @pytest.mark.parametrize(
