@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +14,14 @@ LAST = 2**63 - 1
 Place = dict[str, Any]
 
 
-def parameters() -> dict[str, str]:
+def parameters(payers: Collection[UUID]) -> dict[str, str]:
     """`places`, as JSON: an organization had this path at the entries of its payer after `after`, through `through`."""
     moves: defaultdict[UUID, list[Move]] = defaultdict(list)
-    for move in Move.objects.order_by("-number"):
+    for move in Move.objects.filter(account_id__in=payers).order_by("-number"):
         moves[move.account_id].append(move)
     places: list[Place] = []
-    for id, root, path in Organization.objects.exclude(parent=None).values_list("pk", "root_id", "path"):
+    children = Organization.objects.filter(root__in=payers).exclude(parent=None)
+    for id, root, path in children.values_list("pk", "root_id", "path"):
         places += _places(id, path, moves[root])
     return {"places": json.dumps(places, default=str)}
 

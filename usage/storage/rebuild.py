@@ -1,8 +1,8 @@
-"""Computes the rollups and volumes again from the events and the voids, in case something else wrote to them.
+"""Computes rollups, volumes and spending again from events, voids and captures, in case something else wrote to them.
 
 A few payers at a time, under their locks, in one transaction: readers see the old figures until the new ones are
-there, and a rebuild that is killed has changed nothing. Only wrong rows are written. Spending is not computed again: a
-node's spending before it was moved stays with those above it at that time.
+there, and a rebuild that is killed has changed nothing. Only wrong rows are written. What was spent before a node was
+moved stays with those above it at that time.
 """
 
 from collections.abc import Collection, Iterator
@@ -17,7 +17,7 @@ from accounts.models import Organization
 from billing.ledger import posting
 from billing.models import LedgerAccount
 from usage.models import RetiredPartition, Volume
-from usage.storage import payer_months
+from usage.storage import payer_months, places, spending
 
 MOST_PAYERS, MOST_REQUESTS = 200, 100_000  # in one transaction, unless a single payer has more
 
@@ -117,6 +117,28 @@ ON CONFLICT (account_id, meter_id, month) DO UPDATE
     payer_months=payer_months.INTERVALS,
 )
 
+# A row that counts nothing any more stays, with what was announced of its budget. What an organization beneath a payer
+# spent in a month of retired events can't be computed.
+SPENDING = sql.compose(
+    """
+WITH new AS (
+    SELECT account_id, subject, month, sum(credits) AS spent FROM ({by_payers_and_keys} UNION ALL {beneath}) used
+     GROUP BY 1, 2, 3),
+gone AS (
+    UPDATE billing_spending s SET spent = 0
+     WHERE s.account_id = ANY(%(accounts)s::uuid[]) AND s.spent <> 0 AND (NOT ({is_beneath}) OR {is_whole})
+       AND NOT EXISTS (SELECT FROM new
+                        WHERE (new.account_id, new.subject, new.month) = (s.account_id, s.subject, s.month)))
+INSERT INTO billing_spending AS s (account_id, subject, month, spent)
+SELECT account_id, subject, month, spent FROM new
+ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = excluded.spent WHERE s.spent <> excluded.spent
+""",
+    by_payers_and_keys=spending.by_payers_and_keys(spending.CHOSEN_PAYERS),
+    beneath=spending.beneath(spending.CHOSEN_PAYERS),
+    is_beneath=spending.IS_BENEATH,
+    is_whole=spending.IS_WHOLE,
+)
+
 
 def _replacing(table: str, new: str, endpoint: str = "") -> tuple[str, str]:
     """The two statements that make a rollup table equal to the temporary table."""
@@ -179,4 +201,6 @@ def _rebuild(payers: list[UUID]) -> None:
             for statement in replace:
                 cursor.execute(statement, parameters)
             cursor.execute(f"DROP TABLE {table}")
-        cursor.execute(VOLUMES, parameters | payer_months.parameters(payers))
+        parameters |= payer_months.parameters(payers) | places.parameters(payers)
+        cursor.execute(VOLUMES, parameters)
+        cursor.execute(SPENDING, parameters)

@@ -34,7 +34,8 @@ def run() -> list[Finding]:
     with snapshot.consistent(), connection.cursor() as cursor:
         # Taken before the snapshot begins, so that no leaf is detached after it.
         cursor.execute("LOCK TABLE usage_event IN ACCESS SHARE MODE")
-        parameters = payer_months.parameters(LedgerAccount.objects.values_list("pk", flat=True)) | places.parameters()
+        payers = list(LedgerAccount.objects.values_list("pk", flat=True))
+        parameters = payer_months.parameters(payers) | places.parameters(payers)
         for name, check in CHECKS.items():
             wrong = sql.rows(sql.compose(NAMED, check=check), parameters)
             findings += [Finding(name, organization, detail) for organization, detail in wrong]

@@ -6,11 +6,8 @@ those of `payer_months` and `places`.
 """
 
 from accounts.lib import quarters, sql
-from usage.storage import payer_months
-
-# The end of the last retired month. Events that occurred before it may be missing.
-HORIZON = """
-(SELECT coalesce((max(month) + interval '1 month') AT TIME ZONE 'UTC', '-infinity') FROM usage_retiredpartition)"""
+from usage.storage import spending
+from usage.storage.spending import HORIZON, IN_MONTH, IS_BENEATH, IS_WHOLE, NOT_VOIDED
 
 # The months of arrival whose events are missing.
 RETIRED = "(SELECT month FROM usage_retiredpartition)"
@@ -49,11 +46,6 @@ SELECT coalesce(v.organization_id, a.account_id), format('event %s was charged %
 """,
     retired=RETIRED,
 )
-
-# Of a usage event `e`.
-NOT_VOIDED = """
-NOT EXISTS (SELECT FROM usage_eventvoid v WHERE (v.account_id, v.organization_id, v.event_id, v.recorded_at)
-                                              = (e.account_id, e.organization_id, e.id, e.recorded_at))"""
 
 # What the events that were not voided add up to, in the columns of a rollup.
 SUMMED_EVENTS = """
@@ -103,17 +95,6 @@ HAVING (sum(requests), sum(failed), sum(quantity), sum(credits)) <> (0, 0, 0, 0)
     horizon=HORIZON,
 )
 
-# Whether all events of a payer's month are there, whatever its time zone.
-IS_WHOLE = sql.compose("month > ({horizon} AT TIME ZONE 'UTC')::date", horizon=HORIZON)
-
-# Where a row that counts in a month finds its month.
-IN_MONTH = sql.compose(
-    """
-JOIN {payer_months} ON payer_month.account_id = counted.account_id
-                   AND counted.moment >= payer_month.starts_at AND counted.moment < payer_month.ends_at""",
-    payer_months=payer_months.INTERVALS,
-)
-
 VOLUMES = sql.compose(
     """
 SELECT account_id, format('meter %s in %s: %s requests, %s units; rollups %s, %s', meter_id, to_char(month, 'YYYY-MM'),
@@ -129,49 +110,6 @@ SELECT account_id, format('meter %s in %s: %s requests, %s units; rollups %s, %s
     in_month=IN_MONTH,
 )
 
-# Captures of holds that were not reversed, with the hold that says who reserved it.
-CAPTURES = """
-    SELECT e.account_id, e.seq, e.created_at AS moment, h.organization_id, h.key_id, -e.amount AS credits
-      FROM billing_ledgerentry e
-      LEFT JOIN billing_hold h ON h.account_id = e.account_id AND h.entry_seq = e.seq
-     WHERE e.kind = 'capture'
-       AND NOT EXISTS (SELECT FROM billing_ledgerentry r
-                        WHERE r.account_id = e.account_id AND r.reverses_seq = e.seq)"""
-
-# What payers and keys used. It needs no events, so it is proved of retired months as well.
-USED = sql.compose(
-    """
-    SELECT counted.account_id, subject, month, credits
-      FROM (SELECT account_id, bucket AS moment, key_id, credits FROM usage_usagerollup WHERE credits > 0
-             UNION ALL
-            SELECT account_id, moment, key_id, credits FROM ({captures}) captures) counted {in_month}
-     CROSS JOIN unnest(ARRAY[counted.account_id, key_id]) AS subject
-     WHERE subject IS NOT NULL""",
-    captures=CAPTURES,
-    in_month=IN_MONTH,
-)
-
-# What the organizations beneath a payer used, each with what stood beneath it when it was counted. `place` says where
-# an organization stood from one entry of its payer to another. Only events name their entry, so they are read here.
-USED_BENEATH = sql.compose(
-    """
-    SELECT counted.account_id, subject, month, credits
-      FROM (SELECT account_id, {bucket} AS moment, organization_id, entry_seq AS seq, sum(credits) AS credits
-              FROM usage_event e WHERE credits > 0 AND organization_id <> account_id AND {not_voided}
-             GROUP BY 1, 2, 3, 4
-             UNION ALL
-            SELECT account_id, moment, organization_id, seq, credits FROM ({captures}) captures) counted {in_month}
-      JOIN json_to_recordset(%(places)s::json) AS place(organization uuid, after bigint, through bigint, path uuid[])
-        ON place.organization = counted.organization_id AND seq > place.after AND seq <= place.through
-     CROSS JOIN unnest(place.path) AS subject
-     WHERE subject <> counted.account_id AND {is_whole}""",
-    bucket=quarters.sql_floor("occurred_at"),
-    not_voided=NOT_VOIDED,
-    captures=CAPTURES,
-    in_month=IN_MONTH,
-    is_whole=IS_WHOLE,
-)
-
 SPENT = """
 SELECT account_id, format('%s spent %s in %s; usage and captures %s', coalesce(k.public_id, n.public_id),
                           coalesce(s.spent, 0), to_char(month, 'YYYY-MM'), coalesce(u.used, 0))
@@ -183,10 +121,10 @@ SELECT account_id, format('%s spent %s in %s; usage and captures %s', coalesce(k
  WHERE coalesce(s.spent, 0) <> coalesce(u.used, 0) OR s.spent < 0
 """
 
-IS_BENEATH = "subject <> account_id AND EXISTS (SELECT FROM accounts_organization n WHERE n.id = subject)"
-
-SPENT_BY_PAYERS_AND_KEYS = sql.compose(SPENT, subjects=f"NOT ({IS_BENEATH})", used=USED)
-SPENT_BENEATH = sql.compose(SPENT, subjects=f"{IS_BENEATH} AND {IS_WHOLE}", used=USED_BENEATH)
+SPENT_BY_PAYERS_AND_KEYS = sql.compose(
+    SPENT, subjects=f"NOT ({IS_BENEATH})", used=spending.by_payers_and_keys(spending.ALL_PAYERS)
+)
+SPENT_BENEATH = sql.compose(SPENT, subjects=f"{IS_BENEATH} AND {IS_WHOLE}", used=spending.beneath(spending.ALL_PAYERS))
 
 CHECKS = {
     "each usage entry is the sum of the events that name it": ENTRIES,

@@ -1,7 +1,8 @@
-"""A rebuild brings rollups and volumes back to what the batches left, whatever was done to the tables in between."""
+"""A rebuild brings rollups, volumes and spending back to what the batches left, whatever was done to the tables."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from io import StringIO
 from types import SimpleNamespace
@@ -14,7 +15,8 @@ from hypothesis import given
 
 from accounts.lib import months
 from accounts.models import Organization
-from billing.models import Spending
+from billing.ledger import corrections, holds
+from billing.models import LedgerEntry, Spending
 from tests import factories
 from tests.concurrency import race
 from tests.properties import search
@@ -35,6 +37,9 @@ DAMAGES = [
     "UPDATE usage_usagerollup SET bucket = bucket + interval '1 hour'",
     "UPDATE usage_usagerollup SET environment = 'test'",
     "UPDATE usage_volume SET quantity = quantity + 1, requests = 0",
+    "DELETE FROM billing_spending",
+    "UPDATE billing_spending SET spent = spent + 1",
+    "UPDATE billing_spending SET month = month + interval '1 year'",
 ]
 
 
@@ -53,12 +58,14 @@ def figures(*organizations: Organization) -> list[Any]:
         set(UsageRollup.objects.filter(account_id__in=ids, requests__gt=0).values_list(*rollup, *sums)),
         set(EndpointRollup.objects.filter(account_id__in=ids, requests__gt=0).values_list(*rollup, "endpoint", *sums)),
         set(Volume.objects.filter(account_id__in=ids).values_list(*volume)),
+        set(Spending.objects.filter(account_id__in=ids).exclude(spent=0).values_list("subject", "month", "spent")),
     ]
 
 
 @pytest.fixture
 def used(funded: Organization) -> Organization:
-    """Usage of a key and of none, of a child, of tests, in several quarters and months, failed, and voided."""
+    """Usage of a key and of none, of a child that moved, of tests, in several quarters and months, failed, and voided;
+    and captures, one of them reversed."""
     key, _ = factories.key(funded)
     test_key, _ = factories.key(funded, environment="test")
     child = Organization.objects.create_child(funded, name="Child")
@@ -74,6 +81,11 @@ def used(funded: Organization) -> Organization:
     )
     voids.void(funded, "x", reason="r", actor="")
     voids.void(child, "y", reason="r", actor="")
+    for owner in (child, child, funded):
+        holds.capture(holds.place(owner, amount=Decimal(1), ttl=timedelta(hours=1)))
+    corrections.reverse(LedgerEntry.objects.filter(kind="capture")[0], reason="r", actor="")
+    factories.move(child, Organization.objects.create_child(funded, name="Aside"))
+    record(event(child, quantity=2))
     return funded
 
 
@@ -128,10 +140,11 @@ def test_the_months_are_those_of_the_payers_clocks(funded: Organization) -> None
     assert list(months) == [(date(2015, 5, 1), 1), (date(2015, 6, 1), 1)]
 
 
-def test_what_was_spent_is_left_alone(used: Organization) -> None:
-    Spending.objects.update(spent=7)
+def test_what_was_announced_of_a_budget_stays(used: Organization) -> None:
+    Spending.objects.filter(account_id=used.pk).update(alerted=80, spent=7)
     rebuild.rebuild()
-    assert set(Spending.objects.values_list("spent", flat=True)) == {7}
+    assert set(Spending.objects.filter(account_id=used.pk).values_list("alerted", flat=True)) == {80}
+    assert reconciliation.run() == []
 
 
 def test_only_the_payers_that_are_named_are_rebuilt(used: Organization) -> None:
@@ -140,7 +153,7 @@ def test_only_the_payers_that_are_named_are_rebuilt(used: Organization) -> None:
     right = figures(used)
     run("UPDATE usage_usagerollup SET requests = requests + 1")
     wrong = figures(other)
-    child = Organization.objects.get(parent=used)
+    child = Organization.objects.get(name="Child", root=used)
     assert rebuild.rebuild([child.pk]) == 1
     assert (figures(used), figures(other)) == (right, wrong)
 
@@ -148,7 +161,7 @@ def test_only_the_payers_that_are_named_are_rebuilt(used: Organization) -> None:
 def test_an_account_without_usage_is_nothing_to_do(organization: Organization) -> None:
     factories.credit(organization, 1)
     assert rebuild.rebuild([organization.pk]) == 1
-    assert figures(organization) == [set(), set(), set()]
+    assert figures(organization) == [set(), set(), set(), set()]
 
 
 class Killed(Exception):

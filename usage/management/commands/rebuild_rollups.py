@@ -7,7 +7,7 @@ from usage.storage import rebuild
 
 
 class Command(BaseCommand):
-    help = "Recompute the rollups and volumes from the events. It may be killed at any moment, and run again."
+    help = "Recompute rollups, volumes and spending from the events. It may be killed at any moment, and run again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
