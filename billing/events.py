@@ -43,6 +43,15 @@ REFUND: Mapping[str, Schema] = {
 }
 CARD: Mapping[str, Schema] = {"payment_method": TEXT, "brand": TEXT, "last4": TEXT}
 
+INVOICE: Mapping[str, Schema] = {
+    "invoice": TEXT,
+    "number": {"type": ["string", "null"], "description": "A statement has none"},
+    "kind": {"enum": ["invoice", "credit_note", "statement"]},
+    "status": {"enum": ["issued", "open", "paid", "past_due", "uncollectible"]},
+    "total": NUMBER,
+    "currency": TEXT,
+}
+
 PAID = {
     "payment": "pay_0123456789abcdef0123456789abcdef",
     "purpose": "purchase",
@@ -60,6 +69,14 @@ REFUNDED = {
     "currency": "USD",
     "reason": "Goodwill",
     "actor": "key_0123456789abcdef",
+}
+AN_INVOICE = {
+    "invoice": "in_0123456789abcdef0123456789abcdef",
+    "number": "INV-2026-000123",
+    "kind": "invoice",
+    "status": "open",
+    "total": 119,
+    "currency": "EUR",
 }
 VISA = {"payment_method": "pm_0123456789abcdef0123456789abcdef", "brand": "visa", "last4": "4242"}
 SPENT = {"subject": "key_0123456789abcdef", "monthly_budget": 100, "month": "2026-11", "spent": 80.5, "threshold": 80}
@@ -111,6 +128,7 @@ register(
     EventType("refund.created", "The company takes credits back, to pay their money back.", REFUND, REFUNDED),
     EventType("refund.succeeded", "A refund was paid back to the card.", REFUND, REFUNDED),
     EventType("refund.failed", "A refund was not paid back: the credits are there again.", REFUND, REFUNDED),
+    EventType("invoice.issued", "An invoice, a credit note or a statement was issued.", INVOICE, AN_INVOICE),
     EventType("payment_method.added", "A card was added.", CARD, VISA),
     EventType("payment_method.removed", "A card was removed.", CARD, VISA),
     EventType(

@@ -45,6 +45,27 @@ STRIPE_API_BASE = env.text("STRIPE_API_BASE", default="https://api.stripe.com").
 RECHARGE_COOLDOWN_SECONDS = env.integer("RECHARGE_COOLDOWN_SECONDS", default=600)
 if PAYMENT_GATEWAY not in ("", "sandbox", "stripe"):
     raise ImproperlyConfigured(f"PAYMENT_GATEWAY is {PAYMENT_GATEWAY!r}: say sandbox or stripe.")
+SELLER = {
+    "code": env.text("SELLER_CODE", default="main"),
+    "name": env.text("SELLER_NAME", default="Tollgate"),
+    "line1": env.text("SELLER_LINE1", default=""),
+    "line2": env.text("SELLER_LINE2", default=""),
+    "postal_code": env.text("SELLER_POSTAL_CODE", default=""),
+    "city": env.text("SELLER_CITY", default=""),
+    "state": env.text("SELLER_STATE", default=""),
+    "country": env.text("SELLER_COUNTRY", default="").upper(),
+    "vat_id": env.text("SELLER_VAT_ID", default=""),
+    "tax_number": env.text("SELLER_TAX_NUMBER", default=""),
+    "email": env.text("SELLER_EMAIL", default=""),
+    "note": env.text("SELLER_NOTE", default=""),
+    "timezone": env.text("SELLER_TIMEZONE", default="UTC"),
+}
+INVOICE_PREFIXES = {
+    "invoice": env.text("INVOICE_PREFIX", default="INV"),
+    "credit_note": env.text("CREDIT_NOTE_PREFIX", default="CN"),
+}
+INVOICE_DUE_DAYS = env.integer("INVOICE_DUE_DAYS", default=0)
+TAX_PROVIDER = env.text("TAX_PROVIDER", default="billing.invoicing.tax.by_table")
 env.refuse(is_weak(SECRET_KEY), "SECRET_KEY is weak: take at least 32 random characters.")
 env.refuse(DEBUG, "DEBUG is on: it shows settings and code to anyone.")
 env.refuse(not BASE_URL.startswith("https://"), "BASE_URL doesn't start with https://.")

@@ -17,6 +17,7 @@ WITH_SQL = (
     "accounts/events/publication.py",
     "accounts/idempotency.py",
     "apikeys/rate_limits.py",
+    "billing/invoicing/numbers.py",
     "billing/ledger/",
     "usage/gate/",
     "usage/metering/",

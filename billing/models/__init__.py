@@ -5,6 +5,14 @@ from billing.models.budgets import Spending
 from billing.models.catalog import EndpointPrice, Meter, Plan, PlanAllowance, Price, PriceTier
 from billing.models.grants import Grant
 from billing.models.holds import Hold
+from billing.models.invoices import (
+    Invoice,
+    InvoiceDocument,
+    InvoiceLine,
+    InvoiceSeries,
+    InvoiceState,
+    TaxRate,
+)
 from billing.models.ledger import LedgerAccount, LedgerEntry
 from billing.models.moves import Move
 from billing.models.payments import GatewayCustomer, Payment, PaymentMethod, Refund
@@ -19,6 +27,11 @@ __all__ = [
     "GatewayCustomer",
     "Grant",
     "Hold",
+    "Invoice",
+    "InvoiceDocument",
+    "InvoiceLine",
+    "InvoiceSeries",
+    "InvoiceState",
     "LedgerAccount",
     "LedgerEntry",
     "Meter",
@@ -33,4 +46,5 @@ __all__ = [
     "SandboxObject",
     "Spending",
     "Subscription",
+    "TaxRate",
 ]

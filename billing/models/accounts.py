@@ -1,6 +1,7 @@
 from typing import ClassVar, Self
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.lib import identifiers
@@ -16,6 +17,10 @@ class BillingAccount(models.Model):
     """Who pays. Only a root organization can have one: a foreign key enforces it.
 
     A closed account counts as none. Creating it again reopens it, with its old id and currency.
+
+    For its papers: the form of `vat_id` was checked when it was entered. `vat_id_valid` is what the online register
+    said about it, and null until then. `tax_exemption` is the reason, which stands on the papers; without one,
+    `tax_percent` replaces the rate of the country. `purchase_order` is the buyer's own reference.
 
     The balance is in `LedgerAccount`, which exists from the first ledger entry on. That table is narrow, because
     every posting rewrites its row.
@@ -33,10 +38,30 @@ class BillingAccount(models.Model):
     line2 = models.CharField(max_length=100, blank=True)
     postal_code = models.CharField(max_length=10, blank=True)
     state = models.CharField(max_length=50, blank=True)
+    vat_id = models.CharField("VAT id", max_length=30, blank=True, default="", db_default="")
+    vat_id_valid = models.BooleanField("VAT id is valid", null=True, editable=False)
+    vat_id_checked_at = models.DateTimeField("VAT id checked at", null=True, editable=False)
+    vat_id_due_at = models.DateTimeField(null=True, editable=False)
+    tax_exemption = models.CharField(max_length=200, blank=True, default="", db_default="")
+    tax_percent = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True)
+    purchase_order = models.CharField(max_length=50, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[BillingAccountQuerySet] = BillingAccountQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["vat_id_due_at"], condition=Q(vat_id_due_at__isnull=False), name="billing_account_vat_due"
+            )
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tax_percent=None) | Q(tax_percent__gte=0, tax_percent__lte=100),
+                name="billing_account_tax_percent",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"

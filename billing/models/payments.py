@@ -7,9 +7,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts.lib import identifiers
+from accounts.lib import identifiers, jsonb
 from accounts.lib.money import ZERO, AmountField
 from accounts.models import Organization, TenantQuerySet
+from billing.models.invoices import Invoice
 
 EXPIRING = timedelta(days=30)
 
@@ -118,6 +119,9 @@ class Payment(models.Model):
     confirmed. Its id is the idempotency key at the gateway and in the ledger, so however often it is settled, there is
     one charge and one ledger entry. `amount` is credits, net of `tax`. Refunds and disputes are amounts, not states.
 
+    `taxes` are what `tax` is made of, frozen with the row. `invoice` is the paper that it pays; a purchase gets its own
+    when it succeeds.
+
     `confirmations` counts how often the gateway was told to charge. `attempts` counts the calls without an answer; they
     delay the next one. A payment of a checkout page has a `session`, and no card before it is paid.
     """
@@ -145,6 +149,10 @@ class Payment(models.Model):
     replaces = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     amount = AmountField()
     tax = AmountField(default=ZERO, db_default=ZERO)
+    taxes = models.JSONField(
+        default=list, db_default=models.Value([], models.JSONField()), encoder=jsonb.Encoder, decoder=jsonb.Decoder
+    )
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, db_index=False, related_name="payments")
     refunded = AmountField(default=ZERO, db_default=ZERO)
     disputed = AmountField(default=ZERO, db_default=ZERO)
     currency = models.CharField(max_length=3)
@@ -172,6 +180,7 @@ class Payment(models.Model):
                 fields=["next_attempt_at"], condition=Q(status__in=["pending", "action_required"]), name="payment_due"
             ),
             models.Index(fields=["intent"], condition=~Q(intent=""), name="payment_of_intent"),
+            models.Index(fields=["invoice"], condition=Q(invoice__isnull=False), name="payment_of_invoice"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
@@ -183,6 +192,11 @@ class Payment(models.Model):
                 fields=["organization"],
                 condition=Q(purpose="recharge", status__in=["pending", "action_required"]),
                 name="payment_one_recharge",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice"],
+                condition=Q(purpose="invoice", status__in=["pending", "action_required"]),
+                name="payment_one_of_invoice",
             ),
         ]
 
@@ -231,6 +245,7 @@ class Refund(models.Model):
     gateway_reference = models.CharField(max_length=100, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
     entry_seq = models.BigIntegerField()
+    credit_note = models.OneToOneField(Invoice, on_delete=models.PROTECT, null=True, related_name="refund")
     next_attempt_at = models.DateTimeField(null=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

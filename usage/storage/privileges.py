@@ -10,7 +10,10 @@ from psycopg.sql import Identifier
 
 from accounts.lib import sql
 
-APPEND_ONLY = "accounts_event, billing_ledgerentry, usage_event, usage_eventvoid"
+APPEND_ONLY = (
+    "accounts_event, billing_ledgerentry, billing_invoice, billing_invoiceline, billing_invoicedocument, usage_event,"
+    " usage_eventvoid"
+)
 
 GRANTS = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",

@@ -1,0 +1,222 @@
+"""Issuing papers: invoices, credit notes and statements. Once issued, they never change; see `Invoice`.
+
+A mistake is corrected by a credit note. What becomes of a paper, and its PDF, are rows of their own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Max, Sum
+
+from accounts import events
+from accounts.lib import timezones
+from accounts.lib.money import ZERO
+from accounts.lib.sql import require_transaction
+from accounts.models import Organization
+from billing.invoicing import numbers, tax
+from billing.invoicing.tax import Tax
+from billing.models import BillingAccount, Invoice, InvoiceLine, InvoiceState, Payment
+
+Kind = Invoice.Kind
+Status = InvoiceState.Status
+
+
+@dataclass(frozen=True)
+class Line:
+    """`meter` is a slug or empty. Nothing has to be multiplied out: `amount` is what counts."""
+
+    description: str
+    meter: str
+    organization: UUID | None
+    quantity: Decimal | None
+    unit_amount: Decimal | None
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is to be issued.
+
+    - `lines`: on an invoice and a credit note they have the currency's decimals, and add up to the net amount; on a
+      statement they are credits, and add up to the closing balance.
+    - `payment`: it has paid the invoice already, with the taxes that it was charged.
+    - `corrects`: the invoice of a credit note; or the credit note that an invoice takes back, which is then paid.
+    - `due_at`: of an invoice that is not paid yet; by default `INVOICE_DUE_DAYS` from now.
+    - `annex`: the exact figures behind the lines, shown after them.
+    - `taxes`: assessed before; without them, an invoice that is not paid yet is assessed now.
+    """
+
+    payer: Organization
+    kind: str
+    currency: str
+    period_start: datetime
+    period_end: datetime
+    lines: Sequence[Line]
+    payment: Payment | None = None
+    corrects: Invoice | None = None
+    due_at: datetime | None = None
+    annex: Sequence[Line] = ()
+    taxes: Sequence[Tax] | None = None
+
+    @property
+    def subtotal(self) -> Decimal:
+        return sum((line.amount for line in self.lines), ZERO)
+
+    @property
+    def is_owed(self) -> bool:
+        return self.kind == Kind.INVOICE and self.payment is None and self.corrects is None
+
+
+def issue(draft: Draft, *, now: datetime) -> Invoice:
+    """Issue a paper in the caller's transaction, which holds the payer's lock and commits soon after.
+
+    All payers share the series of numbers, so call it last. The PDF is made after the commit. `ValueError` for lines
+    that can't be on such a paper, which is a mistake in our code.
+    """
+    require_transaction()
+    _check(draft)
+    account = BillingAccount.objects.of(draft.payer).get()
+    taxes = _taxes(draft, account, now)
+    subtotal, tax_total = draft.subtotal, tax.total(taxes)
+    due_at = draft.due_at or now + timedelta(days=settings.INVOICE_DUE_DAYS)
+    paper = Invoice(
+        organization=draft.payer,
+        kind=draft.kind,
+        currency=draft.currency,
+        period_start=draft.period_start,
+        period_end=draft.period_end,
+        issued_at=_next_moment(draft.payer, now),
+        due_at=due_at if draft.is_owed else None,
+        corrects=draft.corrects,
+        seller=settings.SELLER,
+        buyer=_buyer(account),
+        taxes=[each.as_json() for each in taxes],
+        subtotal=subtotal,
+        tax=tax_total,
+        total=subtotal + tax_total,
+    )
+    InvoiceLine.objects.bulk_create([*_rows(paper, draft.lines), *_rows(paper, draft.annex, is_annex=True)])
+    InvoiceState.objects.create(invoice=paper, document_due_at=now, **_state(paper, draft, now))
+    if draft.kind != Kind.STATEMENT:
+        number = numbers.take(draft.kind, now.astimezone(timezones.zone(settings.SELLER["timezone"])).year)
+        paper.series_id, paper.ordinal, paper.number = number.series, number.ordinal, number.text
+    paper.save(force_insert=True)
+    if draft.payment:
+        Payment.objects.filter(pk=draft.payment.pk).update(invoice=paper)
+    tell(paper, "invoice.issued", now)
+    return paper
+
+
+def _check(draft: Draft) -> None:
+    if draft.kind == Kind.STATEMENT:
+        return
+    if any(line.amount != tax.rounded(line.amount, draft.currency) for line in draft.lines) or draft.subtotal < 0:
+        raise ValueError(f"The lines of this {draft.kind} can't be paid in {draft.currency}.")
+    if draft.kind == Kind.CREDIT_NOTE and (draft.corrects is None or draft.taxes is None):
+        raise ValueError("A credit note corrects an invoice, and gives back some of its taxes.")
+
+
+def _taxes(draft: Draft, account: BillingAccount, now: datetime) -> list[Tax]:
+    if draft.kind == Kind.STATEMENT:
+        return []
+    if draft.taxes is not None:
+        return list(draft.taxes)
+    if draft.payment:
+        return tax.from_json(draft.payment.taxes)
+    return tax.assess(account, draft.subtotal, draft.currency, now)
+
+
+def _next_moment(payer: Organization, now: datetime) -> datetime:
+    """Now, but later than the payer's last paper, even if another server's clock is ahead. Under the payer's lock."""
+    last = Invoice.objects.of(payer).aggregate(last=Max("issued_at"))["last"]
+    return max(now, last + datetime.resolution) if last else now
+
+
+def _buyer(account: BillingAccount) -> dict[str, str]:
+    copied = (
+        *("public_id", "name", "email", "line1", "line2", "postal_code", "city", "state", "country"),
+        *("vat_id", "purchase_order"),
+    )
+    return {name: getattr(account, name) for name in copied}
+
+
+def _rows(paper: Invoice, lines: Sequence[Line], *, is_annex: bool = False) -> list[InvoiceLine]:
+    return [
+        InvoiceLine(
+            invoice=paper,
+            is_annex=is_annex,
+            position=position,
+            description=line.description,
+            meter=line.meter,
+            organization_id=line.organization,
+            quantity=line.quantity,
+            unit_amount=line.unit_amount,
+            amount=line.amount,
+        )
+        for position, line in enumerate(lines, start=1)
+    ]
+
+
+def _state(paper: Invoice, draft: Draft, now: datetime) -> dict[str, Any]:
+    if draft.kind != Kind.INVOICE:
+        return {"status": Status.ISSUED}
+    if draft.is_owed and paper.total:
+        return {"status": Status.OPEN, "next_attempt_at": paper.due_at}
+    return {"status": Status.PAID, "paid_at": now}
+
+
+def tell(paper: Invoice, type: str, now: datetime) -> None:
+    data = {
+        "invoice": paper.public_id,
+        "number": paper.number or None,
+        "kind": paper.kind,
+        "status": paper.state.status,
+        "total": paper.total,
+        "currency": paper.currency,
+    }
+    events.record(paper.organization_id, type, data, now, targets=[paper.public_id])
+
+
+def credit(invoice: Invoice, amount: Decimal, description: str, *, now: datetime) -> Invoice:
+    """Issue a credit note over `amount`, tax included. The caller has checked that so much is left of the invoice."""
+    taxes = tax.credited(invoice, before=credited(invoice), amount=amount)
+    net = amount - tax.total(taxes)
+    draft = Draft(
+        payer=invoice.organization,
+        kind=Kind.CREDIT_NOTE,
+        currency=invoice.currency,
+        period_start=invoice.period_start,
+        period_end=invoice.period_end,
+        lines=[Line(description, "", None, Decimal(1), net, net)],
+        corrects=invoice,
+        taxes=taxes,
+    )
+    return issue(draft, now=now)
+
+
+def take_back(note: Invoice, description: str, *, now: datetime) -> Invoice:
+    """Issue an invoice that takes a credit note back, because its money was not paid out after all."""
+    draft = Draft(
+        payer=note.organization,
+        kind=Kind.INVOICE,
+        currency=note.currency,
+        period_start=note.period_start,
+        period_end=note.period_end,
+        lines=[Line(description, "", None, Decimal(1), note.subtotal, note.subtotal)],
+        corrects=note,
+        taxes=tax.from_json(note.taxes),
+    )
+    return issue(draft, now=now)
+
+
+def credited(invoice: Invoice) -> Decimal:
+    """How much of an invoice its credit notes give back, tax included, without those that were taken back."""
+    notes = Invoice.objects.of(invoice.organization).filter(corrects=invoice)
+    taken_back = Invoice.objects.of(invoice.organization).filter(corrects__in=notes)
+    sums = [papers.aggregate(total=Sum("total"))["total"] or ZERO for papers in (notes, taken_back)]
+    return Decimal(sums[0] - sums[1])
