@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0009_webhooks'),
-        ('billing', '0003_payment_indexes'),
+        ('billing', '0004_exact_metadata'),
     ]
 
     operations = [

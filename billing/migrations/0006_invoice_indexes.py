@@ -6,7 +6,7 @@ from accounts.lib import migrating
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("billing", "0004_invoices")]
+    dependencies = [("billing", "0005_invoices")]
 
     operations = [
         *migrating.add_index(
