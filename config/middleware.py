@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 
+from accounts.events import origin
 from accounts.lib.identifiers import uuid7
 from config import problems
 
@@ -40,6 +41,17 @@ class RequestId:
             response = self.get_response(request)
         response["X-Request-Id"] = own_id
         return response
+
+
+class EventOrigin:
+    """Lets the events of a request say who made it, and from where. It comes after the session's middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with origin.within(request):
+            return self.get_response(request)
 
 
 class CacheControl:

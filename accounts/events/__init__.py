@@ -3,6 +3,16 @@
 from accounts.events import types, webhook_types  # noqa: F401 (imported to register their types)
 from accounts.events.actors import SYSTEM, Actor, actor_of, platform_actor
 from accounts.events.catalog import TYPES, EventType, UnregisteredEventType
-from accounts.events.recording import record
+from accounts.events.recording import record, record_change
 
-__all__ = ["SYSTEM", "TYPES", "Actor", "EventType", "UnregisteredEventType", "actor_of", "platform_actor", "record"]
+__all__ = [
+    "SYSTEM",
+    "TYPES",
+    "Actor",
+    "EventType",
+    "UnregisteredEventType",
+    "actor_of",
+    "platform_actor",
+    "record",
+    "record_change",
+]

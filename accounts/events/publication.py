@@ -1,17 +1,19 @@
-"""Gives committed events their `sequence`: per root organization, from 1 on, without gaps.
+"""Gives committed events their `sequence`: per root organization, from 1 on, without gaps. And seals them.
 
 The id of an event is made before its transaction commits, so a reader who remembers the last id misses an event that
 commits late. A sequence is given only after the commit, by one publisher of a root at a time, and it becomes visible in
 order. A reader by `after=` therefore misses nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
+from accounts.events import sealing
 from accounts.lib import sql
-from accounts.models import Organization, UnpublishedEvent
+from accounts.models import Event, Organization, PublishedEvent, UnpublishedEvent
 
 BATCH = 500
 
@@ -19,14 +21,6 @@ FanOut = Callable[[UUID, Sequence[UUID]], None]
 
 # Two publishers of one root would give the same numbers. The lock ends with the transaction.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('publication of ' || %(root)s::uuid, 0))"
-
-# The numbers go on from the highest one. `sequence` has an index by root, so max() reads one entry of it.
-PUBLISH = """
-INSERT INTO accounts_publishedevent (event_id, root_id, sequence, published_at)
-SELECT event_id, %(root)s::uuid, highest + row_number() OVER (ORDER BY event_id), now()
-FROM unnest(%(events)s::uuid[]) AS event_id,
-     (SELECT coalesce(max(sequence), 0) AS highest FROM accounts_publishedevent WHERE root_id = %(root)s::uuid) AS last
-"""
 
 
 def publish_due(fan_out: FanOut) -> int:
@@ -52,10 +46,22 @@ def _publish(root: UUID, fan_out: FanOut) -> int:
     The lock is a statement of its own, so that the next one sees what was committed while it waited.
     """
     sql.rows(LOCK, {"root": root})
-    waiting = UnpublishedEvent.objects.filter(event__organization__root=root).order_by("event_id")
-    events = list(waiting.values_list("event_id", flat=True)[:BATCH])
+    waiting = Event.objects.filter(unpublished__isnull=False, organization__root=root).select_related("organization")
+    events = list(waiting.order_by("id")[:BATCH])
     if events:
-        sql.rows(PUBLISH, {"root": root, "events": events})
-        fan_out(root, events)
-        UnpublishedEvent.objects.filter(event__in=events).delete()
+        PublishedEvent.objects.bulk_create(_sealed(root, events))
+        published = [event.pk for event in events]
+        fan_out(root, published)
+        UnpublishedEvent.objects.filter(event__in=published).delete()
     return len(events)
+
+
+def _sealed(root: UUID, events: Sequence[Event]) -> Iterator[PublishedEvent]:
+    """The places that follow the root's last one."""
+    last = PublishedEvent.objects.filter(root=root).order_by("-sequence").first()
+    sequence, digest = (last.sequence, bytes(last.digest)) if last else (0, sealing.START)
+    now = timezone.now()
+    for event in events:
+        sequence += 1
+        digest = sealing.chained(digest, sealing.line_digest(sealing.line(event, sequence)))
+        yield PublishedEvent(event=event, root_id=root, sequence=sequence, digest=digest, published_at=now)

@@ -1,7 +1,7 @@
 """People, organizations and roles, and what proves a sign-in."""
 
 from accounts.models.emails import Email
-from accounts.models.events import Event, PublishedEvent, UnpublishedEvent
+from accounts.models.events import Event, PersonalData, PublishedEvent, UnpublishedEvent
 from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
 from accounts.models.organizations import Membership, Organization
@@ -22,6 +22,7 @@ __all__ = [
     "KnownNetwork",
     "Membership",
     "Organization",
+    "PersonalData",
     "PublishedEvent",
     "ReplacedToken",
     "SecurityPolicy",

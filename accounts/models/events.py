@@ -1,8 +1,8 @@
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 
-from accounts.lib import identifiers, jsonb
+from accounts.lib import exact_json, identifiers, jsonb
 from accounts.models.organizations import Organization
 from accounts.models.tenancy import TenantQuerySet
 
@@ -16,7 +16,8 @@ class EventQuerySet(TenantQuerySet["Event"]):
 class Event(models.Model):
     """One thing that happened in an organization: written in the transaction that made it happen, and never changed.
 
-    Triggers refuse every UPDATE, DELETE and TRUNCATE. Amounts in `data` are Decimals, kept digit by digit.
+    Triggers refuse every UPDATE, DELETE and TRUNCATE. Amounts in `data` are Decimals, kept digit by digit. The table is
+    partitioned by `id`, which begins with the time, so no other table has a foreign key to it in the database.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
@@ -27,10 +28,11 @@ class Event(models.Model):
         encoder=jsonb.Encoder,
         decoder=jsonb.Decoder,
     )
-    # Null in events of before. These hold ids only, no personal data: an event is never changed, so it can't forget.
+    # Null in events of 0.1.0. These hold ids only, no personal data: an event is never changed, so it can't forget.
     actor = models.JSONField(null=True)
     targets = models.JSONField(null=True)
     context = models.JSONField(null=True)
+    personal_digest = models.BinaryField(null=True, editable=False)
     created_at = models.DateTimeField()
 
     objects: ClassVar[EventQuerySet] = EventQuerySet.as_manager()  # type: ignore[assignment]
@@ -46,21 +48,53 @@ class Event(models.Model):
         return f"evt_{self.pk.hex}"
 
 
+class PersonalData(models.Model):
+    """What an event knows about a person, such as the address they came from. It can be erased.
+
+    The event holds the SHA-256 of the salt and the text. So nobody can change this unseen, and once it is erased nobody
+    can guess what it was. `text` is JSON, kept to the letter.
+    """
+
+    event = models.OneToOneField(
+        Event, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="personal_data"
+    )
+    salt = models.BinaryField(editable=False)
+    text = models.TextField()
+
+    class Meta:
+        verbose_name_plural = "personal data"
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+    @property
+    def members(self) -> Any:
+        return exact_json.loads(self.text)
+
+
 class UnpublishedEvent(models.Model):
     """An event that has no sequence yet. Its transaction writes the row, and publication deletes it."""
 
-    event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, related_name="unpublished")
+    event = models.OneToOneField(
+        Event, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="unpublished"
+    )
 
     def __str__(self) -> str:
         return str(self.event_id)
 
 
 class PublishedEvent(models.Model):
-    """The place of an event among all events of its root organization: 1, 2, 3 …, without gaps."""
+    """The place of an event among all events of its root organization: 1, 2, 3 …, without gaps.
 
-    event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, related_name="published")
+    `digest` seals the event and all before it. These rows are never changed either, and stay when the event is retired.
+    """
+
+    event = models.OneToOneField(
+        Event, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="published"
+    )
     root = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False, related_name="+")
     sequence = models.BigIntegerField()
+    digest = models.BinaryField(editable=False)
     published_at = models.DateTimeField()
 
     class Meta:

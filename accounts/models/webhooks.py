@@ -67,7 +67,7 @@ class Delivery(models.Model):
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, db_index=False, related_name="deliveries")
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+")
+    event = models.ForeignKey(Event, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+")
     sequence = models.BigIntegerField()
     body = models.BinaryField()
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)

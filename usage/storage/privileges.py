@@ -11,14 +11,15 @@ from psycopg.sql import Identifier
 from accounts.lib import sql
 
 APPEND_ONLY = (
-    "accounts_event, billing_ledgerentry, billing_invoice, billing_invoiceline, billing_invoicedocument, usage_event,"
-    " usage_eventvoid"
+    "accounts_event, accounts_publishedevent, billing_ledgerentry, billing_invoice, billing_invoiceline,"
+    " billing_invoicedocument, usage_event, usage_eventvoid"
 )
 
 GRANTS = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
     "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
     f"REVOKE UPDATE, DELETE ON {APPEND_ONLY} FROM {{role}}",
+    "REVOKE UPDATE ON accounts_personaldata FROM {role}",
     "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {role}",
 )
 REVOKE = "REVOKE ALL ON {table} FROM {role}"

@@ -2,7 +2,9 @@
 
 from threading import Event as Signal
 from threading import Thread
+from time import sleep
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -125,8 +127,14 @@ def test_publishers_at_once_leave_no_gap_and_no_duplicate(committed: None) -> No
 def test_publishers_without_the_lock_collide(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control of the test above: the lock is what keeps them apart."""
     monkeypatch.setattr(publication, "LOCK", "SELECT 1 WHERE %(root)s::uuid IS NOT NULL")
-    slow = publication.PUBLISH.replace("AS last", "AS last, (SELECT pg_sleep(2)) AS pause")  # all read the same number
-    monkeypatch.setattr(publication, "PUBLISH", slow)
+    sealed = publication._sealed
+
+    def slowly(root: UUID, events: Any) -> list[PublishedEvent]:
+        places = list(sealed(root, events))
+        sleep(2)  # so that all have read the same number
+        return places
+
+    monkeypatch.setattr(publication, "_sealed", slowly)
     organization = factories.organization("Lockless")
     for _ in range(3):
         happen(organization)

@@ -68,11 +68,13 @@ def test_the_application_does_all_that_it_has_to() -> None:
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("statement", ["UPDATE {} SET organization_id = NULL", "DELETE FROM {}", "TRUNCATE {}"])
 def test_it_can_not_rewrite_history(table: str, statement: str) -> None:
-    column = {"billing_ledgerentry": "account_id", "billing_invoicedocument": "invoice_id"}.get(
-        table, "organization_id"
-    )
+    columns = {
+        "accounts_publishedevent": "root_id",
+        "billing_invoicedocument": "invoice_id",
+        "billing_ledgerentry": "account_id",
+    }
     with pytest.raises(DatabaseError, match="permission denied"):
-        run(statement.format(table).replace("organization_id", column))
+        run(statement.format(table).replace("organization_id", columns.get(table, "organization_id")))
 
 
 @pytest.mark.usefixtures("application")
