@@ -56,6 +56,8 @@ def _state(check: Callable[[], str]) -> tuple[str, str]:
         pending = check()
     except ImproperlyConfigured as error:
         return "missing", str(error)
+    except InUse as error:
+        return "unavailable", str(error)
     except Exception as error:
         if reason := outages.reason(error):
             return "unavailable", reason
@@ -63,9 +65,15 @@ def _state(check: Callable[[], str]) -> tuple[str, str]:
     return ("pending", pending) if pending else ("ok", "")
 
 
+class InUse(Exception):
+    """Requests fail for a reason that the probe itself doesn't meet, such as a full disk."""
+
+
 def _database() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+    if reason := outages.remembered():
+        raise InUse(reason)
     return ""
 
 

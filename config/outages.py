@@ -1,11 +1,13 @@
 """Which errors mean that PostgreSQL or Redis can't do its part, and what is wrong then, in a sentence for operators."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
+from django.core.cache import cache
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
-from redis.exceptions import AuthenticationError
+from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -40,6 +42,24 @@ BY_MESSAGE: Mapping[str, str] = {
     "No such file": "Nothing listens at the address in DATABASE_URL.",
     "timeout expired": "The database doesn't answer.",
 }
+
+# What a probe's SELECT doesn't meet, because it needs no disk and no statement of an earlier transaction.
+ONLY_IN_USE = {BY_STATE[state] for state in ("25006", "26000", "53100")}
+REMEMBERED_SECONDS = 60
+REMEMBERED_KEY = "outage"
+
+
+def remember(sentence: str) -> None:
+    """Lets /readyz of all processes say for a minute what a request ran into, if a probe wouldn't notice it."""
+    if sentence in ONLY_IN_USE:
+        with suppress(RedisError):
+            cache.set(REMEMBERED_KEY, sentence, REMEMBERED_SECONDS)
+
+
+def remembered() -> str:
+    with suppress(RedisError):
+        return str(cache.get(REMEMBERED_KEY, ""))
+    return ""
 
 
 def reason(error: BaseException | None) -> str | None:

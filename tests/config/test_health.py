@@ -1,11 +1,13 @@
 """/healthz and /readyz: whether this process lives, and whether it can serve; and what is wrong if not."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg.errors
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -78,6 +80,38 @@ def test_readyz_says_that_static_files_are_missing(anonymous: Any, db: None, set
     assert "python manage.py collectstatic" in response.json()["reasons"][0]
     with pytest.raises(ImproperlyConfigured, match="Collect them"):
         startup.check()
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.DiskFull, psycopg.errors.InvalidSqlStatementName])
+def test_readyz_says_for_a_minute_what_only_requests_meet(
+    anonymous: Any,
+    db: None,
+    error: type[psycopg.Error],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """This machine's disk can't be filled, so the statement of a real view raises what PostgreSQL would raise."""
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        with connection.wrap_database_errors:
+            raise error("could not extend file")
+
+    sentence = outages.reason(_raised(fail)) or ""
+    with connection.execute_wrapper(fail):
+        assert anonymous.post("/v1/auth/token", {"email": "a@example.com", "password": "x"}).status_code == 503
+    assert sentence in caplog.text
+    response = anonymous.get("/readyz")
+    assert (response.status_code, response.json()["database"]) == (503, "unavailable")
+    assert response.json()["reasons"] == [sentence]
+    cache.delete(outages.REMEMBERED_KEY)
+    assert anonymous.get("/readyz").status_code == 200
+
+
+def _raised(fail: Callable[[], Any]) -> Exception:
+    try:
+        fail()
+    except Exception as error:
+        return error
+    raise AssertionError
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
