@@ -2,51 +2,21 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 from uuid import uuid4
 
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from accounts.lib.problems import CONTENT_TYPE, TITLES, document
 from config import outages
 
 log = structlog.get_logger()
 
-CONTENT_TYPE = "application/problem+json"
 PLIVO_PATH = "/v1/Account/"
 RETRY_AFTER_SECONDS = 5
 API_PATHS = re.compile(r"/(v1|auth|api|\.well-known|healthz|readyz)(/|$)")
-TITLES = {
-    400: "Bad request",
-    401: "Not authenticated",
-    402: "Payment required",
-    403: "Forbidden",
-    404: "Not found",
-    405: "Method not allowed",
-    408: "Request timeout",
-    409: "Conflict",
-    410: "Gone",
-    411: "Length required",
-    413: "Too large",
-    414: "Address too long",
-    415: "Unsupported media type",
-    422: "Unprocessable",
-    429: "Too many requests",
-    431: "Headers too large",
-    500: "Internal error",
-    503: "Unavailable",
-}
-
-
-def problem(
-    status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = (), **members: Any
-) -> dict[str, Any]:
-    """A problem document. `code` is stable; `detail` is for people."""
-    document = {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail}
-    return {**document, "code": code, **({"errors": list(errors)} if errors else {}), **members}
 
 
 def answer(
@@ -56,8 +26,8 @@ def answer(
     if path.startswith(PLIVO_PATH):
         response: HttpResponse = JsonResponse({"api_id": str(uuid4()), "error": detail}, status=status)
     elif API_PATHS.match(path):
-        document = problem(status, code, detail, request_id=request_id)
-        response = JsonResponse(document, status=status, content_type=CONTENT_TYPE)
+        body = document(status, code, detail, request_id=request_id)
+        response = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
     else:
         context = {"status": status, "title": TITLES[status], "detail": detail}
         response = HttpResponse(render_to_string("error.html", context, request), status=status)
@@ -90,6 +60,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 with Retry-After while the database or Redis is out of order; else a 500 that shows nothing of the fault."""
     if reason := outages.reason(sys.exc_info()[1]):
+        outages.remember(reason)
         log.error("outage", path=request.path, reason=reason, exc_info=False)
         return refuse(request, 503, "unavailable", "Tollgate can't do this at the moment. Try again in some seconds.")
     return refuse(request, 500, "internal_error", "Something went wrong on our side. It has been logged.")

@@ -11,7 +11,7 @@ from rest_framework.permissions import AllowAny
 from accounts import events
 from accounts.events.catalog import API_VERSION
 from accounts.lib.money import QUANTUM
-from config.problems import CONTENT_TYPE
+from accounts.lib.problems import CONTENT_TYPE
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):

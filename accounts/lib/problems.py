@@ -1,7 +1,40 @@
-"""Refusals that a caller can act on. Each carries its HTTP status and a stable code; `config.api` renders them."""
+"""Refusals that a caller can act on. Each carries its HTTP status and a stable code; `config.api` renders them.
+
+They are shown as the problem documents of RFC 9457.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+
+CONTENT_TYPE = "application/problem+json"
+TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    402: "Payment required",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    408: "Request timeout",
+    409: "Conflict",
+    410: "Gone",
+    411: "Length required",
+    413: "Too large",
+    414: "Address too long",
+    415: "Unsupported media type",
+    422: "Unprocessable",
+    429: "Too many requests",
+    431: "Headers too large",
+    500: "Internal error",
+    503: "Unavailable",
+}
+
+
+def document(
+    status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = (), **members: Any
+) -> dict[str, Any]:
+    """A problem document. `code` is stable; `detail` is for people."""
+    body = {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail}
+    return {**body, "code": code, **({"errors": list(errors)} if errors else {}), **members}
 
 
 class Problem(Exception):

@@ -8,8 +8,8 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from accounts.lib.problems import Problem
-from config.problems import CONTENT_TYPE, problem
+from accounts.lib import problems
+from accounts.lib.problems import CONTENT_TYPE, Problem
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -25,16 +25,16 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
 def _document(error: Exception) -> tuple[dict[str, Any] | None, dict[str, str]]:
     match error:
         case Problem():
-            return problem(error.status, error.code, str(error), error.errors, **error.members), error.headers
+            return problems.document(error.status, error.code, str(error), error.errors, **error.members), error.headers
         case exceptions.ValidationError():
             errors = list(_field_errors(error.detail))
-            return problem(400, "invalid", "Some fields are not valid.", errors), {}
+            return problems.document(400, "invalid", "Some fields are not valid.", errors), {}
         case exceptions.APIException():
-            return problem(error.status_code, _code(error), str(error.detail)), _headers(error)
+            return problems.document(error.status_code, _code(error), str(error.detail)), _headers(error)
         case Http404():
-            return problem(404, "not_found", "There is no such object."), {}
+            return problems.document(404, "not_found", "There is no such object."), {}
         case PermissionDenied():
-            return problem(403, "forbidden", "This credential may not do that."), {}
+            return problems.document(403, "forbidden", "This credential may not do that."), {}
     return None, {}
 
 

@@ -247,6 +247,8 @@ ROUTES: dict[str, Route] = {
     "v1/keys/verify/batch": Route(
         {"post": "keys:read"}, who="platform", bodies={"post": {"calls": [{"key": "sk_live_x"}]}}
     ),
+    "v1/gate/authorize": Route({"get": "keys:read", "post": "keys:read"}, who="platform"),
+    "v1/gate/authorize/{path}": Route({"get": "keys:read", "post": "keys:read"}, who="platform"),
 }
 
 

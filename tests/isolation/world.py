@@ -91,6 +91,7 @@ class World:
             "event": "e",
             "endpoint": self.deliveries[relation].endpoint.public_id,
             "delivery": self.deliveries[relation].public_id,
+            "": "x",  # a part of the address that names nothing
         }[kind]
 
 

@@ -2,6 +2,7 @@ from django.urls import path
 
 from usage.api import ingest
 from usage.api.account import SummaryView, UsageView
+from usage.api.authorize.views import authorize
 from usage.api.details import DetailsView
 from usage.api.openmeter import OpenMeterEventsView
 from usage.api.timeseries import UsageSeriesView
@@ -11,6 +12,8 @@ from usage.api.voids import VoidView
 urlpatterns = [
     path("v1/keys/verify", verify.verify),
     path("v1/keys/verify/batch", verify.verify_batch),
+    path("v1/gate/authorize", authorize),
+    path("v1/gate/authorize/<path:path>", authorize),
     path("v1/usage/events", ingest.record),
     path("v1/account/details", DetailsView.as_view()),
     path("auth/account/usage", UsageView.as_view()),

@@ -1,0 +1,103 @@
+"""What a proxy asks with, in headers. The proxy's configuration sets them, over whatever the customer sent.
+
+An empty header counts as a missing one, since that is how proxies clear headers.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.http import HttpRequest
+
+from accounts.lib.problems import InvalidField
+from usage.api.verify.calls import InvalidCall
+from usage.api.verify.fields import FIELDS
+from usage.gate.query import Call
+
+PREFIX = "X-Tollgate-"
+PLATFORM_KEY = "X-Tollgate-Platform-Key"
+KEY_PARAMETER = "X-Tollgate-Key-Parameter"
+REFUSE_WITH = "X-Tollgate-Refuse-With"
+API_KEY = "X-Api-Key"
+# The fields of a call, and the headers that they come in.
+CALL = {
+    "permission": "X-Tollgate-Permission",
+    "meter": "X-Tollgate-Meter",
+    "quantity": "X-Tollgate-Quantity",
+    "ip": "X-Tollgate-Ip",
+    "hold_seconds": "X-Tollgate-Hold-Seconds",
+}
+# Where the customer's own path and query stand: nginx by our configuration, then Caddy and Traefik.
+ORIGINAL_ADDRESS = ("X-Original-Uri", "X-Forwarded-Uri")
+LONGEST_SECRET = 255
+BEARER = "bearer "
+
+
+def _key(header: str) -> str:
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+KNOWN = {_key(header) for header in (PLATFORM_KEY, KEY_PARAMETER, REFUSE_WITH, *CALL.values())}
+
+
+def value(request: HttpRequest, header: str) -> str:
+    return str(request.META.get(_key(header), "")).strip()
+
+
+def secrets(request: HttpRequest) -> tuple[str, str]:
+    """The platform's key and the customer's; empty if missing.
+
+    `Authorization` has the platform's key, or the customer's if `X-Tollgate-Platform-Key` has the platform's.
+    """
+    bearer = value(request, "Authorization")
+    bearer = bearer[len(BEARER) :].strip() if bearer[: len(BEARER)].lower() == BEARER else ""
+    platform = value(request, PLATFORM_KEY)
+    customer = value(request, API_KEY) or (bearer if platform else "") or _in_query(request)
+    return platform or bearer, customer if len(customer) <= LONGEST_SECRET else ""
+
+
+def _in_query(request: HttpRequest) -> str:
+    """The key in the query of the customer's request, under the name that the proxy gives; empty if there are two."""
+    name = value(request, KEY_PARAMETER)
+    if not name:
+        return ""
+    address = next((text for header in ORIGINAL_ADDRESS if (text := value(request, header))), request.get_full_path())
+    try:
+        values = parse_qs(urlsplit(address).query, max_num_fields=1000).get(name, [])
+    except ValueError:
+        return ""
+    return values[0] if len(values) == 1 else ""
+
+
+def call(request: HttpRequest, secret: str) -> Call:
+    """The call that is asked about. A 400 names the headers with values that can't be accepted."""
+    values: dict[str, Any] = {}
+    errors: list[Mapping[str, str]] = []
+    for name, header in CALL.items():
+        if text := value(request, header):
+            try:
+                values[name] = FIELDS[name].check(int(text) if _is_number(name, text) else text)
+            except ValueError as error:
+                errors.append({"pointer": f"/{header}", "detail": str(error)})
+    # A typo in a name must not switch off a check.
+    unknown = sorted(key for key in request.META if key.startswith(_key(PREFIX)) and key not in KNOWN)
+    errors += [{"pointer": f"/{_header(key)}", "detail": "There is no such header."} for key in unknown]
+    if errors:
+        raise InvalidCall(errors=errors)
+    return Call(secret, **values)
+
+
+def refuses_with_403(request: HttpRequest) -> bool:
+    """nginx passes on no refusals but 401 and 403, so its configuration asks for 403 instead of 402 and 429."""
+    text = value(request, REFUSE_WITH)
+    if text not in {"", "403"}:
+        raise InvalidField(REFUSE_WITH, "Expected 403, or no such header.")
+    return bool(text)
+
+
+def _is_number(name: str, text: str) -> bool:
+    return name == "hold_seconds" and text.isascii() and text.isdecimal() and len(text) <= 9
+
+
+def _header(key: str) -> str:
+    return key.removeprefix("HTTP_").replace("_", "-").title()

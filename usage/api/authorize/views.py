@@ -1,0 +1,113 @@
+"""The route that proxies ask: by the gate's own statement, or by a DRF view for callers whom that doesn't let in."""
+
+from collections.abc import Mapping
+from functools import update_wrapper
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.lib import addresses
+from accounts.lib.problems import InvalidField, Problem
+from accounts.permissions import PlatformKey
+from usage import gate
+from usage.api.authorize import headers, verdicts
+from usage.gate.caller import Caller
+from usage.gate.query import UnknownMeter
+
+SENT = {
+    headers.API_KEY: "The customer's key",
+    headers.PLATFORM_KEY: "The platform key, if `Authorization` is the customer's",
+    headers.KEY_PARAMETER: "The query parameter that has the customer's key",
+    headers.CALL["permission"]: "What the key must be allowed to do",
+    headers.CALL["meter"]: "What the call will be charged by",
+    headers.CALL["quantity"]: "How many units, 1 by default",
+    headers.CALL["ip"]: "Where the customer's call came from",
+    headers.CALL["hold_seconds"]: "Hold the cost for so long, up to 86400",
+    headers.REFUSE_WITH: "`403`: instead of 402 and 429, for nginx",
+}
+RETURNED = {
+    "X-Tollgate-Key-Id": "The key's id",
+    "X-Tollgate-Organization": "Its organization",
+    "X-Tollgate-Permissions": "Those that the key has now, with spaces between",
+    "X-Tollgate-Hold": "The hold, if something was held",
+}
+_described = extend_schema(
+    request=None,
+    parameters=[
+        OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=text)
+        for name, text in SENT.items()
+    ]
+    + [
+        OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=text, response=[200])
+        for name, text in RETURNED.items()
+    ],
+    responses={
+        200: OpenApiResponse(description="The request may pass"),
+        402: OpenApiResponse(description="Not enough credits or budget"),
+        403: OpenApiResponse(description="Not from this address, or not with this key"),
+        429: OpenApiResponse(description="Over the key's rate limit"),
+    },
+)
+
+
+class AuthorizeView(APIView):
+    permission_classes = (PlatformKey,)
+    scopes: ClassVar[Mapping[str, str]] = {"get": "keys:read", "post": "keys:read"}
+
+    @_described
+    def get(self, request: Request, customer: str) -> HttpResponse:
+        """Whether a proxy may pass a customer's request on: for nginx `auth_request`, Caddy, Traefik and Envoy.
+
+        What is asked stands in headers, as does the answer. A refusal has the status that the customer should get.
+        """
+        caller = Caller(headers.secrets(request._request)[0], addresses.client_address(request) or None, counted=True)
+        try:
+            response = _decide(request._request, caller, customer)
+        except UnknownMeter as unknown:
+            raise InvalidField(headers.CALL["meter"], "There is no such meter.") from unknown
+        if response is None:  # it was good a moment ago
+            raise AuthenticationFailed("The API key is not valid any more.")
+        return response
+
+    @_described
+    def post(self, request: Request, customer: str) -> HttpResponse:
+        """The same, for proxies that ask by POST."""
+        return self.get(request, customer)
+
+
+def _decide(request: HttpRequest, caller: Caller, customer: str) -> HttpResponse | None:
+    """The answer to the proxy; None if the caller may not ask."""
+    with_403 = headers.refuses_with_403(request)
+    verdict = gate.verify(headers.call(request, customer), caller, timezone.now())
+    return verdicts.answer(request, verdict, with_403=with_403) if verdict else None
+
+
+_by_view = AuthorizeView.as_view()
+
+
+def authorize(request: HttpRequest, path: str = "") -> HttpResponseBase:
+    """Answers a platform key at once, and leaves everyone else, and bad headers, to the view.
+
+    Envoy adds the customer's `path` to ours, and asks by the customer's method.
+    """
+    platform, customer = headers.secrets(request)
+    try:
+        response = _decide(request, Caller(platform, addresses.client_address(request) or None), customer)
+    except (UnknownMeter, Problem):
+        response = None
+    if response is not None:
+        return response
+    request.META["HTTP_AUTHORIZATION"] = f"Bearer {platform}" if platform else ""
+    vars(request).pop("headers", None)  # Django may have read the headers already, and keeps them
+    request.method = "POST" if request.method == "POST" else "GET"
+    return _by_view(request, customer=customer)
+
+
+update_wrapper(authorize, _by_view)  # which is exempt from CSRF, and has what the schema needs
