@@ -1,7 +1,9 @@
+from uuid import UUID
+
 from celery import shared_task
 from django.utils import timezone
 
-from usage.storage import partitions, retention
+from usage.storage import closing, partitions, retention
 
 
 @shared_task
@@ -14,3 +16,17 @@ def make_partitions() -> list[str]:
 @shared_task
 def retire_partitions() -> list[str]:
     return retention.retire(timezone.now())
+
+
+@shared_task
+def close_months() -> int:
+    """Start a task for each payer of which a month has ended. One that gets lost is started again by the next run."""
+    payers = list(closing.due(timezone.now()))
+    for payer in payers:
+        close_months_of.delay(str(payer))
+    return len(payers)
+
+
+@shared_task
+def close_months_of(payer: str) -> int:
+    return len(closing.close_ended(UUID(payer), timezone.now()))

@@ -177,4 +177,5 @@ def _owner(owner: Owner, locked: Locked, entry_seq: int | None) -> dict[str, Any
         "environment": owner.environment,
         "entry_seq": entry_seq,
         "closed_through": locked.closed_through.isoformat() if locked.closed_through else None,
+        "billed_in": locked.zone.month_of(locked.closed_through).isoformat() if locked.closed_through else None,
     }

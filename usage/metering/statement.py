@@ -17,19 +17,20 @@ terms AS MATERIALIZED (
     SELECT t.term, t.meter, t.endpoint, o.*
       FROM json_to_recordset(%(terms)s::json) AS t(term int, owner int, meter bigint, endpoint text)
       JOIN json_to_recordset(%(owners)s::json) AS o(owner int, organization uuid, account uuid, key uuid,
-           environment text, entry_seq bigint, closed_through timestamptz) USING (owner))
+           environment text, entry_seq bigint, closed_through timestamptz, billed_in date) USING (owner))
 """
 
 # A datetime comes as microseconds since 1970, which PostgreSQL reads in half the time of a text. An event is late if
-# its month was closed before it came.
+# its month was closed before it came; it is billed in the month that is closed next.
 EVENTS = sql.compose(
     """
 events AS (
     INSERT INTO usage_event (account_id, organization_id, id, key_id, meter_id, environment, endpoint, quantity, failed,
-                             credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late)
+                             credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late, billed_in)
     SELECT t.account, t.organization, e.id, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
            CASE WHEN e.credits > 0 THEN t.entry_seq END, moment.occurred_at, %(now)s,
-           coalesce(e.properties::jsonb, '{{}}'), e.hold, coalesce(moment.occurred_at < t.closed_through, false)
+           coalesce(e.properties::jsonb, '{{}}'), e.hold, coalesce(moment.occurred_at < t.closed_through, false),
+           CASE WHEN moment.occurred_at < t.closed_through THEN t.billed_in END
       FROM unnest(%(term)s::int[], %(id)s::text[], %(quantity)s::numeric[], %(failed)s::bool[], %(credits)s::numeric[],
                   %(microseconds)s::bigint[], %(properties)s::text[], %(hold)s::uuid[])
            AS e(term, id, quantity, failed, credits, microseconds, properties, hold)

@@ -30,13 +30,16 @@ event AS (
 """,
     bucket=quarters.sql_floor("occurred_at"),
 )
+
+# It is dated by the account's clock, as its adjustment is. So a void after the close of a month is dated after its end.
 WRITTEN = """
 void AS (
     INSERT INTO usage_eventvoid (account_id, organization_id, event_id, recorded_at, entry_seq, reason, actor,
                                  created_at)
-    SELECT account_id, organization_id, id, recorded_at, %(entry_seq)s::bigint, %(reason)s, %(actor)s, %(now)s
-      FROM event
-    RETURNING event_id)
+    SELECT e.account_id, e.organization_id, e.id, e.recorded_at, %(entry_seq)s::bigint, %(reason)s, %(actor)s,
+           greatest(%(now)s, e.recorded_at, a.updated_at)
+      FROM event e JOIN billing_ledgeraccount a ON a.organization_id = e.account_id
+    RETURNING created_at)
 """
 
 # Takes the event off what `usage.metering.statement` added it to.
@@ -73,7 +76,7 @@ volume AS (
 VOID = sql.compose(
     """
 WITH {event}, {written}, {endpoint_rollup}, {meter_rollup}, {volume}
-SELECT event_id FROM void
+SELECT created_at FROM void
 """,
     event=EVENT,
     written=WRITTEN,
@@ -134,11 +137,13 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
         "actor": actor,
         "now": now,
     }
-    if not sql.rows(VOID, parameters):
+    voided = sql.rows(VOID, parameters)
+    if not voided:
         raise UnknownOrRetired
     if event.entry_seq is not None:
         budgets.give_back(organization, event.key_id, event.credits, month=month, seq=event.entry_seq, now=now)
-    return Voided(event, entry, reason, now)
+    [(voided_at,)] = voided
+    return Voided(event, entry, reason, voided_at)
 
 
 def _newest(organization: Organization, id: str) -> UsageEvent:

@@ -9,6 +9,7 @@ organization's tree, which never changes.
 
 from usage.models.events import UsageEvent
 from usage.models.imports import ImportedFile
+from usage.models.months import MonthClose, MonthlyUsage
 from usage.models.retirement import RetiredPartition
 from usage.models.rollups import EndpointRollup, UsageRollup
 from usage.models.voids import EventVoid
@@ -18,6 +19,8 @@ __all__ = [
     "EndpointRollup",
     "EventVoid",
     "ImportedFile",
+    "MonthClose",
+    "MonthlyUsage",
     "RetiredPartition",
     "UsageEvent",
     "UsageRollup",

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import ClassVar
 
 from django.db import models
@@ -6,6 +7,7 @@ from accounts.lib import jsonb
 from accounts.lib.money import AmountField
 from accounts.models import Organization
 from apikeys.models import ApiKey
+from billing.ledger.billing_zone import BillingZone
 from billing.models import Meter
 from usage.models.tenancy import UsageQuerySet
 
@@ -14,9 +16,10 @@ class UsageEvent(models.Model):
     """One metered request. Immutable: a mistake is corrected by an `EventVoid`.
 
     `id` is the caller's, counted once an organization within 35 days of arrival. `entry_seq` is the ledger entry that
-    the event was charged with; null if it was charged nothing. `late` is true if its month was closed when it arrived.
-    `occurred_at` is never after `recorded_at`: if a caller's clock is fast, the event counts at its arrival. The
-    foreign keys have no constraint in the database: their rows are read under the payer's lock, and are never deleted.
+    the event was charged with; null if it was charged nothing. `late` is true if its month was closed when it arrived:
+    then `billed_in` is the month that is closed next, on whose paper it is. `occurred_at` is never after `recorded_at`:
+    if a caller's clock is fast, the event counts at its arrival. The foreign keys have no constraint in the database:
+    their rows are read under the payer's lock, and are never deleted.
     """
 
     pk = models.CompositePrimaryKey("account_id", "organization_id", "id", "recorded_at")
@@ -40,6 +43,7 @@ class UsageEvent(models.Model):
     properties = models.JSONField(default=dict, encoder=jsonb.Encoder, decoder=jsonb.Decoder)
     hold_id = models.UUIDField(null=True)
     late = models.BooleanField(default=False)
+    billed_in = models.DateField(null=True)
 
     objects: ClassVar[UsageQuerySet["UsageEvent"]] = UsageQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -49,3 +53,7 @@ class UsageEvent(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    def billing_month(self, zone: BillingZone, first: date) -> date:
+        """The month on whose paper the event is. `first` is the first month that its payer closes."""
+        return self.billed_in or max(zone.month_of(self.occurred_at), first)

@@ -1,34 +1,88 @@
-"""The close of a month: usage that occurred before the mark and arrives after it was set is late.
+"""The close of a month: it freezes what was used in it, once, and sets the mark after which earlier usage is late.
 
-Late usage is charged like any other, and lands in its own quarter of an hour and month. What was made of the closed
-month before, such as an invoice, doesn't have it.
+A payer's months are closed one after the other, from the one in which its organization was made. Each has a row, which
+is committed before the work and done with it. If the work is killed, it leaves nothing, and the next run does it.
 """
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Greatest
-from django.utils import timezone
 
-from billing.ledger import balances, posting
+from accounts import events
+from accounts.lib import months, sql
+from billing.ledger import billing_zone, posting
 from billing.models import LedgerAccount
+from usage.models import MonthClose
+from usage.storage import freezing, month_balances
+from usage.storage.month_balances import MonthBalance
+
+# A month has at least 28 days, and a change of the time zone takes at most 26 hours away from it.
+SHORTEST = timedelta(days=26)
+
+TO_CLOSE = """
+SELECT a.organization_id, o.timezone, a.zones::text, o.created_at, a.closed_through
+  FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
+ WHERE a.closed_through IS NULL OR a.closed_through <= %(latest)s ORDER BY a.closed_through NULLS FIRST
+"""
+
+
+def due(now: datetime) -> Iterator[UUID]:
+    """The payers of which a month has ended that is not closed, those that wait longest first."""
+    for account, timezone, zones, created_at, closed_through in sql.rows(TO_CLOSE, {"latest": now - SHORTEST}):
+        zone = billing_zone.parse(timezone, zones)
+        if zone.bounds(zone.month_of(closed_through or created_at))[1] <= now:
+            yield account
+
+
+def close_ended(account: UUID, now: datetime) -> list[MonthClose]:
+    """Close every month of the payer that has ended, one transaction each."""
+    closed = []
+    while close := _start(account, now):
+        closed.append(finish(close, now))
+    return closed
+
+
+def _start(account: UUID, now: datetime) -> MonthClose | None:
+    """The row of the payer's next month; None if that has not ended."""
+    ledger = LedgerAccount.objects.select_related("organization").get(pk=account)
+    zone = billing_zone.of(ledger.organization)
+    last = MonthClose.objects.done().filter(account=ledger).order_by("-month").first()
+    month = months.shift(last.month, 1) if last else zone.month_of(ledger.organization.created_at)
+    starts_at, ends_at = last.ends_at if last else None, zone.bounds(month)[1]
+    if ends_at > now:
+        return None
+    row = MonthClose(account=ledger, month=month, starts_at=starts_at, ends_at=ends_at, started_at=now)
+    MonthClose.objects.bulk_create([row], ignore_conflicts=True)  # it may have been started before
+    return MonthClose.objects.get(account=ledger, month=month)
 
 
 @transaction.atomic
-def close(account: UUID, through: datetime) -> datetime:
-    """Close a payer's usage before `through`; returns the mark, which never goes back.
+def finish(close: MonthClose, now: datetime) -> MonthClose:
+    """Do the work of a month that was started, unless it is done.
 
-    It is set under the payer's lock: what was committed before is in the closed figures, and what comes after knows
-    that it is late. `ValueError` for a moment in the future.
+    It is under the payer's lock: what was committed before is in the closed figures, and what comes after knows that it
+    is late. The mark is also the least time of what is posted after it.
     """
-    if through > timezone.now():
-        raise ValueError(f"{through} has not passed yet")
-    balances.open_accounts([account])
-    posting.lock([account])
-    accounts = LedgerAccount.objects.filter(pk=account)
-    accounts.update(closed_through=Greatest("closed_through", Value(through)))
-    mark = accounts.values_list("closed_through", flat=True).get()
-    assert mark is not None
-    return mark
+    locked = posting.lock([close.account_id], now)[close.account_id]
+    close = MonthClose.objects.get(pk=close.pk)
+    if close.is_done:
+        return close
+    freezing.freeze(close, locked.zone)
+    balance = month_balances.of(close)
+    _end(close, balance, now)
+    return close
+
+
+def _end(close: MonthClose, balance: MonthBalance, now: datetime) -> None:
+    close.status, close.done_at = MonthClose.Status.DONE, now
+    close.opening, close.closing = balance.opening, balance.closing
+    close.save(update_fields=["status", "done_at", "opening", "closing"])
+    LedgerAccount.objects.filter(pk=close.account_id).update(
+        closed_through=close.ends_at, updated_at=Greatest("updated_at", Value(now))
+    )
+    data = {"month": str(close), "opening": close.opening, "used": balance.used, "closing": close.closing}
+    events.record(close.account_id, "month.closed", data, now)

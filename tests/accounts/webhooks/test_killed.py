@@ -1,13 +1,10 @@
 """A worker that is killed with SIGKILL at any point loses nothing: the same event is sent again under the same id."""
 
 import os
-import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from accounts import events
@@ -16,14 +13,10 @@ from accounts.models import Attempt, Delivery, WebhookEndpoint
 from accounts.webhooks import endpoints, outbox, signing, worker
 from tests import factories
 from tests.accounts.webhooks.inbox import inbox
+from tests.killing import hang, killed
 
 ROUNDS = 3
 POINTS = {"after claim": 1, "while sending": 2, "before recording": 2}  # and how often the receiver gets the event
-
-
-def hang(*_: Any, reached: int) -> Any:
-    os.write(reached, b".")
-    time.sleep(120)
 
 
 def work_until(point: str, reached: int) -> None:
@@ -33,23 +26,6 @@ def work_until(point: str, reached: int) -> None:
     if point == "before recording":
         outbox.record = lambda *_: hang(reached=reached)
     worker.run()
-
-
-def killed(work: Callable[[int], None], is_reached: Callable[[int], object]) -> None:
-    """Runs it in a process of its own, and kills that once the point is reached."""
-    connection.close()
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            work(writer)
-        finally:
-            os._exit(1)
-    is_reached(reader)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    os.close(reader)
-    os.close(writer)
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -1,0 +1,60 @@
+"""The balance at both ends of a closed month, and what moved it.
+
+Each event counts in the month in which it is billed, and every other entry in the month in which it was made. A void in
+the month in which its event is billed takes it out of that month, so both count in none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from accounts.lib import sql
+from accounts.lib.money import ZERO
+from usage.models import MonthClose, MonthlyUsage
+
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+MOVED = """
+SELECT kind, sum(amount)
+  FROM (SELECT kind, amount FROM billing_ledgerentry
+         WHERE account_id = %(account)s AND created_at >= %(since)s AND created_at < %(end)s AND kind <> 'usage'
+         UNION ALL
+        SELECT 'adjustment', -e.credits
+          FROM usage_eventvoid v JOIN usage_event e
+            ON (e.account_id, e.organization_id, e.id, e.recorded_at)
+             = (v.account_id, v.organization_id, v.event_id, v.recorded_at)
+         WHERE v.account_id = %(account)s AND v.created_at >= %(since)s AND v.created_at < %(end)s
+           AND (e.billed_in = %(month)s OR e.billed_in IS NULL AND e.occurred_at >= %(since)s)) moved
+ GROUP BY kind
+"""
+
+
+@dataclass(frozen=True)
+class MonthBalance:
+    """`moved` is signed, by the kind of entry. `used` is what the frozen usage cost."""
+
+    opening: Decimal
+    moved: Mapping[str, Decimal]
+    used: Decimal
+
+    @property
+    def closing(self) -> Decimal:
+        return sum(self.moved.values(), self.opening) - self.used
+
+
+def of(close: MonthClose) -> MonthBalance:
+    """Of a month whose usage is frozen."""
+    earlier = MonthClose.objects.done().filter(account=close.account_id, month__lt=close.month)
+    opening = earlier.order_by("-month").values_list("closing", flat=True).first()
+    frozen = MonthlyUsage.objects.filter(account_id=close.account_id, month=close.month)
+    parameters = {
+        "account": close.account_id,
+        "month": close.month,
+        "since": close.starts_at or ALWAYS,
+        "end": close.ends_at,
+    }
+    used = frozen.aggregate(used=Sum("credits", default=ZERO))["used"]
+    return MonthBalance(opening or ZERO, dict(sql.rows(MOVED, parameters)), used)
