@@ -18,6 +18,8 @@ class BillingAccount(models.Model):
 
     A closed account counts as none. Creating it again reopens it, with its old id and currency.
 
+    A prepaid account gets a statement of each month, a postpaid one an invoice of what it owes by then.
+
     For its papers: the form of `vat_id` was checked when it was entered. `vat_id_valid` is what the online register
     said about it, and null until then. `tax_exemption` is the reason, which stands on the papers; without one,
     `tax_percent` replaces the rate of the country. `purchase_order` is the buyer's own reference.
@@ -26,12 +28,17 @@ class BillingAccount(models.Model):
     every posting rewrites its row.
     """
 
+    class Mode(models.TextChoices):
+        PREPAID = "prepaid"
+        POSTPAID = "postpaid"
+
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     public_id = models.CharField(max_length=18, unique=True, default=identifiers.billing_account_id, editable=False)
     organization = models.OneToOneField(Organization, on_delete=models.PROTECT, related_name="billing_account")
     name = models.CharField(max_length=100)
     email = models.EmailField(max_length=250)
     currency = models.CharField(max_length=3, blank=True, editable=False)
+    billing_mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.PREPAID, db_default="prepaid")
     country = models.CharField(max_length=2)
     city = models.CharField(max_length=50, blank=True)
     line1 = models.CharField(max_length=100, blank=True)
