@@ -10,8 +10,8 @@ from accounts.lib import countries
 from accounts.lib.problems import Conflict
 from accounts.models import Organization
 from billing.exceptions import BilledByParent, NoBillingAccount
-from billing.ledger import posting
-from billing.models import AutoRecharge, BillingAccount, LedgerAccount, Payment, Subscription
+from billing.ledger import posting, thresholds
+from billing.models import AutoRecharge, BillingAccount, Dispute, LedgerAccount, Payment, Subscription
 
 # Fields that an account starts without.
 OPTIONAL = ("city", "line1", "line2", "postal_code", "state")
@@ -73,10 +73,13 @@ def close(organization: Organization) -> None:
         raise AccountNotSettled(balance=balance.balance, reserved=balance.reserved)
     if Payment.objects.of(organization).filter(status__in=Payment.OPEN).exists():
         raise AccountNotSettled("A payment is still open.")
+    if Dispute.objects.filter(payment__organization=organization, status__in=Dispute.UNDECIDED).exists():
+        raise AccountNotSettled("A payment is disputed, and its bank has not decided.")
     Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE).update(
         status=Subscription.Status.CANCELED
     )
     AutoRecharge.objects.of(organization).update(enabled=False)
+    thresholds.set_recharge_below(organization.pk, None)
     BillingAccount.objects.filter(pk=account.pk).update(closed_at=timezone.now())
 
 

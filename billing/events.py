@@ -41,7 +41,19 @@ REFUND: Mapping[str, Schema] = {
     "reason": TEXT,
     "actor": TEXT,
 }
+PAUSE: Mapping[str, Schema] = {"reason": {"enum": ["declined", "action_required", "chargeback"]}}
+DISPUTE: Mapping[str, Schema] = {
+    "dispute": TEXT,
+    "payment": TEXT,
+    "status": {"enum": ["inquiry", "open", "won", "lost", "closed"]},
+    "reason": TEXT,
+    "total": NUMBER,
+    "currency": TEXT,
+    "withdrawn": {**NUMBER, "description": "Credits that were taken back so far"},
+    "reinstated": {**NUMBER, "description": "Credits that were returned so far"},
+}
 CARD: Mapping[str, Schema] = {"payment_method": TEXT, "brand": TEXT, "last4": TEXT}
+CARD_UNTIL: Mapping[str, Schema] = {**CARD, "exp_month": INTEGER, "exp_year": INTEGER}
 
 INVOICE: Mapping[str, Schema] = {
     "invoice": TEXT,
@@ -78,7 +90,18 @@ AN_INVOICE = {
     "total": 119,
     "currency": "EUR",
 }
+DISPUTED = {
+    "dispute": "du_0123456789abcdef0123456789abcdef",
+    "payment": "pay_0123456789abcdef0123456789abcdef",
+    "status": "open",
+    "reason": "fraudulent",
+    "total": 25,
+    "currency": "USD",
+    "withdrawn": 25,
+    "reinstated": 0,
+}
 VISA = {"payment_method": "pm_0123456789abcdef0123456789abcdef", "brand": "visa", "last4": "4242"}
+VISA_UNTIL = {**VISA, "exp_month": 12, "exp_year": 2026}
 SPENT = {"subject": "key_0123456789abcdef", "monthly_budget": 100, "month": "2026-11", "spent": 80.5, "threshold": 80}
 
 register(
@@ -104,6 +127,7 @@ register(
         {**CORRECTION, "reverses": INTEGER},
         {"entry": 13, "reverses": 12, "amount": -5, "reason": "Posted twice", "actor": OPERATOR},
     ),
+    EventType("payment.created", "Somebody or auto-recharge buys credits. Nothing is charged yet.", PAYMENT, PAID),
     EventType("payment.succeeded", "A payment succeeded, and its credits are there.", PAYMENT, PAID),
     EventType("payment.failed", "A payment failed: nothing was charged.", PAYMENT, DECLINED),
     EventType("payment.action_required", "The bank wants the card's owner to confirm a payment.", PAYMENT, PAID),
@@ -115,9 +139,26 @@ register(
     ),
     EventType(
         "auto_recharge.paused",
-        "Auto-recharge is paused: its cards were declined, or its owner did not authenticate.",
-        {"reason": {"enum": ["declined", "action_required"]}},
+        "Auto-recharge is paused: cards were declined, an authentication lapsed, or a payment was taken back.",
+        PAUSE,
         {"reason": "declined"},
+    ),
+    EventType(
+        "auto_recharge.resumed",
+        "Auto-recharge is not paused any more: there is another card or a paid purchase, or its owner tries again.",
+        PAUSE,
+        {"reason": "declined"},
+    ),
+    EventType(
+        "auto_recharge.limit_crossed",
+        "Auto-recharge reached 80 or 100 % of its monthly limit, or the limit leaves no room for a charge.",
+        {
+            "threshold": {"type": "integer", "description": "Percent of the limit"},
+            "monthly_limit": NUMBER,
+            "spent": NUMBER,
+            "month": TEXT,
+        },
+        {"threshold": 80, "monthly_limit": 200, "spent": 160, "month": "2026-11"},
     ),
     EventType(
         "auto_recharge.frequent",
@@ -129,8 +170,25 @@ register(
     EventType("refund.succeeded", "A refund was paid back to the card.", REFUND, REFUNDED),
     EventType("refund.failed", "A refund was not paid back: the credits are there again.", REFUND, REFUNDED),
     EventType("invoice.issued", "An invoice, a credit note or a statement was issued.", INVOICE, AN_INVOICE),
+    EventType("dispute.created", "A cardholder asks their bank about a payment, or contests it.", DISPUTE, DISPUTED),
+    EventType("dispute.funds_withdrawn", "A bank took a payment back, and its credits are gone.", DISPUTE, DISPUTED),
+    EventType(
+        "dispute.funds_reinstated",
+        "Money of a dispute came back, and so did its credits.",
+        DISPUTE,
+        {**DISPUTED, "status": "won", "reinstated": 25},
+    ),
+    EventType("dispute.closed", "A dispute was won, lost or dropped.", DISPUTE, {**DISPUTED, "status": "lost"}),
     EventType("payment_method.added", "A card was added.", CARD, VISA),
-    EventType("payment_method.removed", "A card was removed.", CARD, VISA),
+    EventType("payment_method.removed", "A card was removed, here or at the payment gateway.", CARD, VISA),
+    EventType(
+        "payment_method.changed",
+        "A card became the default or the backup, or no longer is.",
+        {**CARD, "is_default": {"type": "boolean"}, "is_backup": {"type": "boolean"}},
+        {**VISA, "is_default": True, "is_backup": False},
+    ),
+    EventType("payment_method.updated", "The card's network renewed it.", CARD_UNTIL, VISA_UNTIL),
+    EventType("payment_method.expiring", "A card expires within 30 days.", CARD_UNTIL, VISA_UNTIL),
     EventType(
         "payment_method.declined",
         "A card's bank declined it for good: it is not charged again by itself.",

@@ -1,8 +1,10 @@
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
+from accounts.models import Organization
 from billing.ledger import alerts, expiry_sweep
-from billing.payments import payments, recharge, refunds
+from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunds
 
 
 @shared_task
@@ -21,6 +23,12 @@ def recharge_accounts() -> int:
 
 
 @shared_task
+def recharge_account(organization: str) -> bool:
+    """One that a posting took below its threshold."""
+    return recharge.run(Organization.objects.get(pk=organization), timezone.now()) is not None
+
+
+@shared_task
 def settle_pending_refunds() -> int:
     return refunds.sweep(timezone.now())
 
@@ -28,3 +36,23 @@ def settle_pending_refunds() -> int:
 @shared_task
 def sweep_alerts() -> None:
     alerts.sweep(timezone.now())
+
+
+@shared_task
+def poll_gateway_events() -> None:
+    inbound.poll(gateways.BY_NAME[settings.PAYMENT_GATEWAY], timezone.now())
+
+
+@shared_task
+def handle_gateway_events() -> int:
+    return inbound.sweep(timezone.now())
+
+
+@shared_task
+def compare_gateway() -> bool:
+    return comparison.run_due(gateways.BY_NAME[settings.PAYMENT_GATEWAY], timezone.now())
+
+
+@shared_task
+def announce_expiring_cards() -> int:
+    return cards.announce_expiring(timezone.now())

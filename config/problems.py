@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 PLIVO_PATH = "/v1/Account/"
 RETRY_AFTER_SECONDS = 5
-API_PATHS = re.compile(r"/(v1|auth|api|\.well-known|healthz|readyz)(/|$)")
+API_PATHS = re.compile(r"/(v1|auth|api|webhooks|\.well-known|healthz|readyz)(/|$)")
 
 
 def answer(

@@ -42,6 +42,7 @@ PAYMENT_GATEWAY = env.required("PAYMENT_GATEWAY", lambda: "sandbox")
 STRIPE_SECRET_KEY = env.stripe_key("STRIPE_SECRET_KEY") if PAYMENT_GATEWAY == "stripe" else ""
 STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS", default=[])
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", default="")
 RECHARGE_COOLDOWN_SECONDS = env.integer("RECHARGE_COOLDOWN_SECONDS", default=600)
 if PAYMENT_GATEWAY not in ("", "sandbox", "stripe"):
     raise ImproperlyConfigured(f"PAYMENT_GATEWAY is {PAYMENT_GATEWAY!r}: say sandbox or stripe.")
@@ -292,6 +293,10 @@ CELERY_BEAT_SCHEDULE = {
     "accounts to recharge": {"task": "billing.tasks.recharge_accounts", "schedule": 10.0},
     "refunds left pending": {"task": "billing.tasks.settle_pending_refunds", "schedule": 60.0},
     "payments left pending": {"task": "billing.tasks.settle_pending_payments", "schedule": 60.0},
+    "events of the payment gateway": {"task": "billing.tasks.poll_gateway_events", "schedule": 60.0},
+    "events not handled": {"task": "billing.tasks.handle_gateway_events", "schedule": 10.0},
+    "comparison with the payment gateway": {"task": "billing.tasks.compare_gateway", "schedule": crontab(minute=23)},
+    "cards that expire": {"task": "billing.tasks.announce_expiring_cards", "schedule": crontab(minute=53)},
     "idempotency records past": {
         "task": "accounts.tasks.purge_idempotency_records",
         "schedule": crontab(minute=17),

@@ -14,7 +14,7 @@ from accounts.models import Organization, User
 from apikeys import keys
 from apikeys.models import ApiKey
 from billing import accounts
-from billing.payments import methods, payments
+from billing.payments import methods, payments, purchases
 from usage import metering
 from usage.metering.parsing import BATCH_LIMIT
 
@@ -72,7 +72,7 @@ def make(now: datetime) -> Demo | None:
 def _buy(organization: Organization) -> None:
     methods.add(organization, "pm_card_visa")
     for amount in PURCHASES:
-        payments.complete(payments.begin(organization, amount=amount, method=None, by="demo").pk)
+        payments.complete(purchases.begin(organization, amount=amount, method=None, by="demo").pk)
 
 
 def _use(key: ApiKey, now: datetime) -> None:

@@ -8,22 +8,22 @@ from kombu.exceptions import OperationalError
 log = structlog.get_logger()
 
 
-def nudge(task: str) -> None:
+def nudge(task: str, *args: str) -> None:
     """Starts the task of this name after the commit. If the broker is down, the sweep does the work later."""
 
     def publish() -> None:
         try:
-            current_app.send_task(task)
+            current_app.send_task(task, args)
         except OperationalError as error:
             log.warning("task not published", task=task, error=str(error))
 
-    if not _is_registered(task):
-        publish.task = task  # type: ignore[attr-defined]
+    if not _is_registered((task, args)):
+        publish.call = task, args  # type: ignore[attr-defined]
         transaction.on_commit(publish)
 
 
-def _is_registered(task: str) -> bool:
-    """Whether this transaction nudges the task already, whatever is rolled back of it that leaves the caller's part."""
+def _is_registered(call: tuple[str, tuple[str, ...]]) -> bool:
+    """Whether this transaction makes the same nudge already, whatever is rolled back of it that leaves the caller's."""
     connection = connections[DEFAULT_DB_ALIAS]
     kept = set(connection.savepoint_ids)
-    return any(getattr(hook, "task", None) == task and saves <= kept for saves, hook, *_ in connection.run_on_commit)
+    return any(getattr(hook, "call", None) == call and saves <= kept for saves, hook, *_ in connection.run_on_commit)

@@ -22,7 +22,7 @@ from billing.api.fields import AmountSerializerField, PositiveAmountField, Print
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import own_payer
 from billing.models import Payment, Refund
-from billing.payments import payments, refunds
+from billing.payments import payments, purchases, refunds
 
 OPTIONAL = ("next_action_url", "failure_code", "decline_code")
 
@@ -169,7 +169,7 @@ class PurchaseView(APIView):
         check_currency(organization_of(request), params)
 
         def begin() -> str:
-            return payments.begin(
+            return purchases.begin(
                 organization_of(request),
                 amount=params["amount"],
                 method=params["payment_method"],

@@ -15,6 +15,7 @@ from billing.api.mikrocloud import AccountView
 from billing.api.organizations import OrganizationViewSet
 from billing.api.payment_methods import PaymentMethodViewSet
 from billing.api.payments import PaymentViewSet, PurchaseView
+from billing.api.stripe_webhooks import StripeWebhookView
 from billing.api.subscriptions import SubscriptionViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -46,5 +47,6 @@ urlpatterns = [
     path("v1/credits/alerts", AlertsView.as_view()),
     re_path(r"^v1/organizations/(?P<id>[a-z0-9_]{1,21})/budget$", BudgetView.as_view()),
     path("auth/account/credits", CreditsView.as_view()),
+    path("webhooks/stripe", StripeWebhookView.as_view()),
     *router.urls,
 ]

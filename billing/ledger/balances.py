@@ -15,7 +15,7 @@ from django.db import DataError
 from django.utils import timezone
 from psycopg.errors import NumericValueOutOfRange
 
-from accounts.lib import jsonb, sql
+from accounts.lib import broker, jsonb, sql
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import PLACES, rounded
 from billing.exceptions import BalanceOutOfRange
@@ -23,6 +23,8 @@ from billing.ledger.billing_zone import BillingZone
 from billing.models import LedgerEntry
 
 Kind = LedgerEntry.Kind
+
+RECHARGE = "billing.tasks.recharge_account"
 
 AVAILABLE = "a.balance - a.reserved + a.credit_limit"
 
@@ -81,6 +83,12 @@ SELECT %(id)s, account_id, seq, %(kind)s, amount, balance, %(description)s, %(re
   FROM {moved}
 RETURNING account_id, seq, balance_after"""
 
+# Whether a movement of {{amount}} took the account below the threshold of its auto-recharge. It is asked within the
+# statement, so that it costs nothing.
+CROSSED = """
+coalesce(a.balance - a.reserved < a.recharge_below AND a.balance - a.reserved - ({amount}) >= a.recharge_below, false)
+"""
+
 # One entry. The guard refuses what exceeds what is available; what fell due has to be dealt with first.
 POST = sql.compose(
     """
@@ -88,11 +96,13 @@ WITH account AS (
     UPDATE billing_ledgeraccount a SET balance = a.balance + %(amount)s, seq = a.seq + 1, {tick}
      WHERE a.organization_id = %(account)s AND (%(up_to_date)s OR a.due_at IS NULL OR a.due_at > %(now)s)
        AND (NOT %(guarded)s OR {available} + %(amount)s >= 0)
-    RETURNING a.organization_id AS account_id, a.seq, %(amount)s::numeric AS amount, a.balance, a.updated_at)
-{entry}
+    RETURNING a.organization_id AS account_id, a.seq, %(amount)s::numeric AS amount, a.balance, a.updated_at,
+              {crossed} AS crossed)
+{entry}, (SELECT crossed FROM account)
 """,
     tick=TICK,
     available=AVAILABLE,
+    crossed=sql.compose(CROSSED, amount="%(amount)s"),
     entry=sql.compose(ENTRY, moved="account"),
 )
 
@@ -104,13 +114,16 @@ WITH debit AS (SELECT * FROM unnest(%(ids)s::uuid[], %(accounts)s::uuid[], %(amo
 account AS (
     UPDATE billing_ledgeraccount a SET balance = a.balance - debit.amount, seq = a.seq + 1, {tick}
       FROM debit WHERE a.organization_id = debit.account_id
-    RETURNING debit.*, a.seq, a.balance, a.updated_at)
-INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
-                                 created_at)
-SELECT id, account_id, seq, 'usage', -amount, balance, 'Usage', '', '{{}}', updated_at FROM account
-RETURNING account_id, seq, balance_after
+    RETURNING debit.*, a.seq, a.balance, a.updated_at, {crossed} AS crossed),
+entry AS (
+    INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
+                                     created_at)
+    SELECT id, account_id, seq, 'usage', -amount, balance, 'Usage', '', '{{}}', updated_at FROM account
+    RETURNING account_id, seq, balance_after)
+SELECT entry.*, account.crossed FROM entry JOIN account USING (account_id)
 """,
     tick=TICK,
+    crossed=sql.compose(CROSSED, amount="-debit.amount"),
 )
 
 
@@ -187,15 +200,25 @@ def write(
     check_decimals(amount)
     parameters = entry.parameters(account, now)
     parameters |= {"amount": amount, "guarded": guarded, "up_to_date": up_to_date}
-    written = run(POST, parameters)
-    return Posting(*written[0]) if written else None
+    written = _posted(run(POST, parameters))
+    return written[0] if written else None
 
 
 def post_usage(amounts: Mapping[UUID, Decimal], now: datetime) -> list[Posting]:
     """Debit several payers, which are locked, with one usage entry each; amounts are positive."""
     sql.require_transaction()
     columns = {"ids": [uuid7() for _ in amounts], "accounts": list(amounts), "amounts": list(amounts.values())}
-    return [Posting(*row) for row in run(POST_USAGE, {**columns, "now": now})]
+    return _posted(run(POST_USAGE, {**columns, "now": now}))
+
+
+def _posted(rows: Iterable[tuple[UUID, int, Decimal, bool]]) -> list[Posting]:
+    """Wakes auto-recharge, after the commit, of the accounts that were taken below its threshold."""
+    postings = []
+    for account, seq, balance_after, crossed in rows:
+        postings.append(Posting(account, seq, balance_after))
+        if crossed:
+            broker.nudge(RECHARGE, str(account))
+    return postings
 
 
 def run(statement: str, parameters: sql.Parameters) -> list[tuple[Any, ...]]:

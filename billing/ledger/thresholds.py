@@ -1,4 +1,6 @@
-"""The bounds that are set for an account: the balance below which it is low, and how far it may go into debt."""
+"""The bounds that are set for an account: when its balance is low, when auto-recharge is woken, and how far it may go
+into debt.
+"""
 
 from decimal import Decimal
 from uuid import UUID
@@ -40,3 +42,8 @@ def set_credit_limit(account: UUID, *, credit_limit: Decimal, reason: str, actor
         state.credit_limit = credit_limit
         state.save(update_fields=["credit_limit"])
     return state
+
+
+def set_recharge_below(account: UUID, threshold: Decimal | None) -> None:
+    """Wake auto-recharge by the posting that takes the account below this; None if none does. Under its lock."""
+    LedgerAccount.objects.filter(pk=account).update(recharge_below=threshold)

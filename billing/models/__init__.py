@@ -3,6 +3,7 @@
 from billing.models.accounts import BillingAccount
 from billing.models.budgets import Spending
 from billing.models.catalog import EndpointPrice, Meter, Plan, PlanAllowance, Price, PriceTier
+from billing.models.disputes import Dispute
 from billing.models.grants import Grant
 from billing.models.holds import Hold
 from billing.models.invoices import (
@@ -16,6 +17,7 @@ from billing.models.invoices import (
 from billing.models.ledger import LedgerAccount, LedgerEntry
 from billing.models.moves import Move
 from billing.models.payments import GatewayCustomer, Payment, PaymentMethod, Refund
+from billing.models.received_events import PolledGateway, ReceivedEvent
 from billing.models.recharge import AutoRecharge
 from billing.models.sandbox import SandboxObject
 from billing.models.subscriptions import Subscription
@@ -23,6 +25,7 @@ from billing.models.subscriptions import Subscription
 __all__ = [
     "AutoRecharge",
     "BillingAccount",
+    "Dispute",
     "EndpointPrice",
     "GatewayCustomer",
     "Grant",
@@ -40,8 +43,10 @@ __all__ = [
     "PaymentMethod",
     "Plan",
     "PlanAllowance",
+    "PolledGateway",
     "Price",
     "PriceTier",
+    "ReceivedEvent",
     "Refund",
     "SandboxObject",
     "Spending",

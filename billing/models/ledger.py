@@ -18,6 +18,7 @@ class LedgerAccount(models.Model):
     - `due_at`: no open hold and no lot of the account falls due before that.
     - `closed_through`: usage that occurred before that belongs to a month that is closed.
     - `is_low`: the balance was announced as below `low_balance`.
+    - `recharge_below`: a posting that takes `balance − reserved` below it wakes auto-recharge; null while that is off.
     - `zones`: the history of the time zone in which months are counted, as `billing.ledger.billing_zone` reads it.
     - `updated_at`: the account's clock, which never goes back; an entry's `created_at` is read from it.
     """
@@ -33,6 +34,7 @@ class LedgerAccount(models.Model):
     closed_through = models.DateTimeField(null=True)
     low_balance = AmountField(null=True)
     is_low = models.BooleanField(default=False, db_default=False)
+    recharge_below = AmountField(null=True)
     zones = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     updated_at = models.DateTimeField(default=timezone.now)
 

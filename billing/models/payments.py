@@ -43,7 +43,7 @@ class PaymentMethod(models.Model):
 
     The row of a removed card stays, because payments refer to it. The fingerprint says whether two cards are the same;
     it is empty for cards that were added before 0.2.0. `declined_code` marks a card that is not charged again without
-    its owner.
+    its owner. `expiry_announced` is the last day of a card whose owner was told that it expires.
     """
 
     class Status(models.TextChoices):
@@ -64,10 +64,10 @@ class PaymentMethod(models.Model):
     is_default = models.BooleanField(default=False)
     is_backup = models.BooleanField(default=False, db_default=False)
     declined_code = models.CharField(max_length=60, blank=True, default="", db_default="")
+    expiry_announced = models.DateField(null=True, editable=False)
     consent = models.TextField(blank=True, default="", db_default="")
     consent_by = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-
     removed_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[PaymentMethodQuerySet] = PaymentMethodQuerySet.as_manager()  # type: ignore[assignment]
@@ -104,12 +104,16 @@ class PaymentMethod(models.Model):
 
     def status_on(self, day: date) -> str:
         """`declined` until its owner changes something; a card is good to the last day of its month."""
-        last_day = date(self.exp_year, self.exp_month, monthrange(self.exp_year, self.exp_month)[1])
         if self.declined_code:
             return self.Status.DECLINED
-        if last_day < day:
+        if self.last_day < day:
             return self.Status.EXPIRED
-        return self.Status.EXPIRING if last_day < day + EXPIRING else self.Status.USABLE
+        return self.Status.EXPIRING if self.last_day < day + EXPIRING else self.Status.USABLE
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which it is good."""
+        return date(self.exp_year, self.exp_month, monthrange(self.exp_year, self.exp_month)[1])
 
 
 class Payment(models.Model):
@@ -252,7 +256,12 @@ class Refund(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["next_attempt_at"], condition=Q(status="pending"), name="refund_pending")]
-        constraints = [models.CheckConstraint(condition=Q(amount__gt=0, total__gt=0), name="refund_positive")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0, total__gt=0), name="refund_positive"),
+            models.UniqueConstraint(
+                fields=["gateway_reference"], condition=~Q(gateway_reference=""), name="refund_reference_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.public_id}: {self.status}"

@@ -19,7 +19,7 @@ from billing.models import Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
 from billing.pages.forms import AmountForm, PurchaseForm
-from billing.payments import payments
+from billing.payments import payments, purchases
 
 CHOOSE = "Choose one of the cards."
 
@@ -65,13 +65,13 @@ class PurchaseView(CreditsMixin):
         currency = balance.of(self.organization).currency
         if form.is_valid() and currency:
             try:
-                payments.check_amount(form.cleaned_data["amount"], currency)
+                purchases.check_amount(form.cleaned_data["amount"], currency)
             except Problem as problem:
                 refuse(form, problem)
         return form.is_valid()
 
     def _pay(self, amount: Decimal, method: PaymentMethod, payment: UUID) -> Payment:
-        begun = payments.begin(
+        begun = purchases.begin(
             self.organization, amount=amount, method=method.public_id, by=self.credential.id, id=payment
         )
         return payments.complete(begun.pk)

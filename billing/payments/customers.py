@@ -1,10 +1,38 @@
 """An organization's customer object at the payment gateway."""
 
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
+from django.db import transaction
+
 from accounts.lib import identifiers
+from billing.ledger import posting
 from billing.models import BillingAccount, GatewayCustomer, PaymentMethod
-from billing.payments.gateways import CustomerDetails, Gateway
+from billing.payments import cards
+from billing.payments.gateways import CustomerDetails, Gateway, UnknownCustomer
+
+Result = TypeVar("Result")
+
+DELETED = "customer_deleted"
+
+
+def call(account: BillingAccount, gateway: Gateway, step: Callable[[str], Result]) -> Result:
+    """Call the gateway with the organization's customer. If that was deleted, it is forgotten: `UnknownCustomer`."""
+    customer = ensure(account, gateway)
+    try:
+        return step(customer)
+    except UnknownCustomer:
+        forget(gateway, customer)
+        raise
+
+
+def call_again(account: BillingAccount, gateway: Gateway, step: Callable[[str], Result]) -> Result:
+    """As `call`, for a step that needs no card on file: once more with a new customer, if the first was deleted."""
+    try:
+        return call(account, gateway, step)
+    except UnknownCustomer:
+        return call(account, gateway, step)
 
 
 def ensure(account: BillingAccount, gateway: Gateway) -> str:
@@ -31,9 +59,24 @@ def ensure(account: BillingAccount, gateway: Gateway) -> str:
     return row.customer
 
 
-def forget(organization_id: UUID, gateway: Gateway) -> None:
-    """The customer was deleted at the gateway, and its cards with it: the next call of `ensure` makes another."""
-    PaymentMethod.objects.filter(organization=organization_id, gateway=gateway.name).update(
-        declined_code="customer_deleted"
-    )
-    GatewayCustomer.objects.filter(organization=organization_id, gateway=gateway.name).delete()
+def owner_of(customer: str, gateway: Gateway) -> UUID | None:
+    """The id of the organization that this customer stands for."""
+    known = GatewayCustomer.objects.filter(gateway=gateway.name, customer=customer).first()
+    return known.organization_id if known else None
+
+
+@transaction.atomic
+def forget(gateway: Gateway, customer: str) -> None:
+    """The customer was deleted at the gateway, and its cards with it: the next call of `ensure` makes another.
+
+    There's a race here: somebody may have forgotten it already, and saved a card with a new customer. That one stays,
+    because only whoever deletes the row of this very customer marks the cards, under the payer's lock.
+    """
+    organization = owner_of(customer, gateway)
+    if organization is None:
+        return
+    posting.lock([organization])
+    deleted, _ = GatewayCustomer.objects.filter(gateway=gateway.name, customer=customer).delete()
+    if deleted:
+        for card in PaymentMethod.objects.filter(organization=organization, gateway=gateway.name, removed_at=None):
+            cards.mark_declined(card, DELETED)

@@ -1,7 +1,7 @@
 """Cards on file: adding, choosing and removing them. Changes happen under the payer's lock."""
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -9,7 +9,6 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import events
 from accounts.lib import identifiers
 from accounts.lib.problems import Conflict, InvalidField, NotFound
 from accounts.models import Organization
@@ -17,8 +16,8 @@ from billing import accounts
 from billing.exceptions import NoBillingAccount, PaymentMethodRequired
 from billing.ledger import posting
 from billing.models import AutoRecharge, GatewayCustomer, Payment, PaymentMethod
-from billing.payments import customers, gateways, rounds
-from billing.payments.gateways import Card, Session, SessionState, SetupState
+from billing.payments import cards, customers, gateways, rounds
+from billing.payments.gateways import Card, Session, SessionState, Setup, SetupState
 
 log = structlog.get_logger()
 
@@ -49,14 +48,18 @@ def add(
     """
     account, id = accounts.required(organization), id or identifiers.uuid7()
     gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
-    try:
-        setup = gateway.save_card(
-            customer=customers.ensure(account, gateway),
+
+    def save_for(customer: str) -> Setup:
+        return gateway.save_card(
+            customer=customer,
             token=token,
             return_url=return_url or f"{settings.BASE_URL}/",
             metadata={"account": account.public_id},
-            idempotency_key=f"{id.hex}:setup",
+            idempotency_key=f"{id.hex}:setup:{customer}",
         )
+
+    try:
+        setup = customers.call_again(account, gateway, save_for)
     except gateways.UnknownToken as error:
         raise InvalidField("gateway_token", _UNKNOWN) from error
     except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:
@@ -82,7 +85,7 @@ def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | Non
     if known:
         return known
     if not PaymentMethod.objects.of(organization).filter(fingerprint=card.fingerprint).exists():
-        rounds.lift(organization.pk)  # Another card may work.
+        rounds.lift(organization.pk, timezone.now())  # Another card may work.
     method = PaymentMethod.objects.create(
         pk=id or identifiers.uuid7(),
         organization=organization,
@@ -95,7 +98,7 @@ def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | Non
         exp_year=card.exp_year,
         is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
     )
-    _tell(method, "payment_method.added")
+    cards.tell(method, "payment_method.added", timezone.now())
     return method
 
 
@@ -104,14 +107,18 @@ def begin_setup(organization: Organization, *, return_url: str) -> Session:
     account = accounts.required(organization)
     gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
     separator = "&" if "?" in return_url else "?"
-    try:
+
+    def open_page(customer: str) -> Session:
         return gateway.setup_session(
-            customer=customers.ensure(account, gateway),
+            customer=customer,
             success_url=f"{return_url}{separator}session={gateways.SESSION_ID}",
             cancel_url=return_url,
             metadata={"account": account.public_id},
             idempotency_key=identifiers.uuid7().hex,
         )
+
+    try:
+        return customers.call_again(account, gateway, open_page)
     except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:
         raise GatewayNotAvailable from error
 
@@ -156,13 +163,17 @@ def chargeable_token(method: PaymentMethod) -> str:
     account = accounts.find(method.organization)
     if account is None:
         raise NoBillingAccount
-    setup = gateway.save_card(
-        customer=customers.ensure(account, gateway),
-        token=method.gateway_token,
-        return_url=f"{settings.BASE_URL}/",
-        metadata={"account": account.public_id},
-        idempotency_key=f"{method.pk.hex}:setup",
-    )
+
+    def save_for(customer: str) -> Setup:
+        return gateway.save_card(
+            customer=customer,
+            token=method.gateway_token,
+            return_url=f"{settings.BASE_URL}/",
+            metadata={"account": account.public_id},
+            idempotency_key=f"{method.pk.hex}:setup",
+        )
+
+    setup = customers.call(account, gateway, save_for)
     if setup.card is None or setup.state != SetupState.SUCCEEDED:
         raise gateways.UnknownToken("authentication_required")
     changes = {"gateway_token": setup.card.token, "fingerprint": setup.card.fingerprint}
@@ -189,7 +200,11 @@ def change(method: PaymentMethod, changes: Mapping[str, bool]) -> PaymentMethod:
         on_file.exclude(pk=method.pk).update(is_backup=False)
     if "is_backup" in changes and not changes.get("is_default"):
         on_file.filter(pk=method.pk).update(is_backup=changes["is_backup"])
+    before = (method.is_default, method.is_backup)
     method.refresh_from_db()
+    if before != (method.is_default, method.is_backup):
+        roles = {"is_default": method.is_default, "is_backup": method.is_backup}
+        cards.tell(method, "payment_method.changed", timezone.now(), **roles)
     return method
 
 
@@ -198,24 +213,39 @@ def make_default(method: PaymentMethod) -> PaymentMethod:
 
 
 def remove(method: PaymentMethod) -> None:
-    """Remove a card, here and at the gateway. A payment under way goes on.
-
-    If it was the default, the newest of the others becomes it.
-    """
-    with transaction.atomic():
-        posting.lock([method.organization_id])
-        on_file = PaymentMethod.objects.of(method.organization)
-        was_default = on_file.filter(pk=method.pk, is_default=True).exists()
-        removed = on_file.filter(pk=method.pk).update(removed_at=timezone.now(), is_default=False, is_backup=False)
-        AutoRecharge.objects.filter(payment_method=method).update(payment_method=None)
-        newest = on_file.order_by("-created_at", "-pk").first()
-        if was_default and newest:
-            on_file.filter(pk=newest.pk).update(is_default=True, is_backup=False)
-        if removed:
-            _tell(method, "payment_method.removed")
-        in_use = method.payments.filter(status__in=Payment.OPEN).exists()
-    if removed and method.fingerprint and not in_use:
+    """Remove a card, here and at the gateway. A payment under way goes on."""
+    removed = remove_here(method)
+    if removed and method.fingerprint and not method.payments.filter(status__in=Payment.OPEN).exists():
         _detach(method)
+
+
+@transaction.atomic
+def remove_here(method: PaymentMethod) -> bool:
+    """False if it was removed before. If it was the default, the newest of the others becomes it."""
+    posting.lock([method.organization_id])
+    on_file = PaymentMethod.objects.of(method.organization)
+    was_default = on_file.filter(pk=method.pk, is_default=True).exists()
+    removed = on_file.filter(pk=method.pk).update(removed_at=timezone.now(), is_default=False, is_backup=False)
+    AutoRecharge.objects.filter(payment_method=method).update(payment_method=None)
+    newest = on_file.order_by("-created_at", "-pk").first()
+    if was_default and newest:
+        on_file.filter(pk=newest.pk).update(is_default=True, is_backup=False)
+    if removed:
+        cards.tell(method, "payment_method.removed", timezone.now())
+    return bool(removed)
+
+
+def observe(token: str, card: Card | None, gateway: str, now: datetime) -> None:
+    """Write down what the gateway shows of a card now: None, or a card without a customer, was removed there."""
+    method = PaymentMethod.objects.filter(gateway=gateway, gateway_token=token, removed_at=None).first()
+    if method is None:
+        return
+    if card is None or not card.customer:
+        remove_here(method)
+        return
+    with transaction.atomic():
+        posting.lock([method.organization_id], now)
+        cards.renew(PaymentMethod.objects.get(pk=method.pk), card, now)
 
 
 def _detach(method: PaymentMethod) -> None:
@@ -224,14 +254,3 @@ def _detach(method: PaymentMethod) -> None:
         gateways.BY_NAME[method.gateway].detach(method.gateway_token)
     except gateways.GatewayError:
         log.warning("card not detached", payment_method=method.public_id)
-
-
-def mark_declined(method: PaymentMethod, code: str) -> None:
-    """Don't charge this card again by ourselves: its bank said never to."""
-    if PaymentMethod.objects.filter(pk=method.pk, declined_code="").update(declined_code=code):
-        _tell(method, "payment_method.declined", code=code)
-
-
-def _tell(method: PaymentMethod, type: str, **data: Any) -> None:
-    described = {"payment_method": method.public_id, "brand": method.brand, "last4": method.last4, **data}
-    events.record(method.organization_id, type, described, timezone.now(), targets=[method.public_id])

@@ -1,4 +1,4 @@
-"""Taking money: create, remember, confirm.
+"""Taking money: create, remember, confirm. `purchases` begins a payment, and this takes it as far as it goes.
 
 A payment has these steps, each committed before the next: the row; an intent at the gateway, which moves no money; the
 intent's id on the row; the confirmation, which charges. Whenever it is unclear what happened, the intent is retrieved.
@@ -6,33 +6,27 @@ The request, its retry, a page and the sweep may all take a payment up at any st
 charge. No transaction is open while a gateway is called. `docs/payments.md` has the table of states.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.lib import identifiers
-from accounts.lib.problems import Conflict, InvalidField
-from accounts.models import Organization
+from accounts.lib.problems import Conflict
 from billing import accounts
-from billing.exceptions import PaymentReused
-from billing.ledger import posting
 from billing.models import Payment
-from billing.payments import customers, gateways, methods, minor_units, settling
-from billing.payments.gateways import Gateway, Intent, IntentState, SessionState
+from billing.payments import customers, gateways, methods, minor_units, purchases, settling
+from billing.payments.gateways import Gateway, Intent, IntentState, Session, SessionState
 
 log = structlog.get_logger()
 
 Status = Payment.Status
 
-# The sweep leaves a payment alone for this long: its request may still be working on it.
-GRACE = timedelta(minutes=1)
 SWEEP_SIZE = 100
 # An idempotency key of the gateway may be forgotten after a day. Before that, the same key finds the same intent.
 KEY_LIFE = timedelta(hours=20)
@@ -40,68 +34,15 @@ LONGEST_WAIT = timedelta(hours=1)
 ALARM_AFTER = 3
 
 
+class PaymentNotSettled(Exception):
+    """The gateway has the money of a payment that is still open here."""
+
+
 class NotCancelable(Conflict):
     """The payment is settled already."""
 
     code = "payment_not_cancelable"
     detail = "Only a payment that is pending or waits for an action can be canceled."
-
-
-def begin(
-    organization: Organization,
-    *,
-    amount: Decimal,
-    method: str | None,
-    by: str,
-    id: UUID | None = None,
-    checkout: bool = False,
-    return_url: str = "",
-) -> Payment:
-    """Commit a pending payment for `amount` credits, with the named card or the default one, or by a checkout page.
-
-    A checkout page leads to `return_url`, or to our own page of the payment.
-
-    `by` is the id of the credential. With an `id` made beforehand, a retry returns the first payment. The same id
-    with another organization, card or amount is `PaymentReused`.
-    """
-    accounts.required(organization)
-    with transaction.atomic():
-        posting.lock([organization.pk])  # So that neither the account is closed nor the card removed meanwhile.
-        card = None if checkout else methods.choose(organization, method)
-        terms = {"organization_id": organization.pk, "method_id": card.pk if card else None, "amount": amount}
-        currency = accounts.fix_currency(accounts.required(organization))
-        check_amount(amount, currency)
-        now = next_moment(organization, timezone.now())
-        payment, _ = Payment.objects.get_or_create(
-            pk=id or identifiers.uuid7(),
-            defaults={
-                **terms,
-                "currency": currency,
-                "created_by": by,
-                "gateway": card.gateway if card else settings.PAYMENT_GATEWAY,
-                "created_at": now,
-                "next_attempt_at": now + GRACE,
-                "expires_at": now + settling.ACTION_LIFE if checkout else None,
-                "next_action_url": return_url,
-            },
-        )
-    if any(getattr(payment, name) != value for name, value in terms.items()):
-        raise PaymentReused
-    return payment
-
-
-def next_moment(organization: Organization, now: datetime) -> datetime:
-    """Now, but later than the organization's last payment, even if another server's clock is ahead. Under its lock."""
-    last = Payment.objects.of(organization).aggregate(last=Max("created_at"))["last"]
-    return max(now, last + datetime.resolution) if last else now
-
-
-def check_amount(amount: Decimal, currency: str) -> None:
-    """Refuse an amount that can't be charged in this currency."""
-    try:
-        minor_units.charge(amount, currency)
-    except minor_units.NotChargeable as error:
-        raise InvalidField("amount", str(error)) from error
 
 
 def complete(payment_id: UUID, *, return_url: str | None = None) -> Payment:
@@ -117,8 +58,7 @@ def complete(payment_id: UUID, *, return_url: str | None = None) -> Payment:
         return _advance(payment, gateway, return_url)
     except gateways.UnexpectedState:
         return _look(payment, gateway)
-    except gateways.UnknownCustomer as error:
-        customers.forget(payment.organization_id, gateway)
+    except gateways.UnknownCustomer as error:  # and its cards are gone with it
         return settling.fail(payment.pk, error.code)
     except gateways.GatewayRefused as error:
         log.error("payment refused", payment=payment.public_id, code=error.code)
@@ -154,26 +94,29 @@ def _create(payment: Payment, gateway: Gateway) -> Intent:
     """The payment's intent: a new one, or the one that an interrupted call made."""
     assert payment.method is not None
     token = methods.chargeable_token(payment.method)
-    customer = customers.ensure(accounts.required(payment.organization), gateway)
     metadata = {"payment": payment.public_id}
-    if payment.created_at < timezone.now() - KEY_LIFE:
-        known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
-        if known:
+
+    def create(customer: str) -> Intent:
+        if payment.created_at < timezone.now() - KEY_LIFE:
+            known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
+            if known:
+                return known
+        try:
+            return gateway.create(
+                customer=customer,
+                card=token,
+                money=minor_units.money(payment.total, payment.currency),
+                description="Credits",
+                metadata=metadata,
+                idempotency_key=f"{payment.pk.hex}:create",
+            )
+        except gateways.UnexpectedState:  # The key was used with other parameters: an earlier call made the intent.
+            known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
+            if known is None:
+                raise
             return known
-    try:
-        return gateway.create(
-            customer=customer,
-            card=token,
-            money=minor_units.money(payment.total, payment.currency),
-            description="Credits",
-            metadata=metadata,
-            idempotency_key=f"{payment.pk.hex}:create",
-        )
-    except gateways.UnexpectedState:  # The key was used with other parameters: an earlier call made the intent.
-        known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
-        if known is None:
-            raise
-        return known
+
+    return customers.call(accounts.required(payment.organization), gateway, create)
 
 
 def _remember(payment: Payment, intent_id: str) -> str:
@@ -195,24 +138,7 @@ def _count_confirmation(payment: Payment) -> int | None:
 def _advance_checkout(payment: Payment, gateway: Gateway) -> Payment:
     """Open the checkout page, or see what came of it."""
     if not payment.session:
-        account = accounts.required(payment.organization)
-        address = f"{settings.BASE_URL}/o/{payment.organization.public_id}/payments/{payment.public_id}/"
-        assert payment.expires_at is not None
-        session = gateway.checkout_session(
-            customer=customers.ensure(account, gateway),
-            money=minor_units.money(payment.total, payment.currency),
-            description="Credits",
-            success_url=payment.next_action_url or address,
-            cancel_url=payment.next_action_url or address,
-            expires_at=payment.expires_at,
-            metadata={"payment": payment.public_id},
-            idempotency_key=f"{payment.pk.hex}:session",
-        )
-        Payment.objects.filter(pk=payment.pk, session="").update(session=session.id, next_action_url=session.url)
-        payment.refresh_from_db()
-        if not payment.is_open:  # It was canceled in the meantime, so nobody may pay on the page.
-            gateway.expire_session(session.id)
-        return payment
+        return _open_checkout(payment, gateway)
     session = gateway.session(payment.session)
     if session.intent:
         _remember(payment, session.intent)
@@ -220,6 +146,31 @@ def _advance_checkout(payment: Payment, gateway: Gateway) -> Payment:
     if session.state == SessionState.EXPIRED:
         return settling.fail(payment.pk, "abandoned")
     return _postpone(payment, "")
+
+
+def _open_checkout(payment: Payment, gateway: Gateway) -> Payment:
+    address = f"{settings.BASE_URL}/o/{payment.organization.public_id}/payments/{payment.public_id}/"
+    expires_at = payment.expires_at
+    assert expires_at is not None
+
+    def open_page(customer: str) -> Session:
+        return gateway.checkout_session(
+            customer=customer,
+            money=minor_units.money(payment.total, payment.currency),
+            description="Credits",
+            success_url=payment.next_action_url or address,
+            cancel_url=payment.next_action_url or address,
+            expires_at=expires_at,
+            metadata={"payment": payment.public_id},
+            idempotency_key=f"{payment.pk.hex}:session:{customer}",
+        )
+
+    session = customers.call_again(accounts.required(payment.organization), gateway, open_page)
+    Payment.objects.filter(pk=payment.pk, session="").update(session=session.id, next_action_url=session.url)
+    payment.refresh_from_db()
+    if not payment.is_open:  # It was canceled in the meantime, so nobody may pay on the page.
+        gateway.expire_session(session.id)
+    return payment
 
 
 def _look(payment: Payment, gateway: Gateway) -> Payment:
@@ -275,6 +226,54 @@ def _postpone(payment: Payment, problem: str) -> Payment:
     return payment
 
 
+def observe(intent: Intent, gateway: Gateway) -> Payment | None:
+    """Settle the payment of an intent, as the gateway shows it now. None if the intent isn't one of ours.
+
+    There's a race here: we may hear of an intent before the call that made it has stored its id. Then its metadata
+    names the payment.
+    """
+    payment = _payment_of(intent, gateway)
+    if payment is None:
+        return None
+    if payment.intent not in ("", intent.id):
+        if intent.received:
+            log.error("a second intent of a payment was paid", payment=payment.public_id, intent=intent.id)
+        return payment
+    if payment.is_open and payment.session:  # A decline on the page is no end, so its session decides.
+        return complete(payment.pk)
+    if payment.is_open and intent.state not in (IntentState.CREATED, IntentState.PROCESSING):
+        _remember(payment, intent.id)
+        return _settle(payment, gateway, intent)
+    if payment.status == Status.FAILED and intent.state in (IntentState.CREATED, IntentState.ACTION_REQUIRED):
+        intent = gateway.cancel(intent.id)  # We gave it up, so it may not succeed later.
+    if intent.state == IntentState.SUCCEEDED:
+        return settling.settle(payment.pk, intent)
+    return payment
+
+
+def paid(intent_id: str, gateway: Gateway) -> Payment | None:
+    """The payment of an intent that was paid, settled first if it is still open. None if it isn't one of ours."""
+    known = Payment.objects.filter(gateway=gateway.name, intent=intent_id, status=Status.SUCCEEDED).first()
+    payment = known or observe(gateway.retrieve(intent_id), gateway)
+    if payment and payment.status != Status.SUCCEEDED:
+        raise PaymentNotSettled(payment.public_id)
+    return payment
+
+
+def _payment_of(intent: Intent, gateway: Gateway) -> Payment | None:
+    known = Payment.objects.filter(gateway=gateway.name, intent=intent.id).select_related("method", "organization")
+    return known.first() or named_by(intent.metadata, gateway)
+
+
+def named_by(metadata: Mapping[str, str] | None, gateway: Gateway) -> Payment | None:
+    """The payment that the metadata of a gateway's object names."""
+    try:
+        id = identifiers.uuid_of((metadata or {}).get("payment", ""), "pay_")
+    except ValueError:
+        return None
+    return Payment.objects.filter(gateway=gateway.name, pk=id).select_related("method", "organization").first()
+
+
 def authenticate(payment: Payment, return_url: str) -> str:
     """The bank's page for a payment that waits for its card's owner; empty if it waits no longer.
 
@@ -326,7 +325,7 @@ def cancel(payment: Payment) -> Payment:
 
 def sweep(now: datetime) -> int:
     """Take up the open payments that are due. Returns how many are settled now."""
-    due = Q(next_attempt_at__lte=now) | Q(next_attempt_at=None, created_at__lte=now - GRACE)
+    due = Q(next_attempt_at__lte=now) | Q(next_attempt_at=None, created_at__lte=now - purchases.GRACE)
     overdue = Payment.objects.filter(due, status__in=Payment.OPEN)
     # Random order, so that payments that never settle can't starve the others.
     ids = list(overdue.order_by("?").values_list("pk", flat=True)[:SWEEP_SIZE])

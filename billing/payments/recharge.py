@@ -21,13 +21,14 @@ from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from billing import accounts
-from billing.ledger import billing_zone, posting
+from billing.ledger import billing_zone, posting, thresholds
 from billing.models import AutoRecharge, LedgerAccount, Payment, PaymentMethod
-from billing.payments import methods, minor_units, payments, rounds
+from billing.payments import methods, minor_units, notices, payment_events, payments, purchases, rounds
 
 log = structlog.get_logger()
 
 SWEEP_SIZE = 200
+ANNOUNCED = (80, 100)  # percent of the monthly limit
 CONSENT = "Charge this card whenever the balance falls below the threshold, until auto-recharge is switched off."
 
 
@@ -73,7 +74,7 @@ def _blocked(settings: AutoRecharge, organization: Organization, now: datetime) 
         return State("no_billing_account", "Create a billing account first.")
     if not organization.is_operational:
         return State("suspended", "The organization is suspended. Nothing is charged.")
-    if _card(settings, organization, now) is None:
+    if rounds.chargeable_card(settings, now) is None:
         return State("no_payment_method", "Add a card: there is none that can be charged.")
     return None
 
@@ -99,7 +100,7 @@ def _waiting(settings: AutoRecharge, organization: Organization, now: datetime) 
     """Checks the limits one by one, in the order in which we report them."""
     assert settings.threshold is not None
     if settings.paused:
-        return State("paused", "Paused: the card was declined, or not confirmed. Add another card, or try again.")
+        return State("paused", rounds.PAUSED[settings.paused])
     if settings.next_attempt_at and settings.next_attempt_at > now:
         sentence = f"The last try did not succeed. The next is at {_moment(settings.next_attempt_at)}."
         return State("declined", sentence, settings.next_attempt_at)
@@ -148,14 +149,6 @@ def _currency(organization: Organization) -> str:
     return account.currency or accounts.fix_currency(account)
 
 
-def _card(settings: AutoRecharge, organization: Organization, now: datetime) -> PaymentMethod | None:
-    """The recharge's own card, or the default; then the backup. Only one that can be charged."""
-    cards = PaymentMethod.objects.of(organization)
-    own = [settings.payment_method] if settings.payment_method else list(cards.filter(is_default=True))
-    candidates = [*own, *cards.filter(is_backup=True)]
-    return next((card for card in candidates if card.is_chargeable_on(now.date())), None)
-
-
 def _moment(moment: datetime) -> str:
     return f"{moment:%-d %b %Y, %H:%M} UTC"
 
@@ -185,8 +178,11 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
         organization=organization,
         defaults={**values, "enabled": params["enabled"], "payment_method": card, **consent},
     )
+    if settings.monthly_limit != before.monthly_limit:
+        AutoRecharge.objects.filter(pk=settings.pk).update(announced=0)
+    thresholds.set_recharge_below(organization.pk, settings.threshold if settings.enabled else None)
     if consents or _fingerprint(before.payment_method) != _fingerprint(card):
-        rounds.lift(organization.pk)
+        rounds.lift(organization.pk, now)
     described = {"enabled": settings.enabled, "actor": by.id}
     events.record(organization.pk, "auto_recharge.changed", described, now, actor=by)
     return settings
@@ -219,7 +215,7 @@ def retry(organization: Organization, now: datetime) -> None:
     """Its owner wants another round now."""
     with transaction.atomic():
         posting.lock([organization.pk], now)
-        rounds.lift(organization.pk)
+        rounds.lift(organization.pk, now)
     run(organization, now)
 
 
@@ -234,12 +230,14 @@ def _begin(organization: Organization, now: datetime) -> Payment | None:
     """Commit the payment that is due. There's a race here: whoever comes second under the lock finds it in flight."""
     posting.lock([organization.pk], now)
     state, settings = assess(organization, now), of(organization)
-    card = _card(settings, organization, now)
+    card = rounds.chargeable_card(settings, now)
+    if state.code == "monthly_limit":
+        _announce_limit(settings, now, 100)
     if state.charge is None or card is None:
         return None
     currency = _currency(organization)
-    payments.check_amount(state.charge, currency)
-    return Payment.objects.create(
+    purchases.check_amount(state.charge, currency)
+    payment = Payment.objects.create(
         organization=organization,
         purpose=Payment.Purpose.RECHARGE,
         method=card,
@@ -247,9 +245,32 @@ def _begin(organization: Organization, now: datetime) -> Payment | None:
         amount=state.charge,
         currency=currency,
         created_by="auto_recharge",
-        created_at=payments.next_moment(organization, now),
-        next_attempt_at=now + payments.GRACE,
+        created_at=purchases.next_moment(organization, now),
+        next_attempt_at=now + purchases.GRACE,
     )
+    payment_events.record(payment, "payment.created", now)
+    if settings.monthly_limit:
+        spent, _ = spent_this_month(organization, now)
+        _announce_limit(settings, now, int(spent * 100 / settings.monthly_limit))
+    return payment
+
+
+def _announce_limit(settings: AutoRecharge, now: datetime, percent: int) -> None:
+    """Once a month for each threshold. What leaves no room for a charge counts as 100 %. Under the payer's lock."""
+    month = billing_zone.of(settings.organization).month_of(now)
+    before = settings.announced if settings.announced_month == month else 0
+    spent, _ = spent_this_month(settings.organization, now)
+    for threshold in (level for level in ANNOUNCED if before < level <= percent):
+        described = {"threshold": threshold, "monthly_limit": settings.monthly_limit, "spent": spent}
+        events.record(
+            settings.organization_id, "auto_recharge.limit_crossed", {**described, "month": f"{month:%Y-%m}"}, now
+        )
+        settings.announced, settings.announced_month = threshold, month
+        settings.save(update_fields=["announced", "announced_month"])
+        body = (
+            f"Auto-recharge has reached {threshold} % of its monthly limit of {plain(settings.monthly_limit)} credits."
+        )
+        notices.mail(settings.organization_id, f"Auto-recharge: {threshold} % of the monthly limit", body)
 
 
 def sweep(now: datetime) -> int:

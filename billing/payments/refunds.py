@@ -1,11 +1,13 @@
 """Giving money back to a card, and taking its credits back.
 
 The ledger entry and the row are one transaction; then the gateway is called. If the gateway refuses, or the money does
-not arrive, the entry is reversed.
+not arrive, the entry is reversed. A refund that was made at the gateway gets its row and entry when we hear of it.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -14,11 +16,13 @@ from django.db.models import F, Q, Sum
 from django.utils import timezone
 
 from accounts import events
-from accounts.lib.money import ZERO
+from accounts.lib import identifiers
+from accounts.lib.money import ZERO, rounded
 from accounts.lib.problems import Conflict
+from billing.exceptions import AlreadyReversed
 from billing.ledger import corrections, lots, posting
 from billing.models import Grant, LedgerEntry, Payment, Refund
-from billing.payments import gateways, minor_units
+from billing.payments import gateways, minor_units, payments
 from billing.payments.gateways import Gateway
 from billing.payments.payments import KEY_LIFE
 
@@ -57,28 +61,62 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
     unspent = _left_of_lots(payment, purchase)
     if amount > unspent and not force:
         raise NotRefundable("The credits are spent already.", left=unspent)
-    total = _total(payment, amount)
+    terms = {"amount": amount, "total": _total(payment, amount), "reason": reason, "actor": actor}
+    return _take_back(payment, purchase, {**terms, "next_attempt_at": timezone.now() + GRACE})
+
+
+def _take_back(payment: Payment, purchase: LedgerEntry, terms: dict[str, Any]) -> Refund:
+    """Post the entry and make the row. The purchase's own lot is burnt first."""
     entry = posting.post(
         payment.organization_id,
         kind=LedgerEntry.Kind.REFUND,
-        amount=-amount,
-        description=reason,
+        amount=-terms["amount"],
+        description=terms["reason"],
         reference=payment.public_id,
-        actor=actor,
+        actor=terms["actor"],
         own_lot=purchase.seq,
     )
-    Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + amount)
-    refund = Refund.objects.create(
-        payment=payment,
-        amount=amount,
-        total=total,
-        reason=reason,
-        actor=actor,
-        entry_seq=entry.seq,
-        next_attempt_at=timezone.now() + GRACE,
-    )
+    Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + terms["amount"])
+    refund = Refund.objects.create(payment=payment, entry_seq=entry.seq, **terms)
     _tell(refund, "refund.created")
     return refund
+
+
+def observe(answer: gateways.Refund, gateway: Gateway, now: datetime) -> Refund | None:
+    """Bring our row and the ledger up to what the gateway shows of a refund. None if it isn't one of our payments'.
+
+    `PaymentNotSettled` if its payment is still open: its credits have to be there before they are taken back.
+    """
+    known = _known(answer)
+    if known:
+        return settle(known.pk, answer)
+    payment = payments.paid(answer.intent, gateway)
+    if payment is None or answer.state == gateways.RefundState.FAILED:  # Its money has not moved.
+        return None
+    with transaction.atomic():
+        posting.lock([payment.organization_id], now)
+        refund = _known(answer) or _take_back_elsewhere(payment.pk, answer)
+    return settle(refund.pk, answer)
+
+
+def _known(answer: gateways.Refund) -> Refund | None:
+    """There's a race here: we may hear of our own refund before the call that made it has stored its id."""
+    try:
+        id = identifiers.uuid_of((answer.metadata or {}).get("refund", ""), "re_")
+    except ValueError:
+        id = None
+    return Refund.objects.filter(Q(gateway_reference=answer.id) | Q(pk=id, gateway_reference="")).first()
+
+
+def _take_back_elsewhere(payment_id: UUID, answer: gateways.Refund) -> Refund:
+    """A refund that was made at the gateway: the money is gone, so the credits go too, even if they were spent."""
+    payment = Payment.objects.get(pk=payment_id)
+    purchase = LedgerEntry.objects.get(account=payment.organization_id, idempotency_key=f"payment:{payment.pk.hex}")
+    money = answer.money.amount
+    paid_back = money + sum((refund.total for refund in payment.refunds.exclude(status=Status.FAILED)), Decimal(0))
+    amount = rounded(payment.amount * paid_back / payment.total) - payment.refunded
+    terms = {"amount": amount, "total": money, "reason": "Refunded at the payment gateway", "actor": ""}
+    return _take_back(payment, purchase, {**terms, "gateway_reference": answer.id})
 
 
 def _left_of_lots(payment: Payment, purchase: LedgerEntry) -> Decimal:
@@ -156,11 +194,12 @@ def settle(refund_id: UUID, answer: gateways.Refund) -> Refund:
     refund.gateway_reference = answer.id
     if answer.state == gateways.RefundState.FAILED:
         return _fail(refund, answer.failure_reason or "failed")
-    if answer.state == gateways.RefundState.SUCCEEDED and refund.status == Status.PENDING:
-        refund.status, refund.next_attempt_at = Status.SUCCEEDED, None
-        _tell(refund, "refund.succeeded")
-    else:
-        refund.next_attempt_at = timezone.now() + timedelta(hours=1)
+    if refund.status == Status.PENDING:
+        is_paid = answer.state == gateways.RefundState.SUCCEEDED
+        refund.status = Status.SUCCEEDED if is_paid else Status.PENDING
+        refund.next_attempt_at = None if is_paid else timezone.now() + timedelta(hours=1)
+        if is_paid:
+            _tell(refund, "refund.succeeded")
     refund.save()
     return refund
 
@@ -183,7 +222,8 @@ def _fail(refund: Refund, code: str) -> Refund:
     payment = refund.payment
     Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") - refund.amount)
     entry = LedgerEntry.objects.get(account=payment.organization_id, seq=refund.entry_seq)
-    corrections.reverse(entry, reason=f"The refund failed: {code}", actor="")
+    with suppress(AlreadyReversed):  # by an operator, who knew before
+        corrections.reverse(entry, reason=f"The refund failed: {code}", actor="")
     _tell(refund, "refund.failed")
     return refund
 

@@ -1,29 +1,51 @@
 """What a payment's end means for auto-recharge. Called under the payer's lock, in the transaction that settles it.
 
 A round tries the recharge's card, then the backup. After a failed round the next waits 1 and 6 hours; after three in a
-row auto-recharge is paused until its owner does something about it. Only a bank's decline makes a round fail: after a
-charge that was canceled or refused, the next one waits an hour.
+row, or once no card is left that could be charged, auto-recharge is paused until its owner does something about it.
+Only a bank's decline makes a round fail: after a charge that was canceled or refused, the next one waits an hour.
 """
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings as installation
+
 from accounts import events
 from accounts.lib import identifiers
 from billing.models import AutoRecharge, Payment, PaymentMethod
+from billing.payments import notices, payment_events
 
 WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 FREQUENT = 3  # recharges in an hour
+PAUSED = {
+    "declined": "Paused: the card was declined. Add another card, or try again.",
+    "action_required": "Paused: a payment was not confirmed at the bank in time. Add another card, or try again.",
+    "chargeback": "Paused: a bank took back a payment that was disputed. Buy credits, or try again.",
+}
 
 
-def lift(organization_id: UUID) -> None:
+def lift(organization_id: UUID, now: datetime) -> None:
     """Forget failed rounds: another card is there, or its owner tries again."""
-    AutoRecharge.objects.filter(organization=organization_id).update(failed_rounds=0, next_attempt_at=None, paused="")
+    settings = AutoRecharge.objects.filter(organization=organization_id).first()
+    if settings is None or not (settings.failed_rounds or settings.next_attempt_at or settings.paused):
+        return
+    if settings.paused:
+        events.record(organization_id, "auto_recharge.resumed", {"reason": settings.paused}, now)
+    settings.failed_rounds, settings.next_attempt_at, settings.paused = 0, None, ""
+    settings.save(update_fields=["failed_rounds", "next_attempt_at", "paused"])
+
+
+def chargeable_card(settings: AutoRecharge, now: datetime) -> PaymentMethod | None:
+    """The recharge's own card, or the default; then the backup. Only one that can be charged."""
+    cards = PaymentMethod.objects.filter(organization=settings.organization_id, removed_at=None)
+    own = [settings.payment_method] if settings.payment_method else list(cards.filter(is_default=True))
+    candidates = [*own, *cards.filter(is_backup=True)]
+    return next((card for card in candidates if card.is_chargeable_on(now.date())), None)
 
 
 def after_success(payment: Payment, now: datetime) -> None:
     """Any paid purchase lifts a pause. Three recharges in an hour advise a larger amount."""
-    lift(payment.organization_id)
+    lift(payment.organization_id, now)
     if payment.purpose != Payment.Purpose.RECHARGE:
         return
     recharges = Payment.objects.of(payment.organization).filter(purpose=Payment.Purpose.RECHARGE)
@@ -48,13 +70,28 @@ def after_failure(payment: Payment, now: datetime, *, declined: bool, lapsed: bo
     elif not declined:
         settings.next_attempt_at = now + WAITS[0]
         settings.save(update_fields=["next_attempt_at"])
-    elif hard or settings.failed_rounds + 1 >= len(WAITS):
-        settings.failed_rounds += 1
-        _pause(settings, "declined", now)
     else:
-        settings.next_attempt_at = now + WAITS[settings.failed_rounds]
-        settings.failed_rounds += 1
-        settings.save(update_fields=["failed_rounds", "next_attempt_at"])
+        _fail_round(settings, now, hard=hard)
+
+
+def _fail_round(settings: AutoRecharge, now: datetime, *, hard: bool) -> None:
+    """A card that was declined for good ends it only if there is no other that could be charged."""
+    settings.failed_rounds += 1
+    if settings.failed_rounds >= len(WAITS) or (hard and chargeable_card(settings, now) is None):
+        _pause(settings, "declined", now)
+        return
+    settings.next_attempt_at = now + WAITS[settings.failed_rounds - 1]
+    settings.save(update_fields=["failed_rounds", "next_attempt_at"])
+    if settings.failed_rounds == 1:
+        body = f"Your card was declined. The next try is at {settings.next_attempt_at:%-d %b %Y, %H:%M} UTC."
+        _mail(settings, "Auto-recharge: your card was declined", body)
+
+
+def after_chargeback(organization_id: UUID, now: datetime) -> None:
+    """A bank took back the money of a payment: nothing is charged before its owner does something about it."""
+    settings = AutoRecharge.objects.filter(organization=organization_id, enabled=True).first()
+    if settings and settings.paused != "chargeback":
+        _pause(settings, "chargeback", now)
 
 
 def _backup(payment: Payment, now: datetime) -> PaymentMethod | None:
@@ -67,7 +104,7 @@ def _backup(payment: Payment, now: datetime) -> PaymentMethod | None:
 
 def _try(backup: PaymentMethod, declined: Payment, now: datetime) -> None:
     """The same charge with another card is a payment of its own. The sweep takes it up."""
-    Payment.objects.create(
+    payment = Payment.objects.create(
         pk=identifiers.uuid7(),
         organization=declined.organization,
         purpose=declined.purpose,
@@ -81,9 +118,16 @@ def _try(backup: PaymentMethod, declined: Payment, now: datetime) -> None:
         created_at=max(now, declined.created_at + datetime.resolution),
         next_attempt_at=now,
     )
+    payment_events.record(payment, "payment.created", now)
 
 
 def _pause(settings: AutoRecharge, reason: str, now: datetime) -> None:
     settings.paused = reason
     settings.save(update_fields=["paused", "failed_rounds"])
     events.record(settings.organization_id, "auto_recharge.paused", {"reason": reason}, now)
+    _mail(settings, "Auto-recharge is paused", PAUSED[reason])
+
+
+def _mail(settings: AutoRecharge, subject: str, body: str) -> None:
+    page = f"{installation.BASE_URL}/o/{settings.organization.public_id}/credits/"
+    notices.mail(settings.organization_id, subject, f"{body}\n\n{page}")

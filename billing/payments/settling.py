@@ -8,10 +8,9 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import events
 from billing.ledger import posting
 from billing.models import LedgerEntry, Payment
-from billing.payments import methods, minor_units, rounds
+from billing.payments import cards, methods, minor_units, payment_events, rounds
 from billing.payments.gateways import Decline, Intent, IntentState
 
 log = structlog.get_logger()
@@ -73,7 +72,7 @@ def _succeed(payment: Payment, intent: Intent) -> None:
         reference=payment.public_id,
         idempotency_key=f"payment:{payment.pk.hex}",
     )
-    _tell(payment, "payment.succeeded")
+    payment_events.record(payment, "payment.succeeded", timezone.now())
     rounds.after_success(payment, timezone.now())
 
 
@@ -85,7 +84,7 @@ def _require_action(payment: Payment) -> None:
     payment.expires_at = payment.expires_at or timezone.now() + ACTION_LIFE
     payment.next_attempt_at = payment.expires_at
     payment.save(update_fields=["status", "next_action_url", "expires_at", "next_attempt_at"])
-    _tell(payment, "payment.action_required")
+    payment_events.record(payment, "payment.action_required", timezone.now())
 
 
 def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:
@@ -95,8 +94,8 @@ def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:
     payment.failure_code, payment.decline_code = decline.reason, decline.decline_code
     _close(payment)
     if payment.method and decline.is_hard:
-        methods.mark_declined(payment.method, decline.reason)
-    _tell(payment, "payment.failed")
+        cards.mark_declined(payment.method, decline.reason)
+    payment_events.record(payment, "payment.failed", timezone.now())
     rounds.after_failure(payment, timezone.now(), declined=declined, lapsed=lapsed, hard=decline.is_hard)
 
 
@@ -106,15 +105,3 @@ def _close(payment: Payment, *changed: str) -> None:
     payment.settled_at = timezone.now()
     ended = ("status", "failure_code", "decline_code", "next_action_url", "problem", "next_attempt_at", "settled_at")
     payment.save(update_fields=[*ended, *changed])
-
-
-def _tell(payment: Payment, type: str) -> None:
-    data = {
-        "payment": payment.public_id,
-        "purpose": payment.purpose,
-        "amount": payment.amount,
-        "total": payment.total,
-        "currency": payment.currency,
-        "failure_code": payment.failure_code or None,
-    }
-    events.record(payment.organization_id, type, data, timezone.now(), targets=[payment.public_id])

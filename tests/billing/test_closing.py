@@ -14,7 +14,7 @@ from billing.exceptions import NoBillingAccount
 from billing.invoicing import subscriptions
 from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, Subscription
-from billing.payments import methods, payments
+from billing.payments import methods, purchases
 from tests import factories
 from tests.concurrency import race, wait_until_blocking
 from tests.conftest import Api
@@ -47,7 +47,7 @@ def test_one_in_debt_stays_open(api: Client, alice: User, organization: Organiza
 
 def test_one_with_a_payment_on_its_way_stays_open(api: Client, alice: User, organization: Organization) -> None:
     factories.card(organization)
-    payments.begin(organization, amount=Decimal(20), method=None, by="alice")
+    purchases.begin(organization, amount=Decimal(20), method=None, by="alice")
     assert api(alice).delete("/v1/account").status_code == 409
     assert Payment.objects.of(organization).get().status == "pending"
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts.models import User
 from apikeys.models import ApiKey
 from billing.models import LedgerEntry, Payment
-from billing.payments import payments
+from billing.payments import payments, purchases
 from tests import factories
 from tests.browser import form_of
 from tests.conftest import Api
@@ -30,7 +30,7 @@ def operator(db: None) -> Client:
 def busy(organization: Any, alice: User, gateway: Api) -> ApiKey:
     """A key of alice's organization, which has bought credits and used some."""
     factories.card(organization)
-    payments.complete(payments.begin(organization, amount=Decimal(20), method=None, by="alice").pk)
+    payments.complete(purchases.begin(organization, amount=Decimal(20), method=None, by="alice").pk)
     key, _ = factories.key(organization, created_by=alice)
     event = {"id": "e1", "key_id": key.public_id, "meter": "requests"}
     assert gateway.post("/v1/usage/events", event).json()["accepted"] == 1

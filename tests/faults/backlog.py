@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.models import Organization
 from billing.models import Payment
-from billing.payments import payments
+from billing.payments import purchases
 from billing.tasks import settle_pending_payments
 from config.celery import app as app  # tasks are published through this app
 from tests.faults.cast import Cast
@@ -32,7 +32,7 @@ class Backlog:
         customer = chance.choice(cast.customers)
         organization = Organization.objects.get(pk=customer.account)
         begun = [
-            payments.begin(organization, amount=Decimal(chance.randint(50, 999)) / 100, method=None, by="faults")
+            purchases.begin(organization, amount=Decimal(chance.randint(50, 999)) / 100, method=None, by="faults")
             for _ in range(size)
         ]
         self.ids: list[UUID] = [payment.pk for payment in begun]

@@ -12,7 +12,7 @@ from django.urls import reverse as url
 from accounts.models import Event, Organization, User
 from billing.ledger import posting
 from billing.models import LedgerAccount, LedgerEntry, Refund
-from billing.payments import payments
+from billing.payments import payments, purchases
 from tests import factories
 
 
@@ -149,7 +149,7 @@ def test_an_operator_refunds_a_payment(
     operator: Client, organization: Organization, django_capture_on_commit_callbacks: Any
 ) -> None:
     factories.card(organization)
-    begun = payments.begin(organization, amount=Decimal(25), method=None, by="test")
+    begun = purchases.begin(organization, amount=Decimal(25), method=None, by="test")
     payment = payments.complete(begun.pk)
     with django_capture_on_commit_callbacks(execute=True):
         act(operator, "payment", payment, "refund", confirmed="1", amount="10", reason="Sorry")

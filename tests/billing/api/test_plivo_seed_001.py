@@ -9,7 +9,7 @@ import pytest
 
 from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerAccount, LedgerEntry
-from billing.payments import payments
+from billing.payments import payments, purchases
 from tests import factories
 from tests.billing.api.plivo_client import basic
 from tests.conftest import Api
@@ -71,7 +71,7 @@ def test_account_type_is_developer_before_the_first_payment(answer: Any) -> None
 
 def test_account_type_is_standard_once_something_is_paid(wayne: Any, client: Api, path: str, organization: Any) -> None:
     factories.card(organization)
-    payments.complete(payments.begin(organization, amount=Decimal(5), method=None, by="test").pk)
+    payments.complete(purchases.begin(organization, amount=Decimal(5), method=None, by="test").pk)
     assert client.get(path).json()["account_type"] == "standard"
 
 
@@ -79,7 +79,7 @@ def test_account_type_stays_developer_when_a_card_is_declined(
     wayne: Any, client: Api, path: str, organization: Any
 ) -> None:
     factories.card(organization, "pm_card_chargeDeclined")
-    payments.complete(payments.begin(organization, amount=Decimal(5), method=None, by="test").pk)
+    payments.complete(purchases.begin(organization, amount=Decimal(5), method=None, by="test").pk)
     assert client.get(path).json()["account_type"] == "developer"
 
 

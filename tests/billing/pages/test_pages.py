@@ -13,7 +13,7 @@ from accounts.models import Organization, User
 from billing import accounts
 from billing.exceptions import NoBillingAccount
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, PaymentMethod
-from billing.payments import gateways, methods, payments
+from billing.payments import gateways, methods, payments, purchases
 from billing.payments.gateways.sandbox import visits
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
@@ -145,7 +145,7 @@ def test_a_payment_of_another_organization_is_not_taken_up(
 ) -> None:
     theirs = charlie.current_organization
     assert theirs is not None
-    foreign = payments.begin(theirs, amount=Decimal(25), method=factories.card(theirs).public_id, by="charlie")
+    foreign = purchases.begin(theirs, amount=Decimal(25), method=factories.card(theirs).public_id, by="charlie")
     answer = buy(browser, organization, factories.card(organization), payment=foreign.pk)
     assert "credits/buy/?amount=25" in answer["Location"]
     assert amounts(organization) == amounts(theirs) == []
@@ -282,7 +282,7 @@ def test_the_same_page_sent_by_ten_at_once_is_one_payment() -> None:
     card, same = factories.card(organization), identifiers.uuid7()
 
     def pay() -> Payment:
-        begun = payments.begin(organization, amount=Decimal(25), method=card.public_id, by="alice", id=same)
+        begun = purchases.begin(organization, amount=Decimal(25), method=card.public_id, by="alice", id=same)
         return payments.complete(begun.pk)
 
     results = race([pay] * 10)

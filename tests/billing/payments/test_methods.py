@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.lib.problems import NotFound
 from billing.ledger import posting
 from billing.models import AutoRecharge, Payment, PaymentMethod
-from billing.payments import gateways, methods, payments
+from billing.payments import gateways, methods, payments, purchases
 from billing.payments.gateways.sandbox import visits
 from tests import factories
 from tests.concurrency import race
@@ -97,7 +97,7 @@ def test_when_another_is_removed_the_default_stays(
 def test_the_payments_of_a_removed_card_stay_and_one_under_way_goes_on(
     alice: Any, api: Any, organization: Any, first: PaymentMethod
 ) -> None:
-    pending = payments.begin(organization, amount=Decimal(5), method=None, by="test")
+    pending = purchases.begin(organization, amount=Decimal(5), method=None, by="test")
     api(alice).delete(f"{CARDS}/{first.public_id}")
     assert payments.complete(pending.pk).status == "succeeded"
 

@@ -18,7 +18,7 @@ from billing.accounts import AccountNotSettled
 from billing.exceptions import NoBillingAccount
 from billing.ledger import posting
 from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod, SandboxObject
-from billing.payments import payments, settling
+from billing.payments import payments, purchases, settling
 from billing.payments.gateways import Decline, Intent, IntentState
 from billing.payments.minor_units import Money
 from tests import factories
@@ -40,7 +40,7 @@ def buyer(committed: None, bank: FaultySandbox) -> Organization:
 
 
 def begin(organization: Organization, **params: Any) -> Payment:
-    return payments.begin(organization, amount=Decimal(25), method=None, by="test", **params)
+    return purchases.begin(organization, amount=Decimal(25), method=None, by="test", **params)
 
 
 def defaults(organization: Organization) -> int:

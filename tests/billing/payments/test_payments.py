@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,56 +9,17 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from accounts.lib import identifiers
-from accounts.lib.problems import InvalidField, Problem
 from accounts.models import Event, Organization
-from billing import accounts, tasks
-from billing.exceptions import BilledByParent, NoBillingAccount, PaymentMethodRequired, PaymentReused
-from billing.ledger import posting
-from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod, SandboxObject
-from billing.payments import gateways, payments, settling
-from billing.payments.gateways import GatewayMisconfigured, GatewayRefused, IntentState, SessionState
-from billing.payments.gateways.sandbox import CARDS, SandboxGateway, visits
+from billing import tasks
+from billing.models import LedgerEntry, Payment, PaymentMethod, SandboxObject
+from billing.payments import gateways, payments, purchases, settling
+from billing.payments.gateways import GatewayMisconfigured, GatewayRefused, IntentState
+from billing.payments.gateways.sandbox import CARDS, visits
 from tests import factories
+from tests.billing.payments.buying import begin, bought, charged_with, later, state_of, sweep
 from tests.billing.payments.gateway import FaultySandbox, unavailable
 
 DECLINED = [name for name, card in CARDS.items() if card.decline and card.authentication.value == "never"]
-
-
-@pytest.fixture
-def buyer(organization: Organization, bank: FaultySandbox) -> Organization:
-    """Has a billing account and a card that the faulty sandbox keeps."""
-    factories.card(organization)
-    bank.calls.clear()
-    return organization
-
-
-def begin(organization: Organization, amount: Decimal | int | str = 25, **params: Any) -> Payment:
-    return payments.begin(organization, **{"amount": Decimal(amount), "method": None, "by": "test", **params})
-
-
-def later(hours: float = 2) -> Any:
-    """Past the sweep's grace, and past the longest wait between two tries."""
-    return time_machine.travel(timezone.now() + timedelta(hours=hours))
-
-
-def sweep() -> int:
-    return payments.sweep(timezone.now())
-
-
-def purchases(organization: Organization) -> list[Any]:
-    entries = LedgerEntry.objects.of(organization).filter(kind="purchase")
-    return list(entries.order_by("seq").values_list("amount", flat=True))
-
-
-def charged_with(name: str, organization: Organization) -> Payment:
-    """A payment with the named test card, taken as far as it goes."""
-    card = factories.card_on_page(organization, name)
-    return payments.complete(begin(organization, method=card.public_id).pk)
-
-
-def state_of(payment: Payment) -> IntentState:
-    return gateways.BY_NAME[payment.gateway_name].retrieve(payment.intent).state
 
 
 # Succeeded
@@ -70,17 +30,18 @@ def test_a_purchase_charges_once_and_raises_the_balance(buyer: Organization, ban
     assert payment.status == "succeeded"
     assert bank.calls == ["create", "confirm"]
     assert bank.charged == [2500]
-    assert purchases(buyer) == [25]
+    assert bought(buyer) == [25]
     assert LedgerEntry.objects.of(buyer).get().reference == payment.public_id
     assert [event.type for event in Event.objects.of(buyer).order_by("pk")] == [
         "payment_method.added",
+        "payment.created",
         "payment.succeeded",
     ]
 
 
 def test_a_payment_that_is_begun_moves_nothing_yet(buyer: Organization, bank: FaultySandbox) -> None:
     assert begin(buyer).status == "pending"
-    assert bank.calls == purchases(buyer) == []
+    assert bank.calls == bought(buyer) == []
 
 
 def test_a_settled_payment_is_not_charged_again(buyer: Organization, bank: FaultySandbox) -> None:
@@ -99,7 +60,7 @@ def test_another_sum_than_was_asked_for_is_an_alarm_and_no_entry(buyer: Organiza
 
     bank.before["confirm"] = pay_less
     payment = payments.complete(payment.pk)
-    assert (payment.status, payment.problem, purchases(buyer)) == ("pending", "mismatch", [])
+    assert (payment.status, payment.problem, bought(buyer)) == ("pending", "mismatch", [])
 
 
 # Answers that are lost, at every step
@@ -114,12 +75,12 @@ def test_a_lost_answer_charges_once_and_credits_once(
     faults: dict[str, Callable[[], Any]] = getattr(bank, when)
     faults[step] = unavailable
     payment = payments.complete(payment.pk)
-    assert (payment.status, payment.problem, purchases(buyer)) == ("pending", "unavailable", [])
+    assert (payment.status, payment.problem, bought(buyer)) == ("pending", "unavailable", [])
     faults.clear()
     with later():
         assert sweep() == 1
     assert bank.charged == [2500]
-    assert purchases(buyer) == [25]
+    assert bought(buyer) == [25]
 
 
 def test_a_lost_confirmation_is_looked_up_and_not_repeated(buyer: Organization, bank: FaultySandbox) -> None:
@@ -215,7 +176,7 @@ def test_wrong_credentials_fail_no_payment(buyer: Organization, bank: FaultySand
     bank.before.clear()
     with later():
         assert sweep() == 1
-    assert purchases(buyer) == [25]
+    assert bought(buyer) == [25]
 
 
 @pytest.mark.parametrize("step", ["create", "confirm"])
@@ -230,7 +191,7 @@ def test_what_the_gateway_refuses_for_good_fails_with_its_code(
     assert (payment.status, payment.failure_code) == ("failed", "amount_too_small")
     bank.before.clear()
     assert payments.complete(payment.pk).status == "failed"
-    assert bank.charged == purchases(buyer) == []
+    assert bank.charged == bought(buyer) == []
     if step == "confirm":
         assert state_of(payment) == IntentState.CANCELED
 
@@ -246,7 +207,7 @@ def test_a_decline_fails_and_cancels_the_intent(organization: Organization, name
     assert (payment.status, payment.failure_code) == ("failed", decline.reason)
     assert payment.decline_code == decline.decline_code
     assert state_of(payment) == IntentState.CANCELED
-    assert purchases(organization) == []
+    assert bought(organization) == []
     assert PaymentMethod.objects.get().declined_code == (decline.reason if decline.is_hard else "")
 
 
@@ -270,7 +231,7 @@ def test_money_that_came_after_we_gave_up_is_credited_all_the_same(buyer: Organi
     intent = gateways.BY_NAME["faulty"].retrieve(payment.intent)
     assert settling.settle(payment.pk, intent).status == "succeeded"
     assert settling.settle(payment.pk, intent).status == "succeeded"
-    assert purchases(buyer) == [25]
+    assert bought(buyer) == [25]
 
 
 # Authentication
@@ -284,7 +245,7 @@ def test_an_authentication_is_asked_for_and_the_same_intent_succeeds(organizatio
     back = visits.authenticate(url.rstrip("/").rpartition("/")[2], succeeded=True)
     assert back == "https://app.example/back"
     assert payments.complete(payment.pk).status == "succeeded"
-    assert purchases(organization) == [25]
+    assert bought(organization) == [25]
     assert SandboxObject.objects.filter(kind="intent").count() == 1
 
 
@@ -318,7 +279,7 @@ def test_a_failed_authentication_is_a_decline(organization: Organization) -> Non
     payment = payments.complete(payment.pk)
     assert (payment.status, payment.failure_code) == ("failed", "payment_intent_authentication_failure")
     assert state_of(payment) == IntentState.CANCELED
-    assert purchases(organization) == []
+    assert bought(organization) == []
 
 
 def test_an_authentication_that_never_comes_lapses_after_23_hours(organization: Organization) -> None:
@@ -345,14 +306,14 @@ def test_an_open_payment_is_canceled(organization: Organization, bank: FaultySan
     bank.before.clear()
     with later():
         assert sweep() == 0
-    assert bank.charged == purchases(organization) == []
+    assert bank.charged == bought(organization) == []
 
 
 def test_canceling_what_was_paid_meanwhile_credits_it(buyer: Organization, bank: FaultySandbox) -> None:
     payment = begin(buyer)
     bank.after["confirm"] = unavailable
     assert payments.cancel(payments.complete(payment.pk)).status == "succeeded"
-    assert purchases(buyer) == [25]
+    assert bought(buyer) == [25]
 
 
 def test_canceling_goes_by_the_row_as_it_is_now(buyer: Organization, bank: FaultySandbox) -> None:
@@ -361,7 +322,7 @@ def test_canceling_goes_by_the_row_as_it_is_now(buyer: Organization, bank: Fault
     bank.after["confirm"] = unavailable
     payments.complete(stale.pk)
     assert (stale.intent, payments.cancel(stale).status) == ("", "succeeded")
-    assert purchases(buyer) == [25]
+    assert bought(buyer) == [25]
     with pytest.raises(payments.NotCancelable):
         payments.cancel(stale)
 
@@ -373,79 +334,13 @@ def test_a_payment_that_is_canceled_before_the_gateway_knows_it_is_never_charged
     bank.after["create"] = lambda: payments.cancel(payment)
     assert payments.complete(payment.pk).status == "failed"
     assert "confirm" not in bank.calls
-    assert bank.charged == purchases(buyer) == []
+    assert bank.charged == bought(buyer) == []
 
 
 def test_a_settled_payment_can_not_be_canceled(buyer: Organization) -> None:
     with pytest.raises(payments.NotCancelable):
         payments.cancel(payments.complete(begin(buyer).pk))
-    assert purchases(buyer) == [25]
-
-
-# Checkout pages
-
-
-def test_a_first_purchase_is_paid_on_the_gateways_page_and_saves_the_card(organization: Organization) -> None:
-    factories.billing_account(organization)
-    payment = payments.complete(begin(organization, checkout=True).pk)
-    assert (payment.status, payment.method) == ("pending", None)
-    assert payment.next_action_url.startswith("http")
-    visits.complete(payment.session, "pm_card_mastercard")
-    for _ in range(2):
-        payment = payments.complete(payment.pk)
-    assert (payment.status, payment.next_action_url, purchases(organization)) == ("succeeded", "", [25])
-    card = PaymentMethod.objects.of(organization).get()
-    assert (payment.method, card.brand, card.is_default) == (card, "mastercard", True)
-
-
-def test_the_sweep_finds_what_was_paid_when_nobody_came_back(organization: Organization) -> None:
-    factories.billing_account(organization)
-    payment = payments.complete(begin(organization, checkout=True).pk)
-    visits.complete(payment.session, "pm_card_visa")
-    with later():
-        assert sweep() == 1
-    assert purchases(organization) == [25]
-
-
-def test_a_checkout_page_that_nobody_paid_on_is_abandoned(organization: Organization) -> None:
-    factories.billing_account(organization)
-    payment = payments.complete(begin(organization, checkout=True).pk)
-    with later(hours=24):
-        assert sweep() == 1
-    payment.refresh_from_db()
-    assert (payment.status, payment.failure_code) == ("failed", "abandoned")
-
-
-def test_a_decline_on_the_page_is_no_end(organization: Organization) -> None:
-    factories.billing_account(organization)
-    payment = payments.complete(begin(organization, checkout=True).pk)
-    visits.complete(payment.session, "pm_card_chargeDeclined")
-    assert payments.complete(payment.pk).status == "pending"
-    visits.complete(payment.session, "pm_card_visa")
-    assert payments.complete(payment.pk).status == "succeeded"
-
-
-def test_a_canceled_checkout_takes_no_money(organization: Organization) -> None:
-    factories.billing_account(organization)
-    payment = payments.cancel(payments.complete(begin(organization, checkout=True).pk))
-    assert (payment.status, payment.failure_code) == ("failed", "canceled")
-    with pytest.raises(gateways.UnexpectedState):
-        visits.complete(payment.session, "pm_card_visa")
-
-
-def test_a_checkout_that_is_canceled_while_its_page_is_made_leaves_no_page(
-    organization: Organization, bank: FaultySandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    factories.billing_account(organization)
-    payment = begin(organization, checkout=True)
-
-    def cancel_meanwhile(**options: Any) -> Any:
-        payments.cancel(payment)
-        return SandboxGateway.checkout_session(bank, **options)
-
-    monkeypatch.setattr(bank, "checkout_session", cancel_meanwhile)
-    assert payments.complete(payment.pk).status == "failed"
-    assert SandboxObject.objects.get(kind="session").body["state"] == SessionState.EXPIRED
+    assert bought(buyer) == [25]
 
 
 # The sweep
@@ -461,7 +356,7 @@ def test_the_sweep_runs_every_minute(buyer: Organization, settings: Any) -> None
 
 def test_the_sweep_leaves_alone_what_is_still_at_work(buyer: Organization, bank: FaultySandbox) -> None:
     begin(buyer)
-    with time_machine.travel(timezone.now() + payments.GRACE - timedelta(seconds=5)):
+    with time_machine.travel(timezone.now() + purchases.GRACE - timedelta(seconds=5)):
         assert sweep() == 0
     assert bank.calls == []
 
@@ -471,7 +366,7 @@ def test_a_payment_that_breaks_does_not_keep_the_sweep_from_the_others(buyer: Or
     Payment.objects.filter(pk=broken.pk).update(gateway="closed-down")
     with later():
         assert sweep() == 1
-    assert purchases(buyer) == [20]
+    assert bought(buyer) == [20]
 
 
 def test_one_that_never_ends_does_not_keep_the_others_waiting(
@@ -496,105 +391,4 @@ def test_a_payment_that_is_pending_once_more_is_not_purchased_once_more(
     Payment.objects.filter(pk=payment.pk).update(status="pending", intent="", confirmations=0)
     assert payments.complete(payment.pk).status == "succeeded"
     assert bank.charged == [2500]
-    assert purchases(buyer) == [25]
-
-
-# Beginning
-
-
-def test_one_id_begins_one_payment(buyer: Organization) -> None:
-    id_ = identifiers.uuid7()
-    assert begin(buyer, id=id_) == begin(buyer, id=id_)
-    assert Payment.objects.of(buyer).count() == 1
-
-
-def test_an_id_of_another_payment_is_refused(buyer: Organization, charlie: Any) -> None:
-    id_ = begin(buyer).pk
-    factories.card(charlie.current_organization)
-    for organization, amount in ((buyer, 26), (charlie.current_organization, 25)):
-        with pytest.raises(PaymentReused):
-            begin(organization, amount, id=id_)
-    assert Payment.objects.of(buyer).get().amount == 25
-    assert not Payment.objects.of(charlie.current_organization).exists()
-
-
-@pytest.mark.parametrize(
-    ("country", "amount"),
-    [("US", "0.50"), ("US", "999999.99"), ("JP", "50"), ("KW", "0.40"), ("US", "5.000000000"), ("DE", "9.99")],
-)
-def test_an_amount_has_the_decimals_of_the_currency(organization: Organization, country: str, amount: str) -> None:
-    factories.billing_account(organization, country=country)
-    factories.card(organization)
-    assert begin(organization, amount).amount == Decimal(amount)
-
-
-@pytest.mark.parametrize(
-    ("country", "amount"),
-    [
-        ("US", "0"), ("US", "-1"), ("US", "0.49"), ("US", "0.501"), ("US", "1000000"), ("JP", "100.5"), ("JP", "49"),
-        ("KW", "0.401"), ("US", "1.0000000000000000000000000000000001"), ("US", "1E+30"), ("US", "1E-30"),
-    ],
-)  # fmt: skip
-def test_another_amount_is_refused_and_nothing_is_fixed(organization: Organization, country: str, amount: str) -> None:
-    factories.billing_account(organization, country=country)
-    factories.card(organization)
-    with pytest.raises(InvalidField):
-        begin(organization, amount)
-    assert not Payment.objects.of(organization).exists()
-    assert BillingAccount.objects.of(organization).get().currency == ""
-
-
-def test_the_first_purchase_fixes_the_currency_for_good(buyer: Organization) -> None:
-    assert begin(buyer).currency == "USD"
-    account = BillingAccount.objects.of(buyer).get()
-    accounts.update(account, {"country": "JP"})
-    assert begin(buyer, "0.50").currency == account.currency == "USD"
-
-
-@pytest.mark.parametrize(
-    ("missing", "refusal"), [("account", NoBillingAccount), ("card", PaymentMethodRequired), ("root", BilledByParent)]
-)
-def test_a_purchase_needs_an_account_and_a_card(
-    organization: Organization, missing: str, refusal: type[Problem]
-) -> None:
-    if missing != "account":
-        factories.billing_account(organization)
-    asks = Organization.objects.create_child(organization, name="Child") if missing == "root" else organization
-    with pytest.raises(refusal):
-        begin(asks)
-    assert not Payment.objects.of(asks).exists()
-
-
-@pytest.mark.parametrize("named", ["another's", "nobody's", "pm_", "pm_visa", "", "pm_card_visa", "x" * 500])
-def test_a_card_is_the_buyers_own(buyer: Organization, charlie: Any, named: str) -> None:
-    theirs = factories.card(charlie.current_organization).public_id
-    method = {"another's": theirs, "nobody's": f"pm_{UUID(int=7).hex}"}.get(named, named)
-    with pytest.raises(InvalidField) as refusal:
-        begin(buyer, method=method)
-    assert refusal.value.errors[0]["pointer"] == "/payment_method"
-    assert not Payment.objects.of(buyer).exists()
-
-
-def test_another_card_than_the_default_may_be_named(buyer: Organization) -> None:
-    second = factories.card(buyer)
-    assert begin(buyer, method=second.public_id).method == second
-
-
-def test_a_card_stays_with_the_gateway_that_keeps_it(buyer: Organization, bank: FaultySandbox, settings: Any) -> None:
-    settings.PAYMENT_GATEWAY = "sandbox"
-    payments.complete(begin(buyer).pk)
-    assert bank.calls == ["create", "confirm"]
-
-
-def test_a_card_of_0_1_0_is_saved_with_a_customer_before_it_is_charged(
-    organization: Organization, bank: FaultySandbox
-) -> None:
-    """The release before kept the token that it was given, without a customer and without a fingerprint."""
-    factories.billing_account(organization)
-    card = {"gateway": "faulty", "gateway_token": "pm_card_visa", "brand": "visa", "last4": "4242"}
-    old = PaymentMethod.objects.create(organization=organization, exp_month=12, exp_year=2040, is_default=True, **card)
-    assert payments.complete(begin(organization).pk).status == "succeeded"
-    old.refresh_from_db()
-    assert old.gateway_token != "pm_card_visa"
-    assert old.fingerprint
-    assert posting.available(organization.pk) == 25
+    assert bought(buyer) == [25]

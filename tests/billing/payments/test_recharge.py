@@ -6,58 +6,19 @@ from functools import partial
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import events
 from accounts.models import Event, Organization, User
-from billing import tasks
 from billing.ledger import holds, posting
-from billing.models import AutoRecharge, LedgerAccount, LedgerEntry, Payment, PaymentMethod
-from billing.payments import payments, recharge
-from billing.payments.gateways import GatewayMisconfigured, GatewayRefused
-from billing.payments.gateways.sandbox import visits
+from billing.models import AutoRecharge, LedgerAccount, LedgerEntry, Payment
+from billing.payments import payments, purchases, recharge
 from tests import factories
-from tests.billing.payments.gateway import FaultySandbox, unavailable
+from tests.billing.payments.gateway import FaultySandbox
+from tests.billing.payments.recharging import bought, paused, spend, state, sweep, switch_on
 from tests.concurrency import race
 
 PATH = "/v1/credits/auto-recharge"
-DECLINED = "pm_card_chargeDeclinedInsufficientFunds"
-LOST = "pm_card_chargeDeclinedLostCard"
-AUTHENTICATED = "pm_card_authenticationRequired"
-
-
-@pytest.fixture
-def payer(organization: Organization, bank: FaultySandbox) -> Organization:
-    """Has a card and 100 credits, and buys 50 when less than 20 are left."""
-    factories.card(organization)
-    factories.credit(organization, 100)
-    switch_on(organization)
-    return organization
-
-
-def switch_on(organization: Organization, **params: Any) -> None:
-    given = {"enabled": True, "threshold": Decimal(20), **({} if "target" in params else {"amount": Decimal(50)})}
-    recharge.change(organization, {**given, **params}, by=events.Actor("person", "user:0"), now=timezone.now())
-
-
-def spend(organization: Organization, amount: int | str) -> None:
-    posting.debit(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(amount))
-
-
-def sweep(**after: float) -> int:
-    with time_machine.travel(timezone.now() + timedelta(**after)):
-        return tasks.recharge_accounts()
-
-
-def state(organization: Organization, **after: float) -> str:
-    return recharge.assess(organization, timezone.now() + timedelta(**after)).code
-
-
-def bought(organization: Organization) -> list[Any]:
-    recharges = Payment.objects.of(organization).filter(purpose="recharge", status="succeeded")
-    return list(recharges.order_by("created_at").values_list("amount", flat=True))
 
 
 # When, and how much
@@ -140,7 +101,7 @@ def test_the_number_a_month_is_bounded(payer: Organization) -> None:
 
 def test_manual_purchases_do_not_count(payer: Organization) -> None:
     switch_on(payer, monthly_limit=Decimal(60))
-    payments.complete(payments.begin(payer, amount=Decimal(55), method=None, by="test").pk)
+    payments.complete(purchases.begin(payer, amount=Decimal(55), method=None, by="test").pk)
     spend(payer, 150)
     assert sweep() == 1
 
@@ -152,163 +113,6 @@ def test_three_in_an_hour_advise_a_larger_amount(payer: Organization, settings: 
         sweep()
         spend(payer, 50)
     assert Event.objects.of(payer).filter(type="auto_recharge.frequent").count() == 1
-
-
-# Declines, and what lifts them
-
-
-def test_after_declines_it_waits_and_after_three_rounds_it_is_paused(organization: Organization) -> None:
-    factories.card(organization, DECLINED)
-    switch_on(organization)
-    assert (sweep(), state(organization)) == (1, "declined")
-    assert (sweep(minutes=59), sweep(minutes=61)) == (0, 1)
-    assert (sweep(hours=6.9), sweep(hours=7.1)) == (0, 1)
-    assert (state(organization), sweep(days=20)) == ("paused", 0)
-    assert AutoRecharge.objects.get().enabled
-    paused = Event.objects.of(organization).filter(type="auto_recharge.paused")
-    assert [event.data for event in paused] == [{"reason": "declined"}]
-
-
-def test_the_backup_card_is_charged_in_the_same_round(organization: Organization) -> None:
-    declined = factories.card(organization, DECLINED)
-    backup = factories.card(organization, "pm_card_mastercard")
-    PaymentMethod.objects.filter(pk=backup.pk).update(is_backup=True)
-    switch_on(organization)
-    sweep()
-    assert payments.sweep(timezone.now()) == 1
-    first, second = Payment.objects.of(organization).order_by("created_at")
-    assert (first.method, first.status, second.method, second.status) == (declined, "failed", backup, "succeeded")
-    assert second.replaces == first
-    assert AutoRecharge.objects.get().failed_rounds == 0
-
-
-@pytest.mark.parametrize("how", ["canceled", "refused"])
-def test_a_recharge_that_no_bank_declined_charges_no_backup_and_is_no_failed_round(
-    payer: Organization, bank: FaultySandbox, how: str
-) -> None:
-    def refuse() -> None:
-        raise GatewayRefused("amount_too_small")
-
-    backup = factories.card(payer, "pm_card_mastercard")
-    PaymentMethod.objects.filter(pk=backup.pk).update(is_backup=True)
-    spend(payer, 90)
-    bank.before["confirm"] = unavailable if how == "canceled" else refuse
-    sweep()
-    if how == "canceled":
-        payments.cancel(Payment.objects.get(purpose="recharge"))
-    bank.before.clear()
-    assert Payment.objects.get(purpose="recharge").status == "failed"
-    settings = AutoRecharge.objects.get()
-    assert (settings.failed_rounds, settings.paused) == (0, "")
-    assert (sweep(minutes=59), sweep(minutes=61)) == (0, 1)
-    assert bought(payer) == [50]
-
-
-def test_the_same_card_under_another_token_is_no_backup(organization: Organization) -> None:
-    factories.card(organization, DECLINED)
-    backup = factories.card(organization, DECLINED)
-    PaymentMethod.objects.filter(pk=backup.pk).update(is_backup=True)
-    switch_on(organization)
-    sweep()
-    assert Payment.objects.of(organization).count() == 1
-
-
-def test_a_card_that_was_declined_for_good_is_not_tried_again(organization: Organization) -> None:
-    factories.card(organization, LOST)
-    switch_on(organization)
-    sweep()
-    assert state(organization) == "no_payment_method"
-    assert sweep(days=5) == 0
-    assert Payment.objects.of(organization).count() == 1
-
-
-def paused(organization: Organization) -> None:
-    factories.card(organization, DECLINED)
-    switch_on(organization)
-    AutoRecharge.objects.update(paused="declined", failed_rounds=3)
-    assert state(organization) == "paused"
-
-
-def test_another_card_lifts_a_pause_and_the_same_one_does_not(organization: Organization) -> None:
-    paused(organization)
-    factories.card(organization, DECLINED)
-    assert state(organization) == "paused"
-    factories.card(organization, "pm_card_amex")
-    assert state(organization) == "charging"
-
-
-def test_a_paid_purchase_lifts_a_pause_and_a_gift_does_not(organization: Organization) -> None:
-    paused(organization)
-    good = factories.card(organization, "pm_card_visa")
-    AutoRecharge.objects.update(paused="declined")
-    factories.credit(organization, 1)
-    assert state(organization) == "paused"
-    payments.complete(payments.begin(organization, amount=Decimal(1), method=good.public_id, by="test").pk)
-    assert state(organization) == "charging"
-
-
-def test_its_owner_may_try_again(organization: Organization) -> None:
-    paused(organization)
-    recharge.retry(organization, timezone.now())
-    assert (state(organization), AutoRecharge.objects.get().failed_rounds) == ("declined", 1)
-
-
-def test_an_authentication_is_asked_for_once_and_nothing_else_is_charged(organization: Organization) -> None:
-    factories.card_on_page(organization, AUTHENTICATED)
-    switch_on(organization)
-    assert (sweep(), state(organization)) == (1, "action_required")
-    assert sweep(hours=1) == 0
-    payment = Payment.objects.of(organization).get()
-    url = payments.authenticate(payment, "https://app.example/")
-    visits.authenticate(url.rstrip("/").rpartition("/")[2], succeeded=True)
-    payments.complete(payment.pk)
-    assert (bought(organization), state(organization)) == ([50], "armed")
-
-
-def test_an_authentication_that_lapses_pauses_it(organization: Organization) -> None:
-    factories.card_on_page(organization, AUTHENTICATED)
-    switch_on(organization)
-    sweep()
-    later = timezone.now() + timedelta(hours=23.1)
-    with time_machine.travel(later):
-        payments.sweep(timezone.now())
-    assert state(organization) == "paused"
-    assert sweep(days=3) == 0
-
-
-# A gateway that does not answer
-
-
-def test_a_lost_answer_is_confirmed_and_never_a_second_charge(payer: Organization, bank: FaultySandbox) -> None:
-    spend(payer, 90)
-    bank.after["confirm"] = unavailable
-    assert (sweep(), state(payer)) == (1, "confirming")
-    bank.after.clear()
-    assert sweep(hours=1) == 0
-    with time_machine.travel(timezone.now() + timedelta(hours=1)):
-        payments.sweep(timezone.now())
-    assert bank.charged == [5000]
-    assert bought(payer) == [50]
-    assert AutoRecharge.objects.get().failed_rounds == 0
-
-
-def test_wrong_credentials_are_no_decline(payer: Organization, bank: FaultySandbox) -> None:
-    def refuse() -> None:
-        raise GatewayMisconfigured
-
-    spend(payer, 90)
-    bank.before["create"] = refuse
-    assert (sweep(), state(payer), sweep(hours=1)) == (1, "gateway_misconfigured", 0)
-
-
-def test_a_charge_under_way_ends_though_it_is_switched_off(payer: Organization, bank: FaultySandbox) -> None:
-    spend(payer, 90)
-    bank.after["confirm"] = unavailable
-    sweep()
-    switch_on(payer, enabled=False)
-    bank.after.clear()
-    payments.complete(Payment.objects.of(payer).get().pk)
-    assert bought(payer) == [50]
 
 
 # Settings

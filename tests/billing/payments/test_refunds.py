@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Event, Organization, User
 from billing.ledger import posting
 from billing.models import LedgerEntry, Payment, Refund, SandboxObject
-from billing.payments import gateways, minor_units, payments, refunds
+from billing.payments import gateways, minor_units, payments, purchases, refunds
 from billing.payments.gateways import GatewayRefused, RefundState
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
@@ -24,7 +24,7 @@ from tests.conftest import Api
 
 
 def paid(organization: Organization, amount: int | str = 25) -> Payment:
-    begun = payments.begin(organization, amount=Decimal(amount), method=None, by="test")
+    begun = purchases.begin(organization, amount=Decimal(amount), method=None, by="test")
     return payments.complete(begun.pk)
 
 

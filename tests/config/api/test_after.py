@@ -11,7 +11,7 @@ from accounts.events import publication
 from accounts.models import Organization, User
 from accounts.webhooks import outbox
 from billing.models import PaymentMethod
-from billing.payments import payments
+from billing.payments import purchases
 from tests import factories
 from tests.concurrency import race
 from tests.conftest import Api
@@ -33,7 +33,7 @@ def card(organization: Organization) -> None:
 
 
 def pay(organization: Organization) -> str:
-    return payments.begin(organization, amount=Decimal(5), method=None, by="test").public_id
+    return purchases.begin(organization, amount=Decimal(5), method=None, by="test").public_id
 
 
 def poll(client: Api, path: str, after: Any = 0, **params: Any) -> dict[str, Any]:

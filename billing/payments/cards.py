@@ -1,0 +1,69 @@
+"""What happens to a card after it was saved: its bank declines it for good, its network renews it, or it expires."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts import events
+from billing.models import PaymentMethod
+from billing.models.payments import EXPIRING
+from billing.payments import notices
+from billing.payments.gateways import Card
+
+SWEEP_SIZE = 500
+RENEWABLE = "expired_card"  # a decline that a new expiry date puts right
+
+
+def mark_declined(method: PaymentMethod, code: str) -> None:
+    """Don't charge this card again by ourselves: its bank said never to, or it is gone at the gateway."""
+    if PaymentMethod.objects.filter(pk=method.pk, declined_code="").update(declined_code=code):
+        tell(method, "payment_method.declined", timezone.now(), code=code)
+
+
+def renew(method: PaymentMethod, card: Card, now: datetime) -> None:
+    """Write down what the gateway shows of a card now. Under the payer's lock."""
+    shown = {"brand": card.brand, "last4": card.last4, "exp_month": card.exp_month, "exp_year": card.exp_year}
+    shown |= {"fingerprint": card.fingerprint} if card.fingerprint else {}
+    if all(getattr(method, name) == value for name, value in shown.items()):
+        return
+    for name, value in shown.items():
+        setattr(method, name, value)
+    if method.declined_code == RENEWABLE and method.last_day >= now.date():
+        method.declined_code = ""
+    method.save(update_fields=[*shown, "declined_code"])
+    tell(method, "payment_method.updated", now, exp_month=method.exp_month, exp_year=method.exp_year)
+
+
+def announce_expiring(now: datetime) -> int:
+    """Tell the owners of cards that expire within 30 days, once for each expiry date. Returns how many were told."""
+    last = now.date() + EXPIRING
+    ends_by_then = Q(exp_year__lt=last.year) | Q(exp_year=last.year, exp_month__lte=last.month)
+    still_good = Q(exp_year__gt=now.year) | Q(exp_year=now.year, exp_month__gte=now.month)
+    cards = PaymentMethod.objects.filter(ends_by_then, still_good, removed_at=None, declined_code="")
+    # A card is announced again after it was renewed: then its month is another one.
+    cards = cards.exclude(expiry_announced__year=F("exp_year"), expiry_announced__month=F("exp_month"))
+    due = [card for card in cards.select_related("organization")[:SWEEP_SIZE] if card.last_day < last]
+    return sum(_announce(card, now) for card in due)
+
+
+@transaction.atomic
+def _announce(method: PaymentMethod, now: datetime) -> bool:
+    """There's a race here: of two sweeps, the one whose update changes the row tells the owner."""
+    unannounced = PaymentMethod.objects.filter(pk=method.pk).exclude(expiry_announced=method.last_day)
+    if not unannounced.update(expiry_announced=method.last_day):
+        return False
+    tell(method, "payment_method.expiring", now, exp_month=method.exp_month, exp_year=method.exp_year)
+    page = f"{settings.BASE_URL}/o/{method.organization.public_id}/credits/"
+    name = f"{method.brand.title()} ending in {method.last4}"
+    body = f"Your card ({name}) is good until {method.last_day:%-d %B %Y}. Add another one before that:\n\n{page}"
+    notices.mail(method.organization_id, "A card on file expires soon", body)
+    return True
+
+
+def tell(method: PaymentMethod, type: str, now: datetime, **data: Any) -> None:
+    described = {"payment_method": method.public_id, "brand": method.brand, "last4": method.last4, **data}
+    events.record(method.organization_id, type, described, now, targets=[method.public_id])

@@ -1,0 +1,60 @@
+"""The daily comparison of the gateway's objects with our rows: it finds what no event told.
+
+Very rarely an event is never made, and none is kept longer than a month.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import structlog
+
+from billing.models import Dispute, PolledGateway
+from billing.payments import disputes, gateways, inbound, payments, refunds
+from billing.payments.gateways import Gateway
+
+log = structlog.get_logger()
+
+EVERY = timedelta(hours=24)
+INTENTS = timedelta(days=3)  # how far back: an open payment is looked at anyway, until it is settled
+AFTERMATH = timedelta(days=35)  # a refund fails, and a dispute moves money, long after it was made
+
+
+def run_due(gateway: Gateway, now: datetime) -> bool:
+    """Compare once a day. False if it is not due. A comparison that was interrupted is repeated."""
+    polled = PolledGateway.objects.filter(gateway=gateway.name).first()
+    if polled is None or (polled.compared_at and polled.compared_at > now - EVERY):
+        return False
+    compare(gateway, polled.compared_at or now, now)
+    PolledGateway.objects.filter(pk=polled.pk).update(compared_at=now)
+    inbound.purge(now)
+    return True
+
+
+def compare(gateway: Gateway, since: datetime, now: datetime) -> None:
+    """Look at each object that was made in the time before `since` or after it, and at each dispute without an end."""
+    for intent in gateway.intents(since - INTENTS):
+        _observe(intent.id, partial(payments.observe, intent, gateway))
+    for refund in gateway.refunds(since - AFTERMATH):
+        _observe(refund.id, partial(refunds.observe, refund, gateway, now))
+    for dispute in chain(gateway.disputes(since - AFTERMATH), _older(gateway, since - AFTERMATH)):
+        _observe(dispute.id, partial(disputes.observe, dispute, gateway, now))
+
+
+def _older(gateway: Gateway, before: datetime) -> Iterator[gateways.Dispute]:
+    """Disputes that were made before, and have no end yet."""
+    undecided = Dispute.objects.filter(payment__gateway=gateway.name, status__in=Dispute.UNDECIDED)
+    for row in undecided.filter(created_at__lt=before):
+        yield gateway.retrieve_dispute(row.gateway_reference)
+
+
+def _observe(id: str, observe: Callable[[], Any]) -> None:
+    """One object that can't be brought up to date must not keep the others from it."""
+    try:
+        observe()
+    except gateways.GatewayUnavailable:
+        raise
+    except Exception:
+        log.exception("object of the gateway not compared", id=id)

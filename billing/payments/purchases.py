@@ -1,0 +1,84 @@
+"""Beginning a payment: everything is checked under the payer's lock, and a pending row is committed.
+
+Nothing is charged here. `payments.complete` takes the row up.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from accounts.lib import identifiers
+from accounts.lib.problems import InvalidField
+from accounts.models import Organization
+from billing import accounts
+from billing.exceptions import PaymentReused
+from billing.ledger import posting
+from billing.models import Payment
+from billing.payments import methods, minor_units, payment_events, settling
+
+# The sweep leaves a payment alone for this long: its request may still be working on it.
+GRACE = timedelta(minutes=1)
+
+
+def begin(
+    organization: Organization,
+    *,
+    amount: Decimal,
+    method: str | None,
+    by: str,
+    id: UUID | None = None,
+    checkout: bool = False,
+    return_url: str = "",
+) -> Payment:
+    """Commit a pending payment for `amount` credits, with the named card or the default one, or by a checkout page.
+
+    A checkout page leads to `return_url`, or to our own page of the payment.
+
+    `by` is the id of the credential. With an `id` made beforehand, a retry returns the first payment. The same id
+    with another organization, card or amount is `PaymentReused`.
+    """
+    accounts.required(organization)
+    with transaction.atomic():
+        posting.lock([organization.pk])  # So that neither the account is closed nor the card removed meanwhile.
+        card = None if checkout else methods.choose(organization, method)
+        terms = {"organization_id": organization.pk, "method_id": card.pk if card else None, "amount": amount}
+        currency = accounts.fix_currency(accounts.required(organization))
+        check_amount(amount, currency)
+        now = next_moment(organization, timezone.now())
+        payment, is_new = Payment.objects.get_or_create(
+            pk=id or identifiers.uuid7(),
+            defaults={
+                **terms,
+                "currency": currency,
+                "created_by": by,
+                "gateway": card.gateway if card else settings.PAYMENT_GATEWAY,
+                "created_at": now,
+                "next_attempt_at": now + GRACE,
+                "expires_at": now + settling.ACTION_LIFE if checkout else None,
+                "next_action_url": return_url,
+            },
+        )
+        if is_new:
+            payment_events.record(payment, "payment.created", now)
+    if any(getattr(payment, name) != value for name, value in terms.items()):
+        raise PaymentReused
+    return payment
+
+
+def next_moment(organization: Organization, now: datetime) -> datetime:
+    """Now, but later than the organization's last payment, even if another server's clock is ahead. Under its lock."""
+    last = Payment.objects.of(organization).aggregate(last=Max("created_at"))["last"]
+    return max(now, last + datetime.resolution) if last else now
+
+
+def check_amount(amount: Decimal, currency: str) -> None:
+    """Refuse an amount that can't be charged in this currency."""
+    try:
+        minor_units.charge(amount, currency)
+    except minor_units.NotChargeable as error:
+        raise InvalidField("amount", str(error)) from error
