@@ -28,6 +28,14 @@ class Control:
     def do_clear_faults(self) -> None:
         self.faults.clear()
 
+    def do_reset(self) -> None:
+        """Forget everything, faults too: the next test has an account of its own."""
+        self.faults.clear()
+        for remembered in (self.state.objects, self.state.hidden, self.state.answers):
+            remembered.clear()
+        self.state.book.clear()
+        self.state.calls.clear()
+
     def do_configure(self, **settings: Any) -> None:
         """`silent` (no events are made), `page_size`, and of webhooks `url`, `secrets`, `mode`."""
         for name, value in settings.items():

@@ -169,7 +169,7 @@ def test_a_card_that_is_removed_meanwhile_pays_nothing(
         raise InvalidField("payment_method", "There is no such payment method.")
 
     card = factories.card(organization)
-    monkeypatch.setattr(payments, "begin", refuse)
+    monkeypatch.setattr(purchases, "begin", refuse)
     assert messages_of(buy(browser, organization, card)) == ["Choose one of the cards."]
     assert not Payment.objects.exists()
 
@@ -181,7 +181,7 @@ def test_an_account_that_is_closed_meanwhile_pays_nothing(
         raise NoBillingAccount
 
     card = factories.card(organization)
-    monkeypatch.setattr(payments, "begin", refuse)
+    monkeypatch.setattr(purchases, "begin", refuse)
     assert messages_of(buy(browser, organization, card)) == ["Create a billing account first."]
     assert not Payment.objects.exists()
 

@@ -1,9 +1,16 @@
+from collections.abc import Iterator
+
 import pytest
 
 from accounts.models import Organization
 from tests import factories
+from tests.billing.payments import conservation
 from tests.billing.payments.gateway import FaultySandbox
 from tests.billing.payments.recharging import switch_on
+from tests.stripe.fixtures import deliveries, running_stand_in, stand_in
+from tests.stripe.process import StandIn
+
+__all__ = ["deliveries", "running_stand_in", "stand_in"]
 
 
 @pytest.fixture
@@ -21,3 +28,11 @@ def payer(organization: Organization, bank: FaultySandbox) -> Organization:
     factories.credit(organization, 100)
     switch_on(organization)
     return organization
+
+
+@pytest.fixture
+def customer(organization: Organization, stand_in: StandIn) -> Iterator[Organization]:
+    """Has a card at the stand-in for Stripe. After the test, no money was made or lost."""
+    factories.card(organization)
+    yield organization
+    assert conservation.differences(stand_in) == []

@@ -8,10 +8,7 @@ from billing.payments.gateways.sandbox import SandboxGateway
 from billing.payments.gateways.stripe import StripeGateway
 from tests.billing.payments.gateways.people import SandboxPerson, StripePerson
 from tests.billing.payments.gateways.world import World
-from tests.stripe.fixtures import running_stand_in, stand_in
 from tests.stripe.process import StandIn
-
-__all__ = ["running_stand_in", "stand_in"]
 
 
 @pytest.fixture

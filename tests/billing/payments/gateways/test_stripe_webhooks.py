@@ -1,10 +1,7 @@
 """Reading what comes to the webhook's address: from Stripe, from strangers, and what nobody can read."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -140,28 +137,6 @@ def test_a_body_that_is_no_text_is_refused(body: bytes) -> None:
 def test_a_signed_delivery_that_is_no_event_is_refused(body: str) -> None:
     with pytest.raises(InvalidWebhook):
         read(body.encode(), signature(body))
-
-
-@pytest.fixture
-def deliveries(stand_in: StandIn) -> Iterator[list[tuple[bytes, str]]]:
-    """What comes to our address: bodies and signatures."""
-    received: list[tuple[bytes, str]] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.append((body, self.headers["Stripe-Signature"]))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *arguments: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    Thread(target=server.serve_forever, daemon=True).start()
-    stand_in.configure(url=f"http://127.0.0.1:{server.server_port}/webhooks/stripe")
-    yield received
-    server.shutdown()
 
 
 def ours(delivery: tuple[bytes, str], now: datetime | None = None) -> GatewayEvent:
