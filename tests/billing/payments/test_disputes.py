@@ -45,6 +45,10 @@ def event_types(organization: Organization, start: str) -> list[str]:
     return list(events.order_by("pk").values_list("type", flat=True))
 
 
+def available(organization: Organization) -> Any:
+    return posting.available(organization.pk)
+
+
 def disputed(payment: Payment) -> Any:
     payment.refresh_from_db()
     return payment.disputed
@@ -89,7 +93,7 @@ def test_credits_that_were_spent_are_taken_all_the_same(
     spend(customer, 20)
     stand_in.dispute(intent=payment.intent)
     hear()
-    assert posting.available(customer.pk) == -20
+    assert available(customer) == -20
 
 
 def test_what_is_won_comes_back(payment: Payment, customer: Organization, stand_in: StandIn) -> None:
@@ -128,7 +132,7 @@ def test_an_inquiry_becomes_a_chargeback_and_a_second_dispute_adds_to_it(
     stand_in.withdraw(dispute=row["id"])
     stand_in.dispute(intent=payment.intent, amount=500)
     hear()
-    assert (disputed(payment), posting.available(customer.pk)) == (15, 10)
+    assert (disputed(payment), available(customer)) == (15, 10)
 
 
 def test_the_tax_is_not_taken_from_the_credits(payment: Payment, customer: Organization, stand_in: StandIn) -> None:
@@ -156,7 +160,7 @@ def test_an_answer_that_is_older_than_another_changes_nothing(organization: Orga
     after = dispute(payment, DisputeState.WON, 2500, 2500)
     for answer in (after, before, after):
         disputes.observe(answer, gateway, timezone.now())
-    assert (Dispute.objects.get().status, disputed(payment), posting.available(organization.pk)) == ("won", 0, 25)
+    assert (Dispute.objects.get().status, disputed(payment), available(organization)) == ("won", 0, 25)
 
 
 def test_many_who_hear_of_it_at_once_take_it_once(committed: None) -> None:
@@ -205,7 +209,7 @@ def test_a_refund_made_at_stripe_takes_the_credits_even_if_they_were_spent(
     for _ in range(2):
         hear()
     payment.refresh_from_db()
-    assert (payment.refunded, posting.available(customer.pk)) == (10, -5)
+    assert (payment.refunded, available(customer)) == (10, -5)
     assert Refund.objects.get().status == "succeeded"
     assert event_types(customer, "refund") == ["refund.created", "refund.succeeded"]
 
@@ -228,10 +232,10 @@ def test_our_own_refund_may_be_pending_for_days(
 ) -> None:
     stand_in.fault("refunds.create", "pending")
     refund = refunds.complete(refunds.begin(payment, reason="Sorry", actor="test").pk)
-    assert (refund.status, posting.available(customer.pk)) == ("pending", 0)
+    assert (refund.status, available(customer)) == ("pending", 0)
     stand_in.finish_refund(refund=refund.gateway_reference, status=ends)
     hear()
-    assert (Refund.objects.get().status, posting.available(customer.pk)) == (ends, 25 if ends == "failed" else 0)
+    assert (Refund.objects.get().status, available(customer)) == (ends, 25 if ends == "failed" else 0)
 
 
 def test_our_own_refund_is_known_before_its_answer_is(
@@ -248,7 +252,7 @@ def test_a_disputed_payment_is_not_refunded(payment: Payment, customer: Organiza
     refund = refunds.complete(refunds.begin(payment, reason="Sorry", actor="test", amount=Decimal(5)).pk)
     assert (refund.status, refund.failure_code) == ("failed", "charge_disputed")
     hear()
-    assert posting.available(customer.pk) == 15
+    assert available(customer) == 15
 
 
 def test_a_refund_heard_of_before_its_payment_settles_that_first(customer: Organization, stand_in: StandIn) -> None:
@@ -287,7 +291,7 @@ def test_a_comparison_finds_what_no_event_event_types(customer: Organization, st
     PolledGateway.objects.update(compared_at=None)
     assert tasks.compare_gateway()
     first.refresh_from_db()
-    assert (first.status, posting.available(customer.pk)) == ("succeeded", 50)
+    assert (first.status, available(customer)) == ("succeeded", 50)
 
 
 def test_a_comparison_looks_at_old_disputes_that_have_no_end(
@@ -299,4 +303,4 @@ def test_a_comparison_looks_at_old_disputes_that_have_no_end(
     stand_in.configure(silent=True)
     stand_in.close_dispute(dispute=row["id"], status="won")
     assert tasks.compare_gateway()
-    assert (Dispute.objects.get().status, posting.available(customer.pk)) == ("won", 25)
+    assert (Dispute.objects.get().status, available(customer)) == ("won", 25)
