@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0006_invoice_indexes'),
+        ('billing', '0007_billing_mode'),
     ]
 
     operations = [

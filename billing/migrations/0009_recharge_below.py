@@ -12,7 +12,7 @@ UPDATE billing_ledgeraccount a SET recharge_below = r.threshold
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("billing", "0007_disputes")]
+    dependencies = [("billing", "0008_disputes")]
 
     operations = [
         *migrating.add_unique(
