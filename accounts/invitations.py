@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts import emails, members, people, scopes, security
+from accounts import emails, events, members, people, scopes, security
 from accounts.credentials import Credential
 from accounts.lib.problems import Conflict, Gone, NotFound, TooManyRequests
 from accounts.models import Invitation, Membership, Organization, User
@@ -112,6 +112,7 @@ def invite(organization: Organization, *, email: str, role: str, by: Credential)
             raise InvitationPending from error
         _count_email(organization, email)
         _send(invitation)
+        _tell(invitation, "invitation.created", role=role)
     return invitation
 
 
@@ -130,15 +131,19 @@ def resend(invitation: Invitation, *, by: Credential) -> Invitation:
     invitation.invited_by = by.user
     invitation.save(update_fields=["digest", "expires_at", "invited_by"])
     _send(invitation)
+    _tell(invitation, "invitation.resent", role=invitation.role)
     return invitation
 
 
+@transaction.atomic
 def revoke(invitation: Invitation) -> None:
     """Take an invitation back. Doing it twice changes nothing."""
-    Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=timezone.now())
+    revoked = Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=timezone.now())
     invitation.refresh_from_db(fields=["accepted_at", "revoked_at"])
     if invitation.accepted_at:
         raise InvitationAccepted
+    if revoked:
+        _tell(invitation, "invitation.revoked", actor=events.origin.actor().id)
 
 
 def find(token: str) -> Invitation:
@@ -169,6 +174,8 @@ def accept(token: str, *, user: User) -> Invitation:
         raise EmailDomainNotAllowed
     _check_inviter(invitation)
     _join(invitation, user)
+    person = events.Actor.of_person(user.pk)
+    _tell(invitation, "invitation.accepted", person, member=person.id, role=invitation.role)
     return invitation
 
 
@@ -263,6 +270,12 @@ def token_of(invitation: Invitation) -> str:
         if _digest(token) == bytes(invitation.digest):
             return token
     raise TokenLost(invitation.public_id)
+
+
+def _tell(invitation: Invitation, type: str, by: events.Actor | None = None, **data: str | None) -> None:
+    data["invitation"] = invitation.public_id
+    targets = [invitation.public_id]
+    events.record(invitation.organization_id, type, data, timezone.now(), actor=by, targets=targets)
 
 
 def _renew(invitation: Invitation, now: datetime) -> None:

@@ -6,8 +6,9 @@ a role that holds more than the key itself.
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
-from accounts import scopes
+from accounts import events, scopes
 from accounts.credentials import Credential, Kind
 from accounts.lib.problems import Conflict, Forbidden, NotFound
 from accounts.models import Membership, Organization, User
@@ -67,8 +68,11 @@ def change_role(organization: Organization, user_id: int, *, role: str, by: Cred
     check_grant(membership.role, by.scopes)
     if role != Membership.Role.OWNER:
         _keep_an_owner(membership)
+    before, after = {"role": membership.role}, {"role": role}
     membership.role = role
     membership.save(update_fields=["role"])
+    member, now = f"user:{user_id}", timezone.now()
+    events.record_change(organization.pk, "member.role_changed", before, after, now, targets=[member], member=member)
     return membership
 
 
@@ -83,6 +87,9 @@ def remove(organization: Organization, user_id: int, *, by: Credential) -> None:
         check_grant(membership.role, by.scopes)
     _keep_an_owner(membership)
     membership.delete()
+    member = f"user:{user_id}"
+    data = {"member": member, "role": membership.role}
+    events.record(organization.pk, "member.removed", data, timezone.now(), targets=[member])
 
 
 def _locked(organization: Organization, user_id: int) -> Membership:

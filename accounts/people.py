@@ -1,7 +1,12 @@
 """Signing up, and the organization that a person currently works in."""
 
-from django.db import IntegrityError, transaction
+from collections.abc import Mapping
+from typing import Any
 
+from django.db import IntegrityError, transaction
+from django.utils.timezone import now
+
+from accounts import events
 from accounts.lib.problems import Conflict, NotFound, Problem
 from accounts.models import Membership, Organization, User
 from accounts.models.organizations import MAX_DEPTH
@@ -26,6 +31,8 @@ def sign_up(user: User, *, organization_name: str = "") -> Organization:
     organization = Organization.objects.create_root(name=name, timezone=user.timezone)
     Membership.objects.create(organization=organization, user=user, role=Membership.Role.OWNER)
     switch(user, organization)
+    founder = events.Actor.of_person(user.pk)
+    _tell_created(organization, None, founder)
     return organization
 
 
@@ -71,4 +78,26 @@ def add_child(parent: Organization, *, name: str, timezone: str = "") -> Organiz
     parent = Organization.objects.get(pk=parent.pk)
     if len(parent.path) >= MAX_DEPTH:
         raise Conflict(f"Organizations nest at most {MAX_DEPTH} deep.")
-    return Organization.objects.create_child(parent, name=name, timezone=timezone)
+    child = Organization.objects.create_child(parent, name=name, timezone=timezone)
+    _tell_created(child, parent.public_id)
+    return child
+
+
+def _tell_created(organization: Organization, parent: str | None, actor: events.Actor | None = None) -> None:
+    data, targets = {"parent": parent}, [organization.public_id]
+    events.record(organization.pk, "organization.created", data, now(), actor=actor, targets=targets)
+
+
+def tell(user: User, type: str, data: Mapping[str, Any]) -> None:
+    """Records what a person did to their account, in every organization that they have a role in."""
+    for organization in user.memberships.values_list("organization_id", flat=True):
+        person = events.Actor.of_person(user.pk)
+        events.record(organization, type, data, now(), actor=person, targets=[str(person.id)])
+
+
+def tell_sign_in(user: User, organization: Organization | None, verb: str, method: str) -> None:
+    """Records `sign_in.started`, `ended` or `switched` where the person works. Without an organization nowhere."""
+    if organization:
+        person = events.Actor.of_person(user.pk)
+        targets = [str(person.id)]
+        events.record(organization.pk, f"sign_in.{verb}", {"method": method}, now(), actor=person, targets=targets)

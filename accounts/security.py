@@ -8,7 +8,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import transaction
+from django.forms import model_to_dict
+from django.utils import timezone
 
+from accounts import events
 from accounts.lib import addresses, mailboxes
 from accounts.lib.problems import Conflict, Forbidden
 from accounts.models import Organization, SecurityPolicy
@@ -112,5 +115,15 @@ def change(organization: Organization, changes: Mapping[str, Any], *, address: s
     networks = changes.get("allowed_networks")
     if networks and not addresses.within(address, networks):
         raise LocksOutCaller(address)
+    Organization.objects.lock(organization.pk)
+    before = model_to_dict(policy_of(organization), changes)
     policy, _ = SecurityPolicy.objects.update_or_create(organization=organization, defaults=dict(changes))
+    events.record_change(
+        organization.pk,
+        "security_policy.changed",
+        before,
+        changes,
+        timezone.now(),
+        targets=[organization.public_id],
+    )
     return policy

@@ -44,7 +44,10 @@ def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
         raise TooManyRequests(str(error.message), headers={"Retry-After": str(error.wait_seconds)}) from error
     if not isinstance(user, User) or not user.is_active:
         raise InvalidSignIn
-    return issue(user, people.current_organization(user))
+    organization = people.current_organization(user)
+    with transaction.atomic():
+        people.tell_sign_in(user, organization, "started", Kind.TOKEN)
+        return issue(user, organization)
 
 
 def issue(user: User, organization: Organization | None) -> Pair:
@@ -121,11 +124,14 @@ def revoke(token: str) -> None:
         family_id, _ = _parse(token)
     except InvalidRefreshToken:
         return
-    _revoke(family_id)
+    with transaction.atomic():
+        if _revoke(family_id):
+            family = TokenFamily.objects.select_related("user", "organization").get(pk=family_id)
+            people.tell_sign_in(family.user, family.organization, "ended", Kind.TOKEN)
 
 
-def _revoke(family_id: UUID) -> None:
-    TokenFamily.objects.filter(pk=family_id, revoked_at=None).update(revoked_at=timezone.now())
+def _revoke(family_id: UUID) -> bool:
+    return TokenFamily.objects.filter(pk=family_id, revoked_at=None).update(revoked_at=timezone.now()) == 1
 
 
 def person(credential: Credential) -> User:
@@ -148,6 +154,7 @@ def switch(credential: Credential, organization: Organization) -> Pair:
     secret = _secret()
     family.organization, family.digest = organization, _digest(secret)
     family.save(update_fields=["organization", "digest"])
+    people.tell_sign_in(family.user, organization, "switched", Kind.TOKEN)
     return _pair(family, secret)
 
 

@@ -4,11 +4,15 @@ There's a race: two moves that cross could make a cycle. So whoever changes the 
 reads the paths under that lock; the second move then sees the first.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.db.models import Case, F, Func, Value, When
+from django.utils import timezone
 
-from accounts import scopes, security
+from accounts import events, scopes, security
 from accounts.credentials import Credential, Kind
 from accounts.lib.problems import Conflict, Forbidden, NotFound
 from accounts.models import Organization
@@ -16,6 +20,7 @@ from accounts.models.organizations import MAX_DEPTH, OrganizationQuerySet
 from accounts.permissions import OrganizationRequired, require
 
 ADMINISTER = "account:write"
+PERSONAL = frozenset({"name"})  # by default an organization has the name of a person
 Status = Organization.Status
 
 
@@ -109,22 +114,41 @@ def standing(credential: Credential, organization: Organization) -> Credential:
     return credential.in_organization(organization, held)
 
 
-def suspend(organization: Organization, *, by: Credential) -> Organization:
+@transaction.atomic
+def change(organization: Organization, changes: Mapping[str, Any]) -> Organization:
+    """Write only the named fields, so that a suspension or a move that happens meanwhile stays."""
+    row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    before = {name: getattr(row, name) for name in changes}
+    for name, value in changes.items():
+        setattr(organization, name, value)
+    if changes:
+        now = timezone.now()
+        organization.modified_at = now
+        organization.save(update_fields=[*changes, "modified_at"])
+        events.record_change(
+            row.pk, "organization.changed", before, changes, now, targets=[row.public_id], personal=PERSONAL
+        )
+    return organization
+
+
+@transaction.atomic
+def suspend(organization: Organization, *, by: Credential, reason: str = "") -> Organization:
     """Stop the organization and all beneath it, from the next request on. A second call changes nothing.
 
     Only someone who administers it or its parent may do it, or the operator.
     """
     _check_root(organization, by)
     check_administers(organization, by)
-    return _become(organization, Status.SUSPENDED)
+    return _become(organization, Status.SUSPENDED, "organization.suspended", reason=reason)
 
 
+@transaction.atomic
 def resume(organization: Organization, *, by: Credential) -> Organization:
     """Undo a suspension. Only someone who administers the parent may do it: nobody frees themselves."""
     _check_root(organization, by)
     if not (by.is_platform or _administers_parent(organization, by)):
         raise ParentRequired
-    return _become(organization, Status.ACTIVE)
+    return _become(organization, Status.ACTIVE, "organization.resumed")
 
 
 def check_administers(organization: Organization, by: Credential) -> None:
@@ -146,11 +170,15 @@ def _administers_parent(organization: Organization, by: Credential) -> bool:
     return parent is not None and ADMINISTER in standing(by, parent).scopes
 
 
-def _become(organization: Organization, status: str) -> Organization:
-    Organization.objects.filter(pk=organization.pk).exclude(status=Status.CLOSED).update(status=status)
+def _become(organization: Organization, status: str, event: str, **data: str) -> Organization:
+    others = Organization.objects.filter(pk=organization.pk).exclude(status__in=[Status.CLOSED, status])
+    changed = others.update(status=status)
     organization.refresh_from_db(fields=["status"])
     if organization.status == Status.CLOSED:
         raise OrganizationClosed
+    if changed:
+        described = {**data, "actor": events.origin.actor().id}
+        events.record(organization.pk, event, described, timezone.now(), targets=[organization.public_id])
     return organization
 
 
@@ -168,6 +196,9 @@ def move(organization: Organization, *, parent: str, by: Credential, address: st
         require(standing(by, concerned), ADMINISTER)
     _check_move(node, target)
     _rewrite(node, target)
+    parents = Organization.objects.in_bulk([*node.path[-2:-1], target.pk])
+    before, after = ({"parent": parents[pk].public_id} for pk in (node.path[-2], target.pk))
+    events.record_change(node.pk, "organization.moved", before, after, timezone.now(), targets=[node.public_id])
     return Organization.objects.select_related("parent").get(pk=node.pk)
 
 

@@ -9,6 +9,7 @@ from accounts import members
 from accounts.credentials import Credential
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
+from apikeys import keys
 from apikeys.models import ApiKey
 
 
@@ -23,9 +24,16 @@ def remove_member(organization: Organization, user_id: int, *, by: Credential, h
         raise InvalidField("api_keys", "Nobody can hand over to themselves. Someone who stays has to remove you.")
     members.remove(organization, user_id, by=by)
     left = _without_role(organization, user_id)
-    keys = ApiKey.objects.filter(pk__in=left).select_related("organization").order_by("created_at", "pk")
-    keys.update(created_by=by.user) if hand_over else keys.update(revoked_at=timezone.now())
-    return list(keys)
+    now = timezone.now()
+    rows = ApiKey.objects.filter(pk__in=left).select_related("organization").order_by("created_at", "pk")
+    rows.update(created_by=by.user) if hand_over else rows.update(revoked_at=now)
+    for key in rows:
+        if hand_over:
+            assert by.user is not None
+            keys.tell(key, "handed_over", now, creator=f"user:{by.user.pk}")
+        else:
+            keys.tell_revoked(key, now)
+    return list(rows)
 
 
 def _without_role(organization: Organization, user_id: int) -> list[UUID]:

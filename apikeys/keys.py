@@ -8,13 +8,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import scopes, security
+from accounts import events, scopes, security
 from accounts.lib.problems import Conflict, InvalidField
 from accounts.models import Organization, User
 from apikeys import bounds, key_permissions, secrets
 from apikeys.models import ApiKey, ApiKeySecret
 
 LIVING_SECRETS = 2
+PERSONAL = frozenset({"name", "description"})  # people write what they like there
 
 
 class KeyNotUsable(Conflict):
@@ -66,7 +67,21 @@ def create(
         **{**bound, "expires_at": _soonest(bound["expires_at"], latest)},
     )
     _insert(key)
+    made = ("environment", "permissions", "expires_at", "monthly_budget")
+    tell(key, "created", now, personal={"after": {"name": name, "description": key.description}}, **_row(key, made))
     return key, _add_secret(key)
+
+
+def tell(key: ApiKey, verb: str, now: datetime, *, personal: Mapping[str, Any] | None = None, **data: Any) -> None:
+    """Records an event such as `api_key.created`. A platform key has no organization, whose event it could be."""
+    if key.organization_id:
+        data["api_key"] = key.public_id
+        targets = [key.public_id]
+        events.record(key.organization_id, f"api_key.{verb}", data, now, targets=targets, personal=personal)
+
+
+def _row(key: ApiKey, names: Iterable[str]) -> dict[str, Any]:
+    return {name: events.plain(getattr(key, name)) for name in names}
 
 
 def _insert(key: ApiKey) -> None:
@@ -119,11 +134,13 @@ def _soonest(*moments: datetime | None) -> datetime | None:
     return min((moment for moment in moments if moment), default=None)
 
 
+@transaction.atomic
 def update(key: ApiKey, changes: Mapping[str, Any], *, maker: ApiKey | None = None) -> ApiKey:
     """Write the named fields, and no others. `enabled` false refuses the key's next request; true allows it again.
 
     If a key makes the change, it is the `maker` and binds what widens the other key.
     """
+    row, now = _lock(key), timezone.now()
     wider = {name: value for name, value in changes.items() if name in bounds.widening(key, changes)}
     changes = {**changes, **bounds.within(maker, wider)}
     if "permissions" in changes:
@@ -133,10 +150,21 @@ def update(key: ApiKey, changes: Mapping[str, Any], *, maker: ApiKey | None = No
         latest = within_longest_life(key.organization, changes["expires_at"], key.created_at)
         changes["expires_at"] = _soonest(changes["expires_at"], latest)
     if (enabled := changes.pop("enabled", None)) is not None:
-        changes["disabled_at"] = None if enabled else key.disabled_at or timezone.now()
+        changes["disabled_at"] = None if enabled else row.disabled_at or now
     if changes and not ApiKey.objects.unrevoked().filter(pk=key.pk).update(**changes):
         raise KeyNotUsable("The key is revoked.")
     key.refresh_from_db(fields=list(changes))
+    if key.organization_id:
+        events.record_change(
+            key.organization_id,
+            "api_key.changed",
+            _row(row, changes),
+            _row(key, changes),
+            now,
+            targets=[key.public_id],
+            personal=PERSONAL,
+            api_key=key.public_id,
+        )
     return key
 
 
@@ -157,6 +185,7 @@ def rotate(key: ApiKey, overlap: timedelta) -> str:
     for secret in living:
         secret.expires_at = min(secret.expires_at or now + overlap, now + overlap)
         secret.save(update_fields=["expires_at"])
+    tell(key, "rotated", now, overlap_seconds=int(overlap.total_seconds()))
     return _add_secret(key)
 
 
@@ -168,8 +197,15 @@ def _secrets_of(key: ApiKey) -> list[ApiKeySecret]:
     return list(ApiKeySecret.objects.filter(key=key))
 
 
+@transaction.atomic
 def revoke(key: ApiKey) -> ApiKey:
     """Revoke a key for good: its next request is refused. A second revocation keeps the time of the first."""
-    ApiKey.objects.unrevoked().filter(pk=key.pk).update(revoked_at=timezone.now())
+    now = timezone.now()
+    if ApiKey.objects.unrevoked().filter(pk=key.pk).update(revoked_at=now):
+        tell_revoked(key, now)
     key.refresh_from_db(fields=["revoked_at"])
     return key
+
+
+def tell_revoked(key: ApiKey, now: datetime) -> None:
+    tell(key, "revoked", now, actor=events.origin.actor().id)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import people, tree
+from accounts import events, people, tree
 from accounts.models import Organization
 from apikeys import keys
 from apikeys.authentication import KeyCredential
@@ -32,8 +32,7 @@ def create(parent: Organization, *, name: str, enabled: bool, by: KeyCredential)
 @transaction.atomic
 def update(subaccount: Organization, changes: Mapping[str, Any], *, by: KeyCredential) -> None:
     """Change `name` and `enabled`, if they are given."""
-    name = {"name": changes["name"]} if "name" in changes else {}
-    Organization.objects.filter(pk=subaccount.pk).update(**name, modified_at=timezone.now())
+    tree.change(subaccount, {"name": changes["name"]} if "name" in changes else {})
     if "enabled" in changes:
         (tree.resume if changes["enabled"] else tree.suspend)(subaccount, by=by)
 
@@ -42,5 +41,10 @@ def update(subaccount: Organization, changes: Mapping[str, Any], *, by: KeyCrede
 def close(subaccount: Organization) -> None:
     """Close a subaccount for good and revoke all keys in and beneath it. Its usage stays, and stays owed."""
     Organization.objects.lock(subaccount.root_id)  # so that no child is added meanwhile
+    now = timezone.now()
     Organization.objects.filter(pk=subaccount.pk).update(status=Organization.Status.CLOSED)
-    ApiKey.objects.within(subaccount).unrevoked().update(revoked_at=timezone.now())
+    events.record(subaccount.pk, "organization.closed", {}, now, targets=[subaccount.public_id])
+    living = list(ApiKey.objects.within(subaccount).unrevoked())
+    ApiKey.objects.filter(pk__in=[key.pk for key in living]).update(revoked_at=now)
+    for key in living:
+        keys.tell_revoked(key, now)

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import events
 from accounts.lib import countries
 from accounts.lib.problems import Conflict
 from accounts.models import Organization
@@ -15,6 +16,7 @@ from billing.models import AutoRecharge, BillingAccount, Dispute, LedgerAccount,
 
 # Fields that an account starts without.
 OPTIONAL = ("city", "line1", "line2", "postal_code", "state")
+PERSONAL = frozenset({"name", "email", *OPTIONAL})
 
 
 class AccountNotSettled(Conflict):
@@ -45,6 +47,7 @@ def required(organization: Organization) -> BillingAccount:
     return account
 
 
+@transaction.atomic
 def create(organization: Organization, *, name: str, email: str, country: str) -> BillingAccount:
     """Create the account, or reopen the closed one, which keeps its currency."""
     if not organization.is_root:
@@ -52,7 +55,14 @@ def create(organization: Organization, *, name: str, email: str, country: str) -
     fields = {"name": name, "email": email.lower(), "country": country}
     closed = BillingAccount.objects.of(organization).exclude(closed_at=None)
     if closed.update(**fields, **dict.fromkeys(OPTIONAL, ""), closed_at=None):
-        return BillingAccount.objects.of(organization).get()
+        account = BillingAccount.objects.of(organization).get()
+    else:
+        account = _insert(organization, fields)
+    _tell(account, "created", {"country": country}, personal={"after": {"name": name, "email": email.lower()}})
+    return account
+
+
+def _insert(organization: Organization, fields: Mapping[str, str]) -> BillingAccount:
     try:
         with transaction.atomic():
             return BillingAccount.objects.create(organization=organization, **fields)
@@ -60,6 +70,12 @@ def create(organization: Organization, *, name: str, email: str, country: str) -
         if "organization_id" not in str(error):
             raise
         raise AccountExists from error
+
+
+def _tell(account: BillingAccount, verb: str, data: Mapping[str, Any], personal: Mapping[str, Any] | None) -> None:
+    described, targets = {"billing_account": account.public_id, **data}, [account.public_id]
+    type, now = f"billing_account.{verb}", timezone.now()
+    events.record(account.organization_id, type, described, now, targets=targets, personal=personal)
 
 
 @transaction.atomic
@@ -81,13 +97,21 @@ def close(organization: Organization) -> None:
     AutoRecharge.objects.of(organization).update(enabled=False)
     thresholds.set_recharge_below(organization.pk, None)
     BillingAccount.objects.filter(pk=account.pk).update(closed_at=timezone.now())
+    _tell(account, "closed", {}, personal=None)
 
 
+@transaction.atomic
 def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccount:
     """Write the named fields only, so that a concurrent change of another field stays."""
     if changes:
+        row = BillingAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         BillingAccount.objects.filter(pk=account.pk).update(**changes)
         account.refresh_from_db()
+        before, after = ({name: getattr(state, name) for name in changes} for state in (row, account))
+        organization, now, targets = account.organization_id, timezone.now(), [account.public_id]
+        events.record_change(
+            organization, "billing_account.changed", before, after, now, targets=targets, personal=PERSONAL
+        )
     return account
 
 

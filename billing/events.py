@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from accounts.events.catalog import (
     CHANGES,
+    FIELDS,
     INTEGER,
     NUMBER,
     NUMBER_OR_NULL,
     OPERATOR,
     TEXT,
+    TEXT_OR_NULL,
     EventType,
     Schema,
     register,
@@ -116,6 +118,29 @@ register(
         {"before": 0, "credit_limit": 50, "reason": "Agreed by phone", "actor": OPERATOR},
     ),
     EventType(
+        "credits.alerts_changed",
+        "The balance below which it is low was changed.",
+        CHANGES,
+        {
+            "fields": ["low_balance"],
+            "before": {"low_balance": None},
+            "after": {"low_balance": 20},
+            "actor": "user:7",
+        },
+    ),
+    EventType(
+        "credits.granted",
+        "The company gave credits.",
+        {"grant": TEXT, "entry": INTEGER, "amount": NUMBER, "category": TEXT, "expires_at": TEXT_OR_NULL},
+        {
+            "grant": "grant_0123456789abcdef0123456789abcdef",
+            "entry": 14,
+            "amount": 50,
+            "category": "promotional",
+            "expires_at": "2027-01-01T00:00:00Z",
+        },
+    ),
+    EventType(
         "ledger.adjusted",
         "The company corrected the balance.",
         CORRECTION,
@@ -133,10 +158,16 @@ register(
     EventType("payment.action_required", "The bank wants the card's owner to confirm a payment.", PAYMENT, PAID),
     EventType(
         "auto_recharge.changed",
-        "Somebody changed the settings of auto-recharge.",
-        {"enabled": {"type": "boolean"}, "actor": TEXT},
-        {"enabled": True, "actor": "user:7"},
+        "The settings of auto-recharge were changed.",
+        {"enabled": {"type": "boolean"}, "before": FIELDS, "after": FIELDS, "actor": TEXT_OR_NULL},
+        {
+            "enabled": True,
+            "before": {"enabled": False, "threshold": None},
+            "after": {"enabled": True, "threshold": 5},
+            "actor": "user:7",
+        },
     ),
+    EventType("auto_recharge.retried", "Its owner asked for another round now.", {}, {}),
     EventType(
         "auto_recharge.paused",
         "Auto-recharge is paused: cards were declined, an authentication lapsed, or a payment was taken back.",
@@ -196,9 +227,27 @@ register(
         {**VISA, "code": "lost_card"},
     ),
     EventType(
+        "billing_account.created",
+        "A billing account was opened.",
+        {"billing_account": TEXT, "country": TEXT},
+        {"billing_account": "cus_0123456789abcd", "country": "US"},
+    ),
+    EventType(
         "billing_account.changed",
-        "An operator changed the billing account.",
+        "The billing account was changed.",
         CHANGES,
-        {"before": {"name": "Acme"}, "after": {"name": "Acme Corp"}, "actor": OPERATOR},
+        {"fields": ["name", "country"], "before": {"country": "US"}, "after": {"country": "CA"}, "actor": OPERATOR},
+    ),
+    EventType(
+        "billing_account.closed",
+        "The billing account was closed.",
+        {"billing_account": TEXT},
+        {"billing_account": "cus_0123456789abcd"},
+    ),
+    EventType(
+        "subscription.created",
+        "A plan was subscribed to.",
+        {"subscription": TEXT, "plan": TEXT},
+        {"subscription": "sub_0123456789abcdef0123456789abcdef", "plan": "developer"},
     ),
 )

@@ -23,8 +23,7 @@ def change_timezone(organization: Organization, name: str) -> None:
     if organization.is_root:
         zone = posting.lock([organization.pk], now)[organization.pk].zone
         LedgerAccount.objects.filter(pk=organization.pk).update(zones=zone.changed(name, now).stored())
-    Organization.objects.filter(pk=organization.pk).update(timezone=name)
-    organization.timezone = name
+    tree.change(organization, {"timezone": name})
 
 
 @transaction.atomic

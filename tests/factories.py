@@ -27,7 +27,10 @@ def user(name: str = "someone", *, timezone: str = "UTC") -> User:
     """A person with their own default organization."""
     made = User(email=f"{unique(name)}@example.com", name=name.title(), timezone=timezone)
     made.set_password(PASSWORD)
-    people.sign_up(made)
+    people.register(made)
+    own = Organization.objects.create_root(name=made.name, timezone=timezone)
+    join(made, own, Membership.Role.OWNER)
+    people.switch(made, own)
     return made
 
 

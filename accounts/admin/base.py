@@ -24,11 +24,14 @@ def actor(request: HttpRequest) -> str:
 class RecordedAdmin(admin.ModelAdmin[Row]):
     """Every action of an operator is in the admin's history, and in the events of the customers whom it concerns.
 
-    A form that was saved is an event such as `organization.changed`, with the fields' values `before` and `after`, or
-    with the `fields` alone where `tells_values` is false.
+    A form that was saved is an event such as `organization.changed`, with the values `before` and `after`. The values
+    of fields in `personal` can be erased; where `tells_values` is false, only the fields are named. Fields in
+    `recorded` are left out: their verbs have recorded the event.
     """
 
     tells_values = True
+    personal: frozenset[str] = frozenset()
+    recorded: frozenset[str] = frozenset()
 
     def concerned(self, obj: Row) -> Iterable[UUID]:
         """The organizations whose events tell what an operator does to the row."""
@@ -39,37 +42,39 @@ class RecordedAdmin(admin.ModelAdmin[Row]):
         """How an event names the row, unless it is the organization's only one."""
         return {}
 
-    def record(self, request: HttpRequest, obj: Row, type: str, **data: Any) -> None:
-        """Records an action in its own transaction. `data` goes into the customers' event."""
+    def note(self, request: HttpRequest, obj: Row, type: str, **data: Any) -> None:
+        """Keeps an action in the admin's history. Its verb has recorded the event."""
         details = ", ".join(f"{name}: {value}" for name, value in data.items())
         super().log_change(request, obj, f"{type} {details}".strip())
-        self._tell(request, obj, type, data)
 
     def log_change(self, request: HttpRequest, obj: Row, message: Any) -> LogEntry:
         """Django calls it when a form is saved, whose changes `construct_change_message` has noted."""
-        if changes := getattr(request, "changes", {}):
-            name = str(obj._meta.verbose_name).lower().replace(" ", "_")
-            self._tell(request, obj, f"{name}.changed", changes)
+        if changes := getattr(request, "changes", ()):
+            self._tell(request, obj, *changes)
         return super().log_change(request, obj, message)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         request.changes = self._changes(form)  # type: ignore[attr-defined]
         return super().construct_change_message(request, form, formsets, add)
 
-    def _changes(self, form: Any) -> dict[str, Any]:
-        names = form.changed_data
-        if not names or not self.tells_values:
-            return {"fields": names} if names else {}
+    def _changes(self, form: Any) -> tuple[dict[str, Any], dict[str, Any]] | tuple[()]:
+        """The values of the changed fields before and after."""
+        names = [name for name in form.changed_data if name not in self.recorded]
         before = {name: form.initial.get(name) for name in names}
-        return {"before": before, "after": {name: form.cleaned_data[name] for name in names}}
+        return (before, {name: form.cleaned_data.get(name) for name in names}) if names else ()
 
-    def _tell(self, request: HttpRequest, obj: Row, type: str, data: dict[str, Any]) -> None:
+    def _tell(self, request: HttpRequest, obj: Row, before: dict[str, Any], after: dict[str, Any]) -> None:
+        type = str(obj._meta.verbose_name).lower().replace(" ", "_") + ".changed"
+        identified, now = self.identify(obj), timezone.now()
+        targets = [str(value) for value in identified.values()]
         for organization in self.concerned(obj):
-            identified = self.identify(obj)
-            described = {**identified, **data, "actor": actor(request)}
-            operator = events.Actor("operator", actor(request))
-            targets = [str(value) for value in identified.values()]
-            events.record(organization, type, described, timezone.now(), actor=operator, targets=targets)
+            if self.tells_values:
+                events.record_change(
+                    organization, type, before, after, now, targets=targets, personal=self.personal, **identified
+                )
+            else:
+                data = {**identified, "fields": list(after), "actor": actor(request)}
+                events.record(organization, type, data, now, targets=targets)
 
 
 class ReadOnlyAdmin(RecordedAdmin[Row]):

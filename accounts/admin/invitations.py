@@ -37,9 +37,6 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
         """Needed by the action; every field is read-only."""
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 
-    def identify(self, obj: Invitation) -> dict[str, Any]:
-        return {"invitation": obj.public_id}
-
     @admin.display(description="status")
     def state(self, invitation: Invitation) -> str:
         return invitation.status(timezone.now())
@@ -50,6 +47,6 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
             try:
                 with transaction.atomic():
                     invitations.revoke(invitation)
-                    self.record(request, invitation, "invitation.revoked")
+                    self.note(request, invitation, "invitation.revoked")
             except Conflict as error:
                 self.message_user(request, f"{invitation.email}: {error}", messages.WARNING)

@@ -45,6 +45,7 @@ class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
     fields = ["name", "public_id", "auth_id", "parent", "root", "status", "timezone", "monthly_budget", "created_at"]
     readonly_fields = ["public_id", "auth_id", "parent", "root", "status", "created_at"]
     inlines = [MembershipInline]
+    personal = tree.PERSONAL
     actions = ["suspend", "resume"]
 
     def concerned(self, obj: Organization) -> list[UUID]:
@@ -78,8 +79,8 @@ class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
         for organization in chosen:
             try:
                 with transaction.atomic():
-                    verb(organization, by=_operator(request))
-                    self.record(request, organization, event, **data)
+                    verb(organization, by=_operator(request), **data)
+                    self.note(request, organization, event, **data)
             except Conflict as error:
                 self.message_user(request, f"{organization}: {error}", messages.WARNING)
 

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -45,13 +44,7 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
         return organization.parent.public_id if organization.parent else None
 
     def update(self, organization: Organization, changes: dict[str, Any]) -> Organization:
-        """Write only what was sent, so that a suspension or a move that happens meanwhile stays."""
-        for field, value in changes.items():
-            setattr(organization, field, value)
-        if changes:
-            organization.modified_at = timezone.now()
-            organization.save(update_fields=[*changes, "modified_at"])
-        return organization
+        return tree.change(organization, changes)
 
 
 class MoveSerializer(serializers.Serializer[Any]):

@@ -1,9 +1,9 @@
 """Events: one row each, written in the same transaction as the change and published after its commit."""
 
-from accounts.events import types, webhook_types  # noqa: F401 (imported to register their types)
+from accounts.events import origin, types, webhook_types  # noqa: F401 (imported to register their types)
 from accounts.events.actors import SYSTEM, Actor, actor_of, platform_actor
 from accounts.events.catalog import TYPES, EventType, UnregisteredEventType
-from accounts.events.recording import record, record_change
+from accounts.events.recording import plain, record, record_change
 
 __all__ = [
     "SYSTEM",
@@ -12,6 +12,8 @@ __all__ = [
     "EventType",
     "UnregisteredEventType",
     "actor_of",
+    "origin",
+    "plain",
     "platform_actor",
     "record",
     "record_change",

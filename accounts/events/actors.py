@@ -1,6 +1,7 @@
 """The actor of an event: an id and its kind, never a name or an address."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from accounts.credentials import Credential, Kind
 
@@ -13,6 +14,10 @@ class Actor:
 
     kind: str
     id: str | None
+
+    @classmethod
+    def of_person(cls, user: int) -> Self:
+        return cls("person", f"user:{user}")
 
     def as_json(self) -> dict[str, str | None]:
         return {"kind": self.kind, "id": self.id}

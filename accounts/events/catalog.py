@@ -47,7 +47,9 @@ NUMBER: Schema = {"type": "number", "format": "decimal"}
 NUMBER_OR_NULL: Schema = {"type": ["number", "null"], "format": "decimal"}
 FIELDS: Schema = {"type": "object", "description": "Values by the name of the field"}
 NAMES: Schema = {"type": "array", "items": {"type": "string"}}
-CHANGES: Mapping[str, Schema] = {"before": FIELDS, "after": FIELDS, "actor": TEXT}
+TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+# What `record_change` writes. `fields` also names those whose values are personal, and so in neither of the two.
+CHANGES: Mapping[str, Schema] = {"fields": NAMES, "before": FIELDS, "after": FIELDS, "actor": TEXT_OR_NULL}
 OPERATOR = "user:7"  # in examples
 
 TYPES: dict[str, EventType] = {}

@@ -72,9 +72,18 @@ def record_change(
     erasable = [name for name in fields if name in personal]
     changes = {
         "fields": fields,
-        "before": {name: before[name] for name in open_fields},
-        "after": {name: after[name] for name in open_fields},
+        "before": _values(before, open_fields),
+        "after": _values(after, open_fields),
         "actor": origin.actor().id,
     }
-    values = {"before": {name: before[name] for name in erasable}, "after": {name: after[name] for name in erasable}}
+    values = {"before": _values(before, erasable), "after": _values(after, erasable)}
     return record(organization, type, {**data, **changes}, now, targets=targets, personal=values if erasable else None)
+
+
+def _values(row: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: plain(row[name]) for name in names}
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it."""
+    return sealing.written(value) if isinstance(value, datetime) else value

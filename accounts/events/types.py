@@ -2,42 +2,131 @@
 
 from collections.abc import Mapping
 
-from accounts.events.catalog import CHANGES, INTEGER, NAMES, OPERATOR, TEXT, EventType, Schema, register
+from accounts.events.catalog import (
+    CHANGES,
+    INTEGER,
+    NAMES,
+    OPERATOR,
+    TEXT,
+    TEXT_OR_NULL,
+    EventType,
+    Schema,
+    register,
+)
 
-BY_OPERATOR: Mapping[str, Schema] = {"actor": TEXT}
+ACTOR: Mapping[str, Schema] = {"actor": TEXT_OR_NULL}
+MEMBER: Mapping[str, Schema] = {"member": TEXT, "role": TEXT}
+INVITATION: Mapping[str, Schema] = {"invitation": TEXT}
+AN_INVITATION = {"invitation": "inv_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f"}
+PARENTS = ({"parent": "acct_0a1b2c3d4e5f6g7h"}, {"parent": "acct_1b2c3d4e5f6g7h8i"})
 
 register(
     EventType(
+        "organization.created",
+        "An organization was made; `parent` is null for one that has none.",
+        {"parent": TEXT_OR_NULL},
+        {"parent": "acct_0a1b2c3d4e5f6g7h"},
+    ),
+    EventType(
         "organization.changed",
-        "An operator changed the organization.",
+        "Fields of the organization were changed.",
         CHANGES,
-        {"before": {"monthly_budget": None}, "after": {"monthly_budget": 100}, "actor": OPERATOR},
+        {
+            "fields": ["monthly_budget"],
+            "before": {"monthly_budget": None},
+            "after": {"monthly_budget": 100},
+            "actor": OPERATOR,
+        },
+    ),
+    EventType(
+        "organization.moved",
+        "The organization, with all beneath it, has another parent.",
+        CHANGES,
+        {"fields": ["parent"], "before": PARENTS[0], "after": PARENTS[1], "actor": "user:12"},
     ),
     EventType(
         "organization.suspended",
-        "An operator suspended the organization, with all beneath it.",
-        {"reason": TEXT, "actor": TEXT},
+        "The organization was suspended, with all beneath it.",
+        {"reason": TEXT, **ACTOR},
         {"reason": "Unpaid invoices", "actor": OPERATOR},
     ),
-    EventType("organization.resumed", "An operator ended the suspension.", BY_OPERATOR, {"actor": OPERATOR}),
+    EventType("organization.resumed", "The suspension was ended.", ACTOR, {"actor": OPERATOR}),
+    EventType("organization.closed", "The organization was closed for good.", {}, {}),
     EventType(
         "security_policy.changed",
-        "An operator changed the security policy.",
+        "The security policy was changed.",
         CHANGES,
-        {"before": {"longest_key_life_days": None}, "after": {"longest_key_life_days": 30}, "actor": OPERATOR},
+        {
+            "fields": ["longest_key_life_days"],
+            "before": {"longest_key_life_days": None},
+            "after": {"longest_key_life_days": 30},
+            "actor": OPERATOR,
+        },
         audit_only=True,
     ),
     EventType(
         "user.changed",
-        "An operator changed a person who has a role in the organization. Only the fields are named.",
-        {"user": INTEGER, "fields": NAMES, "actor": TEXT},
+        "A person who has a role in the organization was changed. Only the fields are named.",
+        {"user": INTEGER, "fields": NAMES, **ACTOR},
         {"user": 12, "fields": ["name"], "actor": OPERATOR},
         audit_only=True,
     ),
     EventType(
-        "invitation.revoked",
-        "An operator revoked an invitation.",
-        {"invitation": TEXT, "actor": TEXT},
-        {"invitation": "inv_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f", "actor": OPERATOR},
+        "member.role_changed",
+        "A member has another role.",
+        {"member": TEXT, **CHANGES},
+        {
+            "member": "user:12",
+            "fields": ["role"],
+            "before": {"role": "viewer"},
+            "after": {"role": "admin"},
+            "actor": "user:7",
+        },
     ),
+    EventType(
+        "member.removed",
+        "A member left, or was removed.",
+        MEMBER,
+        {"member": "user:12", "role": "viewer"},
+    ),
+    EventType(
+        "invitation.created",
+        "An email address was invited to a role.",
+        {**INVITATION, "role": TEXT},
+        {**AN_INVITATION, "role": "viewer"},
+    ),
+    EventType(
+        "invitation.resent",
+        "An invitation was sent again, with a new link.",
+        {**INVITATION, "role": TEXT},
+        {**AN_INVITATION, "role": "viewer"},
+    ),
+    EventType(
+        "invitation.accepted",
+        "An invitation was accepted: the person is a member now.",
+        {**INVITATION, **MEMBER},
+        {**AN_INVITATION, "member": "user:12", "role": "viewer"},
+    ),
+    EventType(
+        "invitation.revoked",
+        "An invitation was revoked.",
+        {**INVITATION, **ACTOR},
+        {**AN_INVITATION, "actor": OPERATOR},
+    ),
+    EventType(
+        "sign_in.started",
+        "A person signed in, in the dashboard (`session`) or for tokens (`token`).",
+        {"method": TEXT},
+        {"method": "token"},
+        audit_only=True,
+    ),
+    EventType("sign_in.ended", "A person signed out.", {"method": TEXT}, {"method": "token"}, audit_only=True),
+    EventType(
+        "sign_in.switched",
+        "A person went to the organization; it is the one that they work in now.",
+        {"method": TEXT},
+        {"method": "session"},
+        audit_only=True,
+    ),
+    EventType("password.changed", "A person has a new password.", {}, {}, audit_only=True),
 )

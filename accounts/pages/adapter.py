@@ -6,10 +6,12 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
 from accounts import emails, invitations, people, sign_in_limits
+from accounts.credentials import Kind
 from accounts.lib import mailboxes
 from accounts.lib.addresses import caller_network
 from accounts.lib.problems import Problem
@@ -55,8 +57,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """allauth would count by the Host header here, which the caller chooses."""
 
     def login(self, request: HttpRequest, user: User) -> None:
-        super().login(request, user)
+        with transaction.atomic():
+            super().login(request, user)
+            people.tell_sign_in(user, people.current_organization(user), "started", Kind.SESSION)
         sign_in_limits.remember(user, caller_network(request))
+
+    def logout(self, request: HttpRequest) -> None:
+        user = request.user
+        with transaction.atomic():
+            super().logout(request)
+            if isinstance(user, User):
+                people.tell_sign_in(user, people.current_organization(user), "ended", Kind.SESSION)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """All of allauth's emails go through the outbox."""
@@ -67,7 +78,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def set_password(self, user: User, password: str) -> None:
         """Saves only the password, so that a deactivation that came meanwhile stays."""
         user.set_password(password)
-        user.save(update_fields=["password"])
+        with transaction.atomic():
+            user.save(update_fields=["password"])
+            people.tell(user, "password.changed", {})
         sign_in_limits.forgive(user.email)
 
 

@@ -3,6 +3,7 @@ from typing import Any
 from allauth.account import views as allauth
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,6 +11,7 @@ from django.views.generic import ListView, UpdateView
 from django.views.generic.base import View
 
 from accounts import people
+from accounts.credentials import Kind
 from accounts.models import Organization, User
 from accounts.pages.forms import ProfileForm
 from accounts.pages.invitations import token_in
@@ -55,8 +57,10 @@ class SwitchView(OrganizationMixin):
 
     scopes = {"post": "account:read"}
 
+    @transaction.atomic
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         people.switch(self.person, self.organization)
+        people.tell_sign_in(self.person, self.organization, "switched", Kind.SESSION)
         return redirect("usage:overview", organization)
 
 
@@ -70,8 +74,13 @@ class ProfileView(LoginRequiredMixin, UpdateView[User, ProfileForm]):
         assert isinstance(self.request.user, User)
         return User.objects.get(pk=self.request.user.pk)
 
+    @transaction.atomic
     def form_valid(self, form: ProfileForm) -> HttpResponse:
         form.instance.save(update_fields=form.changed_data)
+        if form.changed_data:
+            person = form.instance.pk
+            changes = {"user": person, "fields": form.changed_data, "actor": f"user:{person}"}
+            people.tell(form.instance, "user.changed", changes)
         messages.success(self.request, "Your profile is saved.")
         return redirect("profile")
 

@@ -86,9 +86,6 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def identify(self, obj: ApiKey) -> dict[str, Any]:
-        return {"api_key": obj.public_id}
-
     @admin.display(description="status")
     def state(self, key: ApiKey) -> str:
         return key.status(timezone.now())
@@ -98,7 +95,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
         for key in chosen:
             with transaction.atomic():
                 keys.revoke(key)
-                self.record(request, key, "api_key.revoked")
+                self.note(request, key, "api_key.revoked")
         self.message_user(request, f"{len(chosen)} revoked. Their next request is refused.")
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **options: Any) -> Any:

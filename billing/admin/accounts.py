@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
 from accounts.lib.money import plain
+from billing import accounts
 from billing.admin import corrections
 from billing.admin.search import owner_fields
 from billing.models import BillingAccount, LedgerAccount
@@ -17,6 +18,7 @@ class BillingAccountAdmin(KeptAdmin[BillingAccount]):
     list_select_related = ["organization__ledger_account"]
     search_fields = ["public_id", "name", "email", *owner_fields("organization")]
     ordering = ["-created_at"]
+    personal = accounts.PERSONAL
     readonly_fields = ["public_id", "organization", "currency", "balance", "created_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -16,6 +16,8 @@ admin.site.unregister(Organization)
 class OrganizationAdmin(AccountsOrganizationAdmin):
     """Changes that affect money go through verbs that lock the payer and update its ledger."""
 
+    recorded = frozenset({"timezone", "monthly_budget"})
+
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         if "timezone" in form.changed_data:

@@ -18,9 +18,9 @@ from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField, check_future
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import payer
-from billing.ledger import posting
+from billing.ledger import grants, posting
 from billing.ledger.lots import Lot
-from billing.models import Grant, LedgerEntry
+from billing.models import Grant
 
 
 class GrantSerializer(serializers.ModelSerializer[Grant]):
@@ -102,15 +102,8 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
 
         def effect() -> Response:
             check_future("expires_at", lot.expires_at)
-            posted = posting.post(
-                organization.pk,
-                kind=LedgerEntry.Kind.GRANT,
-                amount=params["amount"],
-                description=params["description"],
-                actor=credential_of(request).id,
-                lot=lot,
-            )
-            grant = Grant.objects.of(organization).get(entry_seq=posted.seq)
+            by, description = credential_of(request).id, params["description"]
+            grant = grants.give(organization, params["amount"], lot, description=description, actor=by)
             return Response(GrantSerializer(grant).data, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)

@@ -12,7 +12,6 @@ from uuid import uuid4
 from django.db import transaction
 from django.db.models import Prefetch
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -159,9 +158,8 @@ def _update_account(organization: Organization, changes: Mapping[str, Any]) -> N
         accounts.update(accounts.required(organization), billed)
     if "timezone" in changes:
         organizations.change_timezone(organization, changes["timezone"])
-    if mine := own & changes.keys():
-        name = {"name": changes["name"]} if "name" in mine else {}
-        Organization.objects.filter(pk=organization.pk).update(**name, modified_at=timezone.now())
+    if "name" in own & changes.keys():
+        tree.change(organization, {"name": changes["name"]})
 
 
 class SubaccountsView(PlivoView):

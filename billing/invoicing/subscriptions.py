@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import events
 from accounts.lib import timezones
 from accounts.lib.problems import Conflict, InvalidField
 from accounts.models import Organization
@@ -54,6 +55,8 @@ def subscribe(organization: Organization, plan_slug: str) -> Subscription:
             description=f"{plan.name}, one month",
             reference=subscription.public_id,
         )
+    data, targets = {"subscription": subscription.public_id, "plan": plan.slug}, [subscription.public_id]
+    events.record(organization.pk, "subscription.created", data, now, targets=targets)
     return subscription
 
 

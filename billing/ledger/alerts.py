@@ -133,17 +133,20 @@ class _Change:
 
     def _announce_balance(self, now: datetime) -> None:
         data = {"balance": self.figure, "low_balance": self.bound}
-        events.record(self.organization, "credits.low" if self.after else "credits.recovered", data, now)
+        self._record("credits.low" if self.after else "credits.recovered", data, now)
 
     def _announce_budget(self, month: date, now: datetime) -> None:
         data: dict[str, Any] = {"subject": self.public_id, "monthly_budget": self.bound}
         data |= {"month": f"{month:%Y-%m}", "spent": self.figure}
         if self.after > self.before:
             for threshold in (level for level in THRESHOLDS if self.before < level <= self.after):
-                events.record(self.organization, "budget.crossed", {**data, "threshold": threshold}, now)
+                self._record("budget.crossed", {**data, "threshold": threshold}, now)
         else:
             for threshold in (level for level in THRESHOLDS[::-1] if self.after < level <= self.before):
-                events.record(self.organization, "budget.recovered", {**data, "threshold": threshold}, now)
+                self._record("budget.recovered", {**data, "threshold": threshold}, now)
+
+    def _record(self, type: str, data: dict[str, Any], now: datetime) -> None:
+        events.record(self.organization, type, data, now, actor=events.SYSTEM, targets=[self.public_id])
 
 
 def check(accounts: Iterable[UUID], now: datetime, spenders: Collection[Spender] = ()) -> None:

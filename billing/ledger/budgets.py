@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import events
 from accounts.lib import sql
 from accounts.models import Organization
 from apikeys.models import ApiKey
@@ -174,7 +175,10 @@ def limit(organization: Organization, monthly_budget: Decimal | None) -> Organiz
     """Set the budget of an organization, or take it away. Admissions at the same time come before it or after it."""
     now, payer = timezone.now(), organization.root_id
     posting.lock([payer], now)
+    row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     Organization.objects.filter(pk=organization.pk).update(monthly_budget=monthly_budget)
+    before, after = {"monthly_budget": row.monthly_budget}, {"monthly_budget": monthly_budget}
+    events.record_change(row.pk, "organization.changed", before, after, now, targets=[row.public_id])
     alerts.check([payer], now, [(organization.pk, None)])
     alerts.end(now, payer)
     return Organization.objects.get(pk=organization.pk)

@@ -112,7 +112,8 @@ def _tell(type: str, entry: LedgerEntry, **data: object) -> None:
     """Record an event of a correction, in the transaction that posted it."""
     described = {"entry": entry.seq, **data, "amount": entry.amount, "reason": entry.description, "actor": entry.actor}
     actor = events.platform_actor(entry.actor)
-    events.record(entry.account_id, type, described, entry.created_at, actor=actor)
+    targets = [entry.account.organization.public_id]
+    events.record(entry.account_id, type, described, entry.created_at, actor=actor, targets=targets)
 
 
 def _posted(posted: balances.Posting) -> LedgerEntry:

@@ -22,7 +22,12 @@ def set_low_balance(organization: Organization, low_balance: Decimal | None) -> 
     """
     now = timezone.now()
     posting.lock([organization.pk], now)
-    LedgerAccount.objects.filter(pk=organization.pk).update(low_balance=low_balance)
+    ledger = LedgerAccount.objects.filter(pk=organization.pk)
+    before, after = {"low_balance": ledger.get().low_balance}, {"low_balance": low_balance}
+    ledger.update(low_balance=low_balance)
+    events.record_change(
+        organization.pk, "credits.alerts_changed", before, after, now, targets=[organization.public_id]
+    )
     alerts.check([organization.pk], now)
 
 

@@ -183,8 +183,13 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
     thresholds.set_recharge_below(organization.pk, settings.threshold if settings.enabled else None)
     if consents or _fingerprint(before.payment_method) != _fingerprint(card):
         rounds.lift(organization.pk, now)
-    described = {"enabled": settings.enabled, "actor": by.id}
-    events.record(organization.pk, "auto_recharge.changed", described, now, actor=by)
+    names = ("enabled", *values)
+    changes = {
+        "before": {name: getattr(before, name) for name in names},
+        "after": {name: getattr(settings, name) for name in names},
+    }
+    described = {"enabled": settings.enabled, "actor": by.id, **changes}
+    events.record(organization.pk, "auto_recharge.changed", described, now, actor=by, targets=[organization.public_id])
     return settings
 
 
@@ -216,6 +221,7 @@ def retry(organization: Organization, now: datetime) -> None:
     with transaction.atomic():
         posting.lock([organization.pk], now)
         rounds.lift(organization.pk, now)
+        events.record(organization.pk, "auto_recharge.retried", {}, now, targets=[organization.public_id])
     run(organization, now)
 
 

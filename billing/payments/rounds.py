@@ -51,7 +51,9 @@ def after_success(payment: Payment, now: datetime) -> None:
     recharges = Payment.objects.of(payment.organization).filter(purpose=Payment.Purpose.RECHARGE)
     recent = recharges.filter(status=Payment.Status.SUCCEEDED, settled_at__gt=now - timedelta(hours=1)).count()
     if recent == FREQUENT:
-        events.record(payment.organization_id, "auto_recharge.frequent", {"recharges": recent}, now)
+        events.record(
+            payment.organization_id, "auto_recharge.frequent", {"recharges": recent}, now, actor=events.SYSTEM
+        )
 
 
 def after_failure(payment: Payment, now: datetime, *, declined: bool, lapsed: bool, hard: bool) -> None:
@@ -124,7 +126,7 @@ def _try(backup: PaymentMethod, declined: Payment, now: datetime) -> None:
 def _pause(settings: AutoRecharge, reason: str, now: datetime) -> None:
     settings.paused = reason
     settings.save(update_fields=["paused", "failed_rounds"])
-    events.record(settings.organization_id, "auto_recharge.paused", {"reason": reason}, now)
+    events.record(settings.organization_id, "auto_recharge.paused", {"reason": reason}, now, actor=events.SYSTEM)
     _mail(settings, "Auto-recharge is paused", PAUSED[reason])
 
 

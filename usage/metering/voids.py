@@ -11,6 +11,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import events
 from accounts.lib import quarters, sql
 from accounts.lib.problems import Conflict, NotFound
 from accounts.models import Organization
@@ -142,6 +143,9 @@ def void(organization: Organization, id: str, *, reason: str, actor: str, expire
         raise UnknownOrRetired
     if event.entry_seq is not None:
         budgets.give_back(organization, event.key_id, event.credits, month=month, seq=event.entry_seq, now=now)
+    data = {"usage_event": id, "entry": entry, "credits": event.credits, "reason": reason, "actor": actor}
+    by = events.platform_actor(actor)
+    events.record(organization.pk, "usage_event.voided", data, now, actor=by, targets=[id])
     [(voided_at,)] = voided
     return Voided(event, entry, reason, voided_at)
 

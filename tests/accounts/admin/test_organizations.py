@@ -43,7 +43,7 @@ def test_without_a_confirmation_and_a_reason_nothing_is_suspended(
     organization.refresh_from_db()
     assert organization.status == "active"
     assert not LogEntry.objects.exists()
-    assert not Event.objects.exists()
+    assert not Event.objects.of(organization).exists()
 
 
 def test_it_is_in_the_history_and_in_the_customers_events(

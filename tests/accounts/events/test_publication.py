@@ -46,12 +46,12 @@ def test_the_events_of_a_tree_are_numbered_together_and_other_trees_apart(
     assert other
     happen(other)
     publish()
-    assert [PublishedEvent.objects.get(event=event).sequence for event in made] == [1, 2, 3]
+    assert [PublishedEvent.objects.get(event=event).sequence for event in made] == [2, 3, 4]  # after the child's making
     assert sequences(other) == [1]
     assert not UnpublishedEvent.objects.exists()
     happen(child)
     publish()
-    assert sequences(organization) == [1, 2, 3, 4]
+    assert sequences(organization) == [1, 2, 3, 4, 5]
 
 
 def test_more_than_a_batch_is_published(organization: Organization, monkeypatch: pytest.MonkeyPatch) -> None:

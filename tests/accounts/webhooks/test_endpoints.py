@@ -154,6 +154,7 @@ def test_during_a_rotation_both_secrets_verify_and_later_only_the_new(
 
 def test_types_and_trees_decide_what_an_endpoint_gets(api: Any, alice: User, organization: Organization) -> None:
     child = people.add_child(organization, name="Child")
+    deliver()  # there is no endpoint yet
     client = api(alice)
     with inbox() as own, inbox() as subtree, inbox() as everything, inbox() as below:
         make(client, own.url, ["credits.low"])

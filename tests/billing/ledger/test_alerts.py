@@ -9,13 +9,13 @@ from django.db import transaction
 from time_machine import travel
 
 from accounts import people
-from accounts.models import Event, Organization, User
+from accounts.models import Organization, User
 from apikeys.models import ApiKey
 from billing import tasks
 from billing.ledger import budgets, expiry_sweep, holds, posting, thresholds
 from billing.ledger.lots import Lot
 from billing.models import LedgerAccount, LedgerEntry
-from tests import factories
+from tests import announcements, factories
 from tests.usage.metering.batches import event, record
 from usage.storage import partitions
 
@@ -31,12 +31,12 @@ def use(owner: Organization | ApiKey, credits: int | str, **fields: Any) -> None
 
 def announced(organization: Organization) -> list[tuple[Any, ...]]:
     """The types of its events, oldest first, with the threshold of those that have one."""
-    rows = Event.objects.of(organization).order_by("id")
+    rows = announcements.of(organization)
     return [(row.type, *([row.data["threshold"]] if "threshold" in row.data else [])) for row in rows]
 
 
 def last(organization: Organization) -> dict[str, Any]:
-    return dict(Event.objects.of(organization).order_by("id").reverse()[0].data)
+    return dict(announcements.of(organization).reverse()[0].data)
 
 
 def sweep() -> None:
@@ -225,7 +225,7 @@ def test_a_balance_is_low_below_the_threshold_and_not_at_it(funded: Organization
     use(funded, "0.001")
     use(funded, 1)
     assert announced(funded) == [("credits.low",)]
-    first = Event.objects.of(funded).get()
+    first = announcements.of(funded).get()
     assert first.data == {"balance": Decimal("49.999"), "low_balance": 50}
 
 

@@ -12,12 +12,12 @@ import pytest
 from django.db import transaction
 
 from accounts import people
-from accounts.models import Event, Organization
+from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.exceptions import BudgetExceeded
 from billing.ledger import alerts, budgets, holds, leases, posting, thresholds
 from billing.models import Hold, LedgerEntry
-from tests import factories
+from tests import announcements, factories
 from tests.concurrency import race
 from tests.usage.metering.batches import event, record
 
@@ -132,7 +132,7 @@ def use(payer: Organization, credits: int) -> None:
 
 
 def announced(payer: Organization) -> list[tuple[Any, ...]]:
-    rows = Event.objects.of(payer).order_by("id")
+    rows = announcements.of(payer)
     return [(row.type, *([row.data["threshold"]] if "threshold" in row.data else [])) for row in rows]
 
 

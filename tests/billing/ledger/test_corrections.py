@@ -12,7 +12,7 @@ from django.utils import timezone
 from time_machine import travel
 
 from accounts.lib.problems import InvalidField
-from accounts.models import Event, Organization
+from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
 from billing.ledger import budgets, corrections, holds, posting
@@ -20,7 +20,7 @@ from billing.ledger import lots as grants
 from billing.ledger.corrections import VOIDED_EVENT
 from billing.ledger.lots import Lot
 from billing.models import Grant, LedgerAccount, LedgerEntry, Spending
-from tests import factories
+from tests import announcements, factories
 from tests.concurrency import race
 from tests.usage.metering import batches
 from usage.storage import reconciliation
@@ -186,7 +186,7 @@ def test_a_budget_recovers_with_the_reversal_of_a_capture(funded: Organization) 
     budgets.limit(funded, Decimal(5))
     holds.capture(holds.place(funded, amount=Decimal(3), ttl=timedelta(minutes=1)))
     reverse(LedgerEntry.objects.get(account=funded.pk, kind=Kind.CAPTURE))
-    types = [event.type for event in Event.objects.of(funded).order_by("id")]
+    types = [event.type for event in announcements.of(funded, "ledger.reversed")]
     assert types == ["budget.crossed", "budget.recovered", "ledger.reversed"]
     assert budgets.of(funded).left == 5
 

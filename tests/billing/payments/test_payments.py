@@ -33,6 +33,7 @@ def test_a_purchase_charges_once_and_raises_the_balance(buyer: Organization, ban
     assert bought(buyer) == [25]
     assert LedgerEntry.objects.of(buyer).get().reference == payment.public_id
     assert [event.type for event in Event.objects.of(buyer).order_by("pk")] == [
+        "billing_account.created",
         "payment_method.added",
         "payment.created",
         "payment.succeeded",

@@ -10,7 +10,7 @@ from accounts import events
 from accounts.events import publication
 from accounts.models import Organization, User
 from accounts.webhooks import outbox
-from billing.models import PaymentMethod
+from billing.models import BillingAccount, PaymentMethod
 from billing.payments import purchases
 from tests import factories
 from tests.concurrency import race
@@ -24,8 +24,8 @@ def happen(organization: Organization, type: str = "organization.resumed") -> st
 
 
 def card(organization: Organization) -> None:
-    """A card on file, without the event of adding one."""
-    factories.billing_account(organization)
+    """A card on file, without the events of adding one."""
+    BillingAccount.objects.create(organization=organization, name="Acme", email="a@example.com", country="US")
     shown = {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2040}
     PaymentMethod.objects.create(
         organization=organization, gateway="sandbox", gateway_token="pm_card_visa", is_default=True, **shown

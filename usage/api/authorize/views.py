@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import update_wrapper
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase

@@ -1,0 +1,30 @@
+"""Credits that the company gives without a payment."""
+
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import events
+from accounts.models import Organization
+from billing.ledger import posting
+from billing.ledger.lots import Lot
+from billing.models import Grant, LedgerEntry
+
+
+@transaction.atomic
+def give(organization: Organization, amount: Decimal, lot: Lot, *, description: str, actor: str) -> Grant:
+    """Post a grant with the terms of `lot`. In debt, it pays the debt first."""
+    kind = LedgerEntry.Kind.GRANT
+    posted = posting.post(organization.pk, kind=kind, amount=amount, description=description, actor=actor, lot=lot)
+    grant = Grant.objects.of(organization).get(entry_seq=posted.seq)
+    data = {
+        "grant": grant.public_id,
+        "entry": posted.seq,
+        "amount": amount,
+        "category": grant.category,
+        "expires_at": events.plain(grant.expires_at),
+    }
+    by, targets = events.platform_actor(actor), [grant.public_id]
+    events.record(organization.pk, "credits.granted", data, timezone.now(), actor=by, targets=targets)
+    return grant
