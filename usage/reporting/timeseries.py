@@ -135,25 +135,30 @@ def _sums(query: Query, starts: list[datetime]) -> Iterator[tuple[int, Names, Su
 
     The same window and group may come from several of them.
     """
+    for source, sums in sources(query):
+        yield from _grouped(query, source, starts, sums)
+
+
+def sources(query: Query) -> Iterator[tuple[QuerySet[Any], dict[str, Any]]]:
+    """The rows that the query is about, each with its `moment`, and the sums to take of them."""
     span = Span(query.start, query.end)
     rollups, edges = totals.sources(query.rollup, query.organization, span, query.environment)
-    yield from _grouped(query, rollups, "bucket", starts, SUMS_OF_ROLLUPS)
+    yield rollups.filter(query.filter).annotate(moment=F("bucket")), SUMS_OF_ROLLUPS
     for events in edges:
-        yield from _grouped(query, events, "occurred_at", starts, SUMS_OF_EVENTS)
+        yield events.filter(query.filter).annotate(moment=F("occurred_at")), SUMS_OF_EVENTS
+
+
+def window_of(starts: list[datetime]) -> Any:
+    """The number, from 1, of the window in which the moment of a row lies."""
+    bounds = Value(starts, output_field=ArrayField(DateTimeField()))
+    return Func(F("moment"), bounds, function="width_bucket", output_field=IntegerField())
 
 
 def _grouped(
-    query: Query, source: QuerySet[Any], moment: str, starts: list[datetime], sums: dict[str, Any]
+    query: Query, source: QuerySet[Any], starts: list[datetime], sums: dict[str, Any]
 ) -> Iterator[tuple[int, Names, Sums]]:
-    """`moment`: the field by which a row of the source lies in a window."""
-    number: Any = Func(
-        F(moment),
-        Value(starts, output_field=ArrayField(DateTimeField())),
-        function="width_bucket",
-        output_field=IntegerField(),
-    )
     columns = [GROUPS[group] for group in query.group_by]
-    grouped = source.filter(query.filter).annotate(number=number).values_list("number", *columns).annotate(**sums)
+    grouped = source.annotate(number=window_of(starts)).values_list("number", *columns).annotate(**sums)
     for number, *names, n, bad, amount, paid in grouped.order_by()[: MOST_POINTS + 1]:
         yield number, _shown(query, names), Sums(int(n), int(bad), amount, paid)
 

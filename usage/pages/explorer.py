@@ -1,0 +1,158 @@
+"""The usage page: what was used, when, and by what; in a chart, in a table, and as CSV."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from accounts.lib import snapshot, spreadsheets, timezones
+from accounts.models import Organization
+from accounts.pages.organizations import OrganizationMixin
+from apikeys.models import ApiKey
+from billing.templatetags.money import places
+from usage.pages.explorer_form import GROUPINGS, RANGES, ExplorerForm
+from usage.pages.stacks import stacked
+from usage.reporting import breakdown
+from usage.reporting.breakdown import MEASURES, Breakdown, Series
+from usage.reporting.timeseries import Query, Sums
+
+PRESETS = {name: label for name, label in RANGES.items() if name != "custom"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table. `share` is in per cent of all, None where nothing was measured."""
+
+    number: int
+    label: str
+    sums: Sums
+    value: Decimal
+    share: str | None
+    change: str | None
+
+
+class UsageView(OrganizationMixin):
+    scopes = {"get": "usage:read"}
+    section = "usage"
+
+    @snapshot.consistent()
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = ExplorerForm(request.GET, organization=self.organization, zone=self.person.timezone, now=timezone.now())
+        form.is_valid()
+        query, measure = form.query, form.measure_name
+        earlier = form.period.before if form.value("compare", "") else None
+        result = breakdown.of(query, measure, earlier)
+        labels = self._labels(query, result)
+        if request.GET.get("format") == "csv":
+            return _csv(query, result, labels)
+        return render(request, "usage/explorer.html", self._context(form, query, measure, result, labels))
+
+    def _context(
+        self, form: ExplorerForm, query: Query, measure: str, result: Breakdown, labels: list[str]
+    ) -> dict[str, Any]:
+        zone = timezones.zone(query.timezone)
+        lines = [
+            _line(number, label, series, result.total, measure)
+            for number, (label, series) in enumerate(_pairs(labels, result))
+        ]
+        chosen = {
+            name: value for name, value in self.request.GET.items() if name not in ("format", "from", "to", "range")
+        }
+        return self.get_context_data(
+            title="Usage",
+            form=form,
+            presets=[
+                (label, urlencode({**chosen, "range": name}), name == form.value("range", "30d"))
+                for name, label in PRESETS.items()
+            ],
+            csv=urlencode({**self.request.GET.dict(), "format": "csv"}),
+            start=query.start.astimezone(zone),
+            end=query.end.astimezone(zone),
+            grouping=GROUPINGS[query.group_by[0]],
+            measure=measure,
+            window=query.window,
+            lines=lines,
+            total=result.total,
+            total_change=_change_of(result, measure),
+            is_compared=result.before is not None,
+            has_one_unit=query.has_one_unit,
+            credit_places=places(line.sums.credits for line in lines),
+            chart=stacked(result, measure, query.window, zone, labels),
+        )
+
+    def _labels(self, query: Query, result: Breakdown) -> list[str]:
+        """What people call the groups: keys and organizations by their names."""
+        names = [series.name for series in result.series if series.name]
+        called: dict[str, str] = {}
+        if query.group_by == ("key",):
+            called = dict(
+                ApiKey.objects.within(self.organization).filter(public_id__in=names).values_list("public_id", "name")
+            )
+        elif query.group_by == ("organization",):
+            own = Organization.objects.within(self.organization).filter(public_id__in=names)
+            called = dict(own.values_list("public_id", "name"))
+        return [_label(series, called) for series in result.series]
+
+
+def _label(series: Series, called: dict[str, str]) -> str:
+    if series.is_rest:
+        return "Other"
+    return called.get(series.name, series.name) if series.name else "Without a key"
+
+
+def _pairs(labels: list[str], result: Breakdown) -> Iterator[tuple[str, Series]]:
+    return zip(labels, result.series, strict=True)
+
+
+def _line(number: int, label: str, series: Series, total: Sums, measure: str) -> Line:
+    value, whole = MEASURES[measure](series.total), MEASURES[measure](total)
+    before = MEASURES[measure](series.before) if series.before else None
+    share = f"{100 * value / whole:.1f}%" if whole > 0 else None
+    return Line(number, label, series.total, value, share, _change(value, before))
+
+
+def _change_of(result: Breakdown, measure: str) -> str | None:
+    before = MEASURES[measure](result.before) if result.before else None
+    return _change(MEASURES[measure](result.total), before)
+
+
+def _change(value: Decimal, before: Decimal | None) -> str | None:
+    """Against the period before: `+12.5%`, `12×`; `new` where there was nothing. None if it isn't compared."""
+    if before is None:
+        return None
+    if before <= 0:
+        return "new" if value > 0 else "±0%"
+    if value > 10 * before:
+        return f"{value / before:,.0f}×"
+    per_cent = 100 * (value - before) / before
+    return f"{per_cent:+,.1f}%".replace("-", "\u2212") if per_cent else "±0%"
+
+
+def _csv(query: Query, result: Breakdown, labels: list[str]) -> HttpResponse:
+    """The same groups in the same windows as the page shows."""
+    zone, bounds = timezones.zone(query.timezone), result.bounds
+    columns = ["start", "end", query.group_by[0], "name", "requests", "failed", "quantity", "credits"]
+    rows = [
+        (
+            start.astimezone(zone).isoformat(),
+            end.astimezone(zone).isoformat(),
+            series.name or "",
+            label,
+            sums.requests,
+            sums.failed,
+            sums.quantity if query.has_one_unit and not (series.is_rest and query.meter is None) else None,
+            sums.credits,
+        )
+        for index, (start, end) in enumerate(pairwise(bounds))
+        for label, series in _pairs(labels, result)
+        if (sums := series.values[index]).requests
+    ]
+    response = HttpResponse(spreadsheets.csv_of(columns, rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="usage.csv"'
+    return response

@@ -1,0 +1,164 @@
+"""What the usage page is asked for. All of it stands in the address."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import QueryDict
+
+from accounts.lib import months, timezones
+from accounts.models import Organization
+from apikeys.models import ApiKey
+from billing.models import Meter
+from usage.reporting import calendar, periods
+from usage.reporting.timeseries import GROUPS, Query
+
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
+MOST_WINDOWS = 400
+RANGES = {
+    "today": "Today",
+    "7d": "Last 7 days",
+    "30d": "Last 30 days",
+    "month": "This month",
+    "last-month": "Last month",
+    "year": "This year",
+    "custom": "Custom",
+}
+DAYS = {"7d": 7, "30d": 30}
+MEASURES = {"credits": "Credits", "requests": "Requests", "units": "Units"}
+GROUPINGS = {"meter": "Meter", "endpoint": "Endpoint", "key": "API key", "organization": "Organization"}
+WINDOWS = {"": "Automatic", "hour": "Hour", "day": "Day", "month": "Month"}
+# The largest span that each window is chosen for automatically.
+AUTOMATIC = (("hour", timedelta(days=2)), ("day", timedelta(days=MOST_WINDOWS - 2)))
+
+
+@dataclass(frozen=True)
+class Period:
+    """[start, end), and the one that it is compared with: as long, or the month or year before."""
+
+    start: datetime
+    end: datetime
+    before: tuple[datetime, datetime]
+
+
+class ExplorerForm(forms.Form):
+    range = forms.ChoiceField(choices=RANGES.items(), required=False, label="Time")
+    measure = forms.ChoiceField(choices=MEASURES.items(), required=False)
+    by = forms.ChoiceField(choices=GROUPINGS.items(), required=False, label="Grouped by")
+    window = forms.ChoiceField(choices=WINDOWS.items(), required=False, label="A bar is a")
+    meter = forms.ModelChoiceField(Meter.objects.none(), to_field_name="slug", required=False, empty_label="All meters")
+    key = forms.ModelChoiceField(
+        ApiKey.objects.none(), to_field_name="public_id", required=False, empty_label="All keys", label="API key"
+    )
+    environment = forms.ChoiceField(choices=[("live", "Live"), ("test", "Test")], required=False)
+    compare = forms.BooleanField(required=False, label="Compare with the period before")
+    field_order = ("range", "from", "to", "measure", "by", "window", "meter", "key", "environment", "compare")
+
+    def __init__(self, data: QueryDict, *, organization: Organization, zone: str, now: datetime) -> None:
+        days = {"range": "custom"} if data.get("from") or data.get("to") else {}
+        super().__init__({"range": "30d", **data.dict(), **days})
+        self.organization, self.zone, self.now = organization, zone, now
+        for name in ("from", "to"):  # `from` can't be an attribute: it is a Python keyword
+            self.fields[name] = forms.DateField(
+                required=False,
+                validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
+                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+                label=name.title(),
+            )
+        self.order_fields(self.field_order)
+        meter, key = self.fields["meter"], self.fields["key"]
+        assert isinstance(meter, forms.ModelChoiceField)
+        assert isinstance(key, forms.ModelChoiceField)
+        meter.queryset = Meter.objects.order_by("slug")
+        key.queryset = ApiKey.objects.within(organization).order_by("name", "pk")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        if cleaned.get("from") and cleaned.get("to") and cleaned["from"] > cleaned["to"]:
+            self.add_error("to", "The last day is before the first.")
+        if cleaned.get("measure") == "units" and "meter" not in self.errors and not cleaned.get("meter"):
+            self.add_error("meter", "Choose one: the units of different meters can't be added up.")
+        if not self.errors and self._windows() > MOST_WINDOWS:
+            self.add_error(
+                "window", f"There would be more than {MOST_WINDOWS} bars. Take a larger window, or less time."
+            )
+        return cleaned
+
+    def value(self, name: str, default: str) -> str:
+        return str(getattr(self, "cleaned_data", {}).get(name) or default)
+
+    @property
+    def measure_name(self) -> str:
+        measure = self.value("measure", "credits")
+        return measure if measure != "units" or self.cleaned_data.get("meter") else "credits"
+
+    @property
+    def period(self) -> Period:
+        name = self.value("range", "30d")
+        if name == "custom" and self._has_days:
+            return self._custom()
+        today = periods.start_of("daily", self.now, self.zone)
+        if name in ("month", "last-month", "year"):
+            return self._calendar(name)
+        start = today if name == "today" else self._midnight(self._day(today) - timedelta(days=DAYS.get(name, 30) - 1))
+        return Period(start, self.now, (start - (self.now - start), start))
+
+    @property
+    def query(self) -> Query:
+        cleaned = getattr(self, "cleaned_data", {})
+        period = self.period
+        window = self.value("window", "")
+        if "window" in self.errors or not window:
+            window = next((name for name, most in AUTOMATIC if period.end - period.start <= most), "month")
+        return Query(
+            organization=self.organization,
+            start=period.start,
+            end=period.end,
+            window=window,
+            timezone=self.zone,
+            group_by=(self.value("by", "meter") if self.value("by", "meter") in GROUPS else "meter",),
+            environment=self.value("environment", "live"),
+            meter=cleaned.get("meter"),
+            key=cleaned.get("key"),
+        )
+
+    @property
+    def _has_days(self) -> bool:
+        cleaned = getattr(self, "cleaned_data", {})
+        return bool(cleaned.get("from") or cleaned.get("to"))
+
+    def _custom(self) -> Period:
+        """Whole days, both included. Without a last day until now, without a first one the 30 days up to the last."""
+        last, first = self.cleaned_data.get("to"), self.cleaned_data.get("from")
+        end = self._midnight(last + timedelta(days=1)) if last else self.now
+        start = self._midnight(first or self._day(end) - timedelta(days=30))
+        start = min(start, end)
+        return Period(start, end, (start - (end - start), start))
+
+    def _calendar(self, name: str) -> Period:
+        """A month or year so far is compared with as much of the one before; a whole one with a whole one."""
+        unit, count = ("yearly", 12) if name == "year" else ("monthly", 1)
+        start = periods.start_of(unit, self.now, self.zone)
+        end = self.now
+        if name == "last-month":
+            start, end = self._shifted(start, -1), start
+        earlier = self._shifted(start, -count)
+        return Period(start, end, (earlier, start if name == "last-month" else min(earlier + (end - start), start)))
+
+    def _windows(self) -> int:
+        query = self.query
+        try:
+            return len(calendar.bounds(query.start, query.end, query.window, query.timezone)) - 1
+        except calendar.TooManyWindows:
+            return calendar.MOST
+
+    def _day(self, moment: datetime) -> date:
+        return moment.astimezone(timezones.zone(self.zone)).date()
+
+    def _midnight(self, day: date) -> datetime:
+        return months.midnight(day, self.zone).astimezone(UTC)
+
+    def _shifted(self, moment: datetime, count: int) -> datetime:
+        return self._midnight(months.shift(self._day(moment), count))
