@@ -72,3 +72,7 @@ class BillingAccount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
+
+    @property
+    def is_postpaid(self) -> bool:
+        return self.billing_mode == self.Mode.POSTPAID

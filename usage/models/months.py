@@ -4,9 +4,9 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.lib.money import AmountField
+from accounts.lib.money import ZERO, AmountField
 from accounts.models import Organization, TenantQuerySet
-from billing.models import LedgerAccount, Meter
+from billing.models import Invoice, LedgerAccount, Meter
 from usage.models.tenancy import UsageQuerySet
 
 
@@ -21,7 +21,9 @@ class MonthClose(models.Model):
     """The close of a payer's month [starts_at, ends_at), which runs once. What is done never changes.
 
     The first close has no `starts_at`: everything before its end is in it. `opening` and `closing` are the balance at
-    both ends, with each event in the month on whose paper it is. They are null until it is done.
+    both ends, with each event in the month on whose paper it is. They are null until it is done. `owed` is what a
+    postpaid payer's invoices ask for from then on. There is no `paper` if nothing moved, or nobody is known to whom it
+    could go.
     """
 
     class Status(models.TextChoices):
@@ -35,6 +37,8 @@ class MonthClose(models.Model):
     status = models.CharField(max_length=7, choices=Status.choices, default=Status.STARTED)
     opening = AmountField(null=True)
     closing = AmountField(null=True)
+    owed = AmountField(default=ZERO, db_default=ZERO)
+    paper = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
     started_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
 

@@ -1,4 +1,4 @@
-"""The close of a month: it freezes what was used in it, once, and sets the mark after which earlier usage is late.
+"""The close of a month: once, it freezes what was used, issues a paper, and sets the mark before which usage is late.
 
 A payer's months are closed one after the other, from the one in which its organization was made. Each has a row, which
 is committed before the work and done with it. If the work is killed, it leaves nothing, and the next run does it.
@@ -14,11 +14,16 @@ from django.db.models.functions import Greatest
 
 from accounts import events
 from accounts.lib import months, sql
+from accounts.lib.money import ZERO
+from accounts.models import Organization
+from billing import accounts
+from billing.invoicing import papers, postpaid
 from billing.ledger import billing_zone, posting
-from billing.models import LedgerAccount
-from usage.models import MonthClose
-from usage.storage import freezing, month_balances
-from usage.storage.month_balances import MonthBalance
+from billing.ledger.billing_zone import BillingZone
+from billing.models import BillingAccount, Invoice, LedgerAccount
+from usage.models import MonthClose, MonthlyUsage
+from usage.storage import freezing, month_balances, month_papers
+from usage.storage.month_papers import Month
 
 # A month has at least 28 days, and a change of the time zone takes at most 26 hours away from it.
 SHORTEST = timedelta(days=26)
@@ -72,17 +77,43 @@ def finish(close: MonthClose, now: datetime) -> MonthClose:
     if close.is_done:
         return close
     freezing.freeze(close, locked.zone)
-    balance = month_balances.of(close)
-    _end(close, balance, now)
-    return close
-
-
-def _end(close: MonthClose, balance: MonthBalance, now: datetime) -> None:
+    month = _month(close, locked.zone)
     close.status, close.done_at = MonthClose.Status.DONE, now
-    close.opening, close.closing = balance.opening, balance.closing
-    close.save(update_fields=["status", "done_at", "opening", "closing"])
+    close.opening, close.closing, close.owed = month.balance.opening, month.balance.closing, month.owed
     LedgerAccount.objects.filter(pk=close.account_id).update(
         closed_through=close.ends_at, updated_at=Greatest("updated_at", Value(now))
     )
-    data = {"month": str(close), "opening": close.opening, "used": balance.used, "closing": close.closing}
+    data = {"month": str(close), "opening": close.opening, "used": month.balance.used, "closing": close.closing}
     events.record(close.account_id, "month.closed", data, now)
+    _issue_paper(month, now)
+    close.save()
+    return close
+
+
+def _month(close: MonthClose, zone: BillingZone) -> Month:
+    last = MonthClose.objects.done().filter(account=close.account_id).order_by("-month").first()
+    usage = MonthlyUsage.objects.filter(account_id=close.account_id, month=close.month).order_by("pk")
+    payer = Organization.objects.get(pk=close.account_id)
+    account = BillingAccount.objects.of(payer).first()
+    owed = ZERO
+    if account and account.is_postpaid:
+        accounts.fix_currency(account)
+        owed = postpaid.owed(payer.pk, close.ends_at)
+    return Month(
+        payer=payer,
+        account=account,
+        start=close.starts_at or zone.bounds(close.month)[0],
+        close=close,
+        balance=month_balances.of(close, (last and last.closing) or ZERO),
+        usage=list(usage.select_related("meter", "organization")),
+        owed_before=last.owed if last else ZERO,
+        owed=owed,
+    )
+
+
+def _issue_paper(month: Month, now: datetime) -> None:
+    """Last of all, because every payer waits for the number of an invoice until this transaction has committed."""
+    if draft := month_papers.draft(month):
+        month.close.paper = papers.issue(draft, now=now)
+        if month.close.paper.kind == Invoice.Kind.INVOICE:
+            month.close.owed += month.close.paper.subtotal

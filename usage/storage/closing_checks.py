@@ -1,6 +1,9 @@
 """What has to be true of closed months. Each statement selects what is wrong, as in `usage_checks`."""
 
+from psycopg.sql import Literal
+
 from accounts.lib import quarters, sql
+from billing.payments import minor_units
 from usage.storage.spending import HORIZON, IN_MONTH, NOT_VOIDED
 
 DONE = "(SELECT * FROM usage_monthclose WHERE status = 'done')"
@@ -135,10 +138,24 @@ SELECT account_id, format('%s: %s to %s; entries %s, usage %s', to_char(c.month,
     is_whole=IS_WHOLE,
 )
 
+# A postpaid payer's invoices ask for its debt, less what can't be paid because it is below a unit of money.
+INVOICED = sql.compose(
+    """
+SELECT account_id, format('%s closed at %s, and invoices ask for %s', to_char(month, 'YYYY-MM'), c.closing, c.owed)
+  FROM {done} c
+  JOIN billing_invoice i ON i.id = c.paper_id
+ WHERE i.kind = 'invoice' AND (c.closing + c.owed > 0 OR c.closing + c.owed
+                               <= CASE WHEN i.currency = ANY({whole}::text[]) THEN -1 ELSE -0.01 END)
+""",
+    done=DONE,
+    whole=Literal([currency for currency in minor_units.MINIMUMS if not minor_units.decimals(currency)]),
+)
+
 CHECKS = {
     "closed months follow one another, with the balance that the one before it left": FOLLOW,
     "usage is late from the end of the last closed month": MARK,
     "what is frozen of a month is the sum of the events that are billed in it": FROZEN,
     "what is frozen of a month is what its rollups have": ROLLUPS,
+    "the invoices of a postpaid payer ask for its debt at the end of a month": INVOICED,
     "the balance at the end of a month is what its entries and its usage left": LEDGER,
 }

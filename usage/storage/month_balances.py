@@ -45,10 +45,8 @@ class MonthBalance:
         return sum(self.moved.values(), self.opening) - self.used
 
 
-def of(close: MonthClose) -> MonthBalance:
-    """Of a month whose usage is frozen."""
-    earlier = MonthClose.objects.done().filter(account=close.account_id, month__lt=close.month)
-    opening = earlier.order_by("-month").values_list("closing", flat=True).first()
+def of(close: MonthClose, opening: Decimal) -> MonthBalance:
+    """Of a month whose usage is frozen. It begins with what the one before it left."""
     frozen = MonthlyUsage.objects.filter(account_id=close.account_id, month=close.month)
     parameters = {
         "account": close.account_id,
@@ -57,4 +55,4 @@ def of(close: MonthClose) -> MonthBalance:
         "end": close.ends_at,
     }
     used = frozen.aggregate(used=Sum("credits", default=ZERO))["used"]
-    return MonthBalance(opening or ZERO, dict(sql.rows(MOVED, parameters)), used)
+    return MonthBalance(opening, dict(sql.rows(MOVED, parameters)), used)

@@ -249,7 +249,7 @@ def test_a_close_that_is_killed_ends_the_same_when_it_runs_again(payer: Organiza
     record(event(payer, meter="sms"))
 
     def work(reached: int) -> None:
-        closing._end = lambda *_: hang(reached=reached)
+        closing._issue_paper = lambda *_: hang(reached=reached)
         close(payer)
 
     killed(work)

@@ -1,0 +1,227 @@
+"""The paper of a month: a statement of what moved the balance, or the invoice of a postpaid payer."""
+
+from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.models import Organization
+from billing.invoicing import papers
+from billing.invoicing.papers import Line
+from billing.ledger import corrections, holds, posting
+from billing.ledger.lots import Lot
+from billing.models import BillingAccount, Invoice, LedgerEntry, Meter, Payment, Price
+from tests import factories
+from tests.properties import search
+from tests.usage.metering.batches import event, record, this_month
+from tests.usage.storage.months import A_MONTH, END, close
+from usage.metering import voids
+from usage.models import MonthClose
+from usage.storage import closing, month_papers, reconciliation
+
+Kind = LedgerEntry.Kind
+CENT = Decimal("0.01")
+
+
+@pytest.fixture
+def payer(organization: Organization) -> Organization:
+    account = factories.billing_account(organization)
+    BillingAccount.objects.filter(pk=account.pk).update(currency="USD")
+    return organization
+
+
+@pytest.fixture
+def postpaid(payer: Organization) -> Organization:
+    BillingAccount.objects.of(payer).update(billing_mode="postpaid")
+    return payer
+
+
+def post(payer: Organization, kind: Kind, amount: int | str, **details: Any) -> int:
+    return posting.post(payer.pk, kind=kind, amount=Decimal(amount), **details).seq
+
+
+def use(payer: Organization, credits: str) -> None:
+    """Usage that costs this much."""
+    meter, made = Meter.objects.get_or_create(slug="credits", defaults={"name": "Credits of usage", "unit": "credit"})
+    if made:
+        Price.objects.create(meter=meter, unit_amount=1)
+    record(event(payer, meter="credits", quantity=credits))
+
+
+def has_paper(payer: Organization, n: int = 0) -> bool:
+    """Close the month of the test, or the n-th after it."""
+    close(payer, END + n * A_MONTH)
+    return MonthClose.objects.filter(account=payer.pk).order_by("month")[n].paper is not None
+
+
+def month(payer: Organization, n: int = 0) -> Invoice:
+    """The paper of that month, once it is closed."""
+    assert has_paper(payer, n)
+    return Invoice.objects.of(payer).latest("issued_at")
+
+
+def lines(paper: Invoice, *, annex: bool = False) -> list[tuple[str, Decimal]]:
+    return list(paper.all_lines.filter(is_annex=annex).values_list("description", "amount"))
+
+
+def test_a_statement_has_what_moved_the_balance(payer: Organization) -> None:
+    child = Organization.objects.create_child(payer, name="Sub")
+    soon = END - timedelta(seconds=1)
+    for kind, amount, details in (
+        (Kind.PURCHASE, 100, {}),
+        (Kind.GRANT, 10, {"lot": Lot(expires_at=soon, priority=60)}),
+        (Kind.SUBSCRIPTION, "-3", {}),
+        (Kind.REFUND, "-5", {}),
+        (Kind.CHARGEBACK, "-1", {}),
+    ):
+        post(payer, kind, amount, **details)
+    holds.capture(holds.place(payer, amount=Decimal(2), ttl=timedelta(hours=1)))
+    corrections.adjust(payer.pk, amount=Decimal("0.5"), reason="Sorry", actor="")
+    record(event(payer, meter="sms", quantity=3), event(child, meter="sms"), event(child, id="x", meter="sms"))
+    voids.void(child, "x", reason="r", actor="")
+    paper = month(payer)
+    assert (paper.kind, paper.number, paper.currency, paper.tax) == ("statement", "", "USD", 0)
+    assert (paper.period_start, paper.period_end) == (this_month(1, 0), END)
+    assert lines(paper) == [
+        ("Opening balance", 0),
+        ("Bought", 100),
+        ("Granted", 10),
+        ("SMS", -3 * CENT),
+        ("SMS, Sub", -CENT),
+        ("Captured holds", -2),
+        ("Subscriptions", -3),
+        ("Refunded", -6),
+        ("Corrections", Decimal("0.5")),
+    ]
+    assert paper.total == Decimal("99.46")
+    [_, _, _, sms, *_] = paper.all_lines.all()
+    assert (sms.meter, sms.organization, sms.quantity, sms.unit_amount) == ("sms", payer, 3, CENT)
+    following = month(payer, 1)
+    assert lines(following) == [("Opening balance", Decimal("99.46")), ("Expired", -10)]
+    assert reconciliation.run() == []
+
+
+def test_late_usage_is_said_to_be_late(payer: Organization) -> None:
+    post(payer, Kind.PURCHASE, 1)
+    month(payer)
+    record(event(payer, meter="sms", occurred_at="2015-05-01T00:00:00Z"))
+    assert lines(month(payer, 1))[1:] == [("SMS, late of May 2015", -CENT)]
+
+
+def test_a_month_in_which_nothing_moved_has_no_paper(payer: Organization) -> None:
+    post(payer, Kind.PURCHASE, 1)
+    assert has_paper(payer)
+    assert not has_paper(payer, 1)
+
+
+def test_without_a_billing_account_there_is_nobody_to_whom_it_could_go(funded: Organization) -> None:
+    assert not has_paper(funded)
+
+
+def test_a_postpaid_payer_owes_whole_cents_and_the_rest_is_carried_over(postpaid: Organization) -> None:
+    child = Organization.objects.create_child(postpaid, name="Sub")
+    use(postpaid, "1.006")
+    use(child, "1.007")
+    post(postpaid, Kind.SUBSCRIPTION, "-0.0025")
+    first = month(postpaid)
+    assert (first.kind, first.subtotal, first.state.status) == ("invoice", Decimal("2.01"), "open")
+    assert lines(first) == [("Credits of usage", 1), ("Credits of usage, Sub", Decimal("1.01")), ("Subscriptions", 0)]
+    assert [amount for _, amount in lines(first, annex=True)] == [Decimal(x) for x in ("1.006", "1.007", "0.0025")]
+    use(postpaid, "0.005")
+    second = month(postpaid, 1)
+    late = f"Credits of usage, late of {this_month(1):%B %Y}"
+    assert lines(second, annex=True) == [(late, Decimal("0.005")), ("Carried over from before", Decimal("0.0055"))]
+    assert lines(second) == [(late, 0), ("Carried over from before", CENT)]
+    assert second.subtotal == CENT
+    assert reconciliation.run() == []
+
+
+def pay(invoice: Invoice) -> None:
+    """As its payment does: one purchase that names it."""
+    payment = Payment.objects.create(
+        organization=invoice.organization,
+        purpose=Payment.Purpose.INVOICE,
+        invoice=invoice,
+        amount=invoice.subtotal,
+        currency="USD",
+        status="succeeded",
+    )
+    key = f"payment:{payment.pk.hex}"
+    posting.post(payment.organization_id, kind=Kind.PURCHASE, amount=payment.amount, idempotency_key=key)
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_what_an_invoice_asks_for_is_not_asked_for_again(postpaid: Organization, paid: bool) -> None:
+    use(postpaid, "10")
+    first = month(postpaid)
+    assert first.subtotal == 10
+    if paid:
+        pay(first)
+    use(postpaid, "3")
+    second = month(postpaid, 1)
+    assert second.subtotal == 3
+    assert reconciliation.run() == []
+
+
+def test_a_credit_note_with_its_adjustment_leaves_the_next_invoice_as_it_is(postpaid: Organization) -> None:
+    use(postpaid, "10")
+    first = month(postpaid)
+    corrections.adjust(postpaid.pk, amount=Decimal(4), reason="Sorry", actor="")
+    papers.credit(first, Decimal(4), "Sorry", now=END)
+    use(postpaid, "3")
+    second = month(postpaid, 1)
+    assert second.subtotal == 3
+
+
+def test_credits_are_used_first(postpaid: Organization) -> None:
+    post(postpaid, Kind.GRANT, 5)
+    use(postpaid, "2")
+    statement = month(postpaid)
+    assert (statement.kind, statement.total) == ("statement", 3)
+    use(postpaid, "4.5")
+    invoice = month(postpaid, 1)
+    assert [amount for _, amount in lines(invoice)] == [Decimal("4.5"), -3]
+    assert lines(invoice)[1][0] == "Credits from before"
+
+
+def test_twelve_months_of_less_than_a_cent_come_to_their_sum(postpaid: Organization) -> None:
+    for n in range(12):
+        use(postpaid, "0.004")
+        month(postpaid, n)
+    invoices = Invoice.objects.of(postpaid).filter(kind="invoice")
+    assert [invoice.subtotal for invoice in invoices] == [CENT] * 4
+    assert reconciliation.run() == []
+
+
+def test_an_invoice_that_can_not_be_issued_leaves_the_month_open(
+    postpaid: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    use(postpaid, "1")
+    monkeypatch.setattr(papers, "issue", fail)
+    with pytest.raises(RuntimeError):
+        close(postpaid)
+    assert MonthClose.objects.get(account=postpaid.pk).status == "started"
+    monkeypatch.undo()
+    assert closing.close_ended(postpaid.pk, END)[0].paper is not None
+
+
+amounts = st.lists(st.decimals(min_value=-1000, max_value=1000, places=9), min_size=1, max_size=20)
+
+
+@search(100)
+@given(amounts=amounts, unit=st.sampled_from([CENT, Decimal(1)]))
+def test_rounded_lines_add_up_to_the_total_and_each_is_less_than_a_unit_off(
+    amounts: list[Decimal], unit: Decimal
+) -> None:
+    exact = [Line("", "", None, None, None, amount) for amount in amounts]
+    total = sum(amounts, Decimal(0)).quantize(unit, ROUND_FLOOR)
+    rounded = month_papers.rounded(exact, total, unit)
+    assert sum(line.amount for line in rounded) == total
+    assert all(abs(after.amount - before.amount) < unit for after, before in zip(rounded, exact, strict=True))
+    assert all(line.amount % unit == 0 for line in rounded)

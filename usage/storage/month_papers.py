@@ -1,0 +1,146 @@
+"""The paper of a closed month: a statement of what moved the balance, or a postpaid payer's invoice of what it owes.
+
+An invoice asks for the debt at the end of the month, less what earlier invoices ask for already, rounded down to what
+can be paid. What is left of it stays in the balance, and so it is in the next invoice. The lines are rounded so that
+they add up to the total; the annex has them exactly.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import ROUND_FLOOR, Decimal
+
+from accounts.lib.money import QUANTUM, ZERO, multiply
+from accounts.models import Organization
+from billing.invoicing.papers import Draft, Line
+from billing.models import BillingAccount, Invoice, LedgerEntry
+from billing.payments import minor_units
+from usage.models import MonthClose, MonthlyUsage
+from usage.storage.month_balances import MonthBalance
+
+Kind = LedgerEntry.Kind
+
+# What a line may say of the quantity.
+MOST_UNITS = Decimal(10**15)
+
+# The lines of a statement that follow the usage, with the kinds of entry in each.
+GROUPS = {
+    "Captured holds": (Kind.CAPTURE,),
+    "Subscriptions": (Kind.SUBSCRIPTION,),
+    "Expired": (Kind.EXPIRY,),
+    "Refunded": (Kind.REFUND, Kind.CHARGEBACK),
+    "Corrections": (Kind.REVERSAL, Kind.ADJUSTMENT),
+}
+
+
+@dataclass(frozen=True)
+class Month:
+    """What a paper is made of. `owed_before` and `owed` are what earlier invoices of a postpaid payer ask for, at the
+    close before this one and now."""
+
+    payer: Organization
+    account: BillingAccount | None
+    start: datetime
+    close: MonthClose
+    balance: MonthBalance
+    usage: Sequence[MonthlyUsage]
+    owed_before: Decimal
+    owed: Decimal
+
+    @property
+    def debt(self) -> Decimal:
+        """What no invoice asks for yet, exactly. Below zero there are credits."""
+        return -self.balance.closing - self.owed
+
+
+def draft(month: Month) -> Draft | None:
+    """None if nothing moved, or nobody is known to whom a paper could go."""
+    account = month.account
+    if account is None:
+        return None
+    if account.is_postpaid and (due := _due(month, account.currency)):
+        return _invoice(month, account.currency, due)
+    return _statement(month, account.currency) if month.usage or month.balance.moved else None
+
+
+def _due(month: Month, currency: str) -> Decimal:
+    return max(month.debt, ZERO).quantize(_unit(currency), ROUND_FLOOR)
+
+
+def _statement(month: Month, currency: str) -> Draft:
+    """Its lines are credits, exact, and add up to the closing balance."""
+    moved = month.balance.moved
+    bought = [("Bought", moved.get(Kind.PURCHASE, ZERO)), ("Granted", moved.get(Kind.GRANT, ZERO))]
+    others = [(name, sum((moved.get(kind, ZERO) for kind in kinds), ZERO)) for name, kinds in GROUPS.items()]
+    lines = [
+        _line("Opening balance", month.balance.opening),
+        *_lines(bought),
+        *(_usage_line(row, month.payer, -row.credits) for row in month.usage),
+        *_lines(others),
+    ]
+    return _draft(month, Invoice.Kind.STATEMENT, currency, lines)
+
+
+def _invoice(month: Month, currency: str, due: Decimal) -> Draft:
+    moved = month.balance.moved
+    carried = -month.balance.opening - month.owed_before
+    others = -sum((amount for kind, amount in moved.items() if kind not in (Kind.CAPTURE, Kind.SUBSCRIPTION)), ZERO)
+    exact = [
+        *(_usage_line(row, month.payer, row.credits) for row in month.usage),
+        *_lines([(name, -moved.get(kind, ZERO)) for name, (kind, *_) in list(GROUPS.items())[:2]]),
+        *_lines([("Carried over from before" if carried > 0 else "Credits from before", carried)]),
+        *_lines([("Credits and corrections", others - (month.owed - month.owed_before))]),
+    ]
+    lines = rounded(exact, due, _unit(currency))
+    return replace(_draft(month, Invoice.Kind.INVOICE, currency, lines), annex=exact)
+
+
+def rounded(lines: Sequence[Line], total: Decimal, unit: Decimal) -> list[Line]:
+    """The lines in whole units that add up to `total`, which is their exact sum, rounded down.
+
+    All are rounded down, and the units that are missing then go to those that lost most.
+    """
+    floors = [line.amount.quantize(unit, ROUND_FLOOR) for line in lines]
+    missing = int((total - sum(floors, ZERO)) / unit)
+    losses = sorted(range(len(lines)), key=lambda n: floors[n] - lines[n].amount)
+    for n in losses[:missing]:
+        floors[n] += unit
+    return [replace(line, amount=amount) for line, amount in zip(lines, floors, strict=True)]
+
+
+def _unit(currency: str) -> Decimal:
+    return Decimal(1).scaleb(-minor_units.decimals(currency))
+
+
+def _draft(month: Month, kind: str, currency: str, lines: Sequence[Line]) -> Draft:
+    return Draft(month.payer, kind, currency, month.start, month.close.ends_at, lines)
+
+
+def _usage_line(row: MonthlyUsage, payer: Organization, amount: Decimal) -> Line:
+    owner = "" if row.organization_id == payer.pk else f", {row.organization.name}"
+    late = f", late of {row.occurred_in:%B %Y}" if row.late else ""
+    return Line(
+        f"{row.meter.name}{owner}{late}",
+        row.meter.slug,
+        row.organization_id,
+        row.quantity if row.quantity < MOST_UNITS else None,
+        _unit_amount(row),
+        amount,
+    )
+
+
+def _unit_amount(row: MonthlyUsage) -> Decimal | None:
+    """The price of a unit, if all of them had the same."""
+    if not 0 < row.quantity < MOST_UNITS:
+        return None
+    price = Decimal(row.credits / row.quantity).quantize(QUANTUM)
+    return price if multiply(price, row.quantity) == row.credits else None
+
+
+def _line(description: str, amount: Decimal) -> Line:
+    return Line(description, "", None, None, None, amount)
+
+
+def _lines(amounts: Iterable[tuple[str, Decimal]]) -> list[Line]:
+    """Without those of nothing."""
+    return [_line(description, amount) for description, amount in amounts if amount]
