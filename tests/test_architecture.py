@@ -18,6 +18,7 @@ WITH_SQL = (
     "accounts/idempotency.py",
     "apikeys/rate_limits.py",
     "billing/invoicing/numbers.py",
+    "billing/invoicing/postpaid.py",
     "billing/ledger/",
     "usage/gate/",
     "usage/metering/",
