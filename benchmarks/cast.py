@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.utils import timezone
+
 from benchmarks import filling, stage
 
 PAYERS = 1000
@@ -82,7 +84,7 @@ def _payer(number: int) -> tuple[str, str]:
         pk=pk, name=f"Payer {number}", auth_id=identifiers.auth_id(root=True), root_id=pk, path=[pk]
     )
     organization.save(force_insert=True)
-    posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=CREDITS)
+    posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=CREDITS, now=timezone.now())
     key, secret = keys.create(organization, name="Benchmark", permissions=[PERMISSION])
     return key.public_id, secret
 

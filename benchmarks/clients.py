@@ -24,7 +24,7 @@ def spread(number: int) -> Once:
     chance, payers = random.Random(number), [payer(n) for n in range(1, PAYERS + 1)]  # noqa: S311
 
     def once() -> int:
-        posting.debit(chance.choice(payers), kind=LedgerEntry.Kind.USAGE, amount=AMOUNT)
+        posting.debit(chance.choice(payers), kind=LedgerEntry.Kind.USAGE, amount=AMOUNT, now=timezone.now())
         return 1
 
     return once
@@ -34,7 +34,7 @@ def hot(number: int) -> Once:
     """One posting, always on the same payer."""
 
     def once() -> int:
-        posting.debit(payer(1), kind=LedgerEntry.Kind.USAGE, amount=AMOUNT)
+        posting.debit(payer(1), kind=LedgerEntry.Kind.USAGE, amount=AMOUNT, now=timezone.now())
         return 1
 
     return once

@@ -1,15 +1,16 @@
 """Billing accounts: who pays, and in which currency."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.lib import countries
 from accounts.lib.problems import Conflict
 from accounts.models import Organization
+from billing import clock
 from billing.exceptions import BilledByParent, NoBillingAccount
 from billing.ledger import posting, thresholds
 from billing.models import AutoRecharge, BillingAccount, Dispute, LedgerAccount, Payment, Subscription
@@ -74,15 +75,15 @@ def _insert(organization: Organization, fields: Mapping[str, str]) -> BillingAcc
 
 def _tell(account: BillingAccount, verb: str, data: Mapping[str, Any], personal: Mapping[str, Any] | None) -> None:
     described, targets = {"billing_account": account.public_id, **data}, [account.public_id]
-    type, now = f"billing_account.{verb}", timezone.now()
+    type, now = f"billing_account.{verb}", clock.now(account.organization)
     events.record(account.organization_id, type, described, now, targets=targets, personal=personal)
 
 
 @transaction.atomic
-def close(organization: Organization) -> None:
+def close(organization: Organization, *, now: datetime) -> None:
     """Close the account of an organization with a balance of 0, and cancel everything that would charge it again."""
     required(organization)
-    posting.lock([organization.pk])
+    posting.lock([organization.pk], now)
     account = required(organization)  # There's a race here: of two callers that close it, one must get the error.
     balance = LedgerAccount.objects.get(pk=organization.pk)
     if balance.balance or balance.reserved:
@@ -96,7 +97,7 @@ def close(organization: Organization) -> None:
     )
     AutoRecharge.objects.of(organization).update(enabled=False)
     thresholds.set_recharge_below(organization.pk, None)
-    BillingAccount.objects.filter(pk=account.pk).update(closed_at=timezone.now())
+    BillingAccount.objects.filter(pk=account.pk).update(closed_at=now)
     _tell(account, "closed", {}, personal=None)
 
 
@@ -108,7 +109,7 @@ def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccoun
         BillingAccount.objects.filter(pk=account.pk).update(**changes)
         account.refresh_from_db()
         before, after = ({name: getattr(state, name) for name in changes} for state in (row, account))
-        organization, now, targets = account.organization_id, timezone.now(), [account.public_id]
+        organization, now, targets = account.organization_id, clock.now(account.organization), [account.public_id]
         events.record_change(
             organization, "billing_account.changed", before, after, now, targets=targets, personal=PERSONAL
         )

@@ -1,6 +1,7 @@
 """An organization's balance, and how much of it may be spent."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from accounts.lib import countries
@@ -36,8 +37,8 @@ class Balance:
         return self.account.currency or countries.currency_of(self.account.country)
 
 
-def of(organization: Organization) -> Balance:
+def of(organization: Organization, now: datetime) -> Balance:
     """Zeros before the first entry. `BilledByParent` for a child."""
     account = accounts.find(organization)
-    ledger = posting.current(organization.pk) or LedgerAccount()
+    ledger = posting.current(organization.pk, now) or LedgerAccount()
     return Balance(account, ledger.balance, ledger.reserved, ledger.credit_limit, ledger.seq)

@@ -3,8 +3,9 @@
 The verbs of `accounts` know of no ledger. These take the payer's lock first, and note in the ledger what changed.
 """
 
+from datetime import datetime
+
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import tree
 from accounts.credentials import Credential
@@ -14,12 +15,11 @@ from billing.models import LedgerAccount
 
 
 @transaction.atomic
-def change_timezone(organization: Organization, name: str) -> None:
+def change_timezone(organization: Organization, name: str, *, now: datetime) -> None:
     """Change an organization's time zone. The months of a payer are counted in it from the next turn of the month on.
 
     If the payer has no account it is opened here, so that nobody counts in the old time zone and opens it meanwhile.
     """
-    now = timezone.now()
     if organization.is_root:
         zone = posting.lock([organization.pk], now)[organization.pk].zone
         LedgerAccount.objects.filter(pk=organization.pk).update(zones=zone.changed(name, now).stored())
@@ -27,9 +27,9 @@ def change_timezone(organization: Organization, name: str) -> None:
 
 
 @transaction.atomic
-def move(organization: Organization, *, parent: str, by: Credential, address: str) -> Organization:
+def move(organization: Organization, *, parent: str, by: Credential, address: str, now: datetime) -> Organization:
     """As `tree.move`. What was counted before stays with the nodes that were above it."""
-    now, payer = timezone.now(), organization.root_id
+    payer = organization.root_id
     locked = posting.lock([payer], now)
     path_before = list(Organization.objects.values_list("path", flat=True).get(pk=organization.pk))
     moved = tree.move(organization, parent=parent, by=by, address=address)

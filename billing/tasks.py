@@ -3,6 +3,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Organization
+from billing import clock
 from billing.ledger import alerts, expiry_sweep
 from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunds
 
@@ -25,7 +26,8 @@ def recharge_accounts() -> int:
 @shared_task
 def recharge_account(organization: str) -> bool:
     """One that a posting took below its threshold."""
-    return recharge.run(Organization.objects.get(pk=organization), timezone.now()) is not None
+    payer = Organization.objects.get(pk=organization)
+    return recharge.run(payer, clock.now(payer)) is not None
 
 
 @shared_task

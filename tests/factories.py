@@ -4,6 +4,8 @@ from decimal import Decimal
 from itertools import count
 from uuid import uuid4
 
+from django.utils import timezone
+
 from accounts import invitations, people, scopes, tree
 from accounts.credentials import Credential, Kind
 from accounts.models import Invitation, Membership, Organization, User
@@ -76,7 +78,7 @@ def operator() -> Credential:
 
 
 def move(organization: Organization, parent: Organization) -> Organization:
-    return organizations.move(organization, parent=parent.public_id, by=operator(), address="")
+    return organizations.move(organization, parent=parent.public_id, by=operator(), address="", now=timezone.now())
 
 
 def billing_account(organization: Organization, *, country: str = "US") -> BillingAccount:
@@ -103,4 +105,4 @@ def card_on_page(organization: Organization, name: str) -> PaymentMethod:
 
 def credit(organization: Organization, amount: Decimal | int | str) -> balances.Posting:
     """Grants credits."""
-    return posting.post(organization.root_id, kind=LedgerEntry.Kind.GRANT, amount=Decimal(amount))
+    return posting.post(organization.root_id, kind=LedgerEntry.Kind.GRANT, amount=Decimal(amount), now=timezone.now())

@@ -62,6 +62,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
             auth_id=identifiers.auth_id(root=False),
             parent=parent,
             root_id=parent.root_id,
+            clock_ahead=parent.clock_ahead,
         )
         child.path = [*parent.path, child.pk]
         child.save(force_insert=True)
@@ -91,6 +92,7 @@ class Organization(models.Model):
     monthly_budget = models.DecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
     modified_at = models.DateTimeField(null=True, editable=False)  # of the last change by its own people or its parent
+    clock_ahead = models.DurationField(null=True, editable=False)  # its payer's, by `billing.clock`; null: never moved
 
     objects: ClassVar[OrganizationQuerySet] = OrganizationQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -16,6 +16,7 @@ from accounts.admin.base import actor
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import LARGEST, QUANTUM, ZERO, NumberFormField, plain
 from accounts.lib.problems import Problem
+from billing import clock
 from billing.ledger import corrections, thresholds
 from billing.models import LedgerAccount, LedgerEntry, Payment
 from billing.payments import refunds
@@ -77,15 +78,16 @@ class RefundForm(forms.Form):
 
 
 def adjust(account: LedgerAccount, **params: Any) -> str:
-    return f"Posted: {corrections.adjust(account.pk, **params)}."
+    return f"Posted: {corrections.adjust(account.pk, now=clock.now(account.organization), **params)}."
 
 
 def reverse(entry: LedgerEntry, **params: Any) -> str:
-    return f"Posted: {corrections.reverse(entry, **params)}."
+    return f"Posted: {corrections.reverse(entry, now=clock.now(entry.account.organization), **params)}."
 
 
 def lend(account: LedgerAccount, **params: Any) -> str:
-    return f"The credit limit is {plain(thresholds.set_credit_limit(account.pk, **params).credit_limit)}."
+    lent = thresholds.set_credit_limit(account.pk, now=clock.now(account.organization), **params)
+    return f"The credit limit is {plain(lent.credit_limit)}."
 
 
 def refund(payment: Payment, **params: Any) -> str:

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from accounts.admin.organizations import OrganizationAdmin as AccountsOrganizationAdmin
 from accounts.models import Organization
-from billing import organizations
+from billing import clock, organizations
 from billing.ledger import budgets
 
 admin.site.unregister(Organization)
@@ -21,7 +21,7 @@ class OrganizationAdmin(AccountsOrganizationAdmin):
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:
         if "timezone" in form.changed_data:
-            organizations.change_timezone(obj, obj.timezone)
+            organizations.change_timezone(obj, obj.timezone, now=clock.now(obj))
         if "monthly_budget" in form.changed_data:
-            budgets.limit(obj, obj.monthly_budget)
+            budgets.limit(obj, obj.monthly_budget, now=clock.now(obj))
         super().save_model(request, obj, form, change)

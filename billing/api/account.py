@@ -16,7 +16,7 @@ from accounts.api.filters import CreatedFilter
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization, User
-from billing import accounts
+from billing import accounts, clock
 from billing.api.fields import AmountSerializerField, user_id
 from billing.ledger import posting
 from billing.models import AutoRecharge, LedgerAccount, LedgerEntry
@@ -62,7 +62,7 @@ class CreditsView(APIView):
     def get(self, request: Request) -> Response:
         """Balance, reserved and available credits."""
         organization, user = organization_of(request), credential_of(request).user
-        balance = credit_balance(organization, user, posting.current(organization.pk))
+        balance = credit_balance(organization, user, posting.current(organization.pk, clock.now(organization)))
         return Response(CreditBalanceSerializer(balance).data)
 
 
@@ -137,7 +137,7 @@ class LedgerViewSet(mixins.ListModelMixin, GenericViewSet[LedgerEntry]):
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         organization = organization_of(self.request)
         accounts.find(organization)  # Refuses a child, which has no ledger of its own.
-        posting.current(organization.pk)  # Posts the entries of what has expired since.
+        posting.current(organization.pk, clock.now(organization))  # Posts the entries of what has expired since.
         return LedgerEntry.objects.of(organization).order_by("-seq")
 
     def following(self, entries: QuerySet[LedgerEntry], id: str) -> QuerySet[LedgerEntry]:

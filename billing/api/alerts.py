@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from accounts.credentials import organization_of
 from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, clock
 from billing.api.fields import AmountSerializerField
 from billing.api.money import MoneySerializer, check_currency
 from billing.ledger import thresholds
@@ -49,7 +49,7 @@ class AlertsView(APIView):
         params = dict(serializer.validated_data)
         check_currency(organization, params)
         low_balance = params["low_balance"]
-        thresholds.set_low_balance(organization, low_balance)
+        thresholds.set_low_balance(organization, low_balance, now=clock.now(organization))
         return _answer(low_balance)
 
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,7 +13,7 @@ from accounts import events
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, clock
 from billing.api.fields import AmountSerializerField, PositiveAmountField
 from billing.api.money import MoneySerializer, check_currency
 from billing.models import AutoRecharge
@@ -64,19 +63,20 @@ class AutoRechargeView(APIView):
     def get(self, request: Request) -> Response:
         """The settings of auto-recharge, off until they are set, and what will happen next."""
         accounts.find(organization_of(request))
-        return _answer(organization_of(request), timezone.now())
+        return _answer(organization_of(request), clock.now(organization_of(request)))
 
     @extend_schema(request=SetAutoRechargeSerializer, responses=AutoRechargeSerializer)
     def put(self, request: Request) -> Response:
         """Save the settings. Switching it on below the threshold charges the card at once."""
-        organization, now = organization_of(request), timezone.now()
+        organization = organization_of(request)
+        now = clock.now(organization)
         serializer = SetAutoRechargeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)
         check_currency(organization, params)
         recharge.change(organization, params, by=events.actor_of(credential_of(request)), now=now)
         recharge.run(organization, now)
-        return _answer(organization, timezone.now())
+        return _answer(organization, clock.now(organization))
 
 
 class RetryView(APIView):
@@ -87,8 +87,8 @@ class RetryView(APIView):
         """Lift a pause, and try the cards once more if credits are low."""
         organization = organization_of(request)
         accounts.required(organization)
-        recharge.retry(organization, timezone.now())
-        return _answer(organization, timezone.now())
+        recharge.retry(organization, clock.now(organization))
+        return _answer(organization, clock.now(organization))
 
 
 def _answer(organization: Organization, now: datetime) -> Response:

@@ -15,6 +15,7 @@ from accounts.lib.addresses import client_address
 from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
+from billing import clock
 from billing.api.fields import AmountSerializerField
 from billing.api.money import MoneySerializer, check_currency
 from billing.ledger import budgets
@@ -51,7 +52,8 @@ class BudgetView(APIView):
     @extend_schema(parameters=[ID], responses=BudgetSerializer, examples=[ANSWER])
     def get(self, request: Request, id: str) -> Response:
         """What the organization and everything beneath it may spend this month, and how much of it is left."""
-        return Response(BudgetSerializer(budgets.of(_organization(request, id))).data)
+        organization = _organization(request, id)
+        return Response(BudgetSerializer(budgets.of(organization, clock.now(organization))).data)
 
     @extend_schema(parameters=[ID], request=SetBudgetSerializer, responses=BudgetSerializer, examples=[ANSWER])
     def post(self, request: Request, id: str) -> Any:
@@ -64,8 +66,9 @@ class BudgetView(APIView):
         check_currency(organization, params)
 
         def effect() -> Response:
-            limited = budgets.limit(organization, **params)
-            return Response(BudgetSerializer(budgets.of(limited)).data)
+            now = clock.now(organization)
+            limited = budgets.limit(organization, **params, now=now)
+            return Response(BudgetSerializer(budgets.of(limited, now)).data)
 
         return idempotency.once(request, effect)
 

@@ -1,6 +1,7 @@
 """Corrections of the ledger, for the company's back office."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from accounts.credentials import credential_of
 from accounts.lib.money import LARGEST
 from accounts.lib.problems import NotFound
 from accounts.permissions import PlatformKey
+from billing import clock
 from billing.api.account import LedgerEntrySerializer
 from billing.api.fields import AmountSerializerField, PrintableField, check_future
 from billing.api.money import MoneySerializer, check_currency
@@ -67,7 +69,8 @@ class ReverseView(APIView):
         if entry is None:
             raise NotFound
         actor = credential_of(request).id
-        return _once(request, params, lambda: corrections.reverse(entry, actor=actor, **params))
+        now = clock.now(organization)
+        return _once(request, params, now, lambda: corrections.reverse(entry, actor=actor, now=now, **params))
 
 
 class AdjustmentsView(APIView):
@@ -82,7 +85,8 @@ class AdjustmentsView(APIView):
         organization = payer(request, params.pop("organization"))
         check_currency(organization, params)
         actor = credential_of(request).id
-        return _once(request, params, lambda: corrections.adjust(organization.pk, actor=actor, **params))
+        now = clock.now(organization)
+        return _once(request, params, now, lambda: corrections.adjust(organization.pk, actor=actor, now=now, **params))
 
 
 def _params(serializer_class: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -91,11 +95,11 @@ def _params(serializer_class: type[serializers.Serializer[Any]], request: Reques
     return dict(serializer.validated_data)
 
 
-def _once(request: Request, params: Mapping[str, Any], verb: Callable[[], LedgerEntry]) -> Any:
+def _once(request: Request, params: Mapping[str, Any], now: datetime, verb: Callable[[], LedgerEntry]) -> Any:
     """Run `verb` under the request's idempotency key and answer with the entry that it posts."""
 
     def effect() -> Response:
-        check_future("expires_at", params["expires_at"])
+        check_future("expires_at", params["expires_at"], now)
         entry = CorrectionSerializer(verb(), context={"request": request}).data
         return Response(entry, status=status.HTTP_201_CREATED)
 

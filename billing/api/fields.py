@@ -1,7 +1,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.api.fields import NumberField
@@ -47,9 +46,9 @@ class MetadataField(serializers.DictField):
         return metadata
 
 
-def check_future(name: str, moment: datetime | None) -> None:
+def check_future(name: str, moment: datetime | None, now: datetime) -> None:
     """Refuse a past datetime. Call it in the idempotent effect, so that a retry later gets its first answer."""
-    if moment and moment <= timezone.now():
+    if moment and moment <= now:
         raise InvalidField(name, "Must be in the future.")
 
 

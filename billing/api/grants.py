@@ -15,6 +15,7 @@ from accounts.api.fields import MomentField
 from accounts.api.filters import BooleanFilter, Filters, text_parameter
 from accounts.credentials import credential_of
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
+from billing import clock
 from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField, check_future
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import payer
@@ -80,7 +81,7 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
 
     def get_queryset(self) -> QuerySet[Grant]:
         organization = payer(self.request, text_parameter(self.request, "organization"))
-        posting.bring_up_to_date(organization.pk)
+        posting.bring_up_to_date(organization.pk, clock.now(organization))
         return Grant.objects.of(organization).select_related("account__organization").order_by("-entry_seq")
 
     @extend_schema(
@@ -101,9 +102,10 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
         lot = Lot(params["category"], params["priority"], params["expires_at"])
 
         def effect() -> Response:
-            check_future("expires_at", lot.expires_at)
+            now = clock.now(organization)
+            check_future("expires_at", lot.expires_at, now)
             by, description = credential_of(request).id, params["description"]
-            grant = grants.give(organization, params["amount"], lot, description=description, actor=by)
+            grant = grants.give(organization, params["amount"], lot, description=description, actor=by, now=now)
             return Response(GrantSerializer(grant).data, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import django_filters
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -24,6 +23,7 @@ from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from apikeys import authentication
 from apikeys.models import ApiKey
+from billing import clock
 from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField, PrintableField
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import admitted
@@ -53,7 +53,7 @@ class HoldSerializer(serializers.ModelSerializer[Hold]):
 
     @extend_schema_field(serializers.ChoiceField(Hold.Status.choices))
     def get_status(self, hold: Hold) -> str:
-        return hold.status_at(timezone.now())
+        return hold.status_at(clock.now(hold.organization))
 
     def to_representation(self, instance: Hold) -> dict[str, Any]:
         members = super().to_representation(instance)
@@ -96,7 +96,9 @@ class HoldFilter(CreatedFilter):
         return reservations.filter(key=key)
 
     def with_status(self, reservations: Any, name: str, value: str) -> Any:
-        return reservations.with_status(value, timezone.now())
+        request = cast(Request, self.request)
+        organization = lookups.organization(request, text_parameter(request, "organization"))
+        return reservations.with_status(value, clock.now(organization))
 
 
 class ReservationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Hold]):
@@ -163,7 +165,8 @@ class HoldViewSet(ReservationViewSet):
             organization = admitted(request, name)
             check_currency(organization, params)
             key = key_of(request, organization, key_id)
-            return holds.place(organization, key=key, ttl=ttl, by_platform=by_platform, **params)
+            now = clock.now(organization)
+            return holds.place(organization, key=key, ttl=ttl, now=now, by_platform=by_platform, **params)
 
         return self.once(place, status.HTTP_201_CREATED)
 
@@ -175,14 +178,15 @@ class HoldViewSet(ReservationViewSet):
         params = self.params(CaptureHoldSerializer)
         check_currency(hold.organization, params)
         amount = params.get("amount")
-        return self.once(lambda: holds.capture(hold, amount, actor=credential_of(request).id))
+        now = clock.now(hold.organization)
+        return self.once(lambda: holds.capture(hold, amount, now=now, actor=credential_of(request).id))
 
     @extend_schema(request=None, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     def release(self, request: Request, id: str) -> Any:
         """Close the hold and debit nothing."""
         hold = self._own()
-        return self.once(lambda: holds.release(hold))
+        return self.once(lambda: holds.release(hold, now=clock.now(hold.organization)))
 
     def _own(self) -> Hold:
         hold: Hold = self.get_object()

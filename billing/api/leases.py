@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from accounts.lib.money import LARGEST, ZERO
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
+from billing import clock
 from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField
 from billing.api.holds import HoldSerializer, ReservationViewSet, key_of
 from billing.api.money import MoneySerializer, check_currency
@@ -85,7 +86,9 @@ class LeaseViewSet(ReservationViewSet):
         def take() -> Hold:
             organization = admitted(request, name)
             check_currency(organization, options)
-            return leases.take(organization, key=key_of(request, organization, key_id), **options)
+            return leases.take(
+                organization, key=key_of(request, organization, key_id), now=clock.now(organization), **options
+            )
 
         return self.once(take, status.HTTP_201_CREATED)
 
@@ -100,7 +103,7 @@ class LeaseViewSet(ReservationViewSet):
         def extend() -> Hold:
             check_operational(lease.organization)
             ttl = timedelta(seconds=params["ttl_seconds"])
-            return leases.extend(lease, amount=params["amount"], ttl=ttl)
+            return leases.extend(lease, amount=params["amount"], ttl=ttl, now=clock.now(lease.organization))
 
         return self.once(extend)
 
@@ -109,4 +112,4 @@ class LeaseViewSet(ReservationViewSet):
     def give_back(self, request: Request, id: str) -> Any:
         """End the lease. What was not spent is available again."""
         lease = self.get_object()
-        return self.once(lambda: holds.release(lease))
+        return self.once(lambda: holds.release(lease, now=clock.now(lease.organization)))

@@ -14,7 +14,7 @@ from accounts import idempotency
 from accounts.api.fields import EmailField
 from accounts.credentials import credential_of, organization_of
 from accounts.lib import countries, timezones
-from billing import accounts
+from billing import accounts, clock
 from billing.api import mikrocloud_examples
 from billing.api.fields import AmountSerializerField
 from billing.ledger import posting
@@ -51,7 +51,7 @@ class AccountSerializer(serializers.Serializer[BillingAccount]):
 
     @extend_schema_field(AmountSerializerField())
     def get_balance(self, account: BillingAccount) -> Decimal:
-        ledger = posting.current(account.organization_id)
+        ledger = posting.current(account.organization_id, clock.now(account.organization))
         return ledger.balance if ledger else Decimal(0)
 
     def get_created_at(self, account: BillingAccount) -> str:
@@ -135,7 +135,8 @@ class AccountView(APIView):
         """Close the account. Its balance must be 0: 409 `account_not_settled` otherwise."""
         if accounts.find(organization_of(request)) is None:
             return _no_account()
-        accounts.close(organization_of(request))
+        organization = organization_of(request)
+        accounts.close(organization, now=clock.now(organization))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _account(self, account: BillingAccount, code: int = status.HTTP_200_OK) -> Response:

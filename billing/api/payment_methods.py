@@ -5,7 +5,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -17,7 +16,7 @@ from accounts import idempotency
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import organization_of
 from accounts.lib import identifiers
-from billing import accounts
+from billing import accounts, clock
 from billing.api.payers import own_payer
 from billing.models import PaymentMethod
 from billing.payments import methods
@@ -34,7 +33,7 @@ class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):
 
     @extend_schema_field(serializers.ChoiceField(PaymentMethod.Status.choices))
     def get_status(self, method: PaymentMethod) -> str:
-        return method.status_on(timezone.now().date())
+        return method.status_on(clock.now(method.organization).date())
 
 
 class AddPaymentMethodSerializer(serializers.Serializer[Any]):
@@ -94,7 +93,11 @@ class PaymentMethodViewSet(
     id_prefix = "pm_"
 
     def get_queryset(self) -> QuerySet[PaymentMethod]:
-        return PaymentMethod.objects.of(own_payer(self.request)).order_by("-created_at", "-pk")
+        return (
+            PaymentMethod.objects.of(own_payer(self.request))
+            .select_related("organization")
+            .order_by("-created_at", "-pk")
+        )
 
     @extend_schema(request=ChangePaymentMethodSerializer, responses=PaymentMethodSerializer)
     def partial_update(self, request: Request, id: str) -> Response:

@@ -28,7 +28,7 @@ from accounts.models.organizations import OrganizationQuerySet
 from apikeys import subaccounts
 from apikeys.authentication import BasicAuthentication, KeyCredential
 from apikeys.models import ApiKey
-from billing import accounts, organizations
+from billing import accounts, clock, organizations
 from billing.api import plivo_schema
 from billing.api.plivo_objects import (
     CreatedSubaccountSerializer,
@@ -157,7 +157,7 @@ def _update_account(organization: Organization, changes: Mapping[str, Any]) -> N
     if billed:
         accounts.update(accounts.required(organization), billed)
     if "timezone" in changes:
-        organizations.change_timezone(organization, changes["timezone"])
+        organizations.change_timezone(organization, changes["timezone"], now=clock.now(organization))
     if "name" in own & changes.keys():
         tree.change(organization, {"name": changes["name"]})
 

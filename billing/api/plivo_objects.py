@@ -10,7 +10,7 @@ from rest_framework import serializers
 from accounts.api.fields import LARGEST_OFFSET
 from accounts.lib import timezones
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, clock
 from billing.ledger import posting
 from billing.models import AutoRecharge, LedgerAccount, Payment
 
@@ -109,7 +109,7 @@ def account_uri(organization: Organization) -> str:
 def account_object(organization: Organization) -> dict[str, Any]:
     """The account. Texts are empty without a billing account. A subaccount has no credits: its root has them."""
     account = accounts.find(organization) if organization.is_root else None
-    payer = posting.current(organization.root_id) or LedgerAccount()
+    payer = posting.current(organization.root_id, clock.now(organization)) or LedgerAccount()
     paid = Payment.objects.of(organization.root).filter(status=Payment.Status.SUCCEEDED).exists()
     return {
         "account_type": "standard" if paid else "developer",

@@ -11,7 +11,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
 from accounts.credentials import organization_of
-from billing import accounts
+from billing import accounts, clock
 from billing.api.money import MoneySerializer, check_currency
 from billing.invoicing import subscriptions
 from billing.models import Subscription
@@ -52,7 +52,8 @@ class SubscriptionViewSet(mixins.ListModelMixin, GenericViewSet[Subscription]):
         check_currency(organization_of(request), params)
 
         def effect() -> Response:
-            subscription = subscriptions.subscribe(organization_of(request), params["plan"])
+            organization = organization_of(request)
+            subscription = subscriptions.subscribe(organization, params["plan"], now=clock.now(organization))
             return Response(SubscriptionSerializer(subscription).data, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)

@@ -4,7 +4,6 @@ from calendar import monthrange
 from datetime import UTC, datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.lib import timezones
@@ -29,18 +28,17 @@ def active(organization: Organization) -> Subscription | None:
 
 
 @transaction.atomic
-def subscribe(organization: Organization, plan_slug: str) -> Subscription:
+def subscribe(organization: Organization, plan_slug: str, *, now: datetime) -> Subscription:
     """Start a subscription now. Its price must be available: `NotEnoughCredits` otherwise."""
     accounts.required(organization)
     plan = Plan.objects.filter(slug=plan_slug, is_offered=True).first()
     if plan is None:
         raise InvalidField("plan", "There is no such plan.")
-    posting.lock([organization.pk])
+    posting.lock([organization.pk], now)
     account = accounts.required(organization)  # The account may have been closed while we waited.
     if active(organization):
         raise AlreadySubscribed
     accounts.fix_currency(account)
-    now = timezone.now()
     subscription = Subscription.objects.create(
         organization=organization,
         plan=plan,
@@ -52,6 +50,7 @@ def subscribe(organization: Organization, plan_slug: str) -> Subscription:
             organization.pk,
             kind=LedgerEntry.Kind.SUBSCRIPTION,
             amount=plan.monthly_price,
+            now=now,
             description=f"{plan.name}, one month",
             reference=subscription.public_id,
         )

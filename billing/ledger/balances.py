@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DataError
-from django.utils import timezone
 from psycopg.errors import NumericValueOutOfRange
 
 from accounts.lib import broker, jsonb, sql
@@ -184,9 +183,9 @@ def check_decimals(amount: Decimal) -> None:
         raise ValueError(f"{amount} has more than {PLACES} decimals")
 
 
-def open_accounts(accounts: Iterable[UUID]) -> None:
+def open_accounts(accounts: Iterable[UUID], now: datetime) -> None:
     """Make an account with a zero balance for each payer that has none."""
-    sql.rows(OPEN, {"accounts": sorted(set(accounts)), "now": timezone.now()})
+    sql.rows(OPEN, {"accounts": sorted(set(accounts)), "now": now})
 
 
 def write(

@@ -10,7 +10,6 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.lib import sql
@@ -100,10 +99,9 @@ class State:
         return None if self.monthly_budget is None else self.monthly_budget - self.spent - self.held
 
 
-def of(organization: Organization) -> State:
+def of(organization: Organization, now: datetime) -> State:
     """The organization's own budget, and what counts in it, as it stands now."""
-    posting.current(organization.root_id)  # what fell due reserves nothing any more
-    now = timezone.now()
+    posting.current(organization.root_id, now)  # what fell due reserves nothing any more
     month = billing_zone.of(organization).month_of(now)
     parameters = {"account": organization.root_id, "organization": organization.pk, "month": month, "now": now}
     [(subject, budget, spent, held)] = sql.rows(OF, parameters)
@@ -171,9 +169,9 @@ def _add(
 
 
 @transaction.atomic
-def limit(organization: Organization, monthly_budget: Decimal | None) -> Organization:
+def limit(organization: Organization, monthly_budget: Decimal | None, *, now: datetime) -> Organization:
     """Set the budget of an organization, or take it away. Admissions at the same time come before it or after it."""
-    now, payer = timezone.now(), organization.root_id
+    payer = organization.root_id
     posting.lock([payer], now)
     row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     Organization.objects.filter(pk=organization.pk).update(monthly_budget=monthly_budget)

@@ -9,7 +9,6 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.lib import identifiers
@@ -25,13 +24,14 @@ VOIDED_EVENT = "voided_event"  # in the metadata of the adjustment that a void p
 
 
 @transaction.atomic
-def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime | None = None) -> LedgerEntry:
+def reverse(
+    entry: LedgerEntry, *, reason: str, actor: str, now: datetime, expires_at: datetime | None = None
+) -> LedgerEntry:
     """Post the opposite of an entry; `AlreadyReversed` the second time.
 
     What the entry brought is burnt from its own lot first. What it took comes back as a lot that expires at
     `expires_at`.
     """
-    now = timezone.now()
     zone = posting.lock([entry.account_id], now)[entry.account_id].zone
     _check(entry)
     if entry.amount > 0 and expires_at:
@@ -40,6 +40,7 @@ def reverse(entry: LedgerEntry, *, reason: str, actor: str, expires_at: datetime
         entry.account_id,
         kind=Kind.REVERSAL,
         amount=-entry.amount,
+        now=now,
         description=reason,
         reference=entry.reference,
         actor=actor,
@@ -61,17 +62,19 @@ def adjust(
     amount: Decimal,
     reason: str,
     actor: str,
+    now: datetime,
     expires_at: datetime | None = None,
     idempotency_key: str | None = None,
 ) -> LedgerEntry:
     """Post a signed `amount` on the account of a root organization; credits may have an expiry."""
     if amount < 0 and expires_at:
         raise InvalidField("expires_at", "This adjustment takes credits, which can't expire.")
-    last_seq = posting.lock([account], timezone.now())[account].seq
+    last_seq = posting.lock([account], now)[account].seq
     posted = posting.post(
         account,
         kind=Kind.ADJUSTMENT,
         amount=amount,
+        now=now,
         description=reason,
         actor=actor,
         idempotency_key=idempotency_key,

@@ -1,9 +1,9 @@
 """Credits that the company gives without a payment."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.models import Organization
@@ -13,10 +13,14 @@ from billing.models import Grant, LedgerEntry
 
 
 @transaction.atomic
-def give(organization: Organization, amount: Decimal, lot: Lot, *, description: str, actor: str) -> Grant:
+def give(
+    organization: Organization, amount: Decimal, lot: Lot, *, description: str, actor: str, now: datetime
+) -> Grant:
     """Post a grant with the terms of `lot`. In debt, it pays the debt first."""
     kind = LedgerEntry.Kind.GRANT
-    posted = posting.post(organization.pk, kind=kind, amount=amount, description=description, actor=actor, lot=lot)
+    posted = posting.post(
+        organization.pk, kind=kind, amount=amount, now=now, lot=lot, description=description, actor=actor
+    )
     grant = Grant.objects.of(organization).get(entry_seq=posted.seq)
     data = {
         "grant": grant.public_id,
@@ -26,5 +30,5 @@ def give(organization: Organization, amount: Decimal, lot: Lot, *, description: 
         "expires_at": events.plain(grant.expires_at),
     }
     by, targets = events.platform_actor(actor), [grant.public_id]
-    events.record(organization.pk, "credits.granted", data, timezone.now(), actor=by, targets=targets)
+    events.record(organization.pk, "credits.granted", data, now, actor=by, targets=targets)
     return grant

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.lib import jsonb, sql
 from accounts.lib.identifiers import uuid7
@@ -163,13 +162,13 @@ def place(
     *,
     amount: Decimal,
     ttl: timedelta,
+    now: datetime,
     key: ApiKey | None = None,
     reference: str = "",
     metadata: Mapping[str, Any] | None = None,
     by_platform: bool = False,
 ) -> Hold:
     """Reserve `amount` for `ttl`. `BudgetExceeded` and `NotEnoughCredits` refuse it, and nothing has changed."""
-    now = timezone.now()
     reservation = Reservation(
         organization=organization,
         amount=amount,
@@ -205,17 +204,16 @@ def reserve(reservation: Reservation, now: datetime) -> Hold:
     }
     placed = sql.rows(PLACE, parameters)
     if not placed:
-        raise NotEnoughCredits(posting.available(payer))
+        raise NotEnoughCredits(posting.available(payer, now))
     [(hold,)] = placed
     return load(payer, hold)
 
 
 @transaction.atomic
-def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Hold:
+def capture(hold: Hold, amount: Decimal | None = None, *, now: datetime, actor: str = "") -> Hold:
     """Debit `amount`, all that is still held unless given, and free the hold; `HoldResolved` the second time."""
     if amount is not None:
         balances.check_decimals(amount)
-    now = timezone.now()
     zone = posting.lock([hold.account_id], now)[hold.account_id].zone
     entry = Entry(
         kind=posting.Kind.CAPTURE,
@@ -235,9 +233,8 @@ def capture(hold: Hold, amount: Decimal | None = None, *, actor: str = "") -> Ho
 
 
 @transaction.atomic
-def release(hold: Hold) -> Hold:
+def release(hold: Hold, *, now: datetime) -> Hold:
     """Free what is still held, and take no more from it; `HoldResolved` the second time."""
-    now = timezone.now()
     posting.lock([hold.account_id], now)
     released = sql.rows(RELEASE, {"account": hold.account_id, "hold": hold.pk, "now": now})
     hold = load(hold.account_id, hold.pk)

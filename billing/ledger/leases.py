@@ -5,12 +5,11 @@ covered.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.lib import sql
 from accounts.lib.problems import Conflict
@@ -50,6 +49,7 @@ def take(
     *,
     amount: Decimal,
     ttl: timedelta,
+    now: datetime,
     grace: timedelta = timedelta(0),
     minimum: Decimal | None = None,
     key: ApiKey | None = None,
@@ -59,7 +59,6 @@ def take(
 ) -> Hold:
     """Reserve up to `amount`, and at least `minimum` of it, which is all unless given. It is spent from for `ttl`, and
     what was spent is reported within `grace` after that. `BudgetExceeded` and `NotEnoughCredits` refuse it."""
-    now = timezone.now()
     reservation = Reservation(
         organization=organization,
         amount=amount,
@@ -76,12 +75,11 @@ def take(
 
 
 @transaction.atomic
-def extend(lease: Hold, *, amount: Decimal, ttl: timedelta) -> Hold:
+def extend(lease: Hold, *, amount: Decimal, ttl: timedelta, now: datetime) -> Hold:
     """Let an open lease live for `ttl` from now, with `amount` more; the grace after it stays as long as it was.
 
     `LeaseEnded` while credits are kept for it past their expiry: otherwise it could keep them for ever.
     """
-    now = timezone.now()
     zone = posting.lock([lease.account_id], now)[lease.account_id].zone
     lease = holds.load(lease.account_id, lease.pk)
     if lease.status != Hold.Status.OPEN or lease.spend_until is None:
@@ -93,5 +91,5 @@ def extend(lease: Hold, *, amount: Decimal, ttl: timedelta) -> Hold:
     spend_until, grace = max(lease.spend_until, now + ttl), lease.expires_at - lease.spend_until
     times = {"now": now, "spend_until": spend_until, "expires_at": spend_until + grace}
     if not sql.rows(EXTEND, {"account": lease.account_id, "hold": lease.pk, "amount": amount, **times}):
-        raise NotEnoughCredits(posting.available(lease.account_id))
+        raise NotEnoughCredits(posting.available(lease.account_id, now))
     return holds.load(lease.account_id, lease.pk)

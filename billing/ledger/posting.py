@@ -11,7 +11,6 @@ from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.lib import sql
 from billing.exceptions import NotEnoughCredits, PostingConflict
@@ -48,7 +47,7 @@ class Details(TypedDict, total=False):
     actor: str
 
 
-def lock(accounts: Iterable[UUID], now: datetime | None = None) -> dict[UUID, Locked]:
+def lock(accounts: Iterable[UUID], now: datetime) -> dict[UUID, Locked]:
     """Lock the payers, in id order, to the end of the caller's transaction, and bring them up to date with `now`.
 
     A payer without an account gets one, at zero. Without a transaction the lock would be gone at once: that raises
@@ -58,15 +57,14 @@ def lock(accounts: Iterable[UUID], now: datetime | None = None) -> dict[UUID, Lo
     payers = sorted(set(accounts))
     locked = _lock(payers, now)
     if len(locked) < len(payers):
-        balances.open_accounts(payers)
+        balances.open_accounts(payers, now)
         locked = _lock(payers, now)
     return locked
 
 
-def _lock(payers: list[UUID], now: datetime | None) -> dict[UUID, Locked]:
+def _lock(payers: list[UUID], now: datetime) -> dict[UUID, Locked]:
     parameters = {"accounts": payers, "count": len(payers)}
     locked = _locked(sql.rows(LOCK, parameters))
-    now = now or timezone.now()
     due = [account for account, state in locked.items() if state.due_at and state.due_at <= now]
     for account in due:
         _expire(account, now)
@@ -98,6 +96,7 @@ def post(
     *,
     kind: Kind,
     amount: Decimal,
+    now: datetime,
     lot: Lot | None = None,
     own_lot: int | None = None,
     **details: Unpack[Details],
@@ -108,21 +107,23 @@ def post(
     its seq as `own_lot`.
     """
     entry = Entry(kind=kind, **details)
-    posting = _write_lazily(account, amount, entry, guarded=False) or _post(account, amount, entry, lot, own_lot)
+    posting = _write_lazily(account, amount, entry, now, guarded=False)
+    posting = posting or _post(account, amount, entry, now, lot, own_lot)
     assert posting is not None
     return posting
 
 
-def debit(account: UUID, *, kind: Kind, amount: Decimal, **details: Unpack[Details]) -> Posting:
+def debit(account: UUID, *, kind: Kind, amount: Decimal, now: datetime, **details: Unpack[Details]) -> Posting:
     """Take a positive `amount` if it is available; `NotEnoughCredits` otherwise, and nothing has changed."""
     entry = Entry(kind=kind, **details)
-    posting = _write_lazily(account, -amount, entry, guarded=True) or _post(account, -amount, entry, guarded=True)
+    posting = _write_lazily(account, -amount, entry, now, guarded=True)
+    posting = posting or _post(account, -amount, entry, now, guarded=True)
     if posting is None:
-        raise NotEnoughCredits(available(account))
+        raise NotEnoughCredits(available(account, now))
     return posting
 
 
-def _write_lazily(account: UUID, amount: Decimal, entry: Entry, *, guarded: bool) -> Posting | None:
+def _write_lazily(account: UUID, amount: Decimal, entry: Entry, now: datetime, *, guarded: bool) -> Posting | None:
     """Write an entry that only lowers the balance, in one statement and without a lock before it.
 
     None if it has to be posted under the lock: because of its kind or its idempotency key, or because it was refused or
@@ -130,7 +131,7 @@ def _write_lazily(account: UUID, amount: Decimal, entry: Entry, *, guarded: bool
     """
     if entry.kind not in LAZY or entry.idempotency_key is not None:
         return None
-    return balances.write(account, amount, entry, timezone.now(), guarded=guarded)
+    return balances.write(account, amount, entry, now, guarded=guarded)
 
 
 @transaction.atomic
@@ -138,14 +139,14 @@ def _post(
     account: UUID,
     amount: Decimal,
     entry: Entry,
+    now: datetime,
     lot: Lot | None = None,
     own_lot: int | None = None,
     *,
     guarded: bool = False,
 ) -> Posting | None:
     """Post an entry under the lock and update the lots accordingly. None if the guard refuses it."""
-    locked = _lock([account], None) if guarded else lock([account])
-    now = timezone.now()
+    locked = _lock([account], now) if guarded else lock([account], now)
     if first := _first_posting(account, amount, entry):
         return first
     if entry.kind not in LAZY:
@@ -185,10 +186,9 @@ def _first_posting(account: UUID, amount: Decimal, entry: Entry) -> Posting | No
     return Posting(first.account_id, first.seq, first.balance_after)
 
 
-def current(account: UUID) -> LedgerAccount | None:
+def current(account: UUID, now: datetime) -> LedgerAccount | None:
     """The account, brought up to date; None if it has no entries yet."""
     state = LedgerAccount.objects.filter(pk=account).first()
-    now = timezone.now()
     if state is None or state.due_at is None or state.due_at > now:
         return state
     with transaction.atomic():
@@ -196,14 +196,14 @@ def current(account: UUID) -> LedgerAccount | None:
     return LedgerAccount.objects.get(pk=account)
 
 
-def bring_up_to_date(account: UUID) -> None:
+def bring_up_to_date(account: UUID, now: datetime) -> None:
     """Expire what is due and allot what was spent. The lots then add up to max(balance, 0)."""
     with transaction.atomic():
-        if _lock([account], None):
+        if _lock([account], now):
             lots.allot(account)
 
 
-def available(account: UUID) -> Decimal:
+def available(account: UUID, now: datetime) -> Decimal:
     """What may be spent; zero if the account has no entries yet."""
-    state = current(account)
+    state = current(account, now)
     return state.available if state else Decimal(0)

@@ -2,11 +2,11 @@
 into debt.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.models import Organization
@@ -15,12 +15,11 @@ from billing.models import LedgerAccount
 
 
 @transaction.atomic
-def set_low_balance(organization: Organization, low_balance: Decimal | None) -> None:
+def set_low_balance(organization: Organization, low_balance: Decimal | None, *, now: datetime) -> None:
     """Set the balance below which a root organization's balance is low; None means that it never is.
 
     If it is low already, once the account is up to date, that is announced at once.
     """
-    now = timezone.now()
     posting.lock([organization.pk], now)
     ledger = LedgerAccount.objects.filter(pk=organization.pk)
     before, after = {"low_balance": ledger.get().low_balance}, {"low_balance": low_balance}
@@ -32,13 +31,12 @@ def set_low_balance(organization: Organization, low_balance: Decimal | None) -> 
 
 
 @transaction.atomic
-def set_credit_limit(account: UUID, *, credit_limit: Decimal, reason: str, actor: str) -> LedgerAccount:
+def set_credit_limit(account: UUID, *, credit_limit: Decimal, reason: str, actor: str, now: datetime) -> LedgerAccount:
     """Let what is available go below zero by up to `credit_limit`, which is not negative.
 
     An event says who set it and why. Admissions at the same time come before it or after it. Setting the same limit
     again changes nothing.
     """
-    now = timezone.now()
     posting.lock([account], now)
     state = LedgerAccount.objects.get(pk=account)
     if state.credit_limit != credit_limit:

@@ -6,13 +6,12 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from accounts import events
 from accounts.lib.money import ZERO, NumberFormField, plain
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
-from billing import accounts
+from billing import accounts, clock
 from billing.pages.credits import CreditsMixin
 from billing.payments import recharge
 
@@ -45,7 +44,7 @@ class AutoRechargeView(CreditsMixin):
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         form = AutoRechargeForm(request.POST)
-        now = timezone.now()
+        now = clock.now(self.organization)
         if form.is_valid():
             try:
                 by = events.actor_of(self.credential)
@@ -55,10 +54,10 @@ class AutoRechargeView(CreditsMixin):
                 refuse(form, problem)
         if not form.is_valid():
             return self._page(form, status=400)
-        messages.success(request, recharge.assess(self.organization, timezone.now()).sentence)
+        messages.success(request, recharge.assess(self.organization, clock.now(self.organization)).sentence)
         return self.back()
 
     def _page(self, form: AutoRechargeForm, *, status: int = 200) -> HttpResponse:
-        state = recharge.assess(self.organization, timezone.now())
+        state = recharge.assess(self.organization, clock.now(self.organization))
         context = self.get_context_data(form=form, state=state)
         return render(self.request, "billing/auto_recharge.html", context, status=status)

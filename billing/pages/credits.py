@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
-from billing import accounts, balance
+from billing import accounts, balance, clock
 from billing.models import Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.forms import AmountForm, BillingAccountForm, SandboxCardForm, presets
@@ -39,7 +39,7 @@ class CreditsMixin(OrganizationMixin):
 
     def _figures(self) -> dict[str, Any]:
         payments = Payment.objects.of(self.organization).select_related("method").order_by("-created_at", "-pk")
-        may_read, current = self.may("billing:read"), balance.of(self.organization)
+        may_read, current = self.may("billing:read"), balance.of(self.organization, clock.now(self.organization))
         return {
             "balance": current,
             "sum_places": places(current.figures),

@@ -9,6 +9,7 @@ from django.views.generic import ListView
 
 from accounts.lib import timezones
 from accounts.pages.organizations import OrganizationMixin
+from billing import clock
 from billing.ledger import posting
 from billing.models import LedgerEntry
 from billing.templatetags.money import places
@@ -68,7 +69,9 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
     def get_queryset(self) -> QuerySet[LedgerEntry]:
         self.form = LedgerForm(self.request.GET, zone=self.person.timezone)
         self.form.is_valid()
-        posting.current(self.organization.pk)  # Posts the entries of what has expired since.
+        posting.current(
+            self.organization.pk, clock.now(self.organization)
+        )  # Posts the entries of what has expired since.
         return LedgerEntry.objects.of(self.organization).filter(self.form.condition()).order_by("-seq")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:

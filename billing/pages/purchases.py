@@ -13,7 +13,7 @@ from accounts.lib import identifiers
 from accounts.lib.money import plain
 from accounts.lib.problems import Conflict, InvalidField, Problem
 from accounts.pages.forms import refuse
-from billing import balance
+from billing import balance, clock
 from billing.exceptions import PaymentReused
 from billing.models import Payment, PaymentMethod
 from billing.pages import receipts
@@ -34,7 +34,7 @@ class PurchaseView(CreditsMixin):
         if not self.cards().exists():
             messages.info(request, "Add a card first.")
             return self.back()
-        amount, current = form.cleaned_data["amount"], balance.of(self.organization)
+        amount, current = form.cleaned_data["amount"], balance.of(self.organization, clock.now(self.organization))
         initial = {"amount": amount, "method": self.cards().first(), "payment": identifiers.uuid7()}
         review = PurchaseForm(initial=initial, cards=self.cards())
         context = self.get_context_data(form=review, amount=amount, balance=current, after=current.balance + amount)
@@ -62,7 +62,7 @@ class PurchaseView(CreditsMixin):
 
     def _is_chargeable(self, form: AmountForm) -> bool:
         """Whether the form is valid and its amount can be charged in the account's currency."""
-        currency = balance.of(self.organization).currency
+        currency = balance.of(self.organization, clock.now(self.organization)).currency
         if form.is_valid() and currency:
             try:
                 purchases.check_amount(form.cleaned_data["amount"], currency)

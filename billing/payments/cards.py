@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
 from accounts import events
+from billing import clock
 from billing.models import PaymentMethod
 from billing.models.payments import EXPIRING
 from billing.payments import notices
@@ -21,7 +21,7 @@ RENEWABLE = "expired_card"  # a decline that a new expiry date puts right
 def mark_declined(method: PaymentMethod, code: str) -> None:
     """Don't charge this card again by ourselves: its bank said never to, or it is gone at the gateway."""
     if PaymentMethod.objects.filter(pk=method.pk, declined_code="").update(declined_code=code):
-        tell(method, "payment_method.declined", timezone.now(), code=code)
+        tell(method, "payment_method.declined", clock.now(method.organization), code=code)
 
 
 def renew(method: PaymentMethod, card: Card, now: datetime) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.lib import identifiers
+from billing import clock
 from billing.ledger import posting
 from billing.models import BillingAccount, GatewayCustomer, PaymentMethod
 from billing.payments import cards
@@ -75,7 +76,7 @@ def forget(gateway: Gateway, customer: str) -> None:
     organization = owner_of(customer, gateway)
     if organization is None:
         return
-    posting.lock([organization])
+    posting.lock([organization], clock.now_of(organization))
     deleted, _ = GatewayCustomer.objects.filter(gateway=gateway.name, customer=customer).delete()
     if deleted:
         for card in PaymentMethod.objects.filter(organization=organization, gateway=gateway.name, removed_at=None):

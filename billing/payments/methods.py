@@ -7,12 +7,11 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.lib import identifiers
 from accounts.lib.problems import Conflict, InvalidField, NotFound
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, clock
 from billing.exceptions import NoBillingAccount, PaymentMethodRequired
 from billing.ledger import posting
 from billing.models import AutoRecharge, GatewayCustomer, Payment, PaymentMethod
@@ -74,7 +73,8 @@ def add(
 @transaction.atomic
 def save(organization: Organization, gateway: str, card: Card, *, id: UUID | None = None) -> PaymentMethod:
     """Keep a card that the gateway saved. Called again for the same card, it changes nothing."""
-    posting.lock([organization.pk])  # There's a race here: of two first cards, only one may become the default.
+    # There's a race here: of two first cards, only one may become the default.
+    posting.lock([organization.pk], clock.now(organization))
     accounts.required(organization)  # The account may have been closed while we waited.
     return keep(organization, gateway, card, id=id)
 
@@ -84,10 +84,12 @@ def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | Non
     known = PaymentMethod.objects.filter(gateway=gateway, gateway_token=card.token).first()
     if known:
         return known
+    now = clock.now(organization)
     if not PaymentMethod.objects.of(organization).filter(fingerprint=card.fingerprint).exists():
-        rounds.lift(organization.pk, timezone.now())  # Another card may work.
+        rounds.lift(organization.pk, now)  # Another card may work.
     method = PaymentMethod.objects.create(
         pk=id or identifiers.uuid7(),
+        created_at=now,
         organization=organization,
         gateway=gateway,
         gateway_token=card.token,
@@ -98,7 +100,7 @@ def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | Non
         exp_year=card.exp_year,
         is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
     )
-    cards.tell(method, "payment_method.added", timezone.now())
+    cards.tell(method, "payment_method.added", now)
     return method
 
 
@@ -187,7 +189,8 @@ def change(method: PaymentMethod, changes: Mapping[str, bool]) -> PaymentMethod:
 
     A card is one or the other. `NotFound` if it was removed in the meantime.
     """
-    posting.lock([method.organization_id])
+    now = clock.now(method.organization)
+    posting.lock([method.organization_id], now)
     on_file = PaymentMethod.objects.of(method.organization)
     if not on_file.filter(pk=method.pk).exists():
         raise NotFound
@@ -204,7 +207,7 @@ def change(method: PaymentMethod, changes: Mapping[str, bool]) -> PaymentMethod:
     method.refresh_from_db()
     if before != (method.is_default, method.is_backup):
         roles = {"is_default": method.is_default, "is_backup": method.is_backup}
-        cards.tell(method, "payment_method.changed", timezone.now(), **roles)
+        cards.tell(method, "payment_method.changed", now, **roles)
     return method
 
 
@@ -222,16 +225,17 @@ def remove(method: PaymentMethod) -> None:
 @transaction.atomic
 def remove_here(method: PaymentMethod) -> bool:
     """False if it was removed before. If it was the default, the newest of the others becomes it."""
-    posting.lock([method.organization_id])
+    now = clock.now(method.organization)
+    posting.lock([method.organization_id], now)
     on_file = PaymentMethod.objects.of(method.organization)
     was_default = on_file.filter(pk=method.pk, is_default=True).exists()
-    removed = on_file.filter(pk=method.pk).update(removed_at=timezone.now(), is_default=False, is_backup=False)
+    removed = on_file.filter(pk=method.pk).update(removed_at=now, is_default=False, is_backup=False)
     AutoRecharge.objects.filter(payment_method=method).update(payment_method=None)
     newest = on_file.order_by("-created_at", "-pk").first()
     if was_default and newest:
         on_file.filter(pk=newest.pk).update(is_default=True, is_backup=False)
     if removed:
-        cards.tell(method, "payment_method.removed", timezone.now())
+        cards.tell(method, "payment_method.removed", now)
     return bool(removed)
 
 

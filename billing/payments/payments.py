@@ -14,11 +14,10 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
 from accounts.lib import identifiers
 from accounts.lib.problems import Conflict
-from billing import accounts
+from billing import accounts, clock
 from billing.models import Payment
 from billing.payments import customers, gateways, methods, minor_units, purchases, settling
 from billing.payments.gateways import Gateway, Intent, IntentState, Session, SessionState
@@ -97,7 +96,7 @@ def _create(payment: Payment, gateway: Gateway) -> Intent:
     metadata = {"payment": payment.public_id}
 
     def create(customer: str) -> Intent:
-        if payment.created_at < timezone.now() - KEY_LIFE:
+        if payment.created_at < clock.now(payment.organization) - KEY_LIFE:
             known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
             if known:
                 return known
@@ -189,7 +188,7 @@ def _look(payment: Payment, gateway: Gateway) -> Payment:
 
 
 def _is_overdue(payment: Payment) -> bool:
-    return payment.expires_at is not None and payment.expires_at <= timezone.now()
+    return payment.expires_at is not None and payment.expires_at <= clock.now(payment.organization)
 
 
 def _settle(payment: Payment, gateway: Gateway, intent: Intent) -> Payment:
@@ -217,7 +216,7 @@ def _postpone(payment: Payment, problem: str) -> Payment:
     """Leave it open, and look again in 1, 2, 4 … 60 minutes. A payment that waits for others is no problem."""
     wait = min(timedelta(minutes=2 ** min(payment.attempts, 6)), LONGEST_WAIT)
     Payment.objects.filter(pk=payment.pk, status__in=Payment.OPEN).update(
-        attempts=F("attempts") + 1, problem=problem, next_attempt_at=timezone.now() + wait
+        attempts=F("attempts") + 1, problem=problem, next_attempt_at=clock.now(payment.organization) + wait
     )
     payment.refresh_from_db()
     if problem:

@@ -10,12 +10,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 
 from accounts.lib import identifiers
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, clock
 from billing.exceptions import PaymentReused
 from billing.ledger import posting
 from billing.models import Payment
@@ -44,12 +43,13 @@ def begin(
     """
     accounts.required(organization)
     with transaction.atomic():
-        posting.lock([organization.pk])  # So that neither the account is closed nor the card removed meanwhile.
+        now = clock.now(organization)
+        posting.lock([organization.pk], now)  # So that neither the account is closed nor the card removed meanwhile.
         card = None if checkout else methods.choose(organization, method)
         terms = {"organization_id": organization.pk, "method_id": card.pk if card else None, "amount": amount}
         currency = accounts.fix_currency(accounts.required(organization))
         check_amount(amount, currency)
-        now = next_moment(organization, timezone.now())
+        now = next_moment(organization, now)
         payment, is_new = Payment.objects.get_or_create(
             pk=id or identifiers.uuid7(),
             defaults={

@@ -20,7 +20,7 @@ from accounts import events
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, clock
 from billing.ledger import billing_zone, posting, thresholds
 from billing.models import AutoRecharge, LedgerAccount, Payment, PaymentMethod
 from billing.payments import methods, minor_units, notices, payment_events, payments, purchases, rounds
@@ -289,7 +289,7 @@ def sweep(now: datetime) -> int:
     begun = 0
     for settings in due.select_related("organization").order_by("?")[:SWEEP_SIZE]:
         try:
-            begun += run(settings.organization, now) is not None
+            begun += run(settings.organization, clock.at(settings.organization, now)) is not None
         except Exception:
             log.exception("recharge failed", organization=settings.organization.public_id)
     return begun

@@ -13,12 +13,12 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.db.models import F, Q, Sum
-from django.utils import timezone
 
 from accounts import events
 from accounts.lib import identifiers
 from accounts.lib.money import ZERO, rounded
 from accounts.lib.problems import Conflict
+from billing import clock
 from billing.exceptions import AlreadyReversed
 from billing.ledger import corrections, lots, posting
 from billing.models import Grant, LedgerEntry, Payment, Refund
@@ -47,8 +47,9 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
     `NotRefundable` beyond what is left of the payment; and beyond what is left of the credits that it bought, unless
     `force`: then the balance may go below zero.
     """
-    posting.lock([payment.organization_id], timezone.now())
-    payment = Payment.objects.get(pk=payment.pk)
+    now = clock.now(payment.organization)
+    posting.lock([payment.organization_id], now)
+    payment = Payment.objects.select_related("organization").get(pk=payment.pk)
     left = payment.amount - payment.refunded - payment.disputed
     amount = left if amount is None else amount
     purchase = LedgerEntry.objects.filter(
@@ -62,22 +63,24 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
     if amount > unspent and not force:
         raise NotRefundable("The credits are spent already.", left=unspent)
     terms = {"amount": amount, "total": _total(payment, amount), "reason": reason, "actor": actor}
-    return _take_back(payment, purchase, {**terms, "next_attempt_at": timezone.now() + GRACE})
+    return _take_back(payment, purchase, {**terms, "next_attempt_at": now + GRACE})
 
 
 def _take_back(payment: Payment, purchase: LedgerEntry, terms: dict[str, Any]) -> Refund:
     """Post the entry and make the row. The purchase's own lot is burnt first."""
+    now = clock.now(payment.organization)
     entry = posting.post(
         payment.organization_id,
         kind=LedgerEntry.Kind.REFUND,
         amount=-terms["amount"],
+        now=now,
         description=terms["reason"],
         reference=payment.public_id,
         actor=terms["actor"],
         own_lot=purchase.seq,
     )
     Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + terms["amount"])
-    refund = Refund.objects.create(payment=payment, entry_seq=entry.seq, **terms)
+    refund = Refund.objects.create(payment=payment, entry_seq=entry.seq, created_at=now, **terms)
     _tell(refund, "refund.created")
     return refund
 
@@ -161,7 +164,7 @@ def _ask(refund: Refund, gateway: Gateway) -> gateways.Refund:
     """The gateway's refund: a new one, or the one that an interrupted call made."""
     if refund.gateway_reference:
         return gateway.retrieve_refund(refund.gateway_reference)
-    if refund.created_at < timezone.now() - KEY_LIFE:
+    if refund.created_at < clock.now(refund.payment.organization) - KEY_LIFE:
         known = _find(refund, gateway)
         if known:
             return known
@@ -197,7 +200,7 @@ def settle(refund_id: UUID, answer: gateways.Refund) -> Refund:
     if refund.status == Status.PENDING:
         is_paid = answer.state == gateways.RefundState.SUCCEEDED
         refund.status = Status.SUCCEEDED if is_paid else Status.PENDING
-        refund.next_attempt_at = None if is_paid else timezone.now() + timedelta(hours=1)
+        refund.next_attempt_at = None if is_paid else clock.now(refund.payment.organization) + timedelta(hours=1)
         if is_paid:
             _tell(refund, "refund.succeeded")
     refund.save()
@@ -212,8 +215,9 @@ def fail(refund_id: UUID, code: str) -> Refund:
 
 
 def _lock(refund_id: UUID) -> Refund:
-    posting.lock(Refund.objects.filter(pk=refund_id).values_list("payment__organization_id", flat=True))
-    return Refund.objects.select_related("payment").get(pk=refund_id)
+    payer = Refund.objects.select_related("payment__organization").get(pk=refund_id).payment.organization
+    posting.lock([payer.pk], clock.now(payer))
+    return Refund.objects.select_related("payment__organization").get(pk=refund_id)
 
 
 def _fail(refund: Refund, code: str) -> Refund:
@@ -223,14 +227,15 @@ def _fail(refund: Refund, code: str) -> Refund:
     Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") - refund.amount)
     entry = LedgerEntry.objects.get(account=payment.organization_id, seq=refund.entry_seq)
     with suppress(AlreadyReversed):  # by an operator, who knew before
-        corrections.reverse(entry, reason=f"The refund failed: {code}", actor="")
+        corrections.reverse(entry, reason=f"The refund failed: {code}", actor="", now=clock.now(payment.organization))
     _tell(refund, "refund.failed")
     return refund
 
 
 def _postpone(refund: Refund) -> Refund:
     wait = min(timedelta(minutes=2 ** min(refund.attempts, 6)), timedelta(hours=1))
-    Refund.objects.filter(pk=refund.pk).update(attempts=F("attempts") + 1, next_attempt_at=timezone.now() + wait)
+    again_at = clock.now(refund.payment.organization) + wait
+    Refund.objects.filter(pk=refund.pk).update(attempts=F("attempts") + 1, next_attempt_at=again_at)
     log.warning("refund not paid", refund=refund.public_id, attempts=refund.attempts + 1)
     refund.refresh_from_db()
     return refund
@@ -259,4 +264,5 @@ def _tell(refund: Refund, type: str) -> None:
         "reason": refund.reason,
         "actor": refund.actor,
     }
-    events.record(payment.organization_id, type, data, timezone.now(), targets=[refund.public_id, payment.public_id])
+    now = clock.now(payment.organization)
+    events.record(payment.organization_id, type, data, now, targets=[refund.public_id, payment.public_id])

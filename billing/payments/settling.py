@@ -6,8 +6,8 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
+from billing import clock
 from billing.ledger import posting
 from billing.models import LedgerEntry, Payment
 from billing.payments import cards, methods, minor_units, payment_events, rounds
@@ -44,7 +44,8 @@ def fail(payment_id: UUID, code: str) -> Payment:
 
 def lock(payment_id: UUID) -> Payment:
     """The payment as it is now, under its payer's lock until the transaction ends."""
-    posting.lock(Payment.objects.filter(pk=payment_id).values_list("organization_id", flat=True))
+    payer = Payment.objects.select_related("organization").get(pk=payment_id).organization
+    posting.lock([payer.pk], clock.now(payer))
     return Payment.objects.select_related("method", "organization").get(pk=payment_id)
 
 
@@ -68,12 +69,13 @@ def _succeed(payment: Payment, intent: Intent) -> None:
         payment.organization_id,
         kind=LedgerEntry.Kind.PURCHASE,
         amount=payment.amount,
+        now=clock.now(payment.organization),
         description="Credits purchased",
         reference=payment.public_id,
         idempotency_key=f"payment:{payment.pk.hex}",
     )
-    payment_events.record(payment, "payment.succeeded", timezone.now())
-    rounds.after_success(payment, timezone.now())
+    payment_events.record(payment, "payment.succeeded", clock.now(payment.organization))
+    rounds.after_success(payment, clock.now(payment.organization))
 
 
 def _require_action(payment: Payment) -> None:
@@ -81,10 +83,10 @@ def _require_action(payment: Payment) -> None:
         return
     payment.status = Status.ACTION_REQUIRED
     payment.next_action_url = f"{settings.BASE_URL}/o/{payment.organization.public_id}/payments/{payment.public_id}/"
-    payment.expires_at = payment.expires_at or timezone.now() + ACTION_LIFE
+    payment.expires_at = payment.expires_at or clock.now(payment.organization) + ACTION_LIFE
     payment.next_attempt_at = payment.expires_at
     payment.save(update_fields=["status", "next_action_url", "expires_at", "next_attempt_at"])
-    payment_events.record(payment, "payment.action_required", timezone.now())
+    payment_events.record(payment, "payment.action_required", clock.now(payment.organization))
 
 
 def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:
@@ -95,13 +97,15 @@ def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:
     _close(payment)
     if payment.method and decline.is_hard:
         cards.mark_declined(payment.method, decline.reason)
-    payment_events.record(payment, "payment.failed", timezone.now())
-    rounds.after_failure(payment, timezone.now(), declined=declined, lapsed=lapsed, hard=decline.is_hard)
+    payment_events.record(payment, "payment.failed", clock.now(payment.organization))
+    rounds.after_failure(
+        payment, clock.now(payment.organization), declined=declined, lapsed=lapsed, hard=decline.is_hard
+    )
 
 
 def _close(payment: Payment, *changed: str) -> None:
     """Writes only what has changed: calls without the lock count confirmations and remember the intent meanwhile."""
     payment.next_action_url, payment.problem, payment.next_attempt_at = "", "", None
-    payment.settled_at = timezone.now()
+    payment.settled_at = clock.now(payment.organization)
     ended = ("status", "failure_code", "decline_code", "next_action_url", "problem", "next_attempt_at", "settled_at")
     payment.save(update_fields=[*ended, *changed])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Organization, User
 from billing import accounts
@@ -40,7 +41,7 @@ def test_one_with_credits_stays_open(api: Client, alice: User, organization: Org
 
 def test_one_in_debt_stays_open(api: Client, alice: User, organization: Organization) -> None:
     factories.billing_account(organization)
-    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1))
+    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1), now=timezone.now())
     assert api(alice).delete("/v1/account").status_code == 409
     assert api(alice).get("/v1/account").status_code == 200
 
@@ -54,15 +55,15 @@ def test_one_with_a_payment_on_its_way_stays_open(api: Client, alice: User, orga
 
 def test_closing_cancels_the_subscription(organization: Organization) -> None:
     factories.billing_account(organization)
-    subscriptions.subscribe(organization, "developer")
-    accounts.close(organization)
+    subscriptions.subscribe(organization, "developer", now=timezone.now())
+    accounts.close(organization, now=timezone.now())
     assert Subscription.objects.of(organization).get().status == "canceled"
 
 
 def test_opened_again_it_keeps_its_id_and_its_currency(organization: Organization) -> None:
     first = factories.billing_account(organization, country="AU")
     accounts.fix_currency(first)
-    accounts.close(organization)
+    accounts.close(organization, now=timezone.now())
     again = factories.billing_account(organization, country="JP")
     assert (again.public_id, again.currency, again.country) == (first.public_id, "AUD", "JP")
     assert BillingAccount.objects.of(organization).count() == 1
@@ -70,7 +71,7 @@ def test_opened_again_it_keeps_its_id_and_its_currency(organization: Organizatio
 
 def test_a_closed_account_buys_nothing(api: Client, alice: User, organization: Organization) -> None:
     factories.card(organization)
-    accounts.close(organization)
+    accounts.close(organization, now=timezone.now())
     assert api(alice).post("/v1/credits/purchases", {"amount": 20}).status_code == 409
     assert not Payment.objects.exists()
 
@@ -84,7 +85,7 @@ def test_a_viewer_may_not_close_it(api: Client, bob: User, organization: Organiz
 def test_opened_again_it_has_no_address_of_before(organization: Organization) -> None:
     factories.billing_account(organization, country="JP")
     BillingAccount.objects.of(organization).update(city="Tokyo", line1="1-1", state="13")
-    accounts.close(organization)
+    accounts.close(organization, now=timezone.now())
     again = factories.billing_account(organization, country="AU")
     assert (again.city, again.line1, again.state) == ("", "", "")
 
@@ -92,13 +93,13 @@ def test_opened_again_it_has_no_address_of_before(organization: Organization) ->
 def test_closing_switches_the_recharge_off(organization: Organization) -> None:
     factories.billing_account(organization)
     AutoRecharge.objects.create(organization=organization, enabled=True, threshold=5, amount=20)
-    accounts.close(organization)
+    accounts.close(organization, now=timezone.now())
     assert not AutoRecharge.objects.of(organization).get().enabled
 
 
 def test_the_first_steps_begin_again(organization: Organization) -> None:
     factories.billing_account(organization)
-    accounts.close(organization)
+    accounts.close(organization, now=timezone.now())
     assert not onboarding.progress(organization)["billing_account"]
 
 
@@ -108,15 +109,15 @@ def test_what_waits_for_a_closing_finds_the_account_closed(committed: None, step
     assert organization is not None
     factories.billing_account(organization)
     begun = {
-        "subscribe": lambda: subscriptions.subscribe(organization, "developer"),
+        "subscribe": lambda: subscriptions.subscribe(organization, "developer", now=timezone.now()),
         "add_method": lambda: methods.add(organization, "pm_card_visa"),
     }[step]
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            posting.lock([organization.pk])
+            posting.lock([organization.pk], timezone.now())
             waiting = pool.submit(in_thread, begun)
             wait_until_blocking()
-            accounts.close(organization)
+            accounts.close(organization, now=timezone.now())
         assert isinstance(waiting.result(timeout=30), NoBillingAccount)
     assert not subscriptions.active(organization)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 from time_machine import travel
 
 from accounts import people
@@ -37,11 +38,11 @@ def use(organization: Organization, credits: int, id: str = "x") -> None:
 
 
 def void(organization: Organization, id: str = "x") -> None:
-    voids.void(organization, id, reason="Test", actor="")
+    voids.void(organization, id, reason="Test", actor="", now=timezone.now())
 
 
 def capture(organization: Organization, credits: int) -> LedgerEntry:
-    holds.capture(holds.place(organization, amount=Decimal(credits), ttl=HOUR))
+    holds.capture(holds.place(organization, amount=Decimal(credits), ttl=HOUR, now=timezone.now()), now=timezone.now())
     return LedgerEntry.objects.filter(account_id=organization.root_id, kind=LedgerEntry.Kind.CAPTURE).latest("seq")
 
 
@@ -56,7 +57,7 @@ def spent(payer: Organization) -> set[Decimal]:
 def node(funded: Organization) -> dict[str, Organization]:
     """a1 is beneath a, and b beside it."""
     a, b = (people.add_child(funded, name=name) for name in "ab")
-    return {"a": a, "b": budgets.limit(b, Decimal(5)), "a1": people.add_child(a, name="a1")}
+    return {"a": a, "b": budgets.limit(b, Decimal(5), now=timezone.now()), "a1": people.add_child(a, name="a1")}
 
 
 def test_a_void_after_a_move_makes_no_room_where_nothing_was_counted(node: dict[str, Organization]) -> None:
@@ -64,20 +65,20 @@ def test_a_void_after_a_move_makes_no_room_where_nothing_was_counted(node: dict[
     use(node["a1"], 3)
     factories.move(node["a1"], node["b"])
     void(node["a1"])
-    assert budgets.of(node["b"]).left == 0
-    assert budgets.of(node["a"]).spent == budgets.of(node["a1"]).spent == 0
+    assert budgets.of(node["b"], timezone.now()).left == 0
+    assert budgets.of(node["a"], timezone.now()).spent == budgets.of(node["a1"], timezone.now()).spent == 0
 
 
 def test_what_is_counted_after_a_move_is_given_back_by_the_new_place(node: dict[str, Organization]) -> None:
     factories.move(node["a1"], node["b"])
     use(node["a1"], 3)
     void(node["a1"])
-    assert budgets.of(node["b"]).left == 5
-    assert budgets.of(node["a"]).spent == 0
+    assert budgets.of(node["b"], timezone.now()).left == 5
+    assert budgets.of(node["a"], timezone.now()).spent == 0
 
 
 def test_a_budget_of_the_old_place_recovers(node: dict[str, Organization], funded: Organization) -> None:
-    budgets.limit(node["a"], Decimal(3))
+    budgets.limit(node["a"], Decimal(3), now=timezone.now())
     use(node["a1"], 3)
     factories.move(node["a1"], node["b"])
     void(node["a1"])
@@ -111,7 +112,9 @@ def test_whatever_was_moved_all_that_is_taken_back_leaves_nothing_spent(funded: 
                 use(node, 1, f"e{n}")
                 counted.append(partial(void, node, f"e{n}"))
             case "capture":
-                counted.append(partial(corrections.reverse, capture(node, 1), reason="Test", actor=""))
+                counted.append(
+                    partial(corrections.reverse, capture(node, 1), reason="Test", actor="", now=timezone.now())
+                )
     assert spent(funded) - {0}
     for take_back in chance.sample(counted, len(counted)):
         take_back()
@@ -137,7 +140,7 @@ def moved_during_a_batch() -> Decimal:
 
     assert race([batch, move]) == [None, None]
     void(Organization.objects.get(pk=a1.pk))
-    return budgets.of(a).spent
+    return budgets.of(a, timezone.now()).spent
 
 
 def test_a_move_waits_for_the_batch_that_counts_in_the_old_place(committed: None) -> None:
@@ -204,21 +207,21 @@ def test_what_was_spent_before_a_change_is_given_back_in_its_month(october: Orga
     """An hour before the month ends in UTC, and months after where the payer's clocks are now."""
     with travel("2036-10-31T23:30:00Z", tick=False):
         entry = capture(october, 5)
-        organizations.change_timezone(october, "Asia/Kathmandu")
-        assert budgets.of(october).spent == 5
-        corrections.reverse(entry, reason="Test", actor="")
-        assert budgets.of(october).spent == 0
+        organizations.change_timezone(october, "Asia/Kathmandu", now=timezone.now())
+        assert budgets.of(october, timezone.now()).spent == 5
+        corrections.reverse(entry, reason="Test", actor="", now=timezone.now())
+        assert budgets.of(october, timezone.now()).spent == 0
     assert [(row.month, row.spent) for row in Spending.objects.of(october)] == [(date(2036, 10, 1), 0)]
 
 
 def test_a_budget_starts_anew_once_at_the_turn_of_the_month(october: Organization) -> None:
-    budgets.limit(october, Decimal(10))
-    organizations.change_timezone(october, "Pacific/Honolulu")
+    budgets.limit(october, Decimal(10), now=timezone.now())
+    organizations.change_timezone(october, "Pacific/Honolulu", now=timezone.now())
     left = []
     for moment in ("2036-10-31T23:00:00Z", "2036-11-01T09:00:00Z", "2036-11-01T10:00:00Z", "2036-12-01T09:00:00Z"):
         with travel(moment, tick=False):
             capture(october, 2)
-            left.append(budgets.of(october).left)
+            left.append(budgets.of(october, timezone.now()).left)
     assert left == [8, 6, 8, 6]
 
 
@@ -229,7 +232,7 @@ def test_a_void_after_a_change_comes_off_the_month_in_which_the_event_was_counte
     PriceTier.objects.create(price=Price.objects.get(meter__slug="sms"), up_to=10, unit_amount=1)
     with travel("2036-10-31T22:00:00Z", tick=False):
         record(event(october, meter="sms", id="x", quantity=10))
-        organizations.change_timezone(october, "Asia/Kathmandu")
+        organizations.change_timezone(october, "Asia/Kathmandu", now=timezone.now())
         void(october)
         [result] = record(event(october, meter="sms", quantity=10))
     assert result.credits == 10

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 from tollgate_client import Client, Refused, Unreachable
 
 from accounts.models import Organization
@@ -40,10 +41,10 @@ def test_many_keys_are_verified_at_once(client: Client, customer: Organization) 
 def test_what_was_held_is_captured_by_its_event(client: Client, customer: Organization) -> None:
     key, secret = factories.key(customer)
     verdict = client.verify(secret, meter="voice", quantity=10, hold_seconds=60)
-    assert posting.available(customer.pk) == Decimal("99.8")
+    assert posting.available(customer.pk, timezone.now()) == Decimal("99.8")
     event = {"id": "call-1", "key_id": key.public_id, "meter": "voice", "quantity": 4, "hold": verdict.hold}
     assert [result["result"] for result in client.send_usage([event])] == ["accepted"]
-    assert posting.available(customer.pk) == balance(customer) == Decimal("99.92")
+    assert posting.available(customer.pk, timezone.now()) == balance(customer) == Decimal("99.92")
 
 
 def test_a_bad_platform_key_is_refused(address: str, committed: None) -> None:

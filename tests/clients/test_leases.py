@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 
 import pytest
+from django.utils import timezone
 from tollgate_client import Client, Lease, OutOfCredits, Spending
 
 from accounts.models import Organization
@@ -38,10 +39,10 @@ def spend_all(lease: Lease) -> list[Spending]:
 def test_a_slice_is_reserved_and_what_is_left_comes_back(client: Client, customer: Organization) -> None:
     lease = Lease(client, customer.public_id, Decimal(10))
     spending = lease.spend(Decimal(1))
-    assert posting.available(customer.pk) == 90
+    assert posting.available(customer.pk, timezone.now()) == 90
     report(client, customer, [spending])
     lease.close()
-    assert posting.available(customer.pk) == balance(customer) == 99
+    assert posting.available(customer.pk, timezone.now()) == balance(customer) == 99
 
 
 def test_calls_are_not_asked_about_one_by_one(client: Client, customer: Organization) -> None:
@@ -69,7 +70,7 @@ def test_many_gateways_never_spend_more_than_there_is(client: Client, customer: 
     for lease in leases:
         lease.close()
     assert balance(customer) == 100 - sum(len(run) for run in runs) >= 0
-    assert posting.available(customer.pk) == balance(customer)
+    assert posting.available(customer.pk, timezone.now()) == balance(customer)
 
 
 def test_one_gateway_can_spend_all_there_is(client: Client, customer: Organization) -> None:
@@ -112,7 +113,7 @@ def test_no_more_than_a_slice_lies_idle_beside_what_calls_in_flight_gave_back(
     for _ in range(20):
         lease.spend(Decimal("7.5")).settle(Decimal("0.01"))
     wait_until_asked(lease)
-    assert posting.available(customer.pk) >= 100 - 10 - Decimal("7.5")
+    assert posting.available(customer.pk, timezone.now()) >= 100 - 10 - Decimal("7.5")
 
 
 def wait_until_asked(lease: Lease) -> None:
@@ -124,4 +125,4 @@ def test_what_came_to_its_end_already_is_closed_all_the_same(client: Client, cus
     lease = Lease(client, customer.public_id, Decimal(10))
     client.return_lease(lease.spend(Decimal(1)).hold)
     lease.close()
-    assert posting.available(customer.pk) == 100
+    assert posting.available(customer.pk, timezone.now()) == 100

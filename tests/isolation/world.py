@@ -142,7 +142,7 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
         world.cards[relation] = factories.card(organization)
         _fail_to_pay(world.cards[relation])
         kind = LedgerEntry.Kind.GRANT
-        posting.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation))
+        posting.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation), now=timezone.now())
 
 
 def _fail_to_pay(card: PaymentMethod) -> None:
@@ -154,8 +154,8 @@ def _fail_to_pay(card: PaymentMethod) -> None:
 def _reserve(world: World, relation: str, organization: Organization) -> None:
     """A hold and a lease, of what the root was given."""
     options: dict[str, Any] = {"amount": Decimal("0.01"), "ttl": timedelta(days=1), "reference": marker(relation)}
-    world.holds[relation] = holds.place(organization, **options)
-    world.leases[relation] = leases.take(organization, **options)
+    world.holds[relation] = holds.place(organization, **options, now=timezone.now())
+    world.leases[relation] = leases.take(organization, **options, now=timezone.now())
 
 
 def _credentials(world: World, own: Organization) -> None:

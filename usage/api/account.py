@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,6 +12,7 @@ from rest_framework.views import APIView
 from accounts.credentials import credential_of, organization_of
 from accounts.lib import snapshot
 from accounts.models import Organization, User
+from billing import clock
 from billing.api.account import CreditBalanceSerializer, credit_balance
 from billing.api.fields import AmountSerializerField, user_id
 from billing.api.subscriptions import SubscriptionSerializer
@@ -105,12 +105,14 @@ class SummaryView(APIView):
     @extend_schema(responses=AccountSummarySerializer)
     def get(self, request: Request) -> Response:
         """The account at a glance: its credits, this month's usage, and since when it exists."""
-        posting.current(organization_of(request).pk)  # brings the account up to date; the snapshot below can't write
+        posting.current(
+            organization_of(request).pk, clock.now(organization_of(request))
+        )  # brings the account up to date; the snapshot below can't write
         return self._summary(request)
 
     @snapshot.consistent()
     def _summary(self, request: Request) -> Response:
-        credential, now = credential_of(request), timezone.now()
+        credential, now = credential_of(request), clock.now(organization_of(request))
         organization, user = organization_of(request), credential.user
         start = periods.start_of("monthly", now, credential.timezone)
         summary = {

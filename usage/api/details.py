@@ -4,7 +4,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,7 +14,7 @@ from accounts.api.fields import SecondField
 from accounts.credentials import organization_of
 from accounts.lib.money import ZERO
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, clock
 from billing.api.fields import AmountSerializerField
 from billing.invoicing import subscriptions
 from billing.ledger import billing_zone
@@ -125,5 +124,5 @@ class DetailsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The account: its plan, what it used this month of each meter, and when it is billed next."""
-        details = account_details(organization_of(request), timezone.now())
+        details = account_details(organization_of(request), clock.now(organization_of(request)))
         return Response(AccountDetailsSerializer(details).data)

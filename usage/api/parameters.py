@@ -5,7 +5,6 @@ A name that the caller may not see is refused like one that doesn't exist.
 
 from datetime import datetime
 
-from django.utils import timezone
 from rest_framework.request import Request
 
 from accounts.api import lookups
@@ -15,6 +14,7 @@ from accounts.lib import timezones
 from accounts.lib.problems import InvalidField, NotFound
 from accounts.models import Organization
 from apikeys.models import ApiKey
+from billing import clock
 from billing.models import Meter
 from usage.reporting import periods
 
@@ -38,7 +38,7 @@ def zone(request: Request) -> str:
 
 def span(request: Request, period: str, timezone_name: str) -> tuple[datetime, datetime]:
     """`from` and `to`; by default the start of the period in the time zone, and now. Naive moments are read there."""
-    now = timezone.now()
+    now = clock.now(organization_of(request))
     start = moment(request, "from", timezone_name) or periods.start_of(period, now, timezone_name)
     end = moment(request, "to", timezone_name) or now
     if start > end:

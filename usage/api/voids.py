@@ -15,6 +15,7 @@ from accounts.credentials import credential_of
 from accounts.lib.problems import NotFound
 from accounts.models import Organization
 from accounts.permissions import PlatformKey
+from billing import clock
 from billing.api.fields import AmountSerializerField, PrintableField, check_future
 from usage.metering import cloudevents, voids
 
@@ -58,12 +59,14 @@ class VoidView(APIView):
         organization, event_id = lookups.organization(request, body["organization"]), _event_id(id, body.get("source"))
 
         def effect() -> Response:
-            check_future("expires_at", body["expires_at"])
+            now = clock.now(organization)
+            check_future("expires_at", body["expires_at"], now)
             voided = voids.void(
                 organization,
                 event_id,
                 reason=body["reason"],
                 actor=credential_of(request).id,
+                now=now,
                 expires_at=body["expires_at"],
             )
             return Response(_shown(id, organization, voided), status=status.HTTP_201_CREATED)

@@ -30,7 +30,7 @@ class Caller:
 def is_authorized(caller: Caller, scope: str, now: datetime) -> bool:
     """Whether the caller is a platform key with that scope, whose use was noted within this minute."""
     statement = gate_sql.caller(scope, len(settings.API_KEY_PEPPERS))
-    return bool(sql.rows(statement, {**caller.parameters, "now": now}))
+    return bool(sql.rows(statement, {**caller.parameters, "real_now": now}))
 
 
 def digests(name: str, secret: str) -> dict[str, bytes]:

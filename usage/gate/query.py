@@ -69,11 +69,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the statement can't find out by itself: that nothing is due, the month of the budgets, and the cost."""
+    """What the statement can't find out by itself.
 
+    How far the payer's clock is ahead, that nothing is due, the month of the budgets, and the cost.
+    """
+
+    ahead: timedelta | None = None
     up_to_date: bool = False
     month: date | None = None
     cost: Decimal | None = None
+
+    def at(self, real_now: datetime) -> datetime:
+        """The payer's now."""
+        return real_now + self.ahead if self.ahead else real_now
 
 
 @dataclass(slots=True)
@@ -101,6 +109,7 @@ class Answer:
     payer: UUID
     timezone: str
     zones: str
+    ahead: timedelta | None
 
     @property
     def billing_zone(self) -> BillingZone:
@@ -207,10 +216,14 @@ def _parameters(call: Call, caller: Caller, now: datetime, context: Context) -> 
         "quantity": call.quantity,
         "month": context.month,
         "cost": context.cost,
-        "now": now,
+        "ahead": context.ahead,
+        "now": context.at(now),
+        "real_now": now,
         "epoch": now.timestamp(),
     }
-    return parameters | _hold(now + timedelta(seconds=call.hold_seconds)) if call.hold_seconds else parameters
+    if call.hold_seconds:
+        parameters |= _hold(context.at(now) + timedelta(seconds=call.hold_seconds))
+    return parameters
 
 
 def _hold(expires_at: datetime) -> dict[str, Any]:

@@ -9,8 +9,9 @@ a short form that reads, and holds: its hold is one guarded UPDATE of the accoun
 form also counts rate limits, weighs budgets and notes use. If it holds, it has to run after `lock`, in the same
 transaction, so that the figures that it weighs are the latest ones.
 
-If a call is not decided yet, the statement has done nothing, and `code` says what is missing: LONG the long form, DUE
-that the account is brought up to date, TIERED the price, BUDGETED the month of the budgets, NO_METER the meter.
+If a call is not decided yet, the statement has done nothing, and `code` says what is missing: LONG the long form, CLOCK
+how far the payer's clock is ahead, DUE that the account is brought up to date, TIERED the price, BUDGETED the month of
+the budgets, NO_METER the meter. Keys and rate limits follow the real time, everything about money the payer's clock.
 """
 
 from dataclasses import dataclass
@@ -31,9 +32,9 @@ CALLER = """
 caller AS MATERIALIZED (
     SELECT k.id, {stale} AS is_stale
       FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
-     WHERE s.digest = ANY({digests}) AND (s.expires_at IS NULL OR s.expires_at > %(now)s)
+     WHERE s.digest = ANY({digests}) AND (s.expires_at IS NULL OR s.expires_at > %(real_now)s)
        AND k.organization_id IS NULL AND k.revoked_at IS NULL AND k.disabled_at IS NULL
-       AND (k.expires_at IS NULL OR k.expires_at > %(now)s) AND {scope} = ANY(k.permissions)
+       AND (k.expires_at IS NULL OR k.expires_at > %(real_now)s) AND {scope} = ANY(k.permissions)
        AND (k.rate_limit IS NULL OR %(counted)s)
        AND (cardinality(k.allowed_cidrs) = 0 OR %(address)s::inet <<= ANY(k.allowed_cidrs::inet[])))
 """
@@ -45,7 +46,7 @@ presented AS MATERIALIZED (
     SELECT k.id, k.public_id, k.organization_id, k.environment, k.permissions, k.expires_at, k.disabled_at,
            k.revoked_at, k.allowed_cidrs, k.rate_limit, k.rate_limit_window_seconds AS window_seconds,
            {stale} AS is_stale,
-           o.public_id AS organization, o.root_id, o.path, tree.is_operational, tree.timezone,
+           o.public_id AS organization, o.root_id, o.path, o.clock_ahead, tree.is_operational, tree.timezone,
            tree.has_budget OR k.monthly_budget IS NOT NULL AS has_budget,
            coalesce(a.balance - a.reserved + a.credit_limit, 0) AS available, {due} AS is_due,
            coalesce(a.zones, '[]') AS zones,
@@ -60,7 +61,7 @@ presented AS MATERIALIZED (
                                 max(n.timezone) FILTER (WHERE n.id = o.root_id) AS timezone
                            FROM accounts_organization n WHERE n.id = ANY(o.path)) tree
       LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
-     WHERE s.digest = ANY({digests}) AND (s.expires_at IS NULL OR s.expires_at > %(now)s)
+     WHERE s.digest = ANY({digests}) AND (s.expires_at IS NULL OR s.expires_at > %(real_now)s)
        AND EXISTS (SELECT FROM caller))
 """
 DUE = "coalesce(a.due_at <= %(now)s, false)"
@@ -81,7 +82,7 @@ JUDGED = """
 judged AS (
     SELECT presented.*, CASE WHEN presented.environment = 'test' THEN 0 ELSE coalesce({cost}, 0) END AS cost,
            CASE WHEN presented.revoked_at IS NOT NULL THEN 'REVOKED'
-                WHEN presented.expires_at <= %(now)s THEN 'EXPIRED'
+                WHEN presented.expires_at <= %(real_now)s THEN 'EXPIRED'
                 WHEN presented.disabled_at IS NOT NULL THEN 'DISABLED'
                 WHEN cardinality(presented.allowed_cidrs) > 0
                      AND NOT coalesce(%(ip)s::inet <<= ANY(presented.allowed_cidrs::inet[]), false)
@@ -91,6 +92,7 @@ judged AS (
                               AND coalesce(%(holders)s::text[] && presented.roles, %(holders)s::text[] IS NULL))
                      THEN 'INSUFFICIENT_PERMISSIONS'
                 WHEN NOT presented.is_operational THEN 'ORGANIZATION_SUSPENDED'
+                WHEN presented.clock_ahead IS DISTINCT FROM %(ahead)s::interval THEN 'CLOCK'
                 WHEN presented.is_due THEN 'DUE'
                 WHEN meter.id IS NULL AND %(meter)s::text IS NOT NULL THEN 'NO_METER'
                 {tiered} END AS stop
@@ -163,7 +165,7 @@ room AS (
 # A key counts as used unless it was refused for a reason before its budget. Nobody waits for the note.
 TOUCHED = """
 touched AS (
-    UPDATE apikeys_apikey used SET last_used_at = %(now)s
+    UPDATE apikeys_apikey used SET last_used_at = %(real_now)s
       FROM (SELECT k.id FROM apikeys_apikey k
              WHERE k.id IN (SELECT id FROM caller WHERE is_stale
                              UNION ALL
@@ -179,7 +181,7 @@ SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.
        coalesce({available}, w.available), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.moments, w.calls,
        CASE WHEN w.code IN ('DUE', 'TIERED', 'BUDGETED') THEN w.root_id END,
        CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.timezone END,
-       CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.zones END
+       CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.zones END, w.clock_ahead
   FROM caller LEFT JOIN meter ON true LEFT JOIN weighed w ON true
 """
 
@@ -196,7 +198,7 @@ SELECT FROM billing_ledgeraccount WHERE organization_id IN (
    FOR NO KEY UPDATE
 """
 
-STALE = last_use.stale(key="k", at="%(now)s")
+STALE = last_use.stale(key="k", at="%(real_now)s")
 OUR_SCOPES = sql.compose("{scopes}::varchar[]", scopes=Literal(sorted(scopes.ALL)))
 
 

@@ -23,7 +23,7 @@ from usage.gate.query import Answer, Call, Context
 
 BATCH_LIMIT = 100
 LONGEST_HOLD_SECONDS = 86_400
-UNDECIDED = frozenset({"DUE", "BUDGETED", "TIERED"})
+UNDECIDED = frozenset({"CLOCK", "DUE", "BUDGETED", "TIERED"})
 
 
 class Code(StrEnum):
@@ -83,13 +83,15 @@ def _decide(call: Call, caller: Caller, now: datetime, context: Context) -> Answ
     if answer.code != "DUE":
         return _decide(call, caller, now, _completed(context, call, answer, now))
     with transaction.atomic():
-        posting.lock([answer.payer], now)
+        posting.lock([answer.payer], context.at(now))
         return _decide(call, caller, now, replace(context, up_to_date=True))
 
 
 def _completed(context: Context, call: Call, answer: Answer, now: datetime) -> Context:
-    """Adds what was missing to the context: the month of the budgets, or the cost if the price has tiers."""
-    month = answer.billing_zone.month_of(now)
+    """Adds what was missing to the context: the payer's clock, the month of the budgets, or the cost in tiers."""
+    if answer.code == "CLOCK":
+        return replace(context, ahead=answer.ahead)
+    month = answer.billing_zone.month_of(context.at(now))
     if answer.code == "BUDGETED":
         return replace(context, month=month)
     return replace(context, cost=query.quote(answer.payer, answer.meter or 0, call.quantity, month))
@@ -122,6 +124,9 @@ def _ask_all(
     locked = due | {payer for call, payer in zip(calls, payers, strict=True) if payer and call.hold_seconds}
     if locked:
         posting.lock(locked, now)
+    for context, payer in zip(contexts, payers, strict=True):
+        if payer in locked and context.ahead:  # its own clock may have more that is due
+            posting.lock([payer], context.at(now))
     rate_limits.lock(limits)
     contexts = [replace(context, up_to_date=payer in locked) for context, payer in zip(contexts, payers, strict=True)]
     return query.ask_all(calls, caller, now, contexts, holding=any(call.hold_seconds for call in calls))

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from apikeys.models import ApiKey
+from billing import clock
 from billing.ledger import posting
 from billing.models import Meter
 from usage import metering
@@ -123,7 +124,7 @@ def _import(
     on_problem: Callable[[int, str], None],
 ) -> None:
     """One batch and how far it got, in one transaction; a second import of the same log waits here, and skips."""
-    posting.lock([imported.organization.root_id])
+    posting.lock([imported.organization.root_id], clock.now(imported.organization))
     progress = ImportedFile.objects.get(pk=imported.pk)
     events, numbers, problems = _read(batch, progress, imported, key)
     recorded = metering.record(events)

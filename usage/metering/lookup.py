@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,16 +15,17 @@ from usage.metering.parsing import Rejected, UsageRecord
 from usage.metering.pricing import Schedule, Tier
 
 LIVE = ApiKey.Environment.LIVE.value
+NOT_AHEAD = timedelta(0)
 
 # The keys and organizations that events name, with their payers.
 OWNERS = """
 owner AS MATERIALIZED (
     SELECT 'key' AS kind, k.public_id AS name, k.id, k.organization_id, o.root_id, k.environment,
-           extract(epoch FROM k.last_used_at) AS last_used_at
+           extract(epoch FROM k.last_used_at) AS last_used_at, o.clock_ahead
       FROM apikeys_apikey k JOIN accounts_organization o ON o.id = k.organization_id
      WHERE k.public_id = ANY(%(keys)s::text[])
      UNION ALL
-    SELECT 'organization', o.public_id, NULL, o.id, o.root_id, 'live', NULL
+    SELECT 'organization', o.public_id, NULL, o.id, o.root_id, 'live', NULL, o.clock_ahead
       FROM accounts_organization o WHERE o.public_id = ANY(%(organizations)s::text[]))
 """
 METERS = """
@@ -32,27 +34,27 @@ meter AS MATERIALIZED (
       FROM billing_meter m LEFT JOIN billing_price p ON p.meter_id = m.id WHERE m.slug = ANY(%(meters)s::text[]))
 """
 
-# One trip for rows of several kinds. All have the same columns: kind, name, id, organization, payer, and a text and two
-# numbers that mean what the kind says.
+# One trip for rows of several kinds. All have the same columns: kind, name, id, organization, payer, a text and two
+# numbers that mean what the kind says, and of owners how far the payer's clock is ahead.
 EVERYTHING = sql.compose(
     """
 WITH {owners}, {meters}
 SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment,
-       (a.organization_id IS NOT NULL)::int::numeric, o.last_used_at
+       (a.organization_id IS NOT NULL)::int::numeric, o.last_used_at, o.clock_ahead
   FROM owner o LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
  UNION ALL
-SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL
+SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL, NULL
   FROM billing_hold WHERE id = ANY(%(holds)s::uuid[])
  UNION ALL
-SELECT 'meter', slug, NULL, NULL, NULL, NULL, id, unit_amount FROM meter
+SELECT 'meter', slug, NULL, NULL, NULL, NULL, id, unit_amount, NULL FROM meter
  UNION ALL
-SELECT 'tier', m.slug, NULL, NULL, NULL, NULL, t.up_to, t.unit_amount
+SELECT 'tier', m.slug, NULL, NULL, NULL, NULL, t.up_to, t.unit_amount, NULL
   FROM meter m JOIN billing_pricetier t ON t.price_id = m.price_id
  UNION ALL
-SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, e.unit_amount
+SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, e.unit_amount, NULL
   FROM meter m JOIN billing_endpointprice e ON e.meter_id = m.id WHERE e.endpoint = ANY(%(endpoints)s::text[])
  UNION ALL
-SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, l.included_quantity
+SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, l.included_quantity, NULL
   FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id JOIN meter m ON m.id = l.meter_id
  WHERE s.status = 'active' AND s.organization_id IN (SELECT root_id FROM owner)
 """,
@@ -71,7 +73,7 @@ class Owner:
     """Whose events are: an organization, its payer, and the key that was used.
 
     `tenant` is the organization in hexadecimal digits, which Python compares faster than a UUID. `number` is the
-    owner's within the batch. `last_used_at` is the key's, in seconds since 1970.
+    owner's within the batch. `last_used_at` is the key's, in seconds since 1970. The payer's clock is `ahead`.
     """
 
     number: int
@@ -82,6 +84,7 @@ class Owner:
     environment: str
     has_ledger: bool
     last_used_at: float | None
+    ahead: timedelta = NOT_AHEAD
 
 
 @dataclass(slots=True, eq=False)
@@ -153,13 +156,18 @@ class Lookup:
             tiers.sort(key=lambda tier: (tier.up_to is None, tier.up_to or ZERO))
         return lookup
 
-    def _add(self, kind: str, name: str, id: Any, organization: Any, payer: Any, text: Any, a: Any, b: Any) -> None:
+    def _add(
+        self, kind: str, name: str, id: Any, organization: Any, payer: Any, text: Any, a: Any, b: Any, ahead: Any
+    ) -> None:
         match kind:
             case "key" | "organization":
                 owners = self.keys if kind == "key" else self.organizations
                 number = len(self.keys) + len(self.organizations)
                 used = float(b) if b else None
-                owners[name] = Owner(number, organization, organization.hex, payer, id, text, bool(a), used)
+                owner = Owner(
+                    number, organization, organization.hex, payer, id, text, bool(a), used, ahead or NOT_AHEAD
+                )
+                owners[name] = owner
             case "hold":
                 self.holds[id] = (payer, organization)
             case "meter":

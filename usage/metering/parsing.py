@@ -119,20 +119,26 @@ def _failed(value: Any) -> bool:
 
 
 def _occurred_at(value: Any, now: datetime) -> datetime:
-    """Never after `now`: an accepted event counts at once in every figure that ends now."""
+    """What the event says, or `now` itself; `not_ahead` checks it once the payer is known."""
     if value is None:
         return now
     try:
         if not isinstance(value, str):
             raise ValueError
-        moment = datetimes.parse(value, "UTC")
+        return datetimes.parse(value, "UTC")
     except ValueError as error:
         raise Rejected("invalid", datetimes.EXPECTED, "occurred_at") from error
-    if moment <= now:
-        return moment
-    if moment > now + CLOCK_SKEW:
+
+
+def not_ahead(occurred_at: datetime, now: datetime, ahead: timedelta) -> datetime:
+    """Never after the payer's now, which is `ahead` of `now`: an accepted event counts at once in every figure that
+    ends now. An event that says no time has `now` itself."""
+    payers_now = now + ahead
+    if occurred_at is now:
+        return payers_now
+    if occurred_at > payers_now + CLOCK_SKEW:
         raise Rejected("in_the_future", "More than an hour ahead.", "occurred_at")
-    return now
+    return min(occurred_at, payers_now)
 
 
 def _hold(value: Any) -> UUID | None:

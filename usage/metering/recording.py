@@ -79,18 +79,20 @@ def record(
     rated: dict[int, RatedEvent] = {}
     for index, event in records.items():
         try:
-            rated[index] = _rate(event, lookup)
+            rated[index] = _rate(event, lookup, now)
         except Rejected as error:
             results[index] = _rejection(batch[index], error)
     if rated:
-        _store(list(rated.values()), now)
+        _store_each(list(rated.values()), now)
     for index, outcome in rated.items():
         results[index] = _result(outcome)
     return BatchResult([result for result in results if result is not None])
 
 
-def _rate(event: UsageRecord, lookup: Lookup) -> RatedEvent:
+def _rate(event: UsageRecord, lookup: Lookup, now: datetime) -> RatedEvent:
     terms = lookup.terms(event)
+    if event.occurred_at > now or terms.owner.ahead:
+        event.occurred_at = parsing.not_ahead(event.occurred_at, now, terms.owner.ahead)
     return RatedEvent(event, terms, ZERO if terms.by_volume else terms.charge(event.quantity))
 
 
@@ -107,13 +109,28 @@ def _result(event: RatedEvent) -> Result:
     return Result(event.record.id, REJECTED, rejection=over_limit())
 
 
+def _store_each(batch: list[RatedEvent], now: datetime) -> None:
+    """Store the events by the clocks of their payers: nearly always there is just one, and it is not ahead.
+
+    If there are several, all payers are locked first, in id order.
+    """
+    clocks = {event.terms.owner.ahead for event in batch}
+    if len(clocks) == 1:
+        _store(batch, now + clocks.pop())
+        return
+    with transaction.atomic():
+        posting.lock({event.terms.owner.account for event in batch}, now)
+        for ahead in sorted(clocks):
+            _store([event for event in batch if event.terms.owner.ahead == ahead], now + ahead)
+
+
 @transaction.atomic(savepoint=False)
 def _store(batch: list[RatedEvent], now: datetime) -> None:
     """Lock, skip known events, post, insert. Others wait for the lock, so we do everything else before taking it."""
     owners = {event.terms.owner for event in batch}
     # A payer whose account is opened under the lock could wait for one who waits for the lock: open it before.
     if new := {owner.account for owner in owners if not owner.has_ledger}:
-        balances.open_accounts(new)
+        balances.open_accounts(new, now)
     events = insert.distinct(batch)
     by_volume = any(event.terms.by_volume for event in batch)
     prepared = None if by_volume else insert.prepare(events.values(), now)

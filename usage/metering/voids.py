@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts import events
 from accounts.lib import quarters, sql
@@ -117,15 +116,23 @@ class Voided:
 
 
 @transaction.atomic
-def void(organization: Organization, id: str, *, reason: str, actor: str, expires_at: datetime | None = None) -> Voided:
+def void(
+    organization: Organization,
+    id: str,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> Voided:
     """Take back the newest event of this id. `NotFound`, `UnknownOrRetired`; of two at once, one is `AlreadyVoided`.
 
     What it was charged comes back as a lot that expires at `expires_at`.
     """
-    now, payer = timezone.now(), organization.root_id
+    payer = organization.root_id
     zone = posting.lock([payer], now)[payer].zone
     event = _newest(organization, id)
-    entry = _give_back(event, reason, actor, expires_at) if event.credits else None
+    entry = _give_back(event, reason, actor, now, expires_at) if event.credits else None
     month = zone.month_of(event.occurred_at)
     parameters = {
         "account": payer,
@@ -161,11 +168,12 @@ def _newest(organization: Organization, id: str) -> UsageEvent:
     return event
 
 
-def _give_back(event: UsageEvent, reason: str, actor: str, expires_at: datetime | None) -> int:
+def _give_back(event: UsageEvent, reason: str, actor: str, now: datetime, expires_at: datetime | None) -> int:
     posted = posting.post(
         event.account_id,
         kind=LedgerEntry.Kind.ADJUSTMENT,
         amount=event.credits,
+        now=now,
         description=reason,
         reference=event.id,
         metadata={corrections.VOIDED_EVENT: event.id},

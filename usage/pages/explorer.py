@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from accounts.lib import snapshot, spreadsheets, timezones
 from accounts.models import Organization
 from accounts.pages.organizations import OrganizationMixin
 from apikeys.models import ApiKey
+from billing import clock
 from billing.templatetags.money import places
 from usage.pages.explorer_form import GROUPINGS, RANGES, ExplorerForm
 from usage.pages.stacks import stacked
@@ -43,7 +43,9 @@ class UsageView(OrganizationMixin):
 
     @snapshot.consistent()
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
-        form = ExplorerForm(request.GET, organization=self.organization, zone=self.person.timezone, now=timezone.now())
+        form = ExplorerForm(
+            request.GET, organization=self.organization, zone=self.person.timezone, now=clock.now(self.organization)
+        )
         form.is_valid()
         query, measure = form.query, form.measure_name
         earlier = form.period.before if form.value("compare", "") else None

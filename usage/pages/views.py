@@ -4,12 +4,11 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 
 from accounts.pages.organizations import OrganizationMixin
 from apikeys import keys
 from apikeys.models import ApiKey
-from billing import balance
+from billing import balance, clock
 from billing.models import LedgerEntry
 from billing.templatetags.money import places
 from usage.pages import charts, steps
@@ -26,7 +25,7 @@ class OverviewView(OrganizationMixin):
     section = "overview"
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
-        now = timezone.now()
+        now = clock.now(self.organization)
         money = self._money(now) if self.organization.is_root and self.may("credits:read") else {}
         progress = onboarding.progress(self.organization)
         context = self.get_context_data(
@@ -39,7 +38,7 @@ class OverviewView(OrganizationMixin):
         return render(request, "usage/overview.html", context)
 
     def _money(self, now: datetime) -> dict[str, Any]:
-        balances = balance.of(self.organization)
+        balances = balance.of(self.organization, now)
         entries = list(LedgerEntry.objects.of(self.organization).order_by("-seq")[:ENTRIES_SHOWN])
         return {
             "balance": balances,
@@ -78,7 +77,7 @@ class RevokeKeyView(OrganizationMixin):
         return key
 
     def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        api_key, now = self.key(), timezone.now()
+        api_key, now = self.key(), clock.now(self.organization)
         if api_key.revoked_at:
             messages.info(request, f"The key {api_key.name} is revoked already.")
             return redirect("apikeys:keys", organization)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Sum
+from django.utils import timezone
 
 from accounts.lib import quarters, sql
 from accounts.models import Organization
@@ -187,7 +188,7 @@ def _batches(payers: list[UUID]) -> Iterator[list[UUID]]:
 def _rebuild(payers: list[UUID]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(HOLD_RETENTION)
-        posting.lock(payers)
+        posting.lock(payers, timezone.now())
         parameters: dict[str, Any] = {
             "accounts": payers,
             "horizon": RetiredPartition.objects.horizon() or "-infinity",

@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse as url
+from django.utils import timezone
 
 from accounts.models import Event, Organization, User
 from billing.ledger import posting
@@ -73,7 +74,7 @@ def test_an_operator_sets_a_credit_limit_and_an_event_says_why(operator: Client,
     for _ in range(2):
         act(operator, "ledgeraccount", account, "lend", confirmed="1", credit_limit="50.5", reason="Postpaid")
     assert credit_limit(funded) == Decimal("50.5")
-    assert posting.available(funded.pk) == Decimal("150.5")
+    assert posting.available(funded.pk, timezone.now()) == Decimal("150.5")
     [event] = Event.objects.of(funded)
     actor = f"user:{operator.session['_auth_user_id']}"
     data = {"before": 0, "credit_limit": Decimal("50.5"), "reason": "Postpaid", "actor": actor}

@@ -84,7 +84,7 @@ def test_a_repetition_with_the_same_key_is_the_same_answer(gateway: Api, funded:
 def test_a_repetition_gets_the_first_answer_after_the_expiry_as_well(
     gateway: Api, funded: Organization, path: str
 ) -> None:
-    posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5))
+    posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5), now=timezone.now())
     soon = timezone.now() + timedelta(minutes=5)
     params = {"amount": 1} if path == ADJUSTMENTS else {}
     body = {"organization": funded.public_id, "reason": "Sorry", "expires_at": soon.isoformat(), **params}
@@ -96,7 +96,7 @@ def test_a_repetition_gets_the_first_answer_after_the_expiry_as_well(
 
 @pytest.mark.parametrize(("kind", "code"), [("usage", "corrected_by_void"), ("reversal", "not_reversible")])
 def test_what_is_corrected_otherwise_is_a_conflict(gateway: Api, funded: Organization, kind: str, code: str) -> None:
-    posted = posting.post(funded.pk, kind=LedgerEntry.Kind(kind), amount=Decimal(-5))
+    posted = posting.post(funded.pk, kind=LedgerEntry.Kind(kind), amount=Decimal(-5), now=timezone.now())
     answer = reverse(gateway, funded, posted.seq)
     assert (answer.status_code, answer.json()["code"]) == (409, code)
     assert balance(funded) == 95
@@ -123,7 +123,7 @@ def test_a_child_has_no_ledger(gateway: Api, funded: Organization) -> None:
 
 
 def test_what_a_reversal_gives_back_may_expire(gateway: Api, funded: Organization) -> None:
-    debit = posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5))
+    debit = posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5), now=timezone.now())
     soon = (timezone.now() + timedelta(days=3)).replace(microsecond=0)
     assert reverse(gateway, funded, debit.seq, expires_at=soon.isoformat()).status_code == 201
     assert Grant.objects.get(account=funded.pk, entry_seq=3).expires_at == soon

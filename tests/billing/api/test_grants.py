@@ -26,7 +26,7 @@ def give(gateway: Api, organization: Organization, amount: object = 10, **body: 
 
 
 def use(organization: Organization, amount: int | str) -> None:
-    posting.post(organization.root_id, kind=LedgerEntry.Kind.USAGE, amount=-Decimal(amount))
+    posting.post(organization.root_id, kind=LedgerEntry.Kind.USAGE, amount=-Decimal(amount), now=timezone.now())
 
 
 def test_a_platform_key_gives_credits(gateway: Api, organization: Organization) -> None:
@@ -177,7 +177,7 @@ def test_what_is_held_stays_in_its_lot_beyond_the_expiry(
 ) -> None:
     soon = timezone.now() + timedelta(seconds=1)
     give(gateway, organization, 10, expires_at=soon.isoformat())
-    holds.place(organization, amount=Decimal(4), ttl=timedelta(hours=1))
+    holds.place(organization, amount=Decimal(4), ttl=timedelta(hours=1), now=timezone.now())
     with time_machine.travel(soon + timedelta(seconds=1)):
         for _ in range(2):
             assert remaining(api(alice)) == [(1, 4)]

@@ -145,7 +145,7 @@ def test_an_overdue_hold_counts_in_no_summary(committed: None, api: Any) -> None
     assert organization
     factories.credit(organization, 100)
     with time_machine.travel(timezone.now() - timedelta(minutes=1)):
-        holds.place(organization, amount=Decimal(100), ttl=timedelta(seconds=1))
+        holds.place(organization, amount=Decimal(100), ttl=timedelta(seconds=1), now=timezone.now())
     answer = api(alice).get("/auth/account/summary")
     assert answer.status_code == 200
     assert answer.json()["credit_balance"]["available"] == 100

@@ -165,7 +165,7 @@ def test_there_is_no_such_hold(api: Any, alice: User, id: str) -> None:
 
 
 def test_a_lease_is_no_hold(gateway: Api, funded: Organization) -> None:
-    lease = leases.take(funded, amount=Decimal(1), ttl=timedelta(minutes=1))
+    lease = leases.take(funded, amount=Decimal(1), ttl=timedelta(minutes=1), now=timezone.now())
     assert gateway.get(f"{PATH}/{lease.public_id}").status_code == 404
     assert resolve(gateway, {"id": lease.public_id}, "capture").status_code == 404
     assert gateway.get(f"{PATH}?organization={funded.public_id}").json()["count"] == 0

@@ -110,7 +110,7 @@ def test_extending_beyond_what_is_available_changes_nothing(gateway: Api, funded
 
 def test_in_debt_a_lease_still_gets_time_for_what_it_has(gateway: Api, funded: Organization) -> None:
     lease = take(gateway, funded).json()
-    posting.post(funded.pk, kind=posting.Kind.ADJUSTMENT, amount=Decimal(-200))
+    posting.post(funded.pk, kind=posting.Kind.ADJUSTMENT, amount=Decimal(-200), now=timezone.now())
     assert act(gateway, lease, "extend").status_code == 200
     assert act(gateway, lease, "extend", {"amount": "0.1"}).status_code == 402
 
@@ -144,8 +144,8 @@ def test_while_expired_credits_are_kept_for_it_a_lease_is_not_extended(
 ) -> None:
     """It would keep them without end. One that was taken after the expiry has other credits."""
     soon = Lot(expires_at=timezone.now() + timedelta(seconds=30))
-    posting.post(organization.pk, kind=posting.Kind.PURCHASE, amount=Decimal(10), lot=soon)
-    posting.post(organization.pk, kind=posting.Kind.PURCHASE, amount=Decimal(10))
+    posting.post(organization.pk, kind=posting.Kind.PURCHASE, amount=Decimal(10), lot=soon, now=timezone.now())
+    posting.post(organization.pk, kind=posting.Kind.PURCHASE, amount=Decimal(10), now=timezone.now())
     before = take(gateway, organization).json()
     with time_machine.travel(timezone.now() + timedelta(seconds=40), tick=False):
         after = take(gateway, organization).json()
@@ -156,7 +156,7 @@ def test_while_expired_credits_are_kept_for_it_a_lease_is_not_extended(
         assert act(gateway, after, "extend").status_code == 200
         act(gateway, before, "return")
         assert figures(organization) == (20, 10)
-        assert posting.available(organization.pk) == 0
+        assert posting.available(organization.pk, timezone.now()) == 0
 
 
 def test_a_retry_gets_its_answer_although_the_organization_was_suspended(gateway: Api, funded: Organization) -> None:
@@ -181,7 +181,7 @@ def test_in_its_grace_a_lease_is_open_and_after_it_expired(gateway: Api, funded:
     for seconds, status, available in ((61, "open", 90), (119, "open", 90), (121, "expired", 100)):
         with time_machine.travel(start + timedelta(seconds=seconds)):
             assert gateway.get(f"{PATH}/{lease['id']}").json()["status"] == status
-            assert posting.available(funded.pk) == available
+            assert posting.available(funded.pk, timezone.now()) == available
 
 
 def test_an_expired_lease_may_still_be_returned(gateway: Api, funded: Organization) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerAccount, LedgerEntry
@@ -125,7 +126,7 @@ def test_billing_mode_is_postpaid_with_a_credit_limit(client: Api, path: str, or
 def test_cash_credits_are_text_with_five_decimals_rounded_down(
     client: Api, path: str, organization: Any, balance: str, shown: str
 ) -> None:
-    posting.post(organization.pk, kind=LedgerEntry.Kind.ADJUSTMENT, amount=Decimal(balance))
+    posting.post(organization.pk, kind=LedgerEntry.Kind.ADJUSTMENT, amount=Decimal(balance), now=timezone.now())
     assert client.get(path).json()["cash_credits"] == shown
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Organization, User
 from billing.invoicing import subscriptions
@@ -136,14 +137,14 @@ def test_the_country_is_a_code_of_iso_3166(api: Client, alice: User, country: st
 
 def test_the_currency_comes_with_the_first_subscription(api: Client, alice: User, organization: Organization) -> None:
     api(alice).post(PATH, REQUIRED)
-    subscriptions.subscribe(organization, "developer")
+    subscriptions.subscribe(organization, "developer", now=timezone.now())
     assert api(alice).get(PATH).json()["currency"] == "AUD"
 
 
 def test_the_balance_is_the_ledgers(api: Client, alice: User, organization: Organization) -> None:
     api(alice).post(PATH, REQUIRED)
     factories.credit(organization, "12.345678901")
-    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=-Decimal("0.000000001"))
+    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=-Decimal("0.000000001"), now=timezone.now())
     assert '"balance": 12.3456789,' in api(alice).get(PATH).content.decode()
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Organization
 from billing.invoicing import papers
@@ -28,11 +29,11 @@ def draft(payer: Organization, *amounts: int | str, kind: str = "invoice", **fie
 
 @transaction.atomic
 def issue(payer: Organization, *amounts: int | str, now: datetime = DECEMBER, **fields: Any) -> Invoice:
-    posting.lock([payer.pk])
+    posting.lock([payer.pk], timezone.now())
     return papers.issue(draft(payer, *amounts, **fields), now=now)
 
 
 @transaction.atomic
 def credit(invoice: Invoice, amount: str, now: datetime = DECEMBER) -> Invoice:
-    posting.lock([invoice.organization_id])
+    posting.lock([invoice.organization_id], timezone.now())
     return papers.credit(invoice, Decimal(amount), "Goodwill", now=now)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Organization, User
 from billing.invoicing import subscriptions
@@ -51,10 +52,10 @@ def test_it_needs_a_billing_account(api: Client, alice: User) -> None:
 def test_a_paid_plan_debits_its_first_month(pro: Plan, organization: Organization) -> None:
     factories.billing_account(organization)
     factories.credit(organization, 100)
-    taken = subscriptions.subscribe(organization, "pro")
+    taken = subscriptions.subscribe(organization, "pro", now=timezone.now())
     entry = LedgerEntry.objects.of(organization).latest("seq")
     assert (entry.kind, entry.amount, entry.reference) == ("subscription", Decimal(-30), taken.public_id)
-    assert posting.available(organization.pk) == 70
+    assert posting.available(organization.pk, timezone.now()) == 70
 
 
 def test_one_that_is_not_affordable_changes_nothing(
@@ -70,7 +71,7 @@ def test_one_that_is_not_affordable_changes_nothing(
 
 def test_a_second_one_is_refused(api: Client, alice: User, organization: Organization) -> None:
     factories.billing_account(organization)
-    subscriptions.subscribe(organization, "developer")
+    subscriptions.subscribe(organization, "developer", now=timezone.now())
     answer = api(alice).post("/v1/subscriptions", {"plan": "developer"})
     assert (answer.status_code, answer.json()["code"]) == (409, "already_subscribed")
 
@@ -100,7 +101,7 @@ def test_a_child_is_billed_by_its_root(api: Client, alice: User, organization: O
 def test_the_summary_shows_it(api: Client, alice: User, organization: Organization) -> None:
     assert api(alice).get("/auth/account/summary").json()["subscription"] is None
     factories.billing_account(organization)
-    taken = subscriptions.subscribe(organization, "developer")
+    taken = subscriptions.subscribe(organization, "developer", now=timezone.now())
     assert api(alice).get("/auth/account/summary").json()["subscription"]["id"] == taken.public_id
 
 
@@ -110,9 +111,9 @@ def test_of_many_that_subscribe_at_once_one_pays(committed: None) -> None:
     plan = Plan.objects.create(slug=factories.unique("plan"), name="Pro", monthly_price=Decimal(30))
     factories.billing_account(organization)
     factories.credit(organization, 1000)
-    race([lambda: subscriptions.subscribe(organization, plan.slug)] * 8)
+    race([lambda: subscriptions.subscribe(organization, plan.slug, now=timezone.now())] * 8)
     assert Subscription.objects.of(organization).count() == 1
-    assert posting.available(organization.pk) == 970
+    assert posting.available(organization.pk, timezone.now()) == 970
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import time_machine
 from django.db import transaction
 from django.db.models import Sum
+from django.utils import timezone
 
 from accounts.models import Organization
 from billing.exceptions import NotEnoughCredits
@@ -82,7 +83,7 @@ class Script:
         theirs = eager_book.Lot(priority, expires_at)
         lot = grants.Lot(Grant.Category.PAID, priority, expires_at)
         self.book.post(amount, theirs)
-        posted = posting.post(self.payer.pk, kind=kind, amount=amount, lot=lot, **options)
+        posted = posting.post(self.payer.pk, kind=kind, amount=amount, lot=lot, **options, now=timezone.now())
         self.lots.append((posted.seq, amount, theirs))
         self.agree("balance_after", posted.balance_after, self.book.balance)
         return f"{kind} {amount} priority {priority} until {expires_at and expires_at.strftime('%H:%M')}"
@@ -92,14 +93,14 @@ class Script:
         amount = self.amount()
         self.book.use(amount)
         if self.chance.random() < 0.5:
-            posting.post(self.payer.pk, kind=Kind.USAGE, amount=-amount)
+            posting.post(self.payer.pk, kind=Kind.USAGE, amount=-amount, now=timezone.now())
         else:
             self._batch(amount)
         return str(amount)
 
     def _batch(self, amount: Decimal, hold: Hold | None = None) -> None:
         with transaction.atomic():
-            posting.lock([self.payer.pk])
+            posting.lock([self.payer.pk], timezone.now())
             holds.capture_by_usage({(self.payer.pk, hold.pk): amount} if hold else {}, self.now)
             balances.post_usage({self.payer.pk: amount}, self.now)
 
@@ -107,7 +108,7 @@ class Script:
         kind, amount = self.chance.choice([Kind.SUBSCRIPTION, Kind.USAGE]), self.amount()
         admitted = self.book.debit(amount)
         try:
-            posted = posting.debit(self.payer.pk, kind=kind, amount=amount)
+            posted = posting.debit(self.payer.pk, kind=kind, amount=amount, now=timezone.now())
             self.debits.append((posted.seq, amount))
             self.agree("debit", True, admitted)
         except NotEnoughCredits as refusal:
@@ -121,7 +122,7 @@ class Script:
         theirs = eager_book.Hold(amount, self.now, self.now + ttl, is_lease=reserve is leases.take)
         admitted = self.book.place(theirs)
         try:
-            hold = reserve(self.payer, amount=amount, ttl=ttl)
+            hold = reserve(self.payer, amount=amount, ttl=ttl, now=timezone.now())
             self.agree("place", True, admitted)
             self.holds.append((hold, theirs))
         except NotEnoughCredits as refusal:
@@ -138,12 +139,13 @@ class Script:
             return "nothing"
         hold, theirs = pair
         amount = self.chance.choice([theirs.amount, theirs.amount / 2, theirs.amount + self.amount(10), Decimal(0)])
-        return f"{amount} {self._resolve(lambda: holds.capture(hold, amount), self.book.capture(theirs, amount))}"
+        expected = self.book.capture(theirs, amount)
+        return f"{amount} {self._resolve(lambda: holds.capture(hold, amount, now=timezone.now()), expected)}"
 
     def release(self) -> str:
         if not (pair := self._a_hold()):
             return "nothing"
-        return self._resolve(lambda: holds.release(pair[0]), self.book.release(pair[1]))
+        return self._resolve(lambda: holds.release(pair[0], now=timezone.now()), self.book.release(pair[1]))
 
     def _resolve(self, verb: Callable[[], object], theirs: bool) -> str:
         try:
@@ -169,7 +171,7 @@ class Script:
         (hold, theirs), amount, ttl = self.chance.choice(pairs), self.amount(20), self.chance.randint(5, 120) * MINUTE
         extended = self.book.extend(theirs, amount, self.now + ttl)
         try:
-            leases.extend(hold, amount=amount, ttl=ttl)
+            leases.extend(hold, amount=amount, ttl=ttl, now=timezone.now())
             self.agree("extend", True, extended)
         except (NotEnoughCredits, leases.LeaseEnded):
             self.agree("extend", False, extended)
@@ -182,7 +184,7 @@ class Script:
         (seq, brought, theirs), kind = self.chance.choice(self.lots), self.chance.choice([Kind.REFUND, Kind.CHARGEBACK])
         amount = self.chance.choice([brought, brought / 2])
         self.book.post(-amount, own_lot=theirs)
-        posted = posting.post(self.payer.pk, kind=kind, amount=-amount, own_lot=seq)
+        posted = posting.post(self.payer.pk, kind=kind, amount=-amount, own_lot=seq, now=timezone.now())
         self.agree("balance_after", posted.balance_after, self.book.balance)
         return f"{amount} of entry {seq}"
 
@@ -195,11 +197,11 @@ class Script:
         if self.chance.random() < 0.5:
             return self._credit(Kind.ADJUSTMENT, amount, 50)
         self.book.post(-amount)
-        posting.post(self.payer.pk, kind=Kind.ADJUSTMENT, amount=-amount)
+        posting.post(self.payer.pk, kind=Kind.ADJUSTMENT, amount=-amount, now=timezone.now())
         return f"-{amount}"
 
     def read(self) -> str:
-        state = posting.current(self.payer.pk) or LedgerAccount()
+        state = posting.current(self.payer.pk, timezone.now()) or LedgerAccount()
         self.agree("balance", state.balance, self.book.balance)
         self.agree("reserved", state.reserved, self.book.reserved)
         self.agree("lots", self._remaining(), {seq: lot.remaining for seq, _, lot in self.lots if lot.remaining})
@@ -207,7 +209,7 @@ class Script:
         return f"balance {self.book.balance}, reserved {self.book.reserved}"
 
     def _remaining(self) -> dict[int, Decimal]:
-        posting.bring_up_to_date(self.payer.pk)
+        posting.bring_up_to_date(self.payer.pk, timezone.now())
         rows = Grant.objects.of(self.payer).filter(remaining__gt=0)
         return dict(rows.values_list("entry_seq", "remaining"))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from time_machine import travel
 
 from accounts import people
@@ -82,8 +83,8 @@ def test_the_event_has_the_exact_figures(key: ApiKey, funded: Organization) -> N
 
 def test_a_child_and_its_parent_have_events_of_their_own(funded: Organization) -> None:
     child = people.add_child(funded, name="Child")
-    budgets.limit(funded, Decimal(20))
-    budgets.limit(child, Decimal(10))
+    budgets.limit(funded, Decimal(20), now=timezone.now())
+    budgets.limit(child, Decimal(10), now=timezone.now())
     use(child, 8)
     assert (announced(child), announced(funded)) == ([("budget.crossed", 50), ("budget.crossed", 80)], [])
     use(child, 2)
@@ -96,26 +97,26 @@ def test_usage_of_another_key_crosses_nothing(key: ApiKey, funded: Organization)
 
 
 def test_a_capture_crosses_too(key: ApiKey, funded: Organization) -> None:
-    hold = holds.place(funded, amount=Decimal(9), ttl=timedelta(hours=1), key=key)
+    hold = holds.place(funded, amount=Decimal(9), ttl=timedelta(hours=1), key=key, now=timezone.now())
     assert announced(funded) == []
-    holds.capture(hold, Decimal(6))
+    holds.capture(hold, Decimal(6), now=timezone.now())
     assert announced(funded) == [("budget.crossed", 50)]
 
 
 def test_a_capture_by_usage_crosses_too(key: ApiKey, funded: Organization) -> None:
-    hold = holds.place(funded, amount=Decimal(9), ttl=timedelta(hours=1), key=key)
+    hold = holds.place(funded, amount=Decimal(9), ttl=timedelta(hours=1), key=key, now=timezone.now())
     use(key, 6, hold=hold.public_id)
     assert announced(funded) == [("budget.crossed", 50)]
 
 
 def test_a_budget_counts_from_the_first_of_the_month_however_late_it_is_set(funded: Organization) -> None:
     use(funded, 8)
-    budgets.limit(funded, Decimal(10))
+    budgets.limit(funded, Decimal(10), now=timezone.now())
     assert announced(funded) == [("budget.crossed", 50), ("budget.crossed", 80)]
 
 
 def test_a_budget_of_nothing_is_crossed_by_the_first_credit(funded: Organization) -> None:
-    budgets.limit(funded, Decimal(0))
+    budgets.limit(funded, Decimal(0), now=timezone.now())
     assert announced(funded) == []
     use(funded, 1)
     assert announced(funded) == [("budget.crossed", 50), ("budget.crossed", 80), ("budget.crossed", 100)]
@@ -127,9 +128,9 @@ def test_a_budget_of_nothing_is_crossed_by_the_first_credit(funded: Organization
 def test_a_budget_that_is_raised_or_taken_away_is_recovered_from(
     funded: Organization, budget: int | None, recovered: list[int]
 ) -> None:
-    budgets.limit(funded, Decimal(10))
+    budgets.limit(funded, Decimal(10), now=timezone.now())
     use(funded, 10)
-    budgets.limit(funded, None if budget is None else Decimal(budget))
+    budgets.limit(funded, None if budget is None else Decimal(budget), now=timezone.now())
     assert announced(funded)[3:] == [("budget.recovered", threshold) for threshold in recovered]
     assert last(funded)["monthly_budget"] == budget
     sweep()
@@ -137,9 +138,9 @@ def test_a_budget_that_is_raised_or_taken_away_is_recovered_from(
 
 
 def test_after_a_recovery_it_is_crossed_again(funded: Organization) -> None:
-    budgets.limit(funded, Decimal(10))
+    budgets.limit(funded, Decimal(10), now=timezone.now())
     use(funded, 5)
-    budgets.limit(funded, Decimal(20))
+    budgets.limit(funded, Decimal(20), now=timezone.now())
     use(funded, 5)
     assert announced(funded) == [("budget.crossed", 50), ("budget.recovered", 50), ("budget.crossed", 50)]
 
@@ -150,7 +151,7 @@ def test_the_budget_of_a_key_is_recovered_from_by_the_sweep(
     key: ApiKey, funded: Organization, budget: int | None, above: int | None
 ) -> None:
     """Whether or not there is one above it."""
-    budgets.limit(funded, Decimal(above) if above else None)
+    budgets.limit(funded, Decimal(above) if above else None, now=timezone.now())
     use(key, 6)
     cap(key, budget)
     sweep()
@@ -159,7 +160,7 @@ def test_the_budget_of_a_key_is_recovered_from_by_the_sweep(
 
 
 def test_the_event_names_the_budget_of_the_key_and_not_that_above(key: ApiKey, funded: Organization) -> None:
-    budgets.limit(funded, Decimal(1000))
+    budgets.limit(funded, Decimal(1000), now=timezone.now())
     use(key, 6)
     cap(key, None)
     sweep()
@@ -189,7 +190,7 @@ def kathmandu(alice: User, organization: Organization) -> Organization:
 
 def test_a_new_month_of_the_payers_is_recovered_from_by_the_sweep(kathmandu: Organization) -> None:
     with travel("2026-03-31T18:14:00Z", tick=False):
-        budgets.limit(kathmandu, Decimal(10))
+        budgets.limit(kathmandu, Decimal(10), now=timezone.now())
         use(kathmandu, 6)
         sweep()
         assert announced(kathmandu) == [("budget.crossed", 50)]
@@ -205,7 +206,7 @@ def test_a_new_month_of_the_payers_is_recovered_from_by_the_sweep(kathmandu: Org
 
 def test_what_arrives_late_for_a_month_that_is_past_crosses_nothing(kathmandu: Organization) -> None:
     with travel("2026-03-31T18:15:00Z", tick=False):
-        budgets.limit(kathmandu, Decimal(10))
+        budgets.limit(kathmandu, Decimal(10), now=timezone.now())
         use(kathmandu, 6, occurred_at="2026-03-31T18:14:59Z")
         sweep()
     assert announced(kathmandu) == []
@@ -215,7 +216,7 @@ def test_what_arrives_late_for_a_month_that_is_past_crosses_nothing(kathmandu: O
 
 
 def set_low_balance(organization: Organization, low_balance: int | None) -> None:
-    thresholds.set_low_balance(organization, None if low_balance is None else Decimal(low_balance))
+    thresholds.set_low_balance(organization, None if low_balance is None else Decimal(low_balance), now=timezone.now())
 
 
 def test_a_balance_is_low_below_the_threshold_and_not_at_it(funded: Organization) -> None:
@@ -232,9 +233,9 @@ def test_a_balance_is_low_below_the_threshold_and_not_at_it(funded: Organization
 def test_a_purchase_recovers(funded: Organization) -> None:
     set_low_balance(funded, 50)
     use(funded, 60)
-    posting.post(funded.pk, kind=Kind.PURCHASE, amount=Decimal(9))
+    posting.post(funded.pk, kind=Kind.PURCHASE, amount=Decimal(9), now=timezone.now())
     assert announced(funded) == [("credits.low",)]
-    posting.post(funded.pk, kind=Kind.PURCHASE, amount=Decimal(1))
+    posting.post(funded.pk, kind=Kind.PURCHASE, amount=Decimal(1), now=timezone.now())
     assert announced(funded) == [("credits.low",), ("credits.recovered",)]
     use(funded, 1)
     assert announced(funded)[2:] == [("credits.low",)]
@@ -250,7 +251,7 @@ def test_a_threshold_above_the_balance_is_announced_at_once_and_lowering_it_reco
 
 def test_what_expired_before_the_threshold_was_set_counts(funded: Organization) -> None:
     soon = datetime.now(UTC) + timedelta(minutes=5)
-    posting.post(funded.pk, kind=Kind.GRANT, amount=Decimal(10), lot=Lot(expires_at=soon))
+    posting.post(funded.pk, kind=Kind.GRANT, amount=Decimal(10), lot=Lot(expires_at=soon), now=timezone.now())
     with travel(soon + timedelta(minutes=1)):
         set_low_balance(funded, 105)
     assert announced(funded) == [("credits.low",)]
@@ -271,20 +272,22 @@ def test_an_account_that_never_had_credits_is_low(organization: Organization) ->
 @pytest.mark.parametrize("kind", [Kind.SUBSCRIPTION, Kind.CHARGEBACK, Kind.ADJUSTMENT])
 def test_every_kind_of_posting_announces(funded: Organization, kind: Any) -> None:
     set_low_balance(funded, 50)
-    posting.post(funded.pk, kind=kind, amount=Decimal(-60))
+    posting.post(funded.pk, kind=kind, amount=Decimal(-60), now=timezone.now())
     assert announced(funded) == [("credits.low",)]
 
 
 def test_a_capture_announces(funded: Organization) -> None:
     set_low_balance(funded, 50)
-    holds.capture(holds.place(funded, amount=Decimal(60), ttl=timedelta(hours=1)))
+    holds.capture(
+        holds.place(funded, amount=Decimal(60), ttl=timedelta(hours=1), now=timezone.now()), now=timezone.now()
+    )
     assert announced(funded) == [("credits.low",)]
 
 
 def test_credits_that_expire_announce(organization: Organization) -> None:
     set_low_balance(organization, 50)
     soon = Lot("promotional", expires_at=datetime.now(UTC) + timedelta(hours=1))
-    posting.post(organization.pk, kind=Kind.GRANT, amount=Decimal(60), lot=soon)
+    posting.post(organization.pk, kind=Kind.GRANT, amount=Decimal(60), lot=soon, now=timezone.now())
     with travel(datetime.now(UTC) + timedelta(hours=2)):
         expiry_sweep.expire_due(datetime.now(UTC))
     assert announced(organization) == [("credits.low",), ("credits.recovered",), ("credits.low",)]
@@ -292,7 +295,7 @@ def test_credits_that_expire_announce(organization: Organization) -> None:
 
 def test_usage_that_is_debited_outside_of_a_batch_is_announced_by_the_sweep(funded: Organization) -> None:
     set_low_balance(funded, 50)
-    posting.post(funded.pk, kind=Kind.USAGE, amount=Decimal(-60))
+    posting.post(funded.pk, kind=Kind.USAGE, amount=Decimal(-60), now=timezone.now())
     assert announced(funded) == []
     sweep()
     sweep()

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,16 +116,16 @@ def test_it_is_stored_and_read_again() -> None:
 def test_changing_a_payers_time_zone_keeps_the_one_before(organization: Organization, opened: bool) -> None:
     if opened:
         factories.credit(organization, 1)
-    organizations.change_timezone(organization, "Asia/Kathmandu")
+    organizations.change_timezone(organization, "Asia/Kathmandu", now=timezone.now())
     [first, second] = LedgerAccount.objects.get(pk=organization.pk).zones
     assert (first, second[0]) == (["UTC", None], "Asia/Kathmandu")
     assert Organization.objects.get(pk=organization.pk).timezone == "Asia/Kathmandu"
-    assert posting.lock([organization.pk])[organization.pk].zone == billing_zone.of(organization)
+    assert posting.lock([organization.pk], timezone.now())[organization.pk].zone == billing_zone.of(organization)
 
 
 def test_a_childs_time_zone_is_no_matter_of_the_payers(funded: Organization) -> None:
     child: Any = Organization.objects.create_child(funded, name="Child")
-    organizations.change_timezone(child, "Asia/Kathmandu")
+    organizations.change_timezone(child, "Asia/Kathmandu", now=timezone.now())
     assert LedgerAccount.objects.get(pk=funded.pk).zones == []
     assert Organization.objects.get(pk=child.pk).timezone == "Asia/Kathmandu"
     assert billing_zone.of(child) == always("UTC")

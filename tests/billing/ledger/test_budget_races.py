@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import people
 from accounts.models import Organization
@@ -39,18 +40,18 @@ def payer(committed: None) -> Organization:
 
 def capped(payer: Organization) -> list[tuple[Organization, ApiKey | None]]:
     """Where a cap of 100 binds: on the payer, which holds for itself."""
-    return [(budgets.limit(payer, Decimal(100)), None)]
+    return [(budgets.limit(payer, Decimal(100), now=timezone.now()), None)]
 
 
 def capped_above(payer: Organization) -> list[tuple[Organization, ApiKey | None]]:
     """On a parent above two children, which hold."""
-    budgets.limit(payer, Decimal(100))
+    budgets.limit(payer, Decimal(100), now=timezone.now())
     return [(people.add_child(payer, name=name), None) for name in ("One", "Two")]
 
 
 def capped_between(payer: Organization) -> list[tuple[Organization, ApiKey | None]]:
     """On a node between the payer and two children."""
-    middle = budgets.limit(people.add_child(payer, name="Middle"), Decimal(100))
+    middle = budgets.limit(people.add_child(payer, name="Middle"), Decimal(100), now=timezone.now())
     return [(people.add_child(middle, name=name), None) for name in ("One", "Two")]
 
 
@@ -60,7 +61,7 @@ def capped_key(payer: Organization) -> list[tuple[Organization, ApiKey | None]]:
 
 
 def hold(organization: Organization, key: ApiKey | None = None) -> Hold:
-    return holds.place(organization, amount=Decimal(10), ttl=HOUR, key=key)
+    return holds.place(organization, amount=Decimal(10), ttl=HOUR, key=key, now=timezone.now())
 
 
 def races(where: list[tuple[Organization, ApiKey | None]]) -> list[Any]:
@@ -95,23 +96,27 @@ def test_without_the_lock_more_would_be_placed(
 
 
 def test_leases_share_a_budget_to_the_last_of_it(payer: Organization) -> None:
-    budgets.limit(payer, Decimal(100))
+    budgets.limit(payer, Decimal(100), now=timezone.now())
     terms: dict[str, Any] = {"amount": Decimal(15), "minimum": Decimal(5), "ttl": HOUR}
-    results = race([lambda: leases.take(payer, **terms)] * 20)
+    results = race([lambda: leases.take(payer, **terms, now=timezone.now())] * 20)
     granted = sorted(result.amount for result in results if isinstance(result, Hold))
     assert granted == [10, *[15] * 6]
 
 
 def test_holds_captures_and_releases_at_once_leave_what_is_counted(payer: Organization) -> None:
     """Each thread holds 10, and captures 4 of it, or releases it."""
-    budgets.limit(payer, Decimal(1000))
+    budgets.limit(payer, Decimal(1000), now=timezone.now())
 
     def use(number: int) -> Hold:
         mine = hold(payer)
-        return holds.capture(mine, Decimal(4)) if number % 2 else holds.release(mine)
+        return (
+            holds.capture(mine, Decimal(4), now=timezone.now())
+            if number % 2
+            else holds.release(mine, now=timezone.now())
+        )
 
     assert all(isinstance(result, Hold) for result in race([partial(use, number) for number in range(20)]))
-    state = budgets.of(payer)
+    state = budgets.of(payer, timezone.now())
     assert [state.spent, state.held, state.left] == [40, 0, 960]
 
 
@@ -137,8 +142,8 @@ def announced(payer: Organization) -> list[tuple[Any, ...]]:
 
 
 def test_each_threshold_is_crossed_once_by_twenty_at_once(payer: Organization) -> None:
-    budgets.limit(payer, Decimal(100))
-    thresholds.set_low_balance(payer, Decimal(950))
+    budgets.limit(payer, Decimal(100), now=timezone.now())
+    thresholds.set_low_balance(payer, Decimal(950), now=timezone.now())
     assert race([lambda: use(payer, 10)] * 20) == [None] * 20
     assert sorted(announced(payer)) == sorted([*CROSSED, ("credits.low",)])
     assert [row for row in announced(payer) if len(row) == 2] == CROSSED
@@ -154,8 +159,8 @@ def unannounced(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> Organiz
     """Has crossed everything, and nobody has looked. All who look see that at the same moment."""
     with monkeypatch.context() as blind:
         blind.setattr(alerts, "check", lambda *arguments: None)
-        budgets.limit(payer, Decimal(10))
-        thresholds.set_low_balance(payer, Decimal(2000))
+        budgets.limit(payer, Decimal(10), now=timezone.now())
+        thresholds.set_low_balance(payer, Decimal(2000), now=timezone.now())
         use(payer, 10)
     all_have_looked, different = Barrier(10), alerts._different
 
@@ -186,10 +191,10 @@ def test_if_nobody_expected_what_was_told_before_all_would_tell_it(
 
 
 def test_a_balance_that_goes_up_and_down_is_low_and_recovers_in_turns(payer: Organization) -> None:
-    thresholds.set_low_balance(payer, Decimal(1000))
+    thresholds.set_low_balance(payer, Decimal(1000), now=timezone.now())
 
     def pay() -> None:
-        posting.post(payer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(10))
+        posting.post(payer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(10), now=timezone.now())
 
     assert race([pay, lambda: use(payer, 10)] * 10) == [None] * 20
     assert announced(payer) == [("credits.low",), ("credits.recovered",)] * (len(announced(payer)) // 2)
@@ -198,7 +203,7 @@ def test_a_balance_that_goes_up_and_down_is_low_and_recovers_in_turns(payer: Org
 def test_sweeps_at_once_tell_it_once(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as blind:
         blind.setattr(alerts, "check", lambda *arguments: None)
-        thresholds.set_low_balance(payer, Decimal(500))
+        thresholds.set_low_balance(payer, Decimal(500), now=timezone.now())
         use(payer, 600)
     race([lambda: alerts.sweep(datetime.now(UTC))] * 10)
     assert announced(payer) == [("credits.low",)]

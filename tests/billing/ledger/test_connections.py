@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.transaction import TransactionManagementError
+from django.utils import timezone
 
 from accounts.lib import sql
 from accounts.models import Organization
@@ -25,7 +26,7 @@ def payer(committed: None) -> Organization:
 
 
 def debit(payer: Organization) -> Any:
-    return posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(1)).balance_after
+    return posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(1), now=timezone.now()).balance_after
 
 
 def test_a_posting_prepared_in_a_transaction_that_was_rolled_back_is_posted_again(payer: Organization) -> None:
@@ -39,14 +40,14 @@ def test_a_posting_prepared_in_a_transaction_that_was_rolled_back_is_posted_agai
 def test_a_posting_that_failed_leaves_the_statement_good(payer: Organization) -> None:
     connection.close()
     with pytest.raises(IntegrityError):
-        posting.post(payer.pk, kind=Kind.GRANT, amount=Decimal(-1))
+        posting.post(payer.pk, kind=Kind.GRANT, amount=Decimal(-1), now=timezone.now())
     assert debit(payer) == 9
 
 
 def test_in_a_broken_transaction_nothing_is_posted(payer: Organization) -> None:
     with transaction.atomic():
         with pytest.raises(IntegrityError), transaction.atomic(savepoint=False):
-            posting.post(payer.pk, kind=Kind.GRANT, amount=Decimal(-1))
+            posting.post(payer.pk, kind=Kind.GRANT, amount=Decimal(-1), now=timezone.now())
         with pytest.raises(TransactionManagementError):
             debit(payer)
     assert debit(payer) == 9

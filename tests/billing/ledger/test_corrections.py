@@ -27,11 +27,14 @@ from usage.storage import reconciliation
 
 Kind = LedgerEntry.Kind
 Category = Grant.Category
-reverse = partial(corrections.reverse, reason="A mistake", actor="key_0")
+
+
+def reverse(entry: LedgerEntry, *, reason: str = "A mistake", **options: Any) -> LedgerEntry:
+    return corrections.reverse(entry, reason=reason, actor="key_0", now=timezone.now(), **options)
 
 
 def post(organization: Organization, kind: str, amount: int | str, **options: Any) -> LedgerEntry:
-    posted = posting.post(organization.pk, kind=Kind(kind), amount=Decimal(amount), **options)
+    posted = posting.post(organization.pk, kind=Kind(kind), amount=Decimal(amount), **options, now=timezone.now())
     return LedgerEntry.objects.get(account=organization.pk, seq=posted.seq)
 
 
@@ -41,7 +44,7 @@ def balance(organization: Organization) -> Decimal:
 
 def lots(organization: Organization) -> dict[int, Decimal]:
     """What remains, by the entry that brought it."""
-    posting.bring_up_to_date(organization.pk)
+    posting.bring_up_to_date(organization.pk, timezone.now())
     return dict(Grant.objects.of(organization).values_list("entry_seq", "remaining"))
 
 
@@ -118,7 +121,7 @@ def test_a_reversal_of_a_debit_is_a_lot_with_the_stated_expiry(funded: Organizat
 def test_what_expired_comes_back_as_what_it_was(organization: Organization) -> None:
     passed = timezone.now() - timedelta(seconds=1)
     post(organization, "grant", 5, lot=Lot(Category.PROMOTIONAL, 7, passed))
-    assert posting.available(organization.pk) == 0
+    assert posting.available(organization.pk, timezone.now()) == 0
     expiry = LedgerEntry.objects.get(account=organization.pk, kind=Kind.EXPIRY)
     reversal = reverse(expiry)
     lot = Grant.objects.get(account=organization.pk, entry_seq=reversal.seq)
@@ -138,13 +141,15 @@ def test_credits_that_are_taken_have_no_expiry(funded: Organization) -> None:
 
 
 def test_a_captured_hold_that_is_reversed_stays_captured(funded: Organization) -> None:
-    hold = holds.capture(holds.place(funded, amount=Decimal(5), ttl=timedelta(minutes=1)))
+    hold = holds.capture(
+        holds.place(funded, amount=Decimal(5), ttl=timedelta(minutes=1), now=timezone.now()), now=timezone.now()
+    )
     entry = LedgerEntry.objects.get(account=funded.pk, kind=Kind.CAPTURE)
     reverse(entry)
     account = LedgerAccount.objects.get(pk=funded.pk)
     assert (account.balance, account.reserved) == (100, 0)
     with pytest.raises(holds.HoldResolved):
-        holds.capture(hold)
+        holds.capture(hold, now=timezone.now())
 
 
 NOON = datetime(2036, 5, 31, 12, tzinfo=UTC)
@@ -152,7 +157,11 @@ NOON = datetime(2036, 5, 31, 12, tzinfo=UTC)
 
 def capture_in_may(owner: Organization, key: ApiKey) -> LedgerEntry:
     with travel(NOON, tick=False):
-        holds.capture(holds.place(owner, amount=Decimal(5), ttl=timedelta(minutes=1), key=key), Decimal(4))
+        holds.capture(
+            holds.place(owner, amount=Decimal(5), ttl=timedelta(minutes=1), key=key, now=timezone.now()),
+            Decimal(4),
+            now=timezone.now(),
+        )
     return LedgerEntry.objects.get(account=owner.root_id, kind=Kind.CAPTURE)
 
 
@@ -183,17 +192,19 @@ def test_a_reversal_after_a_move_gives_back_to_those_who_counted_the_capture(fun
 
 
 def test_a_budget_recovers_with_the_reversal_of_a_capture(funded: Organization) -> None:
-    budgets.limit(funded, Decimal(5))
-    holds.capture(holds.place(funded, amount=Decimal(3), ttl=timedelta(minutes=1)))
+    budgets.limit(funded, Decimal(5), now=timezone.now())
+    holds.capture(
+        holds.place(funded, amount=Decimal(3), ttl=timedelta(minutes=1), now=timezone.now()), now=timezone.now()
+    )
     reverse(LedgerEntry.objects.get(account=funded.pk, kind=Kind.CAPTURE))
     types = [event.type for event in announcements.of(funded, "ledger.reversed")]
     assert types == ["budget.crossed", "budget.recovered", "ledger.reversed"]
-    assert budgets.of(funded).left == 5
+    assert budgets.of(funded, timezone.now()).left == 5
 
 
 def adjust(organization: Organization, amount: int, **options: Any) -> LedgerEntry:
     options = {"reason": "Sorry", "actor": "key_0", **options}
-    return corrections.adjust(organization.pk, amount=Decimal(amount), **options)
+    return corrections.adjust(organization.pk, amount=Decimal(amount), **options, now=timezone.now())
 
 
 def test_an_adjustment_gives_a_lot(organization: Organization) -> None:

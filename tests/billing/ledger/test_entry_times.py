@@ -56,7 +56,7 @@ def hesitating(monkeypatch: pytest.MonkeyPatch) -> None:
 def spend(payer: Organization) -> None:
     for n in range(TIMES):
         kind = [Kind.USAGE, Kind.SUBSCRIPTION][n % 2]  # in one statement, and under the lock
-        posting.debit(payer.pk, kind=kind, amount=Decimal(1))
+        posting.debit(payer.pk, kind=kind, amount=Decimal(1), now=timezone.now())
 
 
 def poll(payer: Organization, done: Event) -> set[int]:
@@ -108,5 +108,5 @@ def test_without_the_accounts_clock_it_would_miss_some(
 def test_a_server_whose_clock_is_slow_posts_after_the_others(funded: Organization, kind: LedgerEntry.Kind) -> None:
     last = LedgerEntry.objects.get(account_id=funded.pk).created_at
     with travel(timezone.now().replace(year=2020)):
-        posting.post(funded.pk, kind=kind, amount=Decimal(-1))
+        posting.post(funded.pk, kind=kind, amount=Decimal(-1), now=timezone.now())
     assert LedgerEntry.objects.get(account_id=funded.pk, seq=2).created_at >= last

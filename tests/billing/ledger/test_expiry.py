@@ -26,8 +26,8 @@ def payers(db: None) -> list[Organization]:
     payers = [factories.organization() for _ in range(5)]
     for payer in payers:
         lot = lots.Lot(expires_at=timezone.now() + HOUR)
-        posting.post(payer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(10), lot=lot)
-        holds.place(payer, amount=Decimal(4), ttl=HOUR)
+        posting.post(payer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(10), lot=lot, now=timezone.now())
+        holds.place(payer, amount=Decimal(4), ttl=HOUR, now=timezone.now())
     return payers
 
 
@@ -100,10 +100,10 @@ def test_swept_or_not_an_account_says_the_same(payers: list[Organization]) -> No
     """What is read, admitted and posted after an expiry is the same with a sweep and without."""
     swept, unswept = payers[:2]
     with time_machine.travel(timezone.now() + 2 * HOUR, tick=False):
-        posting.bring_up_to_date(swept.pk)
+        posting.bring_up_to_date(swept.pk, timezone.now())
         for payer in (swept, unswept):
-            assert posting.available(payer.pk) == 0
+            assert posting.available(payer.pk, timezone.now()) == 0
             with pytest.raises(NotEnoughCredits):
-                holds.place(payer, amount=Decimal(1), ttl=HOUR)
-            posting.post(payer.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1))
+                holds.place(payer, amount=Decimal(1), ttl=HOUR, now=timezone.now())
+            posting.post(payer.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1), now=timezone.now())
     assert figures([swept]) == figures([unswept]) == {(-1, 0)}

@@ -61,23 +61,23 @@ class Hand:
     def credit(self, payer: Organization) -> None:
         expires_at = self.chance.choice([None, timezone.now() + SECOND / 20])
         lot = lots.Lot(Grant.Category.PROMOTIONAL, self.chance.choice([10, 50]), expires_at)
-        posting.post(payer.pk, kind=Kind.GRANT, amount=2 * self.amount(), lot=lot)
+        posting.post(payer.pk, kind=Kind.GRANT, amount=2 * self.amount(), lot=lot, now=timezone.now())
 
     def debit(self, payer: Organization) -> None:
-        posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=self.amount())
+        posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=self.amount(), now=timezone.now())
 
     def adjust(self, payer: Organization) -> None:
-        posting.post(payer.pk, kind=Kind.ADJUSTMENT, amount=-self.amount())
+        posting.post(payer.pk, kind=Kind.ADJUSTMENT, amount=-self.amount(), now=timezone.now())
 
     def place(self, payer: Organization) -> None:
         ttl = self.chance.choice([SECOND / 20, 60 * SECOND])
         reserve = self.chance.choice([holds.place, leases.take])
-        self.holds.append(reserve(payer, amount=self.amount(), ttl=ttl))
+        self.holds.append(reserve(payer, amount=self.amount(), ttl=ttl, now=timezone.now()))
 
     def resolve(self, payer: Organization) -> None:
         if self.holds:
             hold = self.holds.pop(self.chance.randrange(len(self.holds)))
-            self.chance.choice([holds.capture, holds.release])(hold)
+            self.chance.choice([holds.capture, holds.release])(hold, now=timezone.now())
 
     def use(self, payer: Organization) -> None:
         """A batch for several payers, some of it out of a hold."""
@@ -89,7 +89,7 @@ class Hand:
         assert metering.record(sent).count("accepted") == len(sent)
 
     def tidy(self, payer: Organization) -> None:
-        posting.current(payer.pk)
+        posting.current(payer.pk, timezone.now())
 
 
 def _usage(payer: Organization, credits: int) -> None:
@@ -102,7 +102,7 @@ def broken(payers: list[Organization]) -> list[Any]:
     before = books.broken(accounts)
     expiry_sweep.expire_due(timezone.now())
     for account in accounts[:20]:
-        posting.bring_up_to_date(account)
+        posting.bring_up_to_date(account, timezone.now())
     return before + books.broken(accounts)
 
 
@@ -141,20 +141,20 @@ def test_without_the_lock_they_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
 def one_opens_while_another_locks_both() -> list[Any]:
     """The first opens the second account of a pair, and locks both when the other waits for it."""
     pair = [payer.pk for payer in make_payers(2)]
-    balances.open_accounts(pair[:1])
+    balances.open_accounts(pair[:1], timezone.now())
     opened = Event()
 
     def open_and_lock() -> None:
         with transaction.atomic():
-            balances.open_accounts(pair[1:])
+            balances.open_accounts(pair[1:], timezone.now())
             opened.set()
             wait_until_blocking()
-            posting.lock(pair)
+            posting.lock(pair, timezone.now())
 
     def lock() -> None:
         opened.wait(30)
         with transaction.atomic():
-            posting.lock(pair)
+            posting.lock(pair, timezone.now())
 
     return [type(error) for error in race([open_and_lock, lock]) if error]
 
@@ -172,7 +172,7 @@ def test_if_the_accounts_that_there_are_were_locked_first_they_would_deadlock(mo
 def test_of_fifty_holds_at_once_just_those_that_are_covered_are_placed() -> None:
     [payer] = make_payers(1)
     factories.credit(payer, 100)
-    results = race([lambda: holds.place(payer, amount=Decimal(10), ttl=60 * SECOND)] * 50)
+    results = race([lambda: holds.place(payer, amount=Decimal(10), ttl=60 * SECOND, now=timezone.now())] * 50)
     assert sum(isinstance(result, Hold) for result in results) == 10
     assert sum(isinstance(result, NotEnoughCredits) for result in results) == 40
     assert LedgerAccount.objects.of(payer).get().available == 0
@@ -189,9 +189,9 @@ def test_holds_judged_by_a_balance_that_was_read_would_be_too_many(monkeypatch: 
     all_have_read = Barrier(20)
 
     def place() -> None:
-        assert posting.available(payer.pk) >= 10
+        assert posting.available(payer.pk, timezone.now()) >= 10
         all_have_read.wait(timeout=30)
-        holds.place(payer, amount=Decimal(10), ttl=60 * SECOND)
+        holds.place(payer, amount=Decimal(10), ttl=60 * SECOND, now=timezone.now())
 
     assert race([place] * 20) == [None] * 20
     assert LedgerAccount.objects.of(payer).get().available == -100
@@ -201,8 +201,10 @@ def test_holds_judged_by_a_balance_that_was_read_would_be_too_many(monkeypatch: 
 def test_of_twenty_that_resolve_a_hold_at_once_one_does(reserve: Callable[..., Hold]) -> None:
     [payer] = make_payers(1)
     factories.credit(payer, 100)
-    hold = reserve(payer, amount=Decimal(10), ttl=60 * SECOND)
-    results = race([lambda: holds.capture(hold), lambda: holds.release(hold)] * 10)
+    hold = reserve(payer, amount=Decimal(10), ttl=60 * SECOND, now=timezone.now())
+    results = race(
+        [lambda: holds.capture(hold, now=timezone.now()), lambda: holds.release(hold, now=timezone.now())] * 10
+    )
     [done] = [result for result in results if isinstance(result, Hold)]
     assert sum(isinstance(result, holds.HoldResolved) for result in results) == 19
     account = LedgerAccount.objects.of(payer).get()
@@ -213,7 +215,9 @@ def test_without_the_lock_a_hold_would_be_resolved_again(monkeypatch: pytest.Mon
     """The control of the test above: whoever waits for the row has seen it open."""
     [payer] = make_payers(1)
     factories.credit(payer, 100)
-    hold, other = (holds.place(payer, amount=Decimal(amount), ttl=60 * SECOND) for amount in (10, 90))
+    hold, other = (
+        holds.place(payer, amount=Decimal(amount), ttl=60 * SECOND, now=timezone.now()) for amount in (10, 90)
+    )
     load = holds.load
 
     def slowly(account: UUID, pk: UUID) -> Hold:
@@ -222,7 +226,7 @@ def test_without_the_lock_a_hold_would_be_resolved_again(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(holds, "load", slowly)
     monkeypatch.setattr(posting, "LOCK", UNLOCKED)
-    results = race([lambda: holds.release(hold)] * 5)
+    results = race([lambda: holds.release(hold, now=timezone.now())] * 5)
     assert sum(isinstance(result, Hold) for result in results) > 1
     assert broken([payer])
     LedgerAccount.objects.of(payer).update(reserved=other.amount)  # what other tests find here has to hold

@@ -21,11 +21,11 @@ HOUR = timedelta(hours=1)
 
 
 def place(organization: Organization, amount: int, **options: Any) -> Hold:
-    return holds.place(organization, amount=Decimal(amount), ttl=HOUR, **options)
+    return holds.place(organization, amount=Decimal(amount), ttl=HOUR, **options, now=timezone.now())
 
 
 def take(organization: Organization, amount: int, **options: Any) -> Hold:
-    return leases.take(organization, amount=Decimal(amount), ttl=HOUR, **options)
+    return leases.take(organization, amount=Decimal(amount), ttl=HOUR, **options, now=timezone.now())
 
 
 def figures(organization: Organization) -> tuple[Any, Any]:
@@ -45,7 +45,7 @@ def use(hold: Hold, amount: int) -> None:
 
 @pytest.mark.parametrize(("amount", "balance"), [(None, 70), (0, 100), (10, 90), (30, 70), (130, -30)])
 def test_a_capture_takes_less_as_much_or_more(funded: Organization, amount: int | None, balance: int) -> None:
-    hold = holds.capture(place(funded, 30), None if amount is None else Decimal(amount))
+    hold = holds.capture(place(funded, 30), None if amount is None else Decimal(amount), now=timezone.now())
     assert (hold.status, hold.captured) == ("captured", 100 - balance)
     assert figures(funded) == (balance, 0)
     assert hold.entry_seq == (2 if amount != 0 else None)
@@ -55,10 +55,10 @@ def test_a_capture_takes_less_as_much_or_more(funded: Organization, amount: int 
 @pytest.mark.parametrize("second", [holds.capture, holds.release])
 def test_a_hold_is_resolved_once(funded: Organization, first: Any, second: Any) -> None:
     hold = place(funded, 30)
-    first(hold)
+    first(hold, now=timezone.now())
     before = figures(funded)
     with pytest.raises(holds.HoldResolved):
-        second(hold)
+        second(hold, now=timezone.now())
     assert figures(funded) == before
 
 
@@ -68,7 +68,7 @@ def test_what_is_held_is_not_available(funded: Organization) -> None:
         place(funded, 31)
     assert refusal.value.members == {"available": 30}
     with pytest.raises(NotEnoughCredits):
-        posting.debit(funded.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(31))
+        posting.debit(funded.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(31), now=timezone.now())
     assert figures(funded) == (100, 70)
 
 
@@ -77,14 +77,14 @@ def test_an_overdue_hold_never_blocks_an_admission(funded: Organization) -> None
     hold = place(funded, 100)
     with time_machine.travel(hold.expires_at, tick=False):
         assert place(funded, 60).amount == 60
-        posting.debit(funded.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(40))
+        posting.debit(funded.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(40), now=timezone.now())
     assert figures(funded) == (60, 60)
 
 
 def test_an_overdue_hold_is_not_there_for_whoever_reads(funded: Organization) -> None:
     hold = place(funded, 100)
     with time_machine.travel(hold.expires_at, tick=False):
-        state = posting.current(funded.pk)
+        state = posting.current(funded.pk, timezone.now())
         assert state
         assert state.reserved == 0
         assert state.available == 100
@@ -103,10 +103,10 @@ def test_a_late_capture_is_a_plain_debit(funded: Organization) -> None:
     hold = place(funded, 100)
     with time_machine.travel(hold.expires_at, tick=False):
         other = place(funded, 80)
-        captured = holds.capture(hold)
+        captured = holds.capture(hold, now=timezone.now())
         assert captured.late
         assert figures(funded) == (0, 80)
-        assert holds.capture(other).captured == 80
+        assert holds.capture(other, now=timezone.now()).captured == 80
     assert figures(funded) == (-80, 0)
 
 
@@ -115,7 +115,7 @@ def test_a_capture_is_late_whoever_found_first_that_the_hold_had_expired(funded:
     hold = place(funded, 10)
     with transaction.atomic():
         posting.lock([funded.pk], hold.expires_at)
-    assert holds.capture(hold).late
+    assert holds.capture(hold, now=timezone.now()).late
 
 
 def test_a_capture_counts_where_the_organization_is_under_the_lock(gateway: Api, funded: Organization) -> None:
@@ -125,8 +125,8 @@ def test_a_capture_counts_where_the_organization_is_under_the_lock(gateway: Api,
     assert hold.organization.path[1] == old.pk
     moved = gateway.post(f"/v1/organizations/{hold.organization.public_id}/move", {"parent": new.public_id})
     assert moved.status_code == 200
-    holds.capture(hold)
-    assert [budgets.of(node).spent for node in (old, new, funded)] == [0, 10, 10]
+    holds.capture(hold, now=timezone.now())
+    assert [budgets.of(node, timezone.now()).spent for node in (old, new, funded)] == [0, 10, 10]
 
 
 def test_usage_captures_the_hold_that_it_names_and_frees_the_rest(funded: Organization) -> None:
@@ -148,7 +148,7 @@ def test_usage_draws_from_a_lease_that_stays_open(funded: Organization) -> None:
         assert figures(funded)[1] == reserved
     lease.refresh_from_db()
     assert (lease.status, lease.captured) == ("open", 40)
-    assert holds.release(lease).captured == 40
+    assert holds.release(lease, now=timezone.now()).captured == 40
     assert figures(funded) == (60, 0)
 
 
@@ -156,7 +156,7 @@ def test_a_lease_that_was_drawn_from_frees_what_is_left_when_captured(funded: Or
     lease = take(funded, 30)
     place(funded, 5)
     use(lease, 10)
-    assert holds.capture(lease).captured == 30
+    assert holds.capture(lease, now=timezone.now()).captured == 30
     assert figures(funded) == (70, 5)
 
 
@@ -172,7 +172,7 @@ def test_a_lease_is_extended_with_more_and_for_longer(funded: Organization) -> N
     lease = take(funded, 30, grace=HOUR)
     use(lease, 40)
     with time_machine.travel(lease.created_at + HOUR / 2, tick=False):
-        extended = leases.extend(lease, amount=Decimal(25), ttl=HOUR)
+        extended = leases.extend(lease, amount=Decimal(25), ttl=HOUR, now=timezone.now())
     assert extended.spend_until == lease.created_at + HOUR * 3 / 2
     assert extended.expires_at - extended.spend_until == HOUR
     assert figures(funded) == (60, 15)
@@ -181,9 +181,9 @@ def test_a_lease_is_extended_with_more_and_for_longer(funded: Organization) -> N
 def test_a_lease_is_not_extended_beyond_what_is_available_nor_when_it_has_ended(funded: Organization) -> None:
     lease = take(funded, 30)
     with pytest.raises(NotEnoughCredits):
-        leases.extend(lease, amount=Decimal(71), ttl=HOUR)
+        leases.extend(lease, amount=Decimal(71), ttl=HOUR, now=timezone.now())
     with time_machine.travel(lease.expires_at, tick=False), pytest.raises(leases.LeaseEnded):
-        leases.extend(lease, amount=Decimal(0), ttl=HOUR)
+        leases.extend(lease, amount=Decimal(0), ttl=HOUR, now=timezone.now())
     assert figures(funded)[0] == 100
 
 
@@ -204,7 +204,7 @@ def test_a_hold_without_an_account_is_refused(organization: Organization) -> Non
 def test_a_capture_that_would_have_to_be_rounded_changes_nothing(funded: Organization) -> None:
     hold = place(funded, 30)
     with pytest.raises(ValueError, match="decimals"):
-        holds.capture(hold, Decimal("0.0000000005"))
+        holds.capture(hold, Decimal("0.0000000005"), now=timezone.now())
     hold.refresh_from_db()
     assert hold.status == "open"
     assert figures(funded) == (100, 30)

@@ -93,7 +93,7 @@ def nodes(organization: Organization, cost: Decimal = ESTIMATE, count: int = NOD
 
 
 def balance(organization: Organization) -> Decimal:
-    mine = posting.current(organization.pk) or LedgerAccount()
+    mine = posting.current(organization.pk, timezone.now()) or LedgerAccount()
     balance: Decimal = mine.balance
     return balance
 
@@ -114,7 +114,7 @@ def test_nodes_that_only_look_at_the_balance_overspend(organization: Organizatio
             pass
         node.report()
 
-    seen = {node: posting.available(organization.pk) for node in every}
+    seen = {node: posting.available(organization.pk, timezone.now()) for node in every}
     race([partial(work, node) for node in every])
     assert balance(organization) == CREDITS - NODES * CREDITS
 
@@ -131,7 +131,7 @@ def test_calls_that_cost_less_strand_nothing(organization: Organization) -> None
     served = race([node.work for node in nodes(organization, Decimal("0.07"))])
     assert 0 <= balance(organization) < ESTIMATE
     assert balance(organization) == CREDITS - sum(served) * Decimal("0.07")
-    assert posting.available(organization.pk) == balance(organization)
+    assert posting.available(organization.pk, timezone.now()) == balance(organization)
 
 
 def dies(node: Node, amount: int, reported: int, unreported: int) -> None:
@@ -152,7 +152,7 @@ def test_nodes_that_die_strand_their_slices_until_the_grace_is_over(organization
     expires = max(start, timezone.now()) + timedelta(seconds=120)
     for moment, available in ((start, 4), (start + timedelta(seconds=119), 4), (expires, 10)):
         with time_machine.travel(moment):
-            assert posting.available(organization.pk) == available
+            assert posting.available(organization.pk, timezone.now()) == available
     with time_machine.travel(expires):
         assert other.take(10)
         assert other.left == CREDITS
@@ -162,7 +162,7 @@ def test_what_a_node_reported_is_not_stranded(organization: Organization) -> Non
     (node,) = nodes(organization, count=1)
     dies(node, 4, reported=10, unreported=20)
     assert balance(organization) == 9
-    assert posting.available(organization.pk) == 6
+    assert posting.available(organization.pk, timezone.now()) == 6
 
 
 def test_a_spool_that_comes_back_within_the_grace_is_covered(organization: Organization) -> None:

@@ -30,13 +30,13 @@ def give(organization: Organization) -> Give:
     def give(amount: int, *, priority: int = 50, hours: int | None = None, kind: Kind = Kind.GRANT) -> int:
         expires_at = None if hours is None else timezone.now() + hours * HOUR
         lot = grants.Lot(Grant.Category.PROMOTIONAL, priority, expires_at)
-        return posting.post(organization.pk, kind=kind, amount=Decimal(amount), lot=lot).seq
+        return posting.post(organization.pk, kind=kind, amount=Decimal(amount), lot=lot, now=timezone.now()).seq
 
     return give
 
 
 def use(organization: Organization, amount: int) -> None:
-    posting.post(organization.pk, kind=Kind.USAGE, amount=Decimal(-amount))
+    posting.post(organization.pk, kind=Kind.USAGE, amount=Decimal(-amount), now=timezone.now())
 
 
 def later(hours: float) -> Any:
@@ -45,13 +45,13 @@ def later(hours: float) -> Any:
 
 def lots(organization: Organization) -> Lots:
     """What is left of each, by the seq of its entry, after what fell due was settled."""
-    posting.bring_up_to_date(organization.pk)
+    posting.bring_up_to_date(organization.pk, timezone.now())
     left = Grant.objects.of(organization).filter(remaining__gt=0)
     return list(left.order_by("entry_seq").values_list("entry_seq", "remaining"))
 
 
 def balance(organization: Organization) -> Any:
-    posting.bring_up_to_date(organization.pk)
+    posting.bring_up_to_date(organization.pk, timezone.now())
     return LedgerAccount.objects.get(pk=organization.pk).balance
 
 
@@ -105,7 +105,7 @@ def test_expiry_takes_exactly_what_is_left(organization: Organization, give: Giv
 def test_expired_credits_admit_nothing(organization: Organization, give: Give) -> None:
     give(10, hours=1)
     with later(1), pytest.raises(NotEnoughCredits) as refusal:
-        posting.debit(organization.pk, kind=Kind.USAGE, amount=Decimal(1))
+        posting.debit(organization.pk, kind=Kind.USAGE, amount=Decimal(1), now=timezone.now())
     assert refusal.value.members == {"available": 0}
 
 
@@ -119,62 +119,62 @@ def test_usage_after_an_expiry_is_not_paid_by_what_expired(organization: Organiz
 
 def test_a_refund_takes_its_own_lot_first(organization: Organization, give: Give) -> None:
     first, bought = give(10, priority=0), give(10, kind=Kind.PURCHASE)
-    posting.post(organization.pk, kind=Kind.REFUND, amount=Decimal(-10), own_lot=bought)
+    posting.post(organization.pk, kind=Kind.REFUND, amount=Decimal(-10), own_lot=bought, now=timezone.now())
     assert lots(organization) == [(first, 10)]
 
 
 def test_what_is_spent_of_its_own_lot_a_refund_takes_from_the_others(organization: Organization, give: Give) -> None:
     bought, other = give(10, priority=0, kind=Kind.PURCHASE), give(10)
     use(organization, 4)
-    posting.post(organization.pk, kind=Kind.CHARGEBACK, amount=Decimal(-10), own_lot=bought)
+    posting.post(organization.pk, kind=Kind.CHARGEBACK, amount=Decimal(-10), own_lot=bought, now=timezone.now())
     assert lots(organization) == [(other, 6)]
 
 
 def test_held_credits_survive_the_expiry_until_the_hold_is_captured(organization: Organization, give: Give) -> None:
     seq = give(10, hours=1)
-    hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR)
+    hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR, now=timezone.now())
     with later(2):
         assert lots(organization) == [(seq, 6)]
-        holds.capture(hold, Decimal(4))
+        holds.capture(hold, Decimal(4), now=timezone.now())
         assert (balance(organization), expired(organization)) == (0, [4, 2])
 
 
 def test_kept_credits_have_the_priority_that_they_had(organization: Organization, give: Give) -> None:
     """So that what expires of them after all is given back as what it was."""
     give(10, priority=70, hours=1)
-    hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR)
+    hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR, now=timezone.now())
     with later(2):
-        posting.bring_up_to_date(organization.pk)
+        posting.bring_up_to_date(organization.pk, timezone.now())
         kept = Grant.objects.get(account=organization.pk)
         assert (kept.remaining, kept.kept, kept.priority) == (6, True, 70)
         expiry = LedgerEntry.objects.of(organization).get(kind=Kind.EXPIRY)
-        back = corrections.reverse(expiry, reason="Sorry", actor="")
+        back = corrections.reverse(expiry, reason="Sorry", actor="", now=timezone.now())
         assert Grant.objects.get(account=organization.pk, entry_seq=back.seq).priority == 70
-        holds.release(hold)
-        posting.bring_up_to_date(organization.pk)
+        holds.release(hold, now=timezone.now())
+        posting.bring_up_to_date(organization.pk, timezone.now())
         kept.refresh_from_db()
         assert (kept.remaining, kept.kept) == (0, False)
 
 
-@pytest.mark.parametrize("resolve", [holds.release, lambda hold: None])
+@pytest.mark.parametrize("resolve", [holds.release, lambda hold, now: None])
 def test_held_credits_expire_when_the_hold_is_released_or_overdue(
     organization: Organization, give: Give, resolve: Callable[..., Any]
 ) -> None:
     give(10, hours=1)
-    hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR)
+    hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR, now=timezone.now())
     with later(2):
         balance(organization)
-        resolve(hold)
+        resolve(hold, now=timezone.now())
     with later(3):
         assert (balance(organization), sum(expired(organization))) == (0, 10)
 
 
 def test_a_hold_that_was_placed_after_the_expiry_keeps_nothing(organization: Organization, give: Give) -> None:
     give(10, hours=1)
-    holds.place(organization, amount=Decimal(2), ttl=9 * HOUR)
+    holds.place(organization, amount=Decimal(2), ttl=9 * HOUR, now=timezone.now())
     stays = give(10)
     with later(2):
-        holds.place(organization, amount=Decimal(5), ttl=9 * HOUR)
+        holds.place(organization, amount=Decimal(5), ttl=9 * HOUR, now=timezone.now())
         assert lots(organization) == [(1, 2), (stays, 10)]
 
 
@@ -183,18 +183,18 @@ def two_holds(organization: Organization, give: Give) -> tuple[Any, Any, datetim
     """A hold on credits that expire, then one on the others, which burn before in the order of lots; and when."""
     give(30, priority=90, hours=1)
     give(50, priority=10)
-    early = holds.place(organization, amount=Decimal(30), ttl=9 * HOUR)
+    early = holds.place(organization, amount=Decimal(30), ttl=9 * HOUR, now=timezone.now())
     now = timezone.now() + 2 * HOUR
     with time_machine.travel(now, tick=False):
-        return early, holds.place(organization, amount=Decimal(50), ttl=9 * HOUR), now
+        return early, holds.place(organization, amount=Decimal(50), ttl=9 * HOUR, now=timezone.now()), now
 
 
 def test_holds_that_are_captured_as_placed_never_lead_into_debt(organization: Organization, two_holds: Any) -> None:
     early, late, now = two_holds
     with time_machine.travel(now, tick=False):
-        holds.capture(early)
+        holds.capture(early, now=timezone.now())
         assert lots(organization) == [(2, 50)]
-        holds.capture(late)
+        holds.capture(late, now=timezone.now())
         assert (balance(organization), expired(organization)) == (0, [])
 
 
@@ -205,17 +205,17 @@ def test_kept_credits_that_burnt_in_their_old_place_would_lead_into_debt(
     monkeypatch.setattr(grants, "ALLOT", grants.ALLOT.replace(KEPT_FIRST, "g.priority"))
     early, late, now = request.getfixturevalue("two_holds")
     with time_machine.travel(now, tick=False):
-        holds.capture(early)
-        holds.capture(late)
+        holds.capture(early, now=timezone.now())
+        holds.capture(late, now=timezone.now())
         assert balance(organization) == -30
 
 
 def test_of_lots_that_are_due_the_first_to_expire_keeps_first(organization: Organization, give: Give) -> None:
     """The hold after its expiry can be served by the later one alone, so that is not spent on the hold before."""
     soon, late = give(30, priority=90, hours=1), give(50, priority=10, hours=4)
-    holds.place(organization, amount=Decimal(30), ttl=9 * HOUR)
+    holds.place(organization, amount=Decimal(30), ttl=9 * HOUR, now=timezone.now())
     with later(2):
-        holds.place(organization, amount=Decimal(50), ttl=9 * HOUR)
+        holds.place(organization, amount=Decimal(50), ttl=9 * HOUR, now=timezone.now())
     with later(5):
         assert lots(organization) == [(soon, 30), (late, 50)]
-        assert posting.available(organization.pk) == 0
+        assert posting.available(organization.pk, timezone.now()) == 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run
@@ -106,17 +107,17 @@ class Books(RuleBasedStateMachine):
         if key in payer.answers:
             *movement, answer = payer.answers[key]
             if movement == [kind, amount]:
-                assert verb(payer.organization.pk, **options) == answer
+                assert verb(payer.organization.pk, now=self.now, **options) == answer
             else:
                 with pytest.raises(PostingConflict):
-                    verb(payer.organization.pk, **options)
+                    verb(payer.organization.pk, now=self.now, **options)
         elif admitted and payer.book.available + amount < 0:
             with pytest.raises(NotEnoughCredits) as refusal:
-                verb(payer.organization.pk, **options)
+                verb(payer.organization.pk, now=self.now, **options)
             assert refusal.value.members == {"available": payer.book.available}
         else:
             payer.book.post(amount, theirs)
-            posted = verb(payer.organization.pk, **options)
+            posted = verb(payer.organization.pk, now=self.now, **options)
             assert posted.balance_after == payer.book.balance
             payer.entries.append((posted, amount, theirs))
             payer.answers |= {key: (kind, amount, posted)} if key else {}
@@ -129,7 +130,7 @@ class Books(RuleBasedStateMachine):
         payer.beyond |= amount < 0
         payer.book.post(amount, theirs)
         options: dict[str, Any] = {"reason": "Sorry", "actor": "eve", "expires_at": lot.expires_at}
-        entry = corrections.adjust(payer.organization.pk, amount=amount, **options)
+        entry = corrections.adjust(payer.organization.pk, amount=amount, **options, now=timezone.now())
         assert entry.balance_after == payer.book.balance
 
     @rule(number=payers, which=st.integers(0, 30), minutes=expiries)
@@ -142,7 +143,9 @@ class Books(RuleBasedStateMachine):
             payer.beyond |= amount > 0
             payer.book.post(-amount, theirs, own_lot=own_lot)
             entry = LedgerEntry.objects.get(account=posted.account_id, seq=posted.seq)
-            reversal = corrections.reverse(entry, reason="Wrong", actor="eve", expires_at=lot.expires_at)
+            reversal = corrections.reverse(
+                entry, reason="Wrong", actor="eve", expires_at=lot.expires_at, now=timezone.now()
+            )
             assert reversal.balance_after == payer.book.balance
 
     @rule(number=owners, budget=st.one_of(st.none(), st.integers(0, 90).map(Decimal)))
@@ -150,7 +153,7 @@ class Books(RuleBasedStateMachine):
         self._pass()
         owner = self.owners[number]
         owner.budget = budget
-        budgets.limit(owner.organization, budget)
+        budgets.limit(owner.organization, budget, now=timezone.now())
 
     @rule(terms=st.lists(st.tuples(owners, whole, st.integers(1, 60), st.booleans()), min_size=1))
     def hold(self, terms: list[tuple[int, Decimal, int, bool]]) -> None:
@@ -160,7 +163,9 @@ class Books(RuleBasedStateMachine):
 
     def _hold(self, owner: Owner, amount: Decimal, ttl: timedelta, *, is_lease: bool) -> None:
         organization = Organization.objects.get(pk=owner.organization.pk)
-        reserve = partial(leases.take if is_lease else holds.place, organization, amount=amount, ttl=ttl)
+        reserve = partial(
+            leases.take if is_lease else holds.place, organization, amount=amount, ttl=ttl, now=timezone.now()
+        )
         if owner.exceeds(amount):
             with pytest.raises(BudgetExceeded):
                 reserve()
@@ -183,20 +188,20 @@ class Books(RuleBasedStateMachine):
             if is_captured:
                 self._capture(hold, theirs, owner, amount)
             elif owner.payer.book.release(theirs):
-                assert holds.release(hold).status == "released"
+                assert holds.release(hold, now=timezone.now()).status == "released"
             else:
                 with pytest.raises(holds.HoldResolved):
-                    holds.release(hold)
+                    holds.release(hold, now=timezone.now())
 
     def _capture(self, hold: Hold, theirs: eager_book.Hold, owner: Owner, amount: Decimal | None) -> None:
         taken = max(theirs.amount - theirs.captured, ZERO) if amount is None else amount
         owner.payer.beyond |= taken > theirs.unspent and theirs.status in ("open", "expired")
         if owner.payer.book.capture(theirs, taken):
             owner.spend(taken)
-            assert holds.capture(hold, amount).captured == theirs.captured
+            assert holds.capture(hold, amount, now=timezone.now()).captured == theirs.captured
         else:
             with pytest.raises(holds.HoldResolved):
-                holds.capture(hold, amount)
+                holds.capture(hold, amount, now=timezone.now())
 
     @rule(batch=st.lists(events, min_size=1, max_size=6))
     def use(self, batch: list[Any]) -> None:
@@ -240,15 +245,15 @@ class Books(RuleBasedStateMachine):
     def read(self, number: int) -> None:
         self._pass()
         payer = self.payers[number]
-        state = posting.current(payer.organization.pk)
+        state = posting.current(payer.organization.pk, timezone.now())
         if state:
             assert (state.balance, state.reserved) == (payer.book.balance, payer.book.reserved)
-            posting.bring_up_to_date(payer.organization.pk)
+            posting.bring_up_to_date(payer.organization.pk, timezone.now())
             left = Grant.objects.of(payer.organization).filter(remaining__gt=0).order_by("entry_seq")
             assert [lot.remaining for lot in left] == [lot.remaining for lot in payer.book.lots if lot.remaining]
         for owner in self.owners:
             organization = Organization.objects.get(pk=owner.organization.pk)
-            assert budgets.of(organization).spent == owner.spent
+            assert budgets.of(organization, timezone.now()).spent == owner.spent
 
     @invariant()
     def the_books_hold(self) -> None:

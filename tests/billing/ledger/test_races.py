@@ -43,17 +43,17 @@ def seqs(organization: Organization) -> list[int]:
 def spend(payer: Organization, meanwhile: Callable[[], object]) -> bool:
     """Take 10 credits, if under the lock they are there."""
     with transaction.atomic():
-        posting.lock([payer.pk])
+        posting.lock([payer.pk], timezone.now())
         if account(payer).balance < 10:
             return False
         meanwhile()
-        posting.post(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(-10))
+        posting.post(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(-10), now=timezone.now())
     return True
 
 
 def test_of_twenty_debits_just_those_that_are_covered_succeed(payer: Organization) -> None:
     def debit() -> balances.Posting:
-        return posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(10))
+        return posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(10), now=timezone.now())
 
     results = race([debit] * THREADS)
     assert sorted(r.balance_after for r in results if isinstance(r, balances.Posting)) == list(range(0, 100, 10))
@@ -66,9 +66,9 @@ def test_a_balance_compared_in_python_would_be_overdrawn(payer: Organization) ->
     all_have_read = Barrier(THREADS)
 
     def debit() -> None:
-        if posting.available(payer.pk) >= 10:
+        if posting.available(payer.pk, timezone.now()) >= 10:
             all_have_read.wait(timeout=30)
-            posting.post(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(-10))
+            posting.post(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(-10), now=timezone.now())
 
     race([debit] * THREADS)
     assert account(payer).balance == -100
@@ -114,7 +114,9 @@ def test_a_number_counted_in_python_would_be_given_twice(payer: Organization) ->
 
 def test_a_key_from_fifty_threads_is_one_entry_and_fifty_equal_answers(payer: Organization) -> None:
     def purchase() -> balances.Posting:
-        return posting.post(payer.pk, kind=Kind.PURCHASE, amount=Decimal(7), idempotency_key="payment:1")
+        return posting.post(
+            payer.pk, kind=Kind.PURCHASE, amount=Decimal(7), idempotency_key="payment:1", now=timezone.now()
+        )
 
     assert set(race([purchase] * 50)) == {balances.Posting(payer.pk, 2, Decimal(107))}
     assert seqs(payer) == [1, 2]
@@ -127,7 +129,7 @@ def test_a_key_looked_up_in_python_would_post_twice(payer: Organization) -> None
     def purchase() -> None:
         if not LedgerEntry.objects.of(payer).filter(reference="payment:1").exists():
             both_have_looked.wait(timeout=30)
-            posting.post(payer.pk, kind=Kind.PURCHASE, amount=Decimal(7), reference="payment:1")
+            posting.post(payer.pk, kind=Kind.PURCHASE, amount=Decimal(7), reference="payment:1", now=timezone.now())
 
     race([purchase] * 2)
     assert account(payer).balance == 114
@@ -137,7 +139,9 @@ def test_a_debit_with_one_key_from_many_threads_is_taken_once(payer: Organizatio
     """The balance covers one: the other nine find it gone, and are answered all the same."""
 
     def debit() -> balances.Posting:
-        return posting.debit(payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(100), idempotency_key="sub:1")
+        return posting.debit(
+            payer.pk, kind=Kind.SUBSCRIPTION, amount=Decimal(100), idempotency_key="sub:1", now=timezone.now()
+        )
 
     assert set(race([debit] * 10)) == {balances.Posting(payer.pk, 2, Decimal(0))}
 
@@ -155,7 +159,7 @@ def test_locks_that_open_accounts_meet_without_deadlock() -> None:
 
     def lock(order: list[Any]) -> int:
         with transaction.atomic():
-            return len(posting.lock(order))
+            return len(posting.lock(order, timezone.now()))
 
     assert race([lambda: lock(payers), lambda: lock(payers[::-1])] * 4) == [10] * 8
 
@@ -171,7 +175,7 @@ def pair(committed: None) -> list[Organization]:
 def test_payers_are_locked_in_one_order_whatever_the_callers(pair: list[Organization]) -> None:
     def lock(order: list[Organization]) -> int:
         with transaction.atomic():
-            locked = posting.lock(organization.pk for organization in order)
+            locked = posting.lock([organization.pk for organization in order], timezone.now())
             time.sleep(0.002)
             return len(locked)
 
@@ -184,9 +188,9 @@ def test_payers_locked_in_the_callers_order_would_deadlock(pair: list[Organizati
 
     def lock(order: list[Organization]) -> None:
         with transaction.atomic():
-            posting.lock([order[0].pk])
+            posting.lock([order[0].pk], timezone.now())
             both_have_one.wait(timeout=30)
-            posting.lock([order[1].pk])
+            posting.lock([order[1].pk], timezone.now())
 
     results = race([lambda: lock(pair), lambda: lock(pair[::-1])])
     assert [type(r) for r in results if r] == [OperationalError]

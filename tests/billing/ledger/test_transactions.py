@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db.transaction import TransactionManagementError
+from django.utils import timezone
 
 from accounts.models import Organization
 from apikeys import rate_limits
@@ -19,7 +20,7 @@ from usage.metering import deduplication, insert, rating
 NOW, MONTH, ONE = datetime(2036, 10, 15, tzinfo=UTC), date(2036, 10, 1), Decimal(1)
 
 VERBS: dict[str, Callable[[Organization], Any]] = {
-    "lock": lambda payer: posting.lock([payer.pk]),
+    "lock": lambda payer: posting.lock([payer.pk], timezone.now()),
     "post_usage": lambda payer: balances.post_usage({payer.pk: ONE}, NOW),
     "capture_by_usage": lambda payer: holds.capture_by_usage({}, NOW),
     "admit": lambda payer: budgets.admit(payer, None, ONE, month=MONTH, now=NOW),

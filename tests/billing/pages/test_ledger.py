@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Organization, User
 from billing.ledger import posting
@@ -29,7 +30,7 @@ def entries(browser: Client, organization: Organization, **query: str) -> list[i
 
 def post(organization: Organization, kind: Kind, amount: str, when: datetime | None = None) -> None:
     with time_machine.travel(when or datetime.now(UTC), tick=False):
-        posting.post(organization.pk, kind=kind, amount=Decimal(amount))
+        posting.post(organization.pk, kind=kind, amount=Decimal(amount), now=timezone.now())
 
 
 def test_the_newest_entry_stands_first_with_the_balance_that_it_left(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ LEDGER = "/auth/account/ledger"
 def post(organization: Organization, how_many: int) -> None:
     """Entries with the ids 1 to `how_many`, where there were none."""
     for _ in range(how_many):
-        posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(1))
+        posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(1), now=timezone.now())
 
 
 def page(api: Any, who: User, **params: Any) -> Any:
@@ -85,7 +86,7 @@ def test_a_filtered_ledger_is_counted_and_paged(
 
 def test_a_filter_narrows_the_count(api: Any, alice: User, organization: Organization) -> None:
     post(organization, 3)
-    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1))
+    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-1), now=timezone.now())
     answer = page(api, alice, type="debit")
     assert (answer["count"], ids(answer)) == (1, [4])
 

@@ -24,7 +24,7 @@ def switch_on(organization: Organization, **params: Any) -> None:
 
 
 def spend(organization: Organization, amount: int | str) -> None:
-    posting.debit(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(amount))
+    posting.debit(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(amount), now=timezone.now())
 
 
 def sweep(**after: float) -> int:

@@ -46,7 +46,7 @@ def event_types(organization: Organization, start: str) -> list[str]:
 
 
 def available(organization: Organization) -> Any:
-    return posting.available(organization.pk)
+    return posting.available(organization.pk, timezone.now())
 
 
 def disputed(payment: Payment) -> Any:
@@ -145,7 +145,9 @@ def test_the_tax_is_not_taken_from_the_credits(payment: Payment, customer: Organ
     assert taken == [Decimal("6.664"), Decimal("6.664"), Decimal("6.672")]
     assert disputed(payment) == 20
     LedgerEntry.objects.of(customer)
-    posting.post(customer.pk, kind=LedgerEntry.Kind.REFUND, amount=Decimal(-5))  # the purchase was posted without tax
+    posting.post(
+        customer.pk, kind=LedgerEntry.Kind.REFUND, amount=Decimal(-5), now=timezone.now()
+    )  # the purchase was posted without tax
 
 
 def dispute(payment: Payment, state: DisputeState, withdrawn: int, reinstated: int) -> gateways.Dispute:
@@ -188,7 +190,7 @@ def test_an_account_with_an_open_dispute_is_not_closed(organization: Organizatio
     paid(organization)
     hear()
     with pytest.raises(accounts.AccountNotSettled):
-        accounts.close(organization)
+        accounts.close(organization, now=timezone.now())
 
 
 def test_a_warning_of_fraud_is_told_to_operators(payment: Payment, stand_in: StandIn, settings: Any) -> None:

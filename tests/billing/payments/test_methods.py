@@ -245,7 +245,7 @@ def test_a_card_that_is_removed_while_it_is_made_default_is_not_left_so(three: l
 
 def test_without_the_lock_some_would_fail(three: list[PaymentMethod], monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the tests above: the database alone refuses two defaults, or finds a deadlock."""
-    monkeypatch.setattr(posting, "lock", lambda accounts: None)
+    monkeypatch.setattr(posting, "lock", lambda *arguments: None)
     failed: list[Any] = []
     for _ in range(10):
         results = race([lambda card=card: methods.make_default(card) for card in three * 5])  # type: ignore[misc]

@@ -65,11 +65,11 @@ def test_a_status_compared_in_python_would_purchase_twice(buyer: Organization) -
     def settle() -> None:
         if Payment.objects.get(pk=payment.pk).status == "pending":
             both_have_read.wait(timeout=30)
-            posting.post(buyer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=payment.amount)
+            posting.post(buyer.pk, kind=LedgerEntry.Kind.PURCHASE, amount=payment.amount, now=timezone.now())
             Payment.objects.filter(pk=payment.pk).update(status="succeeded")
 
     race([settle] * 2)
-    assert posting.available(buyer.pk) == 50
+    assert posting.available(buyer.pk, timezone.now()) == 50
 
 
 def intent(state: IntentState) -> Intent:
@@ -87,7 +87,7 @@ def settle_twice(payment: Payment) -> str:
         with transaction.atomic():
             settling.settle(payment.pk, intent(IntentState.SUCCEEDED))
             settled.set()
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def second() -> None:
         settled.wait(timeout=30)
@@ -100,7 +100,7 @@ def settle_twice(payment: Payment) -> str:
 
 def test_of_two_answers_at_once_the_first_stands(buyer: Organization) -> None:
     assert settle_twice(begin(buyer)) == "succeeded"
-    assert posting.available(buyer.pk) == 25
+    assert posting.available(buyer.pk, timezone.now()) == 25
 
 
 def test_without_the_lock_the_second_answer_would_replace_the_first(
@@ -110,7 +110,7 @@ def test_without_the_lock_the_second_answer_would_replace_the_first(
     payment = begin(buyer)
     monkeypatch.setattr(posting, "LOCK", posting.LOCK.replace("FOR NO KEY UPDATE", ""))
     assert settle_twice(payment) == "failed"
-    assert posting.available(buyer.pk) == 25
+    assert posting.available(buyer.pk, timezone.now()) == 25
 
 
 def test_the_sweep_and_the_request_settle_a_payment_once(buyer: Organization, bank: FaultySandbox) -> None:
@@ -120,7 +120,7 @@ def test_the_sweep_and_the_request_settle_a_payment_once(buyer: Organization, ba
     Payment.objects.filter(pk=payment.pk).update(next_attempt_at=timezone.now())
     race([partial(payments.complete, payment.pk), lambda: payments.sweep(timezone.now())])
     assert bank.calls.count("create") == 2
-    assert posting.available(buyer.pk) == 25
+    assert posting.available(buyer.pk, timezone.now()) == 25
 
 
 def test_an_id_from_many_threads_begins_one_payment(buyer: Organization) -> None:
@@ -154,7 +154,7 @@ def test_first_cards_kept_without_the_lock_would_collide(bank: FaultySandbox) ->
 
 def test_an_account_that_is_being_closed_takes_no_new_payment(buyer: Organization) -> None:
     """Whichever comes first, there is no pending payment of a closed account."""
-    refused = race([partial(accounts.close, buyer), partial(begin, buyer)])
+    refused = race([partial(accounts.close, buyer, now=timezone.now()), partial(begin, buyer)])
     assert [type(r) for r in refused if isinstance(r, Exception)] in ([AccountNotSettled], [NoBillingAccount])
     is_closed = BillingAccount.objects.of(buyer).get().closed_at is not None
     begun = Payment.objects.of(buyer)
@@ -166,7 +166,7 @@ def test_a_payment_waits_for_the_closing_that_came_before_it(buyer: Organization
 
     def close() -> None:
         with transaction.atomic():
-            accounts.close(buyer)
+            accounts.close(buyer, now=timezone.now())
             started.wait(timeout=30)
             time.sleep(0.05)
 

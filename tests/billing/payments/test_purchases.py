@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from accounts.lib import identifiers
 from accounts.lib.problems import InvalidField, Problem
@@ -118,7 +119,7 @@ def test_a_card_of_0_1_0_is_saved_with_a_customer_before_it_is_charged(
     old.refresh_from_db()
     assert old.gateway_token != "pm_card_visa"
     assert old.fingerprint
-    assert posting.available(organization.pk) == 25
+    assert posting.available(organization.pk, timezone.now()) == 25
 
 
 # Checkout pages

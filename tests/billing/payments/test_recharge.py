@@ -30,12 +30,12 @@ def test_it_charges_below_the_threshold_and_not_at_it(payer: Organization, bank:
     spend(payer, "0.000000001")
     assert sweep() == 1
     assert bought(payer) == [50]
-    assert posting.available(payer.pk) == Decimal("69.999999999")
+    assert posting.available(payer.pk, timezone.now()) == Decimal("69.999999999")
     assert bank.charged == [5000]
 
 
 def test_holds_lower_it_too(payer: Organization) -> None:
-    holds.place(payer, amount=Decimal(81), ttl=timedelta(minutes=5))
+    holds.place(payer, amount=Decimal(81), ttl=timedelta(minutes=5), now=timezone.now())
     assert sweep() == 1
 
 
@@ -59,7 +59,7 @@ def test_one_charge_ends_at_or_above_the_threshold(
     payer: Organization, params: dict[str, Decimal], spent: int | str, charge: Any
 ) -> None:
     switch_on(payer, **params)
-    posting.post(payer.pk, kind=LedgerEntry.Kind.USAGE, amount=-Decimal(spent))
+    posting.post(payer.pk, kind=LedgerEntry.Kind.USAGE, amount=-Decimal(spent), now=timezone.now())
     sweep()
     assert bought(payer) == [charge]
 
@@ -206,7 +206,7 @@ def test_parallel_debits_across_the_line_charge_once(committed: None, bank: Faul
 
     race([use] * 20)
     assert Payment.objects.of(organization).filter(purpose="recharge").count() == 1
-    assert posting.available(organization.pk) == 60
+    assert posting.available(organization.pk, timezone.now()) == 60
 
 
 def test_a_task_that_is_delivered_to_many_workers_charges_once(committed: None, bank: FaultySandbox) -> None:
@@ -215,7 +215,7 @@ def test_a_task_that_is_delivered_to_many_workers_charges_once(committed: None, 
     switch_on(organization)
     race([partial(recharge.run, organization, timezone.now())] * 8)
     assert Payment.objects.of(organization).count() == 1
-    assert posting.available(organization.pk) == 50
+    assert posting.available(organization.pk, timezone.now()) == 50
 
 
 def test_the_database_allows_one_recharge_at_a_time(payer: Organization) -> None:

@@ -16,7 +16,7 @@ PATH = "/auth/account/ledger"
 @pytest.fixture
 def entries(organization: Organization) -> int:
     """A ledger of 120 entries."""
-    posting.lock([organization.pk])
+    posting.lock([organization.pk], timezone.now())
     LedgerEntry.objects.bulk_create(
         LedgerEntry(
             account_id=organization.pk,

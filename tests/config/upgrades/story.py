@@ -103,7 +103,7 @@ def _customer(gateway: Api, zone: str) -> Customer:
     paths = {"path_before": child.path, "path_after": child.path}
     moved = {"organization_id": child.pk, "seq": 0, "moved_at": timezone.now()}
     Move.objects.create(account_id=organization.pk, number=1, **paths, **moved)
-    subscriptions.subscribe(organization, "team")
+    subscriptions.subscribe(organization, "team", now=timezone.now())
     _import_log(organization)
     for _, answer in requests(Cast((customer, customer), gateway)):
         answer()

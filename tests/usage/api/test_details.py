@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from time_machine import travel
 
 from accounts import people
@@ -234,9 +235,9 @@ def test_the_month_is_the_one_that_counts_for_the_price(api: Any, alice: Any, or
     """It follows the history of the payer's time zone: in the first hours of a month in UTC, New York has the last."""
     first_hours = this_month(1, 2)
     with travel(first_hours, tick=False):
-        organizations.change_timezone(organization, "America/New_York")
+        organizations.change_timezone(organization, "America/New_York", now=timezone.now())
         LedgerAccount.objects.filter(pk=organization.pk).update(zones=[["America/New_York", None]])
         record(event(organization, meter="sms", quantity=7, occurred_at=(first_hours - timedelta(days=9)).isoformat()))
-        organizations.change_timezone(organization, "Asia/Kathmandu")
+        organizations.change_timezone(organization, "Asia/Kathmandu", now=timezone.now())
         (volume,) = Volume.objects.filter(account_id=organization.pk).values_list("quantity", flat=True)
         assert api(alice).get(DETAILS).json()["usage"]["sms"]["current"] == volume == 7

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from time_machine import travel
 
 from accounts.models import Organization, User
@@ -169,7 +170,7 @@ def test_credits_before_anything_happened_are_zeros(api: Client, alice: User) ->
 def test_credits_show_the_balance_and_what_is_to_be_recharged(
     api: Client, alice: User, organization: Organization
 ) -> None:
-    subscriptions.subscribe(factories.billing_account(organization).organization, "developer")
+    subscriptions.subscribe(factories.billing_account(organization).organization, "developer", now=timezone.now())
     factories.credit(organization, "12.5")
     AutoRecharge.objects.create(organization=organization, enabled=True, threshold=5, amount=20)
     answer = api(alice).get(CREDITS).json()
@@ -195,6 +196,7 @@ def entries(organization: Organization) -> Organization:
                 description=kind,
                 reference=f"ref-{kind}",
                 metadata={"days": days},
+                now=timezone.now(),
             )
     return organization
 

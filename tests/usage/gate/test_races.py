@@ -97,7 +97,7 @@ def test_a_call_that_waited_for_another_finds_its_hold(payer: Organization, call
 
 
 def take_out(payer: Organization, amount: str) -> None:
-    posting.post(payer.pk, kind=LedgerEntry.Kind.ADJUSTMENT, amount=-Decimal(amount))
+    posting.post(payer.pk, kind=LedgerEntry.Kind.ADJUSTMENT, amount=-Decimal(amount), now=timezone.now())
 
 
 def overlapping(call: Call, caller: Caller) -> list[str]:

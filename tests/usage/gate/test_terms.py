@@ -123,7 +123,7 @@ def test_credits_past_their_expiry_are_not_counted(organization: Organization) -
     _, secret = factories.key(organization)
     with time_machine.travel("2030-01-01T12:00:00Z", tick=False):
         lot = lots.Lot("promotional", expires_at=timezone.now() + timedelta(hours=1))
-        posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(5), lot=lot)
+        posting.post(organization.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(5), lot=lot, now=timezone.now())
         assert ask(secret).available == 5
     with time_machine.travel("2030-01-01T13:00:00Z", tick=False):
         assert ask(secret).code is Code.INSUFFICIENT_CREDITS
@@ -134,8 +134,8 @@ def test_a_lot_that_is_kept_for_a_hold_stops_nobody(made: Made, funded: Organiza
     """It leaves the account due for as long as the hold is open."""
     with time_machine.travel("2030-01-01T12:00:00Z", tick=False):
         lot = lots.Lot("promotional", expires_at=timezone.now() + timedelta(hours=1))
-        posting.post(funded.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(5), lot=lot)
-        holds.place(funded, amount=Decimal(105), ttl=timedelta(days=1))
+        posting.post(funded.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(5), lot=lot, now=timezone.now())
+        holds.place(funded, amount=Decimal(105), ttl=timedelta(days=1), now=timezone.now())
         factories.credit(funded, 1)
     with time_machine.travel("2030-01-01T14:00:00Z", tick=False):
         verdicts = [ask(made[1], n, hold_seconds=60) for n in (101, 100)]

@@ -57,7 +57,7 @@ def test_a_good_key_is_valid_and_its_call_has_a_cost(made: Made) -> None:
 def test_the_gate_moves_nothing(made: Made, funded: Organization) -> None:
     ask(made[1])
     assert LedgerEntry.objects.of(funded).count() == 1
-    assert posting.available(funded.pk) == 100
+    assert posting.available(funded.pk, timezone.now()) == 100
 
 
 def test_without_a_meter_a_call_costs_nothing(made: Made) -> None:
@@ -143,7 +143,7 @@ def test_a_childs_call_is_weighed_against_the_roots_credits(funded: Organization
 
 
 def test_in_debt_only_what_costs_nothing_is_let_through(made: Made, funded: Organization) -> None:
-    posting.post(funded.pk, kind=LedgerEntry.Kind.CAPTURE, amount=Decimal(-150))
+    posting.post(funded.pk, kind=LedgerEntry.Kind.CAPTURE, amount=Decimal(-150), now=timezone.now())
     assert ask(made[1]) == weighed(made, Code.INSUFFICIENT_CREDITS, "0.01", -50)
     assert ask(made[1], meter=None).code is Code.VALID
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import Sum
+from django.utils import timezone
 
 from accounts.models import Organization
 from apikeys.models import ApiKey
@@ -140,13 +141,13 @@ def test_what_was_counted_before_a_change_of_time_zone_is_taken_off_where_it_was
     funded: Organization, at_months_end: datetime
 ) -> None:
     """The last hour of May in New York is June in Kathmandu: the event counts in May, and so does its void."""
-    organizations.change_timezone(funded, "America/New_York")
+    organizations.change_timezone(funded, "America/New_York", now=timezone.now())
     LedgerAccount.objects.filter(pk=funded.pk).update(zones=[["America/New_York", None]])
     record(event(funded, id="x", meter="sms", quantity=100), at=at_months_end)
     month = at_months_end.astimezone(ZoneInfo("America/New_York")).date().replace(day=1)
     assert volumes(funded) == {("sms", month): 100}
-    organizations.change_timezone(funded, "Asia/Kathmandu")
-    voids.void(funded, "x", reason="wrong", actor="test")
+    organizations.change_timezone(funded, "Asia/Kathmandu", now=timezone.now())
+    voids.void(funded, "x", reason="wrong", actor="test", now=timezone.now())
     assert volumes(funded) == {("sms", month): 0}
     assert spent(funded, funded.pk, month) == 0
     assert Spending.objects.filter(account_id=funded.pk, spent__lt=0).count() == 0

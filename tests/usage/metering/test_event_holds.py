@@ -19,11 +19,11 @@ MINUTE = timedelta(minutes=1)
 
 
 def hold(organization: Organization, amount: int = 10, **options: Any) -> Hold:
-    return holds.place(organization, amount=Decimal(amount), ttl=MINUTE, **options)
+    return holds.place(organization, amount=Decimal(amount), ttl=MINUTE, **options, now=timezone.now())
 
 
 def lease(organization: Organization, amount: int = 10) -> Hold:
-    return leases.take(organization, amount=Decimal(amount), ttl=MINUTE)
+    return leases.take(organization, amount=Decimal(amount), ttl=MINUTE, now=timezone.now())
 
 
 def reserved(organization: Organization) -> Any:

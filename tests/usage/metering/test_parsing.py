@@ -1,6 +1,6 @@
 """Reading one event: pure, before any SQL."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -163,14 +163,30 @@ def test_any_past_moment_is_accepted(text: str, moment: datetime) -> None:
     assert parse(occurred_at=text).occurred_at == moment
 
 
+def occurred(text: str, ahead: int = 0) -> datetime:
+    """When an event counts, for a payer whose clock is so many days ahead."""
+    return parsing.not_ahead(parse(occurred_at=text).occurred_at, NOW, timedelta(days=ahead))
+
+
 @pytest.mark.parametrize("text", ["2026-11-20T12:00:00.000001Z", "2026-11-20T13:00:00Z"])
 def test_up_to_an_hour_ahead_is_a_fast_clock_and_counts_now(text: str) -> None:
-    assert parse(occurred_at=text).occurred_at == NOW
+    assert occurred(text) == NOW
 
 
 @pytest.mark.parametrize("text", ["2026-11-20T13:00:00.000001Z", "2026-12-01", "9999-12-31T23:59:59Z"])
 def test_more_than_an_hour_ahead_is_refused(text: str) -> None:
-    assert refusal({**LEAST, "occurred_at": text}) == ("in_the_future", "occurred_at")
+    with pytest.raises(Rejected) as rejected:
+        occurred(text)
+    assert (rejected.value.code, rejected.value.field) == ("in_the_future", "occurred_at")
+
+
+def test_an_event_counts_by_the_clock_of_its_payer() -> None:
+    tomorrow = NOW + timedelta(days=1)
+    assert occurred("2026-11-21T11:00:00Z", ahead=1) == tomorrow - timedelta(hours=1)
+    assert occurred("2026-11-21T13:00:00Z", ahead=1) == tomorrow
+    assert parsing.not_ahead(parse().occurred_at, NOW, timedelta(days=1)) == tomorrow
+    with pytest.raises(Rejected):
+        occurred("2026-11-21T13:00:01Z", ahead=1)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db.models import Sum
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +33,9 @@ EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
 
 def void(organization: Organization, id: str = "x", **options: Any) -> voids.Voided:
-    return voids.void(organization, id, reason="Not delivered", actor="key_of_the_office", **options)
+    return voids.void(
+        organization, id, reason="Not delivered", actor="key_of_the_office", **options, now=timezone.now()
+    )
 
 
 def adjustment_of(voided: voids.Voided) -> LedgerEntry:
@@ -101,7 +104,7 @@ def test_a_void_after_a_move_gives_back_to_those_who_counted_the_event(
 
 def test_a_month_that_the_payers_new_clocks_name_otherwise_still_adds_up(funded: Organization) -> None:
     record(event(funded, id="x", occurred_at="2015-06-01T03:59:59Z"))
-    organizations.change_timezone(funded, "America/New_York")
+    organizations.change_timezone(funded, "America/New_York", now=timezone.now())
     void(Organization.objects.get(pk=funded.pk))
     assert reconciliation.run() == []
 
@@ -212,7 +215,7 @@ def test_what_arrived_in_a_month_that_is_marked_is_still_voided(funded: Organiza
 
 
 def test_a_hold_that_it_captured_stays_captured(funded: Organization) -> None:
-    hold = holds.place(funded, amount=Decimal(1), ttl=timedelta(minutes=5))
+    hold = holds.place(funded, amount=Decimal(1), ttl=timedelta(minutes=5), now=timezone.now())
     record(event(funded, id="x", hold=hold.public_id))
     void(funded)
     hold.refresh_from_db()
@@ -221,7 +224,7 @@ def test_a_hold_that_it_captured_stays_captured(funded: Organization) -> None:
 
 
 def test_a_lease_stays_drawn_from(funded: Organization) -> None:
-    lease = leases.take(funded, amount=Decimal(1), ttl=timedelta(minutes=5))
+    lease = leases.take(funded, amount=Decimal(1), ttl=timedelta(minutes=5), now=timezone.now())
     record(event(funded, id="x", hold=lease.public_id, quantity=400))
     void(funded)
     lease.refresh_from_db()
@@ -234,15 +237,15 @@ def test_neither_the_usage_nor_the_adjustment_is_reversed(funded: Organization) 
     record(event(funded, id="x"))
     adjustment = adjustment_of(void(funded))
     with pytest.raises(CorrectedByVoid):
-        corrections.reverse(LedgerEntry.objects.of(funded).get(kind="usage"), reason="r", actor="a")
+        corrections.reverse(LedgerEntry.objects.of(funded).get(kind="usage"), reason="r", actor="a", now=timezone.now())
     with pytest.raises(NotReversible):
-        corrections.reverse(adjustment, reason="r", actor="a")
+        corrections.reverse(adjustment, reason="r", actor="a", now=timezone.now())
 
 
 def test_a_budget_recovers_in_the_same_transaction(funded: Organization) -> None:
-    budgets.limit(funded, Decimal(1))
+    budgets.limit(funded, Decimal(1), now=timezone.now())
     record(event(funded, id="x", quantity=600))
-    budgets.limit(funded, Decimal(1))  # a look, in case usage was not announced yet
+    budgets.limit(funded, Decimal(1), now=timezone.now())  # a look, in case usage was not announced yet
     void(funded)
     announced = [(happened.type, happened.data["threshold"]) for happened in Happened.objects.of(funded).order_by("id")]
     assert announced == [("budget.crossed", 50), ("budget.recovered", 50)]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError
+from django.utils import timezone
 
 from accounts.models import Organization
 from billing.ledger import posting
@@ -29,7 +30,7 @@ def payer(committed: None) -> Organization:
 
 
 def void(payer: Organization, id: str) -> Any:
-    return voids.void(payer, id, reason="Race", actor="")
+    return voids.void(payer, id, reason="Race", actor="", now=timezone.now())
 
 
 def test_of_many_voids_of_one_event_one_wins(payer: Organization) -> None:

@@ -72,7 +72,7 @@ def test_it_shows_the_last_five_entries(browser: Client, organization: Organizat
 
 
 def test_a_debt_is_called_a_debt(browser: Client, organization: Organization) -> None:
-    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal("-0.5"))
+    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal("-0.5"), now=timezone.now())
     page = text(overview(browser, organization))
     assert "In debt" in page
     assert "−0.5 <span" in page

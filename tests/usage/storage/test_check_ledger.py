@@ -139,14 +139,16 @@ def books(funded: Organization) -> Organization:
     of an organization that was moved."""
     key, _ = factories.key(funded)
     test_key, _ = factories.key(funded, environment="test")
-    posting.debit(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(1))
+    posting.debit(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(1), now=timezone.now())
     factories.credit(funded, 20)
     minutes = timedelta(minutes=5)
-    holds.place(funded, amount=Decimal(3), ttl=minutes)
-    holds.capture(holds.place(funded, key=key, amount=Decimal(3), ttl=minutes), Decimal(2))
-    holds.release(holds.place(funded, amount=Decimal(1), ttl=minutes))
-    lease = leases.take(funded, key=key, amount=Decimal(1), ttl=minutes)
-    named = holds.place(funded, key=key, amount=Decimal(1), ttl=minutes)
+    holds.place(funded, amount=Decimal(3), ttl=minutes, now=timezone.now())
+    holds.capture(
+        holds.place(funded, key=key, amount=Decimal(3), ttl=minutes, now=timezone.now()), Decimal(2), now=timezone.now()
+    )
+    holds.release(holds.place(funded, amount=Decimal(1), ttl=minutes, now=timezone.now()), now=timezone.now())
+    lease = leases.take(funded, key=key, amount=Decimal(1), ttl=minutes, now=timezone.now())
+    named = holds.place(funded, key=key, amount=Decimal(1), ttl=minutes, now=timezone.now())
     record(
         event(funded, id="plain", endpoint="/a"),
         event(key, id="kept", endpoint="/b", status=500),
@@ -157,7 +159,7 @@ def books(funded: Organization) -> Organization:
         event(test_key),
     )
     for id in ("voided", "free"):
-        voids.void(funded, id, reason="Not delivered", actor="")
+        voids.void(funded, id, reason="Not delivered", actor="", now=timezone.now())
     _use_and_move(funded)
     return funded
 
@@ -171,7 +173,9 @@ def _use_and_move(payer: Organization) -> None:
         if place == b:
             factories.move(child, b)
         record(event(child, endpoint="/child"))
-        holds.capture(holds.place(child, amount=Decimal(1), ttl=timedelta(minutes=5)))
+        holds.capture(
+            holds.place(child, amount=Decimal(1), ttl=timedelta(minutes=5), now=timezone.now()), now=timezone.now()
+        )
 
 
 def corrupt(organization: Organization, sql: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 from time_machine import travel
 
 from accounts.lib import months
@@ -55,10 +56,12 @@ def test_what_was_used_is_frozen_by_organization_and_meter(funded: Organization)
 
 def test_a_month_has_the_balance_at_both_ends(funded: Organization) -> None:
     record(event(funded, meter="sms"))
-    holds.capture(holds.place(funded, amount=Decimal(2), ttl=timedelta(hours=1)))
-    posting.post(funded.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(50))
+    holds.capture(
+        holds.place(funded, amount=Decimal(2), ttl=timedelta(hours=1), now=timezone.now()), now=timezone.now()
+    )
+    posting.post(funded.pk, kind=LedgerEntry.Kind.PURCHASE, amount=Decimal(50), now=timezone.now())
     close(funded)
-    posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5))
+    posting.post(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(-5), now=timezone.now())
     close(funded, END + A_MONTH)
     assert balances(funded) == [
         (MONTH, 0, 148 - CENT),
@@ -117,7 +120,7 @@ def test_months_are_closed_one_after_the_other_from_the_organizations_first(fund
 
 def test_a_void_before_the_close_leaves_nothing_in_the_month(funded: Organization) -> None:
     record(event(funded, id="x", meter="sms"), event(funded, id="y", meter="sms"))
-    voids.void(funded, "x", reason="r", actor="")
+    voids.void(funded, "x", reason="r", actor="", now=timezone.now())
     close(funded)
     assert [row[3] for row in frozen(funded)] == [1]
     assert balances(funded) == [(MONTH, 0, 100 - CENT)]
@@ -132,7 +135,7 @@ def test_a_void_after_the_end_is_a_correction_of_the_next_month(
     Meter.objects.create(slug="free", name="Free", unit="call")
     record(event(funded, id="x", meter=meter))
     with travel(END + timedelta(minutes=1), tick=False):
-        void = partial(voids.void, funded, "x", reason="r", actor="")
+        void = partial(voids.void, funded, "x", reason="r", actor="", now=timezone.now())
         first, second = (void, partial(close, funded)) if before_the_close else (partial(close, funded), void)
         first()
         second()
@@ -146,7 +149,7 @@ def test_a_void_after_the_end_is_a_correction_of_the_next_month(
 def test_a_void_of_a_late_event_in_its_month_takes_it_out(funded: Organization) -> None:
     close(funded)
     record(event(funded, id="x", meter="sms"), event(funded, id="y", meter="sms"))
-    voids.void(funded, "x", reason="r", actor="")
+    voids.void(funded, "x", reason="r", actor="", now=timezone.now())
     close(funded, END + A_MONTH)
     assert [row[:4] for row in frozen(funded)] == [(NEXT, MONTH, "sms", 1)]
     assert balances(funded)[1] == (NEXT, 100, 100 - CENT)
@@ -188,7 +191,7 @@ def test_what_has_not_ended_is_not_closed(funded: Organization) -> None:
 
 
 def test_a_payer_that_never_used_anything_is_closed_as_well(organization: Organization) -> None:
-    ledger_balances.open_accounts([organization.pk])
+    ledger_balances.open_accounts([organization.pk], timezone.now())
     close(organization)
     assert (frozen(organization), balances(organization)) == ([], [(MONTH, 0, 0)])
 

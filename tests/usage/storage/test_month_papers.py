@@ -5,6 +5,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,7 +41,7 @@ def postpaid(payer: Organization) -> Organization:
 
 
 def post(payer: Organization, kind: Kind, amount: int | str, **details: Any) -> int:
-    return posting.post(payer.pk, kind=kind, amount=Decimal(amount), **details).seq
+    return posting.post(payer.pk, kind=kind, amount=Decimal(amount), **details, now=timezone.now()).seq
 
 
 def use(payer: Organization, credits: str) -> None:
@@ -78,10 +79,10 @@ def test_a_statement_has_what_moved_the_balance(payer: Organization) -> None:
         (Kind.CHARGEBACK, "-1", {}),
     ):
         post(payer, kind, amount, **details)
-    holds.capture(holds.place(payer, amount=Decimal(2), ttl=timedelta(hours=1)))
-    corrections.adjust(payer.pk, amount=Decimal("0.5"), reason="Sorry", actor="")
+    holds.capture(holds.place(payer, amount=Decimal(2), ttl=timedelta(hours=1), now=timezone.now()), now=timezone.now())
+    corrections.adjust(payer.pk, amount=Decimal("0.5"), reason="Sorry", actor="", now=timezone.now())
     record(event(payer, meter="sms", quantity=3), event(child, meter="sms"), event(child, id="x", meter="sms"))
-    voids.void(child, "x", reason="r", actor="")
+    voids.void(child, "x", reason="r", actor="", now=timezone.now())
     paper = month(payer)
     assert (paper.kind, paper.number, paper.currency, paper.tax) == ("statement", "", "USD", 0)
     assert (paper.period_start, paper.period_end) == (this_month(1, 0), END)
@@ -150,7 +151,9 @@ def pay(invoice: Invoice) -> None:
         status="succeeded",
     )
     key = f"payment:{payment.pk.hex}"
-    posting.post(payment.organization_id, kind=Kind.PURCHASE, amount=payment.amount, idempotency_key=key)
+    posting.post(
+        payment.organization_id, kind=Kind.PURCHASE, amount=payment.amount, idempotency_key=key, now=timezone.now()
+    )
 
 
 @pytest.mark.parametrize("paid", [True, False])
@@ -169,7 +172,7 @@ def test_what_an_invoice_asks_for_is_not_asked_for_again(postpaid: Organization,
 def test_a_credit_note_with_its_adjustment_leaves_the_next_invoice_as_it_is(postpaid: Organization) -> None:
     use(postpaid, "10")
     first = month(postpaid)
-    corrections.adjust(postpaid.pk, amount=Decimal(4), reason="Sorry", actor="")
+    corrections.adjust(postpaid.pk, amount=Decimal(4), reason="Sorry", actor="", now=timezone.now())
     papers.credit(first, Decimal(4), "Sorry", now=END)
     use(postpaid, "3")
     second = month(postpaid, 1)

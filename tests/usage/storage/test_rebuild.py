@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 from hypothesis import given
 
 from accounts.lib import months
@@ -79,11 +80,13 @@ def used(funded: Organization) -> Organization:
         event(key, id="x", endpoint="/b"),
         event(child, id="y", occurred_at="2015-06-01T00:20:00Z"),
     )
-    voids.void(funded, "x", reason="r", actor="")
-    voids.void(child, "y", reason="r", actor="")
+    voids.void(funded, "x", reason="r", actor="", now=timezone.now())
+    voids.void(child, "y", reason="r", actor="", now=timezone.now())
     for owner in (child, child, funded):
-        holds.capture(holds.place(owner, amount=Decimal(1), ttl=timedelta(hours=1)))
-    corrections.reverse(LedgerEntry.objects.filter(kind="capture")[0], reason="r", actor="")
+        holds.capture(
+            holds.place(owner, amount=Decimal(1), ttl=timedelta(hours=1), now=timezone.now()), now=timezone.now()
+        )
+    corrections.reverse(LedgerEntry.objects.filter(kind="capture")[0], reason="r", actor="", now=timezone.now())
     factories.move(child, Organization.objects.create_child(funded, name="Aside"))
     record(event(child, quantity=2))
     return funded
@@ -230,7 +233,7 @@ def test_without_the_lock_what_is_recorded_meanwhile_is_lost(monkeypatch: pytest
     """The control of the test above: a batch commits after the events were read and before the rollups are written."""
     payer = factories.organization()
     record(event(payer, endpoint="/a"))
-    monkeypatch.setattr(rebuild, "posting", SimpleNamespace(lock=lambda accounts: None))
+    monkeypatch.setattr(rebuild, "posting", SimpleNamespace(lock=lambda *arguments: None))
     with connection.execute_wrapper(
         before_statement("ANALYZE new_endpointrollup", lambda: race([partial(record, event(payer, endpoint="/a"))]))
     ):

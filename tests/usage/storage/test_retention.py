@@ -15,6 +15,7 @@ import pytest
 import time_machine
 from django.conf import settings as django_settings
 from django.db import Error, OperationalError, connection, transaction
+from django.utils import timezone
 
 from accounts.lib import months, quarters
 from accounts.models import Organization
@@ -187,7 +188,7 @@ def test_of_the_present_nobody_asks_what_is_retired(funded: Organization, django
 
 def test_a_retired_event_is_not_voided(retired: Organization) -> None:
     with pytest.raises(voids.UnknownOrRetired):
-        voids.void(retired, "x", reason="r", actor="")
+        voids.void(retired, "x", reason="r", actor="", now=timezone.now())
 
 
 def test_a_void_of_an_event_that_is_retired_meanwhile_gives_nothing_back(
@@ -204,7 +205,7 @@ def test_a_void_of_an_event_that_is_retired_meanwhile_gives_nothing_back(
 
     monkeypatch.setattr(voids, "_give_back", meanwhile)
     with pytest.raises(voids.UnknownOrRetired):
-        voids.void(funded, "x", reason="Late", actor="")
+        voids.void(funded, "x", reason="Late", actor="", now=timezone.now())
     assert balance(funded) == Decimal("99.99")
     assert reconciliation.run() == []
 
