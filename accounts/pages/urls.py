@@ -38,6 +38,7 @@ urlpatterns = [
     path("", views.HomeView.as_view(), name="home"),
     path("organizations/", views.OrganizationsView.as_view(), name="organizations"),
     path("invitations/accept", AcceptInvitationView.as_view(), name="accept-invitation"),
+    path("theme/", views.ThemeView.as_view(), name="theme"),
     path("profile/", views.ProfileView.as_view(), name="profile"),
     path(f"{ORGANIZATION}switch/", views.SwitchView.as_view(), name="switch"),
 ]

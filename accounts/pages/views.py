@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 from allauth.account import views as allauth
@@ -7,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import ListView, UpdateView
 from django.views.generic.base import View
 
@@ -86,3 +88,18 @@ class ProfileView(LoginRequiredMixin, UpdateView[User, ProfileForm]):
 
     def form_invalid(self, form: ProfileForm) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form), status=400)
+
+
+class ThemeView(View):
+    """The colours of the pages, light or dark or as the system has them; kept in a cookie of this browser."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        following = request.POST.get("next", "")
+        is_ours = url_has_allowed_host_and_scheme(following, allowed_hosts=None)
+        response = redirect(following if is_ours else "home")
+        theme = request.POST.get("theme")
+        if theme in ("light", "dark"):
+            response.set_cookie("theme", theme, max_age=timedelta(days=365), samesite="Lax", httponly=True)
+        else:
+            response.delete_cookie("theme", samesite="Lax")
+        return response

@@ -2,11 +2,23 @@ from typing import Any
 
 from django import template
 
+from accounts import scopes
 from accounts.models import Organization
 
 SHOWN = 10
 
 register = template.Library()
+
+
+@register.inclusion_tag("accounts/sections.html", takes_context=True)
+def sections(context: Any) -> dict[str, Any]:
+    """The sections of the organization that the page is about; on a page about the person, of their current one."""
+    user = context["request"].user
+    here, held = context.get("organization"), context.get("scopes", frozenset())
+    current = getattr(user, "current_organization", None)
+    if here is None and current and (roles := current.roles_of(user)):
+        here, held = current, scopes.of_roles(roles)
+    return {"here": here, "scopes": held, "section": context.get("section", "")}
 
 
 @register.inclusion_tag("accounts/switcher.html", takes_context=True)

@@ -28,7 +28,7 @@ addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
-// Menus close at Escape, and at a click beside them.
+// Menus close at Escape, when the focus leaves them, and at a click beside them.
 const menus = () => document.querySelectorAll("details.menu[open]");
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
@@ -37,6 +37,28 @@ addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
   }
 });
+addEventListener("focusin", (event) => {
+  for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
+});
 addEventListener("click", (event) => {
   for (const menu of menus()) if (!menu.contains(event.target)) menu.open = false;
 });
+
+// A click on an id copies it.
+const announcer = document.createElement("p");
+announcer.className = "toast";
+announcer.setAttribute("role", "status");
+document.body.append(announcer);
+const copy = async (id) => {
+  await navigator.clipboard.writeText(id.textContent.trim());
+  announcer.textContent = `Copied ${id.textContent.trim()}`;
+  setTimeout(() => { announcer.textContent = ""; }, 2000);
+};
+for (const id of navigator.clipboard ? document.querySelectorAll("main .id") : []) {
+  if (id.closest("a, button, summary") || id.querySelector("a, button")) continue;
+  id.tabIndex = 0;
+  id.setAttribute("role", "button");
+  id.title = "Copy";
+  id.addEventListener("click", () => copy(id));
+  id.addEventListener("keydown", (event) => { if (event.key === "Enter") copy(id); });
+}

@@ -83,6 +83,7 @@ class UsageView(OrganizationMixin):
             total=result.total,
             total_change=_change_of(result, measure),
             is_compared=result.before is not None,
+            columns=f"Requests, Failed, Credits, Share{', Change' if result.before is not None else ''}",
             has_one_unit=query.has_one_unit,
             credit_places=places(line.sums.credits for line in lines),
             chart=stacked(result, measure, query.window, zone, labels),
