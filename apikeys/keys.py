@@ -28,7 +28,10 @@ class KeyMadeAlready(Conflict):
     """There is a key with this id: the form that makes it was sent before."""
 
     code = "key_made_already"
-    detail = "This key was made already."
+    detail = (
+        "This key was made already, and its secret was shown once. "
+        "If you don't have it, revoke the key and make another."
+    )
 
 
 class RotationInProgress(Conflict):

@@ -10,7 +10,8 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from accounts.admin import RecordedAdmin
-from apikeys import form_ids, keys
+from accounts.lib import form_ids
+from apikeys import keys
 from apikeys.models import ApiKey, ApiKeySecret
 
 
@@ -105,8 +106,8 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         try:
             return super().add_view(request, form_url, extra_context)
-        except keys.KeyMadeAlready:  # the page with the secret was reloaded
-            self.message_user(request, form_ids.MADE_ALREADY, messages.WARNING)
+        except keys.KeyMadeAlready as problem:  # the page with the secret was reloaded
+            self.message_user(request, str(problem), messages.WARNING)
             return redirect("admin:apikeys_apikey_changelist")
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:

@@ -10,10 +10,10 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from accounts import scopes
-from accounts.lib import timezones
+from accounts.lib import form_ids, timezones
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
-from apikeys import form_ids, key_permissions
+from apikeys import key_permissions
 
 LARGEST_LIST = 100
 LAST_DAY = date(2999, 12, 31)

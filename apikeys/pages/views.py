@@ -12,7 +12,7 @@ from accounts import security
 from accounts.lib.problems import InvalidField
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
-from apikeys import form_ids, keys
+from apikeys import keys
 from apikeys.models import ApiKey
 from apikeys.pages.forms import CreateKeyForm
 
@@ -59,8 +59,8 @@ class CreateKeyView(OrganizationMixin):
         form = self.form(request.POST)
         try:
             made = self._make(form) if form.is_valid() else None
-        except keys.KeyMadeAlready:  # the page with the secret was reloaded
-            messages.info(request, form_ids.MADE_ALREADY)
+        except keys.KeyMadeAlready as problem:  # the page with the secret was reloaded
+            messages.info(request, str(problem))
             return redirect("apikeys:keys", organization)
         if made is None:
             return render(request, "apikeys/create.html", self.get_context_data(form=form), status=400)

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
+from accounts.lib import form_ids
 from accounts.models import User
-from apikeys import form_ids
 from apikeys.models import ApiKey
 from tests import factories
 from tests.browser import form_of, signed_in

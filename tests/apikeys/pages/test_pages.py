@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import security
+from accounts.lib import form_ids
 from accounts.models import Organization, User
-from apikeys import form_ids, keys
+from apikeys import keys
 from apikeys.models import ApiKey
 from tests import factories
 from tests.browser import at, messages_of, signed_in, text

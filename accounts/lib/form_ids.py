@@ -1,4 +1,4 @@
-"""The id that a form holds for the key it will make: sent twice, by a reload say, it makes one key.
+"""The id that a form holds for the row it will make: sent twice, by a reload say, it makes one.
 
 It is signed, so that nobody chooses the primary key of a row.
 """
@@ -9,12 +9,9 @@ from django.core import signing
 
 from accounts.lib.identifiers import uuid7
 
-SALT = "apikeys.new_key"
+SALT = "new row"
 DAY_SECONDS = 86_400
 OUT_OF_DATE = "This form is out of date. Send it again."
-MADE_ALREADY = (
-    "This key was made already, and its secret was shown once. If you don't have it, revoke the key and make another."
-)
 
 
 def new() -> str:
