@@ -22,6 +22,7 @@ ROWS = {
     "hordak": "posting:measure_hordak",
     "reading": "reading:measure",
     "rebuild": "rebuilding:measure",
+    "webhooks": "webhooks:measure",
     "memory": "memory:measure",
 }
 

@@ -3,3 +3,5 @@
 from config.settings import *  # noqa: F403
 
 ROOT_URLCONF = "benchmarks.urls"
+
+WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8"]
