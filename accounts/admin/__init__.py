@@ -1,6 +1,6 @@
 """What operators see of people and organizations, a file a subject. `base` has what the other apps' admins share."""
 
-from accounts.admin import emails, events, groups, invitations, organizations, people, security
+from accounts.admin import emails, events, groups, invitations, organizations, people, security, webhooks
 from accounts.admin.base import ChangedFieldsAdmin, KeptAdmin, ReadOnlyAdmin, RecordedAdmin
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "organizations",
     "people",
     "security",
+    "webhooks",
 ]

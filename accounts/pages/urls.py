@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 from accounts.pages import views
 from accounts.pages.invitations import AcceptInvitationView
 from accounts.pages.paths import ORGANIZATION
+from accounts.pages.webhooks import deliveries, endpoints, switches
 
 # Only these pages of allauth's, under its names. Only an operator changes an email address, so its email pages are not
 # here. A person without a password sets one through the reset.
@@ -33,8 +34,27 @@ doors = [
     ),
 ]
 
+ENDPOINT = f"{ORGANIZATION}webhooks/<str:endpoint>/"
+DELIVERIES = f"{ORGANIZATION}webhooks/deliveries/"
+webhooks = [
+    path(f"{ORGANIZATION}webhooks/", endpoints.EndpointsView.as_view(), name="webhooks"),
+    path(f"{ORGANIZATION}webhooks/new/", endpoints.NewEndpointView.as_view(), name="webhook-new"),
+    path(ENDPOINT, endpoints.EndpointView.as_view(), name="webhook-endpoint"),
+    path(f"{ENDPOINT}change/", endpoints.ChangeEndpointView.as_view(), name="webhook-change"),
+    path(f"{ENDPOINT}rotate/", endpoints.RotateView.as_view(), name="webhook-rotate"),
+    path(f"{ENDPOINT}enable/", switches.EnableView.as_view(), name="webhook-enable"),
+    path(f"{ENDPOINT}disable/", switches.DisableView.as_view(), name="webhook-disable"),
+    path(f"{ENDPOINT}delete/", switches.DeleteView.as_view(), name="webhook-delete"),
+    path(f"{ENDPOINT}test/", switches.TestView.as_view(), name="webhook-test"),
+    path(f"{ENDPOINT}replay/", deliveries.ReplayView.as_view(), name="webhook-replay"),
+    path(
+        f"{ORGANIZATION}webhooks/deliveries/<str:delivery>/", deliveries.DeliveryView.as_view(), name="webhook-delivery"
+    ),
+]
+
 urlpatterns = [
     *doors,
+    *webhooks,
     path("", views.HomeView.as_view(), name="home"),
     path("organizations/", views.OrganizationsView.as_view(), name="organizations"),
     path("invitations/accept", AcceptInvitationView.as_view(), name="accept-invitation"),

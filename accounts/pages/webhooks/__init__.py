@@ -1,0 +1,1 @@
+"""Pages about webhook endpoints, and what was sent to them."""

@@ -1,0 +1,61 @@
+"""A delivery with its attempts, and sending again."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from accounts import events
+from accounts.lib.problems import Problem
+from accounts.models import Delivery, WebhookEndpoint
+from accounts.pages.forms import refuse
+from accounts.pages.webhooks.base import WebhooksMixin
+from accounts.pages.webhooks.forms import AUDIT, ReplayForm
+from accounts.webhooks import redelivery
+
+SHOWN = 10
+
+
+class DeliveryView(WebhooksMixin):
+    """GET shows the body and each attempt. POST sends it again."""
+
+    scopes = {"get": "webhooks:read", "post": "webhooks:write"}
+
+    def get(self, request: HttpRequest, **_: str) -> HttpResponse:
+        delivery = self.delivery()
+        type = events.TYPES.get(delivery.event.type)
+        body = bytes(delivery.body).decode() if self.may(AUDIT) or not (type and type.audit_only) else ""
+        attempts = delivery.attempts.order_by("-id")
+        return self.page("delivery", delivery=delivery, endpoint=delivery.endpoint, attempts=attempts, body=body)
+
+    def post(self, request: HttpRequest, organization: str, delivery: str) -> HttpResponse:
+        row: Delivery = redelivery.redeliver(self.delivery())
+        messages.success(request, "It is sent again, under the same id.")
+        return redirect("webhook-delivery", organization, row.public_id)
+
+
+class ReplayView(WebhooksMixin):
+    """Sends again what was sent in a span of time, and shows how far earlier replays are."""
+
+    scopes = {"get": "webhooks:read", "post": "webhooks:write"}
+
+    def get(self, request: HttpRequest, **_: str) -> HttpResponse:
+        return self._page(self.endpoint(), ReplayForm(zone=self.person.timezone))
+
+    def post(self, request: HttpRequest, **_: str) -> HttpResponse:
+        endpoint = self.endpoint()
+        form = ReplayForm(request.POST, zone=self.person.timezone)
+        if form.is_valid():
+            try:
+                job = redelivery.begin(endpoint, timezone.now(), **form.cleaned_data)
+            except Problem as problem:
+                refuse(form, problem)
+            else:
+                text = f"{job.total} are sent again." if job.total else "There is nothing to send again in that time."
+                messages.success(request, text)
+                return redirect(request.path)
+        return self._page(endpoint, form, 400)
+
+    def _page(self, endpoint: WebhookEndpoint, form: ReplayForm, status: int = 200) -> HttpResponse:
+        jobs = endpoint.redeliveries.order_by("-id")[:SHOWN]
+        return self.page("replay", endpoint=endpoint, form=form, jobs=jobs, status=status)

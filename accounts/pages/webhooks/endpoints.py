@@ -1,0 +1,140 @@
+"""Endpoints: listed, made, shown with what was sent to them, and changed."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.cache import add_never_cache_headers
+from django.views.generic import ListView
+
+from accounts.lib.problems import InvalidField, Problem
+from accounts.models import Delivery, WebhookEndpoint
+from accounts.pages.forms import refuse
+from accounts.pages.webhooks.base import WebhooksMixin
+from accounts.pages.webhooks.forms import EndpointForm, NewEndpointForm, RotateForm
+from accounts.webhooks import endpoints
+
+WRITE = {"get": "webhooks:write", "post": "webhooks:write"}
+FIELD_NAMES = {"event_types": "types"}
+
+
+class EndpointsView(WebhooksMixin, ListView[WebhookEndpoint]):
+    """The organization's endpoints, newest first."""
+
+    scopes = {"get": "webhooks:read"}
+    template_name = "accounts/webhooks/endpoints.html"
+
+    def get_queryset(self) -> QuerySet[WebhookEndpoint]:
+        return WebhookEndpoint.objects.of(self.organization).order_by("-created_at", "-pk")
+
+
+class NewEndpointView(WebhooksMixin):
+    """Makes an endpoint. Only the page that answers the form shows its secret."""
+
+    scopes = WRITE
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        return self.page("new", form=NewEndpointForm(scopes=self.credential.scopes))
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = NewEndpointForm(request.POST, scopes=self.credential.scopes)
+        try:
+            made = self._make(form) if form.is_valid() else None
+        except endpoints.EndpointMadeAlready as problem:  # the page with the secret was reloaded
+            messages.info(request, str(problem))
+            return redirect("webhooks", organization)
+        return _secret(self, *made, status=201) if made else self.page("new", form=form, status=400)
+
+    def _make(self, form: NewEndpointForm) -> tuple[WebhookEndpoint, str] | None:
+        try:
+            id = form.cleaned_data["id"]
+            return endpoints.create(self.organization, form.params(), scopes=self.credential.scopes, id=id)
+        except endpoints.EndpointMadeAlready:
+            raise
+        except Problem as problem:
+            _refuse(form, problem)
+            return None
+
+
+class EndpointView(WebhooksMixin, ListView[Delivery]):
+    """An endpoint and its deliveries, newest first."""
+
+    scopes = {"get": "webhooks:read"}
+    template_name = "accounts/webhooks/endpoint.html"
+    paginate_by = 25
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        self.shown = self.endpoint()
+        self.status = self.request.GET.get("status", "")
+        rows = self.shown.deliveries.select_related("event").order_by("-id")
+        return rows.filter(status=self.status) if self.status in Delivery.Status.values else rows
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        waiting = self.shown.deliveries.filter(status=Delivery.Status.PENDING).count()
+        statuses = [("", "All"), *Delivery.Status.choices]
+        return super().get_context_data(
+            endpoint=self.shown, waiting=waiting, statuses=statuses, status=self.status, **context
+        )
+
+
+class ChangeEndpointView(WebhooksMixin):
+    scopes = WRITE
+
+    def get(self, request: HttpRequest, **_: str) -> HttpResponse:
+        endpoint = self.endpoint()
+        form = EndpointForm(initial=EndpointForm.initial_of(endpoint), scopes=self.credential.scopes)
+        return self.page("change", form=form, endpoint=endpoint)
+
+    def post(self, request: HttpRequest, **_: str) -> HttpResponse:
+        endpoint = self.endpoint()
+        form = EndpointForm(request.POST, initial=EndpointForm.initial_of(endpoint), scopes=self.credential.scopes)
+        if form.is_valid():
+            try:
+                endpoints.change(endpoint, form.params(), scopes=self.credential.scopes)
+            except InvalidField as problem:
+                _refuse(form, problem)
+            else:
+                messages.success(request, "The endpoint is saved.")
+                return self.back_to(endpoint)
+        return self.page("change", form=form, endpoint=endpoint, status=400)
+
+
+class RotateView(WebhooksMixin):
+    """Makes a new secret, which only the page that answers the form shows."""
+
+    scopes = WRITE
+
+    def get(self, request: HttpRequest, **_: str) -> HttpResponse:
+        endpoint = self.endpoint()
+        form = RotateForm(initial={"version": endpoint.secret_version})
+        return self.page("rotate", form=form, endpoint=endpoint)
+
+    def post(self, request: HttpRequest, **_: str) -> HttpResponse:
+        endpoint = self.endpoint()
+        form = RotateForm(request.POST)
+        if not form.is_valid():
+            return self.page("rotate", form=form, endpoint=endpoint, status=400)
+        version = form.cleaned_data["version"]
+        try:
+            made = endpoints.rotate(endpoint, form.overlap_time(), from_version=version)
+        except endpoints.SecretRotatedAlready as problem:  # the page with the secret was reloaded
+            messages.info(request, str(problem))
+            return self.back_to(endpoint)
+        return _secret(self, *made, status=200)
+
+
+def _secret(view: WebhooksMixin, endpoint: WebhookEndpoint, secret: str, status: int) -> HttpResponse:
+    response = view.page("secret", endpoint=endpoint, secret=secret, is_new=status == 201, status=status)
+    add_never_cache_headers(response)
+    return response
+
+
+def _refuse(form: EndpointForm, problem: Problem) -> None:
+    """The API's names of the fields are those of the forms, but for the list of events."""
+    for error in problem.errors:
+        name = error["pointer"].removeprefix("/")
+        form.add_error(FIELD_NAMES.get(name, name), error["detail"])
+    if not problem.errors:
+        refuse(form, problem)
