@@ -4,7 +4,7 @@ from django.utils import timezone
 from accounts import emails, idempotency, invitations, password_reset, sign_in_limits
 from accounts.events import publication
 from accounts.models import TokenFamily
-from accounts.webhooks import outbox, worker
+from accounts.webhooks import outbox, redelivery, worker
 
 EMAILS = {invitations.TEMPLATE: invitations.email_context, password_reset.TEMPLATE: password_reset.email_context}
 
@@ -37,6 +37,11 @@ def publish_events() -> int:
 @shared_task
 def deliver_webhooks() -> int:
     return worker.run()
+
+
+@shared_task
+def redeliver_webhooks() -> int:
+    return redelivery.run(timezone.now())
 
 
 @shared_task

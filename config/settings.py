@@ -8,6 +8,7 @@ import environ
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 from config import databases, logs
 from config.env import BASE_DIR, STATE_DIR, Env, is_weak
@@ -283,6 +284,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Sending webhooks waits for other people's servers, so it has a queue of its own. A worker without --queues does both.
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("celery", "webhooks")]
+CELERY_TASK_ROUTES = {"accounts.tasks.deliver_webhooks": {"queue": "webhooks", "routing_key": "webhooks"}}
 CELERY_BEAT_SCHEDULE = {
     "usage partitions ahead": {"task": "usage.tasks.make_partitions", "schedule": crontab(minute=7)},
     # Months of all time zones end on quarters of an hour. Usage that was underway then is given five minutes.
@@ -303,6 +307,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "events not published": {"task": "accounts.tasks.publish_events", "schedule": 5.0},
     "webhooks not delivered": {"task": "accounts.tasks.deliver_webhooks", "schedule": 5.0},
+    "webhooks to send again": {"task": "accounts.tasks.redeliver_webhooks", "schedule": 60.0},
     "deliveries past their log": {"task": "accounts.tasks.purge_deliveries", "schedule": crontab(minute=57)},
     "emails not sent": {"task": "accounts.tasks.send_emails", "schedule": 10.0},
     "failed sign-ins past their day": {"task": "accounts.tasks.purge_sign_in_failures", "schedule": crontab(minute=47)},

@@ -16,6 +16,7 @@ WITH_SQL = (
     "accounts/lib/",
     "accounts/events/publication.py",
     "accounts/idempotency.py",
+    "accounts/webhooks/",
     "apikeys/rate_limits.py",
     "billing/invoicing/numbers.py",
     "billing/invoicing/postpaid.py",

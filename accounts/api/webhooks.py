@@ -3,6 +3,7 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -15,8 +16,9 @@ from accounts.api.fields import MomentField
 from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
-from accounts.models import Attempt, Delivery, WebhookEndpoint
-from accounts.webhooks import endpoints
+from accounts.models import Attempt, Delivery, Organization, Redelivery, WebhookEndpoint
+from accounts.permissions import HasScopeOrPlatformKey
+from accounts.webhooks import endpoints, redelivery
 
 LONGEST_OVERLAP_SECONDS = 604_800
 EXAMPLE = {"url": "https://example.com/hooks", "event_types": ["credits.low", "budget.crossed"]}
@@ -83,12 +85,24 @@ class EnableSerializer(serializers.Serializer[Any]):
     send_waiting = serializers.BooleanField(required=False, default=True)
 
 
-class SinceSerializer(serializers.Serializer[Any]):
+class RedeliverSerializer(serializers.Serializer[Any]):
+    """What was made since then, and before `until`, which is now by default. Without `only_failed` it's all of that."""
+
     since = MomentField()
+    until = MomentField(required=False)
+    only_failed = serializers.BooleanField(required=False, default=True)
 
 
-class RedeliveredSerializer(serializers.Serializer[Any]):
-    deliveries = serializers.IntegerField()
+class RedeliverySerializer(serializers.ModelSerializer[Redelivery]):
+    """A job that sends deliveries again: `done` of `total` are waiting to be sent, or were. `finished_at` ends it."""
+
+    id = serializers.CharField(source="public_id", read_only=True)
+    endpoint = serializers.CharField(source="endpoint.public_id", read_only=True)
+
+    class Meta:
+        model = Redelivery
+        fields = ["id", "endpoint", "since", "until", "only_failed", "total", "done", "created_at", "finished_at"]
+        read_only_fields = fields
 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
@@ -137,7 +151,7 @@ class DeliveryFilter(Filters):
 class WebhookEndpointViewSet(
     PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[WebhookEndpoint]
 ):
-    """The webhook endpoints of the current organization, newest first."""
+    """The webhook endpoints of the current organization, newest first; for a platform key, the company's own."""
 
     scopes = {
         "list": "webhooks:read",
@@ -151,7 +165,9 @@ class WebhookEndpointViewSet(
         "test": "webhooks:write",
         "deliveries": "webhooks:read",
         "redeliver": "webhooks:write",
+        "redeliveries": "webhooks:read",
     }
+    permission_classes = [HasScopeOrPlatformKey]
     serializer_class = WebhookEndpointSerializer
     refusals = {"test": (429,)}
     filterset_class: type[Filters] | None = None
@@ -159,7 +175,7 @@ class WebhookEndpointViewSet(
     id_prefix = "we_"
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
-        rows = WebhookEndpoint.objects.of(organization_of(self.request))
+        rows = WebhookEndpoint.objects.owned_by(_owner(self.request))
         return rows.select_related("organization").order_by("-created_at", "-pk")
 
     @extend_schema(
@@ -172,7 +188,7 @@ class WebhookEndpointViewSet(
         params = self._params(WritableEndpointSerializer(data=request.data))
 
         def effect() -> Response:
-            made = endpoints.create(organization_of(request), credential_of(request), params)
+            made = endpoints.create(_owner(request), params, scopes=credential_of(request).scopes)
             return _with_secret(*made, status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect, secrets=("secret",))
@@ -182,11 +198,11 @@ class WebhookEndpointViewSet(
         """Change what is named, and leave the rest."""
         endpoint = self.get_object()
         params = self._params(WritableEndpointSerializer(data=request.data, partial=True))
-        return self._shown(endpoints.change(endpoint, credential_of(request), params))
+        return self._shown(endpoints.change(endpoint, params, scopes=credential_of(request).scopes))
 
     def destroy(self, request: Request, id: str) -> Response:
         """Delete the endpoint, with its deliveries."""
-        endpoints.delete(self.get_object(), credential_of(request))
+        endpoints.delete(self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=OverlapSerializer, responses=EndpointWithSecretSerializer)
@@ -198,7 +214,7 @@ class WebhookEndpointViewSet(
         overlap = timedelta(seconds=params["overlap_seconds"])
 
         def effect() -> Response:
-            return _with_secret(*endpoints.rotate(endpoint, credential_of(request), overlap), status.HTTP_200_OK)
+            return _with_secret(*endpoints.rotate(endpoint, overlap), status.HTTP_200_OK)
 
         return idempotency.once(request, effect, secrets=("secret",))
 
@@ -208,16 +224,14 @@ class WebhookEndpointViewSet(
         """Send to it again. Enabling what is enabled changes nothing."""
         endpoint = self.get_object()
         params = self._params(EnableSerializer(data=request.data))
-        return idempotency.once(
-            request, lambda: self._shown(endpoints.enable(endpoint, credential_of(request), **params))
-        )
+        return idempotency.once(request, lambda: self._shown(endpoints.enable(endpoint, **params)))
 
     @extend_schema(request=None, responses=WebhookEndpointSerializer)
     @action(detail=True, methods=["post"])
     def disable(self, request: Request, id: str) -> Any:
         """Send nothing any more. Events that happen meanwhile are not sent later."""
         endpoint = self.get_object()
-        return idempotency.once(request, lambda: self._shown(endpoints.disable(endpoint, credential_of(request))))
+        return idempotency.once(request, lambda: self._shown(endpoints.disable(endpoint)))
 
     @extend_schema(request=None, responses=TestAnswerSerializer)
     @action(detail=True, methods=["post"])
@@ -233,16 +247,26 @@ class WebhookEndpointViewSet(
         page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(DeliverySerializer(page, many=True).data)
 
-    @extend_schema(request=SinceSerializer, responses=RedeliveredSerializer)
+    @extend_schema(request=RedeliverSerializer, responses={202: RedeliverySerializer})
     @action(detail=True, methods=["post"])
     def redeliver(self, request: Request, id: str) -> Any:
-        """Send again what failed `since` a time of the past 14 days, at most 10,000."""
+        """Send again what failed, or everything, of the past 14 days: a job, of at most 10,000 deliveries."""
         endpoint = self.get_object()
-        params = self._params(SinceSerializer(data=request.data, context={"request": request}))
-        return idempotency.once(
-            request,
-            lambda: Response({"deliveries": endpoints.redeliver_failed(endpoint, credential_of(request), **params)}),
-        )
+        params = self._params(RedeliverSerializer(data=request.data, context={"request": request}))
+
+        def effect() -> Response:
+            job = redelivery.begin(endpoint, timezone.now(), **params)
+            return Response(RedeliverySerializer(job).data, status=status.HTTP_202_ACCEPTED)
+
+        return idempotency.once(request, effect)
+
+    @extend_schema(responses=RedeliverySerializer(many=True))
+    @action(detail=True, serializer_class=RedeliverySerializer)
+    def redeliveries(self, request: Request, id: str) -> Response:
+        """Its redeliveries with their progress, newest first."""
+        rows = self.get_object().redeliveries.select_related("endpoint").order_by("-id")
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(RedeliverySerializer(page, many=True).data)
 
     def _params(self, serializer: serializers.BaseSerializer[Any]) -> dict[str, Any]:
         serializer.is_valid(raise_exception=True)
@@ -252,20 +276,26 @@ class WebhookEndpointViewSet(
         return Response(WebhookEndpointSerializer(endpoint).data)
 
 
+def _owner(request: Request) -> Organization | None:
+    """The organization whose endpoints a request is about; None for those of the company's own."""
+    return None if credential_of(request).is_platform else organization_of(request)
+
+
 def _with_secret(endpoint: WebhookEndpoint, secret: str, code: int) -> Response:
     return Response({**WebhookEndpointSerializer(endpoint).data, "secret": secret}, status=code)
 
 
 class DeliveryViewSet(PublicIdMixin, mixins.RetrieveModelMixin, GenericViewSet[Delivery]):
-    """A delivery of one of the current organization's endpoints."""
+    """A delivery of one of the current organization's endpoints, or of the company's own for a platform key."""
 
+    permission_classes = [HasScopeOrPlatformKey]
     scopes = {"retrieve": "webhooks:read", "attempts": "webhooks:read", "redeliver": "webhooks:write"}
     serializer_class = DeliverySerializer
     queryset = Delivery.objects.none()
     id_prefix = "dlv_"
 
     def get_queryset(self) -> QuerySet[Delivery]:
-        return Delivery.objects.of(organization_of(self.request)).select_related("endpoint", "event")
+        return Delivery.objects.owned_by(_owner(self.request)).select_related("endpoint", "event")
 
     @extend_schema(responses=AttemptSerializer(many=True))
     @action(detail=True, serializer_class=AttemptSerializer)
@@ -280,6 +310,4 @@ class DeliveryViewSet(PublicIdMixin, mixins.RetrieveModelMixin, GenericViewSet[D
     def redeliver(self, request: Request, id: str) -> Any:
         """Send it again, with the same `webhook-id`."""
         delivery = self.get_object()
-        return idempotency.once(
-            request, lambda: Response(DeliverySerializer(endpoints.redeliver(delivery, credential_of(request))).data)
-        )
+        return idempotency.once(request, lambda: Response(DeliverySerializer(redelivery.redeliver(delivery)).data))

@@ -10,7 +10,7 @@ from accounts.models.sign_ins import KnownNetwork, SignInFailures
 from accounts.models.tenancy import TenantQuerySet
 from accounts.models.tokens import ReplacedToken, SigningKey, TokenFamily
 from accounts.models.users import User
-from accounts.models.webhooks import Attempt, Delivery, WebhookEndpoint
+from accounts.models.webhooks import Attempt, Delivery, Redelivery, WebhookEndpoint
 
 __all__ = [
     "Attempt",
@@ -24,6 +24,7 @@ __all__ = [
     "Organization",
     "PersonalData",
     "PublishedEvent",
+    "Redelivery",
     "ReplacedToken",
     "SecurityPolicy",
     "SignInFailures",

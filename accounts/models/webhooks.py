@@ -1,4 +1,5 @@
-from typing import ClassVar
+from hashlib import sha256
+from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -11,8 +12,16 @@ from accounts.models.organizations import Organization
 from accounts.models.tenancy import TenantQuerySet
 
 
+class EndpointQuerySet(TenantQuerySet["WebhookEndpoint"]):
+    def owned_by(self, organization: Organization | None) -> Self:
+        """The organization's, or the company's own."""
+        return self.of(organization) if organization else self.filter(organization=None)
+
+
 class WebhookEndpoint(models.Model):
     """Where an organization wants its events to be sent. At most two secrets are live, both sealed.
+
+    The company's own endpoints have no organization, and get the events of all.
 
     A worker that sends to it holds its lease: `leased_until`, with `lease_token` as the fencing token. `failures`
     counts the attempts that failed in a row.
@@ -23,7 +32,9 @@ class WebhookEndpoint(models.Model):
         DISABLED = "disabled"
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="webhook_endpoints")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, null=True, blank=True, related_name="webhook_endpoints"
+    )
     url = models.CharField(max_length=2048)
     description = models.CharField(max_length=500, blank=True, default="")
     event_types = ArrayField(models.CharField(max_length=60))
@@ -41,8 +52,9 @@ class WebhookEndpoint(models.Model):
     lease_token = models.BigIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
     worked_at = models.DateTimeField(null=True)
+    warned_at = models.DateTimeField(null=True)
 
-    objects: ClassVar[TenantQuerySet["WebhookEndpoint"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[EndpointQuerySet] = EndpointQuerySet.as_manager()  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return self.public_id
@@ -51,9 +63,18 @@ class WebhookEndpoint(models.Model):
     def public_id(self) -> str:
         return f"we_{self.pk.hex}"
 
+    @property
+    def secret_version(self) -> str:
+        """Another one after each rotation. It tells nothing of the secret, which is sealed."""
+        return sha256(bytes(self.secret)).hexdigest()[:16]
+
 
 class DeliveryQuerySet(TenantQuerySet["Delivery"]):
     tenant = "endpoint__organization"
+
+    def owned_by(self, organization: Organization | None) -> Self:
+        """Those of the organization's endpoints, or of the company's own."""
+        return self.of(organization) if organization else self.filter(endpoint__organization=None)
 
 
 class Delivery(models.Model):
@@ -81,7 +102,7 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="delivery_once")]
         indexes = [
-            models.Index(fields=["endpoint", "sequence"], condition=Q(status="pending"), name="delivery_pending"),
+            models.Index(fields=["endpoint", "id"], condition=Q(status="pending"), name="delivery_waiting"),
             models.Index(fields=["endpoint", "-id"], name="delivery_of_endpoint"),
         ]
 
@@ -108,3 +129,35 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id}, attempt {self.number}"
+
+
+class Redelivery(models.Model):
+    """A job that sends deliveries of an endpoint again: those made in `[since, until)`, `total` of them.
+
+    `cursor` is the last delivery that it has dealt with. An endpoint has one at a time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, db_index=False, related_name="redeliveries")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    only_failed = models.BooleanField()
+    total = models.PositiveIntegerField()
+    done = models.PositiveIntegerField(default=0)
+    cursor = models.UUIDField(null=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "redeliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint"], condition=Q(finished_at=None), name="redelivery_under_way")
+        ]
+        indexes = [models.Index(fields=["endpoint", "-id"], name="redelivery_of_endpoint")]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return f"rdl_{self.pk.hex}"

@@ -28,7 +28,7 @@ def of_event(event: Event, sequence: int) -> bytes:
     return body if len(body) <= LARGEST else _dumps({**members, "targets": [], "data": {}, "truncated": True})
 
 
-def of_test(id: str, organization: str, endpoint: str, now: datetime) -> bytes:
+def of_test(id: str, organization: str | None, endpoint: str, now: datetime) -> bytes:
     """An event that never happened, to try an endpoint."""
     return _dumps(
         {

@@ -1,34 +1,52 @@
-"""Endpoints: made, changed, rotated, enabled and disabled. Every change is an event of their organization."""
+"""Endpoints: made, changed, rotated, enabled and disabled. Every change is an event of their organization.
+
+The company's own endpoints belong to no organization, and get the events of all.
+"""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from threading import BoundedSemaphore
 from typing import Any
+from uuid import UUID
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import events
-from accounts.credentials import Credential
+from accounts.events import origin
 from accounts.events.catalog import API_VERSION
-from accounts.lib import broker, encryption, identifiers
+from accounts.lib import broker, identifiers
 from accounts.lib.problems import Conflict, InvalidField, NotFound, TooManyRequests
 from accounts.models import Delivery, Organization, WebhookEndpoint
-from accounts.webhooks import bodies, sending, signing, urls
+from accounts.webhooks import bodies, sending, signing, urls, warnings
 
 MOST = 16
-PURPOSE = "webhook secret"
 DELIVER = "accounts.tasks.deliver_webhooks"
 EVERYTHING = "*"
 AUDIT = "audit:read"
 TEST_SECONDS = 4.0  # a request must be answered within five
 MANUALLY, FAILING, GONE = "manually", "failing", "gone"
-RESEND_WITHIN = timedelta(days=14)
-MOST_RESENT = 10_000
 
 Status = WebhookEndpoint.Status
 
+log = structlog.get_logger()
+
 _testing = BoundedSemaphore(1)  # a test holds a thread of the web server, so each process sends one at a time
+
+
+class EndpointMadeAlready(Conflict):
+    """The form that makes an endpoint was sent before."""
+
+    code = "webhook_endpoint_made"
+    detail = "This endpoint was made already, and its secret was shown once. If you don't have it, rotate the secret."
+
+
+class SecretRotatedAlready(Conflict):
+    """The form that rotates a secret was sent before, or somebody else rotated it."""
+
+    code = "webhook_secret_rotated"
+    detail = "The secret was rotated meanwhile. If you don't have the new one, rotate it again."
 
 
 class TooManyEndpoints(Conflict):
@@ -39,20 +57,22 @@ class TooManyEndpoints(Conflict):
 
 
 def check_url(text: str) -> str:
-    """The URL in its normal form."""
+    """The URL in its normal form. One that names an address is refused at once if that could never be reached."""
     try:
-        return urls.target(text).url
+        target = urls.target(text)
+        urls.check_address(target)
+        return target.url
     except ValueError as error:
         raise InvalidField("url", str(error)) from error
 
 
-def check_types(names: Collection[str], by: Credential) -> list[str]:
+def check_types(names: Collection[str], scopes: Collection[str]) -> list[str]:
     """Registered types, or `*`. A type that is only for audits takes the right to read the audit log."""
     for name in names:
         type = events.TYPES.get(name)
         if name != EVERYTHING and type is None:
             raise InvalidField("event_types", f"{name[:60]!r} is not an event type.")
-        if type and type.audit_only and AUDIT not in by.scopes:
+        if type and type.audit_only and AUDIT not in scopes:
             raise InvalidField("event_types", f"{name} takes the scope {AUDIT}.")
     if not names:
         raise InvalidField("event_types", "Must name at least one event type, or *.")
@@ -60,48 +80,69 @@ def check_types(names: Collection[str], by: Credential) -> list[str]:
 
 
 @transaction.atomic
-def create(organization: Organization, by: Credential, params: Mapping[str, Any]) -> tuple[WebhookEndpoint, str]:
-    """The endpoint and its secret, which is shown only here."""
-    Organization.objects.lock(organization.pk)  # two at once must not pass the limit together
-    if WebhookEndpoint.objects.of(organization).count() >= MOST:
+def create(
+    organization: Organization | None, params: Mapping[str, Any], *, scopes: Collection[str], id: UUID | None = None
+) -> tuple[WebhookEndpoint, str]:
+    """The endpoint and its secret, which is shown only here. Without an organization it is one of the company's own.
+
+    `id` is that of a form, which makes one endpoint however often it is sent.
+    """
+    id = id or identifiers.uuid7()
+    _lock_list(organization)
+    if WebhookEndpoint.objects.filter(pk=id).exists():
+        raise EndpointMadeAlready
+    if WebhookEndpoint.objects.owned_by(organization).count() >= MOST:
         raise TooManyEndpoints
     secret = signing.make_secret()
-    endpoint = WebhookEndpoint(organization=organization, api_version=API_VERSION, secret=seal(secret))
-    _assign(endpoint, by, params)
+    endpoint = WebhookEndpoint(pk=id, organization=organization, api_version=API_VERSION, secret=signing.seal(secret))
+    _assign(endpoint, params, scopes)
     endpoint.save(force_insert=True)
-    _record(endpoint, "created", by, _described(endpoint))
+    record(endpoint, "created", _described(endpoint))
     return endpoint, secret
 
 
+def _lock_list(organization: Organization | None) -> None:
+    """Two at once must not pass the limit together."""
+    if organization:
+        Organization.objects.lock(organization.pk)
+    else:
+        list(WebhookEndpoint.objects.owned_by(None).select_for_update(no_key=True).order_by("pk"))
+
+
 @transaction.atomic
-def change(endpoint: WebhookEndpoint, by: Credential, params: Mapping[str, Any]) -> WebhookEndpoint:
+def change(endpoint: WebhookEndpoint, params: Mapping[str, Any], *, scopes: Collection[str]) -> WebhookEndpoint:
     row = lock(endpoint)
     before = _described(row)
-    _assign(row, by, params)
+    _assign(row, params, scopes)
     row.save(update_fields=list(params))
     after = _described(row)
     names = [name for name in after if after[name] != before[name]]
     if names:
         changes = {"before": {name: before[name] for name in names}, "after": {name: after[name] for name in names}}
-        _record(row, "changed", by, changes)
+        record(row, "changed", changes)
     return row
 
 
 @transaction.atomic
-def rotate(endpoint: WebhookEndpoint, by: Credential, overlap: timedelta) -> tuple[WebhookEndpoint, str]:
-    """A new secret. The one of before signs as well for the time of `overlap`; one before that ends now."""
+def rotate(endpoint: WebhookEndpoint, overlap: timedelta, *, from_version: str = "") -> tuple[WebhookEndpoint, str]:
+    """A new secret. The one of before signs as well for the time of `overlap`; one before that ends now.
+
+    `from_version` is the `secret_version` that a form has seen, so that one form rotates once.
+    """
     row = lock(endpoint)
+    if from_version not in ("", row.secret_version):
+        raise SecretRotatedAlready
     secret = signing.make_secret()
     row.previous_secret = row.secret if overlap else None
     row.previous_secret_expires_at = timezone.now() + overlap if overlap else None
-    row.secret = seal(secret)
+    row.secret = signing.seal(secret)
     row.save(update_fields=["secret", "previous_secret", "previous_secret_expires_at"])
-    _record(row, "secret_rotated", by, {"overlap_seconds": int(overlap.total_seconds())})
+    record(row, "secret_rotated", {"overlap_seconds": int(overlap.total_seconds())})
     return row, secret
 
 
 @transaction.atomic
-def enable(endpoint: WebhookEndpoint, by: Credential, *, send_waiting: bool) -> WebhookEndpoint:
+def enable(endpoint: WebhookEndpoint, *, send_waiting: bool) -> WebhookEndpoint:
     """Starts afresh: earlier failures don't count any more. What waited is sent, or is cancelled."""
     row = lock(endpoint)
     if row.status == Status.DISABLED:
@@ -113,38 +154,35 @@ def enable(endpoint: WebhookEndpoint, by: Credential, *, send_waiting: bool) -> 
         row.status, row.disabled_reason = Status.ENABLED, ""
         row.failures, row.first_failed_at, row.next_attempt_at = 0, None, None
         row.save(update_fields=["status", "disabled_reason", "failures", "first_failed_at", "next_attempt_at"])
-        _record(row, "enabled", by, {})
+        record(row, "enabled", {})
         broker.nudge(DELIVER)
     return row
 
 
 @transaction.atomic
-def disable(endpoint: WebhookEndpoint, by: Credential) -> WebhookEndpoint:
+def disable(endpoint: WebhookEndpoint) -> WebhookEndpoint:
     row = lock(endpoint)
     if row.status == Status.ENABLED:
-        stop(row, MANUALLY, events.actor_of(by))
+        _stop(row, MANUALLY, timezone.now())
     return row
 
 
-def stop(row: WebhookEndpoint, reason: str, actor: events.Actor = events.SYSTEM) -> None:
-    """Disables a locked endpoint. What waits for it is held."""
+def give_up(row: WebhookEndpoint, reason: str, now: datetime) -> None:
+    """Disables a locked endpoint that fails, and mails those who can mend it. What waits for it is held."""
+    _stop(row, reason, now)
+    warnings.send_disabled(row, reason)
+
+
+def _stop(row: WebhookEndpoint, reason: str, now: datetime) -> None:
     row.status, row.disabled_reason = Status.DISABLED, reason
     row.save(update_fields=["status", "disabled_reason"])
-    data = {"webhook_endpoint": row.public_id, "reason": reason}
-    events.record(
-        row.organization_id,
-        "webhook_endpoint.disabled",
-        data,
-        timezone.now(),
-        actor=actor,
-        targets=[row.public_id],
-    )
+    record(row, "disabled", {"reason": reason}, now)
 
 
 @transaction.atomic
-def delete(endpoint: WebhookEndpoint, by: Credential) -> None:
+def delete(endpoint: WebhookEndpoint) -> None:
     row = lock(endpoint)
-    _record(row, "deleted", by, {})
+    record(row, "deleted", {})
     row.delete()
 
 
@@ -152,8 +190,10 @@ def test(endpoint: WebhookEndpoint) -> sending.Answer:
     """Sends a test event at once. It is not tried again, and counts nowhere. `TooManyRequests` if another is on."""
     now = timezone.now()
     id = f"evt_{identifiers.uuid7().hex}"
-    body = bodies.of_test(id, endpoint.organization.public_id, endpoint.public_id, now)
-    headers = signing.headers(id, int(now.timestamp()), body, live_secrets(endpoint, now))
+    owner = endpoint.organization.public_id if endpoint.organization else None
+    body = bodies.of_test(id, owner, endpoint.public_id, now)
+    live = signing.live(endpoint.secret, endpoint.previous_secret, endpoint.previous_secret_expires_at, now)
+    headers = signing.headers(id, int(now.timestamp()), body, live)
     if not _testing.acquire(blocking=False):
         wait = {"Retry-After": f"{TEST_SECONDS:.0f}"}
         raise TooManyRequests("Another test is being sent. Try again in some seconds.", headers=wait)
@@ -163,34 +203,6 @@ def test(endpoint: WebhookEndpoint) -> sending.Answer:
         _testing.release()
 
 
-@transaction.atomic
-def redeliver(delivery: Delivery, by: Credential) -> Delivery:
-    """Sends it again, under the same `webhook-id`, with a full set of attempts."""
-    row = Delivery.objects.select_for_update(no_key=True).select_related("endpoint").get(pk=delivery.pk)
-    _again(Delivery.objects.filter(pk=row.pk))
-    _record(row.endpoint, "redelivered", by, {"deliveries": 1})
-    row.refresh_from_db()
-    return row
-
-
-@transaction.atomic
-def redeliver_failed(endpoint: WebhookEndpoint, by: Credential, since: datetime) -> int:
-    """Sends again all that failed since then, up to 10,000 and the oldest first; returns how many."""
-    row = lock(endpoint)
-    if since < timezone.now() - RESEND_WITHIN:
-        raise InvalidField("since", "Must be at most 14 days back.")
-    failed = row.deliveries.filter(status=Delivery.Status.FAILED, created_at__gte=since).order_by("sequence")
-    count = _again(Delivery.objects.filter(pk__in=list(failed.values_list("pk", flat=True)[:MOST_RESENT])))
-    _record(row, "redelivered", by, {"deliveries": count})
-    return count
-
-
-def _again(deliveries: Any) -> int:
-    count: int = deliveries.update(status=Delivery.Status.PENDING, attempt_count=0, next_attempt_at=timezone.now())
-    broker.nudge(DELIVER)
-    return count
-
-
 def lock(endpoint: WebhookEndpoint) -> WebhookEndpoint:
     row = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk).first()
     if row is None:
@@ -198,20 +210,8 @@ def lock(endpoint: WebhookEndpoint) -> WebhookEndpoint:
     return row
 
 
-def seal(secret: str) -> bytes:
-    return encryption.encrypt(secret.encode(), purpose=PURPOSE)
-
-
-def live_secrets(endpoint: WebhookEndpoint, now: datetime) -> list[str]:
-    """The newest first, and during an overlap the one before it."""
-    sealed = [endpoint.secret]
-    if endpoint.previous_secret and endpoint.previous_secret_expires_at and endpoint.previous_secret_expires_at > now:
-        sealed.append(endpoint.previous_secret)
-    return [encryption.decrypt(bytes(text), purpose=PURPOSE).decode() for text in sealed]
-
-
-def _assign(endpoint: WebhookEndpoint, by: Credential, params: Mapping[str, Any]) -> None:
-    checks: Mapping[str, Any] = {"url": check_url, "event_types": lambda names: check_types(names, by)}
+def _assign(endpoint: WebhookEndpoint, params: Mapping[str, Any], scopes: Collection[str]) -> None:
+    checks: Mapping[str, Any] = {"url": check_url, "event_types": lambda names: check_types(names, scopes)}
     for name, value in params.items():
         setattr(endpoint, name, checks[name](value) if name in checks else value)
 
@@ -221,12 +221,12 @@ def _described(endpoint: WebhookEndpoint) -> dict[str, Any]:
     return {name: getattr(endpoint, name) for name in names}
 
 
-def _record(endpoint: WebhookEndpoint, verb: str, by: Credential, data: Mapping[str, Any]) -> None:
-    events.record(
-        endpoint.organization_id,
-        f"webhook_endpoint.{verb}",
-        {"webhook_endpoint": endpoint.public_id, **data},
-        timezone.now(),
-        actor=events.actor_of(by),
-        targets=[endpoint.public_id],
-    )
+def record(endpoint: WebhookEndpoint, verb: str, data: Mapping[str, Any], now: datetime | None = None) -> None:
+    """What was done to an endpoint, as an event. The company's own have no organization's events, but the log's."""
+    if endpoint.organization_id is None:
+        actor = origin.actor().id
+        log.info("platform webhook endpoint", webhook_endpoint=endpoint.public_id, verb=verb, actor=actor, **data)
+        return
+    data = {"webhook_endpoint": endpoint.public_id, **data}
+    targets = [endpoint.public_id]
+    events.record(endpoint.organization_id, f"webhook_endpoint.{verb}", data, now or timezone.now(), targets=targets)

@@ -88,7 +88,8 @@ def _exchange(backend: "_Pinned", target: Target, body: bytes, headers: Mapping[
     )
     sent = [("Host", target.authority), ("Content-Length", str(len(body))), *headers.items(), ("Connection", "close")]
     backend.target = target
-    connection = httpcore2.HTTPConnection(origin, ssl_context=_tls(), network_backend=backend, retries=0)
+    tls = _tls() if target.scheme == "https" else None
+    connection = httpcore2.HTTPConnection(origin, ssl_context=tls, network_backend=backend, retries=0)
     with connection, connection.stream("POST", url, headers=sent, content=body) as response:
         retry_after = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
         return response.status, _beginning(response), retry_after

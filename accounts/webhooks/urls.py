@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from accounts.webhooks.addresses import Network, is_within, parse, parse_networks
+from accounts.webhooks.addresses import Network, is_public, is_within, parse, parse_networks
 
 LONGEST = 2048
 PORTS = (443, 8443)
@@ -97,6 +97,16 @@ def _check(parsed: Target) -> None:
         raise ValueError("Must start with https:// and have port 443 or 8443.")
     if parsed.host == (urlsplit(settings.BASE_URL).hostname or "").lower() and not _is_inside(parsed.host, networks):
         raise ValueError("Must not lead to this installation itself.")
+
+
+def check_address(target: Target) -> None:
+    """`ValueError` for a host that is an address, and a special one. Names are judged when they are resolved."""
+    try:
+        address = parse(target.host)
+    except ValueError:
+        return
+    if not is_public(address) and not is_within(address, allowed_networks()):
+        raise ValueError("Must lead to a public address.")
 
 
 def _is_inside(host: str, networks: list[Network]) -> bool:

@@ -1,53 +1,106 @@
 """Sends what is due: threads speak HTTP, and the one thread that has the database connection reads and writes rows."""
 
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from uuid import UUID
 
 import structlog
+from django.utils import timezone
 
-from accounts.webhooks import outbox, sending
-from accounts.webhooks.outbox import Work
+from accounts.webhooks import claims, results, sending
+from accounts.webhooks.claims import Work
 
-THREADS = 16
+THREADS = 32
 FAILING_THREADS = 4  # of these; the places of endpoints whose last attempt failed
+EXTRA_THREADS = 20  # of these, at most; the places beyond one each that quick endpoints may get
 SECONDS = 30.0  # then other tasks of the worker have their turn, and a sweep goes on
 POLL_SECONDS = 0.2
+GATHER_SECONDS = 0.005  # what ends within it is written down together
+QUICK_MS = 1000
 
-Running = dict[Future[sending.Answer], Work]
+Answered = Sequence[tuple[Work, sending.Answer]]
 
 log = structlog.get_logger()
 
 
+@dataclass
+class Turn:
+    """What one endpoint is being sent under a lease."""
+
+    size: int = 0
+    left: int = 0
+    is_quick: bool = True
+
+    def count(self, answer: sending.Answer) -> None:
+        self.left -= 1
+        self.is_quick &= answer.is_success and answer.duration_ms < QUICK_MS
+
+
+@dataclass
+class Senders:
+    """The threads, what they are sending, and how many attempts at once an endpoint may get: its pace.
+
+    A pace starts at one. It doubles after each turn in which the endpoint used it up, and answered quickly and well.
+    """
+
+    pool: ThreadPoolExecutor
+    running: dict[Future[sending.Answer], Work] = field(default_factory=dict)
+    turns: dict[UUID, Turn] = field(default_factory=dict)
+    paces: dict[UUID, int] = field(default_factory=dict)
+
+    def fill(self) -> None:
+        for failing, most in ((False, THREADS - FAILING_THREADS), (True, FAILING_THREADS)):
+            places = most - sum(work.is_failing == failing for work in self.running.values())
+            extra = 0 if failing else EXTRA_THREADS - sum(turn.size - 1 for turn in self.turns.values())
+            works = claims.claim(timezone.now(), failing=failing, places=places, paces=self.paces, extra=extra)
+            for work in works:
+                turn = self.turns.setdefault(work.endpoint, Turn())
+                turn.size, turn.left = turn.size + 1, turn.left + 1
+                self.running[self.pool.submit(work.send)] = work
+
+    def finish(self, done: Iterable[Future[sending.Answer]]) -> None:
+        """Writes down what has ended, and gives back the leases of the endpoints whose turn is over."""
+        answered = [(self.running.pop(future), future.result()) for future in done]
+        for work, answer in answered:
+            self.turns[work.endpoint].count(answer)
+        over = {work.endpoint for work, _ in answered if not self.turns[work.endpoint].left}
+        _record(answered, over)
+        for endpoint in over:
+            turn, pace = self.turns.pop(endpoint), self.paces.pop(endpoint, 1)
+            if turn.is_quick and turn.size == pace:
+                self.paces[endpoint] = min(2 * pace, EXTRA_THREADS + 1)
+
+
 def run(*, seconds: float = SECONDS) -> int:
     """Sends until nothing is due, or its time is over; returns the number of attempts."""
-    end, running, sent = time.monotonic() + seconds, Running(), 0
+    end, sent = time.monotonic() + seconds, 0
     with ThreadPoolExecutor(THREADS, thread_name_prefix="webhooks") as pool:
+        senders = Senders(pool)
         while True:
             if time.monotonic() < end:
-                _fill(pool, running)
-            if not running:
+                senders.fill()
+            if not senders.running:
                 return sent
-            done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for future in done:
-                sent += 1
-                following = _record(running.pop(future), future)
-                if following:
-                    running[pool.submit(following.send)] = following
+            done = _ended(senders.running)
+            senders.finish(done)
+            sent += len(done)
 
 
-def _record(work: Work, future: Future[sending.Answer]) -> Work | None:
-    """An attempt that can't be recorded keeps its lease until that runs out, and the others go on."""
+def _ended(running: Collection[Future[sending.Answer]]) -> set[Future[sending.Answer]]:
+    if not wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
+        return set()
+    return wait(running, timeout=GATHER_SECONDS, return_when=ALL_COMPLETED).done
+
+
+def _record(answered: Answered, over: Collection[UUID]) -> None:
+    """If that fails, each endpoint by itself: one that can't be recorded keeps its lease until that runs out."""
     try:
-        return outbox.record(work, future.result())
+        results.record(answered, timezone.now(), over=over)
     except Exception:
-        log.exception("webhook attempt not recorded", delivery=str(work.delivery), webhook_id=work.webhook_id)
-        return None
-
-
-def _fill(pool: ThreadPoolExecutor, running: Running) -> None:
-    for failing, places in ((False, THREADS - FAILING_THREADS), (True, FAILING_THREADS)):
-        while sum(work.failing == failing for work in running.values()) < places:
-            work = outbox.claim(failing=failing)
-            if work is None:
-                break
-            running[pool.submit(work.send)] = work
+        if len({work.endpoint for work, _ in answered}) == 1:
+            log.exception("webhook attempts not recorded", endpoint=str(answered[0][0].endpoint))
+            return
+        for endpoint in dict.fromkeys(work.endpoint for work, _ in answered):
+            _record([pair for pair in answered if pair[0].endpoint == endpoint], over)

@@ -85,6 +85,6 @@ def _all_head_or_child(members: list[int]) -> list[list[int]]:
 POSTGRES = Role("PostgreSQL", ("bin/postgres",), depth=2, least=2, groups=_head_or_child)
 WEB_WORKER = Role("web worker", ("config.web",), depth=1, least=3, groups=_each_child)
 WEB_SERVER = Role("web server", ("config.web",), depth=1, least=3, groups=_head)
-CELERY = Role("Celery worker", ("celery", " worker "), depth=1, least=3, groups=_all_head_or_child)
+CELERY = Role("Celery worker", ("celery", " worker ", "--queues celery"), depth=1, least=3, groups=_all_head_or_child)
 VALKEY = Role("Valkey", ("valkey-server",), depth=2, least=1, groups=_head)
 ROLES = (POSTGRES, WEB_WORKER, CELERY, VALKEY)

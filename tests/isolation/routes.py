@@ -65,7 +65,8 @@ def own(**body: Any) -> Any:
 
 
 def endpoint(scopes: dict[str, str], **options: Any) -> Route:
-    return Route(scopes, names="endpoint", **options)
+    """An endpoint of the organization's own; a platform key has others."""
+    return Route(scopes, who="either", names="endpoint", **options)
 
 
 def reservation(names: str, scopes: dict[str, str], **options: Any) -> Route:
@@ -150,6 +151,7 @@ ROUTES: dict[str, Route] = {
     "v1/events": read("audit:read", shows=SUBTREE),
     "v1/webhook-endpoints": Route(
         {"get": "webhooks:read", "post": "webhooks:write"},
+        who="either",
         bodies={"post": {"url": "https://example.com/new", "event_types": ["*"]}},
     ),
     "v1/webhook-endpoints/{id}": endpoint(
@@ -164,9 +166,10 @@ ROUTES: dict[str, Route] = {
     "v1/webhook-endpoints/{id}/redeliver": endpoint(
         {"post": "webhooks:write"}, bodies={"post": lambda _: {"since": timezone.now().isoformat()}}
     ),
-    "v1/webhook-deliveries/{id}": Route({"get": "webhooks:read"}, names="delivery"),
-    "v1/webhook-deliveries/{id}/attempts": Route({"get": "webhooks:read"}, names="delivery"),
-    "v1/webhook-deliveries/{id}/redeliver": Route({"post": "webhooks:write"}, names="delivery"),
+    "v1/webhook-endpoints/{id}/redeliveries": endpoint({"get": "webhooks:read"}),
+    "v1/webhook-deliveries/{id}": Route({"get": "webhooks:read"}, who="either", names="delivery"),
+    "v1/webhook-deliveries/{id}/attempts": Route({"get": "webhooks:read"}, who="either", names="delivery"),
+    "v1/webhook-deliveries/{id}/redeliver": Route({"post": "webhooks:write"}, who="either", names="delivery"),
     "v1/invitations": Route(
         {"get": "members:read", "post": "members:write"},
         bodies={"post": {"email": "new@example.com", "role": "viewer"}},

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts import access_tokens, authentication, events, invitations, people, scopes, tokens
 from accounts.credentials import Credential
 from accounts.models import Delivery, Invitation, Organization, User, WebhookEndpoint
-from accounts.webhooks import endpoints, signing
+from accounts.webhooks import signing
 from apikeys.models import ApiKey
 from billing.ledger import holds, leases, posting
 from billing.models import Hold, LedgerEntry, Payment, PaymentMethod
@@ -131,7 +131,7 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
         url=f"https://0x7f000001/{marker(relation)}",  # a test sends to it, and gets nowhere
         event_types=["*"],
         api_version="v1",
-        secret=endpoints.seal(signing.make_secret()),
+        secret=signing.seal(signing.make_secret()),
     )
     body = marker(relation).encode()
     world.deliveries[relation] = Delivery.objects.create(endpoint=endpoint, event=happened, sequence=1, body=body)

@@ -132,7 +132,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("v1/payments/{id}/cancel", "post"): Case(path=unpaid),
     ("v1/payments/{id}/refunds", "post"): Case(path=purchased),
     ("v1/webhook-endpoints/{id}/enable", "post"): Case(
-        before=lambda world: endpoints.stop(world.deliveries["own"].endpoint, endpoints.MANUALLY)
+        before=lambda world: endpoints.disable(world.deliveries["own"].endpoint)
     ),
     ("v1/Account/{auth_id}/Subaccount/{subauth_id}/*", "post"): Case(relation="child"),
     ("v1/Account/{auth_id}/Subaccount/{subauth_id}/*", "delete"): Case(relation="child"),

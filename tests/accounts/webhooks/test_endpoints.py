@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import Webhook
 from accounts import events, people
 from accounts.events import publication
 from accounts.models import Delivery, Event, Organization, User, WebhookEndpoint
-from accounts.webhooks import endpoints, outbox, sending, worker
+from accounts.webhooks import endpoints, outbox, redelivery, sending, worker
 from tests import factories
 from tests.accounts.webhooks import receivers
 from tests.accounts.webhooks.inbox import Inbox, inbox
@@ -82,6 +82,10 @@ def test_each_change_is_an_event_with_its_actor(api: Any, alice: User) -> None:
         ({"url": "https://0x7f000001/", "event_types": ["*"]}, "/url"),
         ({"url": "https://good.com\\@127.0.0.1/", "event_types": ["*"]}, "/url"),
         ({"url": "https://tollgate.example.com/", "event_types": ["*"]}, "/url"),
+        ({"url": "https://exämple.com/", "event_types": ["*"]}, "/url"),
+        ({"url": "https://example.com:99999/", "event_types": ["*"]}, "/url"),
+        ({"url": "https://169.254.169.254/latest", "event_types": ["*"]}, "/url"),
+        ({"url": "https://[::ffff:10.0.0.1]/", "event_types": ["*"]}, "/url"),
         ({"url": URL, "event_types": ["no.such_type"]}, "/event_types"),
         ({"url": URL, "event_types": []}, "/event_types"),
         ({"url": URL}, "/event_types"),
@@ -216,7 +220,11 @@ def test_one_delivery_and_all_that_failed_are_sent_again_under_the_same_id(
         deliver()
         Delivery.objects.update(status="failed")
         since = (timezone.now() - timedelta(hours=1)).isoformat()
-        assert client.post(f"{path}/redeliver", {"since": since}).json() == {"deliveries": 2}
+        job = client.post(f"{path}/redeliver", {"since": since})
+        assert (job.status_code, job.json()["total"], job.json()["done"]) == (202, 2, 0)
+        assert redelivery.run(timezone.now()) == 2
+        [shown] = client.get(f"{path}/redeliveries").json()["results"]
+        assert (shown["id"], shown["done"], shown["finished_at"] is None) == (job.json()["id"], 2, False)
         deliver()
         old = (timezone.now() - timedelta(days=15)).isoformat()
         assert client.post(f"{path}/redeliver", {"since": old}).status_code == 400

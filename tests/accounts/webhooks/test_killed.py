@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts import events
 from accounts.events import publication
 from accounts.models import Attempt, Delivery, WebhookEndpoint
-from accounts.webhooks import endpoints, outbox, signing, worker
+from accounts.webhooks import claims, outbox, results, signing, worker
 from tests import factories
 from tests.accounts.webhooks.inbox import inbox
 from tests.killing import hang, killed
@@ -22,9 +22,9 @@ POINTS = {"after claim": 1, "while sending": 2, "before recording": 2}  # and ho
 def work_until(point: str, reached: int) -> None:
     """In the child: works as a worker does, and stops for good at the point."""
     if point == "after claim":
-        outbox.Work.send = lambda work: hang(reached=reached)  # type: ignore[assignment, method-assign]
+        claims.Work.send = lambda work: hang(reached=reached)  # type: ignore[assignment, method-assign]
     if point == "before recording":
-        outbox.record = lambda *_: hang(reached=reached)
+        results.record = lambda *_, **__: hang(reached=reached)
     worker.run()
 
 
@@ -41,7 +41,7 @@ def test_nothing_is_lost_and_the_id_stays(committed: None, settings: Any, point:
                 url=box.url,
                 event_types=["organization.resumed"],
                 api_version="v1",
-                secret=endpoints.seal(signing.make_secret()),
+                secret=signing.seal(signing.make_secret()),
             )
             event = events.record(organization.pk, "organization.resumed", {}, timezone.now())
             publication.publish_due(outbox.fan_out)

@@ -1,10 +1,7 @@
 """Retries, the circuit, disabling, leases and lanes: nothing is lost, and no endpoint keeps others waiting."""
 
-from collections.abc import Iterator
 from concurrent.futures import wait
-from contextlib import ExitStack
 from datetime import timedelta
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -15,8 +12,9 @@ from django.utils import timezone
 from accounts import events
 from accounts.events import publication
 from accounts.models import Attempt, Delivery, Event, Organization, WebhookEndpoint
-from accounts.webhooks import endpoints, outbox, sending, signing, worker
-from accounts.webhooks.outbox import DELAYS
+from accounts.webhooks import claims, outbox, results, schedule, sending, signing, worker
+from accounts.webhooks.claims import Work
+from accounts.webhooks.schedule import DELAYS
 from tests import factories
 from tests.accounts.webhooks.inbox import inbox
 
@@ -30,7 +28,7 @@ def _local(settings: Any) -> None:
 
 
 def endpoint(organization: Organization, url: str = "https://example.com/", types: Any = (TYPE,)) -> WebhookEndpoint:
-    secret = endpoints.seal(signing.make_secret())
+    secret = signing.seal(signing.make_secret())
     return WebhookEndpoint.objects.create(
         organization=organization, url=url, event_types=list(types), api_version="v1", secret=secret
     )
@@ -46,11 +44,18 @@ def answer(status: int | None = 500, error: str = "", retry_after: str = "") -> 
     return sending.Answer(status, error, "127.0.0.1", 5, "", retry_after)
 
 
-def attempt(result: sending.Answer) -> outbox.Work:
+def claim(*, failing: bool = False, places: int = 1, **options: Any) -> list[Work]:
+    return claims.claim(timezone.now(), failing=failing, places=places, **options)
+
+
+def record(work: Work, result: sending.Answer) -> None:
+    results.record([(work, result)], timezone.now(), over={work.endpoint})
+
+
+def attempt(result: sending.Answer) -> Work:
     """Claims from whatever lane and records, as the worker does, with this answer in place of the sending."""
-    work = outbox.claim(failing=False) or outbox.claim(failing=True)
-    assert work
-    outbox.record(work, result)
+    [work] = claim() or claim(failing=True)
+    record(work, result)
     return work
 
 
@@ -59,15 +64,15 @@ def test_a_delivery_is_tried_by_the_schedule_and_then_has_failed(organization: O
     happen(organization)
     with time_machine.travel(timezone.now(), tick=False) as clock:
         for number, delay in enumerate([*DELAYS, timedelta()], 1):
-            if number < outbox.MOST_ATTEMPTS:
+            if number < schedule.MOST_ATTEMPTS:
                 attempt(answer())
-                assert outbox.claim(failing=True) is None  # not yet
+                assert not claim(failing=True)  # not yet
                 clock.shift(delay * 1.3)
                 WebhookEndpoint.objects.update(first_failed_at=timezone.now())  # five days are another test
             else:
                 attempt(answer())
     delivery = Delivery.objects.get()
-    assert (delivery.status, delivery.attempt_count) == ("failed", outbox.MOST_ATTEMPTS)
+    assert (delivery.status, delivery.attempt_count) == ("failed", schedule.MOST_ATTEMPTS)
     assert list(Attempt.objects.order_by("id").values_list("number", flat=True)) == list(range(1, 11))
 
 
@@ -87,7 +92,7 @@ def test_a_delivery_is_tried_by_the_schedule_and_then_has_failed(organization: O
 )
 def test_retry_after_counts_within_bounds(result: sending.Answer, least: float, most: float) -> None:
     for _ in range(20):
-        assert least <= outbox.delay(1, result, timezone.now()).total_seconds() <= most
+        assert least <= schedule.delay(1, result, timezone.now()).total_seconds() <= most
 
 
 def test_after_three_failures_one_delivery_is_the_probe_and_success_drains_in_order(organization: Organization) -> None:
@@ -96,16 +101,10 @@ def test_after_three_failures_one_delivery_is_the_probe_and_success_drains_in_or
     with time_machine.travel(timezone.now(), tick=False) as clock:
         tried = [attempt(answer()).webhook_id for _ in range(3)]
         assert tried == happened[:3]
-        assert outbox.claim(failing=True) is None  # though the fourth and fifth are due
+        assert not claim(failing=True)  # though the fourth and fifth are due
         clock.shift(timedelta(hours=1))
-        probe = outbox.claim(failing=True)
-        assert probe
-        assert probe.webhook_id == happened[0]
-        order = [probe.webhook_id]
-        work = outbox.record(probe, answer(200))
-        while work:
-            order.append(work.webhook_id)
-            work = outbox.record(work, answer(200))
+        order = [attempt(answer(200)).webhook_id for _ in range(5)]
+        assert not claim()
     assert order == happened
     made.refresh_from_db()
     assert (made.failures, made.first_failed_at, made.next_attempt_at, made.leased_until) == (0, None, None, None)
@@ -136,37 +135,35 @@ def test_a_410_disables_at_once(organization: Organization) -> None:
     attempt(answer(410))
     made.refresh_from_db()
     assert (made.status, made.disabled_reason) == ("disabled", "gone")
-    assert outbox.claim(failing=True) is None
+    assert not claim(failing=True)
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_the_late_answer_counts_nothing(organization: Organization) -> None:
     made = endpoint(organization)
     [event] = happen(organization)
-    first = outbox.claim(failing=False)
-    assert first
-    assert outbox.claim(failing=False) is None
-    with time_machine.travel(timezone.now() + outbox.LEASE + timedelta(seconds=1), tick=False):
-        second = outbox.claim(failing=False)
-        assert second
+    [first] = claim()
+    assert not claim()
+    with time_machine.travel(timezone.now() + claims.LEASE + timedelta(seconds=1), tick=False):
+        [second] = claim()
         assert (second.webhook_id, second.token) == (event.public_id, first.token + 1)
-        assert outbox.record(first, answer(410)) is None  # the fencing token is the other's
+        record(first, answer(410))  # the fencing token is the other's
         made.refresh_from_db()
         assert (made.status, Attempt.objects.count()) == ("enabled", 0)
-        outbox.record(second, answer(200))
+        record(second, answer(200))
     assert Delivery.objects.get().status == "succeeded"
 
 
 def test_what_can_not_be_recorded_keeps_its_lease_and_the_others_go_on(
     organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = outbox.record
+    real = results.record
 
-    def broken(work: outbox.Work, result: sending.Answer) -> outbox.Work | None:
-        if work.endpoint == bad.pk:
+    def broken(answered: Any, now: Any, **options: Any) -> None:
+        if any(work.endpoint == bad.pk for work, _ in answered):
             raise OverflowError
-        return record(work, result)
+        real(answered, now, **options)
 
-    monkeypatch.setattr(outbox, "record", broken)
+    monkeypatch.setattr(results, "record", broken)
     with inbox() as box:
         bad, good = endpoint(organization, box.url), endpoint(organization, box.url)
         happen(organization, 3)
@@ -193,51 +190,3 @@ def test_no_transaction_is_open_while_sending(committed: None, monkeypatch: pyte
         assert worker.run() == 1
     assert seen
     assert not any(seen)
-
-
-@pytest.fixture
-def _quiet(committed: None) -> Iterator[None]:
-    """What earlier tests have committed is not sent, nor what this one leaves."""
-    WebhookEndpoint.objects.all().delete()
-    yield
-    WebhookEndpoint.objects.all().delete()
-
-
-HANGS = 4.0  # seconds that a dead endpoint takes to fail
-
-
-def slowest_good(dead: int, good: int, each: int) -> float:
-    """Seconds until the last of the good endpoints' events came, beside dead ones."""
-    organization = factories.organization("Lanes")
-    with ExitStack() as stack:
-        for _ in range(dead):
-            box = stack.enter_context(inbox(seconds=HANGS, status=500))
-            row = endpoint(organization, box.url)
-            row.failures = 1
-            row.save()
-        boxes = [stack.enter_context(inbox()) for _ in range(good)]
-        for box in boxes:
-            endpoint(organization, box.url)
-        happen(organization, each)
-        began = monotonic()
-        worker.run(seconds=10)
-        assert [len(box.requests) for box in boxes] == [each] * good
-        return max(request.at for box in boxes for request in box.requests) - began
-
-
-@pytest.mark.usefixtures("_quiet")
-def test_twelve_dead_endpoints_do_not_keep_the_good_ones_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the negative control: without a lane of their own the dead ones take every place."""
-    monkeypatch.setattr(worker, "THREADS", 8)
-    monkeypatch.setattr(worker, "FAILING_THREADS", 2)
-    with_lane = slowest_good(dead=12, good=5, each=4)
-    WebhookEndpoint.objects.all().delete()
-    claim = outbox.claim
-
-    def dead_first(*, failing: bool) -> Any:
-        return claim(failing=True) or claim(failing=False)
-
-    monkeypatch.setattr(outbox, "claim", dead_first)
-    without = slowest_good(dead=12, good=5, each=4)
-    print(f"last good event: {with_lane:.2f} s with the lane, {without:.2f} s without")  # noqa: T201
-    assert with_lane < HANGS <= without  # no good event waits for a dead endpoint; without the lane all do

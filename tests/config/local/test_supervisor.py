@@ -119,7 +119,8 @@ def make_run(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Ca
 
 WHEN_KILLED = {
     ("config.web",): "The web server ended with exit code -9; starting it again",
-    ("celery", "worker"): "The worker ended with exit code -9; starting it again",
+    ("celery", "--queues celery"): "The worker ended with exit code -9; starting it again",
+    ("celery", "--queues webhooks"): "The webhook sender ended with exit code -9; starting it again",
     ("celery", "beat"): "The scheduler ended with exit code -9; starting it again",
     ("bin/postgres",): "PostgreSQL ended; it was started again",
     ("valkey-server",): "Valkey ended; it was started again",
