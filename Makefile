@@ -8,6 +8,9 @@ RUNNING := .venv/installed-for-running
 DEVELOPING := .venv/installed-for-developing
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
+# Packages are compiled when they are first imported. Without this, every process would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test bench faults lint format lock docs clean
 
@@ -18,7 +21,7 @@ run: $(RUNNING) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C sto
 	@$(BIN)/python -m config.local.supervisor --port $(PORT)
 
 test: $(DEVELOPING) ## run the tests on real PostgreSQL and Valkey, on every core
-	$(BIN)/python -m pytest -n $$(nproc) --cov --cov-report=term:skip-covered
+	$(BIN)/python -m slipcover -m pytest -n $$(nproc) --dist worksteal
 
 faults: $(DEVELOPING) ## kill -9 everything that runs, 20 times each, under load, and check that nothing is lost or doubled
 	$(BIN)/python -m tests.faults
@@ -47,7 +50,7 @@ docs: $(DEVELOPING) ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -W docs docs/_build
 
 clean: ## remove everything that was made, except the data in .tollgate
-	rm -rf .venv docs/_build .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv docs/_build .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The marker is written last, so that an installation that was interrupted is resumed.
