@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.admin import ReadOnlyAdmin
 from billing.admin import corrections
 from billing.admin.search import owner_fields
-from billing.models import AutoRecharge, Payment, PaymentMethod, Refund
+from billing.models import AutoRecharge, Dispute, Payment, PaymentMethod, ReceivedEvent, Refund
 
 
 @admin.register(Payment)
@@ -34,6 +34,26 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
     list_select_related = ["payment"]
     search_fields = ["gateway_reference", *owner_fields("payment__organization")]
     ordering = ["-created_at"]
+
+
+@admin.register(Dispute)
+class DisputeAdmin(ReadOnlyAdmin[Dispute]):
+    id_prefix = "du_"
+    list_display = ["public_id", "payment", "status", "reason", "total", "withdrawn", "reinstated", "created_at"]
+    list_filter = ["status", "created_at"]
+    list_select_related = ["payment"]
+    search_fields = ["gateway_reference", *owner_fields("payment__organization")]
+    ordering = ["-created_at"]
+
+
+@admin.register(ReceivedEvent)
+class ReceivedEventAdmin(ReadOnlyAdmin[ReceivedEvent]):
+    """The gateway's events, and whether they were handled."""
+
+    list_display = ["event_id", "type", "object_id", "received_at", "handled_at", "attempts"]
+    list_filter = ["received_at", "subject"]
+    search_fields = ["event_id", "object_id"]
+    ordering = ["-received_at"]
 
 
 @admin.register(PaymentMethod)

@@ -41,7 +41,7 @@ def bought(organization: Organization) -> list[Any]:
     return list(recharges.order_by("created_at").values_list("amount", flat=True))
 
 
-def paused(organization: Organization) -> None:
+def pause(organization: Organization) -> None:
     """Its card was declined in three rounds."""
     factories.card(organization, DECLINED)
     switch_on(organization)

@@ -1,5 +1,6 @@
 """Auto-recharge: its states, each entered and left; one charge, whoever asks and however often."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -9,13 +10,15 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.lib import broker
 from accounts.models import Event, Organization, User
-from billing.ledger import holds, posting
+from billing import tasks
+from billing.ledger import balances, holds, posting
 from billing.models import AutoRecharge, LedgerAccount, LedgerEntry, Payment
 from billing.payments import payments, purchases, recharge
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox
-from tests.billing.payments.recharging import bought, paused, spend, state, sweep, switch_on
+from tests.billing.payments.recharging import bought, pause, spend, state, sweep, switch_on
 from tests.concurrency import race
 
 PATH = "/v1/credits/auto-recharge"
@@ -185,7 +188,7 @@ def test_a_viewer_and_a_stranger_change_nothing(api: Any, bob: User, charlie: Us
 
 
 def test_the_retry_is_a_round(api: Any, alice: User, organization: Organization) -> None:
-    paused(organization)
+    pause(organization)
     answer = api(alice).post(f"{PATH}/retry").json()
     assert answer["state"] == "declined"
     assert answer["next_attempt_at"]
@@ -224,3 +227,84 @@ def test_the_database_allows_one_recharge_at_a_time(payer: Organization) -> None
     Payment.objects.create(**terms)
     with pytest.raises(IntegrityError), transaction.atomic():
         Payment.objects.create(**terms)
+
+
+# The nudge
+
+
+def published(capture: Any, monkeypatch: pytest.MonkeyPatch, step: Callable[[], Any]) -> list[str]:
+    """The accounts whose recharge a step wakes after its commit."""
+    calls: list[Any] = []
+    monkeypatch.setattr(broker.current_app, "send_task", lambda task, args: calls.append((task, args)))
+    with capture(execute=True):
+        step()
+    return [args[0] for task, args in calls if task == tasks.recharge_account.name]
+
+
+@pytest.mark.parametrize(
+    ("before", "amount", "is_woken"),
+    [("0", "80", False), ("0", "80.01", True), ("80.01", "5", False), ("80", "0.01", True)],
+)
+def test_the_posting_that_crosses_the_line_wakes_it_and_no_other_does(
+    payer: Organization,
+    django_capture_on_commit_callbacks: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    before: str,
+    amount: str,
+    is_woken: bool,
+) -> None:
+    if Decimal(before):
+        spend(payer, before)
+    accounts = published(django_capture_on_commit_callbacks, monkeypatch, lambda: spend(payer, amount))
+    assert accounts == ([str(payer.pk)] if is_woken else [])
+
+
+def test_a_batch_of_usage_wakes_it_and_so_it_charges(
+    payer: Organization, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debits = {payer.pk: Decimal(90)}
+
+    def use() -> None:
+        with transaction.atomic():
+            posting.lock(debits)
+            balances.post_usage(debits, timezone.now())
+
+    [account] = published(django_capture_on_commit_callbacks, monkeypatch, use)
+    assert tasks.recharge_account(account)
+    assert bought(payer) == [50]
+
+
+def test_nothing_is_woken_while_it_is_off(
+    payer: Organization, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch_on(payer, enabled=False)
+    assert published(django_capture_on_commit_callbacks, monkeypatch, lambda: spend(payer, 90)) == []
+
+
+# The monthly limit is announced
+
+
+def limits(organization: Organization) -> list[tuple[int, Any]]:
+    crossed = Event.objects.of(organization).filter(type="auto_recharge.limit_crossed").order_by("pk")
+    return [(event.data["threshold"], event.data["spent"]) for event in crossed]
+
+
+def test_80_and_100_percent_of_the_monthly_limit_are_told_once(payer: Organization, settings: Any) -> None:
+    settings.RECHARGE_COOLDOWN_SECONDS = 0
+    switch_on(payer, monthly_limit=Decimal(120))
+    seen = []
+    for amount in (90, 50, 50, 50):
+        posting.post(payer.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-amount))
+        sweep()
+        seen.append(limits(payer))
+    assert seen == [[], [(80, 100)], [(80, 100), (100, 100)], [(80, 100), (100, 100)]]
+    switch_on(payer, monthly_limit=Decimal(170))
+    sweep()
+    assert limits(payer)[2:] == [(80, 160)]
+
+
+def test_a_limit_that_a_charge_fills_is_told_at_once(payer: Organization) -> None:
+    switch_on(payer, monthly_limit=Decimal(50))
+    spend(payer, 90)
+    sweep()
+    assert limits(payer) == [(80, 50), (100, 50)]

@@ -7,14 +7,14 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from accounts.models import Event, Organization
+from accounts.models import Email, Event, Organization
 from billing.models import AutoRecharge, Payment, PaymentMethod
 from billing.payments import payments, purchases, recharge
 from billing.payments.gateways import GatewayMisconfigured, GatewayRefused
 from billing.payments.gateways.sandbox import visits
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
-from tests.billing.payments.recharging import DECLINED, bought, paused, spend, state, sweep, switch_on
+from tests.billing.payments.recharging import DECLINED, bought, pause, spend, state, sweep, switch_on
 
 PATH = "/v1/credits/auto-recharge"
 LOST = "pm_card_chargeDeclinedLostCard"
@@ -89,8 +89,39 @@ def test_a_card_that_was_declined_for_good_is_not_tried_again(organization: Orga
     assert Payment.objects.of(organization).count() == 1
 
 
+@pytest.mark.parametrize(("first", "paused"), [(DECLINED, ""), (LOST, "declined")])
+def test_a_backup_that_is_lost_pauses_it_only_if_no_other_card_can_be_charged(
+    organization: Organization, first: str, paused: str
+) -> None:
+    factories.card(organization, first)
+    backup = factories.card(organization, "pm_card_chargeDeclinedStolenCard")
+    PaymentMethod.objects.filter(pk=backup.pk).update(is_backup=True)
+    switch_on(organization)
+    sweep()
+    payments.sweep(timezone.now())
+    settings = AutoRecharge.objects.get()
+    assert (settings.paused, settings.failed_rounds, bool(settings.next_attempt_at)) == (paused, 1, not paused)
+
+
+def test_its_owner_is_written_to_at_the_first_decline_and_at_the_pause(organization: Organization) -> None:
+    factories.card(organization, DECLINED)
+    switch_on(organization)
+    sent = [Email.objects.count()]
+    for hours in (0, 1.1, 7.2):
+        sweep(hours=hours)
+        sent.append(Email.objects.count())
+    assert sent == [0, 1, 1, 2]
+
+
+def test_what_ends_a_pause_is_told(organization: Organization) -> None:
+    pause(organization)
+    recharge.retry(organization, timezone.now())
+    resumed = Event.objects.of(organization).filter(type="auto_recharge.resumed")
+    assert [event.data for event in resumed] == [{"reason": "declined"}]
+
+
 def test_another_card_lifts_a_pause_and_the_same_one_does_not(organization: Organization) -> None:
-    paused(organization)
+    pause(organization)
     factories.card(organization, DECLINED)
     assert state(organization) == "paused"
     factories.card(organization, "pm_card_amex")
@@ -98,7 +129,7 @@ def test_another_card_lifts_a_pause_and_the_same_one_does_not(organization: Orga
 
 
 def test_a_paid_purchase_lifts_a_pause_and_a_gift_does_not(organization: Organization) -> None:
-    paused(organization)
+    pause(organization)
     good = factories.card(organization, "pm_card_visa")
     AutoRecharge.objects.update(paused="declined")
     factories.credit(organization, 1)
@@ -108,7 +139,7 @@ def test_a_paid_purchase_lifts_a_pause_and_a_gift_does_not(organization: Organiz
 
 
 def test_its_owner_may_try_again(organization: Organization) -> None:
-    paused(organization)
+    pause(organization)
     recharge.retry(organization, timezone.now())
     assert (state(organization), AutoRecharge.objects.get().failed_rounds) == ("declined", 1)
 
