@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.lib import broker
 from accounts.models import Event, Organization, User
 from billing import tasks
 from billing.ledger import balances, holds, posting
@@ -235,7 +235,7 @@ def test_the_database_allows_one_recharge_at_a_time(payer: Organization) -> None
 def published(capture: Any, monkeypatch: pytest.MonkeyPatch, step: Callable[[], Any]) -> list[str]:
     """The accounts whose recharge a step wakes after its commit."""
     calls: list[Any] = []
-    monkeypatch.setattr(broker.current_app, "send_task", lambda task, args: calls.append((task, args)))
+    monkeypatch.setattr(current_app, "send_task", lambda task, args: calls.append((task, args)))
     with capture(execute=True):
         step()
     return [args[0] for task, args in calls if task == tasks.recharge_account.name]
