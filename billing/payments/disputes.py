@@ -14,6 +14,7 @@ from django.db.models import F
 
 from accounts import events
 from accounts.lib.money import rounded
+from billing import clock
 from billing.ledger import posting
 from billing.ledger.lots import Lot
 from billing.models import Dispute, LedgerEntry, Payment
@@ -41,6 +42,7 @@ def observe(answer: gateways.Dispute, gateway: Gateway, now: datetime) -> Disput
     payment = payments.paid(answer.intent, gateway)
     if payment is None:
         return None
+    now = clock.at(payment.organization, now)
     with transaction.atomic():
         settling.lock(payment.pk)
         row, is_new = Dispute.objects.select_for_update().get_or_create(

@@ -248,6 +248,7 @@ def observe(token: str, card: Card | None, gateway: str, now: datetime) -> None:
         remove_here(method)
         return
     with transaction.atomic():
+        now = clock.at(method.organization, now)
         posting.lock([method.organization_id], now)
         cards.renew(PaymentMethod.objects.get(pk=method.pk), card, now)
 

@@ -97,7 +97,7 @@ def observe(answer: gateways.Refund, gateway: Gateway, now: datetime) -> Refund 
     if payment is None or answer.state == gateways.RefundState.FAILED:  # Its money has not moved.
         return None
     with transaction.atomic():
-        posting.lock([payment.organization_id], now)
+        posting.lock([payment.organization_id], clock.at(payment.organization, now))
         refund = _known(answer) or _take_back_elsewhere(payment.pk, answer)
     return settle(refund.pk, answer)
 

@@ -266,7 +266,7 @@ def test_a_batch_of_usage_wakes_it_and_so_it_charges(
 
     def use() -> None:
         with transaction.atomic():
-            posting.lock(debits)
+            posting.lock(debits, timezone.now())
             balances.post_usage(debits, timezone.now())
 
     [account] = published(django_capture_on_commit_callbacks, monkeypatch, use)
@@ -294,7 +294,7 @@ def test_80_and_100_percent_of_the_monthly_limit_are_told_once(payer: Organizati
     switch_on(payer, monthly_limit=Decimal(120))
     seen = []
     for amount in (90, 50, 50, 50):
-        posting.post(payer.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-amount))
+        posting.post(payer.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-amount), now=timezone.now())
         sweep()
         seen.append(limits(payer))
     assert seen == [[], [(80, 100)], [(80, 100), (100, 100)], [(80, 100), (100, 100)]]
