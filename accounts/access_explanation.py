@@ -15,6 +15,7 @@ class Reason(StrEnum):
     NOT_A_MEMBER = "not_a_member"
     ROLE_LACKS_IT = "role_lacks_it"
     NOT_GRANTED = "not_granted_to_credential"
+    EMAIL_NOT_VERIFIED = "email_not_verified"
     LIVE_KEY_REQUIRED = "live_key_required"
     SUSPENDED = "organization_suspended"
     NETWORK = "network_not_allowed"
@@ -50,6 +51,8 @@ def _reason(credential: Credential, scope: str, admitted: bool) -> Reason | None
         return Reason.ROLE_LACKS_IT
     if scope not in credential.cap:
         return Reason.NOT_GRANTED
+    if not credential.is_proved and scope not in scopes.READS:
+        return Reason.EMAIL_NOT_VERIFIED
     if credential.is_test and scope not in scopes.OF_TEST_KEYS:
         return Reason.LIVE_KEY_REQUIRED
     if scope not in credential.scopes:

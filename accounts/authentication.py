@@ -62,4 +62,5 @@ def credential(user: User, claims: Claims) -> Credential:
         held=held,
         is_operational=organization is None or organization.is_operational,
         sign_in=claims.sign_in,
+        is_proved=user.has_proved_email,
     )

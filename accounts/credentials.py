@@ -21,7 +21,7 @@ class Kind(StrEnum):
 class Credential:
     """`cap` is what the token or key was given; `held` is what its person (or the platform) holds now.
 
-    `sign_in` is the `sid` of an access token's family.
+    `sign_in` is the `sid` of an access token's family. `is_proved` is false while the person's address is not proved.
     """
 
     kind: Kind
@@ -35,6 +35,7 @@ class Credential:
     permissions: tuple[str, ...] = ()
     sign_in: UUID | None = None
     is_test: bool = False
+    is_proved: bool = True
 
     @property
     def granted(self) -> frozenset[str]:
@@ -43,8 +44,12 @@ class Credential:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What the credential may do now. A suspended organization keeps little of it, and so does a test key."""
+        """What the credential may do now. A suspended organization keeps little of it, and so does a test key.
+
+        A person whose address is not proved only looks, and so do their keys.
+        """
         usable = self.granted if self.is_operational else self.granted & scopes.WHILE_SUSPENDED
+        usable = usable if self.is_proved else usable & scopes.READS
         return usable & scopes.OF_TEST_KEYS if self.is_test else usable
 
     @property

@@ -1,5 +1,7 @@
 """The refusals of sign-ins and of idempotency keys. The general ones are in `accounts.lib.problems`."""
 
+from datetime import datetime
+
 from accounts.lib.problems import Conflict, Problem
 
 
@@ -9,6 +11,41 @@ class InvalidSignIn(Problem):
     status = 401
     code = "invalid_sign_in"
     detail = "No active account has this email and password."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Bearer"})
+
+
+class TwoFactorRequired(Problem):
+    """The password is right, and a second factor is needed. `challenge` goes back with its code."""
+
+    status = 401
+    code = "two_factor_required"
+    detail = "Send this challenge with a code of your second factor."
+
+    def __init__(self, challenge: str, methods: list[str], expires_at: datetime) -> None:
+        super().__init__(
+            headers={"WWW-Authenticate": "Bearer"}, challenge=challenge, methods=methods, expires_at=expires_at
+        )
+
+
+class InvalidChallenge(Problem):
+    """The challenge was used, is too old, or never was one."""
+
+    status = 401
+    code = "invalid_challenge"
+    detail = "The challenge is not valid any more. Start with email and password."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Bearer"})
+
+
+class InvalidSecondFactor(Problem):
+    """The code is wrong, or was used before."""
+
+    status = 401
+    code = "invalid_second_factor"
+    detail = "This is not a valid code of your second factor."
 
     def __init__(self) -> None:
         super().__init__(headers={"WWW-Authenticate": "Bearer"})

@@ -21,6 +21,7 @@ from accounts.credentials import Credential
 from accounts.lib.problems import Conflict, Gone, NotFound, TooManyRequests
 from accounts.models import Invitation, Membership, Organization, User
 from accounts.models.invitations import LIFETIME
+from accounts.permissions import EmailNotVerified
 
 PREFIX = "it_"
 TEMPLATE = "invitation"
@@ -170,6 +171,8 @@ def accept(token: str, *, user: User) -> Invitation:
         raise _refusal(invitation)
     if invitation.email != user.email:
         raise InvitationEmailMismatch
+    if not user.has_proved_email:  # the link proves nothing: the inviter has seen it too
+        raise EmailNotVerified
     if not security.effective(invitation.organization).admits_email(user.email):
         raise EmailDomainNotAllowed
     _check_inviter(invitation)
@@ -177,6 +180,15 @@ def accept(token: str, *, user: User) -> Invitation:
     person = events.Actor.of_person(user.pk)
     _tell(invitation, "invitation.accepted", person, member=person.id, role=invitation.role)
     return invitation
+
+
+def check(token: str, email: str) -> None:
+    """Refuse a token that nobody with this address can accept."""
+    invitation = find(token)
+    if invitation.status(timezone.now()) != "pending":
+        raise _refusal(invitation)
+    if invitation.email != email:
+        raise InvitationEmailMismatch
 
 
 @transaction.atomic

@@ -43,6 +43,13 @@ class LiveKeyRequired(Forbidden):
     detail = "A test key can't do that. Use a live key."
 
 
+class EmailNotVerified(Forbidden):
+    """The person has not shown that the mailbox is theirs. Until then they only look."""
+
+    code = "email_not_verified"
+    detail = "Your email address is not verified yet."
+
+
 class OrganizationRequired(Forbidden):
     """The credential acts for no organization: a platform key, or a person who is in none."""
 
@@ -110,6 +117,8 @@ def require(credential: Credential, scope: str | None) -> None:
         raise NotAllowed("This action is not open to any scope.")
     if scope in credential.scopes:
         return
+    if scope in credential.granted and not credential.is_proved:
+        raise EmailNotVerified
     if scope in credential.granted:
         raise LiveKeyRequired if credential.is_test and scope not in OF_TEST_KEYS else OrganizationSuspended
     raise NotAllowed(

@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import F, Func, Value
 from django.utils import timezone
 
+from accounts.lib.problems import TooManyRequests
 from accounts.models import KnownNetwork, SignInFailures, User
 
 MINUTE, FIVE_MINUTES, DAY = timedelta(minutes=1), timedelta(minutes=5), timedelta(days=1)
@@ -37,6 +38,11 @@ class TooManyFailures(ValidationError):
         self.wait_seconds = max(1, round(wait.total_seconds()))
         super().__init__("Too many failed sign-ins. Try again in some minutes.")
 
+    @property
+    def problem(self) -> TooManyRequests:
+        """The same for the API."""
+        return TooManyRequests(str(self.message), headers={"Retry-After": str(self.wait_seconds)})
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -47,11 +53,15 @@ class Attempt:
     at: datetime
 
     def succeeded(self, user: User) -> None:
+        self.take_back()
+        remember(user, self.network)
+
+    def take_back(self) -> None:
+        """It was right, so it doesn't count."""
         # A statement a row: rows that were locked together in another order than `begin` does could deadlock with it.
         for row in self.rows:
             left = Func(F("failed_at"), Value(self.at), function="array_remove")
             SignInFailures.objects.filter(pk=row.pk).update(failed_at=left)
-        remember(user, self.network)
 
 
 @transaction.atomic

@@ -1,12 +1,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import emails, idempotency, invitations, password_reset, sign_in_limits
+from accounts import email_codes, emails, idempotency, invitations, password_reset, sign_in_limits, sign_up
 from accounts.events import publication
 from accounts.models import TokenFamily
 from accounts.webhooks import outbox, redelivery, worker
 
-EMAILS = {invitations.TEMPLATE: invitations.email_context, password_reset.TEMPLATE: password_reset.email_context}
+EMAILS = {
+    invitations.TEMPLATE: invitations.email_context,
+    password_reset.TEMPLATE: password_reset.email_context,
+    sign_up.TEMPLATE: sign_up.email_context,
+}
 
 
 @shared_task
@@ -22,6 +26,11 @@ def purge_token_families() -> int:
 @shared_task
 def purge_sign_in_failures() -> int:
     return sign_in_limits.purge()
+
+
+@shared_task
+def purge_email_codes() -> int:
+    return email_codes.purge(timezone.now())
 
 
 @shared_task

@@ -16,17 +16,29 @@ from django.contrib.auth.models import update_last_login
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
-from accounts import access_tokens, people
+from accounts import access_tokens, people, second_factors, sign_in_limits
 from accounts.credentials import Credential, Kind
-from accounts.exceptions import InvalidRefreshToken, InvalidSignIn, RefreshRace
+from accounts.exceptions import (
+    InvalidChallenge,
+    InvalidRefreshToken,
+    InvalidSecondFactor,
+    InvalidSignIn,
+    RefreshRace,
+    TwoFactorRequired,
+)
 from accounts.lib import identifiers
-from accounts.lib.problems import Forbidden, TooManyRequests
-from accounts.models import Organization, ReplacedToken, TokenFamily, User
+from accounts.lib.problems import Forbidden
+from accounts.models import Organization, ReplacedToken, SignInChallenge, TokenFamily, User
+from accounts.origins import Origin, origin_of
 from accounts.sign_in_limits import TooManyFailures
 
 PREFIX = "rt_"
 SECRET_LENGTH = 43
+CHALLENGE_PREFIX = "ch_"
+CHALLENGE_LIFETIME = timedelta(minutes=5)
+UNKNOWN = Origin()
 _FORM = re.compile(f"{PREFIX}([0-9a-f]{{32}})([0-9A-Za-z]{{{SECRET_LENGTH}}})")
 
 
@@ -37,29 +49,77 @@ class Pair:
 
 
 def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
-    """Start a sign-in for the person with this email and password."""
+    """Start a sign-in for the person with this email and password. `TwoFactorRequired` if they have a second factor."""
     try:
         user = get_adapter().authenticate(request, email=email, password=password)
     except TooManyFailures as error:
-        raise TooManyRequests(str(error.message), headers={"Retry-After": str(error.wait_seconds)}) from error
+        raise error.problem from error
     if not isinstance(user, User) or not user.is_active:
         raise InvalidSignIn
+    if second_factors.is_enrolled(user):
+        raise _challenge(user)
+    return _start(user, origin_of(request))
+
+
+@transaction.atomic
+def _start(user: User, origin: Origin, *, second_factor: bool = False) -> Pair:
     organization = people.current_organization(user)
-    with transaction.atomic():
-        people.tell_sign_in(user, organization, "started", Kind.TOKEN)
-        return issue(user, organization)
+    people.tell_sign_in(user, organization, "started", Kind.TOKEN)
+    return issue(user, organization, origin=origin, second_factor=second_factor)
 
 
-def issue(user: User, organization: Organization | None) -> Pair:
+def _challenge(user: User) -> TwoFactorRequired:
+    secret, expires_at = _secret(), timezone.now() + CHALLENGE_LIFETIME
+    SignInChallenge.objects.create(
+        digest=_digest(secret), user=user, session_auth_hash=user.get_session_auth_hash(), expires_at=expires_at
+    )
+    return TwoFactorRequired(CHALLENGE_PREFIX + secret, second_factors.names(user), expires_at)
+
+
+def answer(request: HttpRequest, *, challenge: str, code: str) -> Pair:
+    """Start the sign-in that `sign_in` refused with this challenge, by a code of the second factor."""
+    opened = _open_challenge(challenge)
+    user = opened.user
+    origin = origin_of(request)
+    try:
+        authenticator = second_factors.check_code(user, code, origin.network)
+    except TooManyFailures as error:
+        raise error.problem from error
+    if authenticator is None:
+        raise InvalidSecondFactor
+    authenticator.record_usage()
+    if not SignInChallenge.objects.filter(pk=opened.pk).delete()[0]:  # another request used it meanwhile
+        raise InvalidChallenge
+    sign_in_limits.remember(user, origin.network)
+    return _start(user, origin, second_factor=True)
+
+
+def _open_challenge(challenge: str) -> SignInChallenge:
+    digest = _digest(challenge.removeprefix(CHALLENGE_PREFIX))
+    rows = SignInChallenge.objects.filter(digest=digest, expires_at__gt=timezone.now(), user__is_active=True)
+    row = rows.select_related("user").first()
+    if row is None or not constant_time_compare(row.session_auth_hash, row.user.get_session_auth_hash()):
+        raise InvalidChallenge
+    return row
+
+
+def issue(
+    user: User, organization: Organization | None, *, origin: Origin = UNKNOWN, second_factor: bool = False
+) -> Pair:
     """Start a sign-in: the first pair of a new family."""
     update_last_login(User, user)
-    secret = _secret()
+    secret, now = _secret(), timezone.now()
     family = TokenFamily.objects.create(
         user=user,
         organization=organization,
         session_auth_hash=user.get_session_auth_hash(),
         digest=_digest(secret),
-        expires_at=timezone.now() + settings.REFRESH_TOKEN_LIFETIME,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + settings.REFRESH_TOKEN_LIFETIME,
+        second_factor_at=now if second_factor else None,
+        network=origin.network,
+        user_agent=origin.user_agent,
     )
     return _pair(family, secret)
 
@@ -88,7 +148,7 @@ def _exchange(family: TokenFamily, presented: bytes) -> Pair | None:
 def _rotate(family: TokenFamily, presented: bytes, replacement: bytes) -> bool:
     """One statement, so that of concurrent ones with the same digest exactly one changes the row."""
     current = TokenFamily.objects.filter(pk=family.pk, digest=presented, revoked_at=None)
-    return current.update(digest=replacement) == 1
+    return current.update(digest=replacement, last_used_at=timezone.now()) == 1
 
 
 def _remember(family: TokenFamily, replaced: bytes) -> None:

@@ -98,6 +98,7 @@ def credential(key: ApiKey) -> KeyCredential:
         is_operational=key.organization is None or key.organization.is_operational,
         permissions=key_permissions.usable(key.permissions, held),
         is_test=key.is_test,
+        is_proved=key.created_by is None or key.created_by.has_proved_email,
         key=key,
     )
 

@@ -1,14 +1,15 @@
 """When a member leaves an organization: what becomes of the API keys that they made there."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import members
+from accounts import members, takeovers
 from accounts.credentials import Credential
 from accounts.lib.problems import InvalidField
-from accounts.models import Organization
+from accounts.models import Organization, User
 from apikeys import keys
 from apikeys.models import ApiKey
 
@@ -34,6 +35,16 @@ def remove_member(organization: Organization, user_id: int, *, by: Credential, h
         else:
             keys.tell_revoked(key, now)
     return list(rows)
+
+
+@transaction.atomic
+def take_over(user: User, now: datetime) -> None:
+    """The owner of an address has proved it, and a stranger may have made the account. See `accounts.takeovers`."""
+    for organization in takeovers.owned(user):
+        makers = takeovers.followers(user, organization) | {user.pk}
+        for key in ApiKey.objects.within(organization).unrevoked().filter(created_by__in=makers):
+            keys.revoke(key)
+    takeovers.take_over(user, now)
 
 
 def _without_role(organization: Organization, user_id: int) -> list[UUID]:

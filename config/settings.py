@@ -23,12 +23,13 @@ DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", default=[])
 API_KEY_PEPPERS = env.peppers("API_KEY_PEPPERS")
-BASE_URL = env.required("BASE_URL", lambda: "http://127.0.0.1:8000").rstrip("/")
+BASE_URL = env.required("BASE_URL", lambda: "http://localhost:8000").rstrip("/")
 ALLOWED_HOSTS = env.required("ALLOWED_HOSTS", lambda: "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if PRODUCTION else []
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
 WEB_THREADS = env.integer("WEB_THREADS", default=4)
 REQUEST_TIMEOUT_SECONDS = env.integer("REQUEST_TIMEOUT_SECONDS", default=5)
+EMAIL_VERIFICATION = env.boolean("EMAIL_VERIFICATION", default=PRODUCTION)
 ANONYMOUS_RATE_LIMIT = env.integer("ANONYMOUS_RATE_LIMIT", default=60)
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 USAGE_RETENTION_MONTHS = env.integer("USAGE_RETENTION_MONTHS", default=0)
@@ -90,6 +91,7 @@ INSTALLED_APPS = [
     "config.apps.AdminConfig",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "csp",
     "rest_framework",
     "django_filters",
@@ -115,6 +117,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.middleware.EventOrigin",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.pages.sessions.TrackSessions",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
@@ -176,6 +179,20 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_METHODS = {"password", "mfa"}
+# Wrong passwords and codes are counted in `accounts.sign_in_limits`, the API's with them.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+MFA_FORMS = {
+    "authenticate": "accounts.pages.factors.AuthenticateCodeForm",
+    "reauthenticate": "accounts.pages.factors.ReauthenticateCodeForm",
+    "login_webauthn": "accounts.pages.factors.PasskeyForm",
+}
+MFA_ADAPTER = "accounts.pages.mfa.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # taking over an account whose address was not proved removes its factors
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
@@ -310,6 +327,7 @@ CELERY_BEAT_SCHEDULE = {
     "webhooks to send again": {"task": "accounts.tasks.redeliver_webhooks", "schedule": 60.0},
     "deliveries past their log": {"task": "accounts.tasks.purge_deliveries", "schedule": crontab(minute=57)},
     "emails not sent": {"task": "accounts.tasks.send_emails", "schedule": 10.0},
+    "codes past their time": {"task": "accounts.tasks.purge_email_codes", "schedule": crontab(minute=47)},
     "failed sign-ins past their day": {"task": "accounts.tasks.purge_sign_in_failures", "schedule": crontab(minute=47)},
     "token families past their life": {"task": "accounts.tasks.purge_token_families", "schedule": crontab(minute=27)},
     "rate limits of who stopped calling": {"task": "apikeys.tasks.purge_rate_counts", "schedule": crontab(minute=47)},

@@ -13,6 +13,7 @@ urlpatterns = [
     path("docs", SwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
     path("", include("accounts.pages.urls")),
+    path("", include("apikeys.pages.doors")),
     path("", include("apikeys.pages.urls")),
     path("", include("billing.pages.urls")),
     path("", include("usage.pages.urls")),

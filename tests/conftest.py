@@ -66,16 +66,18 @@ def django_db_setup(
 def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Real transactions that other threads and processes see. Rows stay afterwards, so a test must make its own people.
 
-    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. We delete the rate limit counts,
-    because all tests call from the same address.
+    pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. We delete the rate limit counts
+    and failed sign-ins, because all tests call from the same address.
     """
     from django.db import connection
 
+    from accounts.models import SignInFailures
     from apikeys.models import RateCount
 
     with django_db_blocker.unblock():
         yield
         RateCount.objects.all().delete()
+        SignInFailures.objects.all().delete()
         connection.close()
 
 

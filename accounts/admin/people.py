@@ -3,6 +3,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm
@@ -15,8 +16,10 @@ from accounts.admin.base import ChangedFieldsAdmin
 from accounts.admin.memberships import MembershipInline
 from accounts.models import User
 
-# An address is changed at its user. allauth's copy of it would be a second place to change it.
+# An address is changed at its user. allauth's copy of it would be a second place to change it. Second factors are
+# removed at their person, by an action.
 admin.site.unregister(EmailAddress)
+admin.site.unregister(Authenticator)
 
 
 class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]

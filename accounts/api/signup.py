@@ -1,20 +1,23 @@
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import invitations, people, sign_in_limits, tokens
+from accounts import invitations, people, sign_in_limits, sign_up, tokens
 from accounts.api.fields import EmailField
 from accounts.api.invitations import TOKEN_LENGTH
 from accounts.api.organizations import OrganizationSerializer
 from accounts.api.tokens import AnonymousView, PairSerializer
 from accounts.lib import timezones
 from accounts.lib.addresses import caller_network
-from accounts.models import User
+from accounts.models import EmailCode, Organization, User
+from accounts.origins import origin_of
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -50,23 +53,56 @@ class SignedUpSerializer(PairSerializer):
     organization = OrganizationSerializer(read_only=True)
 
 
+class CodeSentSerializer(serializers.ModelSerializer[EmailCode]):
+    """A code was sent to the address, whether it is free or not."""
+
+    class Meta:
+        model = EmailCode
+        fields = ["email", "expires_at"]
+        read_only_fields = fields
+
+
+class SignUpCodeSerializer(serializers.Serializer[Any]):
+    email = EmailField(max_length=250)
+    code = serializers.CharField(max_length=20)
+
+
 class SignUpView(AnonymousView):
     refusals = {"post": (404, 409, 410)}
 
-    @extend_schema(request=SignUpSerializer, responses={201: SignedUpSerializer})
+    @extend_schema(request=SignUpSerializer, responses={201: SignedUpSerializer, 202: CodeSentSerializer})
     def post(self, request: Request) -> Response:
         """Make a user, and an organization that the user owns.
 
-        With the token of an `invitation`, the user joins its organization and gets none of their own.
+        With the token of an `invitation`, the user joins its organization and gets none of their own. Where addresses
+        are verified, the answer is 202, and the code that was sent goes to /v1/auth/verify.
         """
         serializer = SignUpSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user, token = serializer.validated_data["user"], serializer.validated_data["invitation"]
-        if token:
-            organization = invitations.sign_up(user, token)
-        else:
-            organization = people.sign_up(user, organization_name=serializer.validated_data["organization_name"])
-        sign_in_limits.remember(user, caller_network(request))
-        pair = tokens.issue(user, organization)
-        made = {"user": user, "organization": organization, "access": pair.access, "refresh": pair.refresh}
-        return Response(SignedUpSerializer(made).data, status=status.HTTP_201_CREATED)
+        name = serializer.validated_data["organization_name"]
+        if settings.EMAIL_VERIFICATION:
+            sent = sign_up.begin(user, organization_name=name, invitation=token, now=timezone.now())
+            return Response(CodeSentSerializer(sent).data, status=status.HTTP_202_ACCEPTED)
+        organization = invitations.sign_up(user, token) if token else people.sign_up(user, organization_name=name)
+        return _signed_up(request, user, organization)
+
+
+class VerifyView(AnonymousView):
+    refusals = {"post": (404, 409, 410)}
+
+    @extend_schema(request=SignUpCodeSerializer, responses={201: SignedUpSerializer})
+    def post(self, request: Request) -> Response:
+        """Finish a sign-up with the code that was sent to its address."""
+        serializer = SignUpCodeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        network = caller_network(request)
+        user, organization = sign_up.finish(**serializer.validated_data, network=network, now=timezone.now())
+        return _signed_up(request, user, organization)
+
+
+def _signed_up(request: Request, user: User, organization: Organization) -> Response:
+    sign_in_limits.remember(user, caller_network(request))
+    pair = tokens.issue(user, organization, origin=origin_of(request))
+    made = {"user": user, "organization": organization, "access": pair.access, "refresh": pair.refresh}
+    return Response(SignedUpSerializer(made).data, status=status.HTTP_201_CREATED)

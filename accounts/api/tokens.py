@@ -13,8 +13,18 @@ from accounts.permissions import Authenticated
 
 
 class SignInSerializer(serializers.Serializer[Any]):
-    email = serializers.CharField(max_length=250)
-    password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True)
+    """`email` and `password`; or, if the answer was `two_factor_required`, its `challenge` and a `code`."""
+
+    email = serializers.CharField(max_length=250, required=False)
+    password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True, required=False)
+    challenge = serializers.CharField(max_length=100, required=False)
+    code = serializers.CharField(max_length=20, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        needed = ("challenge", "code") if "challenge" in attrs else ("email", "password")
+        if missing := [name for name in needed if name not in attrs]:
+            raise serializers.ValidationError(dict.fromkeys(missing, "This field is required."))
+        return {name: attrs[name] for name in needed}
 
 
 class RefreshSerializer(serializers.Serializer[Any]):
@@ -43,10 +53,14 @@ class TokenView(AnonymousView):
 
     @extend_schema(request=SignInSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
-        """Sign in with email and password, for the current organization."""
+        """Sign in with email and password, for the current organization.
+
+        Who has a second factor gets 401 `two_factor_required` with a `challenge`, and sends it with a `code`.
+        """
         serializer = SignInSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return Response(PairSerializer(tokens.sign_in(request._request, **serializer.validated_data)).data)
+        begin_or_finish = tokens.answer if "challenge" in serializer.validated_data else tokens.sign_in
+        return Response(PairSerializer(begin_or_finish(request._request, **serializer.validated_data)).data)
 
 
 class RefreshView(AnonymousView):

@@ -12,6 +12,7 @@ router.register("v1/events", events.EventViewSet)
 urlpatterns = [
     path(".well-known/jwks.json", jwks.JwksView.as_view()),
     path("v1/auth/signup", signup.SignUpView.as_view()),
+    path("v1/auth/verify", signup.VerifyView.as_view()),
     path("v1/auth/token", tokens.TokenView.as_view()),
     path("v1/auth/token/refresh", tokens.RefreshView.as_view()),
     path("v1/auth/token/revoke", tokens.RevokeView.as_view()),

@@ -1,6 +1,6 @@
 """Events: one row each, written in the same transaction as the change and published after its commit."""
 
-from accounts.events import origin, types, webhook_types  # noqa: F401 (imported to register their types)
+from accounts.events import origin, security_types, types, webhook_types  # noqa: F401 (registers their types)
 from accounts.events.actors import SYSTEM, Actor, actor_of, platform_actor
 from accounts.events.catalog import TYPES, EventType, UnregisteredEventType
 from accounts.events.recording import plain, record, record_change

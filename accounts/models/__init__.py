@@ -1,11 +1,13 @@
 """People, organizations and roles, and what proves a sign-in."""
 
+from accounts.models.email_codes import EmailCode
 from accounts.models.emails import Email
 from accounts.models.events import Event, PersonalData, PublishedEvent, UnpublishedEvent
 from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
 from accounts.models.organizations import Membership, Organization
 from accounts.models.security import SecurityPolicy
+from accounts.models.sessions import BrowserSession, SignInChallenge
 from accounts.models.sign_ins import KnownNetwork, SignInFailures
 from accounts.models.tenancy import TenantQuerySet
 from accounts.models.tokens import ReplacedToken, SigningKey, TokenFamily
@@ -14,8 +16,10 @@ from accounts.models.webhooks import Attempt, Delivery, Redelivery, WebhookEndpo
 
 __all__ = [
     "Attempt",
+    "BrowserSession",
     "Delivery",
     "Email",
+    "EmailCode",
     "Event",
     "IdempotencyRecord",
     "Invitation",
@@ -27,6 +31,7 @@ __all__ = [
     "Redelivery",
     "ReplacedToken",
     "SecurityPolicy",
+    "SignInChallenge",
     "SignInFailures",
     "SigningKey",
     "TenantQuerySet",

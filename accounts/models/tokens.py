@@ -55,6 +55,10 @@ class TokenFamily(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(db_index=True)
     revoked_at = models.DateTimeField(null=True)
+    second_factor_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    network = models.CharField(max_length=45, blank=True, db_default="", default="")
+    user_agent = models.CharField(max_length=200, blank=True, db_default="", default="")
 
     class Meta:
         verbose_name_plural = "token families"

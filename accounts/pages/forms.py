@@ -4,6 +4,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.forms import ResetPasswordForm as AllauthResetPasswordForm
 from allauth.account.forms import SignupForm as AllauthSignupForm
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
@@ -51,6 +52,18 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
             raise ValidationError(invitations.InvitationEmailMismatch.detail)
         return email
 
+    def validate_unique_email(self, value: str) -> str:
+        """Where addresses are verified, a taken one gets an email that says so. The page says nothing of it."""
+        if settings.EMAIL_VERIFICATION:
+            return value
+        email: str = super().validate_unique_email(value)
+        return email
+
+    def unsaved_user(self) -> User:
+        user = User(**{field: self.cleaned_data[field] for field in ("email", "name", "timezone")})
+        user.set_password(self.cleaned_data["password1"])
+        return user
+
     def clean_timezone(self) -> str:
         name: str = self.cleaned_data["timezone"]
         return name if name in timezones.names() else "UTC"
@@ -76,6 +89,15 @@ class ResetPasswordForm(AllauthResetPasswordForm):  # type: ignore[misc]
         email: str = self.cleaned_data["email"]
         password_reset.request(email)
         return email
+
+
+class CodeForm(forms.Form):
+    """For a code that was sent by email, with or without spaces."""
+
+    code = forms.CharField(
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+    )
 
 
 class ProfileForm(forms.ModelForm[User]):

@@ -29,6 +29,7 @@ def session(user: User, organization: Organization) -> Credential:
         cap=scopes.ALL,
         held=scopes.of_roles(organization.roles_of(user)),
         is_operational=organization.is_operational,
+        is_proved=user.has_proved_email,
     )
 
 

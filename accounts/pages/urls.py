@@ -1,19 +1,46 @@
 from allauth.account import views as allauth
-from django.urls import path, re_path
+from allauth.mfa.base import views as mfa
+from allauth.mfa.recovery_codes.views import view_recovery_codes
+from allauth.mfa.webauthn import views as webauthn
+from django.urls import path
 from django.views.generic import RedirectView
 
-from accounts.pages import views
+from accounts.pages import factors, views
 from accounts.pages.invitations import AcceptInvitationView
 from accounts.pages.paths import ORGANIZATION
+from accounts.pages.sessions import EndSignInView
 from accounts.pages.webhooks import deliveries, endpoints, switches
 
 # Only these pages of allauth's, under its names. Only an operator changes an email address, so its email pages are not
-# here. A person without a password sets one through the reset.
+# here. A person without a password sets one through the reset, whose last page is in `apikeys.pages`.
 doors = [
     path("accounts/login/", allauth.login, name="account_login"),
     path("accounts/logout/", allauth.logout, name="account_logout"),
     path("accounts/inactive/", allauth.account_inactive, name="account_inactive"),
     path("accounts/signup/", views.SignupView.as_view(), name="account_signup"),
+    path("accounts/verify/", views.VerifyView.as_view(), name="account_verify"),
+    path("accounts/confirm/", factors.ConfirmPasswordView.as_view(), name="account_reauthenticate"),
+    path("accounts/security/", factors.SecurityPageView.as_view(), name="mfa_index"),
+    path("accounts/security/sign-ins/end/", EndSignInView.as_view(), name="end-other-sign-ins"),
+    path("accounts/security/sign-ins/<uuid:id>/end/", EndSignInView.as_view(), name="end-sign-in"),
+    path("accounts/security/code/", mfa.authenticate, name="mfa_authenticate"),
+    path("accounts/security/confirm/", mfa.reauthenticate, name="mfa_reauthenticate"),
+    path("accounts/security/app/add/", factors.AddTOTPView.as_view(), name="mfa_activate_totp"),
+    path("accounts/security/app/remove/", factors.RemoveTOTPView.as_view(), name="mfa_deactivate_totp"),
+    path("accounts/security/recovery-codes/", view_recovery_codes, name="mfa_view_recovery_codes"),
+    path(
+        "accounts/security/recovery-codes/new/",
+        factors.NewRecoveryCodesView.as_view(),
+        name="mfa_generate_recovery_codes",
+    ),
+    path("accounts/security/passkeys/", RedirectView.as_view(pattern_name="mfa_index"), name="mfa_list_webauthn"),
+    path("accounts/security/passkeys/add/", factors.AddPasskeyView.as_view(), name="mfa_add_webauthn"),
+    path("accounts/security/passkeys/confirm/", webauthn.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path("accounts/security/passkeys/<int:pk>/", webauthn.edit_webauthn, name="mfa_edit_webauthn"),
+    path(
+        "accounts/security/passkeys/<int:pk>/remove/", factors.RemovePasskeyView.as_view(), name="mfa_remove_webauthn"
+    ),
+    path("accounts/login/passkey/", webauthn.login_webauthn, name="mfa_login_webauthn"),
     path("accounts/password/change/", allauth.password_change, name="account_change_password"),
     path(
         "accounts/password/set/",
@@ -26,11 +53,6 @@ doors = [
         "accounts/password/reset/key/done/",
         allauth.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
-    ),
-    re_path(
-        r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        allauth.password_reset_from_key,
-        name="account_reset_password_from_key",
     ),
 ]
 

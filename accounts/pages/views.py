@@ -1,23 +1,33 @@
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from allauth.account import views as allauth
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.models import Login
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.generic import ListView, UpdateView
+from django.views.generic import FormView, ListView, UpdateView
 from django.views.generic.base import View
 
-from accounts import people
+from accounts import people, sign_up
 from accounts.credentials import Kind
+from accounts.lib.addresses import caller_network
+from accounts.lib.problems import Problem
 from accounts.models import Organization, User
-from accounts.pages.forms import ProfileForm
+from accounts.pages.forms import CodeForm, ProfileForm, SignupForm, refuse
 from accounts.pages.invitations import token_in
 from accounts.pages.organizations import OrganizationMixin
+
+STARTED = "sign_up"  # in the session: the sign-up whose code is awaited
 
 
 class HomeView(View):
@@ -41,6 +51,61 @@ class SignupView(allauth.SignupView):  # type: ignore[misc]
     def get_initial(self) -> dict[str, Any]:
         token = self.request.GET.get("invitation") or token_in(self.request.GET.get("next", ""))
         return {**super().get_initial(), "invitation": token}
+
+    def form_valid(self, form: SignupForm) -> HttpResponse:
+        """Where addresses are verified, the account is made once the code comes back."""
+        if not settings.EMAIL_VERIFICATION:
+            answer: HttpResponse = super().form_valid(form)
+            return answer
+        try:
+            sent = sign_up.begin(
+                form.unsaved_user(),
+                organization_name=form.cleaned_data.get("organization_name", ""),
+                invitation=form.cleaned_data["invitation"],
+                now=timezone.now(),
+            )
+        except Problem as problem:  # the invitation was revoked since the form was checked
+            refuse(form, problem)
+            refused: HttpResponse = self.form_invalid(form)
+            return refused
+        self.request.session[STARTED] = {"id": str(sent.pk), "email": sent.email, "next": self.get_next_url() or ""}
+        return redirect("account_verify")
+
+
+class VerifyView(FormView[CodeForm]):
+    """Where the code of a sign-up is typed in: only the one that was sent for the sign-up of this browser."""
+
+    template_name = "account/verify.html"
+    form_class = CodeForm
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if STARTED not in request.session:
+            return redirect("account_signup")
+        return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: CodeForm) -> HttpResponse:
+        started = self.request.session[STARTED]
+        try:
+            user, _ = sign_up.finish(
+                started["email"],
+                form.cleaned_data["code"],
+                network=caller_network(self.request),
+                now=timezone.now(),
+                only=UUID(started["id"]),
+            )
+        except Problem as problem:
+            refuse(form, problem)
+            return self.form_invalid(form)
+        del self.request.session[STARTED]
+        login = Login(user=user, redirect_url=started["next"] or None, signup=True)
+        answer: HttpResponse = perform_password_login(self.request, {"email": user.email}, login)
+        return answer
+
+    def form_invalid(self, form: CodeForm) -> HttpResponse:
+        return self.render_to_response(self.get_context_data(form=form), status=400)
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(email=self.request.session[STARTED]["email"], **context)
 
 
 class OrganizationsView(LoginRequiredMixin, ListView[Organization]):

@@ -181,7 +181,7 @@ def require_free(port: int) -> None:
 def prepare(port: int) -> None:
     """Starts the servers and prepares the database. ServerError if that fails."""
     if os.environ.get("TOLLGATE_ENV") != "production":
-        os.environ.setdefault("BASE_URL", f"http://{HOST}:{port}")
+        os.environ.setdefault("BASE_URL", f"http://localhost:{port}")  # passkeys need a name
     say("Preparing the database…")
     servers.attach()
     owner, application = database_urls()

@@ -34,7 +34,7 @@ def test_it_is_made_and_answered(api: Any, alice: User) -> None:
     response = invited(api(alice))
     assert response.status_code == 201
     made = response.json()
-    assert made.pop("accept_url").startswith("http://127.0.0.1:8000/invitations/accept?token=it_")
+    assert made.pop("accept_url").startswith("http://localhost:8000/invitations/accept?token=it_")
     row = Invitation.objects.get()
     assert made.keys() == {"id", "email", "role", "status", "invited_by", "expires_at", "created_at"}
     assert (made["id"], made["email"], made["role"]) == (row.public_id, EMAIL, "developer")

@@ -94,6 +94,7 @@ ROUTES: dict[str, Route] = {
     "v1/plans": OPEN,
     "v1/meters": OPEN,
     "v1/auth/signup": OPEN,
+    "v1/auth/verify": OPEN,
     "v1/auth/token": OPEN,
     "v1/auth/token/refresh": OPEN,
     "v1/auth/token/revoke": OPEN,

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from jsonschema import Draft202012Validator
 
-from accounts import events, invitations, people, tokens, tree
+from accounts import email_codes, events, invitations, people, tokens, tree
 from accounts.events.actors import KINDS
 from accounts.models import Event, Organization
 from accounts.webhooks import endpoints
@@ -102,6 +103,12 @@ def unpaid(world: World) -> str:
     return f"/v1/payments/{answer.json()['id']}/cancel"
 
 
+def sign_up_code(world: World) -> dict[str, str]:
+    data = {"name": "", "timezone": "UTC", "password": "!", "organization_name": "", "invitation": ""}
+    _, code = email_codes.issue("sign_up", SIGN_UP["email"], data, timezone.now())
+    return {"email": SIGN_UP["email"], "code": code}
+
+
 SIGN_UP = {"email": "new@example.com", "password": factories.PASSWORD}
 BILLED = {"name": "B", "email": "b@example.com", "address": {"country": "US"}}
 
@@ -112,6 +119,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("v1/account", "delete"): Case(before=settle),
     ("v1/account/security", "patch"): Case({"allowed_email_domains": ["example.com"]}),
     ("v1/auth/signup", "post"): Case(SIGN_UP, client=lambda world: Api()),
+    ("v1/auth/verify", "post"): Case(sign_up_code, client=lambda world: Api()),
     ("v1/auth/token", "post"): Case(
         lambda world: {"email": world.owners["own"].email, "password": factories.PASSWORD}, client=lambda world: Api()
     ),

@@ -21,7 +21,7 @@ from tests.browser import at, messages_of, signed_in, text
 def link(api: Any, alice: User, charlie: User) -> str:
     """Of alice's invitation of charlie, as the email has it; without the server."""
     made = api(alice).post("/v1/invitations", {"email": charlie.email, "role": "developer"}).json()
-    return str(made["accept_url"].removeprefix("http://127.0.0.1:8000"))
+    return str(made["accept_url"].removeprefix("http://localhost:8000"))
 
 
 def accept(client: Client, link: str) -> Any:

@@ -1,0 +1,29 @@
+from django.db import models
+from django.utils import timezone
+
+from accounts.lib import identifiers
+from accounts.models.fields import EmailField
+
+
+class EmailCode(models.Model):
+    """A code that was sent to an address. Whoever types it in can read the mail of that address.
+
+    The database keeps only a digest of the code. `data` is what happens once the code comes back, as encrypted JSON.
+    """
+
+    class Purpose(models.TextChoices):
+        SIGN_UP = "sign_up"
+
+    id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
+    purpose = models.CharField(max_length=12, choices=Purpose.choices)
+    email = EmailField(max_length=250)
+    digest = models.BinaryField(max_length=32)
+    data = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["email", "purpose"], name="email_code_of_address")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} code for {self.email}"

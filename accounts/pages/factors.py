@@ -1,0 +1,129 @@
+"""The pages for second factors. They are allauth's, with what follows from a change: other sign-ins end, an event."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from allauth.account.authentication import get_authentication_records
+from allauth.account.views import ReauthenticateView
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.base.views import IndexView
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.forms import LoginWebAuthnForm
+from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts import people, second_factors, sign_ins
+from accounts.lib.addresses import caller_network
+from accounts.models import User
+from accounts.pages.sessions import current_of
+
+
+class CodeMixin:
+    """Counts a code that is typed in here and at the API in one series."""
+
+    user: User
+    cleaned_data: dict[str, Any]
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        self.authenticator = second_factors.check_code(self.user, code, caller_network(context.request))
+        if self.authenticator is None:
+            raise get_adapter().validation_error("incorrect_code")
+        return code
+
+
+class AuthenticateCodeForm(CodeMixin, AuthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class ReauthenticateCodeForm(CodeMixin, ReauthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class PasskeyForm(LoginWebAuthnForm):  # type: ignore[misc]
+    def clean_credential(self) -> Any:
+        """allauth takes the shape of the browser's answer for granted."""
+        try:
+            return super().clean_credential()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ValidationError):
+                raise
+            raise get_adapter().validation_error("incorrect_code") from error
+
+
+class FactorChange:
+    """A form that adds or removes a factor. The session that did it goes on, and all other sign-ins end."""
+
+    request: HttpRequest
+    event: ClassVar[str]
+    factor: ClassVar[str]
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        user, now = self.request.user, timezone.now()
+        assert isinstance(user, User)
+        if self.event == "second_factor.added":
+            second_factors.note_use(self.request, user, self.factor)
+        people.tell(user, self.event, {"factor": self.factor})
+        sign_ins.end_others(user, current_of(self.request), now)
+        return answer
+
+
+class AddTOTPView(FactorChange, ActivateTOTPView):  # type: ignore[misc]
+    event, factor = "second_factor.added", "totp"
+
+
+class RemoveTOTPView(FactorChange, DeactivateTOTPView):  # type: ignore[misc]
+    event, factor = "second_factor.removed", "totp"
+
+
+class AddPasskeyView(FactorChange, AddWebAuthnView):  # type: ignore[misc]
+    event, factor = "second_factor.added", "passkey"
+
+    def get_initial(self) -> dict[str, Any]:
+        return {"passwordless": True}
+
+
+class RemovePasskeyView(FactorChange, RemoveWebAuthnView):  # type: ignore[misc]
+    event, factor = "second_factor.removed", "passkey"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if not get_adapter().can_delete_authenticator(self.get_object()):
+            form.add_error(None, get_adapter().validation_error("cannot_delete_authenticator"))
+            refused: HttpResponse = self.render_to_response(self.get_context_data(form=form), status=409)
+            return refused
+        return super().form_valid(form)
+
+
+class NewRecoveryCodesView(FactorChange, GenerateRecoveryCodesView):  # type: ignore[misc]
+    event, factor = "second_factor.codes_renewed", "recovery_code"
+
+
+class ConfirmPasswordView(ReauthenticateView):  # type: ignore[misc]
+    """Only for who has no second factor: others are sent to the page of theirs."""
+
+
+class SecurityPageView(IndexView):  # type: ignore[misc]
+    """How the person signs in, and where they are signed in."""
+
+    template_name = "accounts/security.html"
+
+    def get_context_data(self, **context: Any) -> Mapping[str, Any]:
+        user = self.request.user
+        assert isinstance(user, User)
+        listed = sign_ins.of(user, current_of(self.request), timezone.now())
+        made: Mapping[str, Any] = super().get_context_data(**context, sign_ins=listed)
+        return made
+
+
+def signed_in_at(request: HttpRequest, user: User) -> float | None:
+    """When this session began: the first record of how the person signed in, in seconds since 1970."""
+    records = get_authentication_records(request, user)
+    return min((float(record["at"]) for record in records), default=None)

@@ -1,0 +1,65 @@
+"""The sessions of the dashboard, as rows that a person can see and end."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.views.generic.base import View
+
+from accounts import sign_ins
+from accounts.lib.problems import NotFound
+from accounts.models import User
+from accounts.origins import origin_of
+from accounts.sign_ins import Current
+
+SEEN = "seen_at"  # in the session: when the row was written last, in seconds since 1970
+
+
+def current_of(request: HttpRequest) -> Current:
+    return Current(session_key=request.session.session_key or "")
+
+
+class TrackSessions:
+    """Notes a session's use, once a minute at most."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.session.session_key and "_auth_user_id" in request.session:
+            self._touch(request)
+        return response
+
+    def _touch(self, request: HttpRequest) -> None:
+        """The key is new after each sign-in and change of the password."""
+        now, key = timezone.now(), request.session.session_key or ""
+        seen = request.session.get(SEEN)
+        if seen and seen[0] == key and now.timestamp() - seen[1] < sign_ins.GRAIN.total_seconds():
+            return
+        if isinstance(request.user, User):
+            sign_ins.touch(request.user, key, origin_of(request), now)
+            request.session[SEEN] = [key, now.timestamp()]
+
+
+class EndSignInView(LoginRequiredMixin, View):
+    """Ends one sign-in, or all but this session."""
+
+    def post(self, request: HttpRequest, id: UUID | None = None) -> HttpResponse:
+        assert isinstance(request.user, User)
+        now = timezone.now()
+        if id is None:
+            ended = sign_ins.end_others(request.user, current_of(request), now)
+            messages.success(request, f"{ended} other sign-ins have ended.")
+            return redirect("mfa_index")
+        try:
+            sign_ins.end(request.user, id, now)
+        except NotFound as error:
+            raise Http404 from error
+        messages.success(request, "The sign-in has ended.")
+        return redirect("mfa_index")

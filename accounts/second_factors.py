@@ -1,0 +1,57 @@
+"""Second factors: an authenticator app, passkeys, and recovery codes beside them. allauth keeps them, encrypted.
+
+Every code that is typed in, on whatever page or at the API, counts in one series a person.
+"""
+
+from typing import Any
+
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
+from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa.models import Authenticator
+from django.http import HttpRequest
+
+from accounts import sign_in_limits
+from accounts.models import User
+
+TOTP, PASSKEY, RECOVERY = Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN, Authenticator.Type.RECOVERY_CODES
+# What the API calls them.
+NAMES = {TOTP: "totp", PASSKEY: "passkey", RECOVERY: "recovery_code"}
+
+
+def of(user: User) -> Any:
+    """The factors of a person, but for the recovery codes, which only replace one."""
+    return Authenticator.objects.filter(user=user).exclude(type=RECOVERY)
+
+
+def is_enrolled(user: User) -> bool:
+    return bool(of(user).exists())
+
+
+def names(user: User) -> list[str]:
+    """What may be asked of the person, by the API's names."""
+    types = Authenticator.objects.filter(user=user).values_list("type", flat=True).distinct()
+    return sorted(NAMES[Authenticator.Type(type)] for type in types)
+
+
+def check_code(user: User, code: str, network: str) -> Authenticator | None:
+    """The authenticator whose code this is; the code is used up. `TooManyFailures` after too many wrong ones."""
+    attempt = sign_in_limits.begin(f"factor {user.pk}", network)
+    for authenticator in Authenticator.objects.filter(user=user).exclude(type=PASSKEY):
+        if authenticator.wrap().validate_code(code):
+            attempt.take_back()
+            return authenticator
+    return None
+
+
+def was_used(request: HttpRequest, user: User) -> bool:
+    """Whether this session was opened with a factor, or has shown one since, that the person still has."""
+    records = get_authentication_records(request, user)
+    return any(record.get("method") == "mfa" for record in records) and is_enrolled(user)
+
+
+def note_use(request: HttpRequest, user: User, type: str) -> None:
+    """Whoever adds a factor has just shown it. A password that was shown before counts no more."""
+    records = get_authentication_records(request, user)
+    kept = [record for record in records if not (record["method"] == "password" and record.get("reauthenticated"))]
+    request.session[AUTHENTICATION_METHODS_SESSION_KEY] = kept
+    record_authentication(request, user, "mfa", type=type, reauthenticated=True)

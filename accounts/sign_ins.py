@@ -1,0 +1,86 @@
+"""Where a person is signed in: the dashboard's sessions and the API's token families, in one list."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.contrib.sessions.models import Session
+from django.db import transaction
+
+from accounts.lib.problems import NotFound
+from accounts.models import BrowserSession, TokenFamily, User
+from accounts.models.sessions import BrowserSessionQuerySet
+from accounts.origins import Origin, device
+
+GRAIN = timedelta(minutes=1)  # of `last_used_at`
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """`kind` is `browser` or `api`."""
+
+    id: UUID
+    kind: str
+    device: str
+    network: str
+    created_at: datetime
+    last_used_at: datetime
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Current:
+    """What the caller itself is signed in by: a session's key, or a family's `sid`."""
+
+    session_key: str = ""
+    sid: UUID | None = None
+
+
+def of(user: User, current: Current, now: datetime) -> list[SignIn]:
+    """All sign-ins of the person, the last used first."""
+    living = Session.objects.filter(expire_date__gt=now).values("session_key")
+    sessions = BrowserSession.objects.of_person(user).filter(session_key__in=living)
+    families = TokenFamily.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
+    rows = [_row(row, "browser", row.session_key == current.session_key) for row in sessions]
+    rows += [_row(row, "api", row.sid == current.sid) for row in families if row.has_todays_password]
+    return sorted(rows, key=lambda row: row.last_used_at, reverse=True)
+
+
+def _row(row: BrowserSession | TokenFamily, kind: str, is_current: bool) -> SignIn:
+    used = row.last_used_at or row.created_at
+    return SignIn(row.pk, kind, device(row.user_agent), row.network, row.created_at, used, is_current)
+
+
+def touch(user: User, session_key: str, origin: Origin, now: datetime) -> None:
+    """Note that a session of the dashboard was used."""
+    fields = {"user": user, "last_used_at": now, "network": origin.network, "user_agent": origin.user_agent}
+    BrowserSession.objects.update_or_create(session_key=session_key, defaults=fields)
+
+
+@transaction.atomic
+def end(user: User, id: UUID, now: datetime) -> None:
+    """End one sign-in, from the next request on. `NotFound` if the person has no such sign-in."""
+    ended = _end_sessions(BrowserSession.objects.of_person(user).filter(pk=id))
+    ended += TokenFamily.objects.filter(user=user, pk=id, revoked_at=None).update(revoked_at=now)
+    if not ended:
+        raise NotFound("There is no such sign-in.")
+
+
+@transaction.atomic
+def end_others(user: User, current: Current, now: datetime) -> int:
+    """End all sign-ins but the caller's own. Returns how many there were."""
+    ended = _end_sessions(BrowserSession.objects.of_person(user).exclude(session_key=current.session_key))
+    families = TokenFamily.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
+    others = families.exclude(sid=current.sid) if current.sid else families
+    return ended + others.update(revoked_at=now)
+
+
+def _end_sessions(sessions: BrowserSessionQuerySet) -> int:
+    Session.objects.filter(session_key__in=list(sessions.values_list("session_key", flat=True))).delete()
+    return int(sessions.delete()[0])
+
+
+def purge(now: datetime) -> int:
+    """Forget the sessions that have ended."""
+    Session.objects.filter(expire_date__lte=now).delete()
+    return BrowserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()[0]

@@ -1,0 +1,234 @@
+"""Addresses are proved: a code by email finishes a sign-up, and whoever proves an address later ends what was there."""
+
+import re
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts import email_codes, invitations, people, tasks, tokens
+from accounts.models import EmailCode, Membership, Organization, User
+from apikeys.models import ApiKey
+from billing.models import Payment
+from tests import factories
+from tests.concurrency import race
+from tests.leaks import tables_with
+
+BODY = {"email": "dora@example.com", "password": factories.PASSWORD, "name": "Dora"}
+
+
+@pytest.fixture(autouse=True)
+def _verification(settings: Any) -> None:
+    settings.EMAIL_VERIFICATION = True
+
+
+def sign_up(anonymous: Any, **fields: str) -> Any:
+    return anonymous.post("/v1/auth/signup", {**BODY, **fields})
+
+
+def code_in_mail() -> str:
+    tasks.send_emails()
+    return re.search(r"^\d{8}$", str(mail.outbox[-1].body), re.MULTILINE)[0]  # type: ignore[index]
+
+
+def verify(anonymous: Any, code: str, email: str = BODY["email"]) -> Any:
+    return anonymous.post("/v1/auth/verify", {"email": email, "code": code})
+
+
+def test_a_code_makes_the_account(anonymous: Any, api: Any, db: None) -> None:
+    sent = sign_up(anonymous, organization_name="Acme")
+    assert (sent.status_code, sent.json().keys()) == (202, {"email", "expires_at"})
+    assert not User.objects.exists()
+    made = verify(anonymous, code_in_mail())
+    assert made.status_code == 201
+    assert made.json().keys() == {"user", "organization", "access", "refresh"}
+    assert (made.json()["user"]["name"], made.json()["organization"]["name"]) == ("Dora", "Acme")
+    assert "keys:write" in api(made.json()["access"]).get("/v1/whoami").json()["scopes"]
+    assert anonymous.post("/v1/auth/token", {k: BODY[k] for k in ("email", "password")}).status_code == 200
+
+
+def test_a_free_and_a_taken_address_get_the_same(anonymous: Any, alice: User, db: None) -> None:
+    answers, statements = [], []
+    for email in (alice.email, "dora@example.com"):
+        with CaptureQueriesContext(connection) as queries:
+            answers.append(sign_up(anonymous, email=email))
+        statements.append([re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in queries.captured_queries])
+    taken, free = answers
+    assert taken.status_code == free.status_code == 202
+    assert taken.json().keys() == free.json().keys()
+    assert set(taken.headers) == set(free.headers)
+    assert statements[0] == statements[1]
+    assert tasks.send_emails() == 2
+    assert "has an account already" in mail.outbox[0].body
+    assert not re.search(r"\d{8}", str(mail.outbox[0].body))
+    assert User.objects.filter(email=alice.email).count() == 1
+
+
+@pytest.mark.parametrize("reason", ["wrong", "used", "old", "another's"])
+def test_a_code_that_is_not_good_changes_nothing(anonymous: Any, db: None, reason: str) -> None:
+    sign_up(anonymous)
+    code, email = code_in_mail(), BODY["email"]
+    if reason == "wrong":
+        code = f"{(int(code) + 1) % 10**8:08}"
+    elif reason == "used":
+        assert verify(anonymous, code).status_code == 201
+    elif reason == "old":
+        EmailCode.objects.update(expires_at=timezone.now())
+    else:
+        email = "eve@example.com"
+    before = User.objects.count()
+    refused = verify(anonymous, code, email)
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_code")
+    assert refused.json()["errors"][0]["pointer"] == "/code"
+    assert User.objects.count() == before
+
+
+def test_neither_the_code_nor_the_password_is_in_the_database(anonymous: Any, db: None) -> None:
+    sign_up(anonymous)
+    assert not tables_with(code_in_mail())
+    assert not tables_with(factories.PASSWORD)
+
+
+def test_codes_are_guessed_no_more_often_than_passwords(committed: None, settings: Any) -> None:
+    from tests.conftest import Api
+
+    email, settings.EMAIL_VERIFICATION = f"{factories.unique('guess')}@example.com", True
+    now = timezone.now()
+    row, code = email_codes.issue(EmailCode.Purpose.SIGN_UP, email, {}, now)
+    wrong = f"{(int(code) + 1) % 10**8:08}"
+    guesses = race([partial(lambda: verify(Api(), wrong, email).status_code)] * 24)
+    assert sorted(guesses) == [400] * 5 + [429] * 19
+    assert verify(Api(), code, email).status_code == 429
+    EmailCode.objects.filter(pk=row.pk).delete()
+
+
+def test_an_address_gets_ten_codes_an_hour(anonymous: Any, db: None) -> None:
+    for _ in range(12):
+        assert sign_up(anonymous).status_code == 202
+    assert tasks.send_emails() == 10
+
+
+def test_a_strangers_sign_up_for_the_same_address_ends(anonymous: Any, db: None) -> None:
+    sign_up(anonymous, password="the password of a stranger")
+    strangers = code_in_mail()
+    sign_up(anonymous)
+    assert verify(anonymous, code_in_mail()).status_code == 201
+    assert verify(anonymous, strangers).status_code == 400
+
+
+def test_the_link_of_an_invitation_proves_no_mailbox(
+    anonymous: Any, api: Any, alice: User, organization: Organization
+) -> None:
+    User.objects.update(email_verified_at=timezone.now())
+    alice.refresh_from_db()
+    token = invitations.token_of(factories.invitation(organization, BODY["email"], by=alice))
+    assert sign_up(anonymous, invitation=token).status_code == 202
+    assert not User.objects.filter(email=BODY["email"]).exists()
+    dora = factories.user("dora")
+    User.objects.filter(pk=dora.pk).update(email=BODY["email"])
+    refused = api(dora).post("/v1/invitations/accept", {"token": token})
+    assert (refused.status_code, refused.json()["code"]) == (403, "email_not_verified")
+    User.objects.filter(pk=dora.pk).delete()
+    made = verify(anonymous, code_in_mail()).json()
+    assert made["organization"]["id"] == organization.public_id
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/account/api-keys", {"name": "k", "permissions": []}),
+        ("/v1/invitations", {"email": "eve@example.com", "role": "viewer"}),
+        ("/v1/payment-methods", {"gateway_token": "pm_card_visa"}),
+        ("/v1/credits/purchases", {"amount": 5}),
+        ("/v1/organizations", {"name": "Child"}),
+    ],
+)
+def test_before_that_an_account_only_looks(api: Any, alice: User, path: str, body: Any) -> None:
+    person = api(alice)
+    _, secret = factories.key(
+        alice.current_organization, created_by=alice, permissions=["keys:write", "members:write", "account:read"]
+    )
+    assert person.get("/v1/account/details").status_code == 200
+    for caller in (person, api(secret)):
+        refused = caller.post(path, body)
+        assert refused.status_code == 403
+    assert person.post(path, body).json()["code"] == "email_not_verified"
+    assert not Payment.objects.exists()
+    refusals = person.get("/v1/whoami").json()["refused"]
+    assert {"scope": "keys:write", "reason": "email_not_verified"} in refusals
+
+
+def test_a_reset_ends_what_a_stranger_prepared(
+    api: Any, settings: Any, alice: User, organization: Organization
+) -> None:
+    """The attack: sign up as the victim, make a key, let a second owner in, and wait until the victim comes."""
+    settings.EMAIL_VERIFICATION = False
+    factories.key(organization, created_by=alice)
+    mallory = factories.user("mallory")
+    token = invitations.token_of(factories.invitation(organization, mallory.email, "owner", by=alice))
+    invitations.accept(token, user=mallory)
+    _, by_mallory = factories.key(organization, created_by=mallory)
+    factories.invitation(organization, "eve@example.com", "owner", by=mallory)
+    strangers = tokens.issue(alice, organization)
+    settings.EMAIL_VERIFICATION = True
+
+    choose_password(alice)
+
+    assert not ApiKey.objects.within(organization).unrevoked().exists()
+    assert api(by_mallory).get("/v1/whoami").status_code == 401
+    assert list(Membership.objects.filter(organization=organization).values_list("user", flat=True)) == [alice.pk]
+    assert api(strangers.access).get("/v1/whoami").status_code == 401
+    assert not invitations.Invitation.objects.open().exists()
+    alice.refresh_from_db()
+    assert "keys:write" in api(alice).get("/v1/whoami").json()["scopes"]
+
+
+def test_a_reset_of_a_proved_account_ends_no_key(settings: Any, alice: User, organization: Organization) -> None:
+    User.objects.update(email_verified_at=timezone.now())
+    key, _ = factories.key(organization, created_by=alice)
+    choose_password(alice)
+    assert ApiKey.objects.unrevoked().filter(pk=key.pk).exists()
+
+
+def choose_password(user: User) -> None:
+    browser = Client()
+    browser.post("/accounts/password/reset/", {"email": user.email})
+    tasks.send_emails()
+    link = re.search(r"/accounts/password/reset/key/\S+", str(mail.outbox[-1].body))[0]  # type: ignore[index]
+    page = browser.get(link)["Location"]
+    new = {"password1": "a new horse battery", "password2": "a new horse battery"}
+    assert browser.post(page, new).status_code == 302
+
+
+def test_the_page_takes_the_code_of_its_own_sign_up(db: None) -> None:
+    browser, stranger = Client(), Client()
+    fields = {"email": BODY["email"], "password1": factories.PASSWORD, "name": "Dora", "organization_name": ""}
+    assert stranger.post("/accounts/signup/", fields)["Location"] == "/accounts/verify/"
+    strangers = code_in_mail()
+    assert browser.post("/accounts/signup/", fields)["Location"] == "/accounts/verify/"
+    code = code_in_mail()
+    assert browser.post("/accounts/verify/", {"code": strangers}).status_code == 400
+    assert browser.post("/accounts/verify/", {"code": f"{code[:4]} {code[4:]}"}).status_code == 302
+    dora = User.objects.get()
+    assert browser.session["_auth_user_id"] == str(dora.pk)
+    assert people.current_organization(dora) is not None
+    assert stranger.get("/accounts/verify/").status_code == 200
+    assert stranger.post("/accounts/verify/", {"code": code}).status_code == 400
+
+
+def test_the_page_says_nothing_of_a_taken_address(alice: User) -> None:
+    fields = {"email": alice.email, "password1": factories.PASSWORD, "name": "", "organization_name": ""}
+    taken = Client().post("/accounts/signup/", fields)
+    assert (taken.status_code, taken["Location"]) == (302, "/accounts/verify/")
+
+
+def test_codes_are_forgotten(anonymous: Any, db: None) -> None:
+    sign_up(anonymous)
+    EmailCode.objects.update(expires_at=timezone.now() - timedelta(hours=2))
+    assert tasks.purge_email_codes() == 1
