@@ -3,11 +3,13 @@
 Each email is made from a subject, a text and an HTML template under `templates/emails/`.
 """
 
+import base64
 import json
 import re
 import smtplib
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +23,7 @@ from accounts.lib import broker, encryption, texts
 from accounts.models import Email
 
 PURPOSE = "email"
+ATTACHMENTS = "attachments"
 TASK = "accounts.tasks.send_emails"
 LEASE = timedelta(minutes=2)  # longer than a mail server may take; a killed worker's email waits for it
 FIRST_RETRY, SLOWEST_RETRY = timedelta(seconds=5), timedelta(hours=1)
@@ -38,9 +41,19 @@ _DOT_OF_A_DOMAIN = re.compile(r"(?<=\S)[.\u3002\uff0e\uff61](?=[^\W\d_])")
 log = structlog.get_logger()
 
 
-def queue(template: str, *, to: str, context: Context) -> None:
-    """An email that goes out after the commit."""
-    sealed = encryption.encrypt(json.dumps(context).encode(), purpose=PURPOSE)
+@dataclass(frozen=True)
+class Attachment:
+    """A file; `content` is its bytes in base64."""
+
+    name: str
+    type: str
+    content: str
+
+
+def queue(template: str, *, to: str, context: Context, attachments: Sequence[Attachment] = ()) -> None:
+    """An email that goes out after the commit. Attachments are a member of the context that no template shows."""
+    queued = {**context, ATTACHMENTS: [asdict(each) for each in attachments]} if attachments else context
+    sealed = encryption.encrypt(json.dumps(queued).encode(), purpose=PURPOSE)
     Email.objects.create(template=template, to=to, context=sealed)
     broker.nudge(TASK)
 
@@ -126,6 +139,8 @@ def _message(template: str, to: str, context: Context) -> EmailMultiAlternatives
         headers={"Auto-Submitted": "auto-generated"},
     )
     message.attach_alternative(render(".html"), "text/html")
+    for each in context.get(ATTACHMENTS, ()):
+        message.attach(each["name"], base64.b64decode(each["content"]), each["type"])
     return message
 
 

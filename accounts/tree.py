@@ -5,6 +5,7 @@ reads the paths under that lock; the second move then sees the first.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -22,6 +23,7 @@ from accounts.permissions import OrganizationRequired, require
 ADMINISTER = "account:write"
 PERSONAL = frozenset({"name"})  # by default an organization has the name of a person
 Status = Organization.Status
+Suspension = Organization.Suspension
 
 
 class OperatorRequired(Forbidden):
@@ -43,6 +45,13 @@ class OrganizationClosed(Conflict):
 
     code = "organization_closed"
     detail = "The organization is closed."
+
+
+class OrganizationUnpaid(Conflict):
+    """Only paying lifts a suspension for an unpaid invoice."""
+
+    code = "organization_unpaid"
+    detail = "The organization is suspended until its invoices are paid."
 
 
 class RootStays(Conflict):
@@ -139,16 +148,34 @@ def suspend(organization: Organization, *, by: Credential, reason: str = "") -> 
     """
     _check_root(organization, by)
     check_administers(organization, by)
-    return _become(organization, Status.SUSPENDED, "organization.suspended", reason=reason)
+    return _suspend(organization, Suspension.MANUAL, timezone.now(), reason=reason)
 
 
 @transaction.atomic
 def resume(organization: Organization, *, by: Credential) -> Organization:
-    """Undo a suspension. Only someone who administers the parent may do it: nobody frees themselves."""
+    """Undo a suspension. Only someone who administers the parent may do it: nobody frees themselves.
+
+    `OrganizationUnpaid` if nobody but an unpaid invoice suspended it.
+    """
     _check_root(organization, by)
     if not (by.is_platform or _administers_parent(organization, by)):
         raise ParentRequired
-    return _become(organization, Status.ACTIVE, "organization.resumed")
+    if Organization.objects.filter(pk=organization.pk, suspended_for=[Suspension.UNPAID]).exists():
+        raise OrganizationUnpaid
+    return _resume(organization, Suspension.MANUAL, timezone.now())
+
+
+@transaction.atomic
+def suspend_unpaid(organization: Organization, invoice: str, now: datetime) -> None:
+    """Suspend it because that invoice was not paid. Only paying lifts it."""
+    _suspend(organization, Suspension.UNPAID, now, reason=f"{invoice} is unpaid")
+
+
+@transaction.atomic
+def resume_paid(organization: Organization, now: datetime) -> None:
+    """Nothing is overdue any more. A suspension for another reason stays."""
+    if Organization.objects.filter(pk=organization.pk, suspended_for__contains=[Suspension.UNPAID]).exists():
+        _resume(organization, Suspension.UNPAID, now)
 
 
 def check_administers(organization: Organization, by: Credential) -> None:
@@ -170,16 +197,41 @@ def _administers_parent(organization: Organization, by: Credential) -> bool:
     return parent is not None and ADMINISTER in standing(by, parent).scopes
 
 
-def _become(organization: Organization, status: str, event: str, **data: str) -> Organization:
-    others = Organization.objects.filter(pk=organization.pk).exclude(status__in=[Status.CLOSED, status])
-    changed = others.update(status=status)
-    organization.refresh_from_db(fields=["status"])
+def _suspend(organization: Organization, cause: str, now: datetime, *, reason: str) -> Organization:
+    rows = Organization.objects.exclude(suspended_for__contains=[cause])
+    causes = Func(F("suspended_for"), Value(cause), function="array_append", output_field=_causes())
+    if _change(rows, organization, status=Status.SUSPENDED, suspended_for=causes):
+        _tell(organization, "organization.suspended", now, reason=reason)
+    return organization
+
+
+def _resume(organization: Organization, cause: str, now: datetime) -> Organization:
+    """Without this cause. If there is another one, it stays suspended."""
+    rows = Organization.objects.filter(status=Status.SUSPENDED)
+    causes = Func(F("suspended_for"), Value(cause), function="array_remove", output_field=_causes())
+    is_last = When(suspended_for__contained_by=[cause], then=Value(Status.ACTIVE))
+    changed = _change(rows, organization, status=Case(is_last, default=F("status")), suspended_for=causes)
+    if changed and organization.status == Status.ACTIVE:
+        _tell(organization, "organization.resumed", now)
+    return organization
+
+
+def _causes() -> ArrayField[Any, Any]:
+    return ArrayField(models.CharField(max_length=6))
+
+
+def _change(rows: OrganizationQuerySet, organization: Organization, **changes: Any) -> bool:
+    """Whether it is among the rows, and was changed. A closed one stays so."""
+    changed = rows.filter(pk=organization.pk).exclude(status=Status.CLOSED).update(**changes)
+    organization.refresh_from_db(fields=["status", "suspended_for"])
     if organization.status == Status.CLOSED:
         raise OrganizationClosed
-    if changed:
-        described = {**data, "actor": events.origin.actor().id}
-        events.record(organization.pk, event, described, timezone.now(), targets=[organization.public_id])
-    return organization
+    return bool(changed)
+
+
+def _tell(organization: Organization, type: str, now: datetime, **data: str) -> None:
+    described = {**data, "actor": events.origin.actor().id}
+    events.record(organization.pk, type, described, now, targets=[organization.public_id])
 
 
 @transaction.atomic

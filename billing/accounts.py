@@ -116,6 +116,11 @@ def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccoun
     return account
 
 
+def currency_of(account: BillingAccount) -> str:
+    """The account's currency: the fixed one, or the one that its country will fix."""
+    return account.currency or countries.currency_of(account.country)
+
+
 def fix_currency(account: BillingAccount) -> str:
     """Set the currency from the country unless it is set already. Returns the account's currency."""
     BillingAccount.objects.filter(pk=account.pk, currency="").update(currency=countries.currency_of(account.country))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from accounts.lib import countries
 from accounts.models import Organization
 from billing import accounts
 from billing.ledger import posting
@@ -34,7 +33,7 @@ class Balance:
         """The currency of one credit; empty while there is no account to take it from."""
         if self.account is None:
             return ""
-        return self.account.currency or countries.currency_of(self.account.country)
+        return accounts.currency_of(self.account)
 
 
 def of(organization: Organization, now: datetime) -> Balance:

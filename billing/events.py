@@ -210,6 +210,19 @@ register(
         {**DISPUTED, "status": "won", "reinstated": 25},
     ),
     EventType("dispute.closed", "A dispute was won, lost or dropped.", DISPUTE, {**DISPUTED, "status": "lost"}),
+    EventType("invoice.paid", "An invoice was paid.", INVOICE, {**AN_INVOICE, "status": "paid"}),
+    EventType(
+        "invoice.past_due",
+        "An invoice is due, and could not be charged.",
+        INVOICE,
+        {**AN_INVOICE, "status": "past_due"},
+    ),
+    EventType(
+        "invoice.uncollectible",
+        "Nobody tries to collect an invoice any more.",
+        INVOICE,
+        {**AN_INVOICE, "status": "uncollectible"},
+    ),
     EventType("payment_method.added", "A card was added.", CARD, VISA),
     EventType("payment_method.removed", "A card was removed, here or at the payment gateway.", CARD, VISA),
     EventType(

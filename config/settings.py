@@ -313,6 +313,7 @@ CELERY_BEAT_SCHEDULE = {
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},
     "accounts to recharge": {"task": "billing.tasks.recharge_accounts", "schedule": 10.0},
     "refunds left pending": {"task": "billing.tasks.settle_pending_refunds", "schedule": 60.0},
+    "invoices to collect": {"task": "billing.tasks.collect_invoices", "schedule": 60.0},
     "payments left pending": {"task": "billing.tasks.settle_pending_payments", "schedule": 60.0},
     "events of the payment gateway": {"task": "billing.tasks.poll_gateway_events", "schedule": 60.0},
     "events not handled": {"task": "billing.tasks.handle_gateway_events", "schedule": 10.0},

@@ -6,7 +6,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Func, OuterRef, Q
+from django.db.models import F, Func, OuterRef, Q, Value
 from django.utils.timezone import now
 
 from accounts.lib import identifiers, timezones
@@ -73,12 +73,17 @@ class Organization(models.Model):
     """A tenant: a node of a tree. The root pays for every node beneath it.
 
     `path` holds the ids from the root down to the node itself, so that one overlap test answers who may see it.
+    `suspended_for` has the reasons of a suspension: it ends when the last of them is lifted.
     """
 
     class Status(models.TextChoices):
         ACTIVE = "active"
         SUSPENDED = "suspended"
         CLOSED = "closed"
+
+    class Suspension(models.TextChoices):
+        MANUAL = "manual"
+        UNPAID = "unpaid"
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     public_id = models.CharField(max_length=21, unique=True, default=identifiers.organization_id, editable=False)
@@ -88,6 +93,13 @@ class Organization(models.Model):
     root = models.ForeignKey("self", on_delete=models.PROTECT, related_name="+", editable=False)
     path = ArrayField(models.UUIDField(), editable=False)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.ACTIVE)
+    suspended_for = ArrayField(
+        models.CharField(max_length=6, choices=Suspension.choices),
+        default=list,
+        db_default=Value([], ArrayField(models.CharField(max_length=6))),
+        blank=True,
+        editable=False,
+    )
     timezone = models.CharField(max_length=64, default="UTC", validators=[timezones.validate])
     monthly_budget = models.DecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)

@@ -37,7 +37,7 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
     refunded = AmountSerializerField(read_only=True)
     disputed = AmountSerializerField(read_only=True)
     payment_method = serializers.CharField(source="method.public_id", default=None, allow_null=True, read_only=True)
-    invoice = serializers.CharField(default=None, allow_null=True, read_only=True)
+    invoice = serializers.CharField(source="invoice.public_id", default=None, allow_null=True, read_only=True)
     next_action_url = serializers.CharField(required=False)
     failure_code = serializers.CharField(required=False)
     decline_code = serializers.CharField(required=False)
@@ -118,7 +118,7 @@ class PaymentViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         return [PlatformKey()] if self.action == "refunds" else [*super().get_permissions()]
 
     def get_queryset(self) -> QuerySet[Payment]:
-        payments = Payment.objects.select_related("method", "organization").order_by("-created_at", "-pk")
+        payments = Payment.objects.select_related("method", "organization", "invoice").order_by("-created_at", "-pk")
         if credential_of(self.request).is_platform and self.action == "refunds":
             return payments
         return payments.of(own_payer(self.request))

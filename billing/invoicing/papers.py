@@ -107,7 +107,8 @@ def issue(draft: Draft, *, now: datetime) -> Invoice:
         paper.series_id, paper.ordinal, paper.number = number.series, number.ordinal, number.text
     paper.save(force_insert=True)
     if draft.payment:
-        Payment.objects.filter(pk=draft.payment.pk).update(invoice=paper)
+        draft.payment.invoice = paper
+        draft.payment.save(update_fields=["invoice"])
     tell(paper, "invoice.issued", now)
     return paper
 

@@ -1,10 +1,10 @@
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from accounts.lib import identifiers, jsonb
@@ -116,6 +116,16 @@ class PaymentMethod(models.Model):
         return date(self.exp_year, self.exp_month, monthrange(self.exp_year, self.exp_month)[1])
 
 
+class PaymentQuerySet(TenantQuerySet["Payment"]):
+    def next_moment(self, organization: Organization, now: datetime) -> datetime:
+        """Now, but later than the organization's last payment, even if another server's clock is ahead.
+
+        For a new payment, under the payer's lock.
+        """
+        last = self.of(organization).aggregate(last=Max("created_at"))["last"]
+        return max(now, last + datetime.resolution) if last else now
+
+
 class Payment(models.Model):
     """One attempt to take money: one intent at the gateway, with one card.
 
@@ -174,7 +184,7 @@ class Payment(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     settled_at = models.DateTimeField(null=True, editable=False)
 
-    objects: ClassVar[TenantQuerySet["Payment"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
+    objects: ClassVar[PaymentQuerySet] = PaymentQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         indexes = [

@@ -13,6 +13,7 @@ from accounts.lib.problems import Conflict, InvalidField, NotFound
 from accounts.models import Organization
 from billing import accounts, clock
 from billing.exceptions import NoBillingAccount, PaymentMethodRequired
+from billing.invoicing import unpaid
 from billing.ledger import posting
 from billing.models import AutoRecharge, GatewayCustomer, Payment, PaymentMethod
 from billing.payments import cards, customers, gateways, rounds
@@ -101,6 +102,7 @@ def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | Non
         is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
     )
     cards.tell(method, "payment_method.added", now)
+    unpaid.charge_new_card(method, now)
     return method
 
 

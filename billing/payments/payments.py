@@ -49,7 +49,7 @@ def complete(payment_id: UUID, *, return_url: str | None = None) -> Payment:
 
     With a `return_url` the card's owner is present, and comes back to it from the bank's page.
     """
-    payment = Payment.objects.select_related("method", "organization").get(pk=payment_id)
+    payment = Payment.objects.select_related("method", "organization", "invoice").get(pk=payment_id)
     if not payment.is_open:
         return payment
     gateway = gateways.BY_NAME[payment.gateway_name]
@@ -105,7 +105,7 @@ def _create(payment: Payment, gateway: Gateway) -> Intent:
                 customer=customer,
                 card=token,
                 money=minor_units.money(payment.total, payment.currency),
-                description="Credits",
+                description=_description(payment),
                 metadata=metadata,
                 idempotency_key=f"{payment.pk.hex}:create",
             )
@@ -116,6 +116,11 @@ def _create(payment: Payment, gateway: Gateway) -> Intent:
             return known
 
     return customers.call(accounts.required(payment.organization), gateway, create)
+
+
+def _description(payment: Payment) -> str:
+    """What the payer reads at the gateway."""
+    return payment.invoice.number if payment.invoice else "Credits"
 
 
 def _remember(payment: Payment, intent_id: str) -> str:
@@ -156,7 +161,7 @@ def _open_checkout(payment: Payment, gateway: Gateway) -> Payment:
         return gateway.checkout_session(
             customer=customer,
             money=minor_units.money(payment.total, payment.currency),
-            description="Credits",
+            description=_description(payment),
             success_url=payment.next_action_url or address,
             cancel_url=payment.next_action_url or address,
             expires_at=expires_at,

@@ -3,25 +3,35 @@
 Nothing is charged here. `payments.complete` takes the row up.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
 
 from accounts.lib import identifiers
-from accounts.lib.problems import InvalidField
+from accounts.lib.problems import Conflict, InvalidField
 from accounts.models import Organization
 from billing import accounts, clock
 from billing.exceptions import PaymentReused
+from billing.invoicing import tax
+from billing.invoicing.tax import Tax
 from billing.ledger import posting
 from billing.models import Payment
 from billing.payments import methods, minor_units, payment_events, settling
 
 # The sweep leaves a payment alone for this long: its request may still be working on it.
 GRACE = timedelta(minutes=1)
+
+
+class AccountChanged(Conflict):
+    """The billing account got another currency while the payment was begun."""
+
+    code = "account_changed"
+    detail = "The billing account was changed in the meantime. Try again."
 
 
 def begin(
@@ -41,19 +51,20 @@ def begin(
     `by` is the id of the credential. With an `id` made beforehand, a retry returns the first payment. The same id
     with another organization, card or amount is `PaymentReused`.
     """
-    accounts.required(organization)
+    currency, taxes = assess(organization, amount, clock.now(organization))
     with transaction.atomic():
         now = clock.now(organization)
         posting.lock([organization.pk], now)  # So that neither the account is closed nor the card removed meanwhile.
         card = None if checkout else methods.choose(organization, method)
         terms = {"organization_id": organization.pk, "method_id": card.pk if card else None, "amount": amount}
-        currency = accounts.fix_currency(accounts.required(organization))
-        check_amount(amount, currency)
-        now = next_moment(organization, now)
+        if accounts.fix_currency(accounts.required(organization)) != currency:
+            raise AccountChanged
+        now = Payment.objects.next_moment(organization, now)
         payment, is_new = Payment.objects.get_or_create(
             pk=id or identifiers.uuid7(),
             defaults={
                 **terms,
+                **charged(taxes),
                 "currency": currency,
                 "created_by": by,
                 "gateway": card.gateway if card else settings.PAYMENT_GATEWAY,
@@ -70,10 +81,19 @@ def begin(
     return payment
 
 
-def next_moment(organization: Organization, now: datetime) -> datetime:
-    """Now, but later than the organization's last payment, even if another server's clock is ahead. Under its lock."""
-    last = Payment.objects.of(organization).aggregate(last=Max("created_at"))["last"]
-    return max(now, last + datetime.resolution) if last else now
+def assess(organization: Organization, amount: Decimal, now: datetime) -> tuple[str, list[Tax]]:
+    """The currency and the taxes of `amount` credits. `InvalidField` for an amount that can't be charged with them."""
+    account = accounts.required(organization)
+    currency = accounts.currency_of(account)
+    check_amount(amount, currency)
+    taxes = tax.assess(account, amount, currency, now)
+    check_amount(amount + tax.total(taxes), currency)
+    return currency, taxes
+
+
+def charged(taxes: Sequence[Tax]) -> dict[str, Any]:
+    """The fields of a payment that is charged these taxes."""
+    return {"tax": tax.total(taxes), "taxes": [each.as_json() for each in taxes]}
 
 
 def check_amount(amount: Decimal, currency: str) -> None:

@@ -227,31 +227,36 @@ def retry(organization: Organization, now: datetime) -> None:
 
 def run(organization: Organization, now: datetime) -> Payment | None:
     """Charge what is due, if anything is. Called twice, or by two workers at once, it charges once."""
-    payment = _begin(organization, now)
+    charge = assess(organization, now).charge
+    terms = None
+    if charge:  # The tax is assessed before the lock.
+        currency, taxes = purchases.assess(organization, charge, now)
+        terms = {"amount": charge, "currency": currency, **purchases.charged(taxes)}
+    payment = _begin(organization, terms, now)
     return payments.complete(payment.pk) if payment else None
 
 
 @transaction.atomic
-def _begin(organization: Organization, now: datetime) -> Payment | None:
-    """Commit the payment that is due. There's a race here: whoever comes second under the lock finds it in flight."""
+def _begin(organization: Organization, terms: Mapping[str, Any] | None, now: datetime) -> Payment | None:
+    """Commit the payment that is due. There's a race here: whoever comes second under the lock finds it in flight.
+
+    If another charge is due by now than the terms say, the next sweep makes it.
+    """
     posting.lock([organization.pk], now)
     state, settings = assess(organization, now), of(organization)
     card = rounds.chargeable_card(settings, now)
     if state.code == "monthly_limit":
         _announce_limit(settings, now, 100)
-    if state.charge is None or card is None:
+    if terms is None or state.charge != terms["amount"] or card is None:
         return None
-    currency = _currency(organization)
-    purchases.check_amount(state.charge, currency)
     payment = Payment.objects.create(
+        **terms,
         organization=organization,
         purpose=Payment.Purpose.RECHARGE,
         method=card,
         gateway=card.gateway,
-        amount=state.charge,
-        currency=currency,
         created_by="auto_recharge",
-        created_at=purchases.next_moment(organization, now),
+        created_at=Payment.objects.next_moment(organization, now),
         next_attempt_at=now + purchases.GRACE,
     )
     payment_events.record(payment, "payment.created", now)

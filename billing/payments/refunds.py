@@ -20,6 +20,7 @@ from accounts.lib.money import ZERO, rounded
 from accounts.lib.problems import Conflict
 from billing import clock
 from billing.exceptions import AlreadyReversed
+from billing.invoicing import settlement
 from billing.ledger import corrections, lots, posting
 from billing.models import Grant, LedgerEntry, Payment, Refund
 from billing.payments import gateways, minor_units, payments
@@ -197,13 +198,15 @@ def settle(refund_id: UUID, answer: gateways.Refund) -> Refund:
     refund.gateway_reference = answer.id
     if answer.state == gateways.RefundState.FAILED:
         return _fail(refund, answer.failure_reason or "failed")
-    if refund.status == Status.PENDING:
-        is_paid = answer.state == gateways.RefundState.SUCCEEDED
+    now = clock.now(refund.payment.organization)
+    is_pending, is_paid = refund.status == Status.PENDING, answer.state == gateways.RefundState.SUCCEEDED
+    if is_pending:
         refund.status = Status.SUCCEEDED if is_paid else Status.PENDING
-        refund.next_attempt_at = None if is_paid else clock.now(refund.payment.organization) + timedelta(hours=1)
-        if is_paid:
-            _tell(refund, "refund.succeeded")
+        refund.next_attempt_at = None if is_paid else now + timedelta(hours=1)
     refund.save()
+    if is_pending and is_paid:
+        _tell(refund, "refund.succeeded")
+        settlement.after_refund(refund, now)
     return refund
 
 
@@ -217,7 +220,8 @@ def fail(refund_id: UUID, code: str) -> Refund:
 def _lock(refund_id: UUID) -> Refund:
     payer = Refund.objects.select_related("payment__organization").get(pk=refund_id).payment.organization
     posting.lock([payer.pk], clock.now(payer))
-    return Refund.objects.select_related("payment__organization").get(pk=refund_id)
+    related = ("payment__organization", "payment__invoice__organization", "credit_note__organization")
+    return Refund.objects.select_related(*related).get(pk=refund_id)
 
 
 def _fail(refund: Refund, code: str) -> Refund:
@@ -229,6 +233,7 @@ def _fail(refund: Refund, code: str) -> Refund:
     with suppress(AlreadyReversed):  # by an operator, who knew before
         corrections.reverse(entry, reason=f"The refund failed: {code}", actor="", now=clock.now(payment.organization))
     _tell(refund, "refund.failed")
+    settlement.after_failed_refund(refund, clock.now(payment.organization))
     return refund
 
 

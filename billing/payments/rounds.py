@@ -12,6 +12,7 @@ from django.conf import settings as installation
 
 from accounts import events
 from accounts.lib import identifiers
+from billing.invoicing import unpaid
 from billing.models import AutoRecharge, Payment, PaymentMethod
 from billing.payments import notices, payment_events
 
@@ -62,12 +63,22 @@ def after_failure(payment: Payment, now: datetime, *, declined: bool, lapsed: bo
     `lapsed`: its owner did not authenticate. `hard`: the bank said never to charge the card again.
     """
     settings = AutoRecharge.objects.filter(organization=payment.organization_id, enabled=True).first()
-    if payment.purpose != Payment.Purpose.RECHARGE or settings is None:
+    is_recharge = payment.purpose == Payment.Purpose.RECHARGE and settings is not None
+    is_dunning = payment.invoice is not None and payment.created_by == unpaid.DUNNING
+    if not (is_recharge or is_dunning):  # Its owner made the payment, and sees what came of it.
         return
     backup = None if lapsed or not declined or payment.replaces_id else _backup(payment, now)
     if backup:
         _try(backup, payment, now)
-    elif lapsed:
+    elif payment.invoice:
+        unpaid.declined(payment.invoice, now, hard=hard)
+    elif settings:
+        _fail(settings, now, declined=declined, lapsed=lapsed, hard=hard)
+
+
+def _fail(settings: AutoRecharge, now: datetime, *, declined: bool, lapsed: bool, hard: bool) -> None:
+    """A round of auto-recharge has failed."""
+    if lapsed:
         _pause(settings, "action_required", now)
     elif not declined:
         settings.next_attempt_at = now + WAITS[0]
@@ -113,11 +124,13 @@ def _try(backup: PaymentMethod, declined: Payment, now: datetime) -> None:
         method=backup,
         gateway=backup.gateway,
         replaces=declined,
+        invoice=declined.invoice,
         amount=declined.amount,
         tax=declined.tax,
+        taxes=declined.taxes,
         currency=declined.currency,
         created_by=declined.created_by,
-        created_at=max(now, declined.created_at + datetime.resolution),
+        created_at=Payment.objects.next_moment(declined.organization, now),
         next_attempt_at=now,
     )
     payment_events.record(payment, "payment.created", now)

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from billing import clock
+from billing.invoicing import settlement
 from billing.ledger import posting
 from billing.models import LedgerEntry, Payment
 from billing.payments import cards, methods, minor_units, payment_events, rounds
@@ -46,7 +47,8 @@ def lock(payment_id: UUID) -> Payment:
     """The payment as it is now, under its payer's lock until the transaction ends."""
     payer = Payment.objects.select_related("organization").get(pk=payment_id).organization
     posting.lock([payer.pk], clock.now(payer))
-    return Payment.objects.select_related("method", "organization").get(pk=payment_id)
+    related = ("method", "organization", "invoice__organization", "invoice__state")
+    return Payment.objects.select_related(*related).get(pk=payment_id)
 
 
 def _succeed(payment: Payment, intent: Intent) -> None:
@@ -70,12 +72,13 @@ def _succeed(payment: Payment, intent: Intent) -> None:
         kind=LedgerEntry.Kind.PURCHASE,
         amount=payment.amount,
         now=clock.now(payment.organization),
-        description="Credits purchased",
+        description=f"Payment of {payment.invoice.number}" if payment.invoice else "Credits purchased",
         reference=payment.public_id,
         idempotency_key=f"payment:{payment.pk.hex}",
     )
     payment_events.record(payment, "payment.succeeded", clock.now(payment.organization))
     rounds.after_success(payment, clock.now(payment.organization))
+    settlement.after_payment(payment, clock.now(payment.organization))
 
 
 def _require_action(payment: Payment) -> None:

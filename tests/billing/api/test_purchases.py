@@ -7,7 +7,7 @@ import pytest
 
 from accounts import people, tokens
 from accounts.models import IdempotencyRecord, Membership, Organization, User
-from billing.models import BillingAccount, LedgerEntry, Payment, PaymentMethod
+from billing.models import BillingAccount, Invoice, LedgerEntry, Payment, PaymentMethod
 from billing.payments import payments
 from billing.payments.gateways.sandbox import CARDS, visits
 from tests import factories
@@ -52,7 +52,7 @@ def test_credits_are_bought_with_the_card_on_file(api: Any, alice: User, buyer: 
         "refunded": 0,
         "disputed": 0,
         "payment_method": card.public_id,
-        "invoice": None,
+        "invoice": Invoice.objects.of(buyer).get().public_id,
     }
     assert balance(api(alice)) == 25
 

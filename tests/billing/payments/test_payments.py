@@ -37,6 +37,7 @@ def test_a_purchase_charges_once_and_raises_the_balance(buyer: Organization, ban
         "payment_method.added",
         "payment.created",
         "payment.succeeded",
+        "invoice.issued",
     ]
 
 
