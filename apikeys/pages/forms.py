@@ -10,25 +10,32 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from accounts import scopes
-from accounts.lib import form_ids, timezones
+from accounts.lib import addresses, form_ids, timezones
+from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from apikeys import key_permissions
+from apikeys.api.fields import LARGEST_RATE, LONGEST_WINDOW_SECONDS
+from apikeys.models import ApiKey
 
 LARGEST_LIST = 100
 LAST_DAY = date(2999, 12, 31)
+RATE_LIMIT = ("rate_limit", "rate_limit_window_seconds")
+KEY_FIELDS = (
+    "name",
+    "permissions",
+    "expires_at",
+    "allowed_cidrs",
+    *RATE_LIMIT,
+    "monthly_budget",
+    "description",
+)
 
 
-class CreateKeyForm(forms.Form):
-    """A new key. Its permissions are scopes that its creator holds, and names of the company's own API."""
+class KeyForm(forms.Form):
+    """What a key may do. Its permissions are scopes that the person holds, and names of the company's own API."""
 
     name = forms.CharField(max_length=100, help_text="What will use it, such as “Production server”.")
-    environment = forms.ChoiceField(
-        choices=[("live", "Live"), ("test", "Test")],
-        initial="live",
-        widget=forms.RadioSelect,
-        help_text="A test key is verified and metered like a live one, at no cost.",
-    )
     permissions = forms.CharField(
         required=False,
         max_length=10_000,
@@ -49,7 +56,28 @@ class CreateKeyForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="The last day on which it works. Leave it empty for a key that does not expire.",
     )
-    id = forms.CharField(initial=form_ids.new, required=False, widget=forms.HiddenInput)
+    allowed_cidrs = forms.CharField(
+        required=False,
+        max_length=10_000,
+        label="Networks",
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "placeholder": "203.0.113.0/24"}),
+        help_text="The key works from these addresses only, one a line. Leave it empty for anywhere.",
+    )
+    rate_limit = forms.IntegerField(
+        required=False, min_value=1, max_value=LARGEST_RATE, label="Rate limit", help_text="Calls in each window."
+    )
+    rate_limit_window_seconds = forms.IntegerField(
+        required=False, min_value=1, max_value=LONGEST_WINDOW_SECONDS, label="Window", help_text="In seconds."
+    )
+    monthly_budget = forms.DecimalField(
+        required=False,
+        min_value=ZERO,
+        max_value=LARGEST,
+        max_digits=DIGITS,
+        decimal_places=PLACES,
+        label="Monthly budget",
+        help_text="Credits that it may spend in a calendar month.",
+    )
     description = forms.CharField(required=False, max_length=500, help_text="For the people who find it in a year.")
 
     def __init__(
@@ -80,14 +108,11 @@ class CreateKeyForm(forms.Form):
             raise ValidationError("That day is over.")
         return end
 
-    def clean_id(self) -> UUID | None:
-        try:
-            return form_ids.read(self.cleaned_data["id"])
-        except ValueError as error:
-            self.data = cast(QueryDict, self.data).copy()
-            self.data["id"] = form_ids.new()
-            self.add_error(None, ValidationError(str(error)))
-            return None
+    def clean_allowed_cidrs(self) -> list[str]:
+        networks = self.cleaned_data["allowed_cidrs"].replace(",", " ").split()
+        if len(networks) > LARGEST_LIST:
+            raise ValidationError(f"At most {LARGEST_LIST} networks.")
+        return list(dict.fromkeys(_network(text) for text in networks))
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -98,9 +123,83 @@ class CreateKeyForm(forms.Form):
             key_permissions.check(wanted, self.holder)
         except Problem as problem:
             refuse(self, problem)
+        missing = [name for name in RATE_LIMIT if data.get(name) is None]
+        if len(missing) == 1 and missing[0] not in self.errors:
+            self.add_error(missing[0], ValidationError("A limit needs a number of calls and a window."))
         return {**data, "permissions": wanted}
+
+    def key_fields(self) -> dict[str, Any]:
+        """The fields of the key, by the model's names."""
+        return {name: self.cleaned_data[name] for name in KEY_FIELDS}
+
+
+class CreateKeyForm(KeyForm):
+    environment = forms.ChoiceField(
+        choices=[("live", "Live"), ("test", "Test")],
+        initial="live",
+        widget=forms.RadioSelect,
+        help_text="A test key is verified and metered like a live one, at no cost.",
+    )
+    id = forms.CharField(initial=form_ids.new, required=False, widget=forms.HiddenInput)
+
+    def clean_id(self) -> UUID | None:
+        try:
+            return form_ids.read(self.cleaned_data["id"])
+        except ValueError as error:
+            self.data = cast(QueryDict, self.data).copy()
+            self.data["id"] = form_ids.new()
+            self.add_error(None, ValidationError(str(error)))
+            return None
 
     def key_options(self) -> dict[str, Any]:
         """The arguments of `keys.create`."""
-        data = self.cleaned_data
-        return {name: data[name] for name in ("name", "environment", "permissions", "description", "expires_at", "id")}
+        return {**self.key_fields(), "environment": self.cleaned_data["environment"], "id": self.cleaned_data["id"]}
+
+
+class EditKeyForm(KeyForm):
+    def __init__(self, data: Any, *, key: ApiKey, **kwargs: Any) -> None:
+        self.key = key
+        own = scopes.ALL & set(key.permissions)
+        last_day = key.expires_at and (key.expires_at - timedelta(microseconds=1))
+        zone = timezones.zone(kwargs["zone"])
+        initial = {name: getattr(key, name) for name in KEY_FIELDS} | {
+            "permissions": "\n".join(name for name in key.permissions if name not in own),
+            "scopes": sorted(own),
+            "allowed_cidrs": "\n".join(key.allowed_cidrs),
+            "expires_at": last_day and last_day.astimezone(zone).date(),
+        }
+        super().__init__(data, initial=initial, **kwargs)
+
+    def changes(self) -> dict[str, Any]:
+        """What `keys.update` should change. Scopes of the key that this person doesn't hold are kept."""
+        fields = self.key_fields()
+        if "expires_at" not in self.changed_data:  # which may be a moment within the day
+            del fields["expires_at"]
+        kept = [name for name in self.key.permissions if name in scopes.ALL - self.holder]
+        fields["permissions"] = [*fields["permissions"], *kept]
+        if set(fields["permissions"]) == set(self.key.permissions):
+            del fields["permissions"]
+        changed = {name for name, value in fields.items() if value != getattr(self.key, name)}
+        if changed & set(RATE_LIMIT):  # a limit is both of them
+            changed |= set(RATE_LIMIT)
+        return {name: fields[name] for name in changed}
+
+
+class RotateKeyForm(forms.Form):
+    """`secret` is the newest one that the person saw: a form that is sent twice rotates once."""
+
+    overlap_seconds = forms.TypedChoiceField(
+        coerce=int,
+        choices=[(0, "At once"), (3600, "In an hour"), (86_400, "In a day"), (604_800, "In a week")],
+        initial=86_400,
+        label="The present secret stops working",
+        widget=forms.RadioSelect,
+    )
+    secret = forms.UUIDField(widget=forms.HiddenInput)
+
+
+def _network(text: str) -> str:
+    try:
+        return addresses.network(text)
+    except ValueError as error:
+        raise ValidationError(f"{text[:50]!r} is not an IPv4 or IPv6 network, such as 203.0.113.0/24.") from error

@@ -1,13 +1,10 @@
 from datetime import datetime
 from typing import Any
 
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from accounts.pages.organizations import OrganizationMixin
-from apikeys import keys
-from apikeys.models import ApiKey
 from billing import balance, clock
 from billing.models import LedgerEntry
 from billing.templatetags.money import places
@@ -61,31 +58,3 @@ class OverviewView(OrganizationMixin):
             "chart": charts.month(days),
             "endpoints": charts.ranking(endpoints, ENDPOINTS_SHOWN),
         }
-
-
-class RevokeKeyView(OrganizationMixin):
-    """Revoking a key, shown with its usage of today. That is why it is here and not in apikeys."""
-
-    scopes = {"get": "keys:write", "post": "keys:write"}
-    section = "keys"
-
-    def key(self) -> ApiKey:
-        own = ApiKey.objects.of(self.organization).select_related("created_by").prefetch_related("secrets")
-        key = own.filter(public_id=self.kwargs["key"]).first()
-        if key is None:
-            raise Http404
-        return key
-
-    def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        api_key, now = self.key(), clock.now(self.organization)
-        if api_key.revoked_at:
-            messages.info(request, f"The key {api_key.name} is revoked already.")
-            return redirect("apikeys:keys", organization)
-        start = periods.start_of("daily", now, self.person.timezone)
-        today = totals.of(self.organization, start, now, api_key.environment, api_key)
-        return render(request, "usage/revoke_key.html", self.get_context_data(key=api_key, today=today))
-
-    def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        revoked = keys.revoke(self.key())
-        messages.success(request, f"The key {revoked.name} is revoked. Calls with it are refused from now on.")
-        return redirect("apikeys:keys", organization)

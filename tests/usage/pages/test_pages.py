@@ -143,7 +143,7 @@ def test_a_revoked_key_is_refused_from_then_on(
     browser: Client, alice: User, organization: Organization, api: Any
 ) -> None:
     key, secret = factories.key(organization, created_by=alice)
-    answer = browser.post(at(organization, f"keys/{key.public_id}/revoke/"))
+    answer = browser.post(at(organization, f"keys/{key.public_id}/revoke/"), {"confirmation": key.name})
     assert answer["Location"] == at(organization, "keys/")
     assert messages_of(answer) == ["The key Test key is revoked. Calls with it are refused from now on."]
     key.refresh_from_db()

@@ -1,0 +1,94 @@
+"""The page of one key: what it did, what it may do, and what can be done with it."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from accounts.lib import timezones
+from accounts.lib.money import ZERO
+from apikeys import keys
+from apikeys.models import ApiKey
+from apikeys.pages.changes import KeyMixin
+from billing import clock
+from billing.ledger import billing_zone
+from billing.models import Spending
+from usage.pages.stacks import stacked
+from usage.reporting import breakdown, periods, totals
+from usage.reporting.timeseries import Query
+
+DAYS_SHOWN = 30
+
+
+class KeyView(KeyMixin):
+    scopes = {"get": "keys:read"}
+
+    def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
+        row, now = self.key(), clock.now(self.organization)
+        usage = self._usage(row, now) if self.may("usage:read") else {}
+        context = self.get_context_data(
+            key=row,
+            now=now,
+            secrets=sorted(row.secrets.all(), key=lambda secret: secret.created_at, reverse=True),
+            is_current=row.status(now) in ("active", "disabled"),
+            may_write=self.may("keys:write"),
+            **self._budget(row, now),
+            **usage,
+        )
+        return render(request, "usage/key.html", context)
+
+    def _budget(self, key: ApiKey, now: datetime) -> dict[str, Any]:
+        """What the key spent this month, and which part of its budget that is, in per cent."""
+        month = billing_zone.of(self.organization).month_of(now)
+        row = Spending.objects.filter(account_id=self.organization.root_id, subject=key.pk, month=month).first()
+        spent: Decimal = row.spent if row else ZERO
+        share = min(100 * spent / key.monthly_budget, Decimal(100)) if key.monthly_budget else None
+        return {"spent": spent, "spent_share": share, "month": month}
+
+    def _usage(self, key: ApiKey, now: datetime) -> dict[str, Any]:
+        zone = self.person.timezone
+        today = periods.start_of("daily", now, zone)
+        start = today - timedelta(days=DAYS_SHOWN - 1)
+        query = Query(self.organization, start, now, "day", zone, ("endpoint",), key.environment, key=key)
+        result = breakdown.of(query, "requests")
+        labels = [series.name or "Other" for series in result.series]
+        return {
+            "measure": "requests",
+            "grouping": "Endpoint",
+            "window": "day",
+            "total": result.total,
+            "today": totals.of(self.organization, today, now, key.environment, key),
+            "lines": [{"number": number, "label": label} for number, label in enumerate(labels)],
+            "chart": stacked(result, "requests", "day", timezones.zone(zone), labels),
+        }
+
+
+class RevokeKeyView(KeyMixin):
+    """Revoking a key, shown with its usage of today, and confirmed by its name."""
+
+    scopes = {"get": "keys:write", "post": "keys:write"}
+
+    def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
+        row = self.key()
+        if row.revoked_at:
+            messages.info(request, f"The key {row.name} is revoked already.")
+            return redirect("apikeys:keys", organization)
+        return self._question(row)
+
+    def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
+        row = self.key()
+        if request.POST.get("confirmation", "").strip() != row.name:
+            return self._question(row, error="That is not its name.")
+        revoked = keys.revoke(row)
+        messages.success(request, f"The key {revoked.name} is revoked. Calls with it are refused from now on.")
+        return redirect("apikeys:keys", organization)
+
+    def _question(self, key: ApiKey, error: str = "") -> HttpResponse:
+        now = clock.now(self.organization)
+        start = periods.start_of("daily", now, self.person.timezone)
+        today = totals.of(self.organization, start, now, key.environment, key)
+        context = self.get_context_data(key=key, today=today, error=error)
+        return render(self.request, "usage/revoke_key.html", context, status=400 if error else 200)
