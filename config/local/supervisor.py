@@ -137,25 +137,17 @@ def children(port: int) -> list[Child]:
     """In the order in which they stop: first the web server, so that no new work comes in, last the worker."""
     celery = ("celery", "--quiet", "--app", "config")
     beat = ("--loglevel", "warning", "--schedule", str(STATE_DIR / f"beat-{port}"))
-    worker = ("--loglevel", "warning", "--concurrency", "2", "--hostname", f"tollgate-{port}@%h", "--queues", "celery")
-    sender = (
-        "--loglevel",
-        "warning",
-        "--concurrency",
-        "1",
-        "--hostname",
-        f"webhooks-{port}@%h",
-        "--queues",
-        "webhooks",
-    )
+    worker = ("worker", "--loglevel", "warning", "--concurrency")
+    tasks = (*worker, "2", "--queues", "celery", "--hostname", f"tollgate-{port}@%h")
+    webhooks = (*worker, "1", "--queues", "webhooks", "--hostname", f"webhooks-{port}@%h")
     owner, application = database_urls()
     only_rows = {"DATABASE_URL": application, "DATABASE_OWNER_URL": ""}
     tables_too = {"DATABASE_URL": application, "DATABASE_OWNER_URL": owner}  # the worker makes partitions
     return [
         Child("web server", "config.web", "--host", HOST, "--port", str(port), environment=only_rows),
         Child("scheduler", *celery, "beat", *beat, environment=only_rows),
-        Child("webhook sender", *celery, *sender, "--queues", "webhooks", environment=only_rows),
-        Child("worker", *celery, *worker, "--queues", "celery", environment=tables_too),
+        Child("webhook sender", *celery, *webhooks, environment=only_rows),
+        Child("worker", *celery, *tasks, environment=tables_too),
     ]
 
 
