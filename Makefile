@@ -26,6 +26,8 @@ test: $(DEVELOPING) ## run the tests on real PostgreSQL and Valkey, on every cor
 faults: $(DEVELOPING) ## kill -9 everything that runs, 20 times each, under load, and check that nothing is lost or doubled
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults --control
+	WEBHOOKS_KILLED=20 WEBHOOKS_DEAD=12 WEBHOOKS_GOOD=50 $(BIN)/python -m pytest -s \
+		tests/accounts/webhooks/test_killed.py tests/accounts/webhooks/test_lanes.py
 
 bench: $(DEVELOPING) ## measure against the limits of this machine; ONLY=verify,hold or EVENTS=100000 makes it shorter
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) \

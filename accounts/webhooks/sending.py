@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import httpcore2
@@ -88,7 +89,7 @@ def _exchange(backend: "_Pinned", target: Target, body: bytes, headers: Mapping[
     )
     sent = [("Host", target.authority), ("Content-Length", str(len(body))), *headers.items(), ("Connection", "close")]
     backend.target = target
-    tls = _tls() if target.scheme == "https" else None
+    tls = _shared_tls() if target.scheme == "https" else None
     connection = httpcore2.HTTPConnection(origin, ssl_context=tls, network_backend=backend, retries=0)
     with connection, connection.stream("POST", url, headers=sent, content=body) as response:
         retry_after = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
@@ -106,6 +107,12 @@ def _beginning(response: httpcore2.Response) -> str:
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, TimeoutError):
         pass  # the status is what counts, and it is there
     return raw[:ANSWER_BYTES].decode(errors="replace").replace("\0", "")
+
+
+def _shared_tls() -> ssl.SSLContext:
+    """There's a race: each of 32 threads that begin together would read the trust store for itself."""
+    with _reading:
+        return _tls()
 
 
 @cache
@@ -186,6 +193,7 @@ def resolve(host: str, port: int, seconds: float) -> list[Address]:
     return list(dict.fromkeys(parse(str(row[4][0])) for row in rows))
 
 
+_reading = Lock()
 getaddrinfo: Callable[..., Iterable[Any]] = socket.getaddrinfo
 _resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolver")
 

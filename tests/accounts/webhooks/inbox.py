@@ -19,13 +19,15 @@ class Received:
 
 @dataclass
 class Inbox:
-    """`status` is what it answers next, after `seconds`."""
+    """`status` is what it answers next, after `seconds`. `most_at_once` counts requests that it had together."""
 
     url: str = ""
     status: int = 200
     seconds: float = 0
     headers: dict[str, str] = field(default_factory=dict)
     requests: list[Received] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
 
     def bodies(self) -> list[dict[str, Any]]:
         return [json.loads(request.body) for request in self.requests]
@@ -45,7 +47,10 @@ def inbox(**options: Any) -> Iterator[Inbox]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             box.requests.append(Received(headers, body, monotonic()))
+            box.at_once += 1
+            box.most_at_once = max(box.most_at_once, box.at_once)
             sleep(box.seconds)
+            box.at_once -= 1
             self.send_response(box.status)
             for name, value in box.headers.items():
                 self.send_header(name, value)

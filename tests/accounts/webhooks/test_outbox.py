@@ -190,3 +190,45 @@ def test_no_transaction_is_open_while_sending(committed: None, monkeypatch: pyte
         assert worker.run() == 1
     assert seen
     assert not any(seen)
+
+
+def test_one_statement_claims_and_another_records_whatever_is_ready(organization: Organization) -> None:
+    rows = [endpoint(organization) for _ in range(3)]
+    happen(organization, 2)
+    works = claim(places=10)
+    assert {work.endpoint for work in works} == {row.pk for row in rows}
+    assert len(works) == 3
+    assert not claim(places=10)  # one at a time for each
+    answers = [answer(200), answer(500), answer(200)]
+    results.record(list(zip(works, answers, strict=True)), timezone.now(), over={row.pk for row in rows})
+    assert sorted(Delivery.objects.exclude(attempt_count=0).values_list("status", flat=True)) == [
+        "pending",
+        "succeeded",
+        "succeeded",
+    ]
+    assert len(claim(places=10)) == 2
+    assert len(claim(places=10, failing=True)) == 1
+
+
+def test_a_quick_endpoint_gets_several_at_once_and_a_slow_one_does_not(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "QUICK_MS", 150)
+    for seconds, most in ((0.05, 8), (0.2, 1)):
+        WebhookEndpoint.objects.all().delete()
+        with inbox(seconds=seconds) as box:
+            endpoint(organization, box.url)
+            happen(organization, 15 if most > 1 else 3)
+            worker.run()
+        assert box.most_at_once == most
+
+
+def test_a_delivery_that_fails_alone_keeps_its_schedule(organization: Organization) -> None:
+    """One event that a receiver can't take isn't tried again whenever another was received."""
+    endpoint(organization)
+    happen(organization, 3)
+    attempt(answer(500))
+    attempt(answer(200))
+    attempt(answer(200))
+    assert not claim()
+    assert not claim(failing=True)
