@@ -1,4 +1,4 @@
-"""The admin of webhooks: the company's own endpoints are added, any is switched off and on, deliveries are sent again."""
+"""The admin of webhooks: endpoints of the company are added, all are switched off and on, deliveries are sent again."""
 
 from typing import Any
 
