@@ -1,7 +1,11 @@
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.admin import ReadOnlyAdmin
-from usage.models import ImportedFile, UsageRollup
+from usage.models import ImportedFile, MonthClose, MonthlyUsage, UsageRollup
+from usage.storage import closing
 
 # Search fields: whose it is.
 OWNER = [
@@ -40,3 +44,46 @@ class ImportedFileAdmin(ReadOnlyAdmin[ImportedFile]):
     list_select_related = ["organization", "meter"]
     search_fields = ["name", *OWNER]
     ordering = ["-started_at"]
+
+
+@admin.register(MonthClose)
+class MonthCloseAdmin(ReadOnlyAdmin[MonthClose]):
+    """The closes of months. One that stays `started` has failed; a task runs it again every quarter of an hour."""
+
+    list_display = [
+        *("organization", "month", "status", "opening", "closing", "owed", "paper", "started_at", "done_at"),
+    ]
+    list_filter = ["status", "month"]
+    list_select_related = ["account__organization", "paper"]
+    search_fields = [f"account__{field}" for field in OWNER]
+    ordering = ["-month", "-pk"]
+    actions = ["run_again"]
+
+    @admin.display(ordering="account")
+    def organization(self, close: MonthClose) -> str:
+        return str(close.account.organization)
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("usage.change_monthclose")
+
+    @admin.action(description="Run the selected closes again", permissions=["run"])
+    def run_again(self, request: HttpRequest, chosen: QuerySet[MonthClose]) -> None:
+        """What is done stays as it is."""
+        for close in chosen.order_by("month"):
+            if close.is_done:
+                self.message_user(request, f"{close} of {self.organization(close)} is closed, and stays as it is.")
+                continue
+            closing.finish(close, timezone.now())
+            self.log_change(request, close, "Run again")
+            self.message_user(request, f"{close} of {self.organization(close)} is closed now.")
+
+
+@admin.register(MonthlyUsage)
+class MonthlyUsageAdmin(ReadOnlyAdmin[MonthlyUsage]):
+    """What is frozen of closed months."""
+
+    list_display = ["organization", "month", "meter", "occurred_in", "requests", "failed", "quantity", "credits"]
+    list_filter = ["meter", "month"]
+    list_select_related = ["organization", "meter"]
+    search_fields = OWNER
+    ordering = ["-month", "-pk"]

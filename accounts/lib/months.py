@@ -1,8 +1,18 @@
 """Calendar months. A month is its first day."""
 
+import re
 from datetime import UTC, date, datetime, time
 
 from accounts.lib import timezones
+
+_FORM = re.compile(r"\d{4}-\d\d", re.ASCII)
+
+
+def parse(text: str) -> date:
+    """The month of a text such as `2026-10`; `ValueError` for any other form."""
+    if not _FORM.fullmatch(text):
+        raise ValueError(text)
+    return date(int(text[:4]), int(text[5:]), 1)
 
 
 def month_of(moment: datetime, zone: str = "UTC") -> date:

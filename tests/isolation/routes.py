@@ -244,6 +244,7 @@ ROUTES: dict[str, Route] = {
         unsaid=OWN,  # which is a subaccount, or is not
     ),
     "v1/usage": read("usage:read", shows=SUBTREE, query=("organization", "key")),
+    "v1/usage/months": read("usage:read", shows=SUBTREE, query=("organization",)),
     "v1/usage/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"events": [{}]}}),
     "v1/usage/events/{id}/void": company("event", reason="Sorry"),
     "api/v1/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"specversion": "1.0"}}),

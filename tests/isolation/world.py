@@ -10,7 +10,7 @@ Whatever belongs to an organization has its relation in its name, so that a leak
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,9 +22,10 @@ from accounts.models import Delivery, Invitation, Organization, User, WebhookEnd
 from accounts.webhooks import signing
 from apikeys.models import ApiKey
 from billing.ledger import holds, leases, posting
-from billing.models import Hold, LedgerEntry, Payment, PaymentMethod
+from billing.models import Hold, LedgerEntry, Meter, Payment, PaymentMethod
 from tests import factories
 from usage import metering
+from usage.models import MonthlyUsage
 
 POSITIONS = ("middle", "root")
 ROLES = tuple(scopes.BY_ROLE)
@@ -125,6 +126,7 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
     event = {"id": "e", "key_id": world.keys[relation].public_id, "meter": "requests"}
     event["endpoint"] = f"/{marker(relation)}"
     assert metering.record([event]).count("accepted") == 1
+    _freeze(organization)
     happened = events.record(organization.pk, "organization.changed", {"where": marker(relation)}, timezone.now())
     endpoint = WebhookEndpoint.objects.create(
         organization=organization,
@@ -156,6 +158,20 @@ def _reserve(world: World, relation: str, organization: Organization) -> None:
     options: dict[str, Any] = {"amount": Decimal("0.01"), "ttl": timedelta(days=1), "reference": marker(relation)}
     world.holds[relation] = holds.place(organization, **options, now=timezone.now())
     world.leases[relation] = leases.take(organization, **options, now=timezone.now())
+
+
+def _freeze(organization: Organization) -> None:
+    """Usage of a closed month. Closing it would let the holds expire."""
+    figures = {"requests": 1, "failed": 0, "quantity": 1, "credits": Decimal("0.001")}
+    meter, month = Meter.objects.get(slug="requests"), date(2026, 10, 1)
+    MonthlyUsage.objects.create(
+        account_id=organization.root_id,
+        organization=organization,
+        month=month,
+        occurred_in=month,
+        meter=meter,
+        **figures,
+    )
 
 
 def _credentials(world: World, own: Organization) -> None:

@@ -3,14 +3,14 @@
 A name that the caller may not see is refused like one that doesn't exist.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from rest_framework.request import Request
 
 from accounts.api import lookups
 from accounts.api.filters import moment_parameter, text_parameter
 from accounts.credentials import credential_of, organization_of
-from accounts.lib import timezones
+from accounts.lib import months, timezones
 from accounts.lib.problems import InvalidField, NotFound
 from accounts.models import Organization
 from apikeys.models import ApiKey
@@ -70,6 +70,17 @@ def key(request: Request) -> ApiKey | None:
         raise InvalidField("key", "There is no such key.")
     lookups.check_address(request, key.organization)
     return key
+
+
+def month(request: Request) -> date | None:
+    """The first day of the one in `month`; None if it isn't given."""
+    text = request.query_params.get("month")
+    if text is None:
+        return None
+    try:
+        return months.parse(text)
+    except ValueError as error:
+        raise InvalidField("month", "Expected a month such as 2026-10.") from error
 
 
 def meter(request: Request) -> Meter | None:

@@ -4,6 +4,7 @@ from usage.api import ingest
 from usage.api.account import SummaryView, UsageView
 from usage.api.authorize.views import authorize
 from usage.api.details import DetailsView
+from usage.api.months import MonthlyUsageViewSet
 from usage.api.openmeter import OpenMeterEventsView
 from usage.api.timeseries import UsageSeriesView
 from usage.api.verify import views as verify
@@ -19,6 +20,7 @@ urlpatterns = [
     path("auth/account/usage", UsageView.as_view()),
     path("auth/account/summary", SummaryView.as_view()),
     path("v1/usage", UsageSeriesView.as_view()),
+    path("v1/usage/months", MonthlyUsageViewSet.as_view({"get": "list"})),
     path("v1/usage/events/<path:id>/void", VoidView.as_view()),  # an id may have slashes
     path("api/v1/events", OpenMeterEventsView.as_view()),
 ]

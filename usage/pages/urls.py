@@ -2,13 +2,15 @@ from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
 from apikeys.pages.paths import KEY
-from usage.pages import explorer, key, views
+from usage.pages import explorer, key, months, views
 
 app_name = "usage"
 
 urlpatterns = [
     path(ORGANIZATION, views.OverviewView.as_view(), name="overview"),
     path(f"{ORGANIZATION}usage/", explorer.UsageView.as_view(), name="usage"),
+    path(f"{ORGANIZATION}usage/months/", months.MonthsView.as_view(), name="months"),
+    path(f"{ORGANIZATION}usage/months/<str:month>/", months.MonthView.as_view(), name="month"),
     path(f"{ORGANIZATION}keys/{KEY}", key.KeyView.as_view(), name="key"),
     path(f"{ORGANIZATION}keys/{KEY}revoke/", key.RevokeKeyView.as_view(), name="revoke-key"),
 ]
