@@ -210,6 +210,12 @@ register(
         {**DISPUTED, "status": "won", "reinstated": 25},
     ),
     EventType("dispute.closed", "A dispute was won, lost or dropped.", DISPUTE, {**DISPUTED, "status": "lost"}),
+    EventType(
+        "invoice.document_made",
+        "The PDF of a paper was made and stored. `standard` is empty if the fonts lack a letter of it.",
+        {"invoice": TEXT, "sha256": TEXT, "standard": TEXT},
+        {"invoice": AN_INVOICE["invoice"], "sha256": "9f86d081…", "standard": "a-3a ua-1"},
+    ),
     EventType("invoice.paid", "An invoice was paid.", INVOICE, {**AN_INVOICE, "status": "paid"}),
     EventType(
         "invoice.past_due",

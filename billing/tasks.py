@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from billing import clock
-from billing.invoicing import dunning
+from billing.invoicing import documents, dunning
 from billing.ledger import alerts, expiry_sweep
 from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunds
 
@@ -34,6 +34,11 @@ def recharge_account(organization: str) -> bool:
 @shared_task
 def settle_pending_refunds() -> int:
     return refunds.sweep(timezone.now())
+
+
+@shared_task
+def make_documents() -> int:
+    return documents.make_due(timezone.now())
 
 
 @shared_task

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Max, Sum
+from django.utils import timezone
 
 from accounts import events
-from accounts.lib import timezones
+from accounts.lib import broker, timezones
 from accounts.lib.money import ZERO
 from accounts.lib.sql import require_transaction
 from accounts.models import Organization
@@ -24,6 +25,7 @@ from billing.models import BillingAccount, Invoice, InvoiceLine, InvoiceState, P
 
 Kind = Invoice.Kind
 Status = InvoiceState.Status
+PRINT = "billing.tasks.make_documents"
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,14 @@ def issue(draft: Draft, *, now: datetime) -> Invoice:
         due_at=due_at if draft.is_owed else None,
         corrects=draft.corrects,
         seller=settings.SELLER,
-        buyer=_buyer(account),
+        buyer=_buyer(account, draft.payer),
         taxes=[each.as_json() for each in taxes],
         subtotal=subtotal,
         tax=tax_total,
         total=subtotal + tax_total,
     )
     InvoiceLine.objects.bulk_create([*_rows(paper, draft.lines), *_rows(paper, draft.annex, is_annex=True)])
-    InvoiceState.objects.create(invoice=paper, document_due_at=now, **_state(paper, draft, now))
+    InvoiceState.objects.create(invoice=paper, document_due_at=timezone.now(), **_state(paper, draft, now))
     if draft.kind != Kind.STATEMENT:
         number = numbers.take(draft.kind, now.astimezone(timezones.zone(settings.SELLER["timezone"])).year)
         paper.series_id, paper.ordinal, paper.number = number.series, number.ordinal, number.text
@@ -110,6 +112,7 @@ def issue(draft: Draft, *, now: datetime) -> Invoice:
         draft.payment.invoice = paper
         draft.payment.save(update_fields=["invoice"])
     tell(paper, "invoice.issued", now)
+    broker.nudge(PRINT)
     return paper
 
 
@@ -138,12 +141,12 @@ def _next_moment(payer: Organization, now: datetime) -> datetime:
     return max(now, last + datetime.resolution) if last else now
 
 
-def _buyer(account: BillingAccount) -> dict[str, str]:
+def _buyer(account: BillingAccount, payer: Organization) -> dict[str, str]:
     copied = (
         *("public_id", "name", "email", "line1", "line2", "postal_code", "city", "state", "country"),
         *("vat_id", "purchase_order"),
     )
-    return {name: getattr(account, name) for name in copied}
+    return {**{name: getattr(account, name) for name in copied}, "timezone": payer.timezone}
 
 
 def _rows(paper: Invoice, lines: Sequence[Line], *, is_annex: bool = False) -> list[InvoiceLine]:
