@@ -1,7 +1,7 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from apikeys.pages import changes, views
+from apikeys.pages import changes, people, views
 from apikeys.pages.paths import KEY
 
 app_name = "apikeys"
@@ -12,4 +12,17 @@ urlpatterns = [
     path(f"{ORGANIZATION}keys/{KEY}edit/", changes.EditKeyView.as_view(), name="edit"),
     path(f"{ORGANIZATION}keys/{KEY}enable/", changes.EnableKeyView.as_view(), name="enable"),
     path(f"{ORGANIZATION}keys/{KEY}rotate/", changes.RotateKeyView.as_view(), name="rotate"),
+    path(f"{ORGANIZATION}people/", people.PeopleView.as_view(), name="people"),
+    path(f"{ORGANIZATION}people/<int:member>/role/", people.RoleView.as_view(), name="role"),
+    path(f"{ORGANIZATION}people/<int:member>/remove/", people.RemoveView.as_view(), name="remove"),
+    path(
+        f"{ORGANIZATION}people/invitations/<uuid:invitation>/resend/",
+        people.ResendView.as_view(),
+        name="resend-invitation",
+    ),
+    path(
+        f"{ORGANIZATION}people/invitations/<uuid:invitation>/revoke/",
+        people.RevokeInvitationView.as_view(),
+        name="revoke-invitation",
+    ),
 ]

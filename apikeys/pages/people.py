@@ -1,0 +1,169 @@
+"""The people of an organization: their roles, invitations, and what becomes of the keys of those who leave.
+
+It is here and not in `accounts`, since a member who is removed leaves API keys behind.
+"""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+
+from accounts import invitations, members, scopes
+from accounts.lib import mailboxes
+from accounts.lib.problems import Problem
+from accounts.models import Invitation, Membership, Organization
+from accounts.pages.forms import refuse
+from accounts.pages.organizations import OrganizationMixin
+from apikeys import departures
+from apikeys.models import ApiKey
+
+SHOWN = 200
+ROLES = Membership.Role.choices
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(max_length=250)
+    role = forms.ChoiceField(initial="viewer")
+
+    def __init__(self, data: Any = None, *, held: frozenset[str]) -> None:
+        super().__init__(data)
+        role = self.fields["role"]
+        assert isinstance(role, forms.ChoiceField)
+        role.choices = grantable(held)
+
+    def clean_email(self) -> str:
+        try:
+            return mailboxes.normalize(self.cleaned_data["email"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+def grantable(held: frozenset[str]) -> list[tuple[str, str]]:
+    """The roles that someone with these scopes may give."""
+    return [(role, label) for role, label in ROLES if scopes.BY_ROLE[role] <= held]
+
+
+class PeopleMixin(OrganizationMixin):
+    section = "people"
+
+    def to_people(self) -> HttpResponse:
+        return redirect("apikeys:people", self.organization.public_id)
+
+    def member(self) -> Membership:
+        membership = members.of(self.organization).filter(user_id=self.kwargs["member"]).first()
+        if membership is None:
+            raise Http404
+        return membership
+
+    def invitation(self) -> Invitation:
+        own = Invitation.objects.of(self.organization).filter(pk=self.kwargs["invitation"])
+        invitation = own.select_related("organization").first()
+        if invitation is None:
+            raise Http404
+        return invitation
+
+
+class PeopleView(PeopleMixin):
+    """The list of people and of open invitations, and the form that invites."""
+
+    scopes = {"get": "members:read", "post": "members:write"}
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        return self._page(InviteForm(held=self.credential.scopes))
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = InviteForm(request.POST, held=self.credential.scopes)
+        if not form.is_valid():
+            return self._page(form, status=400)
+        try:
+            invitation = invitations.invite(self.organization, by=self.credential, **form.cleaned_data)
+        except Problem as problem:
+            refuse(form, problem)
+            return self._page(form, status=400)
+        return sent(self, invitation, status=201)
+
+    def _page(self, form: InviteForm, status: int = 200) -> HttpResponse:
+        search = self.request.GET.get("q", "").strip()
+        people = members.of(self.organization)
+        shown = people.filter(user__email__icontains=search) if search else people
+        own = Invitation.objects.of(self.organization).select_related("invited_by")
+        context = self.get_context_data(
+            form=form,
+            search=search,
+            members=[(row, self._choices(row)) for row in shown[:SHOWN]],
+            count=people.count(),
+            invitations=own.open().order_by("-created_at")[:SHOWN] if self.may("members:read") else (),
+            may_write=self.may("members:write"),
+            now=timezone.now(),
+        )
+        return render(self.request, "accounts/people/people.html", context, status=status)
+
+    def _choices(self, membership: Membership) -> list[tuple[str, str]]:
+        """The roles that this person may give the member; none where it may change nothing."""
+        inherited = membership.organization_id != self.organization.pk
+        above = scopes.BY_ROLE[membership.role] - self.credential.scopes
+        return [] if inherited or above or not self.may("members:write") else grantable(self.credential.scopes)
+
+
+class RoleView(PeopleMixin):
+    scopes = {"post": "members:write"}
+
+    def post(self, request: HttpRequest, organization: str, member: int) -> HttpResponse:
+        membership, role = self.member(), request.POST.get("role", "")
+        if role not in dict(ROLES):
+            raise Http404
+        members.change_role(self.organization, member, role=role, by=self.credential)
+        messages.success(request, f"{membership.user.email} is {dict(ROLES)[role].lower()} now.")
+        return self.to_people()
+
+
+class RemoveView(PeopleMixin):
+    """Removing a member, or leaving, with the keys that are left behind."""
+
+    scopes = {"get": "members:read", "post": "members:read"}
+
+    def get(self, request: HttpRequest, organization: str, member: int) -> HttpResponse:
+        membership = self.member()
+        made = ApiKey.objects.within(self.organization).unrevoked().filter(created_by=member)
+        context = self.get_context_data(
+            member=membership, leaving=member == self.person.pk, keys=made.select_related("organization")[:SHOWN]
+        )
+        return render(request, "accounts/people/remove.html", context)
+
+    def post(self, request: HttpRequest, organization: str, member: int) -> HttpResponse:
+        membership = self.member()
+        hand_over = request.POST.get("api_keys") == "hand_over"
+        keys = departures.remove_member(self.organization, member, by=self.credential, hand_over=hand_over)
+        became = f", and {len(keys)} of their keys {'are yours now' if hand_over else 'are revoked'}" if keys else ""
+        messages.success(request, f"{membership.user.email} is no longer a member{became}.")
+        still_sees = Organization.objects.visible_to(self.person).filter(pk=self.organization.pk).exists()
+        return self.to_people() if still_sees else redirect("organizations")
+
+
+class ResendView(PeopleMixin):
+    scopes = {"post": "members:write"}
+
+    def post(self, request: HttpRequest, organization: str, invitation: str) -> HttpResponse:
+        return sent(self, invitations.resend(self.invitation(), by=self.credential))
+
+
+class RevokeInvitationView(PeopleMixin):
+    scopes = {"post": "members:write"}
+
+    def post(self, request: HttpRequest, organization: str, invitation: str) -> HttpResponse:
+        row = self.invitation()
+        invitations.revoke(row)
+        messages.success(request, f"The invitation of {row.email} is revoked.")
+        return self.to_people()
+
+
+def sent(view: PeopleMixin, invitation: Invitation, status: int = 200) -> HttpResponse:
+    """The page with the link of the invitation, which only this response shows."""
+    context = view.get_context_data(invitation=invitation, link=invitations.accept_url(invitation))
+    response = render(view.request, "accounts/people/invited.html", context, status=status)
+    add_never_cache_headers(response)
+    return response
