@@ -1,6 +1,7 @@
 """The RSA keys that sign access tokens. The first is made when it is needed; all can be rotated and are published."""
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -8,6 +9,7 @@ import jwt
 from cryptography.fernet import InvalidToken
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from jwt.algorithms import RSAAlgorithm
@@ -19,6 +21,7 @@ from accounts.models import SigningKey
 
 ALGORITHM = "RS256"
 PURPOSE = "signing key"
+SEAL = "tollgate-seal+jws"
 
 
 def current() -> SigningKey:
@@ -66,6 +69,19 @@ def rotate() -> SigningKey:
 def jwks() -> dict[str, Any]:
     """The JWK set (RFC 7517) of every key that may have signed a token that is still valid."""
     return {"keys": [_jwk(key) for key in SigningKey.objects.published(timezone.now())]}
+
+
+def seal_keys() -> dict[str, Any]:
+    """The JWK set of every key that ever signed a seal. They prove old files, and no access token."""
+    return {"keys": [_jwk(key) for key in SigningKey.objects.order_by("created_at")]}
+
+
+def seal(claims: Mapping[str, Any]) -> str:
+    """A compact JWS (RFC 7515) of the claims. Its `typ` keeps anyone from taking it for an access token."""
+    key = current()
+    headers = {"kid": key.kid, "typ": SEAL}
+    claims = {**claims, "iss": settings.BASE_URL}
+    return jwt.encode(claims, _private(bytes(key.private_key)), algorithm=ALGORITHM, headers=headers)
 
 
 def _jwk(key: SigningKey) -> dict[str, Any]:

@@ -2,7 +2,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts import email_codes, emails, idempotency, invitations, password_reset, sign_in_limits, sign_up
-from accounts.events import publication
+from accounts.events import heads, publication
 from accounts.models import TokenFamily
 from accounts.webhooks import outbox, redelivery, worker
 
@@ -41,6 +41,11 @@ def send_emails() -> int:
 @shared_task
 def publish_events() -> int:
     return publication.publish_due(outbox.fan_out)
+
+
+@shared_task
+def announce_seals() -> int:
+    return heads.announce(timezone.now())
 
 
 @shared_task

@@ -153,6 +153,13 @@ register(
         {"entry": 13, "reverses": 12, "amount": -5, "reason": "Posted twice", "actor": OPERATOR},
     ),
     EventType("payment.created", "Somebody or auto-recharge buys credits. Nothing is charged yet.", PAYMENT, PAID),
+    EventType(
+        "ledger.exported",
+        "Entries of the ledger were exported: so many, from `first` on.",
+        {"format": TEXT, "first": INTEGER, "entries": INTEGER},
+        {"format": "jsonl", "first": 1, "entries": 120},
+        audit_only=True,
+    ),
     EventType("payment.succeeded", "A payment succeeded, and its credits are there.", PAYMENT, PAID),
     EventType("payment.failed", "A payment failed: nothing was charged.", PAYMENT, DECLINED),
     EventType("payment.action_required", "The bank wants the card's owner to confirm a payment.", PAYMENT, PAID),

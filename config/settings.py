@@ -326,6 +326,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=17),
     },
     "events not published": {"task": "accounts.tasks.publish_events", "schedule": 5.0},
+    "seals of the events": {"task": "accounts.tasks.announce_seals", "schedule": crontab(hour=0, minute=11)},
     "webhooks not delivered": {"task": "accounts.tasks.deliver_webhooks", "schedule": 5.0},
     "webhooks to send again": {"task": "accounts.tasks.redeliver_webhooks", "schedule": 60.0},
     "deliveries past their log": {"task": "accounts.tasks.purge_deliveries", "schedule": crontab(minute=57)},

@@ -2,12 +2,19 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet, Subquery
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.api.filters import CreatedFilter, known_id
 from accounts.credentials import organization_of
+from accounts.events import exporting, sealing
 from accounts.events.catalog import API_VERSION
+from accounts.lib import chains
 from accounts.models import Event
 
 
@@ -27,6 +34,10 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     actor = ActorSerializer(read_only=True, allow_null=True)
     targets = serializers.ListField(child=serializers.CharField(), read_only=True, allow_null=True)
     data = serializers.DictField(read_only=True)  # type: ignore[assignment]
+    context = serializers.DictField(read_only=True, allow_null=True)  # type: ignore[assignment]
+    personal = serializers.DictField(
+        source="personal_data.members", default=None, read_only=True, allow_null=True, help_text="Null once erased."
+    )
 
     class Meta:
         model = Event
@@ -40,30 +51,85 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "actor",
             "targets",
             "data",
+            "context",
+            "personal",
             "created_at",
         ]
         read_only_fields = fields
 
 
 class EventFilter(CreatedFilter):
-    type = django_filters.CharFilter()
+    type = django_filters.CharFilter(label="The type, which says what was done")
+    actor = django_filters.CharFilter(field_name="actor__id", label="The id of who did it: `user:7`, `key_…`")
+    target = django_filters.CharFilter(method="of_target", label="The id of what it was done to")
 
     class Meta:
         model = Event
         fields: list[str] = []
 
+    def of_target(self, events: QuerySet[Event], name: str, value: str) -> QuerySet[Event]:
+        return events.filter(targets__contains=[value])
+
+
+class ExportSerializer(serializers.Serializer[Any]):
+    """The query of an export, beside the filters. `after` is a sequence."""
+
+    format = serializers.ChoiceField(exporting.FORMATS, default="jsonl")
+    after = serializers.IntegerField(min_value=0, max_value=10**18, default=0)
+
+
+class HeadSerializer(serializers.Serializer[Any]):
+    """The newest seal. `signature` is a JWS of the other members: `/.well-known/seal-keys.json` has the keys."""
+
+    log = serializers.CharField()
+    organization = serializers.CharField()
+    last = serializers.IntegerField()
+    digest = serializers.CharField()
+    signature = serializers.CharField()
+
+
+def attachment(content: bytes, name: str, format: str) -> HttpResponse:
+    """A file to download."""
+    media_type = "text/csv; charset=utf-8" if format == "csv" else chains.MEDIA_TYPE
+    disposition = f'attachment; filename="{name}.{format}"'
+    return HttpResponse(content, content_type=media_type, headers={"Content-Disposition": disposition})
+
 
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
     """What happened in the current organization and beneath it: newest first, or in order `after` an event."""
 
-    scopes = {"list": "audit:read"}
+    scopes = {"list": "audit:read", "export": "audit:read", "newest_seal": "audit:read"}
     serializer_class = EventSerializer
     filterset_class = EventFilter
     queryset = Event.objects.none()
 
     def get_queryset(self) -> QuerySet[Event]:
-        events = Event.objects.within(organization_of(self.request)).select_related("organization", "published")
-        return events.order_by("-id")
+        events = Event.objects.within(organization_of(self.request)).order_by("-id")
+        return events.select_related("organization", "published", "personal_data")
+
+    @extend_schema(
+        parameters=[ExportSerializer],
+        responses={(200, chains.MEDIA_TYPE): bytes, (200, "text/csv"): bytes},
+        filters=True,
+    )
+    @action(detail=False, methods=["get"], pagination_class=None)
+    def export(self, request: Request) -> HttpResponse:
+        """Up to 10,000 events in the order of their sequence, as JSON Lines with their seals, or as CSV.
+
+        `tollgate-client verify-events` proves the JSON Lines. The export is an event itself.
+        """
+        serializer = ExportSerializer(data=request.query_params.dict())
+        serializer.is_valid(raise_exception=True)
+        chosen = self.filter_queryset(self.get_queryset().order_by())
+        params = serializer.validated_data
+        content = exporting.export(organization_of(request), chosen, params["format"], params["after"])
+        return attachment(content, "events", params["format"])
+
+    @extend_schema(responses=HeadSerializer, filters=False)
+    @action(detail=False, methods=["get"], url_path="head", pagination_class=None, filter_backends=[])
+    def newest_seal(self, request: Request) -> Response:
+        """The newest seal of the log, signed. Keep it outside: it shows whether events are missing at the end."""
+        return Response(sealing.head(organization_of(request).root))
 
     def following(self, events: QuerySet[Event], after: str) -> QuerySet[Event]:
         """The published events past this one, which is named by its id or by its `sequence`.

@@ -31,3 +31,10 @@ class JwksView(APIView):
     def get(self, request: Request) -> Response:
         """The public keys that verify Tollgate's access tokens."""
         return Response(signing.jwks(), headers={"Cache-Control": "public, max-age=300"})
+
+
+class SealKeysView(JwksView):
+    @extend_schema(responses=JwksSerializer)
+    def get(self, request: Request) -> Response:
+        """The public keys that verify the seals of exports and of the log's heads, also those that were replaced."""
+        return Response(signing.seal_keys(), headers={"Cache-Control": "public, max-age=300"})

@@ -11,6 +11,7 @@ router.register("v1/events", events.EventViewSet)
 
 urlpatterns = [
     path(".well-known/jwks.json", jwks.JwksView.as_view()),
+    path(".well-known/seal-keys.json", jwks.SealKeysView.as_view()),
     path("v1/auth/signup", signup.SignUpView.as_view()),
     path("v1/auth/verify", signup.VerifyView.as_view()),
     path("v1/auth/token", tokens.TokenView.as_view()),

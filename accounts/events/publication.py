@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.events import sealing
-from accounts.lib import sql
+from accounts.lib import chains, sql
 from accounts.models import Event, Organization, PublishedEvent, UnpublishedEvent
 
 BATCH = 500
@@ -59,9 +59,9 @@ def _publish(root: UUID, fan_out: FanOut) -> int:
 def _sealed(root: UUID, events: Sequence[Event]) -> Iterator[PublishedEvent]:
     """The places that follow the root's last one."""
     last = PublishedEvent.objects.filter(root=root).order_by("-sequence").first()
-    sequence, digest = (last.sequence, bytes(last.digest)) if last else (0, sealing.START)
+    sequence, digest = (last.sequence, bytes(last.digest)) if last else (0, chains.START)
     now = timezone.now()
     for event in events:
         sequence += 1
-        digest = sealing.chained(digest, sealing.line_digest(sealing.line(event, sequence)))
+        digest = chains.chained(digest, chains.line_digest(sealing.line(event, sequence)))
         yield PublishedEvent(event=event, root_id=root, sequence=sequence, digest=digest, published_at=now)

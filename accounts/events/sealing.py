@@ -1,17 +1,17 @@
-"""The seal of events: a chain of digests, so that no event can be changed, removed or moved unseen.
-
-Each event is one line of JSON. Its digest is the SHA-256 of the digest before it and of the line's own SHA-256. So one
-can prove a list of events of which some are left out: of those, the SHA-256 of the line is enough.
-"""
+"""The seal of events: a chain of digests, so that no event can be changed, removed or moved unseen."""
 
 import hashlib
 from datetime import UTC, datetime
+from typing import Any
 
+from django.utils import timezone
+
+from accounts import signing
 from accounts.events.catalog import API_VERSION
-from accounts.lib import exact_json
-from accounts.models import Event
+from accounts.lib import chains, exact_json
+from accounts.models import Event, Organization, PublishedEvent
 
-START = bytes(32)  # before the first event of an organization
+LOG = "events"
 
 
 def line(event: Event, sequence: int) -> str:
@@ -36,17 +36,26 @@ def line(event: Event, sequence: int) -> str:
     )
 
 
-def line_digest(line: str) -> bytes:
-    return hashlib.sha256(line.encode()).digest()
-
-
-def chained(previous: bytes, digest: bytes) -> bytes:
-    """The digest of an event, from the one before it and that of its own line."""
-    return hashlib.sha256(previous + digest).digest()
-
-
 def personal_digest(salt: bytes, text: str) -> bytes:
     return hashlib.sha256(salt + text.encode()).digest()
+
+
+def digest_at(root: Organization, sequence: int) -> bytes:
+    """The digest of the event with this sequence, and so of all before it."""
+    place = PublishedEvent.objects.filter(root=root, sequence=sequence).first()
+    return bytes(place.digest) if place else chains.START
+
+
+def head(root: Organization) -> dict[str, Any]:
+    """The newest seal, signed. Kept outside, it shows later whether events are missing at the end."""
+    place = PublishedEvent.objects.filter(root=root).order_by("-sequence").first()
+    last, digest = (place.sequence, bytes(place.digest)) if place else (0, chains.START)
+    claims = {"log": LOG, "organization": root.public_id, "last": last, "digest": digest.hex()}
+    return {**claims, "signature": sign(claims)}
+
+
+def sign(claims: Any) -> str:
+    return signing.seal({**claims, "signed_at": written(timezone.now())})
 
 
 def written(moment: datetime) -> str:

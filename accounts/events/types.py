@@ -128,5 +128,24 @@ register(
         {"method": "session"},
         audit_only=True,
     ),
+    EventType(
+        "event_log.exported",
+        "Events were exported: so many, from `first` on.",
+        {"format": TEXT, "first": INTEGER, "events": INTEGER},
+        {"format": "csv", "first": 1, "events": 120},
+        audit_only=True,
+    ),
+    EventType(
+        "event_log.sealed",
+        "Once a day: the newest seal of the log. Keep it, and it shows later whether events are missing at the end.",
+        {"log": TEXT, "organization": TEXT, "last": INTEGER, "digest": TEXT, "signature": TEXT},
+        {
+            "log": "events",
+            "organization": "acct_1b2c3d4e5f6g7h8i",
+            "last": 42,
+            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "signature": "eyJhbGciOiJSUzI1NiJ9…",
+        },
+    ),
     EventType("password.changed", "A person has a new password.", {}, {}, audit_only=True),
 )

@@ -3,6 +3,7 @@
 import re
 import secrets
 import string
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7 as _uuid7
@@ -17,6 +18,11 @@ _UUID_DIGITS = re.compile("[0-9a-f]{32}")
 def uuid7() -> UUID:
     """A time-ordered primary key, made here and passed to the database."""
     return _uuid7()
+
+
+def first_uuid7(moment: datetime) -> UUID:
+    """What no key that is made from this moment on is below."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def uuid_of(public_id: str, prefix: str) -> UUID:

@@ -11,6 +11,7 @@ from billing.api.corrections import AdjustmentsView, ReverseView
 from billing.api.grants import GrantViewSet
 from billing.api.holds import HoldViewSet
 from billing.api.leases import LeaseViewSet
+from billing.api.ledger_export import LedgerExportView
 from billing.api.mikrocloud import AccountView
 from billing.api.organizations import OrganizationViewSet
 from billing.api.payment_methods import PaymentMethodViewSet
@@ -43,6 +44,7 @@ urlpatterns = [
     path("v1/credits/auto-recharge", AutoRechargeView.as_view()),
     path("v1/credits/auto-recharge/retry", RetryView.as_view()),
     path("v1/credits/adjustments", AdjustmentsView.as_view()),
+    path("v1/ledger/export", LedgerExportView.as_view()),
     re_path(r"^v1/ledger/(?P<id>[0-9]{1,18})/reverse$", ReverseView.as_view()),
     path("v1/credits/alerts", AlertsView.as_view()),
     re_path(r"^v1/organizations/(?P<id>[a-z0-9_]{1,21})/budget$", BudgetView.as_view()),

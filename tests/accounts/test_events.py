@@ -35,6 +35,8 @@ def test_an_event_is_shown_as_it_was_written(api: Any, alice: User, organization
         "type": "organization.resumed",
         "organization": organization.public_id,
         "data": {"name": "é", "nested": {"list": [1, None, True]}},
+        "context": {},
+        "personal": None,
         "timestamp": "2026-03-01T12:00:00Z",
         "created_at": "2026-03-01T12:00:00Z",
         "sequence": None,

@@ -7,7 +7,15 @@ from drf_spectacular.generators import SchemaGenerator
 
 from tests import factories
 
-WORDS = {"email", "endpoint", "reference", "search", "type"}  # any text may be looked for, and is found nowhere
+WORDS = {
+    "actor",
+    "email",
+    "endpoint",
+    "reference",
+    "search",
+    "target",
+    "type",
+}  # any text may be looked for, and is found nowhere
 NUMBERS = {"after", "created_by"}  # a number that nothing has is one that nothing is found for
 IDS = {("/v1/payments", "after")}  # the object has to be in the list
 NAMES = {"organization"}  # 404, like any other object that is not there

@@ -90,6 +90,7 @@ def plivo(scopes: dict[str, str], body: Any, **options: Any) -> Route:
 OPEN = Route({}, who="open")
 ROUTES: dict[str, Route] = {
     ".well-known/jwks.json": OPEN,
+    ".well-known/seal-keys.json": OPEN,
     "v1/openapi.json": OPEN,
     "v1/plans": OPEN,
     "v1/meters": OPEN,
@@ -150,6 +151,8 @@ ROUTES: dict[str, Route] = {
         bodies={"patch": {"role": "viewer"}},
     ),
     "v1/events": read("audit:read", shows=SUBTREE),
+    "v1/events/export": read("audit:read", shows=SUBTREE | {"parent"}),  # the id of the root, whose log it is of
+    "v1/events/head": read("audit:read", shows=SUBTREE | {"parent"}),
     "v1/webhook-endpoints": Route(
         {"get": "webhooks:read", "post": "webhooks:write"},
         who="either",
@@ -230,6 +233,7 @@ ROUTES: dict[str, Route] = {
         company=frozenset({"post"}),
     ),
     "v1/credits/adjustments": company(amount=1, reason="Sorry"),
+    "v1/ledger/export": read("credits:read"),
     "v1/ledger/{id}/reverse": company("entry", reason="Sorry"),
     "auth/account/credits": read("credits:read"),
     "auth/account/ledger": read("credits:read"),

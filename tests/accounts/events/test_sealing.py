@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.events import publication, sealing
+from accounts.lib import chains
 from accounts.models import Event, Organization, PersonalData, PublishedEvent, User
 from accounts.webhooks import outbox
 from tests.attacks import run
@@ -26,7 +27,7 @@ def stored(event: Event) -> Event:
 def test_each_digest_follows_from_the_one_before_and_the_line(organization: Organization) -> None:
     made = [happen(organization) for _ in range(3)]
     publication.publish_due(outbox.fan_out)
-    digest = sealing.START
+    digest = chains.START
     for sequence, event in enumerate(made, 1):
         text = sealing.line(event, sequence)
         digest = hashlib.sha256(digest + hashlib.sha256(text.encode()).digest()).digest()

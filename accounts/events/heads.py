@@ -1,0 +1,21 @@
+"""Once a day each log's newest seal leaves the database, as an event: to the webhooks, and to whoever polls."""
+
+from datetime import datetime, timedelta
+
+from accounts.events import sealing
+from accounts.events.actors import SYSTEM
+from accounts.events.recording import record
+from accounts.lib import identifiers
+from accounts.models import Event, Organization
+
+TYPE = "event_log.sealed"
+DAY = timedelta(days=1)
+
+
+def announce(now: datetime) -> int:
+    """Tells the newest seal of every root in which something happened within a day; returns how many."""
+    recent = Event.objects.filter(pk__gte=identifiers.first_uuid7(now - DAY)).exclude(type=TYPE)
+    roots = Organization.objects.filter(pk__in=recent.values("organization__root"))
+    for root in roots:
+        record(root.pk, TYPE, sealing.head(root), now, actor=SYSTEM, targets=[root.public_id])
+    return len(roots)

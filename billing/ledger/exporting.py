@@ -1,0 +1,67 @@
+"""Exports of a ledger. Each entry's balance follows from the one before, and a signature covers all of the file."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from accounts import events
+from accounts.events import sealing
+from accounts.lib import chains, exact_json, spreadsheets
+from accounts.lib.spreadsheets import Cell
+from accounts.models import Organization
+from billing.models import LedgerEntry
+
+LOG = "ledger"
+MOST = 10_000
+COLUMNS = (
+    *("id", "kind", "amount", "balance_after", "description", "reference", "metadata", "reverses", "actor"),
+    "created_at",
+)
+
+
+def export(
+    organization: Organization, format: str, *, after: int, start: datetime | None, end: datetime | None
+) -> bytes:
+    """Up to 10,000 entries after the one with this id, oldest first. It is an event of the organization's."""
+    entries = LedgerEntry.objects.of(organization).filter(seq__gt=after).order_by("seq")
+    if start:
+        entries = entries.filter(created_at__gte=start)
+    if end:
+        entries = entries.filter(created_at__lt=end)
+    rows = list(entries[:MOST])
+    content = _table(rows) if format == "csv" else _lines(organization, rows, after + 1)
+    data = {"format": format, "first": rows[0].seq if rows else after + 1, "entries": len(rows)}
+    targets = [organization.public_id]
+    events.record(organization.pk, "ledger.exported", data, timezone.now(), targets=targets)
+    return content
+
+
+def _lines(organization: Organization, rows: list[LedgerEntry], first: int) -> bytes:
+    file = chains.File(LOG, organization.public_id, rows[0].seq if rows else first, chains.START)
+    for entry in rows:
+        file.add("entry", exact_json.dumps(dict(zip(COLUMNS, _values(entry), strict=True))))
+    return file.signed(sealing.sign)
+
+
+def _table(rows: list[LedgerEntry]) -> bytes:
+    return spreadsheets.csv_of(COLUMNS, map(_cells, rows))
+
+
+def _cells(entry: LedgerEntry) -> list[Cell]:
+    return [exact_json.dumps(value) if isinstance(value, dict) else value for value in _values(entry)]
+
+
+def _values(entry: LedgerEntry) -> tuple[Cell | dict[str, Any], ...]:
+    return (
+        entry.seq,
+        entry.kind,
+        entry.amount,
+        entry.balance_after,
+        entry.description,
+        entry.reference,
+        entry.metadata,
+        entry.reverses_seq,
+        entry.actor,
+        sealing.written(entry.created_at),
+    )

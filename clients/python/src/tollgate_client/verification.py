@@ -1,0 +1,162 @@
+"""Proves exported events or an exported ledger, offline. It needs the file and the server's published keys."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+# What stands before a SHA-256 digest in a signature of RS256 (RFC 8017, 9.2).
+DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+TYPE = "tollgate-seal+jws"
+MEMBERS = {"tollgate-events/1": ("event", "sequence"), "tollgate-ledger/1": ("entry", "id")}
+
+Claims = Mapping[str, Any]
+
+
+class NotProved(Exception):
+    """The file isn't what the server sealed. `row` is the first one that is wrong, by its number in the log."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(f"row {row}: {reason}")
+        self.row = row
+
+
+@dataclass
+class Proof:
+    """What was proved: rows from `first` to `last` of a log. Some of them may be left out of the file."""
+
+    log: str
+    organization: str
+    first: int
+    last: int
+    digest: bytes
+    left_out: int = 0
+    erased: int = 0
+    digests: dict[int, bytes] = field(default_factory=dict)
+    balance: Decimal | None = None
+
+
+def verify(lines: Iterable[str], keys: Sequence[Mapping[str, str]], before: Proof | None = None) -> Proof:
+    """Proves a file, which may go on from the one `before`. Raises `NotProved`."""
+    rows = iter(lines)
+    header = _json(next(rows, ""), 0)
+    if header.get("format") not in MEMBERS:
+        raise NotProved(0, "this is no export of Tollgate's")
+    member, number = MEMBERS[header["format"]]
+    first, previous = header["first"], bytes.fromhex(header["previous"])
+    if before and (before.last + 1, before.digest) != (first, previous):
+        raise NotProved(first, "it doesn't follow from the file before")
+    log = header["format"].removeprefix("tollgate-").removesuffix("/1")
+    proof = Proof(log, header["organization"], first, first - 1, previous, balance=before.balance if before else None)
+    for text in rows:
+        if text.startswith('{"signature": '):
+            _finish(proof, previous, _json(text, proof.last), keys)
+            if next(rows, None) is not None:
+                raise NotProved(proof.last + 1, "it stands behind the signature")
+            return proof
+        try:
+            _follow(proof, text.rstrip("\n"), member, number)
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+            raise NotProved(proof.last + 1, f"it can't be read: {error}") from error
+    raise NotProved(proof.last + 1, "the file ends here: what follows, with its signature, was cut off")
+
+
+def _follow(proof: Proof, text: str, member: str, number: str) -> None:
+    expected = proof.last + 1
+    start = f'{{"{member}": '
+    if text.startswith(start):
+        row, end = json.JSONDecoder(parse_float=Decimal).raw_decode(text, len(start))
+        sealed, beside = text[len(start) : end], json.loads("{" + text[end + 2 :])
+        digest = hashlib.sha256(sealed.encode()).digest()
+        proof.erased += _check_personal(row, beside, expected)
+        sequence = row.get(number)
+    else:
+        row = beside = _json(text, expected)
+        sequence, digest = row.get("sequence"), bytes.fromhex(row.get("line", ""))
+        proof.left_out += 1
+    if sequence != expected:
+        raise NotProved(expected, f"it is missing, or in another place: here is {sequence}")
+    proof.digest = hashlib.sha256(proof.digest + digest).digest()
+    if proof.digest.hex() != beside.get("digest"):
+        raise NotProved(expected, "it was changed: its text doesn't give its digest")
+    if member == "entry":
+        _check_balance(proof, row, expected)
+    proof.last, proof.digests[expected] = expected, proof.digest
+
+
+def _check_personal(row: Mapping[str, Any], beside: Mapping[str, Any], expected: int) -> bool:
+    """Whether what the event knew about a person was erased."""
+    sealed = row.get("personal_digest")
+    if sealed is None or "personal" not in beside:
+        return sealed is not None
+    if hashlib.sha256(bytes.fromhex(beside["salt"]) + beside["personal"].encode()).hexdigest() != sealed:
+        raise NotProved(expected, "its personal data was changed")
+    return False
+
+
+def _check_balance(proof: Proof, row: Mapping[str, Any], expected: int) -> None:
+    """Each balance is the one before and the amount."""
+    balance, amount = Decimal(row["balance_after"]), Decimal(row["amount"])
+    before = proof.balance if proof.balance is not None else Decimal(0) if expected == 1 else balance - amount
+    if before + amount != balance:
+        raise NotProved(expected, f"{before} and {amount} don't give {balance}")
+    proof.balance = balance
+
+
+def _finish(proof: Proof, previous: bytes, row: Mapping[str, Any], keys: Sequence[Mapping[str, str]]) -> None:
+    claims = read_seal(row["signature"], keys)
+    signed = tuple(claims.get(name) for name in ("log", "organization", "first", "previous", "last", "digest"))
+    if signed[:4] != (proof.log, proof.organization, proof.first, previous.hex()):
+        raise NotProved(proof.first, "the signature is of another file")
+    if signed[4:] != (proof.last, proof.digest.hex()):
+        raise NotProved(proof.last + 1, f"the signature is of the rows up to {claims.get('last')}")
+
+
+def check_head(proof: Proof, seal: str, keys: Sequence[Mapping[str, str]]) -> None:
+    """A seal that was kept earlier: what it covers has to be in the log as it was."""
+    claims = read_seal(seal, keys)
+    if (claims["log"], claims["organization"]) != (proof.log, proof.organization):
+        raise NotProved(proof.first, "the seal is of another log")
+    last = claims["last"]
+    if last > proof.last:
+        raise NotProved(proof.last + 1, f"the log went on to {last} when the seal was made: the end was cut off")
+    if last in proof.digests and proof.digests[last].hex() != claims["digest"]:
+        raise NotProved(last, "it, or one before it, isn't what was sealed then")
+
+
+def read_seal(seal: str, keys: Sequence[Mapping[str, str]]) -> Claims:
+    """The claims of a signed seal. The keys are the server's, from `/.well-known/seal-keys.json`."""
+    try:
+        head, body, signature = seal.split(".")
+        header, claims = json.loads(_bytes(head)), json.loads(_bytes(body))
+        [key] = [key for key in keys if key["kid"] == header["kid"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotProved(0, "the signature can't be read, or its key isn't among the published ones") from error
+    if (header.get("alg"), header.get("typ")) != ("RS256", TYPE) or not _is_signed(head, body, _bytes(signature), key):
+        raise NotProved(0, "the signature is not the server's")
+    read: Claims = claims
+    return read
+
+
+def _is_signed(head: str, body: str, signature: bytes, key: Mapping[str, str]) -> bool:
+    """RSASSA-PKCS1-v1_5 with SHA-256: the whole padded message is compared."""
+    modulus, exponent = (int.from_bytes(_bytes(key[name])) for name in ("n", "e"))
+    size = (modulus.bit_length() + 7) // 8
+    message = DIGEST_INFO + hashlib.sha256(f"{head}.{body}".encode()).digest()
+    padded = b"\0\1" + b"\xff" * (size - len(message) - 3) + b"\0" + message
+    return len(signature) == size and pow(int.from_bytes(signature), exponent, modulus).to_bytes(size) == padded
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _json(text: str, row: int) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise NotProved(row, f"it can't be read: {error}") from error
+    return value if isinstance(value, dict) else {}
