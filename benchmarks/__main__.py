@@ -20,6 +20,8 @@ ROWS = {
     "hold": "gate:measure_insert",
     "ordinary": "posting:measure_ordinary",
     "hordak": "posting:measure_hordak",
+    "recharge": "recharge:measure_posting",
+    "recharge-ingest": "recharge:measure_ingest",
     "reading": "reading:measure",
     "rebuild": "rebuilding:measure",
     "webhooks": "webhooks:measure",

@@ -60,10 +60,11 @@ def copy(number: int) -> Callable[[], int]:
     return once
 
 
-def measure(cast: Cast, options: Options) -> Row:
-    pace, shares = 1000.0, []
+def sender(cast: Cast, options: Options, port: int, shares: list[float]) -> Callable[[], float]:
+    """Sends new events to this server for one round; events a second. `shares` gets how busy the client was."""
+    pace = _pace(cast, port)
 
-    def ours() -> float:
+    def send() -> float:
         """Makes enough batches for about one round, before the clock starts."""
         nonlocal pace
         number = max(int(pace * options.seconds / CONNECTIONS), 2)
@@ -79,11 +80,16 @@ def measure(cast: Cast, options: Options) -> Row:
         shares.append(max(outcome.share for outcome in outcomes))  # each is of the whole process
         return rate * BATCH
 
+    return send
+
+
+def measure(cast: Cast, options: Options) -> Row:
+    shares: list[float] = []
     with stage.database("ingest") as database:
         with stage.connect(database) as connection:
             connection.execute(PLAIN)
         with server(database) as port:
-            pace = _pace(cast, port)
+            ours = sender(cast, options, port, shares)
             with Crew(f"{__name__}:copy", CONNECTIONS, database=database) as theirs:
                 pair = compare(ours, lambda: theirs.run(options.seconds), options.rounds)
     note = f"{PAYERS} payers a connection, its own; the client took {max(shares):.0%} of a core"

@@ -96,7 +96,8 @@ def _create(payment: Payment, gateway: Gateway) -> Intent:
     metadata = {"payment": payment.public_id}
 
     def create(customer: str) -> Intent:
-        if payment.created_at < clock.now(payment.organization) - KEY_LIFE:
+        # An earlier call may have made it without telling us: its stored answer may be an error, or forgotten.
+        if payment.attempts or payment.created_at < clock.now(payment.organization) - KEY_LIFE:
             known = gateway.find(customer=customer, metadata=metadata, since=payment.created_at)
             if known:
                 return known

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Q, Sum
 
+from accounts.models import Organization
 from billing.models import Dispute, GatewayCustomer, LedgerEntry, Payment, Refund
 from billing.payments.minor_units import Money
 from tests.stripe.process import StandIn
@@ -14,10 +15,12 @@ SIGNS = {"received": 1, "refunded": -1, "returned": 1, "withdrawn": -1, "reinsta
 OF_PAYMENTS = Q(kind__in=["purchase", "refund", "chargeback"]) | Q(kind="reversal", actor="")
 
 
-def differences(stand_in: StandIn) -> list[str]:
-    """A sentence for each customer for whom the stand-in's book and ours don't agree."""
+def differences(stand_in: StandIn, *organizations: Organization) -> list[str]:
+    """A sentence for each customer, of all or of these, for whom the stand-in's book and ours don't agree."""
     book = stand_in.book()
     known = GatewayCustomer.objects.filter(gateway="stripe").select_related("organization")
+    if organizations:
+        known = known.filter(organization__in=organizations)
     return [sentence for row in known if (sentence := _difference(row, book))]
 
 
