@@ -245,7 +245,7 @@ def test_every_step_is_an_event_of_the_organization(customer: Organization, stan
     hear()
     stand_in.close_dispute(dispute=row["id"], status="won")
     hear()
-    steps = Event.objects.of(customer).exclude(type__startswith="billing_account")
+    steps = Event.objects.of(customer).filter(type__regex="^(payment|refund|dispute)")
     types = steps.order_by("pk").values_list("type", flat=True)
     assert list(types) == [
         *("payment_method.added", "payment.created", "payment.succeeded", "refund.created", "refund.succeeded"),
