@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from accounts import scopes, security
 from accounts.credentials import Credential
+from accounts.lib.problems import Forbidden
 
 
 class Reason(StrEnum):
@@ -19,6 +20,9 @@ class Reason(StrEnum):
     LIVE_KEY_REQUIRED = "live_key_required"
     SUSPENDED = "organization_suspended"
     NETWORK = "network_not_allowed"
+    TWO_FACTOR = "two_factor_required"
+    SESSION_TOO_OLD = "session_too_old"
+    SIGN_IN_METHOD = "sign_in_method_not_allowed"
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,22 @@ _ANY_ROLE = scopes.of_roles(scopes.BY_ROLE)
 def explain(credential: Credential, *, address: str) -> list[Explanation]:
     """One refusal for each scope that a request with this credential from this address would lack."""
     organization = credential.organization
-    admitted = organization is None or security.effective(organization).admits_address(address)
-    reasons = ((scope, _reason(credential, scope, admitted)) for scope in sorted(scopes.ALL))
+    policy = _policy_reason(credential, address) if organization else None
+    reasons = ((scope, _reason(credential, scope, policy)) for scope in sorted(scopes.ALL))
     return [Explanation(scope, reason) for scope, reason in reasons if reason]
 
 
-def _reason(credential: Credential, scope: str, admitted: bool) -> Reason | None:
+def _policy_reason(credential: Credential, address: str) -> Reason | None:
+    """Why the security policy refuses the credential, whatever the scope."""
+    assert credential.organization is not None
+    try:
+        security.check(credential, credential.organization, address)
+    except Forbidden as refusal:
+        return Reason(refusal.code)
+    return None
+
+
+def _reason(credential: Credential, scope: str, policy: Reason | None) -> Reason | None:
     if credential.is_platform:
         if scope not in scopes.PLATFORM:
             return Reason.ORGANIZATION_REQUIRED
@@ -57,4 +71,4 @@ def _reason(credential: Credential, scope: str, admitted: bool) -> Reason | None
         return Reason.LIVE_KEY_REQUIRED
     if scope not in credential.scopes:
         return Reason.SUSPENDED
-    return None if admitted else Reason.NETWORK
+    return policy

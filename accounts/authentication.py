@@ -1,5 +1,7 @@
 """Access tokens in `Authorization: Bearer`. Role, membership and suspension are read from the database each time."""
 
+from dataclasses import replace
+
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -10,6 +12,7 @@ from accounts.access_tokens import Claims
 from accounts.credentials import Credential, Kind
 from accounts.models import Organization, TokenFamily, User
 
+PASSWORD = "password"  # noqa: S105 (the way in which a token's sign-in began)
 REALM = 'Bearer realm="tollgate"'
 
 
@@ -32,8 +35,13 @@ class TokenAuthentication(BaseAuthentication):
             claims = access_tokens.read(presented)
         except TokenError as error:
             raise AuthenticationFailed(f"{error}.") from error
-        user = _living_family(claims).user
-        return user, credential(user, claims)
+        family = _living_family(claims)
+        return family.user, replace(
+            credential(family.user, claims),
+            second_factor=family.second_factor_at is not None,
+            signed_in_at=family.created_at,
+            sign_in_method=PASSWORD,
+        )
 
     def authenticate_header(self, request: Request) -> str:
         return REALM

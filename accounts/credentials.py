@@ -1,6 +1,7 @@
 """What a request proved: whom it acts for, and which scopes it really has at this moment."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,6 +23,7 @@ class Credential:
     """`cap` is what the token or key was given; `held` is what its person (or the platform) holds now.
 
     `sign_in` is the `sid` of an access token's family. `is_proved` is false while the person's address is not proved.
+    `second_factor`, `signed_in_at` and `sign_in_method` are of a person's own sign-in, and say nothing of a key.
     """
 
     kind: Kind
@@ -36,6 +38,9 @@ class Credential:
     sign_in: UUID | None = None
     is_test: bool = False
     is_proved: bool = True
+    second_factor: bool = False
+    signed_in_at: datetime | None = None
+    sign_in_method: str = ""
 
     @property
     def granted(self) -> frozenset[str]:

@@ -76,7 +76,7 @@ class HasScope(Authenticated):
         credential = credential_of(request)
         if credential.organization is None:
             raise OrganizationRequired
-        security.check_address(credential.organization, client_address(request))
+        security.check(credential, credential.organization, client_address(request))
         require(credential, _declared(view).get(action))
         return True
 

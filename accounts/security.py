@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import transaction
 from django.forms import model_to_dict
 from django.utils import timezone
 
-from accounts import events
+from accounts import events, second_factors
+from accounts.credentials import Credential, Kind
 from accounts.lib import addresses, mailboxes
 from accounts.lib.problems import Conflict, Forbidden
-from accounts.models import Organization, SecurityPolicy
+from accounts.models import Membership, Organization, SecurityPolicy, User
 
 LONGEST_KEY_LIFE_DAYS = 36_500
+LONGEST_SESSION_HOURS = 8_760
+METHODS = ("password", "passkey")
+OF_PEOPLE = (Kind.TOKEN, Kind.SESSION)
 
 
 class NetworkNotAllowed(Forbidden):
@@ -26,14 +31,25 @@ class NetworkNotAllowed(Forbidden):
     detail = "The organization does not allow requests from this address."
 
 
-class TwoFactorUnavailable(Conflict):
-    """There is no second factor yet, so asking for one would lock everyone out."""
+class TwoFactorNeeded(Forbidden):
+    """The organization, or one above it, asks for a second factor, and this sign-in or the key's maker has none."""
 
-    code = "two_factor_unavailable"
-    detail = "Two-factor authentication is not available yet, so it can't be required."
+    code = "two_factor_required"
+    detail = "The organization requires a second factor. Add one, and sign in with it."
 
-    def __init__(self) -> None:
-        super().__init__(errors=[{"pointer": "/require_two_factor", "detail": self.detail}])
+
+class SessionTooOld(Forbidden):
+    """The sign-in is older than the organization, or one above it, allows."""
+
+    code = "session_too_old"
+    detail = "The organization asks you to sign in again."
+
+
+class SignInMethodNotAllowed(Forbidden):
+    """The organization, or one above it, allows other ways to sign in."""
+
+    code = "sign_in_method_not_allowed"
+    detail = "The organization does not allow this way to sign in."
 
 
 class LocksOutCaller(Conflict):
@@ -41,9 +57,8 @@ class LocksOutCaller(Conflict):
 
     code = "locks_out_caller"
 
-    def __init__(self, address: str) -> None:
-        detail = f"Your own address, {address or 'unknown'}, is in none of these networks."
-        super().__init__(detail, errors=[{"pointer": "/allowed_networks", "detail": detail}])
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail, errors=[{"pointer": f"/{field}", "detail": detail}])
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,24 @@ class Effective:
     networks: tuple[tuple[str, ...], ...]
     email_domains: tuple[tuple[str, ...], ...]
     longest_key_life: timedelta | None
+    longest_session: timedelta | None
+    sign_in_methods: tuple[tuple[str, ...], ...]
+
+    def check(self, credential: Credential, address: str, now: datetime) -> None:
+        """Refuse a credential, or the address that it is used from."""
+        if not self.admits_address(address):
+            raise NetworkNotAllowed
+        if self.require_two_factor and not _has_factor(credential):
+            raise TwoFactorNeeded
+        if credential.sign_in_method and not all(credential.sign_in_method in list for list in self.sign_in_methods):
+            raise SignInMethodNotAllowed
+        began = credential.signed_in_at
+        if (
+            self.longest_session
+            and credential.kind in OF_PEOPLE
+            and (began is None or began + self.longest_session <= now)
+        ):
+            raise SessionTooOld
 
     def admits_address(self, address: str) -> bool:
         return all(addresses.within(address, networks) for networks in self.networks)
@@ -72,11 +105,14 @@ def effective(organization: Organization) -> Effective:
     policies = list(SecurityPolicy.objects.filter(organization__in=organization.path))
     policies.sort(key=lambda policy: organization.path.index(policy.organization_id))
     lives = [policy.longest_key_life_days for policy in policies if policy.longest_key_life_days]
+    hours = [policy.longest_session_hours for policy in policies if policy.longest_session_hours]
     return Effective(
         require_two_factor=any(policy.require_two_factor for policy in policies),
         networks=tuple(tuple(policy.allowed_networks) for policy in policies if policy.allowed_networks),
         email_domains=tuple(tuple(policy.allowed_email_domains) for policy in policies if policy.allowed_email_domains),
         longest_key_life=timedelta(days=min(lives)) if lives else None,
+        longest_session=timedelta(hours=min(hours)) if hours else None,
+        sign_in_methods=tuple(tuple(policy.sign_in_methods) for policy in policies if policy.sign_in_methods),
     )
 
 
@@ -85,10 +121,29 @@ def longest_key_life(organization: Organization) -> timedelta | None:
     return effective(organization).longest_key_life
 
 
-def check_address(organization: Organization, address: str) -> None:
-    """Refuse an address that the organization, or one above it, does not allow."""
-    if not effective(organization).admits_address(address):
-        raise NetworkNotAllowed
+def check(credential: Credential, organization: Organization, address: str) -> None:
+    """Refuse what the organization, or one above it, does not allow. No policy binds the operator's keys."""
+    if not credential.is_platform:
+        effective(organization).check(credential, address, timezone.now())
+
+
+def _has_factor(credential: Credential) -> bool:
+    """A sign-in must have used one. A key goes by the person who made it."""
+    if credential.kind in OF_PEOPLE:
+        return credential.second_factor
+    return credential.user is None or second_factors.is_enrolled(credential.user)
+
+
+def people_without_factor(organization: Organization) -> int:
+    """How many people with a role in the organization or beneath it have no second factor."""
+    members = Membership.objects.filter(organization__in=Organization.objects.within(organization))
+    enrolled = Authenticator.objects.exclude(type=second_factors.RECOVERY).values("user")
+    return members.exclude(user__in=enrolled).values("user").distinct().count()
+
+
+def requires_factor(user: User) -> bool:
+    """Whether an organization that the person belongs to asks for a second factor."""
+    return any(effective(membership.organization).require_two_factor for membership in user.memberships.all())
 
 
 def email_domain(text: str) -> str:
@@ -108,13 +163,8 @@ def policy_of(organization: Organization) -> SecurityPolicy:
 
 
 @transaction.atomic
-def change(organization: Organization, changes: Mapping[str, Any], *, address: str) -> SecurityPolicy:
+def change(organization: Organization, changes: Mapping[str, Any], *, by: Credential, address: str) -> SecurityPolicy:
     """Change the named fields of the organization's own policy, unless that locks out the caller at `address`."""
-    if changes.get("require_two_factor"):
-        raise TwoFactorUnavailable
-    networks = changes.get("allowed_networks")
-    if networks and not addresses.within(address, networks):
-        raise LocksOutCaller(address)
     Organization.objects.lock(organization.pk)
     before = model_to_dict(policy_of(organization), changes)
     policy, _ = SecurityPolicy.objects.update_or_create(organization=organization, defaults=dict(changes))
@@ -126,4 +176,23 @@ def change(organization: Organization, changes: Mapping[str, Any], *, address: s
         timezone.now(),
         targets=[organization.public_id],
     )
+    _check_caller(organization, changes, by, address)
     return policy
+
+
+FIELDS = {
+    NetworkNotAllowed: ("allowed_networks", "Your own address, {address}, is in none of these networks."),
+    TwoFactorNeeded: ("require_two_factor", "You have not signed in with a second factor yourself."),
+    SessionTooOld: ("longest_session_hours", "Your own sign-in is older than that."),
+    SignInMethodNotAllowed: ("sign_in_methods", "You have signed in by another method yourself."),
+}
+
+
+def _check_caller(organization: Organization, changes: Mapping[str, Any], by: Credential, address: str) -> None:
+    """Refuse a change that refuses the caller's next request: the transaction is rolled back."""
+    try:
+        check(by, organization, address)
+    except tuple(FIELDS) as refusal:
+        field, detail = FIELDS[type(refusal)]
+        if field in changes:
+            raise LocksOutCaller(field, detail.format(address=address or "unknown")) from refusal

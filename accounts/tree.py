@@ -107,12 +107,12 @@ def named(by: Credential, address: str, among: OrganizationQuerySet | None = Non
 
 
 def check_address(by: Credential, organization: Organization, address: str) -> None:
-    """Apply the network policy of an organization that is not the caller's own: it may be stricter.
+    """Apply the security policy of an organization that is not the caller's own: it may be stricter.
 
     The policy of the caller's own is applied to every request by `HasScope`. None binds the operator.
     """
     if not by.is_platform and organization != by.organization:
-        security.check_address(organization, address)
+        security.check(by, organization, address)
 
 
 def standing(credential: Credential, organization: Organization) -> Credential:

@@ -31,6 +31,7 @@ def pytest_configure() -> None:
     django_settings.CACHES["default"]["LOCATION"] = django_settings.REDIS_URL
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     django_settings.ANONYMOUS_RATE_LIMIT = 1_000_000
+    django_settings.OPERATOR_SECOND_FACTOR = False  # the tests of second factors turn it on
     django_settings.WHITENOISE_AUTOREFRESH = True  # else each client looks for all files first
 
 

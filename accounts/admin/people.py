@@ -6,11 +6,13 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm
-from django.db.models import ManyToManyField
+from django.db import transaction
+from django.db.models import ManyToManyField, QuerySet
 from django.forms import ModelMultipleChoiceField
 from django.http import HttpRequest
+from django.utils import timezone
 
+from accounts import password_reset, sign_ins
 from accounts.admin import privileges
 from accounts.admin.base import ChangedFieldsAdmin
 from accounts.admin.memberships import MembershipInline
@@ -22,17 +24,8 @@ admin.site.unregister(EmailAddress)
 admin.site.unregister(Authenticator)
 
 
-class PasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
-    def save(self, commit: bool = True) -> User:
-        """Saves only the password, so that a deactivation that came meanwhile stays."""
-        user: User = super().save(commit=False)
-        user.save(update_fields=["password"])
-        return user
-
-
 @admin.register(User)
 class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
-    change_password_form = PasswordForm
     list_display = ["email", "name", "is_staff", "is_active", "last_login", "created_at"]
     list_filter = ["is_staff", "is_active"]
     search_fields = ["email", "name", "memberships__organization__public_id", "memberships__organization__auth_id"]
@@ -40,11 +33,12 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
     readonly_fields = ["last_login", "created_at"]
     raw_id_fields = ["current_organization"]
     fieldsets = [
-        (None, {"fields": ["email", "password", "name", "timezone", "current_organization"]}),
+        (None, {"fields": ["email", "name", "timezone", "current_organization"]}),
         ("Access", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         ("Dates", {"fields": ["last_login", "created_at"]}),
     ]
     inlines = [MembershipInline]
+    actions = ["send_reset", "remove_factors"]
 
     tells_values = False
 
@@ -60,7 +54,7 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
         return obj.memberships.values_list("organization_id", flat=True)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """The password page checks this too, so nobody can set the password of someone with more privileges."""
+        """The actions check this too: nobody resets someone with more privileges."""
         may_change = super().has_change_permission(request, obj)
         return may_change and (obj is None or not privileges.is_above(obj, request.user))
 
@@ -78,6 +72,32 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
         if db_field.name == "user_permissions":
             options["queryset"] = privileges.of(request.user).select_related("content_type")
         return super().formfield_for_manytomany(db_field, request, **options)
+
+    def get_urls(self) -> list[Any]:
+        """Without the page that sets a password: operators send a link, and never know a password."""
+        return [url for url in super().get_urls() if url.name != "auth_user_password_change"]
+
+    @admin.action(description="Send a link to choose a new password", permissions=["change"])
+    def send_reset(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        for user in self._editable(request, chosen):
+            with transaction.atomic():
+                password_reset.request(user.email)
+                self._keep(request, user, "password_reset")
+
+    @admin.action(description="Remove the second factors of people who lost them", permissions=["change"])
+    def remove_factors(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        for user in self._editable(request, chosen):
+            with transaction.atomic():
+                Authenticator.objects.filter(user=user).delete()
+                sign_ins.end_others(user, sign_ins.Current(), timezone.now())
+                self._keep(request, user, "second_factors")
+
+    def _keep(self, request: HttpRequest, user: User, field: str) -> None:
+        self._tell(request, user, {}, {field: None})
+        self.note(request, user, "user.changed", fields=field)
+
+    def _editable(self, request: HttpRequest, chosen: QuerySet[User]) -> list[User]:
+        return [user for user in chosen if self.has_change_permission(request, user)]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People sign up, and `manage.py createsuperuser` makes operators."""

@@ -43,9 +43,11 @@ class SecurityPolicyAdmin(ChangedFieldsAdmin[SecurityPolicy]):
         "allowed_networks",
         "allowed_email_domains",
         "longest_key_life_days",
+        "longest_session_hours",
+        "sign_in_methods",
         "require_two_factor",
     ]
-    readonly_fields = ["organization", "require_two_factor"]
+    readonly_fields = ["organization"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

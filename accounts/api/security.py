@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from accounts import security
 from accounts.api.fields import NetworkField
-from accounts.credentials import organization_of
+from accounts.credentials import credential_of, organization_of
 from accounts.lib.addresses import client_address
 from accounts.models import Organization, SecurityPolicy
 
@@ -18,6 +18,8 @@ EXAMPLE = {
     "allowed_networks": ["203.0.113.0/24", "2001:db8::/32"],
     "allowed_email_domains": ["example.com"],
     "longest_key_life_days": 90,
+    "longest_session_hours": 24,
+    "sign_in_methods": ["password", "passkey"],
 }
 ANSWER = {
     **EXAMPLE,
@@ -25,7 +27,9 @@ ANSWER = {
         **EXAMPLE,
         "allowed_networks": [["203.0.113.0/24", "2001:db8::/32"]],
         "allowed_email_domains": [["example.com"]],
+        "sign_in_methods": [["password", "passkey"]],
     },
+    "people_without_factor": 3,
 }
 
 
@@ -48,9 +52,21 @@ class SecurityPolicySerializer(serializers.ModelSerializer[SecurityPolicy]):
         min_value=1, max_value=security.LONGEST_KEY_LIFE_DAYS, allow_null=True
     )
 
+    longest_session_hours = serializers.IntegerField(
+        min_value=1, max_value=security.LONGEST_SESSION_HOURS, allow_null=True
+    )
+    sign_in_methods = serializers.ListField(child=serializers.ChoiceField(security.METHODS), max_length=LONGEST_LIST)
+
     class Meta:
         model = SecurityPolicy
-        fields = ["require_two_factor", "allowed_networks", "allowed_email_domains", "longest_key_life_days"]
+        fields = [
+            "require_two_factor",
+            "allowed_networks",
+            "allowed_email_domains",
+            "longest_key_life_days",
+            "longest_session_hours",
+            "sign_in_methods",
+        ]
 
     def validate_allowed_networks(self, networks: list[str]) -> list[str]:
         return list(dict.fromkeys(networks))
@@ -73,13 +89,25 @@ class EffectivePolicySerializer(serializers.Serializer[Any]):
         source="email_domains", child=serializers.ListField(child=serializers.CharField())
     )
     longest_key_life_days = serializers.IntegerField(source="longest_key_life.days", default=None, allow_null=True)
+    longest_session_hours = serializers.SerializerMethodField()
+    sign_in_methods = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+
+    def get_longest_session_hours(self, policy: security.Effective) -> int | None:
+        longest = policy.longest_session
+        return int(longest.total_seconds()) // 3600 if longest else None
 
 
 class SecurityAnswerSerializer(SecurityPolicySerializer):
+    """With what is in effect, and how many people the requirement of a second factor stops, or would stop."""
+
     effective = serializers.SerializerMethodField()
+    people_without_factor = serializers.SerializerMethodField()
 
     class Meta(SecurityPolicySerializer.Meta):
-        fields = [*SecurityPolicySerializer.Meta.fields, "effective"]
+        fields = [*SecurityPolicySerializer.Meta.fields, "effective", "people_without_factor"]
+
+    def get_people_without_factor(self, policy: SecurityPolicy) -> int:
+        return security.people_without_factor(policy.organization)
 
     @extend_schema_field(EffectivePolicySerializer)
     def get_effective(self, policy: SecurityPolicy) -> Any:
@@ -111,7 +139,9 @@ class SecurityView(APIView):
         serializer = SecurityPolicySerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         organization = organization_of(request)
-        policy = security.change(organization, serializer.validated_data, address=client_address(request))
+        policy = security.change(
+            organization, serializer.validated_data, by=credential_of(request), address=client_address(request)
+        )
         return _answer(organization, policy)
 
 

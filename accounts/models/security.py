@@ -17,6 +17,8 @@ class SecurityPolicy(models.Model):
     allowed_networks = ArrayField(models.CharField(max_length=43), default=list, blank=True)
     allowed_email_domains = ArrayField(models.CharField(max_length=253), default=list, blank=True)
     longest_key_life_days = models.PositiveIntegerField(null=True, blank=True)
+    longest_session_hours = models.PositiveIntegerField(null=True, blank=True)
+    sign_in_methods = ArrayField(models.CharField(max_length=40), default=list, blank=True, db_default=[])
 
     objects: ClassVar[TenantQuerySet["SecurityPolicy"]] = TenantQuerySet.as_manager()  # type: ignore[assignment]
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from allauth.account.authentication import get_authentication_records
 from allauth.account.views import ReauthenticateView
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
@@ -121,9 +120,3 @@ class SecurityPageView(IndexView):  # type: ignore[misc]
         listed = sign_ins.of(user, current_of(self.request), timezone.now())
         made: Mapping[str, Any] = super().get_context_data(**context, sign_ins=listed)
         return made
-
-
-def signed_in_at(request: HttpRequest, user: User) -> float | None:
-    """When this session began: the first record of how the person signed in, in seconds since 1970."""
-    records = get_authentication_records(request, user)
-    return min((float(record["at"]) for record in records), default=None)

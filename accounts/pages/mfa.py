@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from qrcode.image.svg import SvgPathImage
 
+from accounts import second_factors, security
 from accounts.lib import encryption
 from accounts.models import User
 
@@ -31,6 +32,11 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         image = qrcode.make(url, image_factory=SvgPathImage)
         text: str = image.to_string(encoding="unicode")
         return text
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """The last factor stays while an organization requires one."""
+        user = authenticator.user
+        return second_factors.of(user).count() > 1 or not (user.is_staff or security.requires_factor(user))
 
     def generate_authenticator_name(self, user: User, type: str) -> str:
         count = Authenticator.objects.filter(user=user, type=type).count()

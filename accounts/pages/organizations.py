@@ -1,20 +1,28 @@
 """What all pages about an organization share: who may see them, and what that person may do there."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.generic.base import ContextMixin, View
 
-from accounts import people, scopes, security
+from accounts import people, scopes, second_factors, security
 from accounts.credentials import Credential, Kind
 from accounts.lib import timezones
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import Forbidden, NotFound, Problem
 from accounts.models import Organization, User
+from accounts.pages.sessions import session_facts
 from accounts.permissions import NotAllowed, require
 
 
@@ -54,6 +62,13 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
             return super().dispatch(request, *args, **kwargs)
         except NotFound as error:
             raise Http404 from error
+        except security.TwoFactorNeeded as problem:
+            messages.error(request, str(problem))
+            return _to_factor(request, user)
+        except (security.SessionTooOld, security.SignInMethodNotAllowed) as problem:
+            logout(request)
+            messages.error(request, str(problem))
+            return redirect_to_login(request.get_full_path())
         except NotAllowed:
             return refusal(request, Forbidden(f"Your role in {self.organization.name} does not allow this."))
         except Problem as problem:
@@ -62,8 +77,8 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
     def _enter(self, user: User, public_id: str) -> None:
         self.person = user
         self.organization = people.visible_organization(user, public_id)
-        self.credential = session(user, self.organization)
-        security.check_address(self.organization, client_address(self.request))
+        self.credential = replace(session(user, self.organization), **session_facts(self.request, user))
+        security.check(self.credential, self.organization, client_address(self.request))
         method = (self.request.method or "").lower()
         if hasattr(self, method):  # otherwise the view answers 405
             require(self.credential, self.scopes.get("get" if method == "head" else method))
@@ -86,6 +101,14 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
             zone=timezones.zone(self.person.timezone),
             **context,
         )
+
+
+def _to_factor(request: HttpRequest, user: User) -> HttpResponse:
+    """Who has a factor shows it; who has none can add one."""
+    if not second_factors.is_enrolled(user):
+        return redirect("mfa_index")
+    here = urlencode({"next": request.get_full_path()})
+    return redirect(f"{reverse('mfa_reauthenticate')}?{here}")
 
 
 def refusal(request: HttpRequest, problem: Problem) -> HttpResponse:

@@ -1,8 +1,11 @@
 """The sessions of the dashboard, as rows that a person can see and end."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+from allauth.account.authentication import get_authentication_records
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,7 +14,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.generic.base import View
 
-from accounts import sign_ins
+from accounts import second_factors, sign_ins
 from accounts.lib.problems import NotFound
 from accounts.models import User
 from accounts.origins import origin_of
@@ -22,6 +25,20 @@ SEEN = "seen_at"  # in the session: when the row was written last, in seconds si
 
 def current_of(request: HttpRequest) -> Current:
     return Current(session_key=request.session.session_key or "")
+
+
+def session_facts(request: HttpRequest, user: User) -> dict[str, Any]:
+    """What a security policy asks of a session: its age, how it began, and whether a second factor was shown."""
+    records = get_authentication_records(request, user)
+    if not records:
+        return {"sign_in_method": "unknown"}
+    first = records[0]
+    method = "passkey" if first.get("passwordless") else first.get("provider") or first["method"]
+    return {
+        "signed_in_at": datetime.fromtimestamp(first["at"], UTC),
+        "sign_in_method": method,
+        "second_factor": second_factors.was_used(request, user),
+    }
 
 
 class TrackSessions:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts import people, security
+from accounts import people, security, tokens
 from accounts.lib import addresses
 from accounts.models import Organization, SecurityPolicy, User
 from tests import factories
@@ -17,6 +17,8 @@ NOTHING = {
     "allowed_networks": [],
     "allowed_email_domains": [],
     "longest_key_life_days": None,
+    "longest_session_hours": None,
+    "sign_in_methods": [],
 }
 LOCAL = "127.0.0.0/8"
 
@@ -31,7 +33,7 @@ def policy(organization: Organization, **asks: Any) -> SecurityPolicy:
 
 
 def test_at_first_it_asks_for_nothing(api: Any, alice: User) -> None:
-    assert api(alice).get(PATH).json() == {**NOTHING, "effective": NOTHING}
+    assert api(alice).get(PATH).json() == {**NOTHING, "effective": NOTHING, "people_without_factor": 1}
     assert not SecurityPolicy.objects.exists()
 
 
@@ -81,11 +83,16 @@ def test_a_bad_value_is_named_and_nothing_changes(api: Any, alice: User, field: 
     assert not SecurityPolicy.objects.exists()
 
 
-def test_two_factor_can_not_be_required_yet(api: Any, alice: User) -> None:
-    refused = api(alice).patch(PATH, {"require_two_factor": True, "longest_key_life_days": 5})
-    assert (refused.status_code, refused.json()["code"]) == (409, "two_factor_unavailable")
+@pytest.mark.parametrize(
+    "change", [{"require_two_factor": True}, {"sign_in_methods": ["passkey"]}, {"allowed_networks": ["192.0.2.0/24"]}]
+)
+def test_who_would_be_refused_can_not_require_it(api: Any, alice: User, change: Any) -> None:
+    access = tokens.issue(alice, alice.current_organization).access
+    refused = api(access).patch(PATH, {**change, "longest_key_life_days": 5})
+    assert (refused.status_code, refused.json()["code"]) == (409, "locks_out_caller")
+    assert refused.json()["errors"][0]["pointer"] == f"/{next(iter(change))}"
     assert not SecurityPolicy.objects.exists()
-    assert api(alice).patch(PATH, {"require_two_factor": False}).status_code == 200
+    assert api(access).patch(PATH, {"require_two_factor": False}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -113,13 +120,15 @@ def test_its_organization_can_not_be_chosen(api: Any, alice: User, charlie: User
 
 def test_an_ancestors_policy_is_the_minimum(api: Any, alice: User, organization: Organization, child: Any) -> None:
     policy(organization, allowed_networks=[LOCAL], longest_key_life_days=10, allowed_email_domains=["a.example"])
-    policy(child, allowed_networks=["127.0.0.1/32"], longest_key_life_days=20, require_two_factor=True)
+    policy(child, allowed_networks=["127.0.0.1/32"], longest_key_life_days=20, sign_in_methods=["password"])
     people.switch(alice, child)
     assert api(alice).get(PATH).json()["effective"] == {
-        "require_two_factor": True,
+        "require_two_factor": False,
         "allowed_networks": [[LOCAL], ["127.0.0.1/32"]],
         "allowed_email_domains": [["a.example"]],
         "longest_key_life_days": 10,
+        "longest_session_hours": None,
+        "sign_in_methods": [["password"]],
     }
     assert security.longest_key_life(child) == timedelta(days=10)
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.test import Client
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from accounts.lib import form_ids
-from accounts.models import User
+from accounts.models import Email, User
 from apikeys.models import ApiKey
 from tests import factories
 from tests.browser import form_of, signed_in
@@ -118,15 +119,24 @@ def _set(fields: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("target", [*PEOPLE, "self"])
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_a_password_is_set_only_by_those_who_may(operator: str, target: str) -> None:
+def test_a_reset_is_sent_and_factors_are_removed_only_by_those_who_may(operator: str, target: str) -> None:
     actor = person(operator, OPERATORS[operator])
     user = actor if target == "self" else person(target, PEOPLE[target])
-    page, new = reverse("admin:auth_user_password_change", args=[user.pk]), "a new long passphrase"
-    answer = signed_in(actor).post(page, {"password1": new, "password2": new, "usable_password": "true"})
+    Authenticator.objects.create(user=user, type="totp", data={})
+    for action in ("send_reset", "remove_factors"):
+        signed_in(actor).post(
+            reverse("admin:accounts_user_changelist"), {"action": action, "_selected_action": user.pk}
+        )
     allowed = target in MAY_EDIT[operator]
-    assert answer.status_code == (302 if allowed else 403)
-    user.refresh_from_db()
-    assert user.check_password(new) is allowed
+    assert Email.objects.filter(template="password_reset", to=user.email).exists() is allowed
+    assert Authenticator.objects.filter(user=user).exists() is not allowed
+
+
+def test_no_page_of_the_admin_sets_a_password(db: None) -> None:
+    actor = person("superuser", OPERATORS["superuser"])
+    assert signed_in(actor).get(f"/admin/accounts/user/{actor.pk}/password/").status_code in (302, 404)
+    with pytest.raises(NoReverseMatch):
+        reverse("admin:auth_user_password_change", args=[actor.pk])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 
 from accounts import people, security
 from accounts.lib.problems import TooManyRequests
-from accounts.models import Membership, Organization, User
+from accounts.models import Membership, Organization, SecurityPolicy, User
 from config import problems
 from tests import factories
 from tests.browser import at, messages_of, signed_in, text
@@ -185,7 +185,7 @@ def test_a_role_in_a_child_does_not_open_its_parent(bob: User, organization: Org
 
 
 def test_a_network_that_is_not_allowed_is_refused(alice: User, organization: Organization) -> None:
-    security.change(organization, {"allowed_networks": ["192.0.2.0/24"]}, address="192.0.2.1")
+    SecurityPolicy.objects.create(organization=organization, allowed_networks=["192.0.2.0/24"])
     browser = signed_in(alice)
     assert browser.get(at(organization)).status_code == 403
     assert browser.get(at(organization), REMOTE_ADDR="192.0.2.7").status_code == 200
@@ -197,7 +197,7 @@ def test_a_refusal_says_when_to_come_back(
     def busy(*args: object) -> None:
         raise TooManyRequests(headers={"Retry-After": "300"})
 
-    monkeypatch.setattr(security, "check_address", busy)
+    monkeypatch.setattr(security, "check", busy)
     answer = signed_in(alice).get(at(organization))
     assert (answer.status_code, answer["Retry-After"]) == (429, "300")
 
