@@ -15,7 +15,7 @@ SIGN_INS = """
 Demo sign-ins
 
   Customer    {owner[email]}   {owner[password]}
-  Operator    {operator[email]}   {operator[password]}
+  Operator    {operator[email]}   {operator[password]}   (adds a second factor at the first sign-in)
 
 Try it: a gateway asks about a customer's key, reports a request, and the customer sees it.
 
