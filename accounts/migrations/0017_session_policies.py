@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0015_second_factors")]
+    dependencies = [("accounts", "0016_suspensions")]
 
     operations = [
         migrations.AddField(
