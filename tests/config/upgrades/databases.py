@@ -64,7 +64,11 @@ def scratch(suffix: str, template: str = "template1") -> Iterator[str]:
 def migrate(*targets: tuple[str, str]) -> None:
     """To these migrations, or to the newest ones."""
     executor = MigrationExecutor(connection)
-    executor.migrate(list(targets) or [node for node in executor.loader.graph.leaf_nodes() if node[0] in OWN])
+    executor.migrate(list(targets) or newest(executor))
+
+
+def newest(executor: MigrationExecutor) -> list[tuple[str, str]]:
+    return [node for node in executor.loader.graph.leaf_nodes() if node[0] in OWN]
 
 
 def tables() -> list[str]:

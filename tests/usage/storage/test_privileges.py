@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DatabaseError, connection, connections
+from django.db import DatabaseError, connection, connections, transaction
 from psycopg.conninfo import make_conninfo
 
 from config.local import watchdog
@@ -55,6 +55,24 @@ def application(migrated: str) -> Iterator[None]:
     del connection.settings_dict["OPTIONS"]["options"]
 
 
+@pytest.fixture(scope="module")
+def granted(template: str, django_db_blocker: Any) -> Iterator[str]:
+    """The name of a database in which nothing is changed."""
+    with django_db_blocker.unblock(), databases.created("granted", template) as name:
+        with databases.connected(name):
+            privileges.grant(ROLE)
+        yield name
+
+
+@pytest.fixture
+def refused(granted: str, committed: None) -> Iterator[None]:
+    """Django's connection is that of the application, in a transaction whose statement is refused."""
+    with databases.connected(granted), transaction.atomic():
+        run(f"SET LOCAL ROLE {ROLE}")
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.mark.usefixtures("application")
 def test_the_application_does_all_that_it_has_to() -> None:
     assert run("SELECT current_user") == [(ROLE,)]
@@ -64,7 +82,7 @@ def test_the_application_does_all_that_it_has_to() -> None:
     assert reconciliation.run() == []
 
 
-@pytest.mark.usefixtures("application")
+@pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("statement", ["UPDATE {} SET organization_id = NULL", "DELETE FROM {}", "TRUNCATE {}"])
 def test_it_can_not_rewrite_history(table: str, statement: str) -> None:
@@ -77,7 +95,7 @@ def test_it_can_not_rewrite_history(table: str, statement: str) -> None:
         run(statement.format(table).replace("organization_id", columns.get(table, "organization_id")))
 
 
-@pytest.mark.usefixtures("application")
+@pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize(
     "statement",
     [
