@@ -1,9 +1,9 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from accounts.admin import ReadOnlyAdmin
+from billing import clock
 from usage.models import ImportedFile, MonthClose, MonthlyUsage, UsageRollup
 from usage.storage import closing
 
@@ -73,7 +73,7 @@ class MonthCloseAdmin(ReadOnlyAdmin[MonthClose]):
             if close.is_done:
                 self.message_user(request, f"{close} of {self.organization(close)} is closed, and stays as it is.")
                 continue
-            closing.finish(close, timezone.now())
+            closing.finish(close, clock.now_of(close.account_id))
             self.log_change(request, close, "Run again")
             self.message_user(request, f"{close} of {self.organization(close)} is closed now.")
 

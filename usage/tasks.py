@@ -3,6 +3,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from billing import clock
 from usage.storage import closing, partitions, retention
 
 
@@ -29,4 +30,4 @@ def close_months() -> int:
 
 @shared_task
 def close_months_of(payer: str) -> int:
-    return len(closing.close_ended(UUID(payer), timezone.now()))
+    return len(closing.close_ended(UUID(payer), clock.now_of(UUID(payer))))

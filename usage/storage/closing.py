@@ -16,7 +16,7 @@ from accounts import events
 from accounts.lib import months, sql
 from accounts.lib.money import ZERO
 from accounts.models import Organization
-from billing import accounts
+from billing import accounts, clock
 from billing.invoicing import papers, postpaid
 from billing.ledger import billing_zone, posting
 from billing.ledger.billing_zone import BillingZone
@@ -29,17 +29,18 @@ from usage.storage.month_papers import Month
 SHORTEST = timedelta(days=26)
 
 TO_CLOSE = """
-SELECT a.organization_id, o.timezone, a.zones::text, o.created_at, a.closed_through
+SELECT a.organization_id, o.timezone, a.zones::text, o.clock_ahead, o.created_at, a.closed_through
   FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
- WHERE a.closed_through IS NULL OR a.closed_through <= %(latest)s ORDER BY a.closed_through NULLS FIRST
+ WHERE a.closed_through IS NULL OR a.closed_through <= %(latest)s + coalesce(o.clock_ahead, '0')
+ ORDER BY a.closed_through NULLS FIRST
 """
 
 
 def due(now: datetime) -> Iterator[UUID]:
-    """The payers of which a month has ended that is not closed, those that wait longest first."""
-    for account, timezone, zones, created_at, closed_through in sql.rows(TO_CLOSE, {"latest": now - SHORTEST}):
+    """The payers of which a month has ended, by their clocks, that is not closed; those that wait longest first."""
+    for account, timezone, zones, ahead, created_at, closed_through in sql.rows(TO_CLOSE, {"latest": now - SHORTEST}):
         zone = billing_zone.parse(timezone, zones)
-        if zone.bounds(zone.month_of(closed_through or created_at))[1] <= now:
+        if zone.bounds(zone.month_of(closed_through or created_at))[1] <= now + (ahead or clock.NOT_MOVED):
             yield account
 
 

@@ -190,6 +190,13 @@ def test_what_has_not_ended_is_not_closed(funded: Organization) -> None:
     assert funded.pk in set(closing.due(END + A_MONTH))
 
 
+def test_a_payer_whose_clock_was_moved_is_closed_by_that_clock(funded: Organization) -> None:
+    now = END - timedelta(days=1)
+    assert funded.pk not in set(closing.due(now))
+    Organization.objects.filter(pk=funded.pk).update(clock_ahead=timedelta(days=1))
+    assert funded.pk in set(closing.due(now))
+
+
 def test_a_payer_that_never_used_anything_is_closed_as_well(organization: Organization) -> None:
     ledger_balances.open_accounts([organization.pk], timezone.now())
     close(organization)
