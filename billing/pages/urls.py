@@ -1,11 +1,19 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from billing.pages import auto_recharge, credits, ledger, payments, purchases, sandbox
+from billing.pages import auto_recharge, credits, ledger, payments, purchases, sandbox, tree
 
 app_name = "billing"
 
+NODE = f"{ORGANIZATION}organizations/<acct:node>/"
+
 urlpatterns = [
+    path(f"{ORGANIZATION}organizations/", tree.TreeView.as_view(), name="tree"),
+    path(NODE, tree.NodeView.as_view(), name="node"),
+    path(f"{NODE}budget/", tree.NodeBudgetView.as_view(), name="node-budget"),
+    path(f"{NODE}move/", tree.MoveView.as_view(), name="move-node"),
+    path(f"{NODE}suspend/", tree.SuspendView.as_view(), name="suspend-node"),
+    path(f"{NODE}resume/", tree.ResumeView.as_view(), name="resume-node"),
     path(f"{ORGANIZATION}credits/", credits.CreditsView.as_view(), name="credits"),
     path(f"{ORGANIZATION}credits/account/", credits.CreateAccountView.as_view(), name="create-account"),
     path(f"{ORGANIZATION}credits/cards/", credits.AddCardView.as_view(), name="add-card"),

@@ -1,0 +1,202 @@
+"""The organizations of a tree: what each spent this month; making, moving, limiting, suspending and resuming them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from accounts import people, tree
+from accounts.lib.addresses import client_address
+from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
+from accounts.lib.problems import Problem
+from accounts.models import Organization
+from accounts.models.organizations import OrganizationQuerySet
+from accounts.pages.forms import refuse
+from accounts.pages.organizations import OrganizationMixin
+from billing import clock, organizations
+from billing.ledger import billing_zone, budgets
+from billing.models import Spending
+
+SHOWN = 500
+
+
+@dataclass(frozen=True)
+class Node:
+    """`share` is what was spent of the budget, in per cent, at most 100; None without a budget."""
+
+    organization: Organization
+    depth: int
+    spent: Decimal
+    share: Decimal | None
+
+
+class ChildForm(forms.Form):
+    name = forms.CharField(max_length=100, label="Name of the new organization")
+
+
+class BudgetForm(forms.Form):
+    monthly_budget = forms.DecimalField(
+        required=False,
+        min_value=ZERO,
+        max_value=LARGEST,
+        max_digits=DIGITS,
+        decimal_places=PLACES,
+        help_text="Credits that it and everything beneath it may spend in a calendar month. Empty for no budget.",
+    )
+
+
+class MoveForm(forms.Form):
+    parent = forms.ModelChoiceField(Organization.objects.none(), to_field_name="public_id", label="New parent")
+
+    def __init__(self, data: Any = None, *, node: Organization, among: OrganizationQuerySet) -> None:
+        super().__init__(data)
+        parent = self.fields["parent"]
+        assert isinstance(parent, forms.ModelChoiceField)
+        beneath = Organization.objects.within(node)
+        parent.queryset = among.filter(root_id=node.root_id).exclude(pk__in=beneath).order_by("name", "pk")
+
+
+class TreeMixin(OrganizationMixin):
+    section = "tree"
+
+    def node(self) -> Organization:
+        """The organization that the address names: this one or one beneath it."""
+        beneath = Organization.objects.within(self.organization).select_related("root", "parent")
+        address = client_address(self.request)
+        return tree.named(self.credential, address, beneath, public_id=self.kwargs["node"])
+
+    def page(self, node: Organization, status: int = 200, **shown: forms.Form) -> HttpResponse:
+        """The page of a node; `shown` are forms that were refused."""
+        state = budgets.of(node, clock.now(node))
+        visible = tree.visible_to(self.credential)
+        context = self.get_context_data(
+            node=node,
+            state=state,
+            is_child=not node.is_root,
+            budget_form=BudgetForm(initial={"monthly_budget": state.monthly_budget}),
+            move_form=MoveForm(node=node, among=visible),
+            administers=self._administers(node),
+        )
+        return render(self.request, "billing/tree/node.html", {**context, **shown}, status=status)
+
+    def to_node(self, node: Organization, message: str) -> HttpResponse:
+        messages.success(self.request, message)
+        return redirect("billing:node", self.organization.public_id, node.public_id)
+
+    def _administers(self, node: Organization) -> bool:
+        try:
+            tree.check_administers(node, self.credential)
+        except Problem:
+            return False
+        return True
+
+
+class TreeView(TreeMixin):
+    scopes = {"get": "account:read", "post": "account:write"}
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        return self._list(ChildForm())
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = ChildForm(request.POST)
+        if not form.is_valid():
+            return self._list(form, status=400)
+        try:
+            child = people.add_child(self.organization, name=form.cleaned_data["name"])
+        except Problem as problem:
+            refuse(form, problem)
+            return self._list(form, status=400)
+        messages.success(request, f"{child.name} is made, beneath {self.organization.name}.")
+        return redirect("billing:tree", organization)
+
+    def _list(self, form: ChildForm, status: int = 200) -> HttpResponse:
+        now = clock.now(self.organization)
+        beneath = Organization.objects.within(self.organization)
+        context = self.get_context_data(
+            form=form,
+            nodes=self._nodes(beneath, now),
+            count=beneath.count(),
+            month=billing_zone.of(self.organization).month_of(now),
+            may_write=self.may("account:write"),
+        )
+        return render(self.request, "billing/tree/tree.html", context, status=status)
+
+    def _nodes(self, beneath: OrganizationQuerySet, now: datetime) -> list[Node]:
+        """In the order of the tree, children by name."""
+        rows = {row.pk: row for row in beneath.order_by("created_at", "pk")[:SHOWN]}
+        month = billing_zone.of(self.organization).month_of(now)
+        spending = Spending.objects.filter(account_id=self.organization.root_id, subject__in=rows, month=month)
+        spent = dict(spending.values_list("subject", "spent"))
+        above = len(self.organization.path)
+        ordered = sorted(rows.values(), key=lambda row: [(rows[pk].name, pk) for pk in row.path if pk in rows])
+        return [
+            Node(row, len(row.path) - above, used := spent.get(row.pk, ZERO), _share(used, row.monthly_budget))
+            for row in ordered
+        ]
+
+
+def _share(spent: Decimal, budget: Decimal | None) -> Decimal | None:
+    if budget is None:
+        return None
+    return min(100 * spent / budget, Decimal(100)) if budget else Decimal(100)
+
+
+class NodeView(TreeMixin):
+    scopes = {"get": "account:read"}
+
+    def get(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
+        return self.page(self.node())
+
+
+class NodeBudgetView(TreeMixin):
+    scopes = {"post": "account:write"}
+
+    def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
+        row, form = self.node(), BudgetForm(request.POST)
+        tree.check_administers(row, self.credential)
+        if not form.is_valid():
+            return self.page(row, 400, budget_form=form)
+        budget = form.cleaned_data["monthly_budget"]
+        budgets.limit(row, budget, now=clock.now(row))
+        return self.to_node(row, "The budget is saved." if budget is not None else "There is no budget any more.")
+
+
+class MoveView(TreeMixin):
+    scopes = {"post": "account:write"}
+
+    def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
+        row = self.node()
+        form = MoveForm(request.POST, node=row, among=tree.visible_to(self.credential))
+        if not form.is_valid():
+            return self.page(row, 400, move_form=form)
+        parent, address = form.cleaned_data["parent"], client_address(request)
+        try:
+            organizations.move(row, parent=parent.public_id, by=self.credential, address=address, now=clock.now(row))
+        except Problem as problem:
+            refuse(form, problem)
+            return self.page(row, 400, move_form=form)
+        messages.success(request, f"{row.name} is beneath {parent.name} now.")
+        return redirect("billing:tree", organization)
+
+
+class SuspendView(TreeMixin):
+    scopes = {"post": "account:write"}
+
+    def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
+        row = self.node()
+        tree.suspend(row, by=self.credential, reason=request.POST.get("reason", "").strip()[:500])
+        return self.to_node(row, f"{row.name} is suspended, with everything beneath it.")
+
+
+class ResumeView(TreeMixin):
+    scopes = {"post": "account:write"}
+
+    def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
+        row = self.node()
+        tree.resume(row, by=self.credential)
+        return self.to_node(row, f"{row.name} works again.")
