@@ -26,6 +26,7 @@ test: $(DEVELOPING) ## run the tests on real PostgreSQL and Valkey, on every cor
 faults: $(DEVELOPING) ## kill -9 everything that runs, 20 times each, under load, and check that nothing is lost or doubled
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults --control
+	$(BIN)/python -m tests.faults.payments
 	WEBHOOKS_KILLED=20 WEBHOOKS_DEAD=12 WEBHOOKS_GOOD=50 $(BIN)/python -m pytest -s \
 		tests/accounts/webhooks/test_killed.py tests/accounts/webhooks/test_lanes.py
 

@@ -1,5 +1,4 @@
 from celery import shared_task
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Organization
@@ -53,7 +52,8 @@ def sweep_alerts() -> None:
 
 @shared_task
 def poll_gateway_events() -> None:
-    inbound.poll(gateways.BY_NAME[settings.PAYMENT_GATEWAY], timezone.now())
+    if gateway := gateways.chosen():
+        inbound.poll(gateway, timezone.now())
 
 
 @shared_task
@@ -63,7 +63,8 @@ def handle_gateway_events() -> int:
 
 @shared_task
 def compare_gateway() -> bool:
-    return comparison.run_due(gateways.BY_NAME[settings.PAYMENT_GATEWAY], timezone.now())
+    gateway = gateways.chosen()
+    return gateway is not None and comparison.run_due(gateway, timezone.now())
 
 
 @shared_task

@@ -51,7 +51,11 @@ def receive(gateway: str, events: Iterable[GatewayEvent], now: datetime) -> None
 def poll(gateway: Gateway, now: datetime) -> None:
     """Ask for the events since the last one that we know. Moments are by the gateway's clock, so ours may be wrong."""
     polled, _ = PolledGateway.objects.get_or_create(gateway=gateway.name, defaults={"events_through": now - FIRST_LOOK})
-    events = list(gateway.events(polled.events_through - OVERLAP))
+    try:
+        events = list(gateway.events(polled.events_through - OVERLAP))
+    except gateways.GatewayError as error:  # The next poll begins at the same event.
+        log.warning("events not read", gateway=gateway.name, error=repr(error))
+        return
     receive(gateway.name, events, now)
     through = max((event.created_at for event in events), default=polled.events_through)
     PolledGateway.objects.filter(pk=polled.pk, events_through__lt=through).update(events_through=through)

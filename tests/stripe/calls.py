@@ -1,6 +1,7 @@
 """One call of the API: who asks, the parameters, the idempotency key, the fault that was ordered, the effect."""
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,8 @@ class Calls:
             params.check(sent, route.params)
         except ApiError as error:
             return _reply(error.status, error.body)
+        if fault and fault.kind == "held":
+            time.sleep(fault.seconds)
         reply = self._keyed(key if method == "POST" else None, f"{path}?{encoded}", route, ids, sent, fault)
         if fault and fault.kind == "cut_after":
             raise Cut

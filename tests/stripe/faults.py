@@ -3,6 +3,7 @@
 | kind | what happens |
 |---|---|
 | `cut_before`, `cut_after` | the connection is cut, without or with the effect |
+| `held` | the effect and the answer come after `seconds` |
 | `late` | the effect happens at once, the answer comes after `seconds` |
 | `status` | `status` (500, 503, 429, 401, 403) without an effect; 502 and 200 are a proxy's HTML |
 | `stored_500` | the effect happens, the answer is a 500, and the same key gets it again |

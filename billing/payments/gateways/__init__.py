@@ -1,5 +1,7 @@
 """Payment gateways, by name. The installation chooses one for new cards; a card stays with the one that keeps it."""
 
+from django.conf import settings
+
 from billing.payments.gateways.base import SESSION_ID, Gateway
 from billing.payments.gateways.errors import (
     GatewayError,
@@ -33,6 +35,12 @@ from billing.payments.gateways.stripe import StripeGateway
 
 BY_NAME: dict[str, Gateway] = {SandboxGateway.name: SandboxGateway(), StripeGateway.name: StripeGateway()}
 
+
+def chosen() -> Gateway | None:
+    """The installation's gateway; None if it takes no payments."""
+    return BY_NAME.get(settings.PAYMENT_GATEWAY)
+
+
 __all__ = [
     "BY_NAME",
     "SESSION_ID",
@@ -60,4 +68,5 @@ __all__ = [
     "UnexpectedState",
     "UnknownCustomer",
     "UnknownToken",
+    "chosen",
 ]

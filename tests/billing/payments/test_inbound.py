@@ -169,6 +169,20 @@ def test_a_card_is_kept_though_its_owner_never_came_back(customer: Organization,
     assert {card.brand for card in PaymentMethod.objects.of(customer)} == {"visa", "mastercard"}
 
 
+def test_asking_in_vain_is_repeated(unanswered: Payment, customer: Organization, stand_in: StandIn) -> None:
+    stand_in.fault("events.list", "status", status=401)
+    for _ in range(2):
+        tasks.poll_gateway_events()
+    tasks.handle_gateway_events()
+    assert bought(customer) == [25]
+
+
+def test_an_installation_without_a_gateway_asks_nobody(db: None, settings: Any) -> None:
+    settings.PAYMENT_GATEWAY = ""
+    tasks.poll_gateway_events()
+    assert not tasks.compare_gateway()
+
+
 # What can't be handled
 
 
