@@ -1,5 +1,5 @@
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, overload
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -14,6 +14,7 @@ from billing.ledger import posting
 from billing.models import LedgerEntry
 from billing.templatetags.money import places
 
+LONGEST_NUMBER = 18  # digits of a bigint, surely
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
 
@@ -23,6 +24,7 @@ class LedgerForm(forms.Form):
     type = forms.ChoiceField(
         required=False, choices=[("", "All types"), *((type_, f"{type_.title()}s") for type_ in LedgerEntry.TYPES)]
     )
+    q = forms.CharField(required=False, max_length=200, label="Number, reference or text")
     kind = forms.ChoiceField(required=False, choices=[("", "All kinds"), *LedgerEntry.Kind.choices])
 
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
@@ -49,11 +51,30 @@ class LedgerForm(forms.Form):
             condition &= Q(kind__in=LedgerEntry.TYPES[type_])
         if kind := cleaned.get("kind"):
             condition &= Q(kind=kind)
-        if day := cleaned.get("from"):
-            condition &= Q(created_at__gte=datetime.combine(day, time(), self.zone))
-        if day := cleaned.get("to"):
-            condition &= Q(created_at__lt=datetime.combine(day + timedelta(days=1), time(), self.zone))
+        if search := cleaned.get("q"):
+            number = Q(seq=int(search)) if search.isdecimal() and len(search) <= LONGEST_NUMBER else Q()
+            condition &= number | Q(reference=search) | Q(description__icontains=search)
+        start, end = self.span(None, None)
+        if start:
+            condition &= Q(created_at__gte=start)
+        if end:
+            condition &= Q(created_at__lt=end)
         return condition
+
+    @overload
+    def span(self, start: datetime, end: datetime) -> tuple[datetime, datetime]: ...
+
+    @overload
+    def span(self, start: None, end: None) -> tuple[datetime | None, datetime | None]: ...
+
+    def span(self, start: datetime | None, end: datetime | None) -> tuple[datetime | None, datetime | None]:
+        """[start, end) of the days that are given, or the defaults."""
+        cleaned = getattr(self, "cleaned_data", {})
+        first, last = cleaned.get("from"), cleaned.get("to")
+        return (
+            datetime.combine(first, time(), self.zone) if first else start,
+            datetime.combine(last + timedelta(days=1), time(), self.zone) if last else end,
+        )
 
 
 class LedgerView(OrganizationMixin, ListView[LedgerEntry]):

@@ -2,7 +2,7 @@ from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
 from apikeys.pages.paths import KEY
-from usage.pages import explorer, key, months, views
+from usage.pages import entry, explorer, key, months, views
 
 app_name = "usage"
 
@@ -11,6 +11,8 @@ urlpatterns = [
     path(f"{ORGANIZATION}usage/", explorer.UsageView.as_view(), name="usage"),
     path(f"{ORGANIZATION}usage/months/", months.MonthsView.as_view(), name="months"),
     path(f"{ORGANIZATION}usage/months/<str:month>/", months.MonthView.as_view(), name="month"),
+    path(f"{ORGANIZATION}ledger/<int:seq>/", entry.EntryView.as_view(), name="entry"),
+    path(f"{ORGANIZATION}ledger/explain/", entry.ExplainView.as_view(), name="explain"),
     path(f"{ORGANIZATION}keys/{KEY}", key.KeyView.as_view(), name="key"),
     path(f"{ORGANIZATION}keys/{KEY}revoke/", key.RevokeKeyView.as_view(), name="revoke-key"),
 ]
