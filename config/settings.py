@@ -37,6 +37,10 @@ USAGE_RETENTION_MONTHS = env.integer("USAGE_RETENTION_MONTHS", default=0)
 if USAGE_RETENTION_MONTHS not in (0, *range(2, 1201)):  # with one month, ids would count twice within 35 days
     raise ImproperlyConfigured(f"USAGE_RETENTION_MONTHS is {USAGE_RETENTION_MONTHS}: say 0 for none, or 2 to 1200.")
 
+EVENTS_RETENTION_DAYS = env.integer("EVENTS_RETENTION_DAYS", default=400)
+if EVENTS_RETENTION_DAYS not in (0, *range(60, 36_501)):  # deliveries of 30 days name their events
+    raise ImproperlyConfigured(f"EVENTS_RETENTION_DAYS is {EVENTS_RETENTION_DAYS}: say 0 for ever, or 60 to 36500.")
+
 DATABASE_URL = env.required("DATABASE_URL", servers.database_url)
 DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", default="")
 REDIS_URL = env.required("REDIS_URL", servers.redis_url)

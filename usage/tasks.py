@@ -4,19 +4,20 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing import clock
-from usage.storage import closing, partitions, retention
+from usage.storage import closing, event_partitions, partitions, retention
 
 
 @shared_task
 def make_partitions() -> list[str]:
     made = partitions.ensure(timezone.now())
     partitions.guard()
-    return made
+    return [*made, *event_partitions.ensure(timezone.now())]
 
 
 @shared_task
 def retire_partitions() -> list[str]:
-    return retention.retire(timezone.now())
+    now = timezone.now()
+    return [*retention.retire(now), *event_partitions.retire(now)]
 
 
 @shared_task

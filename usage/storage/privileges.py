@@ -25,7 +25,10 @@ GRANTS = (
 REVOKE = "REVOKE ALL ON {table} FROM {role}"
 
 # Events are read and written through the partitioned table, which needs no right on its partitions.
-PARTITIONS = "SELECT relid::regclass::text FROM pg_partition_tree('usage_event') WHERE isleaf ORDER BY 1"
+PARTITIONS = """
+SELECT relid::regclass::text FROM unnest('{accounts_event,usage_event}'::regclass[]) AS t, pg_partition_tree(t)
+ WHERE isleaf ORDER BY 1
+"""
 
 # Who may sign in and write entries, but for superusers and the owner: the application's roles.
 ROLES = """
@@ -39,6 +42,7 @@ EXCESS = """
 SELECT r.rolname::text, t.oid::regclass::text, string_agg(privilege, ', ' ORDER BY privilege)
   FROM pg_roles r
  CROSS JOIN (SELECT unnest(string_to_array(%(append_only)s, ', '))::regclass AS oid
+              UNION SELECT relid FROM pg_partition_tree('accounts_event')
               UNION SELECT relid FROM pg_partition_tree('usage_event')) t
  CROSS JOIN unnest(ARRAY['DELETE', 'TRUNCATE', 'UPDATE']) AS privilege
   JOIN pg_class c ON c.oid = t.oid
