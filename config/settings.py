@@ -29,6 +29,7 @@ CSRF_TRUSTED_ORIGINS = [BASE_URL] if PRODUCTION else []
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
 WEB_THREADS = env.integer("WEB_THREADS", default=4)
 REQUEST_TIMEOUT_SECONDS = env.integer("REQUEST_TIMEOUT_SECONDS", default=5)
+BREACHED_PASSWORDS = env.text("BREACHED_PASSWORDS", default="")
 EMAIL_VERIFICATION = env.boolean("EMAIL_VERIFICATION", default=PRODUCTION)
 OPERATOR_SECOND_FACTOR = env.boolean("OPERATOR_SECOND_FACTOR", default=True)
 ANONYMOUS_RATE_LIMIT = env.integer("ANONYMOUS_RATE_LIMIT", default=60)
@@ -173,7 +174,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"accounts.lib.passwords.{name}"} for name in ("NotSimilar", "MinimumLength", "NotCommon")
+    {"NAME": f"accounts.lib.passwords.{name}"} for name in ("LongEnough", "HardToGuess", "NotBreached")
 ]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 ACCOUNT_ADAPTER = "accounts.pages.adapter.AccountAdapter"

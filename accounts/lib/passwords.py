@@ -1,28 +1,70 @@
-"""Normalizes passwords before they are checked and hashed.
+"""Passwords: one form of their characters, and whether they withstand guessing.
 
 Keyboards send the same character in different forms, an é as one code point or as two. NFKC makes them equal.
 """
 
+import hashlib
 import unicodedata
+from pathlib import Path
 from typing import Any
 
-from django.contrib.auth import password_validation
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from zxcvbn_rs_py import zxcvbn
+
+SHORTEST = 12
+LONGEST_JUDGED = 100  # the strength of the rest adds nothing, and takes time
+STRONG_ENOUGH = 3  # of 0 to 4: at least 10^8 guesses
+PREFIX = 5  # hexadecimal digits of the SHA-1 that name a file of breached passwords
 
 
 def normalize(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-class MinimumLength(password_validation.MinimumLengthValidator):
+class LongEnough:
     def validate(self, password: str, user: Any = None) -> None:
-        super().validate(normalize(password), user)
+        if len(normalize(password)) < SHORTEST:
+            raise ValidationError(f"At least {SHORTEST} characters.", code="password_too_short")
+
+    def get_help_text(self) -> str:
+        return f"At least {SHORTEST} characters."
 
 
-class NotCommon(password_validation.CommonPasswordValidator):
+class HardToGuess:
+    """Judged by zxcvbn, which is told what anybody would try: the person's own name and address, and ours."""
+
     def validate(self, password: str, user: Any = None) -> None:
-        super().validate(normalize(password), user)
+        words = [
+            word for text in ("tollgate", *_about(user)) for word in (text, *text.replace("@", " ").split()) if word
+        ]
+        if int(zxcvbn(normalize(password)[:LONGEST_JUDGED], words).score) < STRONG_ENOUGH:
+            raise ValidationError("This password is easy to guess. Use several unrelated words.", code="password_weak")
+
+    def get_help_text(self) -> str:
+        return "Not one that is easy to guess, and not your name."
 
 
-class NotSimilar(password_validation.UserAttributeSimilarityValidator):
+def _about(user: Any) -> tuple[str, ...]:
+    return (user.email, user.name) if user is not None else ()
+
+
+class NotBreached:
+    """Looks into the folder BREACHED_PASSWORDS, if there is one: files by the first digits of the SHA-1.
+
+    A file `ABCDE.txt` has lines `rest of the SHA-1:count`, as haveibeenpwned publishes them. Nothing leaves the machine.
+    """
+
     def validate(self, password: str, user: Any = None) -> None:
-        super().validate(normalize(password), user)
+        if settings.BREACHED_PASSWORDS and _is_listed(Path(settings.BREACHED_PASSWORDS), normalize(password)):
+            detail = "This password is in a list of stolen passwords. Choose another one."
+            raise ValidationError(detail, code="password_breached")
+
+    def get_help_text(self) -> str:
+        return ""
+
+
+def _is_listed(folder: Path, password: str) -> bool:
+    digest = hashlib.sha1(password.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest().upper()
+    file = folder / f"{digest[:PREFIX]}.txt"
+    return file.exists() and any(line.startswith(f"{digest[PREFIX:]}:") for line in file.read_text().splitlines())

@@ -38,7 +38,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
             field.widget.attrs.pop("placeholder", None)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
         self.fields["organization_name"].widget.attrs["autocomplete"] = "organization"
-        self.fields["password1"].help_text = "At least 8 characters; not a common one, and not your name."
+        self.fields["password1"].help_text = "At least 12 characters: several unrelated words, and not your name."
         self.accepted = _pending(self.data.get("invitation") or self.initial.get("invitation", ""))
         if self.accepted:
             del self.fields["organization_name"]

@@ -142,19 +142,6 @@ def test_a_new_password_does_not_undo_a_deactivation(alice: User, meanwhile: Mea
     assert not alice.is_active
 
 
-def test_a_password_set_in_the_admin_does_not_undo_a_deactivation(
-    operator: Client, alice: User, meanwhile: Meanwhile
-) -> None:
-    meanwhile(alice, is_active=False)
-    new = "another long passphrase"
-    page = reverse("admin:auth_user_password_change", args=[alice.pk])
-    fields = {"password1": new, "password2": new, "usable_password": "true"}
-    assert operator.post(page, fields).status_code == 302
-    alice.refresh_from_db()
-    assert alice.check_password(new)
-    assert not alice.is_active
-
-
 def test_every_form_of_the_admin_saves_what_it_changed_alone() -> None:
     others = [
         model.__name__
