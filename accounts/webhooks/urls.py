@@ -13,6 +13,7 @@ from accounts.webhooks.addresses import Network, is_public, is_within, parse, pa
 
 LONGEST = 2048
 PORTS = (443, 8443)
+DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PRINTABLE = re.compile(r"[!-~]+")
 
@@ -30,7 +31,7 @@ class Target:
     def authority(self) -> str:
         """What the Host header says: the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == {"https": 443, "http": 80}[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -80,7 +81,7 @@ def _port(netloc: str, scheme: str) -> int:
     match = re.fullmatch(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", netloc)
     if not match or not 0 < int(match[1] or 443) < 65536:
         raise ValueError("The port is not valid.")
-    return int(match[1]) if match[1] else {"https": 443, "http": 80}[scheme]
+    return int(match[1]) if match[1] else DEFAULT_PORTS[scheme]
 
 
 def _path(text: str) -> str:
@@ -95,7 +96,9 @@ def _check(parsed: Target) -> None:
     networks = allowed_networks()
     if parsed.needs_exception and not networks:
         raise ValueError("Must start with https:// and have port 443 or 8443.")
-    if parsed.host == (urlsplit(settings.BASE_URL).hostname or "").lower() and not _is_inside(parsed.host, networks):
+    own = urlsplit(settings.BASE_URL)
+    is_own_port = parsed.port == (own.port or DEFAULT_PORTS[own.scheme])
+    if parsed.host == own.hostname and (is_own_port or not _is_inside(parsed.host, networks)):
         raise ValueError("Must not lead to this installation itself.")
 
 

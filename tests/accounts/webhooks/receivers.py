@@ -38,11 +38,21 @@ def receiver(behave: Behaviour) -> Iterator[tuple[str, list[socket.socket]]]:
 
 def _behave(behave: Behaviour, connection: socket.socket) -> None:
     try:
-        connection.recv(65536)
+        read(connection)
         behave(connection)
         connection.close()
     except OSError:
         pass
+
+
+def read(connection: socket.socket) -> None:
+    """Reads a request to the end of its JSON: who closes before that takes its answer back."""
+    text = b""
+    while not text.endswith(b"}"):
+        chunk = connection.recv(65536)
+        if not chunk:
+            return
+        text += chunk
 
 
 def silent(connection: socket.socket) -> None:

@@ -172,6 +172,13 @@ def test_our_own_host_is_refused(settings: Any) -> None:
         urls.target("https://TOLLGATE.example.com/v1/organizations")
 
 
+def test_our_own_port_is_refused_even_within_the_operators_networks(settings: Any) -> None:
+    settings.BASE_URL, settings.WEBHOOK_ALLOWED_NETWORKS = "http://127.0.0.1:8000", ["127.0.0.0/8"]
+    with pytest.raises(ValueError, match="this installation"):
+        urls.target("http://127.0.0.1:8000/v1/organizations")
+    assert urls.target("http://127.0.0.1:8001/hook")
+
+
 def test_a_url_is_kept_in_its_normal_form() -> None:
     assert urls.target("https://Example.COM:443?a=1").url == "https://example.com/?a=1"
     assert urls.target("https://example.com:8443/a%20b?x=/y").url == "https://example.com:8443/a%20b?x=/y"
@@ -318,7 +325,7 @@ def tls_receiver(context: ssl.SSLContext) -> Iterator[int]:
         try:
             connection, _ = listening.accept()
             with context.wrap_socket(connection, server_side=True) as secured:
-                secured.recv(65536)
+                receivers.read(secured)
                 receivers.good(secured)
         except OSError:
             pass
