@@ -15,7 +15,7 @@ from accounts.webhooks.claims import Work
 THREADS = 32
 FAILING_THREADS = 4  # of these; the places of endpoints whose last attempt failed
 EXTRA_THREADS = 20  # of these, at most; the places beyond one each that quick endpoints may get
-SECONDS = 30.0  # then other tasks of the worker have their turn, and a sweep goes on
+SECONDS = 60.0  # then the worker may end, or take a newer task
 POLL_SECONDS = 0.2
 GATHER_SECONDS = 0.005  # what ends within it is written down together
 QUICK_MS = 1000
@@ -50,15 +50,17 @@ class Senders:
     turns: dict[UUID, Turn] = field(default_factory=dict)
     paces: dict[UUID, int] = field(default_factory=dict)
 
-    def fill(self) -> None:
-        for failing, most in ((False, THREADS - FAILING_THREADS), (True, FAILING_THREADS)):
-            places = most - sum(work.is_failing == failing for work in self.running.values())
-            extra = 0 if failing else EXTRA_THREADS - sum(turn.size - 1 for turn in self.turns.values())
-            works = claims.claim(timezone.now(), failing=failing, places=places, paces=self.paces, extra=extra)
-            for work in works:
-                turn = self.turns.setdefault(work.endpoint, Turn())
-                turn.size, turn.left = turn.size + 1, turn.left + 1
-                self.running[self.pool.submit(work.send)] = work
+    def fill(self, *, failing: bool) -> None:
+        """Begins what is due in one of the lanes, in the places that are free there."""
+        places = (FAILING_THREADS if failing else THREADS - FAILING_THREADS) - self.count(failing=failing)
+        extra = 0 if failing else EXTRA_THREADS - sum(turn.size - 1 for turn in self.turns.values())
+        for work in claims.claim(timezone.now(), failing=failing, places=places, paces=self.paces, extra=extra):
+            turn = self.turns.setdefault(work.endpoint, Turn())
+            turn.size, turn.left = turn.size + 1, turn.left + 1
+            self.running[self.pool.submit(work.send)] = work
+
+    def count(self, *, failing: bool) -> int:
+        return sum(work.is_failing == failing for work in self.running.values())
 
     def finish(self, done: Iterable[Future[sending.Answer]]) -> None:
         """Writes down what has ended, and gives back the leases of the endpoints whose turn is over."""
@@ -74,13 +76,19 @@ class Senders:
 
 
 def run(*, seconds: float = SECONDS) -> int:
-    """Sends until nothing is due, or its time is over; returns the number of attempts."""
+    """Sends until nothing is due, or its time is over; returns the number of attempts.
+
+    Failing endpoints may take long. Until the last of them has ended, the good ones are sent to, and don't wait.
+    """
     end, sent = time.monotonic() + seconds, 0
     with ThreadPoolExecutor(THREADS, thread_name_prefix="webhooks") as pool:
         senders = Senders(pool)
         while True:
-            if time.monotonic() < end:
-                senders.fill()
+            is_over = time.monotonic() >= end
+            if not is_over or senders.count(failing=True):
+                senders.fill(failing=False)
+            if not is_over:
+                senders.fill(failing=True)
             if not senders.running:
                 return sent
             done = _ended(senders.running)
