@@ -18,7 +18,9 @@ from accounts.lib import sql
 from apikeys.models import ApiKey
 
 EXACT = 64
-LONGEST_WINDOW = timedelta(days=1)
+LARGEST_RATE = 1_000_000
+LONGEST_WINDOW_SECONDS = 86_400
+LONGEST_WINDOW = timedelta(seconds=LONGEST_WINDOW_SECONDS)
 
 # The moment that a call is dated at, in seconds since 1970.
 MOMENT = sql.compose(

@@ -4,11 +4,7 @@ from rest_framework import serializers
 
 from accounts.api.fields import NumberField
 from accounts.lib.money import LARGEST, ZERO
-
-LONGEST_WINDOW_SECONDS = 86_400
-
-
-LARGEST_RATE = 1_000_000
+from apikeys.rate_limits import LARGEST_RATE, LONGEST_WINDOW_SECONDS
 
 
 class BudgetField(NumberField):

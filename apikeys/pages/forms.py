@@ -15,8 +15,8 @@ from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from apikeys import key_permissions
-from apikeys.api.fields import LARGEST_RATE, LONGEST_WINDOW_SECONDS
 from apikeys.models import ApiKey
+from apikeys.rate_limits import LARGEST_RATE, LONGEST_WINDOW_SECONDS
 
 LARGEST_LIST = 100
 LAST_DAY = date(2999, 12, 31)
