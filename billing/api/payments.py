@@ -56,10 +56,9 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
         return {name: value for name, value in members.items() if value or name not in OPTIONAL}
 
 
-class PurchaseSerializer(MoneySerializer):
+class CardSerializer(MoneySerializer):
     """With a card on file, the default one unless another is named, or on the gateway's `checkout` page."""
 
-    amount = AmountSerializerField()
     payment_method = serializers.CharField(max_length=40, required=False, allow_null=True, default=None)
     checkout = serializers.BooleanField(default=False, help_text="Answer with the address of a page to pay on")
     return_url = serializers.URLField(max_length=500, required=False, help_text="Where the page leads to afterwards")
@@ -70,6 +69,10 @@ class PurchaseSerializer(MoneySerializer):
         if "return_url" in attrs and not attrs["checkout"]:
             raise serializers.ValidationError({"return_url": "Only a checkout page leads somewhere."})
         return attrs
+
+
+class PurchaseSerializer(CardSerializer):
+    amount = AmountSerializerField()
 
 
 class RefundSerializer(serializers.ModelSerializer[Refund]):
@@ -178,10 +181,11 @@ class PurchaseView(APIView):
                 by=credential_of(request).id,
             ).pk.hex
 
-        return idempotency.in_two_steps(request, begin, _complete)
+        return idempotency.in_two_steps(request, begin, complete)
 
 
-def _complete(payment_id: str) -> Response:
+def complete(payment_id: str) -> Response:
+    """Take a payment as far as it goes, and answer with it. A decline is a 402."""
     payment = payments.complete(UUID(hex=payment_id))
     declined = payment.status == Payment.Status.FAILED
     code = status.HTTP_402_PAYMENT_REQUIRED if declined else status.HTTP_201_CREATED

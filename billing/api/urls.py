@@ -10,6 +10,7 @@ from billing.api.catalog import MeterViewSet, PlanViewSet
 from billing.api.corrections import AdjustmentsView, ReverseView
 from billing.api.grants import GrantViewSet
 from billing.api.holds import HoldViewSet
+from billing.api.invoices import InvoiceViewSet
 from billing.api.leases import LeaseViewSet
 from billing.api.ledger_export import LedgerExportView
 from billing.api.mikrocloud import AccountView
@@ -23,6 +24,7 @@ router = SimpleRouter(trailing_slash=False)
 router.register("v1/organizations", OrganizationViewSet)
 router.register("v1/payment-methods", PaymentMethodViewSet)
 router.register("v1/payments", PaymentViewSet)
+router.register("v1/invoices", InvoiceViewSet)
 router.register("v1/plans", PlanViewSet)
 router.register("v1/meters", MeterViewSet)
 router.register("v1/subscriptions", SubscriptionViewSet)

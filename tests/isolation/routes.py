@@ -196,6 +196,11 @@ ROUTES: dict[str, Route] = {
     "v1/payments/{id}/refunds": Route(
         {"post": "credits:write"}, who="platform", names="payment", bodies={"post": {"reason": "Sorry"}}
     ),
+    "v1/invoices": read("billing:read"),
+    "v1/invoices/{id}": Route({"get": "billing:read"}, names="invoice"),
+    "v1/invoices/{id}/pdf": Route({"get": "billing:read"}, names="invoice"),
+    "v1/invoices/{id}/xml": Route({"get": "billing:read"}, names="invoice"),
+    "v1/invoices/{id}/pay": Route({"post": "credits:write"}, names="invoice", bodies={"post": {}}),
     "v1/subscriptions": Route({"get": "billing:read", "post": "billing:write"}, bodies={"post": {"plan": "developer"}}),
     "v1/credits/purchases": Route({"post": "credits:write"}, bodies={"post": {"amount": 5}}),
     "v1/credits/auto-recharge": Route(

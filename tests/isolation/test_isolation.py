@@ -274,6 +274,7 @@ MONEY = {
     "v1/credits/holds/{id}/capture",
     "v1/credits/alerts",
     "v1/credits/auto-recharge",
+    "v1/invoices/{id}/pay",
     "v1/organizations/{id}/budget",
     "v1/subscriptions",
 }

@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts import access_tokens, authentication, events, invitations, people, scopes, tokens
@@ -21,8 +22,10 @@ from accounts.credentials import Credential
 from accounts.models import Delivery, Invitation, Organization, User, WebhookEndpoint
 from accounts.webhooks import signing
 from apikeys.models import ApiKey
+from billing.invoicing import papers
+from billing.invoicing.papers import Draft, Line
 from billing.ledger import holds, leases, posting
-from billing.models import Hold, LedgerEntry, Meter, Payment, PaymentMethod
+from billing.models import Hold, Invoice, InvoiceDocument, LedgerEntry, Meter, Payment, PaymentMethod
 from tests import factories
 from usage import metering
 from usage.models import MonthlyUsage
@@ -38,6 +41,7 @@ NOBODYS = {
     "invitation": f"inv_{'0' * 32}",
     "card": f"pm_{'0' * 32}",
     "payment": f"pay_{'0' * 32}",
+    "invoice": f"in_{'0' * 32}",
     "hold": f"hold_{'0' * 32}",
     "lease": f"hold_{'0' * 32}",
     "entry": "0",
@@ -78,6 +82,7 @@ class World:
         organization = self.organizations[relation]
         card = self.cards.get(relation)
         payment = Payment.objects.of(organization).first()
+        invoice = Invoice.objects.of(organization).first()
         return {
             "organization": organization.public_id,
             "auth_id": organization.auth_id,
@@ -86,6 +91,7 @@ class World:
             "invitation": self.invitations[relation].public_id,
             "card": card.public_id if card else None,
             "payment": payment.public_id if payment else None,
+            "invoice": invoice.public_id if invoice else None,
             "hold": self.holds[relation].public_id,
             "lease": self.leases[relation].public_id,
             "entry": "1",
@@ -143,6 +149,7 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
         account.save()
         world.cards[relation] = factories.card(organization)
         _fail_to_pay(world.cards[relation])
+        _bill(organization, marker(relation))
         kind = LedgerEntry.Kind.GRANT
         posting.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation), now=timezone.now())
 
@@ -151,6 +158,17 @@ def _fail_to_pay(card: PaymentMethod) -> None:
     """A payment that moved nothing."""
     terms = {"amount": Decimal(5), "currency": "USD", "status": "failed", "failure_code": "card_declined"}
     Payment.objects.create(organization=card.organization, method=card, gateway=card.gateway, **terms)
+
+
+def _bill(organization: Organization, text: str) -> None:
+    """An open invoice with its document."""
+    with transaction.atomic():
+        now = timezone.now()
+        posting.lock([organization.pk], now)
+        line = Line(text, "", organization.pk, Decimal(1), Decimal(5), Decimal(5))
+        draft = Draft(organization, Invoice.Kind.INVOICE, "USD", now, now, [line])
+        paper = papers.issue(draft, now=now)
+    InvoiceDocument.objects.create(invoice=paper, pdf=text.encode(), sha256=text, xml=text, made_at=now)
 
 
 def _reserve(world: World, relation: str, organization: Organization) -> None:
