@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.models import Event
@@ -7,8 +10,32 @@ from accounts.models import Event
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin[Event]):
     id_prefix = "evt_"
-    list_display = ["public_id", "type", "organization", "created_at"]
+    list_display = ["public_id", "type", "by", "organization", "created_at"]
     list_filter = ["type", "created_at"]
     list_select_related = ["organization"]
     search_fields = ["organization__name", "organization__public_id", "organization__auth_id"]
     ordering = ["-id"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [
+            *("public_id", "type", "organization", "by", "targets", "data", "context", "erasable"),
+            *("sequence", "created_at"),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.get_fields(request, obj)
+
+    @admin.display(description="actor")
+    def by(self, event: Event) -> str:
+        actor = event.actor or {}
+        return f"{actor.get('kind', '')} {actor.get('id') or ''}".strip()
+
+    @admin.display(description="personal data")
+    def erasable(self, event: Event) -> str:
+        kept = getattr(event, "personal_data", None)
+        return kept.text if kept else "none, or erased"
+
+    @admin.display
+    def sequence(self, event: Event) -> int | None:
+        published = getattr(event, "published", None)
+        return published.sequence if published else None

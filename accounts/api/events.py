@@ -15,6 +15,7 @@ from accounts.credentials import organization_of
 from accounts.events import exporting, sealing
 from accounts.events.catalog import API_VERSION
 from accounts.lib import chains
+from accounts.lib.attachments import attachment
 from accounts.models import Event
 
 
@@ -86,13 +87,6 @@ class HeadSerializer(serializers.Serializer[Any]):
     last = serializers.IntegerField()
     digest = serializers.CharField()
     signature = serializers.CharField()
-
-
-def attachment(content: bytes, name: str, format: str) -> HttpResponse:
-    """A file to download."""
-    media_type = "text/csv; charset=utf-8" if format == "csv" else chains.MEDIA_TYPE
-    disposition = f'attachment; filename="{name}.{format}"'
-    return HttpResponse(content, content_type=media_type, headers={"Content-Disposition": disposition})
 
 
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):

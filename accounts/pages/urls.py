@@ -5,7 +5,7 @@ from allauth.mfa.webauthn import views as webauthn
 from django.urls import path
 from django.views.generic import RedirectView
 
-from accounts.pages import factors, views
+from accounts.pages import events, factors, views
 from accounts.pages.invitations import AcceptInvitationView
 from accounts.pages.paths import ORGANIZATION
 from accounts.pages.sessions import EndSignInView
@@ -74,8 +74,15 @@ webhooks = [
     ),
 ]
 
+audit = [
+    path(f"{ORGANIZATION}events/", events.EventsView.as_view(), name="events"),
+    path(f"{ORGANIZATION}events/export/", events.ExportView.as_view(), name="events-export"),
+    path(f"{ORGANIZATION}events/<str:event>/", events.EventView.as_view(), name="event"),
+]
+
 urlpatterns = [
     *doors,
+    *audit,
     *webhooks,
     path("", views.HomeView.as_view(), name="home"),
     path("organizations/", views.OrganizationsView.as_view(), name="organizations"),

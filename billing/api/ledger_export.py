@@ -7,10 +7,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.api.events import ExportSerializer, attachment
+from accounts.api.events import ExportSerializer
 from accounts.api.filters import moment_parameter
 from accounts.credentials import credential_of
 from accounts.lib import chains
+from accounts.lib.attachments import attachment
 from billing.api.payers import own_payer
 from billing.ledger import exporting, posting
 
