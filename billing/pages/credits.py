@@ -1,10 +1,11 @@
 """The credits page: balance, buying, cards and the latest payments."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -12,13 +13,16 @@ from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
 from billing import accounts, balance, clock
-from billing.models import Payment, PaymentMethod
+from billing.ledger import posting
+from billing.models import Grant, Hold, Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.forms import AmountForm, BillingAccountForm, SandboxCardForm, presets
 from billing.payments import methods
 from billing.templatetags.money import places
 
 PAYMENTS_SHOWN = 10
+LOTS_SHOWN = 20
+HOLDS_SHOWN = 20
 
 
 class CreditsMixin(OrganizationMixin):
@@ -39,13 +43,28 @@ class CreditsMixin(OrganizationMixin):
 
     def _figures(self) -> dict[str, Any]:
         payments = Payment.objects.of(self.organization).select_related("method").order_by("-created_at", "-pk")
-        may_read, current = self.may("billing:read"), balance.of(self.organization, clock.now(self.organization))
+        now = clock.now(self.organization)
+        may_read, current = self.may("billing:read"), balance.of(self.organization, now)
         return {
+            **self._lots(now),
             "balance": current,
             "sum_places": places(current.figures),
             "cards": self.cards() if may_read else [],
             "payments": payments[:PAYMENTS_SHOWN] if may_read else [],
             "presets": presets(current.currency),
+        }
+
+    def _lots(self, now: datetime) -> dict[str, Any]:
+        """The lots in the order in which they burn, and what the open holds and leases reserve."""
+        posting.bring_up_to_date(self.organization.pk, now)
+        lots = Grant.objects.of(self.organization).filter(remaining__gt=0)
+        holds = Hold.objects.within(self.organization).with_status("open", now).select_related("organization", "key")
+        ordered = list(lots.order_by("priority", F("expires_at").asc(nulls_last=True), "created_at")[:LOTS_SHOWN])
+        return {
+            "lots": ordered,
+            "lot_places": places(lot.remaining for lot in ordered),
+            "holds": holds.order_by("expires_at", "pk")[:HOLDS_SHOWN],
+            "open_holds": holds.count(),
         }
 
     def _forms(self) -> dict[str, Any]:
