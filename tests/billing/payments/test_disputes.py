@@ -282,7 +282,7 @@ def test_what_is_not_ours_is_left_alone(payment: Payment, customer: Organization
 # What no event told
 
 
-def test_a_comparison_finds_what_no_event_event_types(customer: Organization, stand_in: StandIn) -> None:
+def test_a_comparison_finds_what_no_event_told(customer: Organization, stand_in: StandIn) -> None:
     stand_in.fault("payment_intents.confirm", "cut_after")
     first = payments.complete(begin(customer, 40).pk)
     second = paid(customer)

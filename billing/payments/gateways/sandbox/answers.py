@@ -8,30 +8,15 @@ from typing import Any
 from django.utils import timezone
 
 from billing.models import SandboxObject
-from billing.payments.gateways.objects import (
-    Card,
-    Decline,
-    Dispute,
-    DisputeState,
-    GatewayEvent,
-    Intent,
-    IntentState,
-    Refund,
-    RefundState,
-    Session,
-    SessionState,
-    Setup,
-    SetupState,
-    Subject,
-)
+from billing.payments.gateways import objects
 from billing.payments.gateways.sandbox import store
 from billing.payments.gateways.sandbox.cards import CARDS
 from billing.payments.minor_units import Money
 
 
-def card(row: SandboxObject) -> Card:
+def card(row: SandboxObject) -> objects.Card:
     test_card = CARDS[row.body["name"]]
-    return Card(
+    return objects.Card(
         token=row.id,
         brand=test_card.brand,
         last4=test_card.last4,
@@ -42,11 +27,11 @@ def card(row: SandboxObject) -> Card:
     )
 
 
-def intent(row: SandboxObject) -> Intent:
+def intent(row: SandboxObject) -> objects.Intent:
     body, request = row.body, row.body["request"]
-    return Intent(
+    return objects.Intent(
         id=row.id,
-        state=IntentState(body["state"]),
+        state=objects.IntentState(body["state"]),
         money=Money(request["minor"], request["currency"]),
         received=body["received"],
         created_at=row.created_at,
@@ -58,11 +43,11 @@ def intent(row: SandboxObject) -> Intent:
     )
 
 
-def setup(row: SandboxObject) -> Setup:
+def setup(row: SandboxObject) -> objects.Setup:
     body, request = row.body, row.body["request"]
-    return Setup(
+    return objects.Setup(
         id=row.id,
-        state=SetupState(body["state"]),
+        state=objects.SetupState(body["state"]),
         customer=request["customer"],
         card=_card_of(body),
         decline=_decline_of(body),
@@ -71,13 +56,13 @@ def setup(row: SandboxObject) -> Setup:
     )
 
 
-def session(row: SandboxObject, url: str) -> Session:
+def session(row: SandboxObject, url: str) -> objects.Session:
     body, request = row.body, row.body["request"]
-    state = SessionState(body["state"])
-    return Session(
+    state = objects.SessionState(body["state"])
+    return objects.Session(
         id=row.id,
         state=state,
-        url=url if state == SessionState.OPEN else "",
+        url=url if state == objects.SessionState.OPEN else "",
         expires_at=datetime.fromisoformat(body["expires_at"]),
         customer=request["customer"],
         intent=body["intent"],
@@ -89,14 +74,14 @@ def session(row: SandboxObject, url: str) -> Session:
 
 def is_overdue(row: SandboxObject) -> bool:
     expires_at = datetime.fromisoformat(row.body["expires_at"])
-    return row.body["state"] == SessionState.OPEN and expires_at <= timezone.now()
+    return row.body["state"] == objects.SessionState.OPEN and expires_at <= timezone.now()
 
 
-def refund(row: SandboxObject) -> Refund:
+def refund(row: SandboxObject) -> objects.Refund:
     request = row.body["request"]
-    return Refund(
+    return objects.Refund(
         id=row.id,
-        state=RefundState.SUCCEEDED,
+        state=objects.RefundState.SUCCEEDED,
         money=Money(request["minor"], request["currency"]),
         intent=request["intent"],
         created_at=row.created_at,
@@ -104,11 +89,11 @@ def refund(row: SandboxObject) -> Refund:
     )
 
 
-def dispute(row: SandboxObject) -> Dispute:
+def dispute(row: SandboxObject) -> objects.Dispute:
     body = row.body
-    return Dispute(
+    return objects.Dispute(
         id=row.id,
-        state=DisputeState.OPEN,
+        state=objects.DisputeState.OPEN,
         money=Money(body["minor"], body["currency"]),
         intent=body["intent"],
         reason="fraudulent",
@@ -117,18 +102,20 @@ def dispute(row: SandboxObject) -> Dispute:
     )
 
 
-def event(row: SandboxObject) -> GatewayEvent:
+def event(row: SandboxObject) -> objects.GatewayEvent:
     body = row.body
-    return GatewayEvent(row.id, body["type"], row.created_at, Subject(body["subject"]), body["object_id"])
+    return objects.GatewayEvent(
+        row.id, body["type"], row.created_at, objects.Subject(body["subject"]), body["object_id"]
+    )
 
 
-def stored(decline: Decline | None) -> dict[str, str] | None:
+def stored(decline: objects.Decline | None) -> dict[str, str] | None:
     return asdict(decline) if decline else None
 
 
-def _decline_of(body: dict[str, Any]) -> Decline | None:
-    return Decline(**body["decline"]) if body["decline"] else None
+def _decline_of(body: dict[str, Any]) -> objects.Decline | None:
+    return objects.Decline(**body["decline"]) if body["decline"] else None
 
 
-def _card_of(body: dict[str, Any]) -> Card | None:
+def _card_of(body: dict[str, Any]) -> objects.Card | None:
     return card(store.get("card", body["card"])) if body["card"] else None
