@@ -52,9 +52,10 @@ class Attempt:
     network: str
     at: datetime
 
-    def succeeded(self, user: User) -> None:
+    def succeeded(self, user: User) -> bool:
+        """As `remember`."""
         self.take_back()
-        remember(user, self.network)
+        return remember(user, self.network)
 
     def take_back(self) -> None:
         """It was right, so it doesn't count."""
@@ -112,9 +113,12 @@ def _never(failures: Moments) -> None:
     return None
 
 
-def remember(user: User, network: str) -> None:
-    """The person has signed in from this network."""
-    KnownNetwork.objects.update_or_create(user=user, network=network, defaults={"last_at": timezone.now()})
+def remember(user: User, network: str) -> bool:
+    """The person has signed in from this network. Returns whether it is a new one beside others."""
+    row, is_new = KnownNetwork.objects.update_or_create(
+        user=user, network=network, defaults={"last_at": timezone.now()}
+    )
+    return is_new and KnownNetwork.objects.filter(user=user).exclude(pk=row.pk).exists()
 
 
 def forgive(email: str) -> None:

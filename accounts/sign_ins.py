@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.urls import reverse
 
+from accounts import emails
 from accounts.lib.problems import NotFound
 from accounts.models import BrowserSession, TokenFamily, User
 from accounts.models.sessions import BrowserSessionQuerySet
@@ -55,6 +58,18 @@ def touch(user: User, session_key: str, origin: Origin, now: datetime) -> None:
     """Note that a session of the dashboard was used."""
     fields = {"user": user, "last_used_at": now, "network": origin.network, "user_agent": origin.user_agent}
     BrowserSession.objects.update_or_create(session_key=session_key, defaults=fields)
+
+
+def warn(user: User, origin: Origin, now: datetime) -> None:
+    """An email to the person, who has just signed in where they never did before."""
+    context = {
+        "email": user.email,
+        "device": origin.device,
+        "network": origin.network,
+        "at": f"{now:%d %B %Y, %H:%M} UTC",
+        "security_url": settings.BASE_URL + reverse("mfa_index"),
+    }
+    emails.queue("new_sign_in", to=user.email, context=context)
 
 
 @transaction.atomic

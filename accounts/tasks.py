@@ -1,7 +1,16 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import email_codes, emails, idempotency, invitations, password_reset, sign_in_limits, sign_up
+from accounts import (
+    email_changes,
+    email_codes,
+    emails,
+    idempotency,
+    invitations,
+    password_reset,
+    sign_in_limits,
+    sign_up,
+)
 from accounts.events import heads, publication
 from accounts.models import TokenFamily
 from accounts.webhooks import outbox, redelivery, worker
@@ -10,6 +19,7 @@ EMAILS = {
     invitations.TEMPLATE: invitations.email_context,
     password_reset.TEMPLATE: password_reset.email_context,
     sign_up.TEMPLATE: sign_up.email_context,
+    email_changes.TEMPLATE: email_changes.email_context,
 }
 
 

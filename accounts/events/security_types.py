@@ -28,6 +28,7 @@ register(
         {"factor": "recovery_code"},
         audit_only=True,
     ),
+    EventType("email.changed", "A person has another address, or proved their own.", {}, {}, audit_only=True),
     EventType(
         "email.verified",
         "A person proved their address by a link. What the account had before that has ended.",

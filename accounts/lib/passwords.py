@@ -4,6 +4,7 @@ Keyboards send the same character in different forms, an é as one code point or
 """
 
 import hashlib
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -35,24 +36,23 @@ class HardToGuess:
     """Judged by zxcvbn, which is told what anybody would try: the person's own name and address, and ours."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        words = [
-            word for text in ("tollgate", *_about(user)) for word in (text, *text.replace("@", " ").split()) if word
-        ]
-        if int(zxcvbn(normalize(password)[:LONGEST_JUDGED], words).score) < STRONG_ENOUGH:
+        if int(zxcvbn(normalize(password)[:LONGEST_JUDGED], _context(user)).score) < STRONG_ENOUGH:
             raise ValidationError("This password is easy to guess. Use several unrelated words.", code="password_weak")
 
     def get_help_text(self) -> str:
         return "Not one that is easy to guess, and not your name."
 
 
-def _about(user: Any) -> tuple[str, ...]:
-    return (user.email, user.name) if user is not None else ()
+def _context(user: Any) -> list[str]:
+    """The words that belong to this person and to this product, whole and in parts."""
+    texts = ["tollgate", *((user.email, user.name) if user is not None else ())]
+    return [word for text in texts for word in (text, *re.findall(r"\w+", text)) if word]
 
 
 class NotBreached:
     """Looks into the folder BREACHED_PASSWORDS, if there is one: files by the first digits of the SHA-1.
 
-    A file `ABCDE.txt` has lines `rest of the SHA-1:count`, as haveibeenpwned publishes them. Nothing leaves the machine.
+    A file `ABCDE.txt` has lines `rest of the SHA-1:count`, as haveibeenpwned publishes them.
     """
 
     def validate(self, password: str, user: Any = None) -> None:

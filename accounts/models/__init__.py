@@ -1,6 +1,6 @@
 """People, organizations and roles, and what proves a sign-in."""
 
-from accounts.models.email_codes import EmailCode
+from accounts.models.email_codes import EmailChange, EmailCode
 from accounts.models.emails import Email
 from accounts.models.events import Event, PersonalData, PublishedEvent, UnpublishedEvent
 from accounts.models.idempotency import IdempotencyRecord
@@ -19,6 +19,7 @@ __all__ = [
     "BrowserSession",
     "Delivery",
     "Email",
+    "EmailChange",
     "EmailCode",
     "Event",
     "IdempotencyRecord",

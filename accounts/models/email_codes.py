@@ -3,6 +3,7 @@ from django.utils import timezone
 
 from accounts.lib import identifiers
 from accounts.models.fields import EmailField
+from accounts.models.users import User
 
 
 class EmailCode(models.Model):
@@ -13,6 +14,7 @@ class EmailCode(models.Model):
 
     class Purpose(models.TextChoices):
         SIGN_UP = "sign_up"
+        CHANGE = "change"
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     purpose = models.CharField(max_length=12, choices=Purpose.choices)
@@ -27,3 +29,16 @@ class EmailCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} code for {self.email}"
+
+
+class EmailChange(models.Model):
+    """A change that the former address can take back, by a link whose token has this digest."""
+
+    digest = models.BinaryField(primary_key=True, max_length=32)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    old = EmailField(max_length=250)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"change of {self.user_id}"

@@ -10,13 +10,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
+from django.utils import timezone
 
-from accounts import emails, invitations, people, sign_in_limits
+from accounts import emails, invitations, people, sign_in_limits, sign_ins
 from accounts.credentials import Kind
 from accounts.lib import mailboxes
 from accounts.lib.addresses import caller_network
 from accounts.lib.problems import Problem
 from accounts.models import User
+from accounts.origins import origin_of
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -50,8 +52,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             return None
         attempt = sign_in_limits.begin(credentials["email"], caller_network(request))
         user = super().authenticate(request, **credentials)
-        if user:
-            attempt.succeeded(user)
+        if user and attempt.succeeded(user):
+            sign_ins.warn(user, origin_of(request), timezone.now())
         return user
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
@@ -61,7 +63,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         with transaction.atomic():
             super().login(request, user)
             people.tell_sign_in(user, people.current_organization(user), "started", Kind.SESSION)
-        sign_in_limits.remember(user, caller_network(request))
+        if sign_in_limits.remember(user, caller_network(request)):
+            sign_ins.warn(user, origin_of(request), timezone.now())
 
     def logout(self, request: HttpRequest) -> None:
         user = request.user

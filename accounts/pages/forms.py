@@ -100,6 +100,14 @@ class CodeForm(forms.Form):
     )
 
 
+class EmailForm(forms.Form):
+    email = forms.EmailField(max_length=250, label="Email", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+
+    def clean_email(self) -> str:
+        email: str = get_adapter().clean_email(self.cleaned_data["email"])
+        return email
+
+
 class ProfileForm(forms.ModelForm[User]):
     timezone = forms.ChoiceField(
         label="Time zone", help_text="Days and months begin in this zone, and times are shown in it."

@@ -241,3 +241,16 @@ def test_ended_sessions_are_forgotten(alice: User) -> None:
     signed_in(alice)
     Session.objects.update(expire_date="2020-01-01T00:00:00Z")
     assert sign_ins.purge(timezone.now()) == 1
+
+
+def test_a_sign_in_at_a_new_place_is_mailed(alice: User, anonymous: Any) -> None:
+    anonymous.post(TOKEN, credentials(alice))
+    anonymous.post(TOKEN, credentials(alice))
+    assert tasks.send_emails() == 0
+    Client(REMOTE_ADDR="192.0.2.7", headers={"user-agent": "curl/8.14"}).post(
+        TOKEN, credentials(alice), content_type="application/json"
+    )
+    assert tasks.send_emails() == 1
+    assert mail.outbox[0].to == [alice.email]
+    assert "Network: 192.0.2.7" in mail.outbox[0].body
+    assert "Device: curl" in mail.outbox[0].body

@@ -1,0 +1,114 @@
+"""A new address: proved by a code, told to the old one, which can take it back for seven days."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from accounts import tasks
+from accounts.models import EmailChange, User
+from tests import factories
+from tests.accounts.test_second_factors import signed_in
+
+NEW = "new@example.com"
+
+
+def ask(browser: Client, email: str = NEW) -> None:
+    confirm = browser.get("/accounts/email/")["Location"]
+    browser.post(confirm, {"password": factories.PASSWORD})
+    assert browser.post("/accounts/email/", {"email": email})["Location"] == "/accounts/email/confirm/"
+    tasks.send_emails()
+
+
+def code() -> str:
+    bodies = [str(sent.body) for sent in mail.outbox]
+    return next(match[0] for body in reversed(bodies) if (match := re.search(r"^\d{8}$", body, re.MULTILINE)))
+
+
+def change(browser: Client) -> Any:
+    return browser.post("/accounts/email/confirm/", {"code": code()})
+
+
+def undo_link() -> str:
+    tasks.send_emails()
+    return re.search(r"/accounts/email/undo/\S+", str(mail.outbox[-1].body))[0]  # type: ignore[index]
+
+
+def test_a_code_changes_it_and_ends_other_sign_ins(alice: User, api: Any) -> None:
+    browser, program, old = signed_in(alice), api(alice), alice.email
+    ask(browser)
+    assert [sent.to for sent in mail.outbox] == [[NEW], [old]]
+    alice.refresh_from_db()
+    assert alice.email == old
+    assert change(browser)["Location"] == "/profile/"
+    alice.refresh_from_db()
+    assert (alice.email, alice.email_verified_at is None) == (NEW, False)
+    assert program.get("/v1/whoami").status_code == 401
+    assert browser.get("/profile/").status_code == 200
+    assert re.search("undo", undo_link())
+    assert mail.outbox[-1].to == [old]
+
+
+def test_a_wrong_code_changes_nothing(alice: User) -> None:
+    browser = signed_in(alice)
+    ask(browser)
+    assert browser.post("/accounts/email/confirm/", {"code": "00000000"}).status_code == 400
+    assert User.objects.filter(email=alice.email).exists()
+
+
+def test_a_taken_address_gets_an_email_that_says_so(alice: User, charlie: User) -> None:
+    browser = signed_in(alice)
+    ask(browser, charlie.email)
+    assert "has an account already" in mail.outbox[0].body
+
+
+def test_an_address_that_was_taken_meanwhile_is_refused(alice: User) -> None:
+    browser = signed_in(alice)
+    ask(browser)
+    User.objects.create_user(NEW)
+    assert change(browser).status_code == 409
+    assert User.objects.filter(email=alice.email).exists()
+
+
+def test_the_old_address_takes_it_back(alice: User, api: Any) -> None:
+    browser, old = signed_in(alice), alice.email
+    ask(browser)
+    change(browser)
+    link = undo_link()
+    stranger = Client()
+    assert stranger.get(link).status_code == 200
+    token = link.partition("token=")[2]
+    assert stranger.post("/accounts/email/undo/", {"token": token}).status_code == 302
+    alice.refresh_from_db()
+    assert (alice.email, alice.has_usable_password()) == (old, False)
+    assert browser.get("/profile/").status_code == 302
+    assert stranger.post("/accounts/email/undo/", {"token": token}).status_code == 410
+    tasks.send_emails()
+    assert "/accounts/password/reset/key/" in mail.outbox[-1].body
+
+
+@pytest.mark.parametrize("token", ["", "unknown", "old"])
+def test_a_link_that_is_not_good_changes_nothing(alice: User, token: str) -> None:
+    browser = signed_in(alice)
+    ask(browser)
+    change(browser)
+    if token == "old":
+        token = undo_link().partition("token=")[2]
+        EmailChange.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert Client().post("/accounts/email/undo/", {"token": token}).status_code == 410
+    assert User.objects.filter(email=NEW).exists()
+
+
+def test_an_address_that_was_not_proved_is_proved_in_the_same_way(alice: User, api: Any, settings: Any) -> None:
+    settings.EMAIL_VERIFICATION = True
+    browser = signed_in(alice)
+    assert b"Not verified" in browser.get("/profile/").content
+    ask(browser, alice.email)
+    change(browser)
+    alice.refresh_from_db()
+    assert alice.has_proved_email
+    assert not EmailChange.objects.exists()
