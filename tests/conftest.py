@@ -79,7 +79,7 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         yield
         RateCount.objects.all().delete()
         SignInFailures.objects.all().delete()
-        connection.close()
+        connection.close_if_unusable_or_obsolete()
 
 
 @pytest.fixture
