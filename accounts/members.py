@@ -100,7 +100,7 @@ def _locked(organization: Organization, user_id: int) -> Membership:
     reaching = Membership.objects.reaching(organization.path).filter(user_id=user_id)
     membership = reaching.select_related("user", "organization").nearest().first()
     if membership is None:
-        raise NotFound("There is no such member.")
+        raise NotFound("Unknown member.")
     if membership.organization_id != organization.pk:
         raise InheritedMember(membership.organization)
     return membership

@@ -21,7 +21,7 @@ A_KEY = {"api_key": "key_0123456789abcdef"}
 register(
     EventType(
         "api_key.created",
-        "An API key was made.",
+        "An API key was created.",
         {
             **KEY,
             "environment": {"enum": ["live", "test"]},
@@ -51,13 +51,13 @@ register(
     ),
     EventType(
         "api_key.rotated",
-        "An API key has a new secret; the one before works for `overlap_seconds`.",
+        "An API key's secret was replaced. The previous one works for `overlap_seconds`.",
         {**KEY, "overlap_seconds": INTEGER},
         {**A_KEY, "overlap_seconds": 86400},
     ),
     EventType(
         "api_key.handed_over",
-        "An API key has another creator, because its own left.",
+        "An API key was handed over to another person, because its creator left.",
         {**KEY, "creator": TEXT},
         {**A_KEY, "creator": "user:7"},
     ),

@@ -38,7 +38,7 @@ class RotationInProgress(Conflict):
     """The key has two working secrets already, or another request rotated it at the same moment."""
 
     code = "rotation_in_progress"
-    detail = "The key is being rotated already: its previous secret still works."
+    detail = "The key was rotated recently, and its previous secret still works."
 
 
 @transaction.atomic

@@ -110,7 +110,7 @@ register(
     EventType("budget.crossed", "Spending reached a threshold of a monthly budget.", BUDGET, SPENT),
     EventType("budget.recovered", "Spending is below a threshold of a monthly budget again.", BUDGET, SPENT),
     EventType("credits.low", "The balance fell below `low_balance`.", BALANCE, {"balance": 19.5, "low_balance": 20}),
-    EventType("credits.recovered", "The balance is not low any more.", BALANCE, {"balance": 120, "low_balance": 20}),
+    EventType("credits.recovered", "The balance is no longer low.", BALANCE, {"balance": 120, "low_balance": 20}),
     EventType(
         "credits.limit_changed",
         "An operator changed how far the balance may go below zero.",
@@ -119,7 +119,7 @@ register(
     ),
     EventType(
         "credits.alerts_changed",
-        "The balance below which it is low was changed.",
+        "The low-balance alert was changed.",
         CHANGES,
         {
             "fields": ["low_balance"],
@@ -152,7 +152,12 @@ register(
         {**CORRECTION, "reverses": INTEGER},
         {"entry": 13, "reverses": 12, "amount": -5, "reason": "Posted twice", "actor": OPERATOR},
     ),
-    EventType("payment.created", "Somebody or auto-recharge buys credits. Nothing is charged yet.", PAYMENT, PAID),
+    EventType(
+        "payment.created",
+        "A purchase was started, by a person or by auto-recharge. Nothing is charged yet.",
+        PAYMENT,
+        PAID,
+    ),
     EventType(
         "ledger.exported",
         "Entries of the ledger were exported: so many, from `first` on.",
@@ -160,7 +165,7 @@ register(
         {"format": "jsonl", "first": 1, "entries": 120},
         audit_only=True,
     ),
-    EventType("payment.succeeded", "A payment succeeded, and its credits are there.", PAYMENT, PAID),
+    EventType("payment.succeeded", "A payment succeeded, and its credits were added.", PAYMENT, PAID),
     EventType("payment.failed", "A payment failed: nothing was charged.", PAYMENT, DECLINED),
     EventType("payment.action_required", "The bank wants the card's owner to confirm a payment.", PAYMENT, PAID),
     EventType(
@@ -174,7 +179,7 @@ register(
             "actor": "user:7",
         },
     ),
-    EventType("auto_recharge.retried", "Its owner asked for another round now.", {}, {}),
+    EventType("auto_recharge.retried", "Someone asked auto-recharge to try again now.", {}, {}),
     EventType(
         "auto_recharge.paused",
         "Auto-recharge is paused: cards were declined, an authentication lapsed, or a payment was taken back.",
@@ -183,7 +188,7 @@ register(
     ),
     EventType(
         "auto_recharge.resumed",
-        "Auto-recharge is not paused any more: there is another card or a paid purchase, or its owner tries again.",
+        "Auto-recharge is no longer paused: a card was added, a purchase was paid, or someone asked to try again.",
         PAUSE,
         {"reason": "declined"},
     ),
@@ -204,15 +209,17 @@ register(
         {"recharges": INTEGER},
         {"recharges": 3},
     ),
-    EventType("refund.created", "The company takes credits back, to pay their money back.", REFUND, REFUNDED),
+    EventType("refund.created", "A refund was started: the company took the credits back.", REFUND, REFUNDED),
     EventType("refund.succeeded", "A refund was paid back to the card.", REFUND, REFUNDED),
-    EventType("refund.failed", "A refund was not paid back: the credits are there again.", REFUND, REFUNDED),
+    EventType("refund.failed", "A refund failed, and its credits were returned.", REFUND, REFUNDED),
     EventType("invoice.issued", "An invoice, a credit note or a statement was issued.", INVOICE, AN_INVOICE),
     EventType("dispute.created", "A cardholder asks their bank about a payment, or contests it.", DISPUTE, DISPUTED),
-    EventType("dispute.funds_withdrawn", "A bank took a payment back, and its credits are gone.", DISPUTE, DISPUTED),
+    EventType(
+        "dispute.funds_withdrawn", "A bank took a payment back, and its credits were withdrawn.", DISPUTE, DISPUTED
+    ),
     EventType(
         "dispute.funds_reinstated",
-        "Money of a dispute came back, and so did its credits.",
+        "The money of a dispute came back, and its credits were returned.",
         DISPUTE,
         {**DISPUTED, "status": "won", "reinstated": 25},
     ),
@@ -226,13 +233,13 @@ register(
     EventType("invoice.paid", "An invoice was paid.", INVOICE, {**AN_INVOICE, "status": "paid"}),
     EventType(
         "invoice.past_due",
-        "An invoice is due, and could not be charged.",
+        "An invoice is overdue: it could not be charged.",
         INVOICE,
         {**AN_INVOICE, "status": "past_due"},
     ),
     EventType(
         "invoice.uncollectible",
-        "Nobody tries to collect an invoice any more.",
+        "An invoice was given up as uncollectible.",
         INVOICE,
         {**AN_INVOICE, "status": "uncollectible"},
     ),
@@ -240,7 +247,7 @@ register(
     EventType("payment_method.removed", "A card was removed, here or at the payment gateway.", CARD, VISA),
     EventType(
         "payment_method.changed",
-        "A card became the default or the backup, or no longer is.",
+        "A card became the default or the backup, or is no longer the backup.",
         {**CARD, "is_default": {"type": "boolean"}, "is_backup": {"type": "boolean"}},
         {**VISA, "is_default": True, "is_backup": False},
     ),
@@ -248,7 +255,7 @@ register(
     EventType("payment_method.expiring", "A card expires within 30 days.", CARD_UNTIL, VISA_UNTIL),
     EventType(
         "payment_method.declined",
-        "A card's bank declined it for good: it is not charged again by itself.",
+        "A card was permanently declined, and is no longer charged automatically.",
         {**CARD, "code": TEXT},
         {**VISA, "code": "lost_card"},
     ),
@@ -272,7 +279,7 @@ register(
     ),
     EventType(
         "subscription.created",
-        "A plan was subscribed to.",
+        "A subscription was created.",
         {"subscription": TEXT, "plan": TEXT},
         {"subscription": "sub_0123456789abcdef0123456789abcdef", "plan": "developer"},
     ),

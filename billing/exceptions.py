@@ -10,7 +10,7 @@ class NotEnoughCredits(Problem):
 
     status = 402
     code = "not_enough_credits"
-    detail = "There are not enough credits available."
+    detail = "Not enough credits available."
 
     def __init__(self, available: Decimal) -> None:
         super().__init__(available=available)
@@ -69,7 +69,7 @@ class BalanceOutOfRange(Conflict):
     """The balance would have more than 15 digits before the point."""
 
     code = "balance_out_of_range"
-    detail = "The balance would exceed what an account can have."
+    detail = "The balance would be too large for an account."
 
 
 class AlreadyReversed(Conflict):

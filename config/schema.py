@@ -78,20 +78,23 @@ class NumberFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-
 
 
 IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key and body get the first answer again."
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="A retry with the same key and body gets the first response again.",
 )
 ERRORS = {
-    400: "Not understood, or a field is not valid",
-    401: "No credential, or not a good one",
-    402: "More than is available, or than a budget allows; `available` says how much is",
+    400: "The request is malformed, or a field is invalid",
+    401: "The credential is missing or invalid",
+    402: "Not enough credits, or over a budget; `available` is what is left",
     403: "The credential may not do this",
-    404: "No such object, or none that this credential may see",
-    409: "The state of things forbids it",
-    410: "Its time is over",
+    404: "The object doesn't exist, or this credential may not see it",
+    409: "The current state of the object doesn't allow this",
+    410: "It has expired or was revoked",
     413: "The body is too large",
-    415: "The body does not say that it is JSON",
+    415: "The Content-Type is not JSON",
     422: "The Idempotency-Key belongs to another request",
-    429: "Too often",
+    429: "Too many requests",
     503: "The database or Redis is down; Retry-After says when to try again",
 }
 

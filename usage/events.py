@@ -5,13 +5,13 @@ from accounts.events.catalog import NUMBER, TEXT, EventType, register
 register(
     EventType(
         "month.closed",
-        "A month was closed: its usage doesn't change any more.",
+        "A month was closed: its usage no longer changes.",
         {"month": TEXT, "opening": NUMBER, "used": NUMBER, "closing": NUMBER},
         {"month": "2026-10", "opening": 100, "used": 12.5, "closing": 87.5},
     ),
     EventType(
         "usage_event.voided",
-        "The company took back a usage event. Its `credits` came back by `entry`, null if it had cost nothing.",
+        "The company voided a usage event. `entry` returned its `credits`; null if it was free.",
         {
             "usage_event": TEXT,
             "entry": {"type": ["integer", "null"]},

@@ -25,7 +25,7 @@ class ActorSerializer(serializers.Serializer[Any]):
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
-    """What `data` has depends on the `type`: see `webhooks` in this document. `sequence` is null before publication."""
+    """`data` depends on `type`: see `webhooks` in this document. `sequence` is null until publication."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     timestamp = serializers.DateTimeField(source="created_at", read_only=True)
@@ -37,7 +37,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     data = serializers.DictField(read_only=True)  # type: ignore[assignment]
     context = serializers.DictField(read_only=True, allow_null=True)  # type: ignore[assignment]
     personal = serializers.DictField(
-        source="personal_data.members", default=None, read_only=True, allow_null=True, help_text="Null once erased."
+        source="personal_data.members", default=None, read_only=True, allow_null=True, help_text="Null after erasure."
     )
 
     class Meta:
@@ -60,9 +60,9 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
 
 class EventFilter(CreatedFilter):
-    type = django_filters.CharFilter(label="The type, which says what was done")
-    actor = django_filters.CharFilter(field_name="actor__id", label="The id of who did it: `user:7`, `key_…`")
-    target = django_filters.CharFilter(method="of_target", label="The id of what it was done to")
+    type = django_filters.CharFilter(label="The event type")
+    actor = django_filters.CharFilter(field_name="actor__id", label="The actor's id: `user:7`, `key_…`")
+    target = django_filters.CharFilter(method="of_target", label="The target's id")
 
     class Meta:
         model = Event
@@ -90,7 +90,7 @@ class HeadSerializer(serializers.Serializer[Any]):
 
 
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
-    """What happened in the current organization and beneath it: newest first, or in order `after` an event."""
+    """Events of the current organization and those beneath it, newest first; oldest first with `after`."""
 
     scopes = {"list": "audit:read", "export": "audit:read", "newest_seal": "audit:read"}
     serializer_class = EventSerializer
@@ -128,7 +128,7 @@ class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
     def following(self, events: QuerySet[Event], after: str) -> QuerySet[Event]:
         """The published events past this one, which is named by its id or by its `sequence`.
 
-        Past one that isn't published yet there is nothing yet.
+        An event that isn't published yet has none after it.
         """
         sequence: int | Subquery
         if after.isascii() and after.isdigit() and len(after) <= 18:

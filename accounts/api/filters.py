@@ -38,7 +38,7 @@ def known_id(queryset: QuerySet[Any], prefix: str, text: str) -> UUID | None:
     except ValueError:
         pk = None
     if pk is None or not queryset.filter(pk=pk).exists():
-        raise InvalidField("after", "There is nothing with this id in the list.")
+        raise InvalidField("after", "No object in this list has this id.")
     return pk
 
 

@@ -52,7 +52,7 @@ class StatusMixin(serializers.Serializer[Invitation]):
 
 
 class InvitationSerializer(StatusMixin, serializers.ModelSerializer[Invitation]):
-    """An invitation as it is listed: never its token."""
+    """An invitation, without its token."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     invited_by = serializers.IntegerField(source="invited_by_id", read_only=True, allow_null=True)
@@ -63,7 +63,7 @@ class InvitationSerializer(StatusMixin, serializers.ModelSerializer[Invitation])
 
 
 class SentInvitationSerializer(InvitationSerializer):
-    """With the link that the email has, which is a secret: a replay has null there."""
+    """With the link from the email, which is a secret. A replayed response has null instead."""
 
     accept_url = serializers.SerializerMethodField()
 
@@ -135,7 +135,7 @@ class InvitationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMod
         ],
     )
     def create(self, request: Request) -> Any:
-        """Invite an email address to a role: none that holds what the caller does not."""
+        """Invite someone by email. The role can't have scopes that the caller lacks."""
         serializer = InviteSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
 
@@ -159,7 +159,7 @@ class InvitationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMod
     )
     @action(detail=True, methods=["post"])
     def resend(self, request: Request, id: str) -> Any:
-        """Send a new link, good for another week. The former one is good for nothing."""
+        """Send a new link, valid for a week. The previous link stops working."""
         invitation = self.get_object()
 
         def effect() -> Response:
@@ -187,10 +187,10 @@ class AcceptView(APIView):
         examples=[OpenApiExample("invitation", SHOWN, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
-        """What one is invited to."""
+        """Show an invitation to the person who has its token."""
         token = request.query_params.get("token", "")
         if not 0 < len(token) <= TOKEN_LENGTH:
-            raise InvalidField("token", "The token of the invitation.")
+            raise InvalidField("token", "Must be the token of an invitation.")
         return _shown(invitations.find(token))
 
     @extend_schema(
@@ -202,7 +202,7 @@ class AcceptView(APIView):
         ],
     )
     def post(self, request: Request) -> Any:
-        """Accept, as the person who was invited. Then POST /v1/auth/switch gives tokens for the organization."""
+        """Accept, signed in as the invited person. Then get tokens from POST /v1/auth/switch."""
         serializer = TokenSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         person = tokens.person(credential_of(request))

@@ -25,7 +25,7 @@ EXAMPLE = {
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
-    """A person and their role. `source` is the organization in which it was given: one above, if it is inherited."""
+    """A person and their role. `source` is where the role was given: an organization above, if inherited."""
 
     id = serializers.IntegerField(source="user_id", read_only=True)
     email = serializers.CharField(source="user.email", read_only=True)
@@ -80,7 +80,7 @@ class MemberViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         ],
     )
     def partial_update(self, request: Request, id: str) -> Response:
-        """Give a member another role, which may hold no scope that the caller lacks."""
+        """Change a member's role. The role can't have scopes that the caller lacks."""
         serializer = RoleChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         changed = members.change_role(

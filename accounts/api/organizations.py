@@ -103,19 +103,25 @@ class OrganizationViewSet(
     @extend_schema(request=None, responses=OrganizationSerializer, examples=[SUSPENDED])
     @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
     def suspend(self, request: Request, id: str) -> Any:
-        """Stop an organization and all beneath it. For who administers it or its parent; a root takes the operator."""
+        """Suspend an organization and all beneath it.
+
+        Administrators of the organization or its parent may do it; for a root, only the operator.
+        """
         return self._once(tree.suspend)
 
     @extend_schema(request=None, responses=OrganizationSerializer, examples=[ANSWER])
     @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
     def resume(self, request: Request, id: str) -> Any:
-        """Undo a suspension. For who administers the parent; a root takes the operator."""
+        """End a suspension.
+
+        Administrators of the parent may do it; for a root, only the operator.
+        """
         return self._once(tree.resume)
 
     @extend_schema(request=MoveSerializer, responses=OrganizationSerializer, examples=[ANSWER])
     @action(detail=True, methods=["post"], permission_classes=[HasScopeOrPlatformKey])
     def move(self, request: Request, id: str) -> Any:
-        """Put an organization, with all beneath it, under another parent with the same root."""
+        """Move an organization and all beneath it to another parent with the same root."""
         serializer = MoveSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         return self._once(self.mover, address=client_address(request), **serializer.validated_data)

@@ -44,7 +44,7 @@ class DomainField(serializers.CharField):
 
 
 class SecurityPolicySerializer(serializers.ModelSerializer[SecurityPolicy]):
-    """An organization's own policy. A member that is empty, false or null requires nothing."""
+    """An organization's own policy. Empty, false and null mean no requirement."""
 
     allowed_networks = serializers.ListField(child=NetworkField(max_length=100), max_length=LONGEST_LIST)
     allowed_email_domains = serializers.ListField(child=DomainField(max_length=253), max_length=LONGEST_LIST)
@@ -123,7 +123,7 @@ class SecurityView(APIView):
         examples=[OpenApiExample("policy", ANSWER, response_only=True, status_codes=["200"])],
     )
     def get(self, request: Request) -> Response:
-        """What the current organization requires by itself, and together with those above it."""
+        """The security policy of the current organization, and what is in effect with those above it."""
         return _answer(organization_of(request), security.policy_of(organization_of(request)))
 
     @extend_schema(
@@ -135,7 +135,7 @@ class SecurityView(APIView):
         ],
     )
     def patch(self, request: Request) -> Response:
-        """Change some of it. A change that would refuse the caller's own next request is refused."""
+        """Change the given members. A change that would lock the caller out is refused."""
         serializer = SecurityPolicySerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
         organization = organization_of(request)

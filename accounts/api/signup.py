@@ -37,7 +37,7 @@ class SignUpSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["invitation"] and attrs["organization_name"]:
-            detail = "Who joins the organization of an invitation gets none of their own."
+            detail = "Not allowed with an invitation: you join its organization."
             raise serializers.ValidationError({"organization_name": detail})
         attrs["user"] = User(**{field: attrs[field] for field in ("email", "name", "timezone")})
         try:
@@ -54,7 +54,7 @@ class SignedUpSerializer(PairSerializer):
 
 
 class CodeSentSerializer(serializers.ModelSerializer[EmailCode]):
-    """A code was sent to the address, whether it is free or not."""
+    """A code was sent to the address, whether or not it is taken."""
 
     class Meta:
         model = EmailCode
@@ -72,7 +72,7 @@ class SignUpView(AnonymousView):
 
     @extend_schema(request=SignUpSerializer, responses={201: SignedUpSerializer, 202: CodeSentSerializer})
     def post(self, request: Request) -> Response:
-        """Make a user, and an organization that the user owns.
+        """Create a user, and an organization that the user owns.
 
         With the token of an `invitation`, the user joins its organization and gets none of their own. Where addresses
         are verified, the answer is 202, and the code that was sent goes to /v1/auth/verify.
@@ -93,7 +93,7 @@ class VerifyView(AnonymousView):
 
     @extend_schema(request=SignUpCodeSerializer, responses={201: SignedUpSerializer})
     def post(self, request: Request) -> Response:
-        """Finish a sign-up with the code that was sent to its address."""
+        """Finish signing up with the code from the email."""
         serializer = SignUpCodeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         network = caller_network(request)

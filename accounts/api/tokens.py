@@ -13,7 +13,7 @@ from accounts.permissions import Authenticated
 
 
 class SignInSerializer(serializers.Serializer[Any]):
-    """`email` and `password`; or, if the answer was `two_factor_required`, its `challenge` and a `code`."""
+    """`email` and `password`; or after `two_factor_required`, its `challenge` and a `code`."""
 
     email = serializers.CharField(max_length=250, required=False)
     password = serializers.CharField(max_length=1024, trim_whitespace=False, write_only=True, required=False)
@@ -55,7 +55,7 @@ class TokenView(AnonymousView):
     def post(self, request: Request) -> Response:
         """Sign in with email and password, for the current organization.
 
-        Who has a second factor gets 401 `two_factor_required` with a `challenge`, and sends it with a `code`.
+        With a second factor, the response is 401 `two_factor_required` with a `challenge`: send it with a `code`.
         """
         serializer = SignInSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -68,14 +68,14 @@ class RefreshView(AnonymousView):
 
     @extend_schema(request=RefreshSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
-        """Exchange a refresh token, once, for a new pair."""
+        """Exchange a refresh token for a new pair. Each refresh token works once."""
         return Response(PairSerializer(tokens.refresh(_refresh_token(request))).data)
 
 
 class RevokeView(AnonymousView):
     @extend_schema(request=RefreshSerializer, responses={204: None})
     def post(self, request: Request) -> Response:
-        """End the sign-in that a refresh token belongs to, its access tokens included."""
+        """End the sign-in that a refresh token belongs to, including its access tokens."""
         tokens.revoke(_refresh_token(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -93,7 +93,7 @@ class SwitchView(APIView):
 
     @extend_schema(request=SwitchSerializer, responses=PairSerializer)
     def post(self, request: Request) -> Response:
-        """Tokens for another organization of the caller's, which becomes the current one.
+        """Switch to another of the caller's organizations, and get tokens for it.
 
         The sign-in goes on with its age and expiry: the refresh token before is replaced, as by a refresh.
         """

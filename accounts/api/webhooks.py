@@ -25,7 +25,7 @@ EXAMPLE = {"url": "https://example.com/hooks", "event_types": ["credits.low", "b
 
 
 class WritableEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
-    """`event_types` are names, or `*` for all that are and will be, but for those that are only for audits."""
+    """`event_types` lists types, or `*` for all, future ones included, except those that only serve audits."""
 
     url = serializers.CharField(trim_whitespace=False)
     event_types = serializers.ListField(child=serializers.CharField(max_length=60), max_length=100)
@@ -36,7 +36,7 @@ class WritableEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
 
 
 class WebhookEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
-    """An endpoint as it is listed: never its secret. `failures` counts the failed attempts since the last success."""
+    """An endpoint without its secret. `failures` counts failed attempts since the last success."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     event_types = serializers.ListField(child=serializers.CharField())
@@ -62,7 +62,7 @@ class WebhookEndpointSerializer(serializers.ModelSerializer[WebhookEndpoint]):
 
 
 class EndpointWithSecretSerializer(WebhookEndpointSerializer):
-    """The one answer that holds the secret; a replay of it has null there."""
+    """The only response with the secret. A replayed response has null instead."""
 
     secret = serializers.CharField(allow_null=True)
 
@@ -72,7 +72,7 @@ class EndpointWithSecretSerializer(WebhookEndpointSerializer):
 
 
 class OverlapSerializer(serializers.Serializer[Any]):
-    """For how long the present secret signs as well; 0 ends it at once."""
+    """How long the current secret keeps signing too; 0 ends it immediately."""
 
     overlap_seconds = serializers.IntegerField(
         min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400
@@ -80,7 +80,7 @@ class OverlapSerializer(serializers.Serializer[Any]):
 
 
 class EnableSerializer(serializers.Serializer[Any]):
-    """Whether what waited meanwhile is sent; otherwise it is cancelled."""
+    """`send_waiting` says whether waiting deliveries are sent or cancelled."""
 
     send_waiting = serializers.BooleanField(required=False, default=True)
 
@@ -94,7 +94,7 @@ class RedeliverSerializer(serializers.Serializer[Any]):
 
 
 class RedeliverySerializer(serializers.ModelSerializer[Redelivery]):
-    """A job that sends deliveries again: `done` of `total` are waiting to be sent, or were. `finished_at` ends it."""
+    """A job that resends deliveries: `done` of `total` are queued or sent. `finished_at` is null while it runs."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     endpoint = serializers.CharField(source="endpoint.public_id", read_only=True)
@@ -106,7 +106,7 @@ class RedeliverySerializer(serializers.ModelSerializer[Redelivery]):
 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
-    """`status` is null and `error` says why where no answer came. `answer` is the beginning of what came back."""
+    """Without a response, `status` is null and `error` says why. `answer` is the start of the response body."""
 
     class Meta:
         model = Attempt
@@ -184,7 +184,7 @@ class WebhookEndpointViewSet(
         examples=[OpenApiExample("endpoint", EXAMPLE, request_only=True)],
     )
     def create(self, request: Request) -> Any:
-        """Make an endpoint. The answer is the only place where its secret is shown."""
+        """Create an endpoint. Only this response shows its secret."""
         params = self._params(WritableEndpointSerializer(data=request.data))
 
         def effect() -> Response:
@@ -195,20 +195,20 @@ class WebhookEndpointViewSet(
 
     @extend_schema(request=WritableEndpointSerializer, responses=WebhookEndpointSerializer)
     def partial_update(self, request: Request, id: str) -> Response:
-        """Change what is named, and leave the rest."""
+        """Change the given members only."""
         endpoint = self.get_object()
         params = self._params(WritableEndpointSerializer(data=request.data, partial=True))
         return self._shown(endpoints.change(endpoint, params, scopes=credential_of(request).scopes))
 
     def destroy(self, request: Request, id: str) -> Response:
-        """Delete the endpoint, with its deliveries."""
+        """Delete the endpoint and its deliveries."""
         endpoints.delete(self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=OverlapSerializer, responses=EndpointWithSecretSerializer)
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, id: str) -> Any:
-        """A new secret; for `overlap_seconds` everything is signed with the present one too."""
+        """Replace the secret. For `overlap_seconds`, deliveries are signed with both."""
         endpoint = self.get_object()
         params = self._params(OverlapSerializer(data=request.data))
         overlap = timedelta(seconds=params["overlap_seconds"])
@@ -221,7 +221,7 @@ class WebhookEndpointViewSet(
     @extend_schema(request=EnableSerializer, responses=WebhookEndpointSerializer)
     @action(detail=True, methods=["post"])
     def enable(self, request: Request, id: str) -> Any:
-        """Send to it again. Enabling what is enabled changes nothing."""
+        """Resume sending. Does nothing if the endpoint is enabled."""
         endpoint = self.get_object()
         params = self._params(EnableSerializer(data=request.data))
         return idempotency.once(request, lambda: self._shown(endpoints.enable(endpoint, **params)))
@@ -229,20 +229,20 @@ class WebhookEndpointViewSet(
     @extend_schema(request=None, responses=WebhookEndpointSerializer)
     @action(detail=True, methods=["post"])
     def disable(self, request: Request, id: str) -> Any:
-        """Send nothing any more. Events that happen meanwhile are not sent later."""
+        """Stop sending. Events that happen meanwhile are not sent later."""
         endpoint = self.get_object()
         return idempotency.once(request, lambda: self._shown(endpoints.disable(endpoint)))
 
     @extend_schema(request=None, responses=TestAnswerSerializer)
     @action(detail=True, methods=["post"])
     def test(self, request: Request, id: str) -> Response:
-        """Send a test event at once, and show what came back. It is not tried again. 429 while another is sent."""
+        """Send a test event now, without retries, and return the response. 429 while another test is running."""
         return Response(TestAnswerSerializer(endpoints.test(self.get_object())).data)
 
     @extend_schema(responses=DeliverySerializer(many=True), filters=True)
     @action(detail=True, filterset_class=DeliveryFilter, serializer_class=DeliverySerializer)
     def deliveries(self, request: Request, id: str) -> Response:
-        """What was sent to it and what waits, newest first. It is kept for 30 days."""
+        """Its deliveries, sent and waiting, newest first. They are kept for 30 days."""
         rows = self.get_object().deliveries.select_related("endpoint", "event").order_by("-id")
         page = self.paginate_queryset(self.filter_queryset(rows))
         return self.get_paginated_response(DeliverySerializer(page, many=True).data)
@@ -250,7 +250,7 @@ class WebhookEndpointViewSet(
     @extend_schema(request=RedeliverSerializer, responses={202: RedeliverySerializer})
     @action(detail=True, methods=["post"])
     def redeliver(self, request: Request, id: str) -> Any:
-        """Send again what failed, or everything, of the past 14 days: a job, of at most 10,000 deliveries."""
+        """Start a job that resends failed or all deliveries of the past 14 days, at most 10,000."""
         endpoint = self.get_object()
         params = self._params(RedeliverSerializer(data=request.data, context={"request": request}))
 
@@ -300,7 +300,7 @@ class DeliveryViewSet(PublicIdMixin, mixins.RetrieveModelMixin, GenericViewSet[D
     @extend_schema(responses=AttemptSerializer(many=True))
     @action(detail=True, serializer_class=AttemptSerializer)
     def attempts(self, request: Request, id: str) -> Response:
-        """Each attempt with its answer, in order."""
+        """The attempts with their responses, in order."""
         rows = self.get_object().attempts.order_by("id")
         page = self.paginate_queryset(rows)
         return self.get_paginated_response(AttemptSerializer(page, many=True).data)
@@ -308,6 +308,6 @@ class DeliveryViewSet(PublicIdMixin, mixins.RetrieveModelMixin, GenericViewSet[D
     @extend_schema(request=None, responses=DeliverySerializer)
     @action(detail=True, methods=["post"])
     def redeliver(self, request: Request, id: str) -> Any:
-        """Send it again, with the same `webhook-id`."""
+        """Resend the delivery with the same `webhook-id`."""
         delivery = self.get_object()
         return idempotency.once(request, lambda: Response(DeliverySerializer(redelivery.redeliver(delivery)).data))

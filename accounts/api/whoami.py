@@ -16,7 +16,7 @@ from accounts.permissions import Authenticated
 
 
 class RoleSerializer(serializers.Serializer[Any]):
-    """A role that reaches an organization, and the organization in which it was given."""
+    """A role in an organization. `source` is where it was given: there, or in an organization above."""
 
     role = serializers.ChoiceField(Membership.Role.choices)
     source = serializers.CharField(source="organization.public_id")  # type: ignore[assignment]
@@ -66,7 +66,7 @@ class WhoAmIView(APIView):
 
     @extend_schema(responses=WhoAmISerializer)
     def get(self, request: Request) -> Response:
-        """What this credential is, what it may do at this moment, and why not where it may not."""
+        """What this credential is, what it may do right now, and why it may not do the rest."""
         credential = credential_of(request)
         context = {"explanations": access_explanation.explain(credential, address=client_address(request))}
         return Response(WhoAmISerializer(credential, context=context).data)

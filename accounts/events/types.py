@@ -23,7 +23,7 @@ PARENTS = ({"parent": "acct_0a1b2c3d4e5f6g7h"}, {"parent": "acct_1b2c3d4e5f6g7h8
 register(
     EventType(
         "organization.created",
-        "An organization was made; `parent` is null for one that has none.",
+        "An organization was created. `parent` is null for a root.",
         {"parent": TEXT_OR_NULL},
         {"parent": "acct_0a1b2c3d4e5f6g7h"},
     ),
@@ -40,7 +40,7 @@ register(
     ),
     EventType(
         "organization.moved",
-        "The organization, with all beneath it, has another parent.",
+        "The organization, with all beneath it, was moved to another parent.",
         CHANGES,
         {"fields": ["parent"], "before": PARENTS[0], "after": PARENTS[1], "actor": "user:12"},
     ),
@@ -73,7 +73,7 @@ register(
     ),
     EventType(
         "member.role_changed",
-        "A member has another role.",
+        "A member's role was changed.",
         {"member": TEXT, **CHANGES},
         {
             "member": "user:12",
@@ -123,7 +123,7 @@ register(
     EventType("sign_in.ended", "A person signed out.", {"method": TEXT}, {"method": "token"}, audit_only=True),
     EventType(
         "sign_in.switched",
-        "A person went to the organization; it is the one that they work in now.",
+        "A person switched to the organization.",
         {"method": TEXT},
         {"method": "session"},
         audit_only=True,
@@ -147,5 +147,5 @@ register(
             "signature": "eyJhbGciOiJSUzI1NiJ9…",
         },
     ),
-    EventType("password.changed", "A person has a new password.", {}, {}, audit_only=True),
+    EventType("password.changed", "A person's password was changed.", {}, {}, audit_only=True),
 )

@@ -17,7 +17,7 @@ OF_ENDPOINT: Mapping[str, Schema] = {
 register(
     EventType(
         "webhook_endpoint.created",
-        "A webhook endpoint was made.",
+        "A webhook endpoint was created.",
         OF_ENDPOINT,
         {
             **AN_ENDPOINT,
@@ -35,27 +35,27 @@ register(
     ),
     EventType(
         "webhook_endpoint.secret_rotated",
-        "A webhook endpoint has a new secret; the one before works for `overlap_seconds`.",
+        "A webhook endpoint's secret was replaced. The previous one works for `overlap_seconds`.",
         {**ENDPOINT, "overlap_seconds": INTEGER},
         {**AN_ENDPOINT, "overlap_seconds": 86400},
     ),
     EventType("webhook_endpoint.enabled", "A webhook endpoint was enabled again.", ENDPOINT, AN_ENDPOINT),
     EventType(
         "webhook_endpoint.disabled",
-        "A webhook endpoint gets nothing any more: `manually`, as `failing` for five days, or as `gone`.",
+        "A webhook endpoint was disabled: `manually`, because it was `failing` for five days, or is `gone`.",
         {**ENDPOINT, "reason": TEXT},
         {**AN_ENDPOINT, "reason": "failing"},
     ),
     EventType("webhook_endpoint.deleted", "A webhook endpoint was deleted.", ENDPOINT, AN_ENDPOINT),
     EventType(
         "webhook_endpoint.redelivered",
-        "Deliveries of a webhook endpoint are sent again.",
+        "Deliveries of a webhook endpoint are being resent.",
         {**ENDPOINT, "deliveries": INTEGER},
         {**AN_ENDPOINT, "deliveries": 12},
     ),
     EventType(
         "webhook_endpoint.tested",
-        "Sent to one endpoint alone when it is tried. It is in no list, and has no sequence.",
+        "A test event, sent to one endpoint only. It is in no list and has no sequence.",
         ENDPOINT,
         AN_ENDPOINT,
     ),

@@ -13,7 +13,7 @@ def names() -> frozenset[str]:
 
 def validate(name: str) -> None:
     if name not in names():
-        raise ValidationError("Not an IANA time zone name, such as Europe/Paris.", code="invalid")
+        raise ValidationError("Must be an IANA time zone name, such as Europe/Paris.", code="invalid")
 
 
 def zone(name: str) -> ZoneInfo:

@@ -49,7 +49,7 @@ NO_LIMIT = {"rate_limit": None, "rate_limit_window_seconds": None}
 
 
 class WritableKeySerializer(serializers.ModelSerializer[ApiKey]):
-    """What POST and PATCH have in common. PATCH changes only the members that it names."""
+    """POST creates a key with these members. PATCH changes those that it contains."""
 
     permissions = serializers.ListField(child=serializers.CharField(), max_length=LONGEST_LIST, required=False)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
@@ -90,7 +90,7 @@ class UpdateApiKeySerializer(WritableKeySerializer):
 
 
 class RotateSerializer(serializers.Serializer[Any]):
-    """How long the present secret keeps working; 0 ends it at once."""
+    """How long the current secret keeps working; 0 ends it immediately."""
 
     overlap_seconds = serializers.IntegerField(
         min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400
@@ -98,7 +98,7 @@ class RotateSerializer(serializers.Serializer[Any]):
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
-    """A key as it is listed: a hint of its secret, never the secret."""
+    """A key without its secret, of which only a `hint` is shown."""
 
     key_id = serializers.CharField(source="public_id", read_only=True)
     hint = serializers.SerializerMethodField()
@@ -145,7 +145,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
 
 
 class CreatedApiKeySerializer(serializers.Serializer[Any]):
-    """The only answer that has the secret. A replay of it has null instead."""
+    """The only response with the secret. A replayed response has null instead."""
 
     key_id = serializers.CharField(source="key.public_id")
     api_key = serializers.CharField(source="secret", allow_null=True)
@@ -168,9 +168,9 @@ class ApiKeyFilter(Filters):
     status = django_filters.ChoiceFilter(choices=[(status, status) for status in STATUSES], method="filter_status")
     environment = django_filters.ChoiceFilter(choices=ApiKey.Environment.choices)
     created_by = django_filters.NumberFilter(
-        max_digits=18, decimal_places=0, min_value=1, label="The id of the person who made it"
+        max_digits=18, decimal_places=0, min_value=1, label="The id of the person who created it"
     )
-    search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", label="A part of the name")
+    search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", label="Part of the name")
 
     class Meta:
         model = ApiKey
@@ -181,7 +181,7 @@ class ApiKeyFilter(Filters):
 
 
 class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.DestroyModelMixin, GenericViewSet[ApiKey]):
-    """The API keys of the current organization. DELETE revokes."""
+    """The API keys of the current organization. DELETE revokes a key."""
 
     scopes = {
         "list": "keys:read",
@@ -211,7 +211,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
 
     @extend_schema(request=CreateApiKeySerializer, responses={201: CreatedApiKeySerializer}, examples=EXAMPLES)
     def create(self, request: Request) -> Any:
-        """Make a key. Only this answer shows its secret."""
+        """Create a key. Only this response shows its secret."""
         serializer = CreateApiKeySerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         key_permissions.check(serializer.validated_data.get("permissions", []), credential_of(request).granted)
@@ -229,7 +229,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
 
     @extend_schema(request=UpdateApiKeySerializer, responses=ApiKeySerializer)
     def partial_update(self, request: Request, key_id: str) -> Response:
-        """Change only the members that are named. `"enabled": false` disables the key, true enables it again."""
+        """Change the given members only. `"enabled": false` disables the key, true enables it again."""
         key = self.get_object()
         serializer = UpdateApiKeySerializer(data=request.data, partial=True, context={"request": request})
         serializer.is_valid(raise_exception=True)
@@ -242,7 +242,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
     @extend_schema(request=RotateSerializer, responses=CreatedApiKeySerializer)
     @action(detail=True, methods=["post"])
     def rotate(self, request: Request, key_id: str) -> Any:
-        """A new secret for the same key. The present one keeps working for `overlap_seconds`."""
+        """Replace the key's secret. The current one keeps working for `overlap_seconds`."""
         key = self.get_object()
         serializer = RotateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

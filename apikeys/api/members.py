@@ -38,7 +38,7 @@ class RemovedSerializer(serializers.Serializer[Any]):
 
 
 class RemovableMemberViewSet(MemberViewSet):
-    """Members, and the keys that they leave behind."""
+    """The members of the current organization."""
 
     # Anyone may leave. `members.remove` asks for members:write if it is someone else.
     scopes = {**MemberViewSet.scopes, "destroy": "members:read"}

@@ -67,7 +67,7 @@ class CreditsView(APIView):
 
 
 class LedgerEntrySerializer(serializers.ModelSerializer[LedgerEntry]):
-    """A ledger entry. `id` counts the account's entries from 1, without gaps."""
+    """A ledger entry. `id` numbers the account's entries from 1, without gaps."""
 
     id = serializers.IntegerField(source="seq", read_only=True)
     user_id = serializers.SerializerMethodField()

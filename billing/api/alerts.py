@@ -1,4 +1,4 @@
-"""The balance below which an organization gets a `credits.low_balance` event."""
+"""The balance below which an organization gets a `credits.low` event."""
 
 from decimal import Decimal
 from typing import Any
@@ -20,7 +20,7 @@ from billing.models import LedgerAccount
 
 
 class SetAlertsSerializer(MoneySerializer):
-    """The balance below which it is low. Null removes the alert."""
+    """The balance below which it counts as low. Null removes the alert."""
 
     low_balance = AmountSerializerField(min_value=ZERO, max_value=LARGEST, allow_null=True)
 
@@ -34,14 +34,14 @@ class AlertsView(APIView):
 
     @extend_schema(responses=AlertsSerializer)
     def get(self, request: Request) -> Response:
-        """The balance below which there is an event."""
+        """The balance below which a `credits.low` event is sent."""
         accounts.find(organization_of(request))
         ledger = LedgerAccount.objects.of(organization_of(request)).first()
         return _answer(ledger.low_balance if ledger else None)
 
     @extend_schema(request=SetAlertsSerializer, responses=AlertsSerializer)
     def put(self, request: Request) -> Response:
-        """Set or remove that balance. If the balance is already low, the event comes at once."""
+        """Set or remove the low-balance alert. If the balance is already low, the event is sent immediately."""
         organization: Organization = organization_of(request)
         accounts.find(organization)
         serializer = SetAlertsSerializer(data=request.data)

@@ -21,7 +21,7 @@ from billing.payments import recharge
 
 
 class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
-    """`state` is a code, and `sentence` says the same to people."""
+    """`state` is a code; `sentence` explains it to people."""
 
     threshold = AmountSerializerField(read_only=True, allow_null=True)
     amount = AmountSerializerField(read_only=True, allow_null=True)
@@ -45,7 +45,7 @@ class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
 
 
 class SetAutoRechargeSerializer(MoneySerializer):
-    """What is not given is null. `amount` is bought each time, or as much as leads to `target`."""
+    """Missing members are null. Each recharge buys `amount`, or as much as it takes to reach `target`."""
 
     enabled = serializers.BooleanField()
     threshold = AmountSerializerField(min_value=ZERO, max_value=LARGEST, allow_null=True, default=None)
@@ -61,13 +61,13 @@ class AutoRechargeView(APIView):
 
     @extend_schema(responses=AutoRechargeSerializer)
     def get(self, request: Request) -> Response:
-        """The settings of auto-recharge, off until they are set, and what will happen next."""
+        """The auto-recharge settings, and what will happen next. Off until set."""
         accounts.find(organization_of(request))
         return _answer(organization_of(request), clock.now(organization_of(request)))
 
     @extend_schema(request=SetAutoRechargeSerializer, responses=AutoRechargeSerializer)
     def put(self, request: Request) -> Response:
-        """Save the settings. Switching it on below the threshold charges the card at once."""
+        """Save the settings. Turning it on while the balance is below the threshold charges the card immediately."""
         organization = organization_of(request)
         now = clock.now(organization)
         serializer = SetAutoRechargeSerializer(data=request.data)
@@ -84,7 +84,7 @@ class RetryView(APIView):
 
     @extend_schema(request=None, responses=AutoRechargeSerializer)
     def post(self, request: Request) -> Any:
-        """Lift a pause, and try the cards once more if credits are low."""
+        """End a pause, and try the cards again if credits are low."""
         organization = organization_of(request)
         accounts.required(organization)
         recharge.retry(organization, clock.now(organization))

@@ -32,7 +32,7 @@ class SetBudgetSerializer(MoneySerializer):
 
 
 class BudgetSerializer(serializers.Serializer[Any]):
-    """The current month in the payer's billing zone: what was spent, and what open holds reserve."""
+    """The current month in the payer's billing zone: credits spent, and credits held by open holds."""
 
     monthly_budget = AmountSerializerField(allow_null=True)
     month = serializers.SerializerMethodField()
@@ -51,7 +51,7 @@ class BudgetView(APIView):
 
     @extend_schema(parameters=[ID], responses=BudgetSerializer, examples=[ANSWER])
     def get(self, request: Request, id: str) -> Response:
-        """What the organization and everything beneath it may spend this month, and how much of it is left."""
+        """This month's budget of the organization and everything beneath it, and how much is left."""
         organization = _organization(request, id)
         return Response(BudgetSerializer(budgets.of(organization, clock.now(organization))).data)
 

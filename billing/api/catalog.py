@@ -34,7 +34,7 @@ class PlanSerializer(serializers.ModelSerializer[Plan]):
 
 
 class PriceTierSerializer(serializers.ModelSerializer[PriceTier]):
-    """The price of a month's units from the previous tier's `up_to` to this one; null means without end."""
+    """The unit price in a month from the previous tier's `up_to` to this one; null means no upper limit."""
 
     up_to = AmountSerializerField(read_only=True, allow_null=True)
     unit_price = AmountSerializerField(source="unit_amount", read_only=True)
@@ -90,7 +90,7 @@ class PlanViewSet(CatalogViewSet):
 
 
 class MeterViewSet(CatalogViewSet):
-    """What is metered, and the price of a unit in credits."""
+    """The meters, with their unit prices in credits."""
 
     serializer_class = MeterSerializer
     queryset = Meter.objects.select_related("price").prefetch_related("price__tiers", "endpoint_prices")

@@ -27,7 +27,7 @@ from billing.models import LedgerEntry
 
 
 class ReverseSerializer(MoneySerializer):
-    """`expires_at`: when credits that the reversal gives back expire."""
+    """`expires_at` is when returned credits expire."""
 
     organization = serializers.CharField(max_length=21)
     reason = PrintableField(max_length=200)
@@ -35,7 +35,7 @@ class ReverseSerializer(MoneySerializer):
 
 
 class AdjustSerializer(ReverseSerializer):
-    """A positive amount gives credits, which may expire; a negative one takes some."""
+    """A positive amount adds credits, which may expire; a negative amount removes credits."""
 
     amount = AmountSerializerField(min_value=-LARGEST, max_value=LARGEST)
 
@@ -46,7 +46,7 @@ class AdjustSerializer(ReverseSerializer):
 
 
 class CorrectionSerializer(LedgerEntrySerializer):
-    """The entry that was posted. `reverses` is the `id` of the entry that it takes back."""
+    """The posted entry. `reverses` is the `id` of the entry that it reverses."""
 
     reverses = serializers.IntegerField(source="reverses_seq", read_only=True, allow_null=True)
 
@@ -61,7 +61,7 @@ class ReverseView(APIView):
 
     @extend_schema(request=ReverseSerializer, responses={201: CorrectionSerializer})
     def post(self, request: Request, id: str) -> Any:
-        """Reverse an entry, once. Usage is corrected by voiding its events: 409 `corrected_by_void`."""
+        """Reverse an entry, once. 409 `corrected_by_void` for usage, which is corrected by voiding its events."""
         params = _params(ReverseSerializer, request)
         organization = payer(request, params.pop("organization"))
         check_currency(organization, params)
@@ -80,7 +80,7 @@ class AdjustmentsView(APIView):
 
     @extend_schema(request=AdjustSerializer, responses={201: CorrectionSerializer})
     def post(self, request: Request) -> Any:
-        """Add or take credits, with a reason. An adjustment is never refused and may lead into debt."""
+        """Add or remove credits, with a reason. Never refused for lack of credits: the balance may go negative."""
         params = _params(AdjustSerializer, request)
         organization = payer(request, params.pop("organization"))
         check_currency(organization, params)

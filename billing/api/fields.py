@@ -30,7 +30,7 @@ class PrintableField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         text = str(super().to_internal_value(data))
         if not texts.is_printable(text):
-            raise serializers.ValidationError("Printable characters only.")
+            raise serializers.ValidationError("Must contain printable characters only.")
         return text
 
 

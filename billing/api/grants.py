@@ -88,12 +88,12 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
         parameters=[OpenApiParameter("organization", str, description="The organization; required with a platform key")]
     )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The lots of credits, newest first. `remaining` is up to date with everything that was spent."""
+        """An organization's credit grants, newest first. `remaining` is what is left of each."""
         return super().list(request, *args, **kwargs)
 
     @extend_schema(request=GiveGrantSerializer, responses={201: GrantSerializer})
     def create(self, request: Request) -> Any:
-        """Give credits without a payment. In debt, they pay the debt first."""
+        """Grant credits without a payment. A negative balance is paid off first."""
         serializer = GiveGrantSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)

@@ -32,7 +32,7 @@ from billing.models import Hold
 
 
 class HoldSerializer(serializers.ModelSerializer[Hold]):
-    """`late` is present, and true, when the hold was captured after its expiry."""
+    """`late` is only present, and true, if the hold was captured after it expired."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     status = serializers.SerializerMethodField()
@@ -70,7 +70,7 @@ class PlaceHoldSerializer(MoneySerializer):
 
 
 class CaptureHoldSerializer(MoneySerializer):
-    """Without an amount, everything that is held."""
+    """Without an amount, everything held is captured."""
 
     amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, required=False)
 
@@ -125,7 +125,7 @@ class ReservationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMo
 
     @extend_schema(parameters=[OpenApiParameter("organization", str, description=ORGANIZATION)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The organization's own and those of everything beneath it, newest first."""
+        """List those of the organization and everything beneath it, newest first."""
         return super().list(request, *args, **kwargs)
 
     def params(self, serializer_class: Any) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class ReservationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMo
 
 
 class HoldViewSet(ReservationViewSet):
-    """Credits reserved for work that is not finished yet, newest first."""
+    """Credits reserved for unfinished work."""
 
     scopes = {
         "list": "credits:read",
@@ -155,7 +155,7 @@ class HoldViewSet(ReservationViewSet):
 
     @extend_schema(request=PlaceHoldSerializer, responses={201: HoldSerializer})
     def create(self, request: Request) -> Any:
-        """Reserve the payer's credits. A platform key names the organization; others may name one beneath their own."""
+        """Reserve credits. A platform key must name the organization; others may name one beneath their own."""
         params = self.params(PlaceHoldSerializer)
         name, key_id = params.pop("organization", None), params.pop("key_id", None)
         ttl = timedelta(seconds=params.pop("ttl_seconds"))
@@ -173,7 +173,7 @@ class HoldViewSet(ReservationViewSet):
     @extend_schema(request=CaptureHoldSerializer, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     def capture(self, request: Request, id: str) -> Any:
-        """Debit any amount, also more than is held, and close the hold. It is never refused for credits."""
+        """Debit any amount, even more than is held, and close the hold. Never refused for lack of credits."""
         hold = self._own()
         params = self.params(CaptureHoldSerializer)
         check_currency(hold.organization, params)
@@ -184,7 +184,7 @@ class HoldViewSet(ReservationViewSet):
     @extend_schema(request=None, responses=HoldSerializer)
     @action(detail=True, methods=["post"])
     def release(self, request: Request, id: str) -> Any:
-        """Close the hold and debit nothing."""
+        """Close the hold without a debit."""
         hold = self._own()
         return self.once(lambda: holds.release(hold, now=clock.now(hold.organization)))
 

@@ -50,14 +50,14 @@ class TakeLeaseSerializer(MoneySerializer):
 
 
 class ExtendLeaseSerializer(MoneySerializer):
-    """`amount` is how many credits are added to the slice."""
+    """`amount` is added to the lease."""
 
     amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, default=ZERO)
     ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=60)
 
 
 class LeaseViewSet(ReservationViewSet):
-    """Slices of credits that gateways spend by themselves, newest first. Usage events draw on the lease they name."""
+    """Credits that a gateway may spend on its own. Usage events draw on the lease they name."""
 
     scopes = {
         "list": "credits:read",
@@ -110,6 +110,6 @@ class LeaseViewSet(ReservationViewSet):
     @extend_schema(request=None, responses=LeaseSerializer)
     @action(detail=True, methods=["post"], url_path="return")
     def give_back(self, request: Request, id: str) -> Any:
-        """End the lease. What was not spent is available again."""
+        """End the lease. Unspent credits become available again."""
         lease = self.get_object()
         return self.once(lambda: holds.release(lease, now=clock.now(lease.organization)))

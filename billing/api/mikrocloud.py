@@ -25,7 +25,7 @@ class CountryField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         code = super().to_internal_value(data).upper()
         if code not in countries.names():
-            raise serializers.ValidationError("Expected a country code of ISO 3166-1 alpha-2, such as AU.")
+            raise serializers.ValidationError("Must be an ISO 3166-1 alpha-2 country code, such as AU.")
         return code
 
 
@@ -39,7 +39,7 @@ class AddressSerializer(serializers.Serializer[Any]):
 
 
 class AccountSerializer(serializers.Serializer[BillingAccount]):
-    """The account object. `name`, `email` and `address` can be written; an update changes only what it names."""
+    """The account object. `name`, `email` and `address` are writable; an update changes only what it contains."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     name = serializers.CharField(max_length=100)
@@ -65,7 +65,7 @@ class NewAddressSerializer(serializers.Serializer[Any]):
 
 
 class NewAccountSerializer(serializers.Serializer[Any]):
-    """What an account is created from. Other members are ignored, as the reference says."""
+    """The fields of a new account. Other members are ignored, as the reference says."""
 
     name = serializers.CharField(max_length=100)
     email = EmailField(max_length=250)
@@ -113,7 +113,7 @@ class AccountView(APIView):
         examples=mikrocloud_examples.UPDATED,
     )
     def put(self, request: Request) -> Response:
-        """Update the named fields. An empty string unsets a field."""
+        """Update the given fields. An empty string clears a field."""
         account = accounts.find(organization_of(request))
         if account is None:
             return _no_account()
@@ -132,7 +132,7 @@ class AccountView(APIView):
 
     @extend_schema(responses={204: None, 422: NoAccountSerializer})
     def delete(self, request: Request) -> Response:
-        """Close the account. Its balance must be 0: 409 `account_not_settled` otherwise."""
+        """Close the account. Its balance must be 0, otherwise the response is 409 `account_not_settled`."""
         if accounts.find(organization_of(request)) is None:
             return _no_account()
         organization = organization_of(request)

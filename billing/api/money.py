@@ -12,14 +12,14 @@ from billing.models import BillingAccount
 
 
 class MoneySerializer(serializers.Serializer[Any]):
-    """`currency` may be named, and must then be the account's. Views check it with `check_currency`."""
+    """`currency` is optional, and must be the account's."""
 
-    currency = serializers.CharField(max_length=3, required=False, help_text="Must be the account's, if it is given")
+    currency = serializers.CharField(max_length=3, required=False, help_text="Optional. Must be the account's currency")
 
     def to_internal_value(self, data: Any) -> Any:
         unknown = data.keys() - self.fields.keys() if isinstance(data, Mapping) else set()
         if unknown:
-            raise serializers.ValidationError({name: ["There is no such member."] for name in sorted(unknown)})
+            raise serializers.ValidationError({name: ["Unknown member."] for name in sorted(unknown)})
         return super().to_internal_value(data)
 
 

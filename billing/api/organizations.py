@@ -8,7 +8,7 @@ from billing import clock, organizations
 
 
 class OrganizationViewSet(accounts_organizations.OrganizationViewSet):
-    """The tree that the caller can see; a new one is a child of the current organization."""
+    """Organizations that the caller can see. POST creates a child of the current organization."""
 
     @staticmethod
     def mover(organization: Organization, **arguments: Any) -> Organization:

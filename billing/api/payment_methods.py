@@ -41,11 +41,11 @@ class AddPaymentMethodSerializer(serializers.Serializer[Any]):
 
 
 class SetupSerializer(serializers.Serializer[Any]):
-    return_url = serializers.URLField(max_length=500, required=False, help_text="Where the page leads to afterwards")
+    return_url = serializers.URLField(max_length=500, required=False, help_text="Where the page redirects to")
 
 
 class SetupPageSerializer(serializers.Serializer[Any]):
-    """A page of the gateway's, which saves a card."""
+    """The gateway's page for saving a card."""
 
     id = serializers.CharField()
     url = serializers.CharField()
@@ -53,7 +53,7 @@ class SetupPageSerializer(serializers.Serializer[Any]):
 
 
 class ChangePaymentMethodSerializer(serializers.Serializer[Any]):
-    """A card becomes the default, or the backup, which is charged when the default is declined."""
+    """Makes a card the default, or the backup, which is charged if the default is declined."""
 
     is_default = serializers.BooleanField(required=False)
     is_backup = serializers.BooleanField(required=False)
@@ -65,9 +65,9 @@ class ChangePaymentMethodSerializer(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, bool]) -> dict[str, bool]:
         if not attrs:
-            raise serializers.ValidationError({"is_default": "Say what to change: is_default or is_backup."})
+            raise serializers.ValidationError({"is_default": "Specify is_default or is_backup."})
         if attrs.get("is_default") and attrs.get("is_backup"):
-            raise serializers.ValidationError({"is_backup": "A card is the default or the backup."})
+            raise serializers.ValidationError({"is_backup": "A card can't be both the default and the backup."})
         return attrs
 
 
@@ -101,7 +101,7 @@ class PaymentMethodViewSet(
 
     @extend_schema(request=ChangePaymentMethodSerializer, responses=PaymentMethodSerializer)
     def partial_update(self, request: Request, id: str) -> Response:
-        """Make a card the default or the backup, or no longer the backup."""
+        """Make a card the default or the backup, or stop using it as the backup."""
         method = self.get_object()
         serializer = ChangePaymentMethodSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -112,7 +112,7 @@ class PaymentMethodViewSet(
 
     @extend_schema(request=AddPaymentMethodSerializer, responses={201: PaymentMethodSerializer})
     def create(self, request: Request) -> Any:
-        """Add a card by the token that the gateway's browser component returned."""
+        """Add a card with the token from the gateway's browser component."""
         serializer = AddPaymentMethodSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         token = serializer.validated_data["gateway_token"]
@@ -130,7 +130,7 @@ class PaymentMethodViewSet(
     @extend_schema(request=SetupSerializer, responses={201: SetupPageSerializer})
     @action(detail=False, methods=["post"], url_path="setup")
     def open_page(self, request: Request) -> Response:
-        """Open a page of the gateway's that saves a card. It leads to `return_url`, with `session` in its query."""
+        """Open the gateway's page for saving a card. It redirects to `return_url`, with `session` in the query."""
         serializer = SetupSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         organization = organization_of(request)

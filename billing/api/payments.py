@@ -28,7 +28,7 @@ OPTIONAL = ("next_action_url", "failure_code", "decline_code")
 
 
 class PaymentSerializer(serializers.ModelSerializer[Payment]):
-    """`amount` is credits; `total` is what the card is charged, `tax` included."""
+    """`amount` is in credits; `total` is what the card is charged, including `tax`."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     amount = AmountSerializerField(read_only=True)
@@ -57,17 +57,17 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
 
 
 class CardSerializer(MoneySerializer):
-    """With a card on file, the default one unless another is named, or on the gateway's `checkout` page."""
+    """Pays with the default card unless `payment_method` or the gateway's `checkout` page is given."""
 
     payment_method = serializers.CharField(max_length=40, required=False, allow_null=True, default=None)
-    checkout = serializers.BooleanField(default=False, help_text="Answer with the address of a page to pay on")
-    return_url = serializers.URLField(max_length=500, required=False, help_text="Where the page leads to afterwards")
+    checkout = serializers.BooleanField(default=False, help_text="Return the URL of a page to pay on")
+    return_url = serializers.URLField(max_length=500, required=False, help_text="Where the page redirects to")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["checkout"] and attrs["payment_method"]:
-            raise serializers.ValidationError({"payment_method": "A checkout page takes a card of its own."})
+            raise serializers.ValidationError({"payment_method": "Can't be combined with checkout."})
         if "return_url" in attrs and not attrs["checkout"]:
-            raise serializers.ValidationError({"return_url": "Only a checkout page leads somewhere."})
+            raise serializers.ValidationError({"return_url": "Only used with checkout."})
         return attrs
 
 
@@ -76,7 +76,7 @@ class PurchaseSerializer(CardSerializer):
 
 
 class RefundSerializer(serializers.ModelSerializer[Refund]):
-    """`amount` is credits that were taken back; `total` is what the card gets, with its share of the tax."""
+    """`amount` is the credits taken back; `total` is the money refunded, including its share of the tax."""
 
     id = serializers.CharField(source="public_id", read_only=True)
     payment = serializers.CharField(source="payment.public_id", read_only=True)
@@ -90,7 +90,7 @@ class RefundSerializer(serializers.ModelSerializer[Refund]):
 
 
 class RefundPaymentSerializer(MoneySerializer):
-    """`amount` is credits, all that is left of the payment unless given. `force` takes credits that were spent, too."""
+    """`amount` is in credits; by default, all that is left of the payment. `force` also takes credits already spent."""
 
     amount = PositiveAmountField(required=False)
     reason = PrintableField(max_length=200)
@@ -107,7 +107,7 @@ class PaymentFilter(CreatedFilter):
 
 
 class PaymentViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Payment]):
-    """The attempts to charge a card, newest first."""
+    """Payments, newest first. Each is one attempt to charge a card."""
 
     scopes = {"list": "billing:read", "retrieve": "billing:read", "cancel": "credits:write", "refunds": "credits:write"}
     refusals = {"cancel": (409,), "refunds": (404, 409)}
@@ -129,14 +129,14 @@ class PaymentViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelM
     @extend_schema(request=None, responses=PaymentSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: str) -> Any:
-        """Cancel a payment that is pending or waits for an action. If the money came meanwhile, it succeeded."""
+        """Cancel a payment that is pending or needs an action. If it was paid meanwhile, it has succeeded."""
         payment = payments.cancel(self.get_object())
         return Response(PaymentSerializer(payment).data)
 
     @extend_schema(request=RefundPaymentSerializer, responses={201: RefundSerializer})
     @action(detail=True, methods=["post"])
     def refunds(self, request: Request, id: str) -> Any:
-        """Give money back to the card and take the credits back. More than is left of the payment is a 409."""
+        """Refund the card and take the credits back. 409 if the amount is more than is left of the payment."""
         payment = self.get_object()
         serializer = RefundPaymentSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -165,7 +165,7 @@ class PurchaseView(APIView):
 
     @extend_schema(request=PurchaseSerializer, responses={201: PaymentSerializer, 402: PaymentSerializer})
     def post(self, request: Request) -> Any:
-        """Buy credits with a card on file, or on a checkout page. A decline is a 402 with the payment in its body."""
+        """Buy credits with a card on file, or on a checkout page. A declined payment is returned with 402."""
         serializer = PurchaseSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)

@@ -195,7 +195,7 @@ class SubaccountsView(PlivoView):
         responses=plivo_schema.answers({201: CreatedSubaccountSerializer}),
     )
     def post(self, request: Request, auth_id: str) -> Any:
-        """Create a subaccount. Only this answer has its token, which gets the caller's permissions."""
+        """Create a subaccount. Only this response shows its token, which has the caller's permissions."""
         parent, params = self.account(), _valid(NewSubaccountSerializer(data=_given(request)))
 
         def effect() -> Response:
@@ -232,7 +232,7 @@ class SubaccountView(PlivoView):
         responses=plivo_schema.answers({202: PlivoChangedSerializer}),
     )
     def post(self, request: Request, auth_id: str, subauth_id: str) -> Any:
-        """Update a subaccount. Once disabled, its credentials are refused, and those of everything beneath it."""
+        """Update a subaccount. Disabling it blocks its credentials and those of everything beneath it."""
         subaccount, changes = self.beneath(), _valid(SubaccountChangesSerializer(data=_given(request)))
 
         def effect() -> Response:

@@ -34,7 +34,7 @@ class PlivoAccountSerializer(serializers.Serializer[Any]):
 
 
 class PlivoAccountChangesSerializer(serializers.Serializer[Any]):
-    """A missing or null member stays as it is. An empty address, city or state is unset."""
+    """Missing and null members stay unchanged. An empty address, city or state clears it."""
 
     name = serializers.CharField(max_length=100, required=False)
     address = serializers.CharField(source="line1", max_length=100, allow_blank=True, required=False)

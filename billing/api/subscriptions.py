@@ -32,7 +32,7 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
 
 
 class SubscriptionViewSet(mixins.ListModelMixin, GenericViewSet[Subscription]):
-    """The plans that the organization has taken, newest first."""
+    """The organization's subscriptions, newest first."""
 
     scopes = {"list": "billing:read", "create": "billing:write"}
     serializer_class = SubscriptionSerializer
@@ -45,7 +45,7 @@ class SubscriptionViewSet(mixins.ListModelMixin, GenericViewSet[Subscription]):
 
     @extend_schema(request=SubscribeSerializer, responses={201: SubscriptionSerializer})
     def create(self, request: Request) -> Any:
-        """Take a plan. The first month is paid from the credits. The first one fixes the account's currency."""
+        """Subscribe to a plan. The first month is paid from the credits. The first subscription fixes the currency."""
         serializer = SubscribeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)

@@ -38,7 +38,7 @@ class NotRefundable(Conflict):
     """More than is left of the payment, or of its credits; or nothing was paid."""
 
     code = "not_refundable"
-    detail = "There is less left to refund."
+    detail = "That is more than is left to refund."
 
 
 @transaction.atomic

@@ -73,7 +73,7 @@ class UsageView(APIView):
     )
     @snapshot.consistent()
     def get(self, request: Request) -> Response:
-        """Requests and credits between two moments, exactly, of this organization and all beneath it."""
+        """Requests and credits between two times, exact, for this organization and all beneath it."""
         period = parameters.choice(request, "period", periods.PERIODS, "monthly")
         environment = parameters.choice(request, "environment", ("live", "test"), "live")
         start, end = parameters.span(request, period, credential_of(request).timezone)
@@ -104,7 +104,7 @@ class SummaryView(APIView):
 
     @extend_schema(responses=AccountSummarySerializer)
     def get(self, request: Request) -> Response:
-        """The account at a glance: its credits, this month's usage, and since when it exists."""
+        """The account at a glance: its credits, this month's usage, and when it was created."""
         posting.current(
             organization_of(request).pk, clock.now(organization_of(request))
         )  # brings the account up to date; the snapshot below can't write

@@ -38,7 +38,7 @@ EXAMPLE = {
 
 
 class MeterUsageSerializer(serializers.Serializer[Any]):
-    current = AmountSerializerField(help_text="What was used this month, in the meter's unit")
+    current = AmountSerializerField(help_text="This month's usage, in the meter's unit")
     limit = AmountSerializerField(allow_null=True, help_text="What the plan includes; null if it includes none")
     period = serializers.ChoiceField(["monthly"])
 

@@ -34,10 +34,10 @@ class EventsView(APIView):
 
     @extend_schema(request=EVENTS, responses=BatchSerializer)
     def post(self, request: Request) -> Any:
-        """Record one event, or up to 1,000. A bad one is rejected alone, inside a 200; the others land.
+        """Record one event, or up to 1,000. An invalid one is rejected alone; the others are recorded, and it's a 200.
 
         After the response every accepted event is in the ledger, in the usage figures and in the rollups. The same
-        `id` of the same organization is counted once within 35 days, so that a retry changes nothing. CloudEvents are
+        `id` of the same organization is counted once within 35 days, so a retry changes nothing. CloudEvents are
         identified by `source` and `id` together.
         """
         batch, record = _read(request)

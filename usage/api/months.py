@@ -12,7 +12,7 @@ from usage.models import MonthlyUsage
 
 
 class MonthlyUsageSerializer(serializers.ModelSerializer[MonthlyUsage]):
-    """`late` usage occurred in an earlier month, and arrived after that was closed."""
+    """`late` usage occurred in an earlier month, but arrived after it was closed."""
 
     id = serializers.IntegerField(read_only=True)
     month = serializers.DateField(format="%Y-%m", read_only=True)
@@ -37,7 +37,7 @@ class MonthlyUsageSerializer(serializers.ModelSerializer[MonthlyUsage]):
         parameters=[
             OpenApiParameter("month", str, description="Only of this one, such as 2026-10"),
             OpenApiParameter("meter", str, description="Only this one"),
-            OpenApiParameter("organization", str, description="Only this one and all beneath it, by its id"),
+            OpenApiParameter("organization", str, description="Only this organization and all beneath it, by id"),
         ]
     )
 )

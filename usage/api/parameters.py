@@ -32,7 +32,7 @@ def zone(request: Request) -> str:
     if name is None:
         return credential_of(request).timezone
     if name not in timezones.names():
-        raise InvalidField("timezone", "Not an IANA time zone name, such as Europe/Paris.")
+        raise InvalidField("timezone", "Must be an IANA time zone name, such as Europe/Paris.")
     return name
 
 

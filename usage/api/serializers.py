@@ -18,7 +18,7 @@ class MeasuredSerializer(serializers.Serializer[Any]):
 
 
 class EventSerializer(MeasuredSerializer):
-    """One usage event, for the schema only; `usage.metering.parsing` checks events, one by one."""
+    """A usage event, of the key in `key_id` or of the `organization`."""
 
     id = serializers.CharField(max_length=parsing.ID_LIMIT)
     key_id = serializers.CharField(required=False, max_length=parsing.OWNER_LIMIT)
@@ -37,7 +37,7 @@ class CloudEventDataSerializer(MeasuredSerializer):
 
 
 class CloudEventSerializer(serializers.Serializer[Any]):
-    """A CloudEvent 1.0, for the schema only; `usage.metering.cloudevents` checks them, one by one."""
+    """A CloudEvent 1.0."""
 
     specversion = serializers.CharField(help_text="1.0")
     id = serializers.CharField(

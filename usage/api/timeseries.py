@@ -29,7 +29,7 @@ IN_JSON, IN_CSV = (JSON, "application/*", "*/*"), (CSV, "text/*")
 class PointSerializer(serializers.Serializer[Any]):
     start = serializers.DateTimeField(help_text="Inclusive, with the offset of the time zone")
     end = serializers.DateTimeField(help_text="Exclusive")
-    meter = serializers.CharField(required=False, help_text="This and the next three: if grouped by them")
+    meter = serializers.CharField(required=False, help_text="This and the next three are present if grouped by them")
     endpoint = serializers.CharField(required=False, help_text="(none) for events that named none")
     key = serializers.CharField(required=False, allow_null=True, help_text="null if events named no key")
     organization = serializers.CharField(required=False)
@@ -62,17 +62,17 @@ class UsageSeriesView(APIView):
             OpenApiParameter("to", str, description="ISO 8601, exclusive; now by default"),
             OpenApiParameter("window", str, enum=calendar.WINDOWS, default="day"),
             OpenApiParameter("timezone", str, description="An IANA name; the caller's by default"),
-            OpenApiParameter("group_by", str, description=f"Of {', '.join(GROUPS)}, separated by commas"),
+            OpenApiParameter("group_by", str, description=f"One or more of {', '.join(GROUPS)}, separated by commas"),
             OpenApiParameter("environment", str, enum=["live", "test"], default="live"),
             OpenApiParameter("meter", str, description="Only this one"),
             OpenApiParameter("key", str, description="Only this one, by its id"),
-            OpenApiParameter("endpoint", str, description="Only this one; (none) for requests that named none"),
-            OpenApiParameter("organization", str, description="Only this one and all beneath it, by its id"),
+            OpenApiParameter("endpoint", str, description="Only this endpoint; (none) for requests without one"),
+            OpenApiParameter("organization", str, description="Only this organization and all beneath it, by id"),
         ],
     )
     @snapshot.consistent()
     def get(self, request: Request) -> HttpResponseBase:
-        """What was used in each hour, day or month, exactly, by this organization and all beneath it."""
+        """Usage by hour, day or month, exact, of this organization and all beneath it."""
         query = _query(request)
         rows = [_shown(query, point) for point in _points(query)]
         response = _csv(query, rows) if _prefers_csv(request) else Response(_series(query, rows))

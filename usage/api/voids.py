@@ -21,7 +21,7 @@ from usage.metering import cloudevents, voids
 
 
 class VoidSerializer(serializers.Serializer[Any]):
-    """With `source`, the id in the path is a CloudEvent's. `expires_at` is for the credits that come back."""
+    """With `source`, the id in the path is a CloudEvent's. `expires_at` is when returned credits expire."""
 
     organization = serializers.CharField(max_length=21)
     reason = PrintableField(max_length=200)
@@ -32,7 +32,7 @@ class VoidSerializer(serializers.Serializer[Any]):
 
 
 class VoidedSerializer(serializers.Serializer[Any]):
-    """`entry` is the ledger's adjustment of `credits`; null if the event had been charged nothing."""
+    """`entry` is the ledger entry that returned `credits`; null if the event was free."""
 
     event = serializers.CharField()
     organization = serializers.CharField()
@@ -48,7 +48,7 @@ class VoidView(APIView):
 
     @extend_schema(request=VoidSerializer, responses={201: VoidedSerializer})
     def post(self, request: Request, id: str) -> Any:
-        """Take an event back, once: it counts in no figure any more, and its charge is given back.
+        """Void an event, once: it no longer counts in any figure, and its charge is returned.
 
         The event is kept, and a retry with its `id` is a duplicate. If the id was used again after 35 days, the newest
         event is voided.

@@ -32,7 +32,7 @@ class NoPartition(Problem):
 
     status = 503
     code = "not_ready"
-    detail = "Usage can't be recorded at this moment. Send the same events again."
+    detail = "Usage can't be recorded right now. Send the same events again."
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "60"})

@@ -90,7 +90,7 @@ class AlreadyVoided(Conflict):
     """An event is voided once."""
 
     code = "already_voided"
-    detail = "The event was voided already."
+    detail = "The event was already voided."
 
 
 class UnknownOrRetired(NotFound):

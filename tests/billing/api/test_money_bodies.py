@@ -72,7 +72,7 @@ def test_an_unknown_member_is_named_and_nothing_moves(send: Any, funded: Organiz
     answer = send(**{member: 1})
     assert (answer.status_code, answer.json()["errors"]) == (
         400,
-        [{"pointer": f"/{member}", "detail": "There is no such member."}],
+        [{"pointer": f"/{member}", "detail": "Unknown member."}],
     )
     assert state(funded) == before
 

@@ -29,7 +29,7 @@ SENT = {
     headers.CALL["meter"]: "What the call will be charged by",
     headers.CALL["quantity"]: "How many units, 1 by default",
     headers.CALL["ip"]: "Where the customer's call came from",
-    headers.CALL["hold_seconds"]: "Hold the cost for so long, up to 86400",
+    headers.CALL["hold_seconds"]: "Seconds to hold the cost, up to 86400",
     headers.REFUSE_WITH: "`403`: instead of 402 and 429, for nginx",
 }
 RETURNED = {
@@ -63,9 +63,9 @@ class AuthorizeView(APIView):
 
     @_described
     def get(self, request: Request, customer: str) -> HttpResponse:
-        """Whether a proxy may pass a customer's request on: for nginx `auth_request`, Caddy, Traefik and Envoy.
+        """Check whether a proxy may forward a customer's request: for nginx `auth_request`, Caddy, Traefik and Envoy.
 
-        What is asked stands in headers, as does the answer. A refusal has the status that the customer should get.
+        Question and answer are in headers. A refusal has the status code that the customer should get.
         """
         caller = Caller(headers.secrets(request._request)[0], addresses.client_address(request) or None, counted=True)
         try:

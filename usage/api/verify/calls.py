@@ -23,7 +23,7 @@ class InvalidCall(Problem):
 
 
 class VerifySerializer(serializers.Serializer[Any]):
-    """For the schema. `read` is what checks a call, by the same fields."""
+    """A call to check."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {name: deepcopy(field.schema) for name, field in FIELDS.items()}

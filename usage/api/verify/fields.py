@@ -78,5 +78,5 @@ FIELDS = {
     "meter": text(50),
     "quantity": quantity(),
     "ip": address(help_text="Where the customer's call came from"),
-    "hold_seconds": seconds(LONGEST_HOLD_SECONDS, help_text="Hold the cost for so long"),
+    "hold_seconds": seconds(LONGEST_HOLD_SECONDS, help_text="Seconds to hold the cost"),
 }

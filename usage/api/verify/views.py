@@ -33,7 +33,7 @@ class VerifyView(APIView):
 
     @extend_schema(request=calls.VerifySerializer, responses=calls.VerdictSerializer)
     def post(self, request: Request) -> Any:
-        """Whether a customer's key may make this call now, and what it would cost. With `hold_seconds` that is held.
+        """Check whether a customer's key may make this call now, and what it costs. `hold_seconds` holds the cost.
 
         The first reason against decides, and a refused call costs nothing. A usage event that names the `hold` captures
         it. The headers of the rate limit are those of the customer's key.
@@ -47,7 +47,7 @@ class VerifyBatchView(APIView):
 
     @extend_schema(request=calls.VerifyBatchSerializer, responses=calls.VerdictsSerializer)
     def post(self, request: Request) -> Any:
-        """Ask about 1 to 100 calls at once: the verdicts in their order, each as if asked after those before it.
+        """Check 1 to 100 calls at once. The verdicts come in order, each as if asked after the ones before.
 
         One bad call refuses all of them, and nothing is done.
         """
