@@ -12,7 +12,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench faults lint format lock docs clean
+.PHONY: help run test bench faults lint types style imports migrations format lock docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -34,11 +34,19 @@ bench: $(DEVELOPING) ## measure against the limits of this machine; ONLY=verify,
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) \
 		$(if $(STRICT),--strict)
 
-lint: $(DEVELOPING) ## check style, types, imports and migrations
+lint: types style imports migrations ## check style, types, imports and migrations
+
+types: $(DEVELOPING)
+	$(BIN)/mypy .
+
+style: $(DEVELOPING)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy .
+
+imports: $(DEVELOPING)
 	$(BIN)/lint-imports
+
+migrations: $(DEVELOPING)
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 format: $(DEVELOPING) ## format the code
