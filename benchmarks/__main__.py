@@ -24,6 +24,7 @@ ROWS = {
     "recharge-ingest": "recharge:measure_ingest",
     "reading": "reading:measure",
     "rebuild": "rebuilding:measure",
+    "close": "closing:measure",
     "webhooks": "webhooks:measure",
     "memory": "memory:measure",
 }
@@ -32,7 +33,9 @@ ROWS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure against the limits.")
     parser.add_argument("--only", default="", help=f"some of {', '.join(ROWS)}, with commas; RESULTS.md is left alone")
-    parser.add_argument("--events", type=int, default=Options.events, help="of the reading, rebuild and memory rows")
+    parser.add_argument(
+        "--events", type=int, default=Options.events, help="of the reading, rebuild, close and memory rows"
+    )
     parser.add_argument("--seconds", type=float, default=Options.seconds, help="of one side in one round")
     parser.add_argument("--rounds", type=int, default=Options.rounds)
     parser.add_argument("--clients", type=int, default=Options.clients, help="of the postings")

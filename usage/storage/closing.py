@@ -5,7 +5,7 @@ is committed before the work and done with it. If the work is killed, it leaves 
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
@@ -20,7 +20,7 @@ from billing import accounts, clock
 from billing.invoicing import papers, postpaid
 from billing.ledger import billing_zone, posting
 from billing.ledger.billing_zone import BillingZone
-from billing.models import BillingAccount, Invoice, LedgerAccount
+from billing.models import Invoice, LedgerAccount
 from usage.models import MonthClose, MonthlyUsage
 from usage.storage import freezing, month_balances, month_papers
 from usage.storage.month_papers import Month
@@ -35,6 +35,22 @@ SELECT a.organization_id, o.timezone, a.zones::text, o.clock_ahead, o.created_at
  ORDER BY a.closed_through NULLS FIRST
 """
 
+LAST = """
+SELECT o.timezone, a.zones::text, o.created_at, last.month, last.ends_at
+  FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
+  LEFT JOIN LATERAL (SELECT month, ends_at FROM usage_monthclose c
+                      WHERE c.account_id = a.organization_id AND c.status = 'done'
+                      ORDER BY month DESC LIMIT 1) last ON true
+ WHERE a.organization_id = %(account)s
+"""
+
+# It may have been started before.
+START = """
+INSERT INTO usage_monthclose (account_id, month, starts_at, ends_at, status, started_at)
+VALUES (%(account)s, %(month)s, %(start)s::timestamptz, %(end)s, 'started', %(now)s)
+ON CONFLICT (account_id, month) DO NOTHING
+"""
+
 
 def due(now: datetime) -> Iterator[UUID]:
     """The payers of which a month has ended, by their clocks, that is not closed; those that wait longest first."""
@@ -46,56 +62,48 @@ def due(now: datetime) -> Iterator[UUID]:
 
 def close_ended(account: UUID, now: datetime) -> list[MonthClose]:
     """Close every month of the payer that has ended, one transaction each."""
+    [(timezone, zones, created_at, last_month, start)] = sql.rows(LAST, {"account": account})
+    zone = billing_zone.parse(timezone, zones)
+    month = months.shift(last_month, 1) if last_month else zone.month_of(created_at)
     closed = []
-    while close := _start(account, now):
-        closed.append(finish(close, now))
+    while (end := zone.bounds(month)[1]) <= now:
+        sql.rows(START, {"account": account, "month": month, "start": start, "end": end, "now": now})
+        closed.append(finish(account, month, now))
+        month, start = months.shift(month, 1), end
     return closed
 
 
-def _start(account: UUID, now: datetime) -> MonthClose | None:
-    """The row of the payer's next month; None if that has not ended."""
-    ledger = LedgerAccount.objects.select_related("organization").get(pk=account)
-    zone = billing_zone.of(ledger.organization)
-    last = MonthClose.objects.done().filter(account=ledger).order_by("-month").first()
-    month = months.shift(last.month, 1) if last else zone.month_of(ledger.organization.created_at)
-    starts_at, ends_at = last.ends_at if last else None, zone.bounds(month)[1]
-    if ends_at > now:
-        return None
-    row = MonthClose(account=ledger, month=month, starts_at=starts_at, ends_at=ends_at, started_at=now)
-    MonthClose.objects.bulk_create([row], ignore_conflicts=True)  # it may have been started before
-    return MonthClose.objects.get(account=ledger, month=month)
-
-
 @transaction.atomic
-def finish(close: MonthClose, now: datetime) -> MonthClose:
+def finish(account: UUID, month: date, now: datetime) -> MonthClose:
     """Do the work of a month that was started, unless it is done.
 
     It is under the payer's lock: what was committed before is in the closed figures, and what comes after knows that it
     is late. The mark is also the least time of what is posted after it.
     """
-    locked = posting.lock([close.account_id], now)[close.account_id]
-    close = MonthClose.objects.get(pk=close.pk)
+    zone = posting.lock([account], now)[account].zone
+    close, *before = MonthClose.objects.filter(account=account, month__lte=month).order_by("-month")[:2]
     if close.is_done:
         return close
-    freezing.freeze(close, locked.zone)
-    month = _month(close, locked.zone)
+    freezing.freeze(close, zone)
+    closed = _month(close, before[0] if before else None, zone)
     close.status, close.done_at = MonthClose.Status.DONE, now
-    close.opening, close.closing, close.owed = month.balance.opening, month.balance.closing, month.owed
-    LedgerAccount.objects.filter(pk=close.account_id).update(
+    close.opening, close.closing, close.owed = closed.balance.opening, closed.balance.closing, closed.owed
+    LedgerAccount.objects.filter(pk=account).update(
         closed_through=close.ends_at, updated_at=Greatest("updated_at", Value(now))
     )
-    data = {"month": str(close), "opening": close.opening, "used": month.balance.used, "closing": close.closing}
-    events.record(close.account_id, "month.closed", data, now)
-    _issue_paper(month, now)
+    data = {"month": str(close), "opening": close.opening, "used": closed.balance.used, "closing": close.closing}
+    events.record(account, "month.closed", data, now)
+    _issue_paper(closed, now)
     close.save()
     return close
 
 
-def _month(close: MonthClose, zone: BillingZone) -> Month:
-    last = MonthClose.objects.done().filter(account=close.account_id).order_by("-month").first()
-    usage = MonthlyUsage.objects.filter(account_id=close.account_id, month=close.month).order_by("pk")
-    payer = Organization.objects.get(pk=close.account_id)
-    account = BillingAccount.objects.of(payer).first()
+def _month(close: MonthClose, last: MonthClose | None, zone: BillingZone) -> Month:
+    """`last` is the close before it."""
+    frozen = MonthlyUsage.objects.filter(account_id=close.account_id, month=close.month)
+    usage = list(frozen.select_related("meter", "organization").order_by("pk"))
+    payer = Organization.objects.select_related("billing_account").get(pk=close.account_id)
+    account = getattr(payer, "billing_account", None)
     owed = ZERO
     if account and account.is_postpaid:
         accounts.fix_currency(account)
@@ -105,8 +113,8 @@ def _month(close: MonthClose, zone: BillingZone) -> Month:
         account=account,
         start=close.starts_at or zone.bounds(close.month)[0],
         close=close,
-        balance=month_balances.of(close, (last and last.closing) or ZERO),
-        usage=list(usage.select_related("meter", "organization")),
+        balance=month_balances.of(close, (last and last.closing) or ZERO, usage),
+        usage=usage,
         owed_before=last.owed if last else ZERO,
         owed=owed,
     )

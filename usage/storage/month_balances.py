@@ -4,12 +4,10 @@ Each event counts in the month in which it is billed, and every other entry in t
 the month in which its event is billed takes it out of that month, so both count in none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-
-from django.db.models import Sum
 
 from accounts.lib import sql
 from accounts.lib.money import ZERO
@@ -45,14 +43,13 @@ class MonthBalance:
         return sum(self.moved.values(), self.opening) - self.used
 
 
-def of(close: MonthClose, opening: Decimal) -> MonthBalance:
+def of(close: MonthClose, opening: Decimal, usage: Iterable[MonthlyUsage]) -> MonthBalance:
     """Of a month whose usage is frozen. It begins with what the one before it left."""
-    frozen = MonthlyUsage.objects.filter(account_id=close.account_id, month=close.month)
     parameters = {
         "account": close.account_id,
         "month": close.month,
         "since": close.starts_at or ALWAYS,
         "end": close.ends_at,
     }
-    used = frozen.aggregate(used=Sum("credits", default=ZERO))["used"]
+    used = sum((row.credits for row in usage), ZERO)
     return MonthBalance(opening, dict(sql.rows(MOVED, parameters)), used)
