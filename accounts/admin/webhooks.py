@@ -63,6 +63,9 @@ class WebhookEndpointAdmin(ReadOnlyAdmin[WebhookEndpoint]):
     ordering = ["-created_at"]
     actions = ["enable", "enable_empty", "disable"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookEndpoint]:
+        return super().get_queryset(request).exclude(status=WebhookEndpoint.Status.DELETED)
+
     def get_fields(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> Any:
         if obj is None:
             return ["url", "description", "event_types", "form_id"]

@@ -13,9 +13,16 @@ from accounts.models.tenancy import TenantQuerySet
 
 
 class EndpointQuerySet(TenantQuerySet["WebhookEndpoint"]):
+    def of(self, organization: Organization) -> Self:
+        return super().of(organization).kept()
+
     def owned_by(self, organization: Organization | None) -> Self:
         """The organization's, or the company's own."""
-        return self.of(organization) if organization else self.filter(organization=None)
+        return self.of(organization) if organization else self.kept().filter(organization=None)
+
+    def kept(self) -> Self:
+        """Without those that are deleted, and wait for their log to be."""
+        return self.exclude(status=WebhookEndpoint.Status.DELETED)
 
 
 class WebhookEndpoint(models.Model):
@@ -30,6 +37,7 @@ class WebhookEndpoint(models.Model):
     class Status(models.TextChoices):
         ENABLED = "enabled"
         DISABLED = "disabled"
+        DELETED = "deleted"
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     organization = models.ForeignKey(
@@ -72,9 +80,15 @@ class WebhookEndpoint(models.Model):
 class DeliveryQuerySet(TenantQuerySet["Delivery"]):
     tenant = "endpoint__organization"
 
+    def of(self, organization: Organization) -> Self:
+        return super().of(organization).kept()
+
     def owned_by(self, organization: Organization | None) -> Self:
         """Those of the organization's endpoints, or of the company's own."""
-        return self.of(organization) if organization else self.filter(endpoint__organization=None)
+        return self.of(organization) if organization else self.kept().filter(endpoint__organization=None)
+
+    def kept(self) -> Self:
+        return self.exclude(endpoint__status=WebhookEndpoint.Status.DELETED)
 
 
 class Delivery(models.Model):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import events
@@ -18,7 +18,7 @@ BATCH = 1000
 
 def fan_out(root: UUID, published: Sequence[UUID]) -> None:
     """Makes the deliveries of events that are being published, in the same transaction."""
-    among = WebhookEndpoint.objects.filter(Q(organization__root=root) | Q(organization=None))
+    among = WebhookEndpoint.objects.kept().filter(Q(organization__root=root) | Q(organization=None))
     rows = list(among.exclude(disabled_reason=endpoints.MANUALLY))
     if not rows:
         return
@@ -54,8 +54,16 @@ def _chooses(endpoint: WebhookEndpoint, event: Event) -> bool:
 
 
 def purge() -> int:
-    """Deletes the log of deliveries that are older than 30 days, with what was held so long."""
-    old, count = Delivery.objects.filter(created_at__lte=timezone.now() - KEPT), 0
-    while ids := list(old.order_by("created_at").values_list("pk", flat=True)[:BATCH]):
+    """Deletes the log of deliveries that are older than 30 days, with what was held so long, and deleted endpoints."""
+    gone = WebhookEndpoint.objects.filter(status=WebhookEndpoint.Status.DELETED)
+    count = _delete(Delivery.objects.filter(created_at__lte=timezone.now() - KEPT))
+    count += _delete(Delivery.objects.filter(endpoint__in=gone))
+    return count + gone.delete()[0]
+
+
+def _delete(deliveries: QuerySet[Delivery]) -> int:
+    """In batches: each is a short transaction, and takes little memory."""
+    count = 0
+    while ids := list(deliveries.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         count += Delivery.objects.filter(pk__in=ids).delete()[0]
     return count

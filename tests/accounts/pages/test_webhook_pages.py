@@ -127,7 +127,8 @@ def test_it_is_changed_disabled_enabled_and_deleted(browser: Client, organizatio
     assert row.status == "enabled"
     assert set(row.deliveries.filter(event__type=TYPE).values_list("status", flat=True)) == {"cancelled"}
     assert browser.post(page(organization, row, "delete/")).status_code == 302
-    assert not WebhookEndpoint.objects.exists()
+    assert browser.get(page(organization, row)).status_code == 404
+    assert (outbox.purge() > 0, WebhookEndpoint.objects.exists(), Delivery.objects.exists()) == (True, False, False)
 
 
 def test_attempts_are_shown_and_one_is_sent_again(browser: Client, organization: Organization) -> None:

@@ -176,6 +176,27 @@ def test_types_and_trees_decide_what_an_endpoint_gets(api: Any, alice: User, org
     assert received(below) == ["credits.low"]
 
 
+def test_a_deleted_one_is_gone_at_once_and_its_log_soon(api: Any, alice: User, organization: Organization) -> None:
+    client = api(alice)
+    path = f"/v1/webhook-endpoints/{make(client)['id']}"
+    happen(organization, "credits.low")
+    publication.publish_due(outbox.fan_out)
+    delivery = Delivery.objects.first()
+    assert delivery
+    assert client.delete(path).status_code == 204
+    for gone in (path, f"{path}/deliveries", f"/v1/webhook-deliveries/{delivery.public_id}"):
+        assert client.get(gone).status_code == 404
+    assert client.post(f"{path}/enable", {}).status_code == 404
+    assert client.get("/v1/webhook-endpoints").json()["count"] == 0
+    waiting = Delivery.objects.count()
+    happen(organization, "credits.low")
+    publication.publish_due(outbox.fan_out)
+    assert (Delivery.objects.count(), worker.run()) == (waiting, 0)
+    outbox.purge()
+    assert not Delivery.objects.exists()
+    assert not WebhookEndpoint.objects.exists()
+
+
 def test_a_test_event_shows_the_answer_and_counts_nowhere(api: Any, alice: User) -> None:
     client = api(alice)
     with inbox() as box, receivers.receiver(receivers.no_http) as (bad, _):
