@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0019_partitioned_events'),
+        ('accounts', '0020_email_changes'),
     ]
 
     operations = [
