@@ -114,13 +114,15 @@ def _breakdown(paper: Invoice, each: tax.Tax) -> dict[str, str]:
 
 
 def _line(line: InvoiceLine, each: tax.Tax) -> dict[str, str]:
+    """A price is never negative (BR-27): what lowers the total is a negative quantity."""
     is_counted = line.quantity is not None and line.unit_amount is not None
+    piece = "-1" if line.amount < 0 else "1"
     fields = {
         "BT-126": str(line.position),
-        "BT-129": plain(line.quantity) if is_counted and line.quantity else "1",
+        "BT-129": plain(line.quantity) if is_counted and line.quantity else piece,
         "BT-130": PIECE,
         "BT-131": plain(line.amount),
-        "BT-146": plain(line.unit_amount) if is_counted and line.unit_amount else plain(line.amount),
+        "BT-146": plain(line.unit_amount) if is_counted and line.unit_amount else plain(abs(line.amount)),
         "BT-151": each.category,
         "BT-152": _rate(each),
         "BT-153": line.description,

@@ -16,6 +16,7 @@ from accounts import emails
 from accounts.models import Event, Organization
 from billing.invoicing import documents
 from billing.invoicing.documents import einvoice, layout, printing
+from billing.invoicing.papers import Line
 from billing.models import BillingAccount, Invoice, InvoiceDocument, InvoiceState, TaxRate
 from tests import factories
 from tests.attacks import run
@@ -146,10 +147,13 @@ def violations(xml: str) -> list[str]:
 
 
 def test_the_e_invoice_keeps_the_rules_of_the_standard(payer: Organization) -> None:
-    """Taxed, reversed, exempt, at zero, not subject to VAT; in thousandths; paid; and credit notes."""
+    """Taxed, reversed, exempt, at zero, not subject to VAT; in thousandths; paid; credit notes; and credits used."""
     accounts = BillingAccount.objects.of(payer)
     taxed = issue(payer, "0.50", "99.49")
-    papers = [taxed, credit(taxed, "50.00")]
+    credits_used = Line("Credits used", "", None, None, None, Decimal("-2.50"))
+    in_tiers = Line("SMS", "sms", None, Decimal(30), None, Decimal("0.25"))
+    free = Line("Voice", "voice", None, Decimal(5), Decimal(0), Decimal(0))
+    papers = [taxed, credit(taxed, "50.00"), issue(payer, lines=[line("9.99"), credits_used, in_tiers, free])]
     for fields in (
         {"country": "AT", "vat_id": "ATU13585627"},
         {"vat_id": "", "tax_exemption": "Charity"},
