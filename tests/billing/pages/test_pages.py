@@ -365,6 +365,16 @@ def test_saving_auto_recharge_keeps_the_card_that_the_api_chose(
     assert AutoRecharge.objects.get().payment_method is None
 
 
+def test_what_went_back_of_a_payment_is_shown(browser: Client, organization: Organization) -> None:
+    card = factories.card(organization)
+    for back in ({}, {"refunded": 5}, {"refunded": 25}, {"disputed": 25}):
+        payment = purchases.begin(organization, amount=Decimal(25), method=card.public_id, by="test")
+        Payment.objects.filter(pk=payments.complete(payment.pk).pk).update(**back)
+    page = text(browser.get(at(organization, "credits/")))
+    for label in ("Paid", "Partly refunded", "Refunded", "Disputed"):
+        assert page.count(f"</svg>{label}") == 1
+
+
 @pytest.mark.parametrize("path", ["payments/pay_x/", f"payments/pay_{'0' * 32}/", "credits/cards/page/?session=cs_x"])
 def test_nobody_elses_pages_are_found(browser: Client, organization: Organization, path: str) -> None:
     factories.billing_account(organization)

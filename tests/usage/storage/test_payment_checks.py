@@ -65,6 +65,10 @@ def broken() -> set[str]:
     return {finding.check for finding in reconciliation.run()}
 
 
+def test_every_check_has_a_corruption() -> None:
+    assert {check for _, checks in CORRUPTIONS for check in checks} == set(payment_checks.CHECKS)
+
+
 def test_good_books_pass(books: Organization) -> None:
     assert LedgerEntry.objects.of(books).count() == 7
     assert broken() == set()
