@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts import events
 from accounts.lib import countries
@@ -13,11 +14,11 @@ from accounts.models import Organization
 from billing import clock
 from billing.exceptions import BilledByParent, NoBillingAccount
 from billing.ledger import posting, thresholds
-from billing.models import AutoRecharge, BillingAccount, Dispute, LedgerAccount, Payment, Subscription
+from billing.models import AutoRecharge, BillingAccount, Dispute, InvoiceState, LedgerAccount, Payment, Subscription
 
 # Fields that an account starts without.
 OPTIONAL = ("city", "line1", "line2", "postal_code", "state")
-PERSONAL = frozenset({"name", "email", *OPTIONAL})
+PERSONAL = frozenset({"name", "email", "vat_id", *OPTIONAL})
 
 
 class AccountNotSettled(Conflict):
@@ -92,6 +93,8 @@ def close(organization: Organization, *, now: datetime) -> None:
         raise AccountNotSettled("A payment is still open.")
     if Dispute.objects.filter(payment__organization=organization, status__in=Dispute.UNDECIDED).exists():
         raise AccountNotSettled("A payment is disputed, and its bank has not decided.")
+    if InvoiceState.objects.filter(invoice__organization=organization, status__in=InvoiceState.OWED).exists():
+        raise AccountNotSettled("An invoice is not paid.")
     Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE).update(
         status=Subscription.Status.CANCELED
     )
@@ -106,7 +109,7 @@ def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccoun
     """Write the named fields only, so that a concurrent change of another field stays."""
     if changes:
         row = BillingAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-        BillingAccount.objects.filter(pk=account.pk).update(**changes)
+        BillingAccount.objects.filter(pk=account.pk).update(**changes, **_unchecked(row, changes))
         account.refresh_from_db()
         before, after = ({name: getattr(state, name) for name in changes} for state in (row, account))
         organization, now, targets = account.organization_id, clock.now(account.organization), [account.public_id]
@@ -114,6 +117,13 @@ def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccoun
             organization, "billing_account.changed", before, after, now, targets=targets, personal=PERSONAL
         )
     return account
+
+
+def _unchecked(row: BillingAccount, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Another VAT id: what the register said of the one before doesn't count for it."""
+    if changes.get("vat_id", row.vat_id) == row.vat_id:
+        return {}
+    return {"vat_id_valid": None, "vat_id_checked_at": None, "vat_id_due_at": timezone.now()}
 
 
 def currency_of(account: BillingAccount) -> str:

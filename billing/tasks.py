@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from billing import clock
-from billing.invoicing import documents, dunning
+from billing.invoicing import documents, dunning, register
 from billing.ledger import alerts, expiry_sweep
 from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunds
 
@@ -38,6 +38,11 @@ def settle_pending_refunds() -> int:
 @shared_task
 def make_documents() -> int:
     return documents.make_due(timezone.now())
+
+
+@shared_task
+def check_vat_ids() -> int:
+    return register.sweep(timezone.now())
 
 
 @shared_task

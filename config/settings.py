@@ -75,6 +75,7 @@ INVOICE_PREFIXES = {
 }
 INVOICE_DUE_DAYS = env.integer("INVOICE_DUE_DAYS", default=0)
 INVOICE_FONTS = env.text("INVOICE_FONTS", default="")
+VAT_ID_REGISTER = env.text("VAT_ID_REGISTER", default="")
 TAX_PROVIDER = env.text("TAX_PROVIDER", default="billing.invoicing.tax.by_table")
 env.refuse(is_weak(SECRET_KEY), "SECRET_KEY is weak: take at least 32 random characters.")
 env.refuse(DEBUG, "DEBUG is on: it shows settings and code to anyone.")
@@ -321,6 +322,7 @@ CELERY_BEAT_SCHEDULE = {
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},
     "accounts to recharge": {"task": "billing.tasks.recharge_accounts", "schedule": 10.0},
     "refunds left pending": {"task": "billing.tasks.settle_pending_refunds", "schedule": 60.0},
+    "VAT ids not checked": {"task": "billing.tasks.check_vat_ids", "schedule": 60.0},
     "papers without a document": {"task": "billing.tasks.make_documents", "schedule": 30.0},
     "invoices to collect": {"task": "billing.tasks.collect_invoices", "schedule": 60.0},
     "payments left pending": {"task": "billing.tasks.settle_pending_payments", "schedule": 60.0},

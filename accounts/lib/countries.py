@@ -18,6 +18,11 @@ def names() -> dict[str, str]:
     return {c: n for c, n in territories.items() if re.fullmatch("[A-Z]{2}", c) and c not in NOT_COUNTRIES}
 
 
+def by_name() -> list[tuple[str, str]]:
+    """Pairs of code and name, in the order of the names: the choices of a form."""
+    return sorted(names().items(), key=lambda country: country[1])
+
+
 def currency_of(country: str) -> str:
     """The legal tender of a country, or US dollars where there is none, as in Antarctica."""
     tender = get_territory_currencies(country, tender=True)

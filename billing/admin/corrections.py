@@ -18,7 +18,7 @@ from accounts.lib.money import LARGEST, QUANTUM, ZERO, NumberFormField, plain
 from accounts.lib.problems import Problem
 from billing import clock
 from billing.ledger import corrections, thresholds
-from billing.models import LedgerAccount, LedgerEntry, Payment
+from billing.models import Invoice, LedgerAccount, LedgerEntry, Payment
 from billing.payments import refunds
 
 TITLES = {
@@ -26,6 +26,8 @@ TITLES = {
     "adjust": "Adjust the balance",
     "lend": "Set the credit limit",
     "refund": "Refund a payment",
+    "credit": "Issue a credit note",
+    "write_off": "Give up an invoice",
 }
 
 
@@ -127,7 +129,10 @@ def confirm(
 
 
 def _page(
-    page: admin.ModelAdmin[Any], request: HttpRequest, row: LedgerAccount | LedgerEntry | Payment, form: forms.Form
+    page: admin.ModelAdmin[Any],
+    request: HttpRequest,
+    row: LedgerAccount | LedgerEntry | Payment | Invoice,
+    form: forms.Form,
 ) -> HttpResponse:
     action = request.POST["action"]
     payer = row.account.organization if isinstance(row, LedgerEntry) else row.organization

@@ -5,6 +5,7 @@ from django import forms
 
 from accounts.lib import countries
 from accounts.lib.money import NumberFormField
+from billing.invoicing import vat_ids
 from billing.models import BillingAccount, PaymentMethod
 from billing.payments.gateways import sandbox
 from billing.payments.gateways.sandbox.cards import Authentication
@@ -28,10 +29,9 @@ class BillingAccountForm(forms.ModelForm[BillingAccount]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        by_name = sorted(countries.names().items(), key=lambda country: country[1])
         field = self.fields["country"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [("", "Choose a country"), *by_name]
+        field.choices = [("", "Choose a country"), *countries.by_name()]
 
 
 def _sandbox_cards() -> list[tuple[str, str]]:
@@ -55,7 +55,7 @@ class AmountForm(forms.Form):
     )
 
 
-class PurchaseForm(AmountForm):
+class PayForm(forms.Form):
     """`payment` is made with the page and becomes the payment's id, so that a page sent twice pays once."""
 
     method = forms.ModelChoiceField(
@@ -65,7 +65,37 @@ class PurchaseForm(AmountForm):
 
     def __init__(self, *args: Any, cards: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["amount"].widget = forms.HiddenInput()
         field = self.fields["method"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = cards
+
+
+class PurchaseForm(PayForm, AmountForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["amount"].widget = forms.HiddenInput()
+
+
+class BillingDetailsForm(BillingAccountForm):
+    """The VAT id is checked with the country, and kept in its normal form."""
+
+    class Meta(BillingAccountForm.Meta):
+        fields = [
+            *("name", "email", "line1", "line2", "postal_code", "city", "state", "country"),
+            *("vat_id", "purchase_order"),
+        ]
+        labels = {
+            "line1": "Address",
+            "line2": "Address, second line",
+            "vat_id": "VAT id",
+            "purchase_order": "Your reference, such as a purchase order",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("vat_id") and cleaned.get("country"):
+            try:
+                cleaned["vat_id"] = vat_ids.normal(cleaned["vat_id"], cleaned["country"])
+            except ValueError as error:
+                self.add_error("vat_id", str(error))
+        return cleaned

@@ -15,6 +15,7 @@ from accounts.lib.problems import Conflict, InvalidField, Problem
 from accounts.pages.forms import refuse
 from billing import balance, clock
 from billing.exceptions import PaymentReused
+from billing.invoicing import tax
 from billing.models import Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
@@ -37,7 +38,15 @@ class PurchaseView(CreditsMixin):
         amount, current = form.cleaned_data["amount"], balance.of(self.organization, clock.now(self.organization))
         initial = {"amount": amount, "method": self.cards().first(), "payment": identifiers.uuid7()}
         review = PurchaseForm(initial=initial, cards=self.cards())
-        context = self.get_context_data(form=review, amount=amount, balance=current, after=current.balance + amount)
+        _, taxes = purchases.assess(self.organization, amount, clock.now(self.organization))
+        context = self.get_context_data(
+            form=review,
+            amount=amount,
+            taxes=taxes,
+            total=amount + tax.total(taxes),
+            balance=current,
+            after=current.balance + amount,
+        )
         return render(request, "billing/purchase.html", context)
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
@@ -65,7 +74,7 @@ class PurchaseView(CreditsMixin):
         currency = balance.of(self.organization, clock.now(self.organization)).currency
         if form.is_valid() and currency:
             try:
-                purchases.check_amount(form.cleaned_data["amount"], currency)
+                purchases.assess(self.organization, form.cleaned_data["amount"], clock.now(self.organization))
             except Problem as problem:
                 refuse(form, problem)
         return form.is_valid()

@@ -25,8 +25,10 @@ def reason(payment: Payment) -> str:
 
 
 def tell(request: HttpRequest, payment: Payment) -> None:
-    price = money(payment.amount, payment.currency)
+    price = money(payment.total, payment.currency)
     match payment.status:
+        case Payment.Status.SUCCEEDED if payment.purpose == Payment.Purpose.INVOICE:
+            messages.success(request, f"The invoice is paid: {price}.")
         case Payment.Status.SUCCEEDED:
             messages.success(request, f"You bought {amount(payment.amount)} credits for {price}.")
         case Payment.Status.FAILED:

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from billing.pages import auto_recharge, credits, ledger, payments, purchases, sandbox, tree
+from billing.pages import auto_recharge, credits, details, invoices, ledger, payments, purchases, sandbox, tree
 
 app_name = "billing"
 
@@ -22,6 +22,10 @@ urlpatterns = [
     path(f"{ORGANIZATION}credits/auto-recharge/", auto_recharge.AutoRechargeView.as_view(), name="auto-recharge"),
     path(f"{ORGANIZATION}credits/buy/", purchases.PurchaseView.as_view(), name="buy"),
     path(f"{ORGANIZATION}credits/ledger/", ledger.LedgerView.as_view(), name="ledger"),
+    path(f"{ORGANIZATION}invoices/", invoices.InvoicesView.as_view(), name="invoices"),
+    path(f"{ORGANIZATION}invoices/details/", details.BillingDetailsView.as_view(), name="details"),
+    path(f"{ORGANIZATION}invoices/<str:invoice>/", invoices.InvoiceView.as_view(), name="invoice"),
+    path(f"{ORGANIZATION}invoices/<str:invoice>/pdf/", invoices.DocumentView.as_view(), name="invoice-pdf"),
     path("sandbox/sessions/<str:id>/", sandbox.SessionPage.as_view(), name="sandbox-session"),
     path("sandbox/authentications/<str:id>/", sandbox.AuthenticationPage.as_view(), name="sandbox-authentication"),
 ]

@@ -9,9 +9,23 @@ from django.db import connection
 
 from accounts.lib import snapshot, sql
 from billing.models import LedgerAccount
-from usage.storage import closing_checks, ledger_checks, payer_months, payment_checks, places, usage_checks
+from usage.storage import (
+    closing_checks,
+    ledger_checks,
+    paper_checks,
+    payer_months,
+    payment_checks,
+    places,
+    usage_checks,
+)
 
-CHECKS = {**ledger_checks.CHECKS, **payment_checks.CHECKS, **usage_checks.CHECKS, **closing_checks.CHECKS}
+CHECKS = {
+    **ledger_checks.CHECKS,
+    **payment_checks.CHECKS,
+    **paper_checks.CHECKS,
+    **usage_checks.CHECKS,
+    **closing_checks.CHECKS,
+}
 
 NAMED = """
 SELECT coalesce(o.public_id, wrong.organization_id::text), wrong.detail

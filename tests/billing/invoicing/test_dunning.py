@@ -9,8 +9,9 @@ import pytest
 import time_machine
 
 from accounts import tree
+from accounts.lib.problems import Problem
 from accounts.models import Email, Event, Organization
-from billing.invoicing import dunning, paying, unpaid
+from billing.invoicing import crediting, dunning, paying, unpaid
 from billing.models import Invoice, InvoiceState, LedgerEntry, Payment, PaymentMethod, TaxRate
 from billing.payments import payments
 from tests import factories
@@ -228,3 +229,19 @@ def test_a_race_of_ways_to_pay_charges_once(committed: None, settings: Any) -> N
     race([by_hand, by_hand, *[partial(dunning.advance, invoice.pk, DECEMBER)] * 2])
     assert charges(payer).count("succeeded") == 1
     assert LedgerEntry.objects.of(payer).get().amount == 100
+
+
+def test_a_credit_note_in_full_settles_an_open_invoice(suspended: Invoice, payer: Organization) -> None:
+    note = crediting.give(suspended, reason="Our mistake", actor="user:1", now=LATER)
+    payer.refresh_from_db()
+    assert (note.total, state(suspended).status, payer.status) == (suspended.total, "paid", "active")
+    assert [entry.amount for entry in LedgerEntry.objects.of(payer)] == [100]
+
+
+@pytest.mark.parametrize("amount", ["119.01", "0", "-1", "0.001"])
+def test_a_credit_note_is_not_over_more_than_is_left(payer: Organization, amount: str) -> None:
+    invoice = issue(payer, 100)
+    with pytest.raises(Problem):
+        crediting.give(invoice, amount=Decimal(amount), reason="Sorry", actor="user:1", now=DECEMBER)
+    assert not LedgerEntry.objects.of(payer).exists()
+    assert Invoice.objects.of(payer).count() == 1

@@ -1,0 +1,56 @@
+"""A credit note by an operator: what is taken off an invoice comes back as credits.
+
+Money goes back to a card by a refund of its payment, which issues the credit note itself.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from accounts.lib.problems import Conflict, InvalidField
+from billing.invoicing import papers, paying, tax, unpaid
+from billing.ledger import corrections, posting
+from billing.models import Invoice, InvoiceState
+
+
+class NotCreditable(Conflict):
+    """More than is left of the invoice, or nothing is."""
+
+    code = "not_creditable"
+    detail = "There is less left of the invoice."
+
+
+@transaction.atomic
+def give(invoice: Invoice, *, reason: str, actor: str, now: datetime, amount: Decimal | None = None) -> Invoice:
+    """Issue a credit note over `amount`, tax included, or over all that is left, and post its net amount.
+
+    An open invoice of which nothing is left is paid by it.
+    """
+    posting.lock([invoice.organization_id], now)
+    if invoice.kind != Invoice.Kind.INVOICE:
+        raise NotCreditable("Only an invoice is credited.")
+    state = invoice.state = InvoiceState.objects.get(pk=invoice.pk)
+    left = invoice.total - papers.credited(invoice)
+    amount = left if amount is None else amount
+    if amount != tax.rounded(amount, invoice.currency):
+        raise InvalidField("amount", f"More decimals than {invoice.currency} has.")
+    if not 0 < amount <= left:
+        raise NotCreditable(left=left)
+    if payment := unpaid.open_payment(invoice):
+        raise paying.BeingPaid(payment=payment.public_id)
+    net = amount - tax.total(tax.credited(invoice, before=invoice.total - left, amount=amount))
+    corrections.adjust(invoice.organization_id, amount=net, reason=reason, actor=actor, now=now)
+    if state.status in InvoiceState.OWED and amount == left:
+        unpaid.settle(invoice, now)
+    return papers.credit(invoice, amount, reason, now=now)
+
+
+@transaction.atomic
+def write_off(invoice: Invoice, now: datetime) -> None:
+    """An operator gives an invoice up. The debt stays in the ledger."""
+    posting.lock([invoice.organization_id], now)
+    invoice.state = InvoiceState.objects.get(pk=invoice.pk)
+    if invoice.state.status not in InvoiceState.UNPAID:
+        raise paying.NotPayable
+    unpaid.write_off(invoice, now)

@@ -1,0 +1,122 @@
+"""Papers for people: the list, one paper with its document, and paying an open invoice."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.generic import ListView
+
+from accounts.lib import identifiers
+from accounts.lib.problems import Problem
+from accounts.pages.organizations import OrganizationMixin
+from billing import clock
+from billing.invoicing import paying, tax, unpaid
+from billing.models import Invoice, InvoiceDocument, InvoiceState, Payment
+from billing.pages import receipts
+from billing.pages.credits import CreditsMixin
+from billing.pages.forms import PayForm
+from billing.payments import payments
+
+
+class InvoicesView(OrganizationMixin, ListView[Invoice]):
+    """Invoices, credit notes and statements, newest first."""
+
+    scopes = {"get": "billing:read"}
+    section = "invoices"
+    paginate_by = 50
+
+    def get_template_names(self) -> list[str]:
+        return ["billing/invoices.html" if self.organization.is_root else "billing/billed_by_root.html"]
+
+    def get_queryset(self) -> QuerySet[Invoice]:
+        return Invoice.objects.of(self.organization).select_related("state", "document").order_by("-issued_at")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        context = super().get_context_data(title="Invoices", **context)
+        return {**context, "papers": context["object_list"]}
+
+
+class PaperMixin(CreditsMixin):
+    section = "invoices"
+
+    def paper(self, public_id: str) -> Invoice:
+        try:
+            id = identifiers.uuid_of(public_id, "in_")
+        except ValueError as error:
+            raise Http404 from error
+        papers = Invoice.objects.of(self.organization).select_related("organization", "state", "corrects")
+        paper = papers.filter(pk=id).first()
+        if paper is None:
+            raise Http404
+        return paper
+
+
+class InvoiceView(PaperMixin):
+    """GET shows a paper, POST pays it with a card on file."""
+
+    scopes = {"get": "billing:read", "post": "credits:write"}
+
+    def get(self, request: HttpRequest, organization: str, invoice: str) -> HttpResponse:
+        return self._show(self.paper(invoice))
+
+    def post(self, request: HttpRequest, organization: str, invoice: str) -> HttpResponse:
+        paper = self.paper(invoice)
+        form = PayForm(request.POST, cards=self.cards())
+        if not form.is_valid():
+            return self._show(paper, form, status=400)
+        try:
+            payment = self._pay(paper, form)
+        except Problem as problem:
+            messages.error(request, str(problem))
+            return redirect(request.path)
+        if payment.status == Payment.Status.ACTION_REQUIRED:
+            return redirect("billing:payment", self.organization.public_id, payment.public_id)
+        receipts.tell(request, payment)
+        return redirect(request.path)
+
+    def _pay(self, paper: Invoice, form: PayForm) -> Payment:
+        """One charge for each page that was shown, however often it is sent."""
+        begun = paying.begin(
+            paper,
+            method=form.cleaned_data["method"].public_id,
+            by=self.credential.id,
+            now=clock.now(self.organization),
+            id=form.cleaned_data["payment"],
+        )
+        return payments.complete(begun.pk)
+
+    def _show(self, paper: Invoice, form: PayForm | None = None, *, status: int = 200) -> HttpResponse:
+        is_owed = paper.state.status in InvoiceState.OWED
+        net, taxes = unpaid.remainder(paper) if is_owed else (0, [])
+        if form is None and is_owed and self.may("credits:write"):
+            initial = {"method": self.cards().first(), "payment": identifiers.uuid7()}
+            form = PayForm(initial=initial, cards=self.cards())
+        context = self.get_context_data(
+            paper=paper,
+            lines=paper.all_lines.filter(is_annex=False).select_related("organization"),
+            taxes=tax.from_json(paper.taxes),
+            document=InvoiceDocument.objects.filter(invoice=paper).only("sha256").first(),
+            form=form,
+            cards=self.cards().exists(),
+            left=net + tax.total(taxes),
+            underway=unpaid.open_payment(paper),
+        )
+        return render(self.request, "billing/invoice.html", context, status=status)
+
+
+class DocumentView(PaperMixin):
+    """The PDF."""
+
+    scopes = {"get": "billing:read"}
+
+    def get(self, request: HttpRequest, organization: str, invoice: str) -> HttpResponse:
+        paper = self.paper(invoice)
+        document = InvoiceDocument.objects.filter(invoice=paper).first()
+        if document is None:
+            messages.info(request, "The PDF is being made. Try again in a minute.")
+            return redirect("billing:invoice", self.organization.public_id, paper.public_id)
+        name = f"{paper.number or 'statement'}.pdf"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return HttpResponse(bytes(document.pdf), content_type="application/pdf", headers=headers)
