@@ -159,5 +159,5 @@ def test_an_operator_refunds_a_payment(
     assert balance(organization) == 15
     assert "Sorry" in history(operator)[-1]
     refused = act(operator, "payment", payment, "refund", confirmed="1", amount="15.01", reason="Sorry")
-    assert "less left to refund" in refused.content.decode()
+    assert "more than is left to refund" in refused.content.decode()
     assert balance(organization) == 15

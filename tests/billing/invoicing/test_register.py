@@ -13,7 +13,7 @@ from billing.invoicing import register, tax
 from billing.models import BillingAccount
 from tests import factories
 
-LATER = datetime.now(UTC) + timedelta(seconds=5)
+LATER = datetime.now(UTC) + timedelta(hours=1)
 
 
 @pytest.fixture
