@@ -169,7 +169,7 @@ def test_a_key_moves_what_is_beneath_its_organization(api: Any, alice: User, nod
 
 
 def test_the_new_parents_networks_count_too(api: Any, alice: User, node: dict[str, Organization]) -> None:
-    security.change(node["b"], {"allowed_networks": ["192.0.2.0/24"]}, address="192.0.2.1")
+    security.change(node["b"], {"allowed_networks": ["192.0.2.0/24"]}, by=factories.operator(), address="192.0.2.1")
     refused = move(api(alice), node["a1"], node["b"])
     assert (refused.status_code, refused.json()["code"]) == (403, "network_not_allowed")
     assert shape(node["root"]) == BEFORE

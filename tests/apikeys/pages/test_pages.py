@@ -146,7 +146,7 @@ def test_only_scopes_that_the_person_holds_are_offered(organization: Organizatio
 def test_the_longest_life_that_the_organization_allows_holds_here_too(
     browser: Client, organization: Organization
 ) -> None:
-    security.change(organization, {"longest_key_life_days": 30}, address="")
+    security.change(organization, {"longest_key_life_days": 30}, by=factories.operator(), address="")
     late = (timezone.now() + timedelta(days=60)).date().isoformat()
     answer = create(browser, organization, expires_at=late)
     assert answer.status_code == 400

@@ -83,7 +83,7 @@ def _customer(gateway: Api, zone: str) -> Customer:
     organization.refresh_from_db()
     factories.card(organization)
     factories.credit(organization, 100)
-    security.change(organization, {"allowed_email_domains": ["example.com"]}, address="")
+    security.change(organization, {"allowed_email_domains": ["example.com"]}, by=factories.operator(), address="")
     tokens.issue(owner, organization)
     factories.invitation(organization, "invited@example.com", by=owner)
     factories.join(factories.user("viewer"), organization, "viewer")
