@@ -25,7 +25,9 @@ def look(subject: str, id: str, gateway: Gateway, now: datetime) -> None:
 
 
 def _intent(id: str, gateway: Gateway, now: datetime) -> None:
-    payments.observe(gateway.retrieve(id), gateway)
+    """One that we know as paid can't change any more: most events are about those, and need no call."""
+    if not Payment.objects.filter(gateway=gateway.name, intent=id, status=Payment.Status.SUCCEEDED).exists():
+        payments.observe(gateway.retrieve(id), gateway)
 
 
 def _session(id: str, gateway: Gateway, now: datetime) -> None:

@@ -15,7 +15,7 @@ from billing import tasks
 from billing.models import Payment, PaymentMethod, PolledGateway, ReceivedEvent
 from billing.payments import gateways, methods, observing, payments
 from tests import factories
-from tests.billing.payments.buying import begin, bought
+from tests.billing.payments.buying import begin, bought, paid
 from tests.stripe.fixtures import SECRETS
 from tests.stripe.process import StandIn
 
@@ -181,6 +181,15 @@ def test_an_installation_without_a_gateway_asks_nobody(db: None, settings: Any) 
     settings.PAYMENT_GATEWAY = ""
     tasks.poll_gateway_events()
     assert not tasks.compare_gateway()
+
+
+def test_what_is_known_as_paid_is_not_fetched_again(customer: Organization, stand_in: StandIn) -> None:
+    paid(customer)
+    tasks.poll_gateway_events()
+    before = len(stand_in.calls())
+    tasks.handle_gateway_events()
+    fetched = {call["name"] for call in stand_in.calls()[before:]}
+    assert "payment_intents.retrieve" not in fetched
 
 
 # What can't be handled
