@@ -131,8 +131,14 @@ def currency_of(account: BillingAccount) -> str:
     return account.currency or countries.currency_of(account.country)
 
 
+@transaction.atomic
 def fix_currency(account: BillingAccount) -> str:
     """Set the currency from the country unless it is set already. Returns the account's currency."""
-    BillingAccount.objects.filter(pk=account.pk, currency="").update(currency=countries.currency_of(account.country))
+    unset = BillingAccount.objects.filter(pk=account.pk, currency="")
+    fixed = unset.update(currency=countries.currency_of(account.country))
     account.refresh_from_db(fields=["currency"])
+    if fixed:
+        before, after = {"currency": ""}, {"currency": account.currency}
+        organization, now, targets = account.organization_id, timezone.now(), [account.public_id]
+        events.record_change(organization, "billing_account.changed", before, after, now, targets=targets)
     return account.currency

@@ -43,6 +43,18 @@ def _fresh_redis() -> Iterator[None]:
         client.flushdb()
 
 
+@pytest.fixture(autouse=True)
+def _changes_are_recorded(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In the tests of pages and of the admin."""
+    from tests import recorded
+
+    if {"pages", "admin"} & set(request.path.parts):
+        with recorded.demanded():
+            yield
+    else:
+        yield
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(
     django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings: None

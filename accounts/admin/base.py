@@ -92,6 +92,9 @@ class ReadOnlyAdmin(RecordedAdmin[Row]):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
+        """No field can be edited. Saving the row would undo what happened to it since it was read."""
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
     ) -> tuple[QuerySet[Row], bool]:

@@ -35,6 +35,7 @@ def test_a_purchase_charges_once_and_raises_the_balance(buyer: Organization, ban
     assert [event.type for event in Event.objects.of(buyer).order_by("pk")] == [
         "billing_account.created",
         "payment_method.added",
+        "billing_account.changed",
         "payment.created",
         "payment.succeeded",
         "invoice.issued",

@@ -1,0 +1,87 @@
+"""Demands of every form of a page or of the admin that changes something: it has to leave an event.
+
+It watches the statements of each POST that succeeds, in all tests of pages and of the admin.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from django.db import connection
+from django.test import Client
+
+CHANGE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "((?:accounts|apikeys|billing|usage|django_admin)_\w+)"')
+SAVEPOINT = re.compile(r'(ROLLBACK TO )?SAVEPOINT "(\w+)"')
+EVENT, HISTORY = "accounts_event", "django_admin_log"
+
+# Tables whose rows are no change that anybody makes: what follows from one, or keeps others out.
+UNTOLD = {
+    HISTORY: "what an operator did",
+    "accounts_browsersession": "when somebody was here last",
+    "accounts_email": "the mails of a change",
+    "accounts_emailcode": "a code that was sent; what it proves is told",
+    "accounts_idempotencyrecord": "the answer of a change",
+    "accounts_knownnetwork": "where somebody signed in before",
+    "accounts_signinfailures": "guesses at a password",
+    "accounts_delivery": "what is sent of an event",
+    "apikeys_ratecount": "how often a key was used",
+    "billing_gatewaycustomer": "the payer's name at the gateway, before there is a card",
+    "billing_ledgeraccount": "what has become due since",
+    "billing_grant": "what has become due since",
+    "billing_sandboxobject": "what the gateway keeps",
+}
+# What belongs to the company, and to no organization whose event it could be. It is in the admin's history.
+COMPANY = re.compile(
+    r"(accounts_user|apikeys_apikey|accounts_webhookendpoint|billing_(plan|meter|price|endpointprice))\w*"
+)
+# Pages that lead to the bank and write down that they did.
+TO_THE_BANK = re.compile(r"/o/\w+/payments/\w+/")
+
+
+@contextmanager
+def demanded() -> Iterator[None]:
+    """Raises `AssertionError` for a POST that changed something and told nobody."""
+    send = Client.request
+
+    def watched(client: Client, **request: Any) -> Any:
+        if request.get("REQUEST_METHOD") != "POST":
+            return send(client, **request)
+        tables: set[str] = set()
+        with connection.execute_wrapper(_noting(tables)):
+            answer = send(client, **request)
+        if answer.status_code < 400:
+            _check(request["PATH_INFO"], tables)
+        return answer
+
+    with patch.object(Client, "request", watched):
+        yield
+
+
+def _noting(tables: set[str]) -> Any:
+    """Adds the tables of which a statement changed rows, and takes out those whose changes were undone."""
+    earlier: dict[str, set[str]] = {}
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if match := SAVEPOINT.match(sql):
+            undone, name = match.groups()
+            if undone:
+                tables.intersection_update(earlier.get(name, set()))
+            else:
+                earlier[name] = set(tables)
+        elif context["cursor"].rowcount > 0:
+            tables.update(CHANGE.findall(sql))
+        return result
+
+    return note
+
+
+def _check(path: str, tables: set[str]) -> None:
+    untold = tables - UNTOLD.keys()
+    if EVENT in tables or TO_THE_BANK.fullmatch(path):
+        return
+    if path.startswith("/admin/") and HISTORY in tables:
+        untold = {table for table in untold if not COMPANY.fullmatch(table)}
+    assert not untold, f"{path} changed {', '.join(sorted(untold))} and left no event."
