@@ -26,6 +26,7 @@ ROWS = {
     "rebuild": "rebuilding:measure",
     "close": "closing:measure",
     "webhooks": "webhooks:measure",
+    "documents": "documents:measure",
     "memory": "memory:measure",
 }
 

@@ -26,19 +26,26 @@ class Printed:
 
 def pdf(data: dict[str, Any], xml: str, made_at: datetime) -> Printed:
     """The PDF of a layout. The same data, fonts and moment give the same bytes."""
-    inputs = {"paper": json.dumps(data), **({"xml": xml} if xml else {})}
     import typst  # 84 MB: only workers print
 
     try:
-        return Printed(_compile(typst, inputs, made_at, STANDARDS), " ".join(STANDARDS))
+        return Printed(_compile(data, made_at, STANDARDS, xml), " ".join(STANDARDS))
     except typst.TypstError:
-        return Printed(_compile(typst, inputs, made_at, []), "")
+        return Printed(plain(data, made_at, xml), "")
 
 
-def _compile(typst: Any, inputs: dict[str, str], made_at: datetime, standards: list[str]) -> bytes:
+def plain(data: dict[str, Any], made_at: datetime, xml: str = "") -> bytes:
+    """The PDF without a standard."""
+    return _compile(data, made_at, [], xml)
+
+
+def _compile(data: dict[str, Any], made_at: datetime, standards: Any, xml: str) -> bytes:
+    import typst
+
+    inputs = {"paper": json.dumps(data), **({"xml": xml} if xml else {})}
     fonts = [settings.INVOICE_FONTS] if settings.INVOICE_FONTS else []
     compiler = typst.Compiler(root=TEMPLATE.parent, font_paths=fonts, ignore_system_fonts=True)
-    result: bytes = compiler.compile(
+    result: Any = compiler.compile(
         TEMPLATE.read_bytes(), sys_inputs=inputs, pdf_standards=standards, timestamp=int(made_at.timestamp())
     )
-    return result
+    return bytes(result)

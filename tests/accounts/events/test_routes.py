@@ -14,7 +14,7 @@ from accounts import email_codes, events, invitations, people, tokens, tree
 from accounts.events.actors import KINDS
 from accounts.models import Event, Organization
 from accounts.webhooks import endpoints
-from billing.models import LedgerAccount, LedgerEntry
+from billing.models import InvoiceState, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.conftest import Api
 from tests.isolation.routes import ROUTES, Route, discovered
@@ -85,6 +85,8 @@ def invitation_token(world: World) -> dict[str, str]:
 
 
 def settle(world: World) -> None:
+    paid = {"status": "paid", "paid_at": timezone.now(), "next_attempt_at": None}
+    InvoiceState.objects.filter(invoice__organization=world.organizations["own"]).update(**paid)
     LedgerAccount.objects.filter(pk=own(world).pk).update(balance=0, reserved=0)
 
 
