@@ -45,7 +45,8 @@ class LastOwner(Conflict):
 
 def of(organization: Organization) -> MembershipQuerySet:
     """One membership for each person, the nearest: the organization's own before its ancestors'."""
-    return Membership.objects.reaching(organization.path).select_related("user", "organization").nearest()
+    people = Membership.objects.reaching(organization.path).filter(user__is_service=False)
+    return people.select_related("user", "organization").nearest()
 
 
 def roles(organization: Organization, user: User) -> list[Membership]:
@@ -97,7 +98,7 @@ def _locked(organization: Organization, user_id: int) -> Membership:
 
     There's a race here: without the lock, two owners could leave at once, each seeing the other as the last."""
     Organization.objects.lock(organization.pk)
-    reaching = Membership.objects.reaching(organization.path).filter(user_id=user_id)
+    reaching = Membership.objects.reaching(organization.path).filter(user_id=user_id, user__is_service=False)
     membership = reaching.select_related("user", "organization").nearest().first()
     if membership is None:
         raise NotFound("Unknown member.")

@@ -131,12 +131,13 @@ def _has_factor(credential: Credential) -> bool:
     """A sign-in must have used one. A key goes by the person who made it."""
     if credential.kind in OF_PEOPLE:
         return credential.second_factor
-    return credential.user is None or second_factors.is_enrolled(credential.user)
+    return credential.user is None or credential.user.is_service or second_factors.is_enrolled(credential.user)
 
 
 def people_without_factor(organization: Organization) -> int:
     """How many people with a role in the organization or beneath it have no second factor."""
-    members = Membership.objects.filter(organization__in=Organization.objects.within(organization))
+    within = Organization.objects.within(organization)
+    members = Membership.objects.filter(organization__in=within, user__is_service=False)
     enrolled = Authenticator.objects.exclude(type=second_factors.RECOVERY).values("user")
     return members.exclude(user__in=enrolled).values("user").distinct().count()
 

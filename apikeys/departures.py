@@ -6,10 +6,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import members, takeovers
+from accounts import members, service_accounts, takeovers
 from accounts.credentials import Credential
 from accounts.lib.problems import InvalidField
-from accounts.models import Organization, User
+from accounts.models import Organization, ServiceAccount, User
 from apikeys import keys
 from apikeys.models import ApiKey
 
@@ -23,9 +23,10 @@ def remove_member(organization: Organization, user_id: int, *, by: Credential, h
     """
     if hand_over and (by.user is None or by.user.pk == user_id):
         raise InvalidField("api_keys", "Nobody can hand over to themselves. Someone who stays has to remove you.")
-    members.remove(organization, user_id, by=by)
-    left = _without_role(organization, user_id)
     now = timezone.now()
+    members.remove(organization, user_id, by=by)
+    service_accounts.hand_over(organization, user_id, by=by, now=now)
+    left = _without_role(organization, user_id)
     rows = ApiKey.objects.filter(pk__in=left).select_related("organization").order_by("created_at", "pk")
     rows.update(created_by=by.user) if hand_over else rows.update(revoked_at=now)
     for key in rows:
@@ -35,6 +36,14 @@ def remove_member(organization: Organization, user_id: int, *, by: Credential, h
         else:
             keys.tell_revoked(key, now)
     return list(rows)
+
+
+@transaction.atomic
+def remove_service_account(account: ServiceAccount, now: datetime) -> None:
+    """Its keys are revoked with it."""
+    service_accounts.remove(account, now)
+    for key in ApiKey.objects.within(account.organization).unrevoked().filter(created_by=account.user_id):
+        keys.revoke(key)
 
 
 @transaction.atomic

@@ -90,6 +90,24 @@ register(
         {"member": "user:12", "role": "viewer"},
     ),
     EventType(
+        "service_account.created",
+        "A service account was made.",
+        {"service_account": TEXT, "role": TEXT},
+        {"service_account": "svc_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f", "role": "developer"},
+    ),
+    EventType(
+        "service_account.handed_over",
+        "Another person is responsible for a service account.",
+        {"service_account": TEXT, "responsible": {"type": ["string", "null"]}},
+        {"service_account": "svc_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f", "responsible": "user:7"},
+    ),
+    EventType(
+        "service_account.removed",
+        "A service account was removed, and its keys were revoked.",
+        {"service_account": TEXT},
+        {"service_account": "svc_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f"},
+    ),
+    EventType(
         "invitation.created",
         "An email address was invited to a role.",
         {**INVITATION, "role": TEXT},

@@ -7,6 +7,7 @@ from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
 from accounts.models.organizations import Membership, Organization
 from accounts.models.security import SecurityPolicy
+from accounts.models.service_accounts import ServiceAccount
 from accounts.models.sessions import BrowserSession, SignInChallenge
 from accounts.models.sign_ins import KnownNetwork, SignInFailures
 from accounts.models.tenancy import TenantQuerySet
@@ -32,6 +33,7 @@ __all__ = [
     "Redelivery",
     "ReplacedToken",
     "SecurityPolicy",
+    "ServiceAccount",
     "SignInChallenge",
     "SignInFailures",
     "SigningKey",

@@ -16,6 +16,7 @@ from accounts import idempotency
 from accounts.api.fields import MomentField, NetworkField, SecondField
 from accounts.api.filters import Filters
 from accounts.credentials import credential_of, organization_of
+from accounts.models import ServiceAccount, User
 from apikeys import bounds, key_permissions, keys
 from apikeys.api.fields import BudgetField, RateLimitSerializer
 from apikeys.authentication import key_of
@@ -76,10 +77,20 @@ class WritableKeySerializer(serializers.ModelSerializer[ApiKey]):
 
 
 class CreateApiKeySerializer(WritableKeySerializer):
+    """With a `service_account`, the key is that account's, and outlives the person who makes it."""
+
     environment = serializers.ChoiceField(ApiKey.Environment.choices, required=False, default="live")
+    service_account = serializers.CharField(required=False, max_length=40, write_only=True)
 
     class Meta(WritableKeySerializer.Meta):
-        fields = [*WritableKeySerializer.Meta.fields, "environment"]
+        fields = [*WritableKeySerializer.Meta.fields, "environment", "service_account"]
+
+    def validate_service_account(self, value: str) -> User:
+        accounts = ServiceAccount.objects.of(organization_of(self.context["request"])).living()
+        account = next((account for account in accounts.select_related("user") if account.public_id == value), None)
+        if account is None:
+            raise serializers.ValidationError("There is no such service account.")
+        return account.user
 
 
 class UpdateApiKeySerializer(WritableKeySerializer):
@@ -214,15 +225,13 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         """Create a key. Only this response shows its secret."""
         serializer = CreateApiKeySerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        key_permissions.check(serializer.validated_data.get("permissions", []), credential_of(request).granted)
+        fields = dict(serializer.validated_data)
+        creator = fields.pop("service_account", credential_of(request).user)
+        key_permissions.check(fields.get("permissions", []), credential_of(request).granted)
 
         def effect() -> Response:
-            key, secret = keys.create(
-                organization_of(request),
-                created_by=credential_of(request).user,
-                maker=key_of(credential_of(request)),
-                **serializer.validated_data,
-            )
+            maker = key_of(credential_of(request))
+            key, secret = keys.create(organization_of(request), created_by=creator, maker=maker, **fields)
             return _with_secret(key, secret, status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect, secrets=("api_key",))

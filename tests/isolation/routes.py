@@ -141,6 +141,10 @@ ROUTES: dict[str, Route] = {
         bodies={"post": {"monthly_budget": 10}},
     ),
     "v1/organizations/{id}/move": administer(lambda world: {"parent": world.id_of("organization", "own")}),
+    "v1/service-accounts": Route(
+        {"get": "members:read", "post": "members:write"}, bodies={"post": {"name": "New", "role": "viewer"}}
+    ),
+    "v1/service-accounts/{id}": Route({"get": "members:read", "delete": "members:write"}, names="service_account"),
     "v1/members": read("members:read", shows=PEOPLE),
     "v1/members/{id}": Route(
         {"get": "members:read", "patch": "members:write", "delete": "members:read"},

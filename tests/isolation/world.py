@@ -17,9 +17,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import access_tokens, authentication, events, invitations, people, scopes, tokens
+from accounts import access_tokens, authentication, events, invitations, people, scopes, service_accounts, tokens
 from accounts.credentials import Credential
-from accounts.models import Delivery, Invitation, Organization, User, WebhookEndpoint
+from accounts.models import Delivery, Invitation, Organization, ServiceAccount, User, WebhookEndpoint
 from accounts.webhooks import signing
 from apikeys.models import ApiKey
 from billing.invoicing import papers
@@ -39,6 +39,7 @@ NOBODYS = {
     "member": "2147483647",
     "key": "key_0000000000000000",
     "invitation": f"inv_{'0' * 32}",
+    "service_account": f"svc_{'0' * 32}",
     "card": f"pm_{'0' * 32}",
     "payment": f"pay_{'0' * 32}",
     "invoice": f"in_{'0' * 32}",
@@ -67,6 +68,7 @@ class World:
     keys: dict[str, ApiKey] = field(default_factory=dict)
     cards: dict[str, PaymentMethod] = field(default_factory=dict)
     invitations: dict[str, Invitation] = field(default_factory=dict)
+    service_accounts: dict[str, ServiceAccount] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     leases: dict[str, Hold] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class World:
             "member": str(self.owners[relation].pk),
             "key": self.keys[relation].public_id,
             "invitation": self.invitations[relation].public_id,
+            "service_account": self.service_accounts[relation].public_id,
             "card": card.public_id if card else None,
             "payment": payment.public_id if payment else None,
             "invoice": invoice.public_id if invoice else None,
@@ -127,6 +130,14 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
     factories.join(owner, organization, "owner")
     world.invitations[relation] = invitations.invite(
         organization, email=f"{marker(relation)}@example.com", role="viewer", by=credential(owner, organization)
+    )
+    world.service_accounts[relation] = service_accounts.create(
+        organization,
+        name=marker(relation),
+        role="viewer",
+        responsible=owner.pk,
+        by=credential(owner, organization),
+        now=timezone.now(),
     )
     world.keys[relation], _ = factories.key(organization, created_by=owner, description=marker(relation))
     event = {"id": "e", "key_id": world.keys[relation].public_id, "meter": "requests"}
