@@ -255,6 +255,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "WebhookEndpointStatusEnum": "accounts.models.webhooks.WebhookEndpoint.Status",
         "HoldStatusEnum": "billing.models.holds.Hold.Status",
         "InvitationStatusEnum": "accounts.models.invitations.STATUSES",
+        "RoleEnum": "accounts.models.organizations.Membership.Role",
         "OrganizationStatusEnum": "accounts.models.organizations.Organization.Status",
     },
 }

@@ -7,7 +7,7 @@ import accounts.lib.identifiers
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0020_email_changes")]
+    dependencies = [("accounts", "0021_deleted_endpoints")]
 
     operations = [
         migrations.AddField(
