@@ -106,7 +106,9 @@ class Schema(AutoSchema):
         return [*super().get_override_parameters(), *([IDEMPOTENCY_KEY] if self._creates() else [])]
 
     def get_operation_id(self) -> str:
-        return str(super().get_operation_id()).removeprefix("v1_").replace(".", "_").strip("_")
+        """Where a route also takes any path beneath it, that operation has an id of its own."""
+        name = str(super().get_operation_id()).removeprefix("v1_").replace(".", "_").strip("_")
+        return f"{name}_beneath" if self.path.endswith("/{path}") else name
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

@@ -48,18 +48,14 @@ _described = extend_schema(
         OpenApiParameter(name, OpenApiTypes.STR, OpenApiParameter.HEADER, description=text, response=[200])
         for name, text in RETURNED.items()
     ],
-    responses={
-        200: OpenApiResponse(description="The request may pass"),
-        402: OpenApiResponse(description="Not enough credits or budget"),
-        403: OpenApiResponse(description="Not from this address, or not with this key"),
-        429: OpenApiResponse(description="Over the key's rate limit"),
-    },
+    responses={200: OpenApiResponse(description="The request may pass")},
 )
 
 
 class AuthorizeView(APIView):
     permission_classes = (PlatformKey,)
     scopes: ClassVar[Mapping[str, str]] = {"get": "keys:read", "post": "keys:read"}
+    refusals: ClassVar[Mapping[str, tuple[int, ...]]] = {"get": (402,), "post": (402,)}
 
     @_described
     def get(self, request: Request, customer: str) -> HttpResponse:
