@@ -61,7 +61,14 @@ def lines(settings: Any) -> Iterator[StringIO]:
     logging.config.dictConfig(settings.LOGGING)
 
 
-SAMPLES = ("1", "acct_0000000000000000", "key_0000000000000000", "MA000000000000000000", "a-b")
+SAMPLES = (
+    "1",
+    "acct_0000000000000000",
+    "key_0000000000000000",
+    "MA000000000000000000",
+    "a-b",
+    "00000000-0000-0000-0000-000000000000",
+)
 
 
 def paths() -> list[str]:
