@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from accounts import events
@@ -95,8 +96,8 @@ def close(organization: Organization, *, now: datetime) -> None:
         raise AccountNotSettled("A payment is disputed, and its bank has not decided.")
     if InvoiceState.objects.filter(invoice__organization=organization, status__in=InvoiceState.OWED).exists():
         raise AccountNotSettled("An invoice is not paid.")
-    Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE).update(
-        status=Subscription.Status.CANCELED
+    Subscription.objects.of(organization).live().update(
+        status=Subscription.Status.CANCELED, next_at=None, ended_at=F("current_period_end")
     )
     AutoRecharge.objects.of(organization).update(enabled=False)
     thresholds.set_recharge_below(organization.pk, None)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.lib.problems import Conflict, InvalidField
+from accounts.lib.problems import Conflict
 from accounts.models import Organization
 from billing.models import GatewayCustomer, LedgerAccount, Payment
 
@@ -58,17 +58,15 @@ def check_movable(organization: Organization) -> None:
 
 
 @transaction.atomic
-def move(payer: UUID, to: datetime) -> datetime:
-    """Set the payer's clock ahead to `to`, and mark its tree; what falls due in between is for the caller to run.
+def move(payer: UUID, to: datetime) -> None:
+    """Set the payer's clock ahead to `to`, unless it is there already, and mark its tree.
 
-    `InvalidField` for a moment that the clock has passed. Returns the payer's now.
+    What falls due in between is for the caller to run.
 
     There's a race here: a child that is added meanwhile copies its parent's clock. Who adds one locks the root first.
     """
     root = Organization.objects.lock(payer)
     check_movable(root)
-    if to < now(root):
-        raise InvalidField("now", "Clocks are not set back.")
-    Organization.objects.filter(root=root).update(clock_ahead=to - timezone.now())
+    ahead = max(to - timezone.now(), root.clock_ahead or NOT_MOVED)
+    Organization.objects.filter(root=root).update(clock_ahead=ahead)
     LedgerAccount.objects.filter(pk=payer, updated_at__lt=to).update(updated_at=to)
-    return to

@@ -57,6 +57,9 @@ DISPUTE: Mapping[str, Schema] = {
 CARD: Mapping[str, Schema] = {"payment_method": TEXT, "brand": TEXT, "last4": TEXT}
 CARD_UNTIL: Mapping[str, Schema] = {**CARD, "exp_month": INTEGER, "exp_year": INTEGER}
 
+SUBSCRIPTION: Mapping[str, Schema] = {"subscription": TEXT, "plan": TEXT}
+SUBSCRIBED = {"subscription": "sub_0123456789abcdef0123456789abcdef", "plan": "pro"}
+
 INVOICE: Mapping[str, Schema] = {
     "invoice": TEXT,
     "number": {"type": ["string", "null"], "description": "A statement has none"},
@@ -278,9 +281,58 @@ register(
         {"billing_account": "cus_0123456789abcd"},
     ),
     EventType(
+        "clock.moved",
+        "The clock of a test organization was moved ahead.",
+        {"before": TEXT, "after": TEXT},
+        {"before": "2026-11-27T12:00:00+00:00", "after": "2027-11-27T12:00:00+00:00"},
+    ),
+    EventType(
         "subscription.created",
         "A subscription was created.",
-        {"subscription": TEXT, "plan": TEXT},
-        {"subscription": "sub_0123456789abcdef0123456789abcdef", "plan": "developer"},
+        {**SUBSCRIPTION, "interval": TEXT, "price": NUMBER, "trial": {"type": "boolean"}},
+        {**SUBSCRIBED, "interval": "month", "price": 30, "trial": False},
+    ),
+    EventType(
+        "subscription.trial_ending",
+        "A trial ends soon. Then the plan is charged.",
+        {**SUBSCRIPTION, "ends_at": TEXT, "price": NUMBER},
+        {**SUBSCRIBED, "ends_at": "2026-03-08T12:00:00+00:00", "price": 30},
+    ),
+    EventType(
+        "subscription.renewed",
+        "A period of a subscription began, and its price was taken.",
+        {**SUBSCRIPTION, "number": INTEGER, "price": NUMBER},
+        {**SUBSCRIBED, "number": 2, "price": 30},
+    ),
+    EventType(
+        "subscription.changed",
+        "Another plan or interval was chosen, from now on or from the next period on.",
+        {**SUBSCRIPTION, "before": FIELDS, "after": FIELDS, "begins_at": TEXT, "charge": NUMBER},
+        {
+            **SUBSCRIBED,
+            "before": {"plan": "developer", "interval": "month"},
+            "after": {"plan": "pro", "interval": "month"},
+            "begins_at": "2026-03-08T12:00:00+00:00",
+            "charge": 12.5,
+        },
+    ),
+    EventType(
+        "subscription.canceled",
+        "A subscription ends with its period, unless that is taken back.",
+        {**SUBSCRIPTION, "ends_at": TEXT},
+        {**SUBSCRIBED, "ends_at": "2026-03-31T12:00:00+00:00"},
+    ),
+    EventType("subscription.resumed", "A cancelation was taken back.", SUBSCRIPTION, SUBSCRIBED),
+    EventType(
+        "subscription.past_due",
+        "A subscription could not be renewed: its price was not available.",
+        {**SUBSCRIPTION, "next_attempt_at": TEXT},
+        {**SUBSCRIBED, "next_attempt_at": "2026-04-01T12:00:00+00:00"},
+    ),
+    EventType(
+        "subscription.ended",
+        "A subscription has ended.",
+        {**SUBSCRIPTION, "reason": {"enum": ["canceled", "unpaid", "no_payment_method"]}},
+        {**SUBSCRIBED, "reason": "canceled"},
     ),
 )

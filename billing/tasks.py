@@ -3,7 +3,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from billing import clock
-from billing.invoicing import documents, dunning, register
+from billing.invoicing import documents, dunning, register, renewals
 from billing.ledger import alerts, expiry_sweep
 from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunds
 
@@ -28,6 +28,11 @@ def recharge_account(organization: str) -> bool:
     """One that a posting took below its threshold."""
     payer = Organization.objects.get(pk=organization)
     return recharge.run(payer, clock.now(payer)) is not None
+
+
+@shared_task
+def renew_subscriptions() -> int:
+    return renewals.sweep(timezone.now())
 
 
 @shared_task

@@ -52,6 +52,10 @@ STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS", default=[])
 STRIPE_API_BASE = env.text("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
 OPERATOR_EMAIL = env.text("OPERATOR_EMAIL", default="")
 RECHARGE_COOLDOWN_SECONDS = env.integer("RECHARGE_COOLDOWN_SECONDS", default=600)
+FALLBACK_PLAN = env.text("FALLBACK_PLAN", default="")
+TRIAL_ENDS_WITHOUT_CARD = env.text("TRIAL_ENDS_WITHOUT_CARD", default="canceled")
+if TRIAL_ENDS_WITHOUT_CARD not in ("canceled", "past_due"):
+    raise ImproperlyConfigured(f"TRIAL_ENDS_WITHOUT_CARD is {TRIAL_ENDS_WITHOUT_CARD!r}: say canceled or past_due.")
 if PAYMENT_GATEWAY not in ("", "sandbox", "stripe"):
     raise ImproperlyConfigured(f"PAYMENT_GATEWAY is {PAYMENT_GATEWAY!r}: say sandbox or stripe.")
 SELLER = {
@@ -256,6 +260,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "HoldStatusEnum": "billing.models.holds.Hold.Status",
         "InvitationStatusEnum": "accounts.models.invitations.STATUSES",
         "RoleEnum": "accounts.models.organizations.Membership.Role",
+        "IntervalEnum": "billing.models.catalog.Interval",
+        "SubscriptionStatusEnum": "billing.models.subscriptions.Subscription.Status",
         "OrganizationStatusEnum": "accounts.models.organizations.Organization.Status",
     },
 }
@@ -322,6 +328,8 @@ CELERY_BEAT_SCHEDULE = {
     "accounts of which something is due": {"task": "billing.tasks.expire_due_credits", "schedule": 60.0},
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},
     "accounts to recharge": {"task": "billing.tasks.recharge_accounts", "schedule": 10.0},
+    "clocks that were moved ahead": {"task": "usage.tasks.run_moved_clocks", "schedule": 10.0},
+    "subscriptions to renew": {"task": "billing.tasks.renew_subscriptions", "schedule": 60.0},
     "refunds left pending": {"task": "billing.tasks.settle_pending_refunds", "schedule": 60.0},
     "VAT ids not checked": {"task": "billing.tasks.check_vat_ids", "schedule": 60.0},
     "papers without a document": {"task": "billing.tasks.make_documents", "schedule": 30.0},

@@ -1,8 +1,27 @@
-from django.contrib import admin
-from django.http import HttpRequest
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
-from accounts.admin import KeptAdmin
-from billing.models import EndpointPrice, Meter, Plan, PlanAllowance, Price, PriceTier
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+
+from accounts.admin import KeptAdmin, ReadOnlyAdmin
+from accounts.lib.money import plain
+from billing.invoicing import periods, plans
+from billing.models import (
+    EndpointPrice,
+    Meter,
+    Plan,
+    PlanAllowance,
+    PlanPrice,
+    Price,
+    PriceTier,
+    Subscription,
+    SubscriptionPeriod,
+)
 
 
 class PriceInline(admin.StackedInline[Price, Meter]):
@@ -21,9 +40,24 @@ class PriceTierInline(admin.TabularInline[PriceTier, Price]):
     extra = 0
 
 
+class PlanPriceInline(admin.TabularInline[PlanPrice, Plan]):
+    model = PlanPrice
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or not plans.is_sold(obj)
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+
 class PlanAllowanceInline(admin.TabularInline[PlanAllowance, Plan]):
     model = PlanAllowance
     extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or not plans.is_sold(obj)
+
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 @admin.register(Meter)
@@ -49,8 +83,77 @@ class PriceAdmin(KeptAdmin[Price]):
 
 @admin.register(Plan)
 class PlanAdmin(KeptAdmin[Plan]):
-    """A plan that is no longer sold isn't offered any more, but organizations that have it keep it."""
+    """A version of a plan. Its terms can be changed until it is sold; then the next version is made from it.
 
-    list_display = ["slug", "name", "monthly_price", "is_offered"]
+    A version that is no longer sold isn't offered any more, but organizations that have it keep it.
+    """
+
+    list_display = ["slug", "version", "name", "monthly_price", "grant", "trial_days", "is_offered"]
+    list_filter = ["is_offered"]
     search_fields = ["slug", "name"]
-    inlines = [PlanAllowanceInline]
+    inlines = [PlanPriceInline, PlanAllowanceInline]
+    actions = ["make_next_version", "offer"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Plan | None = None) -> list[str]:
+        terms = list(Plan.TERMS) if obj and plans.is_sold(obj) else ["version"]
+        return [*terms, "preview"]
+
+    @admin.display(description="What a customer pays")
+    def preview(self, plan: Plan) -> str:
+        """By currency and interval: on taking it today, and at each renewal. Taxed when the credits are bought."""
+        if plan.pk is None:
+            return "Save the plan first."
+        now = timezone.now()
+        rows = format_html_join("", "<li>{}</li>", ((line,) for line in _lines(plan, now)))
+        return format_html("<ul>{}</ul>", rows)
+
+    @admin.action(description="Make the next version of the plan", permissions=["add"])
+    def make_next_version(self, request: HttpRequest, queryset: QuerySet[Plan]) -> None:
+        for plan in queryset:
+            copy = plans.next_version(plan)
+            self.log_addition(request, copy, f"Made from version {plan.version}.")
+            self.message_user(request, f"{copy} is there. It is not on offer yet.")
+
+    @admin.action(description="Offer this version from now on", permissions=["change"])
+    def offer(self, request: HttpRequest, queryset: QuerySet[Plan]) -> None:
+        for plan in queryset:
+            plans.offer(plan)
+            self.log_change(request, plan, "Offered from now on.")
+            self.message_user(request, f"{plan} is on offer.")
+
+
+def _lines(plan: Plan, now: datetime) -> Iterator[str]:
+    """A sentence for each price, with the days of the next renewals of who takes it now."""
+    anchor = periods.wall_time(now, "UTC")
+    currencies = sorted({price.currency for price in plan.prices.all()}) or ["any currency"]
+    for currency in currencies:
+        for interval, price in plans.intervals(plan, currency).items():
+            days = [periods.boundary(anchor, number, interval, "UTC") for number in (1, 2, 3)]
+            renewals = ", ".join(f"{day:%-d %B %Y}" for day in days)
+            trial = f"nothing for {plan.trial_days} days, then " if plan.trial_days else ""
+            yield f"{currency}, by the {interval}: {trial}{plain(price)} credits today, and again on {renewals}, …"
+    if plan.grant:
+        yield f"{plain(plan.grant)} credits are given each month, and end with it."
+    for allowance in plan.allowances.select_related("meter"):
+        yield f"{plain(allowance.included_quantity)} {allowance.meter.unit} of {allowance.meter.name} cost nothing."
+
+
+class SubscriptionPeriodInline(admin.TabularInline[SubscriptionPeriod, Subscription]):
+    model = SubscriptionPeriod
+    extra = 0
+    can_delete = False
+    readonly_fields = ["plan", "is_trial", "starts_at", "ends_at", "fee", "entry_seq"]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
+    """Who has which plan, and for which periods they paid."""
+
+    list_display = ["public_id", "organization", "plan", "status", "interval", "price", "current_period_end"]
+    list_filter = ["status", "plan__slug"]
+    list_select_related = ["organization", "plan"]
+    search_fields = ["organization__public_id", "organization__name"]
+    inlines = [SubscriptionPeriodInline]

@@ -9,7 +9,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.viewsets import GenericViewSet
 
 from billing.api.fields import AmountSerializerField
-from billing.models import EndpointPrice, Meter, Plan, PlanAllowance, PriceTier
+from billing.models import EndpointPrice, Meter, Plan, PlanAllowance, PlanPrice, PriceTier
 
 
 class PlanAllowanceSerializer(serializers.ModelSerializer[PlanAllowance]):
@@ -22,14 +22,29 @@ class PlanAllowanceSerializer(serializers.ModelSerializer[PlanAllowance]):
         read_only_fields = fields
 
 
+class PlanPriceSerializer(serializers.ModelSerializer[PlanPrice]):
+    amount = AmountSerializerField(read_only=True)
+
+    class Meta:
+        model = PlanPrice
+        fields = ["currency", "interval", "amount"]
+        read_only_fields = fields
+
+
 class PlanSerializer(serializers.ModelSerializer[Plan]):
+    """`monthly_price` holds in every currency that `prices` doesn't name; null: only in those. `grant` is a month's."""
+
     id = serializers.CharField(source="slug", read_only=True)
-    monthly_price = AmountSerializerField(read_only=True)
+    monthly_price = AmountSerializerField(read_only=True, allow_null=True)
+    prices = PlanPriceSerializer(many=True, read_only=True)
+    grant = AmountSerializerField(read_only=True)
     allowances = PlanAllowanceSerializer(many=True, read_only=True)
 
     class Meta:
         model = Plan
-        fields = ["id", "name", "description", "monthly_price", "allowances"]
+        fields = [
+            *("id", "version", "name", "description", "monthly_price", "prices", "grant", "trial_days", "allowances"),
+        ]
         read_only_fields = fields
 
 
@@ -86,7 +101,7 @@ class PlanViewSet(CatalogViewSet):
     """The plans on offer."""
 
     serializer_class = PlanSerializer
-    queryset = Plan.objects.filter(is_offered=True).prefetch_related("allowances__meter")
+    queryset = Plan.objects.filter(is_offered=True).prefetch_related("allowances__meter", "prices")
 
 
 class MeterViewSet(CatalogViewSet):

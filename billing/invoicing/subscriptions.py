@@ -1,67 +1,182 @@
-"""Subscribing to a plan. The first period is paid from the credits."""
+"""Subscriptions: taking a plan, and the parts of which renewals and changes are made.
 
-from calendar import monthrange
-from datetime import UTC, datetime
+Every verb locks the payer, so that what happens at once happens one after the other. A fee is an admission: it is
+refused beyond what is available, and nothing has changed.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
 from accounts import events
-from accounts.lib import timezones
-from accounts.lib.problems import Conflict, InvalidField
+from accounts.lib.money import ZERO
+from accounts.lib.problems import Conflict
 from accounts.models import Organization
 from billing import accounts
+from billing.invoicing import periods, plans
 from billing.ledger import posting
-from billing.models import LedgerEntry, Plan, Subscription
+from billing.ledger.lots import Lot
+from billing.models import Grant, Interval, LedgerEntry, Plan, Subscription, SubscriptionPeriod
+
+Status = Subscription.Status
+Kind = LedgerEntry.Kind
+FIRST_TO_BURN = 0  # the priority of a plan's grant, which ends with its month
 
 
 class AlreadySubscribed(Conflict):
-    """The organization already has an active subscription."""
+    """The organization already has a subscription."""
 
     code = "already_subscribed"
     detail = "There is already an active subscription."
 
 
-def active(organization: Organization) -> Subscription | None:
-    """The organization's active subscription, with its plan."""
-    subscriptions = Subscription.objects.of(organization).filter(status=Subscription.Status.ACTIVE)
-    return subscriptions.select_related("plan").first()
+def live(organization: Organization) -> Subscription | None:
+    """The organization's subscription that has not ended, with its plan."""
+    return Subscription.objects.of(organization).live().select_related("plan", "next_plan").first()
 
 
 @transaction.atomic
-def subscribe(organization: Organization, plan_slug: str, *, now: datetime) -> Subscription:
-    """Start a subscription now. Its price must be available: `NotEnoughCredits` otherwise."""
+def subscribe(
+    organization: Organization, plan_slug: str, *, now: datetime, interval: str = Interval.MONTH
+) -> Subscription:
+    """Start a subscription now: with a trial, if the plan has one and the organization never had the plan.
+
+    Otherwise its price must be available: `NotEnoughCredits` if it isn't.
+    """
     accounts.required(organization)
-    plan = Plan.objects.filter(slug=plan_slug, is_offered=True).first()
-    if plan is None:
-        raise InvalidField("plan", "There is no such plan.")
+    plan = plans.offered(plan_slug)
     posting.lock([organization.pk], now)
     account = accounts.required(organization)  # The account may have been closed while we waited.
-    if active(organization):
+    if live(organization):
         raise AlreadySubscribed
-    accounts.fix_currency(account)
-    subscription = Subscription.objects.create(
-        organization=organization,
-        plan=plan,
-        current_period_start=now,
-        current_period_end=a_month_after(now, organization.timezone),
-    )
-    if plan.monthly_price:
-        posting.debit(
-            organization.pk,
-            kind=LedgerEntry.Kind.SUBSCRIPTION,
-            amount=plan.monthly_price,
-            now=now,
-            description=f"{plan.name}, one month",
-            reference=subscription.public_id,
-        )
-    data, targets = {"subscription": subscription.public_id, "plan": plan.slug}, [subscription.public_id]
-    events.record(organization.pk, "subscription.created", data, now, targets=targets)
+    price = plans.price(plan, accounts.fix_currency(account), interval)
+    trial = timedelta(days=plan.trial_days)
+    if trial and Subscription.objects.of(organization).filter(plan__slug=plan.slug).exists():
+        trial = timedelta(0)
+    subscription = Subscription(organization=organization, plan=plan, interval=interval, price=price, created_at=now)
+    if trial:
+        _start_trial(subscription, now, now + trial)
+    else:
+        start(subscription, now)
+    tell(subscription, "created", now, interval=interval, price=price, trial=bool(trial))
     return subscription
 
 
-def a_month_after(moment: datetime, timezone_name: str) -> datetime:
-    """The same day and local time in the next month, or that month's last day if it is shorter."""
-    local = moment.astimezone(timezones.zone(timezone_name))
-    year, month = local.year + local.month // 12, local.month % 12 + 1
-    day = min(local.day, monthrange(year, month)[1])
-    return local.replace(year=year, month=month, day=day).astimezone(UTC)
+def _start_trial(subscription: Subscription, start: datetime, end: datetime) -> None:
+    subscription.status, subscription.number = Status.TRIALING, 0
+    subscription.current_period_start, subscription.current_period_end = start, end
+    subscription.next_at = periods.reminder(start, end)
+    subscription.anchor = periods.wall_time(end, zone_of(subscription)).isoformat()
+    subscription.save()
+    add_period(subscription, start, end, fee=ZERO, is_trial=True, now=start)
+
+
+def start(subscription: Subscription, now: datetime) -> None:
+    """Begin the first paid period at `now`, and pay for it."""
+    subscription.status, subscription.number = Status.ACTIVE, 1
+    subscription.anchor = periods.wall_time(now, zone_of(subscription)).isoformat()
+    subscription.current_period_start = subscription.granted_through = now
+    subscription.current_period_end = end_of(subscription, 1)
+    subscription.next_at = now  # a placeholder, as `give_grants` says when something is due
+    subscription.save()
+    pay_period(subscription, now)
+
+
+def pay_period(subscription: Subscription, now: datetime) -> None:
+    """Pay the whole current period, and give what belongs to it."""
+    start, end = subscription.current_period_start, subscription.current_period_end
+    add_period(subscription, start, end, fee=subscription.price, now=now)
+    give_grants(subscription, now)
+
+
+def end_of(subscription: Subscription, number: int) -> datetime:
+    """The end of its `number`-th period. A change of the organization's time zone counts from the next one on."""
+    return periods.boundary(subscription.anchored_at, number, subscription.interval, zone_of(subscription))
+
+
+def zone_of(subscription: Subscription) -> str:
+    name: str = subscription.organization.timezone
+    return name
+
+
+def add_period(
+    subscription: Subscription, start: datetime, end: datetime, *, fee: Decimal, now: datetime, is_trial: bool = False
+) -> None:
+    """Write a period, and post its fee; `NotEnoughCredits` beyond what is available."""
+    posted = None
+    if fee:
+        posted = posting.debit(
+            subscription.organization_id,
+            kind=Kind.SUBSCRIPTION,
+            amount=fee,
+            now=now,
+            description=f"{subscription.plan.name}, {start:%-d %b %Y} to {end:%-d %b %Y}",
+            reference=subscription.public_id,
+            idempotency_key=f"period:{subscription.pk.hex}:{start.timestamp():.6f}",
+        )
+    SubscriptionPeriod.objects.create(
+        subscription=subscription,
+        plan=subscription.plan,
+        is_trial=is_trial,
+        starts_at=start,
+        ends_at=end,
+        fee=fee,
+        entry_seq=posted.seq if posted else None,
+    )
+
+
+def give_grants(subscription: Subscription, now: datetime) -> None:
+    """Give the grants of the months that have begun, and set when the next thing is due."""
+    period_end, granted = subscription.current_period_end, subscription.granted_through
+    assert granted is not None
+    while granted <= now and granted < period_end:
+        end = min(_next_month(subscription, granted), period_end)
+        if end > now:
+            give(subscription, subscription.plan.grant, granted, end, now)
+        granted = end
+    subscription.granted_through, subscription.next_at = granted, min(granted, period_end)
+    subscription.save(update_fields=["granted_through", "next_at"])
+
+
+def _next_month(subscription: Subscription, moment: datetime) -> datetime:
+    anchor, zone = subscription.anchored_at, zone_of(subscription)
+    return periods.boundary(anchor, periods.months_between(anchor, moment, zone) + 1, Interval.MONTH, zone)
+
+
+def give(subscription: Subscription, amount: Decimal, start: datetime, end: datetime, now: datetime) -> None:
+    """Give credits that end at `end`. They burn before others, and a renewal never touches those that are there."""
+    if amount > 0:
+        posting.post(
+            subscription.organization_id,
+            kind=Kind.GRANT,
+            amount=amount,
+            now=now,
+            lot=Lot(Grant.Category.PROMOTIONAL, FIRST_TO_BURN, end),
+            description=f"Included in {subscription.plan.name}",
+            reference=subscription.public_id,
+            idempotency_key=f"included:{subscription.pk.hex}:{subscription.plan_id}:{start.timestamp():.6f}",
+        )
+
+
+def end(subscription: Subscription, now: datetime, reason: str) -> None:
+    """Nothing is charged any more. It ended with its last period, for which somebody paid."""
+    subscription.status, subscription.next_at = Status.CANCELED, None
+    subscription.ended_at = subscription.current_period_end
+    subscription.save(update_fields=["status", "next_at", "ended_at"])
+    tell(subscription, "ended", now, reason=reason)
+
+
+def tell(
+    subscription: Subscription, verb: str, now: datetime, *, actor: events.Actor = events.SYSTEM, **data: Any
+) -> None:
+    described = {"subscription": subscription.public_id, "plan": subscription.plan.slug, **data}
+    type, targets = f"subscription.{verb}", [subscription.public_id]
+    events.record(subscription.organization_id, type, described, now, actor=actor, targets=targets)
+
+
+def plan_of(organization: Organization) -> Plan | None:
+    """The plan of the organization's payer."""
+    subscription = live(organization.root)
+    return subscription.plan if subscription else None

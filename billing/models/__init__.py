@@ -2,7 +2,7 @@
 
 from billing.models.accounts import BillingAccount
 from billing.models.budgets import Spending
-from billing.models.catalog import EndpointPrice, Meter, Plan, PlanAllowance, Price, PriceTier
+from billing.models.catalog import EndpointPrice, Interval, Meter, Plan, PlanAllowance, PlanPrice, Price, PriceTier
 from billing.models.disputes import Dispute
 from billing.models.grants import Grant
 from billing.models.holds import Hold
@@ -20,7 +20,7 @@ from billing.models.payments import GatewayCustomer, Payment, PaymentMethod, Ref
 from billing.models.received_events import PolledGateway, ReceivedEvent
 from billing.models.recharge import AutoRecharge
 from billing.models.sandbox import SandboxObject
-from billing.models.subscriptions import Subscription
+from billing.models.subscriptions import Subscription, SubscriptionPeriod
 
 __all__ = [
     "AutoRecharge",
@@ -30,6 +30,7 @@ __all__ = [
     "GatewayCustomer",
     "Grant",
     "Hold",
+    "Interval",
     "Invoice",
     "InvoiceDocument",
     "InvoiceLine",
@@ -43,6 +44,7 @@ __all__ = [
     "PaymentMethod",
     "Plan",
     "PlanAllowance",
+    "PlanPrice",
     "PolledGateway",
     "Price",
     "PriceTier",
@@ -51,5 +53,6 @@ __all__ = [
     "SandboxObject",
     "Spending",
     "Subscription",
+    "SubscriptionPeriod",
     "TaxRate",
 ]

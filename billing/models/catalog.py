@@ -1,3 +1,6 @@
+from typing import ClassVar
+
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
@@ -72,21 +75,66 @@ class EndpointPrice(models.Model):
         return f"{self.unit_amount} at {self.endpoint}"
 
 
-class Plan(models.Model):
-    """What is sold by the month: a price in credits, and the quantities that it includes."""
+class Interval(models.TextChoices):
+    """How long a period of a subscription is."""
 
-    slug = models.SlugField(max_length=50, unique=True)
+    MONTH = "month"
+    YEAR = "year"
+
+
+class Plan(models.Model):
+    """A version of what is sold: its prices, the quantities that it includes, and a grant of credits a month.
+
+    Once a version was sold, triggers refuse every change of its terms. Who wants others makes the next version; those
+    who have an older one keep it. One version of a plan is on offer at most.
+
+    `monthly_price` is the price of a month in credits, in every currency that has none of its own (`PlanPrice`). Null:
+    only accounts with a currency that has a price can take the plan. `grant` is given each month, also if the plan is
+    paid by the year, and ends with its month.
+    """
+
+    slug = models.SlugField(max_length=50)
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     name = models.CharField(max_length=100)
     description = models.CharField(max_length=500, blank=True)
-    monthly_price = AmountField(default=ZERO)
+    monthly_price = AmountField(default=ZERO, null=True, blank=True)
+    grant = AmountField(default=ZERO, db_default=ZERO)
+    trial_days = models.PositiveSmallIntegerField(default=0, db_default=0)
     is_offered = models.BooleanField(default=True)
 
+    TERMS: ClassVar = ("slug", "version", "monthly_price", "grant", "trial_days")
+
     class Meta:
-        ordering = ["monthly_price", "slug"]
-        constraints = [models.CheckConstraint(condition=Q(monthly_price__gte=0), name="plan_price_not_negative")]
+        ordering = ["monthly_price", "slug", "version"]
+        constraints = [
+            models.UniqueConstraint(fields=["slug", "version"], name="plan_version_once"),
+            models.UniqueConstraint(fields=["slug"], condition=Q(is_offered=True), name="plan_offered_once"),
+            models.CheckConstraint(condition=Q(monthly_price__gte=0), name="plan_price_not_negative"),
+            models.CheckConstraint(condition=Q(grant__gte=0), name="plan_grant_not_negative"),
+            models.CheckConstraint(condition=Q(trial_days__lte=365), name="plan_trial_at_most_a_year"),
+        ]
 
     def __str__(self) -> str:
-        return self.name
+        return self.name if self.version == 1 else f"{self.name} (version {self.version})"
+
+
+class PlanPrice(models.Model):
+    """What a plan costs in one currency and interval, in credits, which are units of that currency."""
+
+    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="prices")
+    currency = models.CharField(max_length=3, validators=[RegexValidator("^[A-Z]{3}$", "Three capital letters.")])
+    interval = models.CharField(max_length=5, choices=Interval.choices, default=Interval.MONTH)
+    amount = AmountField()
+
+    class Meta:
+        ordering = ["plan", "currency", "interval"]
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "currency", "interval"], name="plan_price_once"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="plan_price_amount_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency} a {self.interval}"
 
 
 class PlanAllowance(models.Model):

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from billing.pages import auto_recharge, credits, details, invoices, ledger, payments, purchases, sandbox, tree
+from billing.pages import auto_recharge, credits, details, invoices, ledger, payments, plan, purchases, sandbox, tree
 
 app_name = "billing"
 
@@ -14,6 +14,11 @@ urlpatterns = [
     path(f"{NODE}move/", tree.MoveView.as_view(), name="move-node"),
     path(f"{NODE}suspend/", tree.SuspendView.as_view(), name="suspend-node"),
     path(f"{NODE}resume/", tree.ResumeView.as_view(), name="resume-node"),
+    path(f"{ORGANIZATION}plan/", plan.PlanView.as_view(), name="plan"),
+    path(f"{ORGANIZATION}plan/change/", plan.ChangePlanView.as_view(), name="change-plan"),
+    path(f"{ORGANIZATION}plan/cancel/", plan.CancelPlanView.as_view(), name="cancel-plan"),
+    path(f"{ORGANIZATION}plan/resume/", plan.ResumePlanView.as_view(), name="resume-plan"),
+    path(f"{ORGANIZATION}plan/retry/", plan.RetryPlanView.as_view(), name="retry-plan"),
     path(f"{ORGANIZATION}credits/", credits.CreditsView.as_view(), name="credits"),
     path(f"{ORGANIZATION}credits/account/", credits.CreateAccountView.as_view(), name="create-account"),
     path(f"{ORGANIZATION}credits/cards/", credits.AddCardView.as_view(), name="add-card"),

@@ -61,10 +61,11 @@ def spent_this_month(organization: Organization, now: datetime) -> tuple[Decimal
     return sums["amount"] or ZERO, sums["number"]
 
 
-def assess(organization: Organization, now: datetime) -> State:
+def assess(organization: Organization, now: datetime, needed: Decimal = ZERO) -> State:
     """The state of an organization's auto-recharge. Under the payer's lock it decides whether to charge."""
     settings = of(organization)
-    return _blocked(settings, organization, now) or _in_flight(organization) or _waiting(settings, organization, now)
+    blocked = _blocked(settings, organization, now) or _in_flight(organization)
+    return blocked or _waiting(settings, organization, now, needed)
 
 
 def _blocked(settings: AutoRecharge, organization: Organization, now: datetime) -> State | None:
@@ -96,7 +97,7 @@ def _in_flight(organization: Organization) -> State | None:
     return State("charging", f"{price} are being charged.")
 
 
-def _waiting(settings: AutoRecharge, organization: Organization, now: datetime) -> State:
+def _waiting(settings: AutoRecharge, organization: Organization, now: datetime, needed: Decimal) -> State:
     """Checks the limits one by one, in the order in which we report them."""
     assert settings.threshold is not None
     if settings.paused:
@@ -105,7 +106,7 @@ def _waiting(settings: AutoRecharge, organization: Organization, now: datetime) 
         sentence = f"The last try did not succeed. The next is at {_moment(settings.next_attempt_at)}."
         return State("declined", sentence, settings.next_attempt_at)
     ledger = LedgerAccount.objects.of(organization).first() or LedgerAccount()
-    measure = ledger.balance - ledger.reserved
+    measure = ledger.balance - ledger.reserved - needed
     charge = _charge(settings, organization, measure)
     if measure >= settings.threshold:
         return State("armed", f"When less than {plain(settings.threshold)} credits are left, credits are bought.")
@@ -225,25 +226,30 @@ def retry(organization: Organization, now: datetime) -> None:
     run(organization, now)
 
 
-def run(organization: Organization, now: datetime) -> Payment | None:
-    """Charge what is due, if anything is. Called twice, or by two workers at once, it charges once."""
-    charge = assess(organization, now).charge
+def run(organization: Organization, now: datetime, *, needed: Decimal = ZERO) -> Payment | None:
+    """Charge what is due, if anything is. Called twice, or by two workers at once, it charges once.
+
+    `needed` is what will be taken at once, such as the price of a plan: it counts as spent.
+    """
+    charge = assess(organization, now, needed).charge
     terms = None
     if charge:  # The tax is assessed before the lock.
         currency, taxes = purchases.assess(organization, charge, now)
         terms = {"amount": charge, "currency": currency, **purchases.charged(taxes)}
-    payment = _begin(organization, terms, now)
+    payment = _begin(organization, terms, now, needed)
     return payments.complete(payment.pk) if payment else None
 
 
 @transaction.atomic
-def _begin(organization: Organization, terms: Mapping[str, Any] | None, now: datetime) -> Payment | None:
+def _begin(
+    organization: Organization, terms: Mapping[str, Any] | None, now: datetime, needed: Decimal
+) -> Payment | None:
     """Commit the payment that is due. There's a race here: whoever comes second under the lock finds it in flight.
 
     If another charge is due by now than the terms say, the next sweep makes it.
     """
     posting.lock([organization.pk], now)
-    state, settings = assess(organization, now), of(organization)
+    state, settings = assess(organization, now, needed), of(organization)
     card = rounds.chargeable_card(settings, now)
     if state.code == "monthly_limit":
         _announce_limit(settings, now, 100)

@@ -119,7 +119,7 @@ def test_what_waits_for_a_closing_finds_the_account_closed(committed: None, step
             wait_until_blocking()
             accounts.close(organization, now=timezone.now())
         assert isinstance(waiting.result(timeout=30), NoBillingAccount)
-    assert not subscriptions.active(organization)
+    assert not subscriptions.live(organization)
 
 
 def in_thread(call: Callable[[], Any]) -> Any:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -206,6 +207,22 @@ ROUTES: dict[str, Route] = {
     "v1/invoices/{id}/xml": Route({"get": "billing:read"}, names="invoice"),
     "v1/invoices/{id}/pay": Route({"post": "credits:write"}, names="invoice", bodies={"post": {}}),
     "v1/subscriptions": Route({"get": "billing:read", "post": "billing:write"}, bodies={"post": {"plan": "developer"}}),
+    "v1/subscriptions/{id}": Route(
+        {"get": "billing:read", "patch": "billing:write"},
+        names="subscription",
+        bodies={"patch": {"cancel_at_period_end": True}},
+    ),
+    "v1/subscriptions/{id}/retry": Route({"post": "billing:write"}, names="subscription"),
+    "v1/subscriptions/quote": read("billing:read"),
+    "v1/subscriptions/clearance": Route(
+        {"post": "credits:write"}, who="either", shows=SUBTREE, bodies={"post": own(cost=1)}
+    ),
+    "v1/sandbox/clock": Route(
+        {"get": "credits:read", "post": "credits:write"},
+        who="either",
+        query=("organization",),
+        bodies={"post": lambda world: own(now=(timezone.now() + timedelta(hours=1)).isoformat())(world)},
+    ),
     "v1/credits/purchases": Route({"post": "credits:write"}, bodies={"post": {"amount": 5}}),
     "v1/credits/auto-recharge": Route(
         {"get": "credits:read", "put": "credits:write"},

@@ -277,6 +277,8 @@ MONEY = {
     "v1/invoices/{id}/pay",
     "v1/organizations/{id}/budget",
     "v1/subscriptions",
+    "v1/subscriptions/{id}",
+    "v1/subscriptions/clearance",
 }
 
 

@@ -25,7 +25,17 @@ from apikeys.models import ApiKey
 from billing.invoicing import papers
 from billing.invoicing.papers import Draft, Line
 from billing.ledger import holds, leases, posting
-from billing.models import Hold, Invoice, InvoiceDocument, LedgerEntry, Meter, Payment, PaymentMethod
+from billing.models import (
+    Hold,
+    Invoice,
+    InvoiceDocument,
+    LedgerEntry,
+    Meter,
+    Payment,
+    PaymentMethod,
+    Plan,
+    Subscription,
+)
 from tests import factories
 from usage import metering
 from usage.models import MonthlyUsage
@@ -43,6 +53,7 @@ NOBODYS = {
     "card": f"pm_{'0' * 32}",
     "payment": f"pay_{'0' * 32}",
     "invoice": f"in_{'0' * 32}",
+    "subscription": f"sub_{'0' * 32}",
     "hold": f"hold_{'0' * 32}",
     "lease": f"hold_{'0' * 32}",
     "entry": "0",
@@ -85,6 +96,7 @@ class World:
         card = self.cards.get(relation)
         payment = Payment.objects.of(organization).first()
         invoice = Invoice.objects.of(organization).first()
+        subscription = Subscription.objects.of(organization).first()
         return {
             "organization": organization.public_id,
             "auth_id": organization.auth_id,
@@ -95,6 +107,7 @@ class World:
             "card": card.public_id if card else None,
             "payment": payment.public_id if payment else None,
             "invoice": invoice.public_id if invoice else None,
+            "subscription": subscription.public_id if subscription else None,
             "hold": self.holds[relation].public_id,
             "lease": self.leases[relation].public_id,
             "entry": "1",
@@ -161,8 +174,16 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
         world.cards[relation] = factories.card(organization)
         _fail_to_pay(world.cards[relation])
         _bill(organization, marker(relation))
+        _had_a_plan(organization)
         kind = LedgerEntry.Kind.GRANT
         posting.post(organization.pk, kind=kind, amount=Decimal(7), description=marker(relation), now=timezone.now())
+
+
+def _had_a_plan(organization: Organization) -> None:
+    """A subscription that has ended."""
+    now, plan = timezone.now(), Plan.objects.get(slug="developer")
+    period = {"current_period_start": now - timedelta(days=1), "current_period_end": now}
+    Subscription.objects.create(organization=organization, plan=plan, status="canceled", **period)
 
 
 def _fail_to_pay(card: PaymentMethod) -> None:

@@ -119,7 +119,7 @@ class SummaryView(APIView):
             "user_id": user_id(user),
             "email": user.email if user else "",
             "credit_balance": credit_balance(organization, user, LedgerAccount.objects.of(organization).first()),
-            "subscription": subscriptions.active(organization),
+            "subscription": subscriptions.live(organization),
             "usage_this_month": usage_stats(organization, user, period="monthly", start=start, end=now),
             "total_requests_all_time": totals.requests_all_time(organization),
             "account_created_at": organization.created_at,

@@ -18,7 +18,7 @@ from billing import accounts, clock
 from billing.api.fields import AmountSerializerField
 from billing.invoicing import subscriptions
 from billing.ledger import billing_zone
-from billing.models import AutoRecharge, Meter, PlanAllowance, Subscription
+from billing.models import AutoRecharge, Meter, Plan, PlanAllowance, Subscription
 from usage.reporting import totals
 
 FREE_PLAN = "developer"
@@ -66,13 +66,13 @@ class AccountDetailsSerializer(serializers.Serializer[Any]):
 
 def account_details(organization: Organization, now: datetime) -> dict[str, Any]:
     """The documented object. Plan and limits are the payer's; usage is that of the organization and all beneath it."""
-    subscription = subscriptions.active(organization.root)
-    plan = subscription.plan.slug if subscription else FREE_PLAN
+    subscription = subscriptions.live(organization.root)
+    plan = subscription.plan if subscription else Plan.objects.filter(slug=FREE_PLAN, is_offered=True).first()
     return {
         "account_id": organization.public_id,
         "account_name": organization.name,
         "created_at": organization.created_at,
-        "plan": plan,
+        "plan": plan.slug if plan else FREE_PLAN,
         "status": _status(organization),
         "usage": _usage(organization, plan, now),
         "billing": _billing(organization, subscription),
@@ -86,7 +86,7 @@ def _status(organization: Organization) -> str:
     return Organization.Status.SUSPENDED
 
 
-def _usage(organization: Organization, plan: str, now: datetime) -> dict[str, Any]:
+def _usage(organization: Organization, plan: Plan | None, now: datetime) -> dict[str, Any]:
     """Every meter, in the month that counts for the payer's prices, which is made of whole quarters of an hour."""
     zone = billing_zone.of(organization)
     used = totals.by_meter(organization, *zone.bounds(zone.month_of(now)))
@@ -97,8 +97,8 @@ def _usage(organization: Organization, plan: str, now: datetime) -> dict[str, An
     }
 
 
-def _limits(plan: str) -> dict[str, Decimal]:
-    allowances = PlanAllowance.objects.filter(plan__slug=plan)
+def _limits(plan: Plan | None) -> dict[str, Decimal]:
+    allowances = PlanAllowance.objects.filter(plan=plan)
     return dict(allowances.values_list("meter__slug", "included_quantity"))
 
 

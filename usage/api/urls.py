@@ -3,6 +3,7 @@ from django.urls import path
 from usage.api import ingest
 from usage.api.account import SummaryView, UsageView
 from usage.api.authorize.views import authorize
+from usage.api.clock import ClockView
 from usage.api.details import DetailsView
 from usage.api.months import MonthlyUsageViewSet
 from usage.api.openmeter import OpenMeterEventsView
@@ -19,6 +20,7 @@ urlpatterns = [
     path("v1/account/details", DetailsView.as_view()),
     path("auth/account/usage", UsageView.as_view()),
     path("auth/account/summary", SummaryView.as_view()),
+    path("v1/sandbox/clock", ClockView.as_view()),
     path("v1/usage", UsageSeriesView.as_view()),
     path("v1/usage/months", MonthlyUsageViewSet.as_view({"get": "list"})),
     path("v1/usage/events/<path:id>/void", VoidView.as_view()),  # an id may have slashes

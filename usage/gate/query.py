@@ -39,7 +39,8 @@ SCHEDULE = """
 SELECT coalesce(p.unit_amount, 0), t.up_to, t.unit_amount,
        coalesce((SELECT l.included_quantity FROM billing_subscription s
                    JOIN billing_planallowance l ON l.plan_id = s.plan_id
-                  WHERE s.organization_id = %(payer)s AND s.status = 'active' AND l.meter_id = m.id LIMIT 1), 0),
+                  WHERE s.organization_id = %(payer)s AND s.status IN ('active', 'trialing')
+                    AND l.meter_id = m.id LIMIT 1), 0),
        coalesce((SELECT v.quantity FROM usage_volume v
                   WHERE v.account_id = %(payer)s AND v.meter_id = m.id AND v.month = %(month)s), 0)
   FROM billing_meter m LEFT JOIN billing_price p ON p.meter_id = m.id LEFT JOIN billing_pricetier t ON t.price_id = p.id

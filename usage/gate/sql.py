@@ -105,7 +105,7 @@ TIERED = """
                      AND (EXISTS (SELECT FROM billing_pricetier t WHERE t.price_id = meter.price_id)
                           OR EXISTS (SELECT FROM billing_subscription s
                                        JOIN billing_planallowance l ON l.plan_id = s.plan_id
-                                      WHERE s.organization_id = presented.root_id AND s.status = 'active'
+                                      WHERE s.organization_id = presented.root_id AND s.status IN ('active', 'trialing')
                                         AND l.meter_id = meter.id)) THEN 'TIERED'"""
 
 # The short form's verdict. It must not be VALID if the long form is needed, whichever of the two keys has to be noted

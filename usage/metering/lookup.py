@@ -56,7 +56,7 @@ SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, e.unit_amount, NU
  UNION ALL
 SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, l.included_quantity, NULL
   FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id JOIN meter m ON m.id = l.meter_id
- WHERE s.status = 'active' AND s.organization_id IN (SELECT root_id FROM owner)
+ WHERE s.status IN ('active', 'trialing') AND s.organization_id IN (SELECT root_id FROM owner)
 """,
     owners=OWNERS,
     meters=METERS,

@@ -16,6 +16,7 @@ from usage.storage import (
     payer_months,
     payment_checks,
     places,
+    subscription_checks,
     usage_checks,
 )
 
@@ -23,6 +24,7 @@ CHECKS = {
     **ledger_checks.CHECKS,
     **payment_checks.CHECKS,
     **paper_checks.CHECKS,
+    **subscription_checks.CHECKS,
     **usage_checks.CHECKS,
     **closing_checks.CHECKS,
 }

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from accounts import email_codes, events, invitations, people, tokens, tree
 from accounts.events.actors import KINDS
 from accounts.models import Event, Organization
 from accounts.webhooks import endpoints
-from billing.models import InvoiceState, LedgerAccount, LedgerEntry
+from billing.invoicing import subscriptions
+from billing.models import InvoiceState, LedgerAccount, LedgerEntry, Subscription
 from tests import factories
 from tests.conftest import Api
 from tests.isolation.routes import ROUTES, Route, discovered
@@ -41,6 +43,7 @@ EXCEPTIONS = {
     ("v1/auth/token/refresh", "post"): "a program does it every five minutes, and its sign-in stays the same",
     ("v1/payment-methods/setup", "post"): "nothing is saved until the card is: then it is payment_method.added",
     ("v1/webhook-endpoints/{id}/test", "post"): NOTHING,
+    ("v1/subscriptions/clearance", "post"): NOTHING,
 }
 
 
@@ -107,6 +110,17 @@ def unpaid(world: World) -> str:
     return f"/v1/payments/{answer.json()['id']}/cancel"
 
 
+def subscribed(world: World) -> str:
+    return f"/v1/subscriptions/{subscriptions.subscribe(own(world), 'developer', now=timezone.now()).public_id}"
+
+
+def past_due(world: World) -> str:
+    path, now = subscribed(world), timezone.now()
+    ended = {"current_period_start": now - timedelta(days=1), "current_period_end": now}
+    Subscription.objects.of(own(world)).live().update(status="past_due", past_due_at=now, **ended)
+    return f"{path}/retry"
+
+
 def sign_up_code(world: World) -> dict[str, str]:
     data = {"name": "", "timezone": "UTC", "password": "!", "organization_name": "", "invitation": ""}
     _, code = email_codes.issue("sign_up", SIGN_UP["email"], data, timezone.now())
@@ -143,6 +157,8 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("v1/payments/{id}/cancel", "post"): Case(path=unpaid),
     ("v1/payments/{id}/refunds", "post"): Case(path=purchased),
+    ("v1/subscriptions/{id}", "patch"): Case(path=subscribed),
+    ("v1/subscriptions/{id}/retry", "post"): Case(path=past_due),
     ("v1/webhook-endpoints/{id}/enable", "post"): Case(
         before=lambda world: endpoints.disable(world.deliveries["own"].endpoint)
     ),

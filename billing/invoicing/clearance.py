@@ -1,0 +1,99 @@
+"""Clearance: may an organization create a service now? Every reason against it, with what to do about each.
+
+The payer is the root of the organization's tree, so a child is cleared by its root. All is judged under the payer's
+lock. With a hold, the credits are reserved in the same transaction, so that what is cleared at once never exceeds what
+is there.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.lib.money import ZERO, plain
+from accounts.models import Organization
+from billing.exceptions import BudgetExceeded
+from billing.invoicing import subscriptions
+from billing.ledger import budgets, holds, posting
+from billing.models import BillingAccount, Hold, Invoice, LedgerAccount, Subscription
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why not: a stable code, a sentence, and the page on which something can be done; None if only others can."""
+
+    code: str
+    detail: str
+    action_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Clearance:
+    reasons: list[Reason] = field(default_factory=list)
+    hold: Hold | None = None
+
+    @property
+    def is_allowed(self) -> bool:
+        return not self.reasons
+
+
+@transaction.atomic
+def clear(
+    organization: Organization,
+    *,
+    now: datetime,
+    cost: Decimal = ZERO,
+    ttl: timedelta | None = None,
+    reference: str = "",
+    by_platform: bool = False,
+) -> Clearance:
+    """Judge a service that needs `cost` credits. With a `ttl` they are held for so long, if it is allowed."""
+    payer = organization.root
+    zone = posting.lock([payer.pk], now)[payer.pk].zone
+    reasons = [*_standing(organization, payer), *_debts(payer)]
+    if cost:
+        reasons += _credits(organization, payer, cost)
+        try:
+            budgets.admit(organization, None, cost, month=zone.month_of(now), now=now)
+        except BudgetExceeded as error:
+            reasons.append(Reason("budget_exceeded", str(error), _page(organization, "")))
+    if reasons or not cost or ttl is None:
+        return Clearance(reasons)
+    hold = holds.place(organization, amount=cost, ttl=ttl, now=now, reference=reference, by_platform=by_platform)
+    return Clearance([], hold)
+
+
+def _standing(organization: Organization, payer: Organization) -> list[Reason]:
+    reasons = []
+    if not organization.is_operational:
+        reasons.append(Reason("suspended", "The organization, or one above it, is suspended."))
+    if not BillingAccount.objects.of(payer).open().exists():
+        detail = "The organization that pays has no billing account yet."
+        reasons.append(Reason("billing_account_required", detail, _page(payer, "credits/")))
+    return reasons
+
+
+def _debts(payer: Organization) -> list[Reason]:
+    reasons, subscription = [], subscriptions.live(payer)
+    if subscription and subscription.status == Subscription.Status.PAST_DUE:
+        detail = f"{subscription.plan.name} is past due: {plain(subscription.price)} credits are needed."
+        reasons.append(Reason("subscription_past_due", detail, _page(payer, "plan/")))
+    if Invoice.objects.of(payer).filter(state__status="past_due").exists():
+        reasons.append(Reason("invoice_past_due", "An invoice is past due.", _page(payer, "invoices/")))
+    return reasons
+
+
+def _credits(organization: Organization, payer: Organization, cost: Decimal) -> list[Reason]:
+    """Read under the lock, with nothing due. What the root has is not for a child to see."""
+    available = (LedgerAccount.objects.of(payer).first() or LedgerAccount()).available
+    if available >= cost:
+        return []
+    detail = f"{plain(cost)} credits are needed"
+    detail += f", and {plain(available)} are available." if organization.is_root else ", which are not available."
+    return [Reason("not_enough_credits", detail, _page(payer, "credits/"))]
+
+
+def _page(organization: Organization, path: str) -> str:
+    return f"{settings.BASE_URL}/o/{organization.public_id}/{path}"

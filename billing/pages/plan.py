@@ -1,0 +1,144 @@
+"""The organization's plan: what it has, what there is, and what a change costs today."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from accounts import events
+from accounts.lib.problems import InvalidField, Problem
+from accounts.pages.organizations import OrganizationMixin
+from billing import accounts, balance, clock
+from billing.invoicing import changes, renewals, subscriptions
+from billing.invoicing.changes import Quote
+from billing.models import Interval, Plan, Subscription
+
+
+class ChoiceForm(forms.Form):
+    plan = forms.SlugField(widget=forms.HiddenInput)
+    interval = forms.ChoiceField(choices=Interval.choices, widget=forms.HiddenInput)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A plan on offer, with what it means to take it by each interval."""
+
+    plan: Plan
+    quotes: list[Quote]
+    is_current: bool
+
+
+class PlanMixin(OrganizationMixin):
+    section = "plan"
+
+    def back(self) -> HttpResponse:
+        return redirect("billing:plan", self.organization.public_id)
+
+    def attempt(self, verb: Any, done: str) -> HttpResponse:
+        """Run a verb, and say what came of it."""
+        try:
+            verb()
+            messages.success(self.request, done)
+        except Problem as problem:
+            messages.error(self.request, sentence(problem))
+        return self.back()
+
+
+class PlanView(PlanMixin):
+    scopes = {"get": "billing:read"}
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        if not self.organization.is_root:
+            return render(request, "billing/billed_by_root.html", self.get_context_data(title="Plan"))
+        now, account = clock.now(self.organization), accounts.find(self.organization)
+        subscription = subscriptions.live(self.organization)
+        context = self.get_context_data(
+            account=account,
+            subscription=subscription,
+            offers=_offers(self, subscription) if account else [],
+            balance=balance.of(self.organization, now),
+            moved_to=now if clock.is_moved(self.organization) else None,
+        )
+        return render(request, "billing/plan.html", context)
+
+
+class ChangePlanView(PlanMixin):
+    """Shows what a change costs today; sent again, it makes it."""
+
+    scopes = {"get": "billing:write", "post": "billing:write"}
+
+    def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = ChoiceForm(request.GET)
+        if not form.is_valid():
+            return self.back()
+        now = clock.now(self.organization)
+        try:
+            plan, interval = form.cleaned_data["plan"], form.cleaned_data["interval"]
+            quote = changes.quote(self.organization, plan, interval, now)
+        except Problem as problem:
+            messages.error(request, sentence(problem))
+            return self.back()
+        available = balance.of(self.organization, now)
+        context = self.get_context_data(form=ChoiceForm(initial=form.cleaned_data), quote=quote, balance=available)
+        return render(request, "billing/change_plan.html", context)
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        form = ChoiceForm(request.POST)
+        if not form.is_valid():
+            return self.back()
+        now, plan, interval = clock.now(self.organization), form.cleaned_data["plan"], form.cleaned_data["interval"]
+        if subscriptions.live(self.organization):
+            by = events.actor_of(self.credential)
+            change = partial(changes.change, self.organization, plan, interval, now=now, actor=by)
+            return self.attempt(change, "Your plan is changed.")
+        take = partial(subscriptions.subscribe, self.organization, plan, interval=interval, now=now)
+        return self.attempt(take, "You have taken the plan.")
+
+
+class CancelPlanView(PlanMixin):
+    scopes = {"post": "billing:write"}
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        now, by = clock.now(self.organization), events.actor_of(self.credential)
+        return self.attempt(
+            lambda: changes.cancel(self.organization, now=now, actor=by), "The plan ends with its period."
+        )
+
+
+class ResumePlanView(PlanMixin):
+    scopes = {"post": "billing:write"}
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        now, by = clock.now(self.organization), events.actor_of(self.credential)
+        return self.attempt(lambda: changes.resume(self.organization, now=now, actor=by), "The plan goes on.")
+
+
+class RetryPlanView(PlanMixin):
+    scopes = {"post": "billing:write"}
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        now = clock.now(self.organization)
+        return self.attempt(lambda: renewals.retry(self.organization, now), "We tried again.")
+
+
+def _offers(view: PlanMixin, subscription: Subscription | None) -> list[Offer]:
+    now, offers = clock.now(view.organization), []
+    for plan in Plan.objects.filter(is_offered=True).prefetch_related("allowances__meter"):
+        quotes = []
+        for interval in Interval.values:
+            try:
+                quotes.append(changes.quote(view.organization, plan.slug, interval, now))
+            except InvalidField:  # It has no price by this interval in the account's currency.
+                continue
+        is_current = subscription is not None and subscription.plan.slug == plan.slug
+        if quotes:
+            offers.append(Offer(plan, quotes, is_current))
+    return offers
+
+
+def sentence(problem: Problem) -> str:
+    return " ".join(error["detail"] for error in problem.errors) or str(problem)
