@@ -1,7 +1,7 @@
 """Races: the same call from many threads at once, each with its own database connection."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 
-def race(calls: list[Callable[[], Any]]) -> list[Any]:
+def race(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """Run all calls at once. Returns, in order, what each one returned or the exception that it raised."""
     barrier = Barrier(len(calls))
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import email_codes, invitations, people, tasks, tokens
-from accounts.models import EmailCode, Membership, Organization, User
+from accounts.models import EmailCode, Invitation, Membership, Organization, User
 from apikeys.models import ApiKey
 from billing.models import Payment
 from tests import factories
@@ -150,9 +150,10 @@ def test_the_link_of_an_invitation_proves_no_mailbox(
     ],
 )
 def test_before_that_an_account_only_looks(api: Any, alice: User, path: str, body: Any) -> None:
-    person = api(alice)
+    person, organization = api(alice), alice.current_organization
+    assert organization is not None
     _, secret = factories.key(
-        alice.current_organization, created_by=alice, permissions=["keys:write", "members:write", "account:read"]
+        organization, created_by=alice, permissions=["keys:write", "members:write", "account:read"]
     )
     assert person.get("/v1/account/details").status_code == 200
     for caller in (person, api(secret)):
@@ -184,7 +185,7 @@ def test_a_reset_ends_what_a_stranger_prepared(
     assert api(by_mallory).get("/v1/whoami").status_code == 401
     assert list(Membership.objects.filter(organization=organization).values_list("user", flat=True)) == [alice.pk]
     assert api(strangers.access).get("/v1/whoami").status_code == 401
-    assert not invitations.Invitation.objects.open().exists()
+    assert not Invitation.objects.open().exists()
     alice.refresh_from_db()
     assert "keys:write" in api(alice).get("/v1/whoami").json()["scopes"]
 

@@ -32,7 +32,7 @@ def totp_code(secret: str) -> str:
     from django.core.cache import cache
 
     cache.clear()
-    return format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
 
 
 def signed_in(user: User, code: str = "") -> Client:
