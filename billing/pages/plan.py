@@ -130,14 +130,20 @@ def _offers(view: PlanMixin, subscription: Subscription | None) -> list[Offer]:
     for plan in Plan.objects.filter(is_offered=True).prefetch_related("allowances__meter"):
         quotes = []
         for interval in Interval.values:
+            if subscription and subscription.next_plan is None and _is_held(subscription, plan, interval):
+                continue
             try:
                 quotes.append(changes.quote(view.organization, plan.slug, interval, now))
             except InvalidField:  # It has no price by this interval in the account's currency.
                 continue
         is_current = subscription is not None and subscription.plan.slug == plan.slug
-        if quotes:
+        if quotes or is_current:
             offers.append(Offer(plan, quotes, is_current))
     return offers
+
+
+def _is_held(subscription: Subscription, plan: Plan, interval: str) -> bool:
+    return (subscription.plan.slug, subscription.interval) == (plan.slug, interval)
 
 
 def sentence(problem: Problem) -> str:
