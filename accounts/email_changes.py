@@ -34,7 +34,7 @@ def begin(user: User, email: str, now: datetime) -> EmailCode:
     """Sends a code to the new address, and tells the old one. A taken address gets an email that says so."""
     with transaction.atomic():
         row, code = email_codes.issue(PURPOSE, email, {"user": user.pk}, now)
-        if not email_codes.is_flooded(row):
+        if code:
             emails.queue(TEMPLATE, to=email, context={"code": code, "user": user.pk})
         if email != user.email:
             emails.queue("email_change_asked", to=user.email, context={"old": user.email, "new": email})
@@ -46,12 +46,13 @@ def finish(user: User, email: str, code: str, *, network: str, current: sign_ins
     row = email_codes.redeem(PURPOSE, email, code, network=network, now=now)
     if email_codes.data_of(row)["user"] != user.pk:
         raise email_codes.InvalidCode
-    old = user.email
+    old, was_proved = user.email, user.has_proved_email
     with transaction.atomic():
         _set(user, email, now)
         if email != old:
             sign_ins.end_others(user, current, now)
-            _offer_undo(user, old, email, now)
+            if was_proved:  # else the account may be a stranger's, and its keys with it
+                _offer_undo(user, old, email, now)
 
 
 def _set(user: User, email: str, now: datetime) -> None:

@@ -37,19 +37,18 @@ class InvalidCode(Problem):
 
 
 def issue(purpose: str, email: str, data: Mapping[str, Any], now: datetime) -> tuple[EmailCode, str]:
-    """A new code. The caller sends it, unless `is_flooded` says that the address got enough of them."""
-    code = identifiers.random_text("0123456789", DIGITS)
+    """A new code, which the caller sends.
+
+    It is empty if the address got as many in this hour as we send. Such a row has no code at all: a guess is compared
+    with all rows of an address, so unsent codes would make it as likely as a stranger likes.
+    """
+    is_flooded = EmailCode.objects.filter(email=email, created_at__gt=now - KEPT).count() >= EMAILS_AN_HOUR
+    code = "" if is_flooded else identifiers.random_text("0123456789", DIGITS)
     row = EmailCode(purpose=purpose, email=email, created_at=now, expires_at=now + LIFETIME)
     row.data = encryption.encrypt(json.dumps(data).encode(), purpose=PURPOSE)
-    row.digest = _digest(row, code)
+    row.digest = _digest(row, code) if code else b""
     row.save(force_insert=True)
     return row, code
-
-
-def is_flooded(row: EmailCode) -> bool:
-    """Whether the address got as many codes in this hour as we send."""
-    recent = EmailCode.objects.filter(email=row.email, created_at__gt=row.created_at - KEPT)
-    return recent.count() > EMAILS_AN_HOUR
 
 
 def redeem(purpose: str, email: str, code: str, *, network: str, now: datetime, only: UUID | None = None) -> EmailCode:

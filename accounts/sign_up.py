@@ -32,7 +32,7 @@ def begin(user: User, *, organization_name: str, invitation: str, now: datetime)
     }
     with transaction.atomic():
         row, code = email_codes.issue(PURPOSE, user.email, data, now)
-        if not email_codes.is_flooded(row):
+        if code:
             emails.queue(TEMPLATE, to=user.email, context={"code": code, "name": user.name})
     return row
 

@@ -39,8 +39,14 @@ def remove_member(organization: Organization, user_id: int, *, by: Credential, h
 
 
 @transaction.atomic
-def remove_service_account(account: ServiceAccount, now: datetime) -> None:
-    """Its keys are revoked with it."""
+def remove_service_account(account: ServiceAccount, *, by: Credential, now: datetime) -> None:
+    """Its keys are revoked with it. Nobody removes one whose role is above their own, as with people."""
+    for membership in account.user.memberships.all():
+        members.check_grant(membership.role, by.scopes)
+    _end_service_account(account, now)
+
+
+def _end_service_account(account: ServiceAccount, now: datetime) -> None:
     service_accounts.remove(account, now)
     for key in ApiKey.objects.within(account.organization).unrevoked().filter(created_by=account.user_id):
         keys.revoke(key)
@@ -53,6 +59,8 @@ def take_over(user: User, now: datetime) -> None:
         makers = takeovers.followers(user, organization) | {user.pk}
         for key in ApiKey.objects.within(organization).unrevoked().filter(created_by__in=makers):
             keys.revoke(key)
+        for account in ServiceAccount.objects.within(organization).living().filter(responsible__in=makers):
+            _end_service_account(account, now)
     takeovers.take_over(user, now)
 
 

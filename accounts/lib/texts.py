@@ -6,6 +6,11 @@ JOINERS = "\u200c\u200d"
 _NO_JOINERS = str.maketrans("", "", JOINERS)
 
 
+def typed(text: str) -> str:
+    """What came in a field that no form checks: without space around it, and without NUL, which PostgreSQL refuses."""
+    return text.replace("\0", "").strip()
+
+
 def is_printable(text: str) -> bool:
     """Whether it is text without control characters and line breaks. Joiners are text."""
     return text.isprintable() or text.translate(_NO_JOINERS).isprintable()

@@ -10,9 +10,10 @@ from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import FormView, ListView, UpdateView
@@ -160,8 +161,8 @@ class ThemeView(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         following = request.POST.get("next", "")
-        is_ours = url_has_allowed_host_and_scheme(following, allowed_hosts=None)
-        response = redirect(following if is_ours else "home")
+        is_ours = following.startswith("/") and url_has_allowed_host_and_scheme(following, allowed_hosts=None)
+        response = HttpResponseRedirect(following if is_ours else reverse("home"))
         theme = request.POST.get("theme")
         if theme in ("light", "dark"):
             response.set_cookie("theme", theme, max_age=timedelta(days=365), samesite="Lax", httponly=True)

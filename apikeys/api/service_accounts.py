@@ -85,7 +85,7 @@ class ServiceAccountViewSet(
         return idempotency.once(request, effect)
 
     def destroy(self, request: Request, id: str) -> Response:
-        """Remove it, and revoke its keys."""
+        """Remove it, and revoke its keys. Its role can't have scopes that the caller lacks."""
         with transaction.atomic():
-            departures.remove_service_account(self.get_object(), timezone.now())
+            departures.remove_service_account(self.get_object(), by=credential_of(request), now=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
 from accounts import invitations, members, scopes
-from accounts.lib import mailboxes
+from accounts.lib import mailboxes, texts
 from accounts.lib.problems import Problem
 from accounts.models import Invitation, Membership, Organization
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
+from accounts.permissions import require
 from apikeys import departures
 from apikeys.models import ApiKey
 
@@ -87,7 +88,7 @@ class PeopleView(PeopleMixin):
         return sent(self, invitation, status=201)
 
     def _page(self, form: InviteForm, status: int = 200) -> HttpResponse:
-        search = self.request.GET.get("q", "").strip()
+        search = texts.typed(self.request.GET.get("q", ""))
         people = members.of(self.organization)
         shown = people.filter(user__email__icontains=search) if search else people
         own = Invitation.objects.of(self.organization).select_related("invited_by")
@@ -128,6 +129,8 @@ class RemoveView(PeopleMixin):
 
     def get(self, request: HttpRequest, organization: str, member: int) -> HttpResponse:
         membership = self.member()
+        if member != self.person.pk:
+            require(self.credential, "members:write")
         made = ApiKey.objects.within(self.organization).unrevoked().filter(created_by=member)
         context = self.get_context_data(
             member=membership, leaving=member == self.person.pk, keys=made.select_related("organization")[:SHOWN]

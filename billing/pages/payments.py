@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from accounts.lib import identifiers
+from accounts.lib import identifiers, texts
 from accounts.lib.problems import NotFound, Problem
 from billing.models import Payment
 from billing.pages import receipts
@@ -71,7 +71,7 @@ class SetupView(CreditsMixin):
     scopes = {"get": "billing:write", "post": "billing:write"}
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
-        session = request.GET.get("session", "")
+        session = texts.typed(request.GET.get("session", ""))
         try:
             card = methods.finish_setup(self.organization, session) if session else None
         except NotFound as error:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from accounts import people, tree
+from accounts.lib import texts
 from accounts.lib.addresses import client_address
 from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
 from accounts.lib.problems import Problem
@@ -189,7 +190,7 @@ class SuspendView(TreeMixin):
 
     def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
         row = self.node()
-        tree.suspend(row, by=self.credential, reason=request.POST.get("reason", "").strip()[:500])
+        tree.suspend(row, by=self.credential, reason=texts.typed(request.POST.get("reason", ""))[:500])
         return self.to_node(row, f"{row.name} is suspended, with everything beneath it.")
 
 

@@ -112,3 +112,12 @@ def test_an_address_that_was_not_proved_is_proved_in_the_same_way(alice: User, a
     alice.refresh_from_db()
     assert alice.has_proved_email
     assert not EmailChange.objects.exists()
+
+
+def test_an_address_that_was_never_proved_takes_nothing_back(alice: User, settings: Any) -> None:
+    """Whoever has that mailbox would get an account, and with it the keys of a stranger who made it."""
+    settings.EMAIL_VERIFICATION = True
+    browser = signed_in(alice)
+    ask(browser)
+    assert change(browser)["Location"] == "/profile/"
+    assert not EmailChange.objects.exists()

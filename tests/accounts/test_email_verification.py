@@ -114,6 +114,17 @@ def test_an_address_gets_ten_codes_an_hour(anonymous: Any, db: None) -> None:
     assert tasks.send_emails() == 10
 
 
+def test_a_code_that_is_not_sent_opens_nothing(anonymous: Any, db: None, monkeypatch: Any) -> None:
+    """Else a stranger asks for a million, and guesses one of them."""
+    monkeypatch.setattr("accounts.lib.identifiers.random_text", lambda *_: "12345678")
+    for _ in range(email_codes.EMAILS_AN_HOUR):
+        sign_up(anonymous)
+    EmailCode.objects.update(expires_at=timezone.now())
+    assert sign_up(anonymous).status_code == 202
+    assert EmailCode.objects.filter(expires_at__gt=timezone.now()).count() == 1
+    assert [verify(anonymous, code).status_code for code in ("12345678", " ")] == [400, 400]
+
+
 def test_a_strangers_sign_up_for_the_same_address_ends(anonymous: Any, db: None) -> None:
     sign_up(anonymous, password="the password of a stranger")
     strangers = code_in_mail()
@@ -176,6 +187,9 @@ def test_a_reset_ends_what_a_stranger_prepared(
     invitations.accept(token, user=mallory)
     _, by_mallory = factories.key(organization, created_by=mallory)
     factories.invitation(organization, "eve@example.com", "owner", by=mallory)
+    account = api(alice).post("/v1/service-accounts", {"name": "Deployment", "role": "admin"}).json()
+    api(alice).post("/v1/account/api-keys", {"name": "k", "service_account": account["id"]})
+    assert ApiKey.objects.within(organization).unrevoked().count() == 3
     strangers = tokens.issue(alice, organization)
     settings.EMAIL_VERIFICATION = True
 

@@ -82,6 +82,14 @@ def test_nobody_gives_it_more_than_they_hold(api: Any, alice: User, organization
     assert (refused.status_code, refused.json()["code"]) == (403, "above_own_role")
 
 
+def test_nobody_removes_one_above_their_own_role(api: Any, alice: User, organization: Organization) -> None:
+    account = made(api(alice), role="billing").json()
+    _, secret = factories.key(organization, created_by=alice, permissions=["members:write", "members:read"])
+    refused = api(secret).delete(f"{PATH}/{account['id']}")
+    assert (refused.status_code, refused.json()["code"]) == (403, "above_own_role")
+    assert ServiceAccount.objects.living().count() == 1
+
+
 def test_it_needs_no_second_factor_and_is_no_member_of_the_list(
     api: Any, alice: User, organization: Organization
 ) -> None:

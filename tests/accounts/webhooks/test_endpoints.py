@@ -106,7 +106,12 @@ def test_an_audit_type_takes_the_right_to_audit(api: Any, alice: User, organizat
     body = {"url": URL, "event_types": ["user.changed"]}
     answer = api(developer).post("/v1/webhook-endpoints", body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/event_types")
-    make(api(alice), types=["user.changed"])
+    owners = make(api(alice), types=["user.changed"])
+    path = f"/v1/webhook-endpoints/{owners['id']}"
+    for change in ({"url": "https://elsewhere.example.com/"}, {"event_types": ["credits.low"]}):
+        assert api(developer).patch(path, change).status_code == 400
+    assert row_of(owners).url == URL
+    assert api(alice).patch(path, {"url": "https://elsewhere.example.com/"}).status_code == 200
 
 
 def test_the_seventeenth_is_refused(api: Any, alice: User) -> None:

@@ -73,7 +73,7 @@ def test_a_node_is_moved_but_not_beneath_itself(
 
 
 def test_a_node_is_suspended_and_resumed(browser: Client, funded: Organization, europe: Organization) -> None:
-    tree(browser, funded, f"{europe.public_id}/suspend/", reason="Not needed")
+    tree(browser, funded, f"{europe.public_id}/suspend/", reason="Not needed\0")
     europe.refresh_from_db()
     assert europe.status == "suspended"
     assert "Resume" in text(tree(browser, funded, f"{europe.public_id}/"))
