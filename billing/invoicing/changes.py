@@ -14,7 +14,7 @@ from accounts.lib.money import ZERO
 from accounts.lib.problems import Conflict
 from accounts.models import Organization
 from billing import accounts
-from billing.invoicing import periods, plans, subscriptions
+from billing.invoicing import periods, plans, renewals, subscriptions
 from billing.ledger import posting
 from billing.models import Interval, Plan, Subscription, SubscriptionPeriod
 
@@ -85,14 +85,23 @@ def _difference(subscription: Subscription, price: Decimal, interval: str, now: 
     return max(price - periods.part(subscription.price, now, start, end), ZERO)
 
 
-@transaction.atomic
 def change(
     organization: Organization, plan_slug: str, interval: str | None, *, now: datetime, actor: events.Actor
 ) -> Subscription:
     """Change the plan or the interval. A dearer one is an admission: `NotEnoughCredits`, and nothing has changed.
 
-    The plan that the subscription has takes back a change that was to come.
+    The plan that the subscription has takes back a change that was to come. If the period has ended and the sweep has
+    not renewed it yet, it is renewed first.
     """
+    accounts.required(organization)
+    renewals.run(organization, now)
+    return _change(organization, plan_slug, interval, now=now, actor=actor)
+
+
+@transaction.atomic
+def _change(
+    organization: Organization, plan_slug: str, interval: str | None, *, now: datetime, actor: events.Actor
+) -> Subscription:
     subscription = _locked(organization, now)
     if subscription.status == Status.PAST_DUE:
         raise SubscriptionPastDue

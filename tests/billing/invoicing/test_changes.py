@@ -70,6 +70,17 @@ def test_two_upgrades_at_one_moment_are_two_periods(db: None) -> None:
     assert reconciliation.run() == []
 
 
+def test_a_period_that_has_ended_is_renewed_before_the_plan_changes(db: None) -> None:
+    """The sweep may come a minute later."""
+    organization = subscriber(200)
+    subscribe(organization, "pro")
+    change(organization, "team", FEBRUARY + timedelta(seconds=1))
+    assert [row[:2] for row in stretches(organization)][-1] == ("02-28 03-31", "team")
+    assert fees(organization)[:2] == [30, 30]
+    assert told(organization) == ["created", "renewed", "changed"]
+    assert reconciliation.run() == []
+
+
 def test_an_upgrade_that_is_not_affordable_changes_nothing(db: None) -> None:
     organization = subscriber(54)
     subscribe(organization, "pro")
