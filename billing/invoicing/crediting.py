@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts.lib.problems import Conflict, InvalidField
 from billing.invoicing import papers, paying, tax, unpaid
 from billing.ledger import corrections, posting
-from billing.models import Invoice, InvoiceState
+from billing.models import Invoice, InvoiceState, Refund
 
 
 class NotCreditable(Conflict):
@@ -39,6 +39,8 @@ def give(invoice: Invoice, *, reason: str, actor: str, now: datetime, amount: De
         raise NotCreditable(left=left)
     if payment := unpaid.open_payment(invoice):
         raise paying.BeingPaid(payment=payment.public_id)
+    if Refund.objects.filter(payment__invoice=invoice, status=Refund.Status.PENDING).exists():
+        raise NotCreditable("A refund of it is under way.")
     net = amount - tax.total(tax.credited(invoice, before=invoice.total - left, amount=amount))
     corrections.adjust(invoice.organization_id, amount=net, reason=reason, actor=actor, now=now)
     if state.status in InvoiceState.OWED and amount == left:

@@ -20,7 +20,7 @@ from accounts.lib.money import ZERO, rounded
 from accounts.lib.problems import Conflict
 from billing import clock
 from billing.exceptions import AlreadyReversed
-from billing.invoicing import settlement
+from billing.invoicing import papers, settlement
 from billing.ledger import corrections, lots, posting
 from billing.models import Grant, LedgerEntry, Payment, Refund
 from billing.payments import gateways, minor_units, payments
@@ -50,7 +50,7 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
     """
     now = clock.now(payment.organization)
     posting.lock([payment.organization_id], now)
-    payment = Payment.objects.select_related("organization").get(pk=payment.pk)
+    payment = Payment.objects.select_related("organization", "invoice__organization").get(pk=payment.pk)
     left = payment.amount - payment.refunded - payment.disputed
     amount = left if amount is None else amount
     purchase = LedgerEntry.objects.filter(
@@ -63,7 +63,9 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
     unspent = _left_of_lots(payment, purchase)
     if amount > unspent and not force:
         raise NotRefundable("The credits are spent already.", left=unspent)
-    terms = {"amount": amount, "total": _total(payment, amount), "reason": reason, "actor": actor}
+    total = _total(payment, amount)
+    _check_credited(payment, total)
+    terms = {"amount": amount, "total": total, "reason": reason, "actor": actor}
     return _take_back(payment, purchase, {**terms, "next_attempt_at": now + GRACE})
 
 
@@ -145,6 +147,15 @@ def _total(payment: Payment, amount: Decimal) -> Decimal:
     if not 0 < total <= payment.total - earlier:
         raise NotRefundable("This amount can't be paid back in the currency.")
     return total
+
+
+def _check_credited(payment: Payment, total: Decimal) -> None:
+    """Refuse what a credit note of an operator gave back already, as credits."""
+    if payment.invoice is None:
+        return
+    pending = payment.refunds.filter(status=Status.PENDING).aggregate(total=Sum("total"))["total"] or ZERO
+    if total > payment.invoice.total - papers.credited(payment.invoice) - pending:
+        raise NotRefundable("A credit note has given that back already.")
 
 
 def complete(refund_id: UUID) -> Refund:

@@ -8,12 +8,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Organization
-from billing.invoicing import papers, tax
+from billing.invoicing import crediting, papers, tax
 from billing.models import AutoRecharge, Invoice, LedgerEntry, Payment, Refund, TaxRate
 from billing.payments import gateways, payments, purchases, recharge, refunds
 from billing.payments.gateways import RefundState
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox
+from usage.storage import reconciliation
 
 
 @pytest.fixture
@@ -130,6 +131,20 @@ def test_refunds_yield_credit_notes_that_add_up(buyer: Organization) -> None:
     assert sum(note.tax for note in notes if note) == Decimal("0.19")
     assert all(note and note.corrects == payment.invoice for note in notes)
     assert entries(buyer)[1:] == [Decimal("-0.34"), Decimal("-0.33"), Decimal("-0.33")]
+
+
+def test_what_a_credit_note_gave_back_is_not_refunded_too(buyer: Organization) -> None:
+    payment = buy(buyer)
+    assert payment.invoice is not None
+    crediting.give(payment.invoice, amount=Decimal("11.90"), reason="Sorry", actor="test", now=timezone.now())
+    with pytest.raises(refunds.NotRefundable):
+        refund(payment)
+    pending = refunds.begin(payment, amount=Decimal(15), reason="Sorry", actor="test")
+    with pytest.raises(crediting.NotCreditable):
+        crediting.give(payment.invoice, reason="Sorry", actor="test", now=timezone.now())
+    refunds.complete(pending.pk)
+    assert papers.credited(payment.invoice) == payment.invoice.total
+    assert reconciliation.run() == []
 
 
 def test_a_refund_that_is_refused_yields_none(buyer: Organization, bank: FaultySandbox) -> None:
