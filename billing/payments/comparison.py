@@ -3,17 +3,16 @@
 Very rarely an event is never made, and none is kept longer than a month.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import structlog
 
 from billing.models import Dispute, PolledGateway
-from billing.payments import disputes, gateways, inbound, payments, refunds
-from billing.payments.gateways import Gateway
+from billing.payments import disputes, gateways, inbound, observing, payments, refunds
+from billing.payments.gateways import Gateway, Subject
 
 log = structlog.get_logger()
 
@@ -39,15 +38,16 @@ def compare(gateway: Gateway, since: datetime, now: datetime) -> None:
         _observe(intent.id, partial(payments.observe, intent, gateway))
     for refund in gateway.refunds(since - AFTERMATH):
         _observe(refund.id, partial(refunds.observe, refund, gateway, now))
-    for dispute in chain(gateway.disputes(since - AFTERMATH), _older(gateway, since - AFTERMATH)):
+    for dispute in gateway.disputes(since - AFTERMATH):
         _observe(dispute.id, partial(disputes.observe, dispute, gateway, now))
+    for id in _older(gateway, since - AFTERMATH):
+        _observe(id, partial(observing.look, Subject.DISPUTE, id, gateway, now))
 
 
-def _older(gateway: Gateway, before: datetime) -> Iterator[gateways.Dispute]:
-    """Disputes that were made before, and have no end yet."""
+def _older(gateway: Gateway, before: datetime) -> Iterable[str]:
+    """The gateway's ids of disputes that were made before, and have no end yet."""
     undecided = Dispute.objects.filter(payment__gateway=gateway.name, status__in=Dispute.UNDECIDED)
-    for row in undecided.filter(created_at__lt=before):
-        yield gateway.retrieve_dispute(row.gateway_reference)
+    return undecided.filter(created_at__lt=before).values_list("gateway_reference", flat=True)
 
 
 def _observe(id: str, observe: Callable[[], Any]) -> None:

@@ -28,7 +28,10 @@ ALARM_AFTER = 3
 
 
 def receive(gateway: str, events: Iterable[GatewayEvent], now: datetime) -> None:
-    """Store events that are not stored yet. A task handles them after the commit."""
+    """Store events that are not stored yet. A task handles them after the commit.
+
+    A fraud warning about a charge without an intent names no object: the charge is not ours.
+    """
     rows = [
         ReceivedEvent(
             gateway=gateway,
@@ -41,7 +44,7 @@ def receive(gateway: str, events: Iterable[GatewayEvent], now: datetime) -> None
             next_attempt_at=now,
         )
         for event in events
-        if event.subject in observing.LOOKS
+        if event.subject in observing.LOOKS and event.object_id
     ]
     if rows:
         ReceivedEvent.objects.bulk_create(rows, ignore_conflicts=True)

@@ -257,7 +257,12 @@ def observe(intent: Intent, gateway: Gateway) -> Payment | None:
 
 
 def paid(intent_id: str, gateway: Gateway) -> Payment | None:
-    """The payment of an intent that was paid, settled first if it is still open. None if it isn't one of ours."""
+    """The payment of an intent that was paid, settled first if it is still open. None if it isn't one of ours.
+
+    Charges that others made in the gateway's account may have no intent: then its id is empty.
+    """
+    if not intent_id:
+        return None
     known = Payment.objects.filter(gateway=gateway.name, intent=intent_id, status=Status.SUCCEEDED).first()
     payment = known or observe(gateway.retrieve(intent_id), gateway)
     if payment and payment.status != Status.SUCCEEDED:
@@ -323,7 +328,7 @@ def cancel(payment: Payment) -> Payment:
                 return _settle(payment, gateway, intent)
     except gateways.UnexpectedState:
         return complete(payment.pk)
-    except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:
+    except gateways.GatewayError as error:
         raise methods.GatewayNotAvailable from error
     return settling.fail(payment.pk, "canceled")
 

@@ -306,3 +306,22 @@ def test_a_comparison_looks_at_old_disputes_that_have_no_end(
     stand_in.close_dispute(dispute=row["id"], status="won")
     assert tasks.compare_gateway()
     assert (Dispute.objects.get().status, available(customer)) == ("won", 25)
+
+
+def test_a_dispute_that_the_gateway_does_not_know_does_not_stop_the_comparison(
+    payment: Payment, stand_in: StandIn
+) -> None:
+    tasks.poll_gateway_events()
+    Dispute.objects.create(
+        payment=payment,
+        gateway_reference="du_of_another_account",
+        total=25,
+        created_at=timezone.now() - timedelta(days=90),
+    )
+    assert tasks.compare_gateway()
+    assert PolledGateway.objects.get().compared_at is not None
+
+
+def test_what_has_no_intent_is_not_ours(payment: Payment, stand_in: StandIn) -> None:
+    """Others may charge without one in the same account of the gateway."""
+    assert payments.paid("", gateways.BY_NAME["stripe"]) is None
