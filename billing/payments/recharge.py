@@ -211,6 +211,18 @@ def _check(organization: Organization, values: Mapping[str, Any]) -> None:
     charge = values["amount"] if values["amount"] is not None else values["target"] - threshold
     if values["monthly_limit"] is not None and values["monthly_limit"] < charge:
         raise InvalidField("monthly_limit", f"At least {plain(charge)}, one charge.")
+    for name in ("threshold", "amount", "target"):
+        _check_chargeable(name, values[name], currency)
+
+
+def _check_chargeable(name: str, amount: Decimal | None, currency: str) -> None:
+    """Refuse an amount that is too large for one charge: with nothing left, all of it would be charged."""
+    if amount is None:
+        return
+    try:
+        purchases.check_amount(minor_units.round_up(amount, currency), currency)
+    except InvalidField as error:
+        raise InvalidField(name, error.errors[0]["detail"]) from error
 
 
 def _fingerprint(card: PaymentMethod | None) -> str:
@@ -227,14 +239,18 @@ def retry(organization: Organization, now: datetime) -> None:
 
 
 def run(organization: Organization, now: datetime, *, needed: Decimal = ZERO) -> Payment | None:
-    """Charge what is due, if anything is. Called twice, or by two workers at once, it charges once.
+    """Charge what is due, if anything is and one charge can be so large. Called twice or at once, it charges once.
 
     `needed` is what will be taken at once, such as the price of a plan: it counts as spent.
     """
     charge = assess(organization, now, needed).charge
     terms = None
     if charge:  # The tax is assessed before the lock.
-        currency, taxes = purchases.assess(organization, charge, now)
+        try:
+            currency, taxes = purchases.assess(organization, charge, now)
+        except InvalidField:  # The debt has become larger than one charge may be.
+            log.error("recharge too large", organization=organization.public_id, charge=charge)
+            return None
         terms = {"amount": charge, "currency": currency, **purchases.charged(taxes)}
     payment = _begin(organization, terms, now, needed)
     return payments.complete(payment.pk) if payment else None

@@ -67,6 +67,12 @@ def test_one_charge_ends_at_or_above_the_threshold(
     assert bought(payer) == [charge]
 
 
+def test_a_debt_that_one_charge_can_not_cover_is_not_charged(payer: Organization) -> None:
+    posting.post(payer.pk, kind=LedgerEntry.Kind.USAGE, amount=-Decimal(1_000_100), now=timezone.now())
+    assert recharge.run(payer, timezone.now()) is None
+    assert bought(payer) == []
+
+
 def test_it_is_off_until_it_is_switched_on(payer: Organization) -> None:
     switch_on(payer, enabled=False)
     spend(payer, 90)
@@ -132,6 +138,9 @@ def test_three_in_an_hour_advise_a_larger_amount(payer: Organization, settings: 
         ({"threshold": 20, "target": "20.49"}, "/target"),
         ({"threshold": 20, "amount": 50, "monthly_limit": "49.99"}, "/monthly_limit"),
         ({"threshold": 20, "target": 80, "monthly_limit": "59.99"}, "/monthly_limit"),
+        ({"threshold": 20, "amount": 1_000_000}, "/amount"),
+        ({"threshold": 20, "target": 1_000_000}, "/target"),
+        ({"threshold": 1_000_000, "amount": 50}, "/threshold"),
         ({"threshold": 20, "amount": 50, "monthly_count": 0}, "/monthly_count"),
         ({"threshold": 20, "amount": 50, "payment_method": "pm_x"}, "/payment_method"),
         ({"threshold": "", "amount": 50}, "/threshold"),
