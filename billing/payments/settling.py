@@ -7,11 +7,12 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
+from accounts.lib.money import plain
 from billing import clock
-from billing.invoicing import settlement
+from billing.invoicing import settlement, unpaid
 from billing.ledger import posting
 from billing.models import LedgerEntry, Payment
-from billing.payments import cards, methods, minor_units, payment_events, rounds
+from billing.payments import cards, methods, minor_units, notices, payment_events, rounds
 from billing.payments.gateways import Decline, Intent, IntentState
 
 log = structlog.get_logger()
@@ -19,6 +20,9 @@ log = structlog.get_logger()
 Status = Payment.Status
 # How long the owner of a card has to authenticate, and how long a checkout page is open.
 ACTION_LIFE = timedelta(hours=23)
+MISMATCH_WAIT = timedelta(days=1)
+# `created_by` of payments whose owner is not there to see what the bank wants.
+BY_OURSELVES = ("auto_recharge", unpaid.DUNNING)
 
 
 @transaction.atomic
@@ -57,9 +61,7 @@ def _succeed(payment: Payment, intent: Intent) -> None:
         return
     wanted = minor_units.money(payment.total, payment.currency)
     if (intent.received, intent.money.currency) != (wanted.minor, wanted.currency):
-        log.error("another sum was paid", payment=payment.public_id, received=intent.received, wanted=wanted.minor)
-        payment.problem = "mismatch"
-        payment.save(update_fields=["problem"])
+        _put_aside(payment, f"{intent.received} instead of {wanted.minor}")
         return
     if payment.status == Status.FAILED:
         log.error("a payment succeeded after it had failed", payment=payment.public_id)
@@ -81,6 +83,15 @@ def _succeed(payment: Payment, intent: Intent) -> None:
     settlement.after_payment(payment, clock.now(payment.organization))
 
 
+def _put_aside(payment: Payment, sums: str) -> None:
+    """Another sum was paid, and an operator has to decide. It stays open, and is looked at again from time to time."""
+    if payment.problem != "mismatch":
+        body = f"{payment.public_id}: {sums}, in the currency's minor unit. Nothing was credited."
+        notices.alarm("Another sum was paid than was asked for", body, payment=payment.public_id)
+    payment.problem, payment.next_attempt_at = "mismatch", clock.now(payment.organization) + MISMATCH_WAIT
+    payment.save(update_fields=["problem", "next_attempt_at"])
+
+
 def _require_action(payment: Payment) -> None:
     if payment.status != Status.PENDING:
         return
@@ -90,6 +101,9 @@ def _require_action(payment: Payment) -> None:
     payment.next_attempt_at = payment.expires_at
     payment.save(update_fields=["status", "next_action_url", "expires_at", "next_attempt_at"])
     payment_events.record(payment, "payment.action_required", clock.now(payment.organization))
+    if payment.created_by in BY_OURSELVES:
+        body = f"Your bank wants you to confirm a payment of {plain(payment.total)} {payment.currency} within 23 hours:"
+        notices.mail(payment.organization_id, "Please confirm a payment", f"{body}\n\n{payment.next_action_url}")
 
 
 def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:

@@ -148,6 +148,7 @@ def test_an_authentication_is_asked_for_once_and_nothing_else_is_charged(organiz
     factories.card_on_page(organization, AUTHENTICATED)
     switch_on(organization)
     assert (sweep(), state(organization)) == (1, "action_required")
+    assert Email.objects.count() == 1  # Nobody sees the bank's page by themselves.
     assert sweep(hours=1) == 0
     payment = Payment.objects.of(organization).get()
     url = payments.authenticate(payment, "https://app.example/")
