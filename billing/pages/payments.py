@@ -76,6 +76,9 @@ class SetupView(CreditsMixin):
             card = methods.finish_setup(self.organization, session) if session else None
         except NotFound as error:
             raise Http404 from error
+        except Problem as problem:
+            messages.error(request, str(problem))
+            return self.back()
         if card:
             messages.success(request, f"The card was added: {receipts.card_name(card)}.")
         return self.back()

@@ -46,7 +46,9 @@ def announce_expiring(now: datetime) -> int:
     cards = PaymentMethod.objects.filter(ends_by_then, still_good, removed_at=None, declined_code="")
     # A card is announced again after it was renewed: then its month is another one.
     cards = cards.exclude(expiry_announced__year=F("exp_year"), expiry_announced__month=F("exp_month"))
-    due = [card for card in cards.select_related("organization")[:SWEEP_SIZE] if card.last_day < last]
+    # Soonest first, so that those of the next month, which are not due yet, don't fill the sweep.
+    soonest = cards.select_related("organization").order_by("exp_year", "exp_month")[:SWEEP_SIZE]
+    due = [card for card in soonest if card.last_day < last]
     return sum(_announce(card, now) for card in due)
 
 

@@ -134,6 +134,8 @@ def finish_setup(organization: Organization, session_id: str) -> PaymentMethod |
         session = gateway.session(session_id)
     except gateways.GatewayRefused as error:
         raise NotFound from error
+    except gateways.GatewayError as error:
+        raise GatewayNotAvailable from error
     customer = GatewayCustomer.objects.of(organization).filter(gateway=gateway.name).first()
     if customer is None or customer.customer != session.customer:
         raise NotFound

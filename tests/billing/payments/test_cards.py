@@ -117,6 +117,16 @@ def test_its_owner_is_told_30_days_before_a_card_expires(organization: Organizat
     assert (Email.objects.count(), len(data_of(organization, "expiring"))) == (announced, announced)
 
 
+def test_cards_that_are_not_due_yet_do_not_keep_others_from_being_announced(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for exp_month in (12, 11):
+        card = factories.card(organization)
+        PaymentMethod.objects.filter(pk=card.pk).update(exp_year=2040, exp_month=exp_month)
+    monkeypatch.setattr(cards, "SWEEP_SIZE", 1)
+    assert cards.announce_expiring(noon("2040-11-05")) == 1
+
+
 def test_a_renewed_card_is_announced_again_and_a_removed_one_never(organization: Organization) -> None:
     card = factories.card(organization)
     cards.announce_expiring(noon("2040-12-10"))

@@ -9,11 +9,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.lib.problems import NotFound
+from accounts.models import Organization
 from billing.ledger import posting
 from billing.models import AutoRecharge, Payment, PaymentMethod
 from billing.payments import gateways, methods, payments, purchases
 from billing.payments.gateways.sandbox import visits
 from tests import factories
+from tests.billing.payments.gateway import FaultySandbox, unavailable
 from tests.concurrency import race
 
 CARDS = "/v1/payment-methods"
@@ -212,6 +214,15 @@ def test_another_organizations_page_saves_nothing(organization: Any, charlie: An
         with pytest.raises(NotFound):
             methods.finish_setup(organization, id_)
     assert not PaymentMethod.objects.of(organization).exists()
+
+
+def test_while_the_gateway_does_not_answer_coming_back_from_its_page_is_no_error(
+    organization: Organization, bank: FaultySandbox
+) -> None:
+    factories.billing_account(organization)
+    bank.before["session"] = unavailable
+    with pytest.raises(methods.GatewayNotAvailable):
+        methods.finish_setup(organization, "cs_1")
 
 
 def test_a_token_that_needs_an_authentication_names_the_banks_page(alice: Any, api: Any, organization: Any) -> None:
