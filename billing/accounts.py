@@ -140,6 +140,6 @@ def fix_currency(account: BillingAccount) -> str:
     account.refresh_from_db(fields=["currency"])
     if fixed:
         before, after = {"currency": ""}, {"currency": account.currency}
-        organization, now, targets = account.organization_id, timezone.now(), [account.public_id]
+        organization, now, targets = account.organization_id, clock.now(account.organization), [account.public_id]
         events.record_change(organization, "billing_account.changed", before, after, now, targets=targets)
     return account.currency

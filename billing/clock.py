@@ -65,6 +65,7 @@ def move(payer: UUID, to: datetime) -> None:
 
     There's a race here: a child that is added meanwhile copies its parent's clock. Who adds one locks the root first.
     """
+    LedgerAccount.objects.select_for_update(no_key=True).filter(pk=payer).first()  # The payer first, as everywhere.
     root = Organization.objects.lock(payer)
     check_movable(root)
     ahead = max(to - timezone.now(), root.clock_ahead or NOT_MOVED)
