@@ -200,6 +200,7 @@ MFA_FORMS = {
     "authenticate": "accounts.pages.factors.AuthenticateCodeForm",
     "reauthenticate": "accounts.pages.factors.ReauthenticateCodeForm",
     "login_webauthn": "accounts.pages.factors.PasskeyForm",
+    "add_webauthn": "accounts.pages.factors.AddPasskeyForm",
 }
 MFA_ADAPTER = "accounts.pages.mfa.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -1,6 +1,7 @@
 """The pages for second factors. They are allauth's, with what follows from a change: other sign-ins end, an event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from allauth.account.views import ReauthenticateView
@@ -10,7 +11,7 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.base.views import IndexView
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
-from allauth.mfa.webauthn.forms import LoginWebAuthnForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, LoginWebAuthnForm
 from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -47,13 +48,25 @@ class ReauthenticateCodeForm(CodeMixin, ReauthenticateForm):  # type: ignore[mis
 
 class PasskeyForm(LoginWebAuthnForm):  # type: ignore[misc]
     def clean_credential(self) -> Any:
-        """allauth takes the shape of the browser's answer for granted."""
-        try:
+        with _nonsense_refused():
             return super().clean_credential()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            if isinstance(error, ValidationError):
-                raise
-            raise get_adapter().validation_error("incorrect_code") from error
+
+
+class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
+    def clean(self) -> Any:
+        with _nonsense_refused():
+            return super().clean()
+
+
+@contextmanager
+def _nonsense_refused() -> Iterator[None]:
+    """allauth takes the shape of the browser's answer for granted."""
+    try:
+        yield
+    except ValidationError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise get_adapter().validation_error("incorrect_code") from error
 
 
 class FactorChange:

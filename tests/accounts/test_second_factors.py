@@ -213,6 +213,20 @@ def test_a_passkey_that_is_nonsense_signs_nobody_in(db: None, credential: str) -
     assert "_auth_user_id" not in browser.session
 
 
+def test_a_passkey_that_is_nonsense_is_not_added(alice: User) -> None:
+    browser, path = signed_in(alice), f"{SECURITY}passkeys/add/"
+    browser.post(browser.get(path)["Location"], {"password": factories.PASSWORD})
+    browser.get(path)
+    for credential in (
+        "[]",
+        '{"id": 1, "rawId": 2, "response": [], "type": 3}',
+        '{"id": "a", "rawId": "a", "response": {}, "type": "public-key"}',
+        '{"id": "AAAA", "rawId": "AAAA", "response": {"clientDataJSON": "e30", "attestationObject": "oA"}}',
+    ):
+        assert browser.post(path, {"name": "x", "credential": credential}).status_code == 200
+    assert not Authenticator.objects.exists()
+
+
 def test_sign_ins_are_listed_and_ended_together(alice: User, anonymous: Any, api: Any) -> None:
     own = signed_in(alice)
     other = Client(headers={"user-agent": "Mozilla/5.0 (Windows NT 10.0; rv:145.0) Gecko/20100101 Firefox/145.0"})
