@@ -104,5 +104,10 @@ def email_context(to: str, queued: emails.Context) -> dict[str, Any]:
     return {"email": to, "code": "" if taken else queued["code"], "minutes": minutes}
 
 
+def purge(now: datetime) -> int:
+    """Forget the former addresses that can take nothing back any more."""
+    return EmailChange.objects.filter(expires_at__lte=now).delete()[0]
+
+
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

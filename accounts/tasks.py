@@ -9,10 +9,11 @@ from accounts import (
     invitations,
     password_reset,
     sign_in_limits,
+    sign_ins,
     sign_up,
+    tokens,
 )
 from accounts.events import heads, publication
-from accounts.models import TokenFamily
 from accounts.webhooks import outbox, redelivery, worker
 
 EMAILS = {
@@ -30,7 +31,8 @@ def purge_idempotency_records() -> int:
 
 @shared_task
 def purge_token_families() -> int:
-    return TokenFamily.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    now = timezone.now()
+    return tokens.purge(now) + sign_ins.purge(now)
 
 
 @shared_task
@@ -40,7 +42,8 @@ def purge_sign_in_failures() -> int:
 
 @shared_task
 def purge_email_codes() -> int:
-    return email_codes.purge(timezone.now())
+    now = timezone.now()
+    return email_codes.purge(now) + email_changes.purge(now)
 
 
 @shared_task

@@ -6,7 +6,7 @@ A refresh token is opaque: the id of its family and a secret. The database keeps
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
 
@@ -216,6 +216,12 @@ def switch(credential: Credential, organization: Organization) -> Pair:
     family.save(update_fields=["organization", "digest"])
     people.tell_sign_in(family.user, organization, "switched", Kind.TOKEN)
     return _pair(family, secret)
+
+
+def purge(now: datetime) -> int:
+    """Forget the sign-ins that have run out, and the challenges that nobody answered."""
+    challenges = SignInChallenge.objects.filter(expires_at__lte=now).delete()[0]
+    return challenges + TokenFamily.objects.filter(expires_at__lte=now).delete()[0]
 
 
 def _pair(family: TokenFamily, secret: str) -> Pair:

@@ -114,6 +114,14 @@ def test_an_address_that_was_not_proved_is_proved_in_the_same_way(alice: User, a
     assert not EmailChange.objects.exists()
 
 
+def test_former_addresses_are_forgotten_once_they_take_nothing_back(alice: User) -> None:
+    browser = signed_in(alice)
+    ask(browser)
+    change(browser)
+    EmailChange.objects.update(expires_at=timezone.now())
+    assert tasks.purge_email_codes() == 1
+
+
 def test_an_address_that_was_never_proved_takes_nothing_back(alice: User, settings: Any) -> None:
     """Whoever has that mailbox would get an account, and with it the keys of a stranger who made it."""
     settings.EMAIL_VERIFICATION = True

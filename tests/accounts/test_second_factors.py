@@ -12,8 +12,8 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.core import mail
 from django.test import Client
 
-from accounts import second_factors, sign_ins, tasks
-from accounts.models import BrowserSession, Event, User
+from accounts import second_factors, tasks
+from accounts.models import BrowserSession, Event, SignInChallenge, User
 from tests import factories
 from tests.concurrency import race
 from tests.conftest import Api
@@ -250,11 +250,17 @@ def test_sign_ins_are_listed_and_ended_together(alice: User, anonymous: Any, api
 
 def test_ended_sessions_are_forgotten(alice: User) -> None:
     from django.contrib.sessions.models import Session
-    from django.utils import timezone
 
     signed_in(alice)
     Session.objects.update(expire_date="2020-01-01T00:00:00Z")
-    assert sign_ins.purge(timezone.now()) == 1
+    assert tasks.purge_token_families() == 1
+    assert not BrowserSession.objects.exists()
+
+
+def test_challenges_that_nobody_answers_are_forgotten(anonymous: Any, alice: User, secret: str) -> None:
+    assert anonymous.post(TOKEN, credentials(alice)).json()["code"] == "two_factor_required"
+    SignInChallenge.objects.update(expires_at="2020-01-01T00:00:00Z")
+    assert tasks.purge_token_families() == 1
 
 
 def test_a_sign_in_at_a_new_place_is_mailed(alice: User, anonymous: Any) -> None:
