@@ -38,7 +38,7 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
     disputed = AmountSerializerField(read_only=True)
     payment_method = serializers.CharField(source="method.public_id", default=None, allow_null=True, read_only=True)
     invoice = serializers.CharField(source="invoice.public_id", default=None, allow_null=True, read_only=True)
-    next_action_url = serializers.CharField(required=False)
+    next_action_url = serializers.CharField(source="action_url", required=False)
     failure_code = serializers.CharField(required=False)
     decline_code = serializers.CharField(required=False)
 

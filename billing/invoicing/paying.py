@@ -74,7 +74,7 @@ def check_payable(invoice: Invoice) -> None:
         raise NotPayable
     payment = unpaid.open_payment(invoice)
     if payment:
-        raise BeingPaid(payment=payment.public_id, next_action_url=payment.next_action_url)
+        raise BeingPaid(payment=payment.public_id, next_action_url=payment.action_url)
     net, taxes = unpaid.remainder(invoice)
     try:
         minor_units.charge(net + tax.total(taxes), invoice.currency)

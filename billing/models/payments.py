@@ -232,6 +232,11 @@ class Payment(models.Model):
         return self.status in self.OPEN
 
     @property
+    def action_url(self) -> str:
+        """Where its owner has to go. Until there is a checkout page, the field holds where that page leads back to."""
+        return self.next_action_url if self.session or self.method_id else ""
+
+    @property
     def gateway_name(self) -> str:
         """A payment of 0.1.0 went to its card's gateway."""
         return self.gateway or (self.method.gateway if self.method else "")

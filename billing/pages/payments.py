@@ -50,7 +50,7 @@ class PaymentView(CreditsMixin):
 
     def _waiting(self, payment: Payment, url: str = "") -> HttpResponse:
         """There's a trap: the browser lets no form redirect to another site. So this page links to the bank's."""
-        address = url or ("" if payment.status == Payment.Status.ACTION_REQUIRED else payment.next_action_url)
+        address = url or ("" if payment.status == Payment.Status.ACTION_REQUIRED else payment.action_url)
         context: dict[str, Any] = self.get_context_data(payment=payment, address=address)
         return render(self.request, "billing/payment.html", context)
 

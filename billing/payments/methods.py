@@ -62,7 +62,7 @@ def add(
         setup = customers.call_again(account, gateway, save_for)
     except gateways.UnknownToken as error:
         raise InvalidField("gateway_token", _UNKNOWN) from error
-    except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:
+    except gateways.GatewayError as error:
         raise GatewayNotAvailable from error
     if setup.state == SetupState.ACTION_REQUIRED:
         raise AuthenticationRequired(next_action_url=setup.next_action_url)
@@ -123,7 +123,7 @@ def begin_setup(organization: Organization, *, return_url: str) -> Session:
 
     try:
         return customers.call_again(account, gateway, open_page)
-    except (gateways.GatewayUnavailable, gateways.GatewayMisconfigured) as error:
+    except gateways.GatewayError as error:
         raise GatewayNotAvailable from error
 
 

@@ -145,6 +145,8 @@ def _advance_checkout(payment: Payment, gateway: Gateway) -> Payment:
     if not payment.session:
         return _open_checkout(payment, gateway)
     session = gateway.session(payment.session)
+    if session.state == SessionState.OPEN:  # Whatever became of its intent: people may try again on the page.
+        return _postpone(payment, "")
     if session.intent:
         _remember(payment, session.intent)
         return _look(payment, gateway)

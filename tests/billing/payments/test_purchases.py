@@ -19,7 +19,7 @@ from billing.payments.gateways import SessionState
 from billing.payments.gateways.sandbox import SandboxGateway, visits
 from tests import factories
 from tests.billing.payments.buying import begin, bought, later, sweep
-from tests.billing.payments.gateway import FaultySandbox
+from tests.billing.payments.gateway import FaultySandbox, unavailable
 
 # Beginning
 
@@ -160,9 +160,24 @@ def test_a_decline_on_the_page_is_no_end(organization: Organization) -> None:
     factories.billing_account(organization)
     payment = payments.complete(begin(organization, checkout=True).pk)
     visits.complete(payment.session, "pm_card_chargeDeclined")
+    # Stripe's session may name its intent by then, and that one must not be canceled.
+    session, intent = (SandboxObject.objects.get(kind=kind) for kind in ("session", "intent"))
+    SandboxObject.objects.filter(pk=session.pk).update(body={**session.body, "intent": intent.id})
     assert payments.complete(payment.pk).status == "pending"
+    intent.refresh_from_db()
+    assert intent.body["state"] == "declined"
     visits.complete(payment.session, "pm_card_visa")
     assert payments.complete(payment.pk).status == "succeeded"
+
+
+def test_without_a_page_there_is_nowhere_to_go_yet(organization: Organization, bank: FaultySandbox) -> None:
+    """The field holds where the page is going to lead back to."""
+    factories.billing_account(organization)
+    bank.before["customer"] = unavailable
+    payment = payments.complete(begin(organization, checkout=True, return_url="https://app.example/back").pk)
+    assert (payment.status, payment.action_url) == ("pending", "")
+    bank.before.clear()
+    assert payments.complete(payment.pk).action_url not in ("", "https://app.example/back")
 
 
 def test_a_canceled_checkout_takes_no_money(organization: Organization) -> None:
