@@ -186,6 +186,7 @@ ACCOUNT_ADAPTER = "accounts.pages.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
     "signup": "accounts.pages.forms.SignupForm",
     "reset_password": "accounts.pages.forms.ResetPasswordForm",
+    "change_password": "accounts.pages.forms.ChangePasswordForm",
 }
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -50,6 +50,15 @@ def test_it_ends_the_persons_sign_ins(api: Any, alice: User, change: Way) -> Non
     assert goes_on(api, pair) == [False, False]
 
 
+def test_guesses_at_the_old_one_count_as_at_signing_in(alice: User, anonymous: Any) -> None:
+    browser = signed_in(alice)
+    for guess in range(5):
+        body = {"oldpassword": f"wrong {guess}", "password1": NEW, "password2": NEW}
+        assert b"current password" in browser.post("/accounts/password/change/", body).content
+    body = {"email": alice.email, "password": factories.PASSWORD}
+    assert anonymous.post("/v1/auth/token", body).status_code == 429
+
+
 @pytest.mark.parametrize("change", [by_page, by_mail])
 def test_every_way_takes_a_password_in_any_form_of_its_characters(
     alice: User, anonymous: Any, monkeypatch: pytest.MonkeyPatch, change: Way
