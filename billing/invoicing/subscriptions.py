@@ -132,17 +132,22 @@ def give_grants(subscription: Subscription, now: datetime) -> None:
     period_end, granted = subscription.current_period_end, subscription.granted_through
     assert granted is not None
     while granted <= now and granted < period_end:
-        end = min(_next_month(subscription, granted), period_end)
-        if end > now:
-            give(subscription, subscription.plan.grant, granted, end, now)
+        month_start, month_end = _month(subscription, granted)
+        end = min(month_end, period_end)
+        if end > now:  # After a change of the interval, the first one is for the rest of a month.
+            amount = periods.part(subscription.plan.grant, granted, month_start, month_end)
+            give(subscription, amount, granted, end, now)
         granted = end
     subscription.granted_through, subscription.next_at = granted, min(granted, period_end)
     subscription.save(update_fields=["granted_through", "next_at"])
 
 
-def _next_month(subscription: Subscription, moment: datetime) -> datetime:
+def _month(subscription: Subscription, moment: datetime) -> tuple[datetime, datetime]:
+    """The month, counted from the anchor, in which the moment lies."""
     anchor, zone = subscription.anchored_at, zone_of(subscription)
-    return periods.boundary(anchor, periods.months_between(anchor, moment, zone) + 1, Interval.MONTH, zone)
+    number = periods.months_between(anchor, moment, zone)
+    start, end = (periods.boundary(anchor, number + n, Interval.MONTH, zone) for n in (0, 1))
+    return start, end
 
 
 def give(subscription: Subscription, amount: Decimal, start: datetime, end: datetime, now: datetime) -> None:

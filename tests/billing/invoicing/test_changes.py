@@ -59,6 +59,20 @@ def test_an_upgrade_pays_the_difference_for_what_is_left_and_cuts_the_period(db:
     assert reconciliation.run() == []
 
 
+def test_the_first_grant_after_another_interval_is_for_the_rest_of_a_month(db: None) -> None:
+    """The month of the last grant ends on the 28th, and those of the year begin on the 14th."""
+    organization = subscriber(2000)
+    subscribe(organization, "team")
+    change(organization, "team", interval="year")
+    renewals.run(organization, FEBRUARY)
+    month = HALF.replace(month=3)
+    given = organization.ledger_account.grants.get(expires_at=month)
+    assert given.amount == 15  # 14 days of the 28 from 14 February to 14 March
+    renewals.run(organization, month)
+    assert organization.ledger_account.grants.get(expires_at=HALF.replace(month=4)).amount == 30
+    assert reconciliation.run() == []
+
+
 def test_two_upgrades_at_one_moment_are_two_periods(db: None) -> None:
     organization = subscriber(500)
     plan("max", 200)
