@@ -2,7 +2,6 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -12,6 +11,7 @@ from accounts.api.filters import moment_parameter
 from accounts.credentials import credential_of
 from accounts.lib import chains
 from accounts.lib.attachments import attachment
+from billing import clock
 from billing.api.payers import own_payer
 from billing.ledger import exporting, posting
 
@@ -36,7 +36,7 @@ class LedgerExportView(APIView):
         serializer = ExportSerializer(data=request.query_params.dict())
         serializer.is_valid(raise_exception=True)
         params = serializer.validated_data
-        posting.current(organization.pk, timezone.now())  # posts the entries of what has expired since
+        posting.current(organization.pk, clock.now(organization))  # posts the entries of what has expired since
         content = exporting.export(
             organization,
             params["format"],
