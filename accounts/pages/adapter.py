@@ -20,6 +20,8 @@ from accounts.lib.problems import Problem
 from accounts.models import User
 from accounts.origins import origin_of
 
+LONGEST_EMAIL = 250
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Connects allauth's pages with our own verbs, which the API uses too."""
@@ -39,10 +41,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def clean_email(self, email: str) -> str:
+        """Its normal form, which may be longer than what was typed."""
         try:
-            return mailboxes.normalize(email)
+            normal = mailboxes.normalize(email)
         except ValueError as error:
             raise ValidationError("Enter a valid email address.") from error
+        if len(normal) > LONGEST_EMAIL:
+            raise ValidationError(f"At most {LONGEST_EMAIL} characters.")
+        return normal
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
         """The active person with this email and password, at the API too. `TooManyFailures` after too many."""

@@ -47,8 +47,6 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
 
     def clean_email(self) -> str:
         email: str = super().clean_email()
-        if len(email) > 250:
-            raise ValidationError("At most 250 characters.")
         if self.accepted and email != self.accepted.email:
             raise ValidationError(invitations.InvitationEmailMismatch.detail)
         return email

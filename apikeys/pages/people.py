@@ -5,6 +5,7 @@ It is here and not in `accounts`, since a member who is removed leaves API keys 
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
 from accounts import invitations, members, scopes
-from accounts.lib import mailboxes, texts
+from accounts.lib import texts
 from accounts.lib.problems import Problem
 from accounts.models import Invitation, Membership, Organization
 from accounts.pages.forms import refuse
@@ -37,10 +38,8 @@ class InviteForm(forms.Form):
         role.choices = grantable(held)
 
     def clean_email(self) -> str:
-        try:
-            return mailboxes.normalize(self.cleaned_data["email"])
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
+        email: str = get_adapter().clean_email(self.cleaned_data["email"])
+        return email
 
 
 def grantable(held: frozenset[str]) -> list[tuple[str, str]]:

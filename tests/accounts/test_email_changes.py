@@ -10,9 +10,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import tasks
-from accounts.models import EmailChange, User
+from accounts.models import EmailChange, Organization, User
 from tests import factories
 from tests.accounts.test_second_factors import signed_in
+from tests.browser import at
 
 NEW = "new@example.com"
 
@@ -129,3 +130,15 @@ def test_an_address_that_was_never_proved_takes_nothing_back(alice: User, settin
     ask(browser)
     assert change(browser)["Location"] == "/profile/"
     assert not EmailChange.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/accounts/email/", "/accounts/password/reset/", "people/"])
+def test_an_address_that_is_too_long_in_its_normal_form_is_refused(
+    alice: User, organization: Organization, path: str
+) -> None:
+    browser = signed_in(alice)
+    browser.post("/accounts/confirm/", {"password": factories.PASSWORD})
+    long = f"{'a' * 200}@{'ü.' * 12}com"
+    path = path if path.startswith("/") else at(organization, path)
+    answer = browser.post(path, {"email": long, "role": "viewer"})
+    assert b"At most 250 characters" in answer.content
