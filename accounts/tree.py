@@ -200,7 +200,7 @@ def _administers_parent(organization: Organization, by: Credential) -> bool:
 def _suspend(organization: Organization, cause: str, now: datetime, *, reason: str) -> Organization:
     rows = Organization.objects.exclude(suspended_for__contains=[cause])
     causes = Func(F("suspended_for"), Value(cause), function="array_append", output_field=_causes())
-    if _change(rows, organization, status=Status.SUSPENDED, suspended_for=causes):
+    if _change(rows, organization, status=Status.SUSPENDED, suspended_for=causes, **_modified(cause, now)):
         _tell(organization, "organization.suspended", now, reason=reason)
     return organization
 
@@ -210,10 +210,16 @@ def _resume(organization: Organization, cause: str, now: datetime) -> Organizati
     rows = Organization.objects.filter(status=Status.SUSPENDED)
     causes = Func(F("suspended_for"), Value(cause), function="array_remove", output_field=_causes())
     is_last = When(suspended_for__contained_by=[cause], then=Value(Status.ACTIVE))
-    changed = _change(rows, organization, status=Case(is_last, default=F("status")), suspended_for=causes)
+    status = Case(is_last, default=F("status"))
+    changed = _change(rows, organization, status=status, suspended_for=causes, **_modified(cause, now))
     if changed and organization.status == Status.ACTIVE:
         _tell(organization, "organization.resumed", now)
     return organization
+
+
+def _modified(cause: str, now: datetime) -> dict[str, datetime]:
+    """People's changes alone are modifications: not what an unpaid invoice does."""
+    return {"modified_at": now} if cause == Suspension.MANUAL else {}
 
 
 def _causes() -> ArrayField[Any, Any]:

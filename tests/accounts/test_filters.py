@@ -17,7 +17,7 @@ WORDS = {
     "type",
 }  # any text may be looked for, and is found nowhere
 NUMBERS = {"after", "created_by"}  # a number that nothing has is one that nothing is found for
-IDS = {("/v1/payments", "after")}  # the object has to be in the list
+IDS = {("/v1/payments", "after"), ("/v1/invoices", "after")}  # the object has to be in the list
 NAMES = {"organization"}  # 404, like any other object that is not there
 EMPTY = {("/v1/usage", "endpoint")}  # events without an endpoint
 PARAMETERS: dict[str, dict[str, Any]] = {

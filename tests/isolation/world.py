@@ -12,6 +12,7 @@ Whatever belongs to an organization has its relation in its name, so that a leak
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
@@ -200,7 +201,9 @@ def _bill(organization: Organization, text: str) -> None:
         line = Line(text, "", organization.pk, Decimal(1), Decimal(5), Decimal(5))
         draft = Draft(organization, Invoice.Kind.INVOICE, "USD", now, now, [line])
         paper = papers.issue(draft, now=now)
-    InvoiceDocument.objects.create(invoice=paper, pdf=text.encode(), sha256=text, xml=text, made_at=now)
+    InvoiceDocument.objects.create(
+        invoice=paper, pdf=text.encode(), sha256=sha256(text.encode()).hexdigest(), xml=text, made_at=now
+    )
 
 
 def _reserve(world: World, relation: str, organization: Organization) -> None:

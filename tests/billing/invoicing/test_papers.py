@@ -185,7 +185,9 @@ def test_without_the_lock_of_the_series_the_race_fails(
         return numbers.Number(series.pk, ordinal, f"X-{ordinal}")
 
     monkeypatch.setattr(numbers, "take", read)
-    assert numbered(payers, seller) != [1, 2, 3, 4]
+    ordinals = numbered(payers, seller)
+    assert ordinals != [1, 2, 3, 4]
+    InvoiceSeries.objects.filter(pk=series.pk).update(last=len(ordinals))  # other tests prove all books
 
 
 def test_an_annex_stands_behind_the_lines(payer: Organization) -> None:

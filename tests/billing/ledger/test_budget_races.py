@@ -121,7 +121,7 @@ def test_holds_captures_and_releases_at_once_leave_what_is_counted(payer: Organi
 
 
 def test_admissions_that_meet_a_new_budget_come_before_it_or_after_it(payer: Organization) -> None:
-    race([partial(budgets.limit, payer, Decimal(30)), *[partial(hold, payer)] * 20])
+    race([partial(budgets.limit, payer, Decimal(30), now=timezone.now()), *[partial(hold, payer)] * 20])
     assert Hold.objects.of(payer).count() >= 3
     with pytest.raises(BudgetExceeded):
         hold(payer)

@@ -109,7 +109,7 @@ def test_a_lease_that_is_overdrawn_reserves_nothing(funded: Organization) -> Non
 @pytest.mark.parametrize("end", [holds.capture, holds.release])
 def test_an_event_that_names_a_resolved_hold_is_plain_usage(funded: Organization, end: Any) -> None:
     held = hold(funded, 10)
-    end(held)
+    end(held, now=timezone.now())
     before, resolved = balance(funded), again(held)
     assert outcomes(event(funded, hold=held.public_id)) == ["accepted"]
     assert standing(funded) == (0, before - Decimal("0.001"))

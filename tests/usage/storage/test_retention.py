@@ -95,7 +95,7 @@ def test_without_a_retention_nothing_is_marked(leaves: None, settings: Any) -> N
     assert (retention.retire(datetime(2030, 1, 1, tzinfo=UTC)), marked()) == ([], [])
 
 
-def test_it_is_off_by_default_and_looked_after_every_hour() -> None:
+def test_it_is_off_by_default_and_looked_after_every_hour(db: None) -> None:
     assert django_settings.USAGE_RETENTION_MONTHS == 0
     scheduled: dict[Any, Any] = {
         task["task"]: task["schedule"] for task in django_settings.CELERY_BEAT_SCHEDULE.values()

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from django.utils import timezone
-
 from billing.payments.gateways import (
     SESSION_ID,
     Card,
@@ -58,7 +56,7 @@ class World:
             description="5 credits",
             success_url=f"{RETURN_URL}?session={SESSION_ID}",
             cancel_url=RETURN_URL,
-            expires_at=timezone.now() + timedelta(hours=1),
+            expires_at=self.began + timedelta(hours=1),  # the same again, as its idempotency key is
             metadata={"payment": payment},
             idempotency_key=f"{payment}:create",
         )
