@@ -110,7 +110,8 @@ def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccoun
     """Write the named fields only, so that a concurrent change of another field stays."""
     if changes:
         row = BillingAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-        BillingAccount.objects.filter(pk=account.pk).update(**changes, **_unchecked(row, changes))
+        is_same_id = changes.get("vat_id", row.vat_id) == row.vat_id
+        BillingAccount.objects.filter(pk=account.pk).update(**changes, **({} if is_same_id else unchecked()))
         account.refresh_from_db()
         before, after = ({name: getattr(state, name) for name in changes} for state in (row, account))
         organization, now, targets = account.organization_id, clock.now(account.organization), [account.public_id]
@@ -120,10 +121,8 @@ def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccoun
     return account
 
 
-def _unchecked(row: BillingAccount, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Another VAT id: what the register said of the one before doesn't count for it."""
-    if changes.get("vat_id", row.vat_id) == row.vat_id:
-        return {}
+def unchecked() -> dict[str, Any]:
+    """For another VAT id: what the register said of the one before doesn't count for it."""
     return {"vat_id_valid": None, "vat_id_checked_at": None, "vat_id_due_at": timezone.now()}
 
 

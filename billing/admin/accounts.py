@@ -1,6 +1,9 @@
 from decimal import Decimal
+from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -9,11 +12,24 @@ from accounts.lib.money import plain
 from billing import accounts
 from billing.admin import corrections
 from billing.admin.search import owner_fields
+from billing.invoicing import vat_ids
 from billing.models import BillingAccount, LedgerAccount
+
+
+class BillingAccountForm(forms.ModelForm[BillingAccount]):
+    def clean_vat_id(self) -> str:
+        vat_id, country = str(self.cleaned_data["vat_id"]), self.cleaned_data.get("country")
+        if "vat_id" not in self.changed_data or not vat_id or not country:
+            return vat_id
+        try:
+            return vat_ids.normal(vat_id, country)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
 
 
 @admin.register(BillingAccount)
 class BillingAccountAdmin(KeptAdmin[BillingAccount]):
+    form = BillingAccountForm
     list_display = ["name", "public_id", "email", "organization", "currency", "balance", "created_at"]
     list_select_related = ["organization__ledger_account"]
     search_fields = ["public_id", "name", "email", *owner_fields("organization")]
@@ -23,6 +39,11 @@ class BillingAccountAdmin(KeptAdmin[BillingAccount]):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: BillingAccount, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "vat_id" in form.changed_data:
+            BillingAccount.objects.filter(pk=obj.pk).update(**accounts.unchecked())
 
     @admin.display(ordering="organization__ledger_account__balance")
     def balance(self, account: BillingAccount) -> str:

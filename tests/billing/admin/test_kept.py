@@ -83,6 +83,19 @@ def test_an_operators_change_of_an_account_is_an_event(operator: Client, organiz
     assert erasable["after"] == {"line1": "Times Square", "city": "Gotham"}
 
 
+def test_a_vat_id_that_an_operator_enters_has_the_right_form_and_is_checked_again(
+    operator: Client, organization: Organization
+) -> None:
+    account = factories.billing_account(organization, country="DE")
+    BillingAccount.objects.update(vat_id_valid=True)
+    address = page(BillingAccount, "change", account)
+    assert operator.post(address, {**fields_of(operator.get(address)), "vat_id": "DE1"}).status_code == 200
+    assert operator.post(address, {**fields_of(operator.get(address)), "vat_id": "de 136 695 976"}).status_code == 302
+    account.refresh_from_db()
+    assert (account.vat_id, account.vat_id_valid) == ("DE136695976", None)
+    assert account.vat_id_due_at is not None
+
+
 def test_a_budget_that_an_operator_sets_announces_what_it_crosses(
     operator: Client, api: Any, alice: User, funded: Organization
 ) -> None:
