@@ -231,7 +231,7 @@ def record(endpoint: WebhookEndpoint, verb: str, data: Mapping[str, Any], now: d
     """What was done to an endpoint, as an event. The company's own have no organization's events, but the log's."""
     if endpoint.organization_id is None:
         actor = origin.actor().id
-        log.info("platform webhook endpoint", webhook_endpoint=endpoint.public_id, verb=verb, actor=actor, **data)
+        log.warning("platform webhook endpoint", webhook_endpoint=endpoint.public_id, verb=verb, actor=actor, **data)
         return
     data = {"webhook_endpoint": endpoint.public_id, **data}
     targets = [endpoint.public_id]

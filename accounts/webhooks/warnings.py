@@ -45,7 +45,7 @@ def send_disabled(endpoint: WebhookEndpoint, reason: str) -> None:
 
 def readers(endpoint: WebhookEndpoint) -> list[str]:
     """Who may change the endpoint: by a role in its organization, or above; of the company's own, the superusers."""
-    people = User.objects.filter(is_active=True)
+    people = User.objects.filter(is_active=True, is_service=False)
     if endpoint.organization is None:
         people = people.filter(is_superuser=True)
     else:

@@ -69,3 +69,15 @@ def test_everything_can_be_done_to_it_and_the_seventeenth_is_refused(gateway: An
 def test_a_platform_key_without_the_scope_may_not(db: None) -> None:
     _, secret = keys.create(None, name="gate", permissions=["keys:read"])
     assert Api(secret).get(PATH).json()["code"] == "insufficient_scope"
+
+
+def test_each_change_is_in_the_log_with_its_actor(gateway: Any, db: None, caplog: Any) -> None:
+    made = gateway.post(PATH, {"url": "https://example.com/hooks", "event_types": [TYPE]}).json()
+    gateway.patch(f"{PATH}/{made['id']}", {"url": "https://elsewhere.example.com/"})
+    lines = [record.msg for record in caplog.records if "platform webhook endpoint" in str(record.msg)]
+    assert [(line["verb"], line["webhook_endpoint"]) for line in lines] == [
+        ("created", made["id"]),
+        ("changed", made["id"]),
+    ]
+    assert all(line["actor"].startswith("key_") for line in lines)
+    assert made["secret"] not in str(lines)

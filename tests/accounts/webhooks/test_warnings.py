@@ -16,9 +16,12 @@ from tests.accounts.webhooks.test_outbox import answer, attempt, endpoint, happe
 
 @pytest.fixture(autouse=True)
 def _people(alice: User, organization: Organization, bob: User, charlie: User, settings: Any) -> None:
-    """bob is a viewer, and charlie a stranger."""
+    """bob is a viewer, charlie a stranger, and a service account has no mailbox."""
     settings.BASE_URL = "https://tollgate.example.com"
     factories.join(factories.user("dora"), organization, "developer")
+    robot = factories.user("robot")
+    User.objects.filter(pk=robot.pk).update(is_service=True)
+    factories.join(robot, organization, "developer")
 
 
 def fail(times: int, clock: Any, apart: timedelta) -> None:
