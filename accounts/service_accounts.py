@@ -27,7 +27,7 @@ def create(
     user.save(force_insert=True)
     Membership.objects.create(organization=organization, user=user, role=role)
     account = ServiceAccount.objects.create(
-        organization=organization, user=user, responsible=person.user if person else by.user, created_at=now
+        organization=organization, user=user, responsible=person.user if person else _person(by), created_at=now
     )
     _tell(account, "created", now, role=role)
     return account
@@ -46,11 +46,18 @@ def hand_over(organization: Organization, user_id: int, *, by: Credential, now: 
     """Another person becomes responsible for what the leaving one was: who removes them, else an owner."""
     owners = Membership.objects.reaching(organization.path).filter(role=Membership.Role.OWNER)
     heir = owners.exclude(user=user_id).filter(user__is_active=True).select_related("user").first()
-    person = by.user if by.user and by.user.pk != user_id else heir.user if heir else None
+    remover = _person(by)
+    person = remover if remover and remover.pk != user_id else heir.user if heir else None
     for account in ServiceAccount.objects.within(organization).living().filter(responsible=user_id):
         account.responsible = person
         account.save(update_fields=["responsible"])
         _tell(account, "handed_over", now, responsible=f"user:{person.pk}" if person else None)
+
+
+def _person(by: Credential) -> User | None:
+    """Whoever makes the request; by a service account's key, the person who is responsible for that one."""
+    account = ServiceAccount.objects.filter(user=by.user).select_related("responsible").first()
+    return account.responsible if account else by.user
 
 
 def _tell(account: ServiceAccount, verb: str, now: datetime, **data: object) -> None:

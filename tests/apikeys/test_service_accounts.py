@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from accounts import scopes
 from accounts.models import Event, Organization, SecurityPolicy, ServiceAccount, User
 from apikeys.models import ApiKey
 from tests import factories
@@ -80,6 +81,14 @@ def test_nobody_gives_it_more_than_they_hold(api: Any, alice: User, organization
     _, secret = factories.key(organization, created_by=alice, permissions=["members:write", "members:read"])
     refused = made(api(secret), role="admin")
     assert (refused.status_code, refused.json()["code"]) == (403, "above_own_role")
+
+
+def test_one_that_makes_another_names_its_own_person(api: Any, admin: User) -> None:
+    account = made(api(admin), role="admin").json()
+    permissions = sorted(scopes.BY_ROLE["viewer"] | {"members:write"})
+    body = {"name": "k", "permissions": permissions, "service_account": account["id"]}
+    secret = api(admin).post(KEYS, body).json()["api_key"]
+    assert made(api(secret), role="viewer").json()["responsible"] == admin.pk
 
 
 def test_nobody_removes_one_above_their_own_role(api: Any, alice: User, organization: Organization) -> None:
