@@ -61,7 +61,7 @@ class NotBreached:
             raise ValidationError(detail, code="password_breached")
 
     def get_help_text(self) -> str:
-        return ""
+        return "Not one that you use elsewhere, since it may be stolen there."
 
 
 def _is_listed(folder: Path, password: str) -> bool:

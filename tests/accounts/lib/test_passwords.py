@@ -14,6 +14,7 @@ GOOD = "correct horse battery"
 
 
 def test_a_long_phrase_is_taken() -> None:
+    """A refusal would be a ValidationError."""
     validate_password(GOOD, User(email="dora@example.com", name="Dora"))
     validate_password("é" + GOOD * 40)
 

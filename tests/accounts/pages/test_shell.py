@@ -26,6 +26,12 @@ def test_the_sections_are_those_of_the_organization_in_the_address(bob: User, or
     assert page.count('aria-current="page">Usage</a>') == 2  # beside the page where it is wide, in a menu where not
 
 
+def test_each_rule_for_a_password_has_its_words(alice: User) -> None:
+    page = text(signed_in(alice).get("/accounts/password/change/"))
+    assert page.count("At least 12 characters.") == 1
+    assert "<li></li>" not in page
+
+
 def test_a_person_chooses_the_colours(alice: User) -> None:
     browser = signed_in(alice)
     assert "data-theme" not in text(browser.get("/profile/"))
