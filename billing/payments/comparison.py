@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from billing.models import Dispute, PolledGateway
-from billing.payments import disputes, gateways, inbound, observing, payments, refunds
+from billing.payments import disputes, gateways, inbound, intents, observing, refunds
 from billing.payments.gateways import Gateway, Subject
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ def run_due(gateway: Gateway, now: datetime) -> bool:
 def compare(gateway: Gateway, since: datetime, now: datetime) -> None:
     """Look at each object that was made in the time before `since` or after it, and at each dispute without an end."""
     for intent in gateway.intents(since - INTENTS):
-        _observe(intent.id, partial(payments.observe, intent, gateway))
+        _observe(intent.id, partial(intents.observe, intent, gateway))
     for refund in gateway.refunds(since - AFTERMATH):
         _observe(refund.id, partial(refunds.observe, refund, gateway, now))
     for dispute in gateway.disputes(since - AFTERMATH):

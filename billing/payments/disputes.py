@@ -18,7 +18,7 @@ from billing import clock
 from billing.ledger import posting
 from billing.ledger.lots import Lot
 from billing.models import Dispute, LedgerEntry, Payment
-from billing.payments import gateways, notices, payments, rounds, settling
+from billing.payments import gateways, intents, notices, rounds, settling
 from billing.payments.gateways import DisputeState, Gateway
 from billing.payments.minor_units import Money
 
@@ -39,7 +39,7 @@ def observe(answer: gateways.Dispute, gateway: Gateway, now: datetime) -> Disput
 
     `PaymentNotSettled` if its payment is still open: its credits have to be there before they are taken back.
     """
-    payment = payments.paid(answer.intent, gateway)
+    payment = intents.paid(answer.intent, gateway)
     if payment is None:
         return None
     now = clock.at(payment.organization, now)

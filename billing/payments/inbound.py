@@ -13,7 +13,7 @@ from accounts.lib import broker
 from billing.models import PolledGateway, ReceivedEvent
 from billing.payments import gateways, observing
 from billing.payments.gateways import Gateway, GatewayEvent
-from billing.payments.payments import PaymentNotSettled
+from billing.payments.intents import PaymentNotSettled
 
 log = structlog.get_logger()
 

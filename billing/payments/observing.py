@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from billing.models import BillingAccount, Payment
-from billing.payments import customers, disputes, gateways, methods, notices, payments, refunds
+from billing.payments import customers, disputes, gateways, intents, methods, notices, payments, refunds
 from billing.payments.gateways import Gateway, SessionState, SetupState, Subject
 
 Look = Callable[[str, Gateway, datetime], None]
@@ -27,13 +27,13 @@ def look(subject: str, id: str, gateway: Gateway, now: datetime) -> None:
 def _intent(id: str, gateway: Gateway, now: datetime) -> None:
     """One that we know as paid can't change any more: most events are about those, and need no call."""
     if not Payment.objects.filter(gateway=gateway.name, intent=id, status=Payment.Status.SUCCEEDED).exists():
-        payments.observe(gateway.retrieve(id), gateway)
+        intents.observe(gateway.retrieve(id), gateway)
 
 
 def _session(id: str, gateway: Gateway, now: datetime) -> None:
     """A page on which a card was saved or a payment made, maybe by somebody who never came back."""
     session = gateway.session(id)
-    payment = payments.named_by(session.metadata, gateway)
+    payment = intents.named_by(session.metadata, gateway)
     if payment:
         payments.complete(payment.pk)
     elif session.state == SessionState.COMPLETE and session.card:

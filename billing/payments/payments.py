@@ -6,7 +6,7 @@ The request, its retry, a page and the sweep may all take a payment up at any st
 charge. No transaction is open while a gateway is called. `docs/payments.md` has the table of states.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +15,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
-from accounts.lib import identifiers
 from accounts.lib.problems import Conflict
 from billing import accounts, clock
 from billing.models import Payment
@@ -31,10 +30,6 @@ SWEEP_SIZE = 100
 KEY_LIFE = timedelta(hours=20)
 LONGEST_WAIT = timedelta(hours=1)
 ALARM_AFTER = 3
-
-
-class PaymentNotSettled(Exception):
-    """The gateway has the money of a payment that is still open here."""
 
 
 class NotCancelable(Conflict):
@@ -74,7 +69,7 @@ def _advance(payment: Payment, gateway: Gateway, return_url: str | None) -> Paym
         return _advance_checkout(payment, gateway)
     if payment.status == Status.ACTION_REQUIRED:
         return _look(payment, gateway)
-    intent_id = payment.intent or _remember(payment, _create(payment, gateway).id)
+    intent_id = payment.intent or remember(payment, _create(payment, gateway).id)
     confirmation = _count_confirmation(payment)
     if confirmation is None:  # It was settled or canceled in the meantime.
         return _look(payment, gateway)
@@ -86,7 +81,7 @@ def _advance(payment: Payment, gateway: Gateway, return_url: str | None) -> Paym
         return_url=return_url,
         idempotency_key=f"{payment.pk.hex}:confirm:{confirmation}",
     )
-    return _settle(payment, gateway, intent)
+    return follow(payment, gateway, intent)
 
 
 def _create(payment: Payment, gateway: Gateway) -> Intent:
@@ -124,7 +119,7 @@ def _description(payment: Payment) -> str:
     return payment.invoice.number if payment.invoice else "Credits"
 
 
-def _remember(payment: Payment, intent_id: str) -> str:
+def remember(payment: Payment, intent_id: str) -> str:
     """Commit the intent's id before it is confirmed. Of two callers at once, both have the same intent."""
     Payment.objects.filter(pk=payment.pk, intent="").update(intent=intent_id)
     payment.refresh_from_db(fields=["intent", "status"])
@@ -148,7 +143,7 @@ def _advance_checkout(payment: Payment, gateway: Gateway) -> Payment:
     if session.state == SessionState.OPEN:  # Whatever became of its intent: people may try again on the page.
         return _postpone(payment, "")
     if session.intent:
-        _remember(payment, session.intent)
+        remember(payment, session.intent)
         return _look(payment, gateway)
     if session.state == SessionState.EXPIRED:
         return settling.fail(payment.pk, "abandoned")
@@ -190,7 +185,7 @@ def _look(payment: Payment, gateway: Gateway) -> Payment:
         intent = gateway.retrieve(payment.intent)
         if _is_overdue(payment) and intent.state == IntentState.ACTION_REQUIRED:
             intent = gateway.cancel(payment.intent)
-        return _settle(payment, gateway, intent)
+        return follow(payment, gateway, intent)
     except (gateways.GatewayUnavailable, gateways.UnexpectedState):
         return _postpone(payment, "unavailable")
 
@@ -199,7 +194,7 @@ def _is_overdue(payment: Payment) -> bool:
     return payment.expires_at is not None and payment.expires_at <= clock.now(payment.organization)
 
 
-def _settle(payment: Payment, gateway: Gateway, intent: Intent) -> Payment:
+def follow(payment: Payment, gateway: Gateway, intent: Intent) -> Payment:
     """Cancels a declined intent first, so it can't succeed later. If it already has, the payment succeeds."""
     if intent.state == IntentState.DECLINED:
         intent = gateway.cancel(intent.id)
@@ -233,59 +228,6 @@ def _postpone(payment: Payment, problem: str) -> Payment:
     return payment
 
 
-def observe(intent: Intent, gateway: Gateway) -> Payment | None:
-    """Settle the payment of an intent, as the gateway shows it now. None if the intent isn't one of ours.
-
-    There's a race here: we may hear of an intent before the call that made it has stored its id. Then its metadata
-    names the payment.
-    """
-    payment = _payment_of(intent, gateway)
-    if payment is None:
-        return None
-    if payment.intent not in ("", intent.id):
-        if intent.received:
-            log.error("a second intent of a payment was paid", payment=payment.public_id, intent=intent.id)
-        return payment
-    if payment.is_open and payment.session:  # A decline on the page is no end, so its session decides.
-        return complete(payment.pk)
-    if payment.is_open and intent.state not in (IntentState.CREATED, IntentState.PROCESSING):
-        _remember(payment, intent.id)
-        return _settle(payment, gateway, intent)
-    if payment.status == Status.FAILED and intent.state in (IntentState.CREATED, IntentState.ACTION_REQUIRED):
-        intent = gateway.cancel(intent.id)  # We gave it up, so it may not succeed later.
-    if intent.state == IntentState.SUCCEEDED:
-        return settling.settle(payment.pk, intent)
-    return payment
-
-
-def paid(intent_id: str, gateway: Gateway) -> Payment | None:
-    """The payment of an intent that was paid, settled first if it is still open. None if it isn't one of ours.
-
-    Charges that others made in the gateway's account may have no intent: then its id is empty.
-    """
-    if not intent_id:
-        return None
-    known = Payment.objects.filter(gateway=gateway.name, intent=intent_id, status=Status.SUCCEEDED).first()
-    payment = known or observe(gateway.retrieve(intent_id), gateway)
-    if payment and payment.status != Status.SUCCEEDED:
-        raise PaymentNotSettled(payment.public_id)
-    return payment
-
-
-def _payment_of(intent: Intent, gateway: Gateway) -> Payment | None:
-    known = Payment.objects.filter(gateway=gateway.name, intent=intent.id).select_related("method", "organization")
-    return known.first() or named_by(intent.metadata, gateway)
-
-
-def named_by(metadata: Mapping[str, str] | None, gateway: Gateway) -> Payment | None:
-    """The payment that the metadata of a gateway's object names."""
-    try:
-        id = identifiers.uuid_of((metadata or {}).get("payment", ""), "pay_")
-    except ValueError:
-        return None
-    return Payment.objects.filter(gateway=gateway.name, pk=id).select_related("method", "organization").first()
-
-
 def authenticate(payment: Payment, return_url: str) -> str:
     """The bank's page for a payment that waits for its card's owner; empty if it waits no longer.
 
@@ -308,7 +250,7 @@ def authenticate(payment: Payment, return_url: str) -> str:
         )
     if intent.state == IntentState.ACTION_REQUIRED:
         return intent.next_action_url
-    _settle(payment, gateway, intent)
+    follow(payment, gateway, intent)
     return ""
 
 
@@ -327,7 +269,7 @@ def cancel(payment: Payment) -> Payment:
         if payment.intent:
             intent = gateway.cancel(payment.intent)
             if intent.state != IntentState.CANCELED:
-                return _settle(payment, gateway, intent)
+                return follow(payment, gateway, intent)
     except gateways.UnexpectedState:
         return complete(payment.pk)
     except gateways.GatewayError as error:

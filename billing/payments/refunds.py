@@ -23,7 +23,7 @@ from billing.exceptions import AlreadyReversed
 from billing.invoicing import papers, settlement
 from billing.ledger import corrections, lots, posting
 from billing.models import Grant, LedgerEntry, Payment, Refund
-from billing.payments import gateways, minor_units, payments
+from billing.payments import gateways, intents, minor_units
 from billing.payments.gateways import Gateway
 from billing.payments.payments import KEY_LIFE
 
@@ -96,7 +96,7 @@ def observe(answer: gateways.Refund, gateway: Gateway, now: datetime) -> Refund 
     known = _known(answer)
     if known:
         return settle(known.pk, answer)
-    payment = payments.paid(answer.intent, gateway)
+    payment = intents.paid(answer.intent, gateway)
     if payment is None or answer.state == gateways.RefundState.FAILED:  # Its money has not moved.
         return None
     with transaction.atomic():

@@ -14,7 +14,7 @@ from accounts.models import Email, Event, Organization
 from billing import accounts, tasks
 from billing.ledger import posting
 from billing.models import AutoRecharge, Dispute, GatewayCustomer, LedgerEntry, Payment, PolledGateway, Refund
-from billing.payments import disputes, gateways, payments, refunds
+from billing.payments import disputes, gateways, intents, payments, refunds
 from billing.payments.gateways import DisputeState
 from billing.payments.minor_units import Money
 from tests import factories
@@ -324,4 +324,4 @@ def test_a_dispute_that_the_gateway_does_not_know_does_not_stop_the_comparison(
 
 def test_what_has_no_intent_is_not_ours(payment: Payment, stand_in: StandIn) -> None:
     """Others may charge without one in the same account of the gateway."""
-    assert payments.paid("", gateways.BY_NAME["stripe"]) is None
+    assert intents.paid("", gateways.BY_NAME["stripe"]) is None
