@@ -3,18 +3,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin import ReadOnlyAdmin
+from accounts.admin.search import exactly, owner_fields
 from billing import clock
 from usage.models import ImportedFile, MonthClose, MonthlyUsage, UsageRollup
 from usage.storage import closing
 
-# Search fields: whose it is.
-OWNER = [
-    "organization__public_id",
-    "organization__auth_id",
-    "organization__name",
-    "organization__memberships__user__email",
-    "organization__billing_account__public_id",
-]
+OWNER = owner_fields("organization")
 
 
 @admin.register(UsageRollup)
@@ -34,7 +28,7 @@ class UsageRollupAdmin(ReadOnlyAdmin[UsageRollup]):
     ]
     list_filter = ["meter", "environment", "bucket"]
     list_select_related = ["organization", "meter", "key"]
-    search_fields = ["key__public_id", "key__name", *OWNER]
+    search_fields = [*exactly("key__public_id"), *OWNER, "key__name"]
     ordering = ["-bucket", "-pk"]
 
 
@@ -55,7 +49,7 @@ class MonthCloseAdmin(ReadOnlyAdmin[MonthClose]):
     ]
     list_filter = ["status", "month"]
     list_select_related = ["account__organization", "paper"]
-    search_fields = [f"account__{field}" for field in OWNER]
+    search_fields = owner_fields("account__organization")
     ordering = ["-month", "-pk"]
     actions = ["run_again"]
 

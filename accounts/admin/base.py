@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import events
+from accounts.admin.search import SearchedAdmin
 from accounts.lib import identifiers
 
 Row = TypeVar("Row", bound=Model)
@@ -21,7 +21,7 @@ def actor(request: HttpRequest) -> str:
     return f"user:{request.user.pk}"
 
 
-class RecordedAdmin(admin.ModelAdmin[Row]):
+class RecordedAdmin(SearchedAdmin[Row]):
     """Every action of an operator is in the admin's history, and in the events of the customers whom it concerns.
 
     A form that was saved is an event such as `organization.changed`, with the values `before` and `after`. The values

@@ -1,6 +1,7 @@
 from django.contrib import admin
 
 from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.search import exactly
 from accounts.models import Email
 
 
@@ -10,6 +11,6 @@ class EmailAdmin(ReadOnlyAdmin[Email]):
 
     list_display = ["template", "to", "attempts", "created_at", "next_attempt_at"]
     list_filter = ["template"]
-    search_fields = ["to"]
+    search_fields = [*exactly("to"), "^to"]
     ordering = ["created_at"]
     exclude = ["context"]

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.search import owner_fields
 from accounts.models import Event
 
 
@@ -13,7 +14,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     list_display = ["public_id", "type", "by", "organization", "created_at"]
     list_filter = ["type", "created_at"]
     list_select_related = ["organization"]
-    search_fields = ["organization__name", "organization__public_id", "organization__auth_id"]
+    search_fields = owner_fields("organization")
     ordering = ["-id"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts import invitations
 from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.search import exactly, owner_fields
 from accounts.lib.problems import Conflict
 from accounts.models import Invitation
 
@@ -20,7 +21,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
     list_display = ["email", "role", "organization", "state", "invited_by", "created_at", "expires_at"]
     list_filter = ["role", ("accepted_at", admin.EmptyFieldListFilter)]
     list_select_related = ["organization", "invited_by"]
-    search_fields = ["email", "organization__public_id", "organization__auth_id", "invited_by__email"]
+    search_fields = [*exactly("email", "invited_by__email"), "^email", *owner_fields("organization")]
     ordering = ["-created_at"]
     actions = ["revoke"]
 

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from accounts import tree
 from accounts.admin.base import ChangedFieldsAdmin
 from accounts.admin.memberships import MembershipInline
+from accounts.admin.search import exactly, owner_fields
 from accounts.credentials import Credential, Kind
 from accounts.lib.problems import Conflict
 from accounts.models import Organization
@@ -32,15 +33,7 @@ class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
     list_display = ["name", "public_id", "auth_id", "parent", "status", "created_at"]
     list_filter = ["status"]
     list_select_related = ["parent"]
-    search_fields = [
-        "name",
-        "public_id",
-        "auth_id",
-        "memberships__user__email",
-        "billing_account__public_id",
-        "billing_account__email",
-        "api_keys__public_id",
-    ]
+    search_fields = [*exactly("api_keys__public_id", "billing_account__email"), *owner_fields("")]
     ordering = ["-created_at"]
     fields = ["name", "public_id", "auth_id", "parent", "root", "status", "timezone", "monthly_budget", "created_at"]
     readonly_fields = ["public_id", "auth_id", "parent", "root", "status", "created_at"]

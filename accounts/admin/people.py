@@ -16,6 +16,7 @@ from accounts import password_reset, sign_ins
 from accounts.admin import privileges
 from accounts.admin.base import ChangedFieldsAdmin
 from accounts.admin.memberships import MembershipInline
+from accounts.admin.search import exactly
 from accounts.models import User
 
 # An address is changed at its user. allauth's copy of it would be a second place to change it. Second factors are
@@ -28,7 +29,10 @@ admin.site.unregister(Authenticator)
 class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
     list_display = ["email", "name", "is_staff", "is_active", "last_login", "created_at"]
     list_filter = ["is_staff", "is_active"]
-    search_fields = ["email", "name", "memberships__organization__public_id", "memberships__organization__auth_id"]
+    search_fields = [
+        *exactly("email", "memberships__organization__public_id", "memberships__organization__auth_id"),
+        *("^email", "name"),
+    ]
     ordering = ["-created_at"]
     readonly_fields = ["last_login", "created_at"]
     raw_id_fields = ["current_organization"]

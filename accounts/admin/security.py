@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from accounts import security
 from accounts.admin.base import ChangedFieldsAdmin
+from accounts.admin.search import owner_fields
 from accounts.lib import addresses
 from accounts.models import SecurityPolicy
 
@@ -31,12 +32,7 @@ class SecurityPolicyAdmin(ChangedFieldsAdmin[SecurityPolicy]):
     form = SecurityPolicyForm
     list_display = ["organization", "allowed_networks", "allowed_email_domains", "longest_key_life_days"]
     list_select_related = ["organization"]
-    search_fields = [
-        "organization__name",
-        "organization__public_id",
-        "organization__auth_id",
-        "organization__memberships__user__email",
-    ]
+    search_fields = owner_fields("organization")
     ordering = ["organization"]
     fields = [
         "organization",

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 
 from accounts import events, scopes
 from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.search import owner_fields
 from accounts.lib import form_ids
 from accounts.lib.problems import Problem
 from accounts.models import Attempt, Delivery, Redelivery, WebhookEndpoint
@@ -59,7 +60,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin[WebhookEndpoint]):
     list_display = ["url", "public_id", "organization", "status", "disabled_reason", "failures", "created_at"]
     list_filter = ["status", ("organization", admin.EmptyFieldListFilter)]
     list_select_related = ["organization"]
-    search_fields = ["url", "organization__public_id", "organization__auth_id", "organization__name"]
+    search_fields = [*owner_fields("organization"), "url"]
     ordering = ["-created_at"]
     actions = ["enable", "enable_empty", "disable"]
 
@@ -164,7 +165,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     list_display = ["public_id", "type", "endpoint", "status", "attempt_count", "created_at", "next_attempt_at"]
     list_filter = ["status", "created_at"]
     list_select_related = ["endpoint", "event"]
-    search_fields = ["endpoint__url", "endpoint__organization__public_id"]
+    search_fields = [*owner_fields("endpoint__organization"), "endpoint__url"]
     ordering = ["-id"]
     inlines = [AttemptInline]
     actions = ["redeliver"]
@@ -202,5 +203,5 @@ class RedeliveryAdmin(ReadOnlyAdmin[Redelivery]):
     id_prefix = "rdl_"
     list_display = ["public_id", "endpoint", "since", "until", "only_failed", "done", "total", "finished_at"]
     list_select_related = ["endpoint"]
-    search_fields = ["endpoint__url", "endpoint__organization__public_id"]
+    search_fields = [*owner_fields("endpoint__organization"), "endpoint__url"]
     ordering = ["-id"]

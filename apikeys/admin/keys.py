@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from accounts.admin import RecordedAdmin
+from accounts.admin.search import exactly, owner_fields
 from accounts.lib import form_ids
 from apikeys import keys
 from apikeys.models import ApiKey, ApiKeySecret
@@ -55,13 +56,9 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     list_filter = ["environment", ("organization", admin.EmptyFieldListFilter)]
     list_select_related = ["organization", "created_by"]
     search_fields = [
-        "public_id",
-        "name",
-        "secrets__hint",
-        "organization__public_id",
-        "organization__auth_id",
-        "created_by__email",
-        "organization__memberships__user__email",
+        *exactly("public_id", "secrets__hint", "created_by__email"),
+        *("secrets__hint__startswith", "name"),
+        *owner_fields("organization"),
     ]
     ordering = ["-created_at"]
     actions = ["revoke"]

@@ -8,10 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
+from accounts.admin.search import exactly, owner_fields
 from accounts.lib.money import plain
 from billing import accounts
 from billing.admin import corrections
-from billing.admin.search import owner_fields
 from billing.invoicing import vat_ids
 from billing.models import BillingAccount, LedgerAccount
 
@@ -32,7 +32,7 @@ class BillingAccountAdmin(KeptAdmin[BillingAccount]):
     form = BillingAccountForm
     list_display = ["name", "public_id", "email", "organization", "currency", "balance", "created_at"]
     list_select_related = ["organization__ledger_account"]
-    search_fields = ["public_id", "name", "email", *owner_fields("organization")]
+    search_fields = [*exactly("public_id", "email"), *("^email", "name"), *owner_fields("organization")]
     ordering = ["-created_at"]
     personal = accounts.PERSONAL
     readonly_fields = ["public_id", "organization", "currency", "balance", "created_at"]

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
+from accounts.admin.search import owner_fields
 from accounts.lib.money import plain
 from billing.invoicing import periods, plans
 from billing.models import (
@@ -155,5 +156,5 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
     list_display = ["public_id", "organization", "plan", "status", "interval", "price", "current_period_end"]
     list_filter = ["status", "plan__slug"]
     list_select_related = ["organization", "plan"]
-    search_fields = ["organization__public_id", "organization__name"]
+    search_fields = owner_fields("organization")
     inlines = [SubscriptionPeriodInline]

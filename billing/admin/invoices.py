@@ -6,11 +6,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
+from accounts.admin.search import exactly, owner_fields
 from accounts.lib import countries
 from accounts.lib.money import QUANTUM, NumberFormField
 from billing import clock
 from billing.admin import corrections
-from billing.admin.search import owner_fields
 from billing.invoicing import crediting
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceState, TaxRate
 
@@ -72,7 +72,7 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
     list_display = ["name", "kind", "organization", "status", "total", "currency", "issued_at", "due_at"]
     list_filter = ["kind", "state__status", "issued_at"]
     list_select_related = ["organization", "state"]
-    search_fields = ["number", *owner_fields("organization")]
+    search_fields = [*exactly("number"), "number__startswith", *owner_fields("organization")]
     ordering = ["-issued_at"]
     actions = ["credit", "write_off"]
     inlines = [InvoiceStateInline, InvoiceLineInline]

@@ -3,8 +3,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import ReadOnlyAdmin
+from accounts.admin.search import exactly, owner_fields
 from billing.admin import corrections
-from billing.admin.search import owner_fields
 from billing.models import Grant, Hold, LedgerEntry
 
 
@@ -15,7 +15,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     list_display = ["organization", "seq", "kind", "amount", "balance_after", "description", "reference", "created_at"]
     list_filter = ["kind", "created_at"]
     list_select_related = ["account__organization"]
-    search_fields = ["reference", *owner_fields("account__organization")]
+    search_fields = [*exactly("reference"), *owner_fields("account__organization")]
     ordering = ["-created_at", "-seq"]
     actions = ["reverse"]
 
@@ -56,5 +56,5 @@ class HoldAdmin(ReadOnlyAdmin[Hold]):
     list_display = ["public_id", "organization", "purpose", "amount", "captured", "status", "created_at", "expires_at"]
     list_filter = ["status", "purpose"]
     list_select_related = ["organization"]
-    search_fields = ["reference", *owner_fields("organization")]
+    search_fields = [*exactly("reference"), *owner_fields("organization")]
     ordering = ["-created_at"]

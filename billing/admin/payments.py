@@ -3,8 +3,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import ReadOnlyAdmin
+from accounts.admin.search import exactly, owner_fields
 from billing.admin import corrections
-from billing.admin.search import owner_fields
 from billing.models import AutoRecharge, Dispute, Payment, PaymentMethod, ReceivedEvent, Refund
 
 
@@ -14,7 +14,7 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
     list_display = ["public_id", "organization", "amount", "currency", "status", "failure_code", "created_at"]
     list_filter = ["status", "created_at"]
     list_select_related = ["organization"]
-    search_fields = ["intent", "gateway_reference", *owner_fields("organization")]
+    search_fields = [*exactly("intent", "gateway_reference"), *owner_fields("organization")]
     ordering = ["-created_at"]
     actions = ["refund"]
 
@@ -32,7 +32,7 @@ class RefundAdmin(ReadOnlyAdmin[Refund]):
     list_display = ["public_id", "payment", "amount", "total", "status", "failure_code", "reason", "created_at"]
     list_filter = ["status", "created_at"]
     list_select_related = ["payment"]
-    search_fields = ["gateway_reference", *owner_fields("payment__organization")]
+    search_fields = [*exactly("gateway_reference"), *owner_fields("payment__organization")]
     ordering = ["-created_at"]
 
 
@@ -42,7 +42,7 @@ class DisputeAdmin(ReadOnlyAdmin[Dispute]):
     list_display = ["public_id", "payment", "status", "reason", "total", "withdrawn", "reinstated", "created_at"]
     list_filter = ["status", "created_at"]
     list_select_related = ["payment"]
-    search_fields = ["gateway_reference", *owner_fields("payment__organization")]
+    search_fields = [*exactly("gateway_reference"), *owner_fields("payment__organization")]
     ordering = ["-created_at"]
 
 
@@ -52,7 +52,7 @@ class ReceivedEventAdmin(ReadOnlyAdmin[ReceivedEvent]):
 
     list_display = ["event_id", "type", "object_id", "received_at", "handled_at", "attempts"]
     list_filter = ["received_at", "subject"]
-    search_fields = ["event_id", "object_id"]
+    search_fields = exactly("event_id", "object_id")
     ordering = ["-received_at"]
 
 
@@ -61,7 +61,7 @@ class PaymentMethodAdmin(ReadOnlyAdmin[PaymentMethod]):
     id_prefix = "pm_"
     list_display = ["public_id", "organization", "gateway", "brand", "last4", "exp_month", "exp_year", "is_default"]
     list_select_related = ["organization"]
-    search_fields = ["last4", *owner_fields("organization")]
+    search_fields = [*exactly("last4", "gateway_token"), *owner_fields("organization")]
     ordering = ["-created_at"]
     exclude = ["gateway_token"]
 

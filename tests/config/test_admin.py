@@ -1,5 +1,6 @@
 """The admin: every page opens, search finds rows by public id and email, the ledger is read-only, no secret shows."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Organization, User
 from apikeys.models import ApiKey
 from billing.models import LedgerEntry, Payment
 from billing.payments import payments, purchases
@@ -123,3 +124,22 @@ def test_a_customer_is_not_let_in(alice: User) -> None:
     for path in ("/admin/", changelist(LedgerEntry)):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["Location"]) == (302, f"/admin/login/?next={path}")
+
+
+def test_no_list_is_searched_by_a_part_of_an_id() -> None:
+    ids = re.compile(r"(_id|email|reference|number|hint|intent|last4|token|digest)$|(^|__)to$")
+    partial = [
+        f"{model._meta.label}.{field}"
+        for model, page in admin.site._registry.items()
+        for field in map(str, page.search_fields)
+        if not field.startswith("^") and ids.search(field)
+    ]
+    assert partial == []
+
+
+def test_an_exact_id_leaves_out_those_that_only_have_it_in_their_names(operator: Client, organization: Any) -> None:
+    stranger = factories.organization(f"not {organization.public_id}"[:60])
+    assert search(operator, Organization, organization.public_id) == {organization}
+    assert search(operator, Organization, f"  {organization.public_id[:12]}") >= {organization}
+    assert search(operator, Organization, stranger.name) == {stranger}
+    assert search(operator, Organization, organization.public_id[5:]) == {stranger}  # a part is no id
