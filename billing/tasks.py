@@ -3,6 +3,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from billing import clock
+from billing.change_requests import deciding
 from billing.invoicing import documents, dunning, register, renewals
 from billing.ledger import alerts, expiry_sweep
 from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunds
@@ -38,6 +39,11 @@ def renew_subscriptions() -> int:
 @shared_task
 def settle_pending_refunds() -> int:
     return refunds.sweep(timezone.now())
+
+
+@shared_task
+def expire_change_requests() -> int:
+    return deciding.expire(timezone.now())
 
 
 @shared_task

@@ -5,8 +5,10 @@ With `TOLLGATE_ENV=production` nothing starts while a setting is missing or inse
 """
 
 import os
+import re
 import secrets
 from collections.abc import Callable
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,13 @@ class Env:
 
     def integer(self, name: str, default: int) -> int:
         return int(self._read("int", name, default))
+
+    def amount_or_none(self, name: str, default: str) -> Decimal | None:
+        """A number that isn't negative, or `none`."""
+        text = self.text(name, default)
+        if text != "none" and not re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+            raise ImproperlyConfigured(f"{name} is {text!r}: say a number such as 100, or none.")
+        return None if text == "none" else Decimal(text)
 
     def boolean(self, name: str, default: bool) -> bool:
         text = os.environ.get(name)

@@ -32,6 +32,7 @@ REQUEST_TIMEOUT_SECONDS = env.integer("REQUEST_TIMEOUT_SECONDS", default=5)
 BREACHED_PASSWORDS = env.text("BREACHED_PASSWORDS", default="")
 EMAIL_VERIFICATION = env.boolean("EMAIL_VERIFICATION", default=PRODUCTION)
 OPERATOR_SECOND_FACTOR = env.boolean("OPERATOR_SECOND_FACTOR", default=True)
+OPERATOR_APPROVAL_LIMIT = env.amount_or_none("OPERATOR_APPROVAL_LIMIT", default="100")
 ANONYMOUS_RATE_LIMIT = env.integer("ANONYMOUS_RATE_LIMIT", default=60)
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 USAGE_RETENTION_MONTHS = env.integer("USAGE_RETENTION_MONTHS", default=0)
@@ -332,6 +333,10 @@ CELERY_BEAT_SCHEDULE = {
     "accounts to recharge": {"task": "billing.tasks.recharge_accounts", "schedule": 10.0},
     "clocks that were moved ahead": {"task": "usage.tasks.run_moved_clocks", "schedule": 10.0},
     "subscriptions to renew": {"task": "billing.tasks.renew_subscriptions", "schedule": 60.0},
+    "requests of operators that nobody decided": {
+        "task": "billing.tasks.expire_change_requests",
+        "schedule": crontab(minute=13),
+    },
     "refunds left pending": {"task": "billing.tasks.settle_pending_refunds", "schedule": 60.0},
     "VAT ids not checked": {"task": "billing.tasks.check_vat_ids", "schedule": 60.0},
     "papers without a document": {"task": "billing.tasks.make_documents", "schedule": 30.0},

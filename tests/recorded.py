@@ -27,6 +27,7 @@ UNTOLD = {
     "accounts_signinfailures": "guesses at a password",
     "accounts_delivery": "what is sent of an event",
     "apikeys_ratecount": "how often a key was used",
+    "billing_changerequest": "what an operator asks for; what is done of it is told",
     "billing_gatewaycustomer": "the payer's name at the gateway, before there is a card",
     "billing_ledgeraccount": "what has become due since",
     "billing_grant": "what has become due since",

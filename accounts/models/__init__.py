@@ -5,6 +5,7 @@ from accounts.models.emails import Email
 from accounts.models.events import Event, PersonalData, PublishedEvent, UnpublishedEvent
 from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
+from accounts.models.notes import OperatorNote
 from accounts.models.organizations import Membership, Organization
 from accounts.models.security import SecurityPolicy
 from accounts.models.service_accounts import ServiceAccount
@@ -13,6 +14,7 @@ from accounts.models.sign_ins import KnownNetwork, SignInFailures
 from accounts.models.tenancy import TenantQuerySet
 from accounts.models.tokens import ReplacedToken, SigningKey, TokenFamily
 from accounts.models.users import User
+from accounts.models.visits import Visit
 from accounts.models.webhooks import Attempt, Delivery, Redelivery, WebhookEndpoint
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "Invitation",
     "KnownNetwork",
     "Membership",
+    "OperatorNote",
     "Organization",
     "PersonalData",
     "PublishedEvent",
@@ -41,5 +44,6 @@ __all__ = [
     "TokenFamily",
     "UnpublishedEvent",
     "User",
+    "Visit",
     "WebhookEndpoint",
 ]

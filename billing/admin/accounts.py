@@ -11,7 +11,7 @@ from accounts.admin import KeptAdmin, ReadOnlyAdmin
 from accounts.admin.search import exactly, owner_fields
 from accounts.lib.money import plain
 from billing import accounts
-from billing.admin import corrections
+from billing.admin import change_requests
 from billing.invoicing import vat_ids
 from billing.models import BillingAccount, LedgerAccount
 
@@ -57,18 +57,28 @@ class LedgerAccountAdmin(ReadOnlyAdmin[LedgerAccount]):
     list_select_related = ["organization"]
     search_fields = owner_fields("organization")
     ordering = ["-updated_at"]
-    actions = ["adjust", "lend"]
+    actions = ["adjust", "grant", "lend"]
 
-    def has_correct_permission(self, request: HttpRequest) -> bool:
-        return corrections.is_allowed(request)
+    def has_adjust_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "adjust")
+
+    def has_grant_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "grant")
 
     def has_lend_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("billing.change_ledgeraccount")
+        return change_requests.may_ask(request, "credit_limit")
 
-    @admin.action(description="Adjust the selected account", permissions=["correct"])
+    @admin.action(description="Adjust the selected account …", permissions=["adjust"])
     def adjust(self, request: HttpRequest, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
-        return corrections.confirm(self, request, chosen, corrections.AdjustForm, corrections.adjust)
+        return self._lead(request, "adjust", chosen)
 
-    @admin.action(description="Set the credit limit of the selected account", permissions=["lend"])
+    @admin.action(description="Grant credits to the selected account …", permissions=["grant"])
+    def grant(self, request: HttpRequest, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
+        return self._lead(request, "grant", chosen)
+
+    @admin.action(description="Set the credit limit of the selected account …", permissions=["lend"])
     def lend(self, request: HttpRequest, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
-        return corrections.confirm(self, request, chosen, corrections.CreditLimitForm, corrections.lend)
+        return self._lead(request, "credit_limit", chosen)
+
+    def _lead(self, request: HttpRequest, kind: str, chosen: QuerySet[LedgerAccount]) -> HttpResponse | None:
+        return change_requests.lead(self, request, kind, [row.organization.public_id for row in chosen])

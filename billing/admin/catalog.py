@@ -4,13 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
 from accounts.admin.search import owner_fields
 from accounts.lib.money import plain
+from billing.admin import change_requests
 from billing.invoicing import periods, plans
 from billing.models import (
     EndpointPrice,
@@ -26,19 +27,34 @@ from billing.models import (
 
 
 class PriceInline(admin.StackedInline[Price, Meter]):
+    """A new meter gets its price with it. Later a price is changed by a request, since every customer pays it."""
+
     model = Price
     can_delete = False  # without a price a meter would be free
     show_change_link = True  # to its tiers
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 class EndpointPriceInline(admin.TabularInline[EndpointPrice, Meter]):
     model = EndpointPrice
     extra = 0
 
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
+
 
 class PriceTierInline(admin.TabularInline[PriceTier, Price]):
     model = PriceTier
     extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 class PlanPriceInline(admin.TabularInline[PlanPrice, Plan]):
@@ -67,19 +83,24 @@ class MeterAdmin(KeptAdmin[Meter]):
     list_select_related = ["price"]
     search_fields = ["slug", "name"]
     inlines = [PriceInline, EndpointPriceInline]
+    actions = ["change_price"]
+
+    def has_price_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "price")
+
+    @admin.action(description="Change the price of the selected meter …", permissions=["price"])
+    def change_price(self, request: HttpRequest, chosen: QuerySet[Meter]) -> HttpResponse | None:
+        return change_requests.lead(self, request, "price", [meter.slug for meter in chosen])
 
 
 @admin.register(Price)
-class PriceAdmin(KeptAdmin[Price]):
+class PriceAdmin(ReadOnlyAdmin[Price]):
+    """To look at. A price is made with its meter, and changed by a request."""
+
     list_display = ["meter", "unit_amount"]
     list_select_related = ["meter"]
     search_fields = ["meter__slug"]
-    readonly_fields = ["meter"]
     inlines = [PriceTierInline]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """A price is made with its meter."""
-        return False
 
 
 @admin.register(Plan)

@@ -8,37 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
 from accounts.admin.search import exactly, owner_fields
 from accounts.lib import countries
-from accounts.lib.money import QUANTUM, NumberFormField
-from billing import clock
-from billing.admin import corrections
-from billing.invoicing import crediting
+from billing.admin import change_requests
 from billing.models import Invoice, InvoiceLine, InvoiceSeries, InvoiceState, TaxRate
-
-
-class CreditNoteForm(forms.Form):
-    amount = NumberFormField(
-        min_value=QUANTUM,
-        required=False,
-        help_text="In money, with the tax. All that is left of the invoice, if it is empty.",
-    )
-    reason = forms.CharField(
-        max_length=200,
-        help_text="It stands on the credit note. The net amount comes back as credits. "
-        "To pay money back to a card, refund the payment instead: that issues the credit note, too.",
-    )
-
-
-class WriteOffForm(forms.Form):
-    reason = forms.CharField(max_length=200, help_text="For the admin's history.")
-
-
-def credit(invoice: Invoice, **params: Any) -> str:
-    return f"Issued: {crediting.give(invoice, now=clock.now(invoice.organization), **params)}."
-
-
-def write_off(invoice: Invoice, **params: Any) -> str:
-    crediting.write_off(invoice, clock.now(invoice.organization))
-    return f"{invoice} is uncollectible. The debt stays in the ledger."
 
 
 class InvoiceLineInline(admin.TabularInline[InvoiceLine, Invoice]):
@@ -85,16 +56,19 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
     def status(self, paper: Invoice) -> str:
         return paper.state.get_status_display()
 
-    def has_correct_permission(self, request: HttpRequest) -> bool:
-        return corrections.is_allowed(request)
+    def has_credit_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "credit_note")
 
-    @admin.action(description="Issue a credit note for the selected invoice", permissions=["correct"])
+    def has_write_off_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "write_off")
+
+    @admin.action(description="Issue a credit note for the selected invoice …", permissions=["credit"])
     def credit(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> HttpResponse | None:
-        return corrections.confirm(self, request, chosen, CreditNoteForm, credit)
+        return change_requests.lead(self, request, "credit_note", [paper.public_id for paper in chosen])
 
-    @admin.action(description="Give up the selected invoice: it is uncollectible", permissions=["correct"])
+    @admin.action(description="Give up the selected invoice: it is uncollectible …", permissions=["write_off"])
     def write_off(self, request: HttpRequest, chosen: QuerySet[Invoice]) -> HttpResponse | None:
-        return corrections.confirm(self, request, chosen, WriteOffForm, write_off)
+        return change_requests.lead(self, request, "write_off", [paper.public_id for paper in chosen])
 
 
 @admin.register(InvoiceSeries)

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import ReadOnlyAdmin
 from accounts.admin.search import exactly, owner_fields
-from billing.admin import corrections
+from billing.admin import change_requests
 from billing.models import Grant, Hold, LedgerEntry
 
 
@@ -19,12 +19,13 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     ordering = ["-created_at", "-seq"]
     actions = ["reverse"]
 
-    def has_correct_permission(self, request: HttpRequest) -> bool:
-        return corrections.is_allowed(request)
+    def has_reverse_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "reverse")
 
-    @admin.action(description="Reverse the selected entry", permissions=["correct"])
+    @admin.action(description="Reverse the selected entry …", permissions=["reverse"])
     def reverse(self, request: HttpRequest, chosen: QuerySet[LedgerEntry]) -> HttpResponse | None:
-        return corrections.confirm(self, request, chosen, corrections.ReverseForm, corrections.reverse)
+        entries = [f"{entry.account.organization.public_id}.{entry.seq}" for entry in chosen]
+        return change_requests.lead(self, request, "reverse", entries)
 
     @admin.display(ordering="account")
     def organization(self, entry: LedgerEntry) -> str:

@@ -2,11 +2,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.organizations import OrganizationAdmin as AccountsOrganizationAdmin
 from accounts.models import Organization
 from billing import clock, organizations
+from billing.admin import change_requests
 from billing.ledger import budgets
 
 admin.site.unregister(Organization)
@@ -17,6 +19,21 @@ class OrganizationAdmin(AccountsOrganizationAdmin):
     """Changes that affect money go through verbs that lock the payer and update its ledger."""
 
     recorded = frozenset({"timezone", "monthly_budget"})
+    actions = ["suspend", "resume"]
+
+    def has_suspend_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "suspend")
+
+    def has_resume_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "resume")
+
+    @admin.action(description="Suspend the selected organization …", permissions=["suspend"])
+    def suspend(self, request: HttpRequest, chosen: QuerySet[Organization]) -> HttpResponse | None:
+        return change_requests.lead(self, request, "suspend", [row.public_id for row in chosen])
+
+    @admin.action(description="Resume the selected organization …", permissions=["resume"])
+    def resume(self, request: HttpRequest, chosen: QuerySet[Organization]) -> HttpResponse | None:
+        return change_requests.lead(self, request, "resume", [row.public_id for row in chosen])
 
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin import ReadOnlyAdmin
 from accounts.admin.search import exactly, owner_fields
-from billing.admin import corrections
+from billing.admin import change_requests
 from billing.models import AutoRecharge, Dispute, Payment, PaymentMethod, ReceivedEvent, Refund
 
 
@@ -19,11 +19,11 @@ class PaymentAdmin(ReadOnlyAdmin[Payment]):
     actions = ["refund"]
 
     def has_refund_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("billing.add_refund")
+        return change_requests.may_ask(request, "refund")
 
-    @admin.action(description="Refund the selected payment", permissions=["refund"])
+    @admin.action(description="Refund the selected payment …", permissions=["refund"])
     def refund(self, request: HttpRequest, chosen: QuerySet[Payment]) -> HttpResponse | None:
-        return corrections.confirm(self, request, chosen, corrections.RefundForm, corrections.refund)
+        return change_requests.lead(self, request, "refund", [payment.public_id for payment in chosen])
 
 
 @admin.register(Refund)

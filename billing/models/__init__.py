@@ -3,6 +3,7 @@
 from billing.models.accounts import BillingAccount
 from billing.models.budgets import Spending
 from billing.models.catalog import EndpointPrice, Interval, Meter, Plan, PlanAllowance, PlanPrice, Price, PriceTier
+from billing.models.change_requests import ChangeRequest
 from billing.models.disputes import Dispute
 from billing.models.grants import Grant
 from billing.models.holds import Hold
@@ -25,6 +26,7 @@ from billing.models.subscriptions import Subscription, SubscriptionPeriod
 __all__ = [
     "AutoRecharge",
     "BillingAccount",
+    "ChangeRequest",
     "Dispute",
     "EndpointPrice",
     "GatewayCustomer",

@@ -10,6 +10,7 @@ organization's tree, which never changes.
 from usage.models.events import UsageEvent
 from usage.models.imports import ImportedFile
 from usage.models.months import MonthClose, MonthlyUsage
+from usage.models.proofs import LedgerProof
 from usage.models.retirement import RetiredPartition
 from usage.models.rollups import EndpointRollup, UsageRollup
 from usage.models.voids import EventVoid
@@ -19,6 +20,7 @@ __all__ = [
     "EndpointRollup",
     "EventVoid",
     "ImportedFile",
+    "LedgerProof",
     "MonthClose",
     "MonthlyUsage",
     "RetiredPartition",

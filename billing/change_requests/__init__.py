@@ -1,0 +1,29 @@
+"""What operators do to a customer's money, access and prices: asked for, seen beforehand, and decided.
+
+An action is rehearsed by its own verb, in a transaction that is rolled back. So the preview shows what will really be
+in the customer's ledger and events, and a refusal shows before anybody confirms.
+"""
+
+from billing.change_requests.access import Resume, Suspend
+from billing.change_requests.action import Action
+from billing.change_requests.credits import Adjust, Grant, Reverse, SetCreditLimit
+from billing.change_requests.papers import CreditNote, Refund, WriteOff
+from billing.change_requests.prices import ChangePrice
+
+ACTIONS: dict[str, Action] = {
+    action.kind: action
+    for action in (
+        Adjust(),
+        Grant(),
+        Reverse(),
+        Refund(),
+        CreditNote(),
+        WriteOff(),
+        SetCreditLimit(),
+        Suspend(),
+        Resume(),
+        ChangePrice(),
+    )
+}
+
+__all__ = ["ACTIONS", "Action"]

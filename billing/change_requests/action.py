@@ -1,0 +1,58 @@
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from accounts.lib.money import ZERO
+from accounts.lib.problems import NotFound
+from accounts.models import Organization
+
+Params = Mapping[str, Any]
+Figures = dict[str, str]
+
+
+class Action(ABC):
+    """A kind of change request. `load` finds what it is done to, the row that the other methods take.
+
+    `params` are JSON: Decimals, texts, booleans and ISO dates.
+    """
+
+    kind: ClassVar[str]
+    always_needs_approval: ClassVar[bool] = False
+
+    @abstractmethod
+    def load(self, subject: str) -> Any:
+        """`NotFound` if nothing has this name."""
+
+    @abstractmethod
+    def organization(self, row: Any) -> Organization | None:
+        """Whose events tell of it; none if it concerns every customer."""
+
+    @abstractmethod
+    def run(self, row: Any, params: Params, *, reason: str, actor: str, now: datetime) -> str:
+        """Do it, in the caller's transaction; in words, what was done."""
+
+    def amount(self, row: Any, params: Params) -> Decimal:
+        """The credits that count against the limit of one operator."""
+        return ZERO
+
+    def figures(self, row: Any, now: datetime) -> Figures:
+        """What it changes, beside the payer's balance, as a person reads it."""
+        return {}
+
+    @property
+    def permission(self) -> str:
+        return f"billing.request_{self.kind}"
+
+
+def payer(subject: str) -> Organization:
+    """The root organization with this public id."""
+    organization = Organization.objects.filter(public_id=subject, parent=None).first()
+    if organization is None:
+        raise NotFound("There is no such customer.")
+    return organization
+
+
+def moment(params: Params, name: str) -> datetime | None:
+    return datetime.fromisoformat(params[name]) if params.get(name) else None

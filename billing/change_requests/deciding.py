@@ -1,0 +1,187 @@
+"""Requests of operators: asked for, and decided once.
+
+What one person may do alone is limited: the credits of a day, by `OPERATOR_APPROVAL_LIMIT`. What goes beyond waits for
+a second person. Verb and row are one transaction.
+
+There are two races. Two requests of one operator could each be within the limit and both together beyond it: so whoever
+asks locks their own row first. And two people could decide at once: so whoever decides locks the request first. Payers
+are locked after either.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+
+from accounts.lib.money import ZERO
+from accounts.lib.problems import Conflict, Forbidden
+from accounts.models import User
+from billing import clock
+from billing.change_requests import ACTIONS
+from billing.change_requests.action import Action, Params
+from billing.change_requests.preview import Preview, is_stale, rehearse
+from billing.models import ChangeRequest
+from billing.models.change_requests import LIFETIME
+
+State = ChangeRequest.State
+ALONE = timedelta(hours=24)  # within which the limit of one person counts
+APPROVE = "billing.approve_changerequest"
+
+
+class StalePreview(Conflict):
+    """Something else happened to the customer since the preview was made."""
+
+    code = "stale_preview"
+    detail = "Something has changed since you looked. Look at the figures again."
+
+
+class AlreadyDecided(Conflict):
+    """A request is decided once."""
+
+    code = "already_decided"
+    detail = "The request was decided already."
+
+
+class OwnRequest(Forbidden):
+    """A second person approves, never who asked."""
+
+    code = "own_request"
+    detail = "Someone else has to approve what you ask for."
+
+
+def preview(
+    kind: str, subject: str, params: Params, *, reason: str, by: User, now: datetime
+) -> tuple[Preview, Decimal, bool]:
+    """What it would do, the credits that count against the limit, and whether it needs a second person."""
+    action = ACTIONS[kind]
+    row = action.load(subject)
+    shown = rehearse(action, row, params, reason=reason, actor=actor_of(by), now=_now_of(action, row, now))
+    amount = action.amount(row, params)
+    return shown, amount, _needs_approval(action, amount, by, now)
+
+
+@transaction.atomic
+def ask(
+    kind: str, subject: str, params: Params, *, id: UUID, reason: str, note: str, seen: str, by: User, now: datetime
+) -> ChangeRequest:
+    """Do it, or let it wait for a second person. With the same `id` again, the request that is there.
+
+    `seen` is the token of the preview that the person saw. `StalePreview` if it would come out otherwise now.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=by.pk)
+    if known := ChangeRequest.objects.filter(pk=id, requested_by=by).first():
+        return known
+    action = ACTIONS[kind]
+    row = action.load(subject)
+    shown, amount, needs_approval = preview(kind, subject, params, reason=reason, by=by, now=now)
+    _check(seen, shown, action, row)
+    request = ChangeRequest(
+        id=id,
+        kind=kind,
+        organization=action.organization(row),
+        subject=subject,
+        params=dict(params),
+        amount=amount,
+        reason=reason,
+        note=note,
+        needs_approval=needs_approval,
+        state=State.WAITING if needs_approval else State.DONE,
+        requested_by=by,
+        requested_at=now,
+        expires_at=now + LIFETIME,
+        decided_at=None if needs_approval else now,
+        before=shown.before,
+        after=shown.after,
+    )
+    if not needs_approval:
+        request.outcome = _run(action, row, request, now)
+    request.save(force_insert=True)
+    return request
+
+
+@transaction.atomic
+def approve(pk: UUID, *, seen: str, by: User, now: datetime) -> ChangeRequest:
+    """Do what was asked for. If the verb refuses, the request goes on waiting."""
+    request = _open(pk, now)
+    if request.state != State.WAITING:
+        return request
+    if request.requested_by_id == by.pk:
+        raise OwnRequest
+    action = ACTIONS[request.kind]
+    row = action.load(request.subject)
+    shown = look(request, now)
+    _check(seen, shown, action, row)
+    outcome = _run(action, row, request, now)
+    return _decide(request, State.DONE, by, now, before=shown.before, after=shown.after, outcome=outcome)
+
+
+@transaction.atomic
+def decline(pk: UUID, *, by: User, now: datetime) -> ChangeRequest:
+    """Leave it undone. Who asked for it may take it back so."""
+    request = _open(pk, now)
+    return _decide(request, State.DECLINED, by, now) if request.state == State.WAITING else request
+
+
+def look(request: ChangeRequest, now: datetime) -> Preview:
+    """What a waiting request would do now."""
+    action = ACTIONS[request.kind]
+    row = action.load(request.subject)
+    actor = actor_of(request.requested_by)
+    return rehearse(action, row, request.params, reason=request.reason, actor=actor, now=_now_of(action, row, now))
+
+
+def expire(now: datetime) -> int:
+    """Those that nobody decided in time."""
+    waiting = ChangeRequest.objects.filter(state=State.WAITING, expires_at__lte=now)
+    return waiting.update(state=State.EXPIRED, decided_at=now)
+
+
+def actor_of(person: User) -> str:
+    """In the form that ledger entries and events use."""
+    return f"user:{person.pk}"
+
+
+def _now_of(action: Action, row: Any, now: datetime) -> datetime:
+    organization = action.organization(row)
+    return clock.at(organization, now) if organization else now
+
+
+def _check(seen: str, shown: Preview, action: Action, row: Any) -> None:
+    organization = action.organization(row)
+    if is_stale(seen, shown, organization.root if organization else None):
+        raise StalePreview
+
+
+def _run(action: Action, row: Any, request: ChangeRequest, now: datetime) -> str:
+    actor = actor_of(request.requested_by)
+    return action.run(row, request.params, reason=request.reason, actor=actor, now=_now_of(action, row, now))[:200]
+
+
+def _needs_approval(action: Action, amount: Decimal, by: User, now: datetime) -> bool:
+    limit: Decimal | None = settings.OPERATOR_APPROVAL_LIMIT
+    if limit is None or not (amount or action.always_needs_approval):
+        return False
+    alone = ChangeRequest.objects.filter(requested_by=by, needs_approval=False, requested_at__gt=now - ALONE)
+    done = alone.aggregate(sum=Sum("amount"))["sum"] or ZERO
+    return action.always_needs_approval or done + amount > limit
+
+
+def _open(pk: UUID, now: datetime) -> ChangeRequest:
+    """The waiting request, locked; it expires here if it is time, and then is no longer waiting."""
+    requests = ChangeRequest.objects.select_related("requested_by").select_for_update(no_key=True, of=("self",))
+    request = requests.get(pk=pk)
+    if request.state != State.WAITING:
+        raise AlreadyDecided
+    return request if now < request.expires_at else _decide(request, State.EXPIRED, None, now)
+
+
+def _decide(request: ChangeRequest, state: str, by: User | None, now: datetime, **fields: Any) -> ChangeRequest:
+    changes = {**fields, "state": state, "decided_by": by, "decided_at": now}
+    for name, value in changes.items():
+        setattr(request, name, value)
+    request.save(update_fields=list(changes))
+    return request

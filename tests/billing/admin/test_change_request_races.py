@@ -1,0 +1,95 @@
+"""Two requests of one person at once stay within the limit together, and one request is decided once."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from functools import partial
+from threading import Barrier
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from django.utils import timezone
+
+from accounts.lib.identifiers import uuid7
+from accounts.models import Organization, User
+from billing.change_requests import ACTIONS, deciding
+from billing.change_requests.preview import rehearse
+from billing.models import ChangeRequest, LedgerAccount
+from tests import factories
+from tests.billing.admin.desk import REASON, staff
+from tests.concurrency import race
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+@pytest.fixture
+def customer(committed: None) -> Organization:
+    organization = factories.organization(owner=factories.user("owner"))
+    factories.credit(organization, 100)
+    return organization
+
+
+PARAMS = {"amount": 60, "expires_at": None}
+
+
+def token(by: User, customer: Organization) -> str:
+    action = ACTIONS["adjust"]
+    row, actor = action.load(customer.public_id), deciding.actor_of(by)
+    return rehearse(action, row, PARAMS, reason=REASON, actor=actor, now=timezone.now()).token
+
+
+def ask(by: User, customer: Organization, seen: str) -> ChangeRequest:
+    terms = {"reason": REASON, "note": "", "seen": seen}
+    return deciding.ask("adjust", customer.public_id, PARAMS, id=uuid7(), by=by, now=timezone.now(), **terms)
+
+
+def states(by: User) -> list[str]:
+    return sorted(ChangeRequest.objects.filter(requested_by=by).values_list("state", flat=True))
+
+
+def race_two(by: User) -> list[str]:
+    """Two requests at once, for two customers, so that no payer's lock keeps them apart."""
+    customers = [factories.organization(owner=factories.user("owner")) for _ in range(2)]
+    tokens = [token(by, customer) for customer in customers]
+    race([partial(ask, by, *pair) for pair in zip(customers, tokens, strict=True)])
+    return states(by)
+
+
+def test_two_requests_at_once_are_not_both_within_the_limit() -> None:
+    assert race_two(staff()) == ["done", "waiting"]
+
+
+@pytest.fixture
+def _without_the_lock() -> Iterator[None]:
+    """Both read what was done before either is there."""
+    barrier, sum_up = Barrier(2), deciding._needs_approval
+
+    def wait(*args: object) -> bool:
+        needed = sum_up(*args)  # type: ignore[arg-type]
+        barrier.wait(timeout=10)
+        return needed
+
+    with (
+        patch.object(deciding, "_needs_approval", wait),
+        patch.object(User.objects, "select_for_update", lambda **options: User.objects.all()),
+    ):
+        yield
+
+
+@pytest.mark.usefixtures("_without_the_lock")
+def test_without_the_lock_both_would_be() -> None:
+    assert race_two(staff()) == ["done", "done"]
+
+
+def test_a_request_is_decided_once_by_however_many(customer: Organization, settings: Any) -> None:
+    settings.OPERATOR_APPROVAL_LIMIT = Decimal(0)
+    by, now = staff(), timezone.now()
+    request = ask(by, customer, token(by, customer))
+    seen = deciding.look(request, now).token
+    approve = partial(deciding.approve, request.pk, seen=seen, now=now)
+    decline = partial(deciding.decline, request.pk, by=staff(), now=now)
+    outcomes = race([decline, *(partial(approve, by=staff()) for _ in range(3))])
+    assert sum(isinstance(outcome, ChangeRequest) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, deciding.AlreadyDecided) for outcome in outcomes) == 3
+    request.refresh_from_db()
+    assert LedgerAccount.objects.get(pk=customer.pk).balance == (160 if request.state == "done" else 100)
