@@ -25,6 +25,7 @@ UNTOLD = {
     "accounts_idempotencyrecord": "the answer of a change",
     "accounts_knownnetwork": "where somebody signed in before",
     "accounts_signinfailures": "guesses at a password",
+    "usage_dismissedchecklist": "what a person doesn't want to see any more",
     "accounts_delivery": "what is sent of an event",
     "apikeys_ratecount": "how often a key was used",
     "billing_changerequest": "what an operator asks for; what is done of it is told",

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from accounts.lib import countries
 from accounts.lib.money import plain
@@ -30,12 +28,10 @@ def signed(number: Decimal) -> str:
 
 
 @register.filter
-def aligned(text: str, places: int) -> SafeString:
-    """Pads a number with invisible decimals, so that the points of a column line up."""
-    _, _, fraction = text.partition(".")
-    missing = "0" * (places - len(fraction))
-    room = ("" if fraction or not places else ".") + missing
-    return format_html('{}<span class="room" aria-hidden="true">{}</span>', text, room) if room else SafeString(text)
+def aligned(text: str, places: int) -> str:
+    """With as many decimals as the column has, so that its points line up: `5.000` beside `0.125`."""
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.ljust(places, '0')}" if places else text
 
 
 @register.filter

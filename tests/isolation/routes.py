@@ -273,6 +273,8 @@ ROUTES: dict[str, Route] = {
         reach=SUBTREE - OWN,
         unsaid=OWN,  # which is a subaccount, or is not
     ),
+    "v1/overview": read("usage:read", shows=SUBTREE),
+    "v1/overview/checklist": Route({"patch": "usage:read"}, bodies={"patch": {"dismissed": True}}),
     "v1/usage": read("usage:read", shows=SUBTREE, query=("organization", "key")),
     "v1/usage/months": read("usage:read", shows=SUBTREE, query=("organization",)),
     "v1/usage/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"events": [{}]}}),

@@ -7,6 +7,7 @@ from usage.api.clock import ClockView
 from usage.api.details import DetailsView
 from usage.api.months import MonthlyUsageViewSet
 from usage.api.openmeter import OpenMeterEventsView
+from usage.api.overview import ChecklistView, OverviewView
 from usage.api.timeseries import UsageSeriesView
 from usage.api.verify import views as verify
 from usage.api.voids import VoidView
@@ -21,6 +22,8 @@ urlpatterns = [
     path("auth/account/usage", UsageView.as_view()),
     path("auth/account/summary", SummaryView.as_view()),
     path("v1/sandbox/clock", ClockView.as_view()),
+    path("v1/overview", OverviewView.as_view()),
+    path("v1/overview/checklist", ChecklistView.as_view()),
     path("v1/usage", UsageSeriesView.as_view()),
     path("v1/usage/months", MonthlyUsageViewSet.as_view({"get": "list"})),
     path("v1/usage/events/<path:id>/void", VoidView.as_view()),  # an id may have slashes

@@ -7,6 +7,7 @@ The payer (`account_id`) leads each unique key here, so that the tables can be d
 organization's tree, which never changes.
 """
 
+from usage.models.checklists import DismissedChecklist
 from usage.models.events import UsageEvent
 from usage.models.imports import ImportedFile
 from usage.models.months import MonthClose, MonthlyUsage
@@ -17,6 +18,7 @@ from usage.models.voids import EventVoid
 from usage.models.volumes import Volume
 
 __all__ = [
+    "DismissedChecklist",
     "EndpointRollup",
     "EventVoid",
     "ImportedFile",

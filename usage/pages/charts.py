@@ -67,24 +67,6 @@ def _step(largest: int) -> int:
         scale *= 10
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """One line of a ranking. `share` is the length of its bar, in per cent of the longest."""
-
-    name: str
-    requests: int
-    share: str
-
-
-def ranking(counts: Mapping[str, int], shown: int) -> list[Ranked]:
-    """The first `shown` of `counts`, which are in order, and one line for the others if they are several."""
-    lines = list(counts.items())
-    if (others := len(lines) - shown) > 1:
-        lines[shown:] = [(f"{others} others", sum(requests for _, requests in lines[shown:]))]
-    longest = max((requests for _, requests in lines), default=1)
-    return [Ranked(name, requests, _percent(100 * requests / longest)) for name, requests in lines]
-
-
 def _bar(n: int, of: int, day: date, totals: Totals, top: int) -> Bar:
     slot = 100 / of
     failed = 100 * totals.failed / top

@@ -16,6 +16,7 @@ from accounts.pages.organizations import OrganizationMixin
 from apikeys.models import ApiKey
 from billing import clock
 from billing.templatetags.money import places
+from usage.pages import comparing
 from usage.pages.explorer_form import GROUPINGS, RANGES, ExplorerForm
 from usage.pages.stacks import stacked
 from usage.reporting import breakdown
@@ -126,15 +127,7 @@ def _change_of(result: Breakdown, measure: str) -> str | None:
 
 
 def _change(value: Decimal, before: Decimal | None) -> str | None:
-    """Against the period before: `+12.5%`, `12×`; `new` where there was nothing. None if it isn't compared."""
-    if before is None:
-        return None
-    if before <= 0:
-        return "new" if value > 0 else "±0%"
-    if value > 10 * before:
-        return f"{value / before:,.0f}×"
-    per_cent = 100 * (value - before) / before
-    return f"{per_cent:+,.1f}%".replace("-", "\u2212") if per_cent else "±0%"
+    return None if before is None else comparing.change(value, before)
 
 
 def _csv(query: Query, result: Breakdown, labels: list[str]) -> HttpResponse:

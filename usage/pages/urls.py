@@ -8,6 +8,7 @@ app_name = "usage"
 
 urlpatterns = [
     path(ORGANIZATION, views.OverviewView.as_view(), name="overview"),
+    path(f"{ORGANIZATION}first-steps/dismiss/", views.DismissView.as_view(), name="dismiss-steps"),
     path(f"{ORGANIZATION}usage/", explorer.UsageView.as_view(), name="usage"),
     path(f"{ORGANIZATION}usage/months/", months.MonthsView.as_view(), name="months"),
     path(f"{ORGANIZATION}usage/months/<str:month>/", months.MonthView.as_view(), name="month"),

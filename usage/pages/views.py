@@ -1,60 +1,75 @@
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
 from accounts.pages.organizations import OrganizationMixin
-from billing import balance, clock
+from billing import clock
 from billing.models import LedgerEntry
 from billing.templatetags.money import places
-from usage.pages import charts, steps
-from usage.reporting import onboarding, periods, runway, totals
+from usage.pages import charts, comparing, steps
+from usage.reporting import onboarding, overview
+from usage.reporting.overview import Month, Overview
 
 ENTRIES_SHOWN = 5
-ENDPOINTS_SHOWN = 5
 
 
 class OverviewView(OrganizationMixin):
-    """The balance, this month's usage, and the latest movements."""
+    """What is available and for how long, this month against the last, and what needs attention."""
 
     scopes = {"get": "usage:read"}
     section = "overview"
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         now = clock.now(self.organization)
-        money = self._money(now) if self.organization.is_root and self.may("credits:read") else {}
-        progress = onboarding.progress(self.organization)
+        seen = overview.of(self.organization, self.person, self.credential.scopes, self.person.timezone, now)
         context = self.get_context_data(
-            **money,
-            **self._usage(now),
-            steps=steps.shown(progress, self.organization, self.credential.scopes),
-            done=sum(progress.values()),
-            is_new=not all(progress.values()),
+            **(self._money(seen) if seen.balance else {}),
+            **_usage(seen.month),
+            endpoints=seen.endpoints,
+            alerts=seen.others,
+            checklist=seen.checklist,
+            steps=steps.shown(seen.checklist.steps, self.organization, self.credential.scopes),
+            done=sum(seen.checklist.steps.values()),
+            checklist_curl=f'curl -H "Authorization: Bearer $KEY" {request.build_absolute_uri("/v1/whoami")}',
         )
         return render(request, "usage/overview.html", context)
 
-    def _money(self, now: datetime) -> dict[str, Any]:
-        balances = balance.of(self.organization, now)
+    def _money(self, seen: Overview) -> dict[str, Any]:
+        assert seen.balance is not None
         entries = list(LedgerEntry.objects.of(self.organization).order_by("-seq")[:ENTRIES_SHOWN])
         return {
-            "balance": balances,
-            "sum_places": places(balances.figures),
-            "runway": runway.of(self.organization, balances, now),
+            "balance": seen.balance,
+            "sum_places": places(seen.balance.figures),
+            "runway": seen.runway,
             "entries": entries,
             "places": places(number for entry in entries for number in (entry.amount, entry.balance_after)),
         }
 
-    def _usage(self, now: datetime) -> dict[str, Any]:
-        zone = self.person.timezone
-        start = periods.start_of("monthly", now, zone)
-        days = totals.by_day(self.organization, start, now, zone)
-        endpoints = totals.by_endpoint(self.organization, start, now)
-        return {
-            "month": start,
-            "totals": sum(days.values(), totals.NOTHING),
-            "days": days,
-            "credit_places": places(day.credits for day in days.values()),
-            "chart": charts.month(days),
-            "endpoints": charts.ranking(endpoints, ENDPOINTS_SHOWN),
-        }
+
+class DismissView(OrganizationMixin):
+    """Hides the first steps from the person who asks for it."""
+
+    scopes = {"post": "usage:read"}
+
+    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
+        onboarding.dismiss(self.organization, self.person, clock.now(self.organization))
+        return redirect("usage:overview", organization)
+
+
+def _usage(month: Month) -> dict[str, Any]:
+    now, before = month.totals, month.before
+    return {
+        "month": month.start,
+        "earlier": month.earlier,
+        "totals": now,
+        "figures": [
+            (_("Requests"), now.requests, comparing.change(now.requests, before.requests)),
+            (_("Failed"), now.failed, comparing.change(now.failed, before.failed)),
+            (_("Credits"), now.credits, comparing.change(now.credits, before.credits)),
+        ],
+        "days": month.days,
+        "credit_places": places(day.credits for day in month.days.values()),
+        "chart": charts.month(month.days),
+    }

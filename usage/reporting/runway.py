@@ -1,15 +1,16 @@
-"""How long the credits last: what an organization may spend, at the pace at which it spends."""
+"""How long the credits last: what an organization may spend, at the pace at which it spent lately."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from accounts.lib.money import rounded
 from accounts.models import Organization
 from billing.balance import Balance
 from usage.reporting import totals
 
-PACE_DAYS = 7
+PACES = (7, 30)  # days; the first decides the health
 LOW_DAYS = 7
 FARTHEST_DAYS = 3650
 
@@ -22,24 +23,40 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True)
-class Runway:
-    """`days_left` at the pace of the last 7 days; None if nothing was spent, or nothing is left."""
+class Pace:
+    """What was spent a day in the last `days`, and how long that lasts.
 
-    health: Health
+    `days_left` and `until` are None if nothing was spent, or nothing is left.
+    """
+
+    days: int
+    daily: Decimal
     days_left: int | None = None
     until: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Runway:
+    health: Health
+    paces: list[Pace]
+
+
 def of(organization: Organization, balance: Balance, now: datetime) -> Runway:
-    spent = totals.of(organization, now - timedelta(days=PACE_DAYS), now).credits
-    return assess(balance, spent / PACE_DAYS, now)
+    spent = {days: totals.of(organization, now - timedelta(days=days), now).credits for days in PACES}
+    return assess(balance, {days: rounded(credits / days) for days, credits in spent.items()}, now)
 
 
-def assess(balance: Balance, daily: Decimal, now: datetime) -> Runway:
-    """`daily`: the credits spent a day."""
+def assess(balance: Balance, daily: dict[int, Decimal], now: datetime) -> Runway:
+    """`daily`: the credits spent a day, by the number of days that it is the mean of."""
+    paces = [_pace(days, each, balance.available, now) for days, each in daily.items()]
     if balance.available <= 0:
-        return Runway(Health.IN_DEBT if balance.balance < 0 else Health.EMPTY)
-    if daily <= 0:
-        return Runway(Health.HEALTHY)
-    days = int(min(balance.available / daily, Decimal(FARTHEST_DAYS)))
-    return Runway(Health.LOW if days < LOW_DAYS else Health.HEALTHY, days, now + timedelta(days=days))
+        return Runway(Health.IN_DEBT if balance.balance < 0 else Health.EMPTY, paces)
+    soonest = paces[0].days_left
+    return Runway(Health.LOW if soonest is not None and soonest < LOW_DAYS else Health.HEALTHY, paces)
+
+
+def _pace(days: int, daily: Decimal, available: Decimal, now: datetime) -> Pace:
+    if daily <= 0 or available <= 0:
+        return Pace(days, daily)
+    left = int(min(available / daily, Decimal(FARTHEST_DAYS)))
+    return Pace(days, daily, left, now + timedelta(days=left))

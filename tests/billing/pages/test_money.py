@@ -45,11 +45,11 @@ def test_the_points_of_a_column_stand_below_each_other() -> None:
     column = [Decimal("2.035"), Decimal(50)]
     width = places(column)
     assert aligned("2.035", width) == "2.035"
-    assert aligned("50", width) == '50<span class="room" aria-hidden="true">.000</span>'
-    assert aligned("7.5", width) == '7.5<span class="room" aria-hidden="true">00</span>'
+    assert aligned("50", width) == "50.000"
+    assert aligned("7.5", width) == "7.500"
 
 
-def test_a_column_of_whole_numbers_needs_no_room() -> None:
+def test_a_column_of_whole_numbers_has_no_decimals() -> None:
     assert aligned("50", places([Decimal(50), Decimal(7)])) == "50"
 
 

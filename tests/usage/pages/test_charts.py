@@ -51,16 +51,3 @@ def test_a_bar_fits_into_its_box_with_the_failed_on_top(requests: int, share: fl
 
 def test_an_idle_month_is_empty() -> None:
     assert charts.month({date(2024, 2, 1): NOTHING}).is_empty
-
-
-def test_a_ranking_puts_what_is_not_shown_into_one_line() -> None:
-    lines = charts.ranking({"/a": 8, "/b": 4, "/c": 2, "/d": 1}, shown=2)
-    assert [(line.name, line.requests, line.share) for line in lines] == [
-        ("/a", 8, "100.00%"),
-        ("/b", 4, "50.00%"),
-        ("2 others", 3, "37.50%"),
-    ]
-
-
-def test_a_ranking_does_not_hide_a_single_line() -> None:
-    assert [line.name for line in charts.ranking({"/a": 8, "/b": 4, "/c": 2}, shown=2)] == ["/a", "/b", "/c"]

@@ -1,6 +1,6 @@
 """How long the credits last, and in one word, how an organization does."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -29,10 +29,17 @@ def test_health_follows_from_what_is_left_and_the_pace(
     balance: str, reserved: str, daily: str, health: str, days: int | None
 ) -> None:
     balances = Balance(None, Decimal(balance), Decimal(reserved), ZERO, 1)
-    assessed = runway.assess(balances, Decimal(daily), START)
-    assert (assessed.health, assessed.days_left) == (health, days)
+    assessed = runway.assess(balances, {7: Decimal(daily), 30: Decimal(daily) / 2}, START)
+    assert (assessed.health, assessed.paces[0].days_left) == (health, days)
+
+
+def test_each_pace_has_its_own_date() -> None:
+    balances = Balance(None, Decimal(100), ZERO, ZERO, 1)
+    week, month = runway.assess(balances, {7: Decimal(10), 30: Decimal(5)}, START).paces
+    assert (week.days_left, week.until) == (10, START + timedelta(days=10))
+    assert (month.days_left, month.until) == (20, START + timedelta(days=20))
 
 
 def test_a_credit_limit_keeps_a_debt_from_refusing_anything() -> None:
     balances = Balance(None, Decimal(-5), ZERO, Decimal(10), 1)
-    assert runway.assess(balances, ZERO, START).health == "Healthy"
+    assert runway.assess(balances, {7: ZERO}, START).health == "Healthy"

@@ -1,0 +1,17 @@
+from typing import Any
+
+from django import template
+
+from billing import attention, clock
+
+register = template.Library()
+
+
+@register.inclusion_tag("billing/banners.html", takes_context=True)
+def banners(context: Any) -> dict[str, Any]:
+    """What is urgent in the organization that the page is about."""
+    organization = context.get("organization")
+    if organization is None:
+        return {"alerts": []}
+    alerts = attention.urgent(organization, context.get("scopes", frozenset()), clock.now(organization))
+    return {"alerts": alerts, "organization": organization}
