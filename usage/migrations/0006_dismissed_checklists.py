@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0022_service_accounts"),
-        ("usage", "0004_month_papers"),
+        ("usage", "0005_ledger_proofs"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
