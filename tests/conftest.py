@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
 
@@ -22,9 +23,7 @@ from redis import Redis  # noqa: E402
 
 
 def pytest_configure() -> None:
-    """Each run gets its own PostgreSQL database, and each worker its own PostgreSQL and Redis databases."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:8]
-    django_settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_tollgate_{run}"
+    """Each worker gets its own Redis database, and settings that suit tests."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     url = django_settings.REDIS_URL.partition("?")[0]
     django_settings.REDIS_URL = f"{url}?db={worker + 1}" if url.startswith("unix") else django_settings.REDIS_URL
@@ -56,23 +55,29 @@ def _changes_are_recorded(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(
-    django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings: None
-) -> Iterator[None]:
-    """The test database. It has a signing key from the start, because making one is slow.
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database: each worker of each run gets its own. It has a signing key, because making one is slow.
 
     pytest-django sets up the database only for tests with its mark, and tests that use `committed` don't have it.
     """
-    from django.test.utils import setup_databases, teardown_databases
+    from django.db import connections
 
     from accounts import signing
+    from tests import template
+    from tests.config.upgrades import databases
 
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))[:8]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    stack = ExitStack()
     with django_db_blocker.unblock():
-        databases = setup_databases(verbosity=0, interactive=False)
+        name = stack.enter_context(databases.created(f"test_{run}_{worker}", template.name()))
+        stack.enter_context(databases.connected(name))
+        for alias in connections:  # there may be one of the tables' owner
+            connections[alias].settings_dict["NAME"] = name
         signing.current()
     yield
     with django_db_blocker.unblock():
-        teardown_databases(databases, verbosity=0)
+        stack.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection, connections, transaction
 from psycopg.conninfo import make_conninfo
 
 from config.local import watchdog
+from tests import template
 from tests.config.upgrades import databases, story
 from tests.config.upgrades.databases import run
 from usage import tasks
@@ -24,19 +25,17 @@ TABLES = privileges.APPEND_ONLY.split(", ")
 
 
 @pytest.fixture(scope="module")
-def template(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    with django_db_blocker.unblock(), databases.created("roles") as name:
-        with databases.connected(name):
-            databases.migrate()
-            if not run("SELECT 1 FROM pg_roles WHERE rolname = %s", ROLE):
-                run(f"CREATE ROLE {ROLE} LOGIN")
-        yield name
+def _role(django_db_setup: None, django_db_blocker: Any) -> None:
+    """PostgreSQL's roles are those of all databases, and outlive this one."""
+    with django_db_blocker.unblock():
+        if not run("SELECT 1 FROM pg_roles WHERE rolname = %s", ROLE):
+            run(f"CREATE ROLE {ROLE} LOGIN")
 
 
 @pytest.fixture
-def migrated(template: str, committed: None) -> Iterator[str]:
+def migrated(_role: None, committed: None) -> Iterator[str]:
     """The name of a database of a test's own, in which the role has no privilege."""
-    with databases.scratch("copy", template) as name:
+    with databases.scratch("copy", template.name()) as name:
         yield name
 
 
@@ -56,9 +55,9 @@ def application(migrated: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def granted(template: str, django_db_blocker: Any) -> Iterator[str]:
+def granted(_role: None, django_db_blocker: Any) -> Iterator[str]:
     """The name of a database in which nothing is changed."""
-    with django_db_blocker.unblock(), databases.created("granted", template) as name:
+    with django_db_blocker.unblock(), databases.created("granted", template.name()) as name:
         with databases.connected(name):
             privileges.grant(ROLE)
         yield name
