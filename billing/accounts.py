@@ -12,6 +12,7 @@ from accounts import events
 from accounts.lib import countries
 from accounts.lib.problems import Conflict
 from accounts.models import Organization
+from accounts.permissions import OrganizationSuspended
 from billing import clock
 from billing.exceptions import BilledByParent, NoBillingAccount
 from billing.ledger import posting, thresholds
@@ -48,6 +49,12 @@ def required(organization: Organization) -> BillingAccount:
     if account is None:
         raise NoBillingAccount
     return account
+
+
+def require_operational(organization: Organization) -> None:
+    """A suspended organization pays what it owes, and buys nothing new."""
+    if not organization.is_operational:
+        raise OrganizationSuspended
 
 
 @transaction.atomic
@@ -96,13 +103,22 @@ def close(organization: Organization, *, now: datetime) -> None:
         raise AccountNotSettled("A payment is disputed, and its bank has not decided.")
     if InvoiceState.objects.filter(invoice__organization=organization, status__in=InvoiceState.OWED).exists():
         raise AccountNotSettled("An invoice is not paid.")
-    Subscription.objects.of(organization).live().update(
-        status=Subscription.Status.CANCELED, next_at=None, ended_at=F("current_period_end")
-    )
-    AutoRecharge.objects.of(organization).update(enabled=False)
-    thresholds.set_recharge_below(organization.pk, None)
+    _end_charges(organization, now)
     BillingAccount.objects.filter(pk=account.pk).update(closed_at=now)
     _tell(account, "closed", {}, personal=None)
+
+
+def _end_charges(organization: Organization, now: datetime) -> None:
+    """Nothing renews or recharges any more. Each end has its event."""
+    for subscription in Subscription.objects.of(organization).live().select_related("plan"):
+        ended = {"status": Subscription.Status.CANCELED, "next_at": None, "ended_at": F("current_period_end")}
+        Subscription.objects.filter(pk=subscription.pk).update(**ended)
+        data = {"subscription": subscription.public_id, "plan": subscription.plan.slug, "reason": "account_closed"}
+        events.record(organization.pk, "subscription.ended", data, now, targets=[subscription.public_id])
+    if AutoRecharge.objects.of(organization).filter(enabled=True).update(enabled=False):
+        changed = {"enabled": False, "before": {"enabled": True}, "after": {"enabled": False}, "actor": None}
+        events.record(organization.pk, "auto_recharge.changed", changed, now, targets=[organization.public_id])
+    thresholds.set_recharge_below(organization.pk, None)
 
 
 @transaction.atomic

@@ -332,7 +332,7 @@ register(
     EventType(
         "subscription.ended",
         "A subscription has ended.",
-        {**SUBSCRIPTION, "reason": {"enum": ["canceled", "unpaid", "no_payment_method"]}},
+        {**SUBSCRIPTION, "reason": {"enum": ["canceled", "unpaid", "no_payment_method", "account_closed"]}},
         {**SUBSCRIBED, "reason": "canceled"},
     ),
 )

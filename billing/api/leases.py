@@ -10,11 +10,11 @@ from rest_framework.request import Request
 
 from accounts.lib.money import LARGEST, ZERO
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
-from billing import clock
+from billing import accounts, clock
 from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField
 from billing.api.holds import HoldSerializer, ReservationViewSet, key_of
 from billing.api.money import MoneySerializer, check_currency
-from billing.api.payers import admitted, check_operational
+from billing.api.payers import admitted
 from billing.ledger import holds, leases
 from billing.models import Hold
 
@@ -101,7 +101,7 @@ class LeaseViewSet(ReservationViewSet):
         check_currency(lease.organization, params)
 
         def extend() -> Hold:
-            check_operational(lease.organization)
+            accounts.require_operational(lease.organization)
             ttl = timedelta(seconds=params["ttl_seconds"])
             return leases.extend(lease, amount=params["amount"], ttl=ttl, now=clock.now(lease.organization))
 

@@ -5,7 +5,6 @@ from rest_framework.request import Request
 from accounts.api import lookups
 from accounts.credentials import organization_of
 from accounts.models import Organization
-from accounts.permissions import OrganizationSuspended
 from billing import accounts
 from billing.exceptions import BilledByParent
 
@@ -28,10 +27,5 @@ def own_payer(request: Request) -> Organization:
 def admitted(request: Request, public_id: str | None) -> Organization:
     """The organization that a request is about, which must not be suspended."""
     organization = lookups.organization(request, public_id)
-    check_operational(organization)
+    accounts.require_operational(organization)
     return organization
-
-
-def check_operational(organization: Organization) -> None:
-    if not organization.is_operational:
-        raise OrganizationSuspended

@@ -94,6 +94,7 @@ def change(
     not renewed it yet, it is renewed first.
     """
     accounts.required(organization)
+    accounts.require_operational(organization)
     renewals.run(organization, now)
     return _change(organization, plan_slug, interval, now=now, actor=actor)
 

@@ -1,8 +1,8 @@
 """Clearance: may an organization create a service now? Every reason against it, with what to do about each.
 
-The payer is the root of the organization's tree, so a child is cleared by its root. All is judged under the payer's
-lock. With a hold, the credits are reserved in the same transaction, so that what is cleared at once never exceeds what
-is there.
+The payer is the root of the organization's tree, so a child is cleared by its root. What the root has and owes is not
+for a child to see: it is told what is wrong, and who can mend it. All is judged under the payer's lock. With a hold,
+the credits are reserved in the same transaction, so that what is cleared at once never exceeds what is there.
 """
 
 from dataclasses import dataclass, field
@@ -18,6 +18,13 @@ from billing.exceptions import BudgetExceeded
 from billing.invoicing import subscriptions
 from billing.ledger import budgets, holds, posting
 from billing.models import BillingAccount, Hold, Invoice, LedgerAccount, Subscription
+
+TO_CHILDREN = {
+    "billing_account_required": "The organization that pays has no billing account yet.",
+    "subscription_past_due": "The plan is past due. The organization that pays has to pay it.",
+    "invoice_past_due": "An invoice is past due. The organization that pays has to pay it.",
+    "not_enough_credits": "There are not enough credits. The organization that pays has to add some.",
+}
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,13 @@ def clear(
     zone = posting.lock([payer.pk], now)[payer.pk].zone
     reasons = [*_standing(organization, payer), *_debts(payer)]
     if cost:
-        reasons += _credits(organization, payer, cost)
+        reasons += _credits(payer, cost)
         try:
             budgets.admit(organization, None, cost, month=zone.month_of(now), now=now)
         except BudgetExceeded as error:
             reasons.append(Reason("budget_exceeded", str(error), _page(organization, "")))
+    if not (organization.is_root or by_platform):
+        reasons = [_as_told_to_children(reason) for reason in reasons]
     if reasons or not cost or ttl is None:
         return Clearance(reasons)
     hold = holds.place(organization, amount=cost, ttl=ttl, now=now, reference=reference, by_platform=by_platform)
@@ -85,14 +94,17 @@ def _debts(payer: Organization) -> list[Reason]:
     return reasons
 
 
-def _credits(organization: Organization, payer: Organization, cost: Decimal) -> list[Reason]:
-    """Read under the lock, with nothing due. What the root has is not for a child to see."""
+def _credits(payer: Organization, cost: Decimal) -> list[Reason]:
+    """Read under the lock, with nothing due."""
     available = (LedgerAccount.objects.of(payer).first() or LedgerAccount()).available
     if available >= cost:
         return []
-    detail = f"{plain(cost)} credits are needed"
-    detail += f", and {plain(available)} are available." if organization.is_root else ", which are not available."
+    detail = f"{plain(cost)} credits are needed, and {plain(available)} are available."
     return [Reason("not_enough_credits", detail, _page(payer, "credits/"))]
+
+
+def _as_told_to_children(reason: Reason) -> Reason:
+    return Reason(reason.code, TO_CHILDREN[reason.code]) if reason.code in TO_CHILDREN else reason
 
 
 def _page(organization: Organization, path: str) -> str:

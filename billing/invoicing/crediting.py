@@ -31,7 +31,7 @@ def give(invoice: Invoice, *, reason: str, actor: str, now: datetime, amount: De
     if invoice.kind != Invoice.Kind.INVOICE:
         raise NotCreditable("Only an invoice is credited.")
     state = invoice.state = InvoiceState.objects.get(pk=invoice.pk)
-    left = invoice.total - papers.credited(invoice)
+    left = papers.left(invoice)
     amount = left if amount is None else amount
     if amount != tax.rounded(amount, invoice.currency):
         raise InvalidField("amount", f"More decimals than {invoice.currency} has.")

@@ -97,16 +97,11 @@ def _charge(invoice: Invoice, now: datetime) -> Payment | None:
         invoice.state.next_attempt_at = None
         invoice.state.save(update_fields=["next_attempt_at"])
         return None
-    card = None if invoice.state.needs_card else _card(invoice, now)
+    cards = PaymentMethod.objects.chargeable(invoice.organization, now.date())
+    card = None if invoice.state.needs_card or not cards else cards[0]
     if card is None:
         unpaid.declined(invoice, now, hard=True)
         return None
     return unpaid.begin_payment(
         invoice, card, now, by=unpaid.DUNNING, gateway=card.gateway, next_attempt_at=now + purchases.GRACE
     )
-
-
-def _card(invoice: Invoice, now: datetime) -> PaymentMethod | None:
-    cards = PaymentMethod.objects.of(invoice.organization)
-    candidates = [*cards.filter(is_default=True), *cards.filter(is_backup=True)]
-    return next((card for card in candidates if card.is_chargeable_on(now.date())), None)

@@ -218,6 +218,11 @@ def take_back(note: Invoice, description: str, *, now: datetime) -> Invoice:
     return issue(draft, now=now)
 
 
+def left(invoice: Invoice) -> Decimal:
+    """What no credit note has given back yet, tax included."""
+    return Decimal(invoice.total - credited(invoice))
+
+
 def credited(invoice: Invoice) -> Decimal:
     """How much of an invoice its credit notes give back, tax included, without those that were taken back."""
     notes = Invoice.objects.of(invoice.organization).filter(corrects=invoice)

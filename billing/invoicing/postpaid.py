@@ -7,7 +7,7 @@ from uuid import UUID
 from accounts.lib import sql
 
 # Only an invoice that was issued before it was paid has `due_at`. What paid it counts from its ledger entry on, less
-# what was refunded of it.
+# what was refunded or disputed of it. The reversal of a payment may be the entry of its refunds, too: it counts once.
 OWED = """
 WITH invoice AS (
     SELECT id, subtotal FROM billing_invoice
@@ -22,16 +22,21 @@ payment AS (
     SELECT p.id FROM billing_payment p JOIN invoice ON invoice.id = p.invoice_id
      WHERE p.organization_id = %(payer)s AND p.purpose = 'invoice'),
 entry AS (
-    SELECT e.* FROM payment p
+    SELECT e.seq, e.amount, e.created_at FROM payment p
       JOIN billing_ledgerentry e
         ON e.account_id = %(payer)s AND e.idempotency_key = 'payment:' || replace(p.id::text, '-', '')
-     UNION ALL
-    SELECT e.* FROM payment p JOIN billing_refund r ON r.payment_id = p.id
-      JOIN billing_ledgerentry e ON e.account_id = %(payer)s AND e.seq = r.entry_seq),
+     UNION
+    SELECT e.seq, e.amount, e.created_at FROM payment p JOIN billing_refund r ON r.payment_id = p.id
+      JOIN billing_ledgerentry e ON e.account_id = %(payer)s AND e.seq = r.entry_seq
+     UNION
+    SELECT e.seq, e.amount, e.created_at FROM payment p JOIN billing_dispute d ON d.payment_id = p.id
+      JOIN billing_ledgerentry e ON e.account_id = %(payer)s
+       AND e.idempotency_key LIKE 'dispute:' || replace(d.id::text, '-', '') || ':%%'),
 paid AS (
-    SELECT amount FROM entry WHERE created_at < %(until)s
-     UNION ALL
-    SELECT e.amount FROM entry JOIN billing_ledgerentry e ON e.account_id = %(payer)s AND e.reverses_seq = entry.seq
+    SELECT seq, amount FROM entry WHERE created_at < %(until)s
+     UNION
+    SELECT e.seq, e.amount FROM entry
+      JOIN billing_ledgerentry e ON e.account_id = %(payer)s AND e.reverses_seq = entry.seq
      WHERE e.created_at < %(until)s)
 SELECT (SELECT coalesce(sum(subtotal), 0) FROM invoice) - (SELECT coalesce(sum(subtotal), 0) FROM note)
        + (SELECT coalesce(sum(subtotal), 0) FROM taken_back) - (SELECT coalesce(sum(amount), 0) FROM paid)

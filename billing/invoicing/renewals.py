@@ -179,7 +179,7 @@ def _fall_back(organization: Organization, now: datetime) -> None:
         return
     try:
         with transaction.atomic():
-            subscriptions.subscribe(organization, settings.FALLBACK_PLAN, now=now)
+            subscriptions.take(organization, settings.FALLBACK_PLAN, now=now)
     except (InvalidField, NotEnoughCredits):
         log.error("the fallback plan can't be taken", organization=organization.public_id)
 

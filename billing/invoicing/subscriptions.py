@@ -37,15 +37,21 @@ def live(organization: Organization) -> Subscription | None:
     return Subscription.objects.of(organization).live().select_related("plan", "next_plan").first()
 
 
-@transaction.atomic
 def subscribe(
     organization: Organization, plan_slug: str, *, now: datetime, interval: str = Interval.MONTH
 ) -> Subscription:
     """Start a subscription now: with a trial, if the plan has one and the organization never had the plan.
 
-    Otherwise its price must be available: `NotEnoughCredits` if it isn't.
+    Otherwise its price must be available: `NotEnoughCredits` if it isn't. A suspended organization takes none.
     """
     accounts.required(organization)
+    accounts.require_operational(organization)
+    return take(organization, plan_slug, now=now, interval=interval)
+
+
+@transaction.atomic
+def take(organization: Organization, plan_slug: str, *, now: datetime, interval: str = Interval.MONTH) -> Subscription:
+    """As `subscribe`, also for who is suspended: the plan that follows one that was not paid costs nothing."""
     plan = plans.offered(plan_slug)
     posting.lock([organization.pk], now)
     account = accounts.required(organization)  # The account may have been closed while we waited.

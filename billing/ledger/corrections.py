@@ -1,7 +1,7 @@
 """Corrections: nothing that was posted is edited. An entry is reversed by another, once; an adjustment has a reason.
 
 Neither is ever refused for lack of credits, and both may lead into debt. They move no money outside the ledger: if you
-reverse a purchase, you have to pay it back yourself.
+reverse a purchase, you have to pay it back yourself. A refund or a chargeback of it then takes no credits any more.
 """
 
 from datetime import date, datetime
@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import events
 from accounts.lib import identifiers
@@ -16,7 +17,7 @@ from accounts.lib.problems import InvalidField
 from billing.exceptions import AlreadyReversed, CorrectedByVoid, NotReversible
 from billing.ledger import balances, budgets, posting
 from billing.ledger.lots import Lot
-from billing.models import Grant, Hold, LedgerEntry
+from billing.models import Dispute, Grant, Hold, LedgerEntry, Payment
 
 Kind = LedgerEntry.Kind
 
@@ -94,6 +95,21 @@ def _check(entry: LedgerEntry) -> None:
     reversal = LedgerEntry.objects.filter(account=entry.account_id, reverses_seq=entry.seq).first()
     if reversal:
         raise AlreadyReversed(reversal=reversal.seq)
+    if _is_taken_back(entry):
+        raise NotReversible("Some of it was refunded, disputed or reinstated. Post an adjustment instead.")
+
+
+def _is_taken_back(entry: LedgerEntry) -> bool:
+    """Whether a refund or a dispute has taken some of a purchase, or a bank has returned some of a chargeback.
+
+    What is reversed as a whole would then move twice.
+    """
+    source, id, *_ = [*(entry.idempotency_key or "").split(":"), ""]
+    if (entry.kind, source) == (Kind.PURCHASE, "payment"):
+        return Payment.objects.filter(Q(refunded__gt=0) | Q(disputed__gt=0), pk=UUID(hex=id)).exists()
+    if (entry.kind, source) == (Kind.CHARGEBACK, "dispute"):
+        return Dispute.objects.filter(pk=UUID(hex=id), reinstated__gt=0).exists()
+    return False
 
 
 def _lot_again(entry: LedgerEntry, expires_at: datetime | None) -> Lot:

@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from accounts.lib import identifiers
 from accounts.lib.money import ZERO, AmountField
+from billing.models.invoices import Invoice
 from billing.models.payments import Payment
 
 
@@ -12,7 +13,7 @@ class Dispute(models.Model):
 
     `total`, `withdrawn_total` and `reinstated_total` are money, as the gateway reports it; `withdrawn` and `reinstated`
     are the credits that the ledger took and gave back for them. Money that moved never moves back by itself: a
-    reinstatement is added, and nothing is subtracted.
+    reinstatement is added, and nothing is subtracted. `credit_note` is over what a lost dispute has taken for good.
     """
 
     class Status(models.TextChoices):
@@ -34,6 +35,7 @@ class Dispute(models.Model):
     reinstated_total = AmountField(default=ZERO)
     withdrawn = AmountField(default=ZERO)
     reinstated = AmountField(default=ZERO)
+    credit_note = models.OneToOneField(Invoice, on_delete=models.PROTECT, null=True, related_name="dispute")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     closed_at = models.DateTimeField(null=True, editable=False)
 

@@ -37,6 +37,11 @@ class PaymentMethodQuerySet(TenantQuerySet["PaymentMethod"]):
         """The cards on file, without removed ones."""
         return super().of(organization).filter(removed_at=None)
 
+    def chargeable(self, organization: Organization, day: date) -> list["PaymentMethod"]:
+        """The default card, then the backup, as far as we may charge them by ourselves on that day."""
+        cards = self.of(organization).filter(Q(is_default=True) | Q(is_backup=True)).order_by("-is_default")
+        return [card for card in cards if card.is_chargeable_on(day)]
+
 
 class PaymentMethod(models.Model):
     """A card on file with the gateway. We keep the gateway's token and what may be shown of the card.

@@ -137,6 +137,8 @@ def _offers(view: PlanMixin, subscription: Subscription | None) -> list[Offer]:
             except InvalidField:  # It has no price by this interval in the account's currency.
                 continue
         is_current = subscription is not None and subscription.plan.slug == plan.slug
+        if not any(quote.price for quote in quotes):  # It costs nothing, by the month and by the year.
+            quotes = [] if is_current else quotes[:1]
         if quotes or is_current:
             offers.append(Offer(plan, quotes, is_current))
     return offers

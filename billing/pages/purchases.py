@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.lib import identifiers
 from accounts.lib.money import plain
-from accounts.lib.problems import Conflict, InvalidField, Problem
+from accounts.lib.problems import InvalidField, Problem
 from accounts.pages.forms import refuse
 from billing import balance, clock
 from billing.exceptions import PaymentReused
@@ -63,7 +63,7 @@ class PurchaseView(CreditsMixin):
             return self._review(amount, str(problem))
         except InvalidField:  # The card was removed in the meantime.
             return self._review(amount, CHOOSE)
-        except Conflict as problem:  # The account was closed in the meantime.
+        except Problem as problem:  # The account was closed in the meantime, or its organization is suspended.
             messages.error(request, str(problem))
             return self.back()
         receipts.tell(request, payment)

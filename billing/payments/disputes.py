@@ -2,6 +2,10 @@
 
 A dispute's row holds the money that has moved so far, and the ledger follows it: a withdrawal takes the credits back, a
 reinstatement returns them. Both only grow, so it does not matter in which order, how late or how often we hear of it.
+
+Credits move once: if an operator has reversed the purchase before, a withdrawal takes none; if an operator has reversed
+the withdrawal's entry, a reinstatement returns only the rest. A dispute that is lost is a refund that the bank made, so
+its money gets a credit note.
 """
 
 from datetime import datetime
@@ -10,15 +14,16 @@ from decimal import Decimal
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q, Sum
 
 from accounts import events
-from accounts.lib.money import rounded
+from accounts.lib.money import ZERO, rounded
 from billing import clock
+from billing.invoicing import settlement, tax
 from billing.ledger import posting
 from billing.ledger.lots import Lot
 from billing.models import Dispute, LedgerEntry, Payment
-from billing.payments import gateways, intents, notices, rounds, settling
+from billing.payments import gateways, intents, notices, refunds, rounds, settling
 from billing.payments.gateways import DisputeState, Gateway
 from billing.payments.minor_units import Money
 
@@ -58,6 +63,7 @@ def observe(answer: gateways.Dispute, gateway: Gateway, now: datetime) -> Disput
             _tell(row, "dispute.created", now)
         _move(row, answer, now)
         _change_status(row, STATUSES[answer.state], now)
+        settlement.after_dispute(row, _lost(row, answer), now)
         row.save()
     return row
 
@@ -74,30 +80,51 @@ def _move(row: Dispute, answer: gateways.Dispute, now: datetime) -> None:
     withdrawn, reinstated = (Money(minor, answer.money.currency) for minor in (answer.withdrawn, answer.reinstated))
     if withdrawn.amount > row.withdrawn_total:
         row.withdrawn_total = withdrawn.amount
-        taken = _credits(payment, answer, withdrawn) - row.withdrawn
-        row.withdrawn += taken
-        _withdraw(row, taken, withdrawn, now)
+        _withdraw(row, _credits(payment, answer, withdrawn) - row.withdrawn, withdrawn, now)
     if reinstated.amount > row.reinstated_total:
         row.reinstated_total = reinstated.amount
-        returned = _credits(payment, answer, reinstated) - row.reinstated
-        row.reinstated += returned
-        _reinstate(row, returned, reinstated, now)
+        _reinstate(row, _credits(payment, answer, reinstated) - row.reinstated, reinstated, now)
 
 
 def _credits(payment: Payment, answer: gateways.Dispute, money: Money) -> Decimal:
-    """The credits of this money: all of them for the payment's total, in proportion for a part, without the tax.
+    """The credits of this money: all of them for the payment's total, in proportion for a part, without the tax."""
+    return rounded(payment.amount * money.amount / _whole(payment, answer))
 
-    In another currency, the sum that is disputed stands for the payment's total.
-    """
-    total = payment.total if money.currency == payment.currency else answer.money.amount
-    return rounded(payment.amount * money.amount / total)
+
+def _whole(payment: Payment, answer: gateways.Dispute) -> Decimal:
+    """What the payment's total is in the dispute's currency: in another one, the sum that is disputed stands for it."""
+    return payment.total if answer.money.currency == payment.currency else answer.money.amount
+
+
+def _lost(row: Dispute, answer: gateways.Dispute) -> Decimal:
+    """The money, in the payment's currency, that a dispute has taken for good; 0 while that is not decided."""
+    if row.status != Dispute.Status.LOST:
+        return ZERO
+    payment = row.payment
+    share = payment.total * (row.withdrawn_total - row.reinstated_total) / _whole(payment, answer)
+    return tax.rounded(share, payment.currency)
 
 
 def _withdraw(row: Dispute, amount: Decimal, money: Money, now: datetime) -> None:
     payment = row.payment
-    purchase = LedgerEntry.objects.filter(
-        account=payment.organization_id, idempotency_key=f"payment:{payment.pk.hex}"
-    ).first()
+    purchase = refunds.purchase_of(payment)
+    if purchase is None or not refunds.reversal_of(purchase):
+        _take(row, amount, money, purchase, now)
+    rounds.after_chargeback(payment.organization_id, now)
+    _tell(row, "dispute.funds_withdrawn", now)
+    page = f"{settings.BASE_URL}/admin/billing/payment/{payment.pk}/change/"
+    sums = f"{money.amount} {money.currency} of {payment.public_id} ({payment.organization})"
+    notices.alarm(
+        "A bank took a payment back",
+        f"{sums}, reason: {row.reason}.\n\n{page}",
+        dispute=row.public_id,
+        payment=payment.public_id,
+    )
+
+
+def _take(row: Dispute, amount: Decimal, money: Money, purchase: LedgerEntry | None, now: datetime) -> None:
+    """The credits of a withdrawal. The purchase's own lot is burnt first."""
+    payment = row.payment
     posting.post(
         payment.organization_id,
         kind=Kind.CHARGEBACK,
@@ -105,27 +132,39 @@ def _withdraw(row: Dispute, amount: Decimal, money: Money, now: datetime) -> Non
         now=now,
         description="The payment was disputed",
         reference=payment.public_id,
-        idempotency_key=f"dispute:{row.pk.hex}:withdrawn:{money.minor}",
+        idempotency_key=f"{_key(row)}:withdrawn:{money.minor}",
         own_lot=purchase.seq if purchase else None,
     )
+    row.withdrawn += amount
     Payment.objects.filter(pk=payment.pk).update(disputed=F("disputed") + amount)
-    rounds.after_chargeback(payment.organization_id, now)
-    _tell(row, "dispute.funds_withdrawn", now)
-    organization = payment.organization
-    page = f"{settings.BASE_URL}/admin/billing/payment/{payment.pk}/change/"
-    notices.alarm(
-        "A bank took a payment back",
-        f"{money.amount} {money.currency} of {payment.public_id} ({organization}), reason: {row.reason}.\n\n{page}",
-        dispute=row.public_id,
-        payment=payment.public_id,
-    )
 
 
 def _reinstate(row: Dispute, amount: Decimal, money: Money, now: datetime) -> None:
+    """Never more than the withdrawals took, less what operators have returned of it."""
+    payment = row.payment
+    returned = min(amount, row.withdrawn - row.reinstated)
+    row.reinstated += returned
+    Payment.objects.filter(pk=payment.pk).update(disputed=F("disputed") - returned)
+    posted = min(returned, row.withdrawn - _returned(row))
+    if posted > 0:
+        _return(row, posted, money, now)
+    _tell(row, "dispute.funds_reinstated", now)
+
+
+def _returned(row: Dispute) -> Decimal:
+    """What reversals have returned so far, ours and those of operators."""
+    entries = LedgerEntry.objects.filter(account=row.payment.organization_id)
+    withdrawals = entries.filter(idempotency_key__startswith=f"{_key(row)}:withdrawn:")
+    ours = Q(idempotency_key__startswith=f"{_key(row)}:reinstated:")
+    reversals = entries.filter(ours | Q(reverses_seq__in=withdrawals.values("seq")))
+    return Decimal(reversals.aggregate(sum=Sum("amount"))["sum"] or ZERO)
+
+
+def _return(row: Dispute, amount: Decimal, money: Money, now: datetime) -> None:
     """Posted as a reversal. It names the chargeback's entry if it takes back exactly that one."""
     payment = row.payment
     entries = LedgerEntry.objects.filter(account=payment.organization_id)
-    chargeback = entries.filter(idempotency_key__startswith=f"dispute:{row.pk.hex}:withdrawn:", amount=-amount).first()
+    chargeback = entries.filter(idempotency_key__startswith=f"{_key(row)}:withdrawn:", amount=-amount).first()
     is_reversed = chargeback and entries.filter(reverses_seq=chargeback.seq).exists()
     posting.post(
         payment.organization_id,
@@ -134,12 +173,15 @@ def _reinstate(row: Dispute, amount: Decimal, money: Money, now: datetime) -> No
         now=now,
         description="The money of a dispute came back",
         reference=payment.public_id,
-        idempotency_key=f"dispute:{row.pk.hex}:reinstated:{money.minor}",
+        idempotency_key=f"{_key(row)}:reinstated:{money.minor}",
         reverses_seq=chargeback.seq if chargeback and not is_reversed else None,
         lot=Lot(),
     )
-    Payment.objects.filter(pk=payment.pk).update(disputed=F("disputed") - amount)
-    _tell(row, "dispute.funds_reinstated", now)
+
+
+def _key(row: Dispute) -> str:
+    """The beginning of the ledger's keys of a dispute."""
+    return f"dispute:{row.pk.hex}"
 
 
 def _change_status(row: Dispute, status: Dispute.Status, now: datetime) -> None:

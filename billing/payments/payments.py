@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from accounts.lib.problems import Conflict
 from billing import accounts, clock
 from billing.models import Payment
-from billing.payments import customers, gateways, methods, minor_units, purchases, settling
+from billing.payments import customers, gateways, methods, minor_units, notices, purchases, settling
 from billing.payments.gateways import Gateway, Intent, IntentState, Session, SessionState
 
 log = structlog.get_logger()
@@ -30,6 +30,8 @@ SWEEP_SIZE = 100
 KEY_LIFE = timedelta(hours=20)
 LONGEST_WAIT = timedelta(hours=1)
 ALARM_AFTER = 3
+# How long we look for an object that the gateway doesn't know: by then it is asked with the right key again, or never.
+UNKNOWN_FOR = timedelta(days=3)
 
 
 class NotCancelable(Conflict):
@@ -54,6 +56,8 @@ def complete(payment_id: UUID, *, return_url: str | None = None) -> Payment:
         return _look(payment, gateway)
     except gateways.UnknownCustomer as error:  # and its cards are gone with it
         return settling.fail(payment.pk, error.code)
+    except gateways.UnknownObject:
+        return _miss(payment)
     except gateways.GatewayRefused as error:
         log.error("payment refused", payment=payment.public_id, code=error.code)
         return _give_up(payment, gateway, error.code)
@@ -70,6 +74,8 @@ def _advance(payment: Payment, gateway: Gateway, return_url: str | None) -> Paym
     if payment.status == Status.ACTION_REQUIRED:
         return _look(payment, gateway)
     intent_id = payment.intent or remember(payment, _create(payment, gateway).id)
+    if not payment.confirmations and _is_unwanted(payment):
+        return _give_up(payment, gateway, "suspended")
     confirmation = _count_confirmation(payment)
     if confirmation is None:  # It was settled or canceled in the meantime.
         return _look(payment, gateway)
@@ -82,6 +88,11 @@ def _advance(payment: Payment, gateway: Gateway, return_url: str | None) -> Paym
         idempotency_key=f"{payment.pk.hex}:confirm:{confirmation}",
     )
     return follow(payment, gateway, intent)
+
+
+def _is_unwanted(payment: Payment) -> bool:
+    """Whether it is a recharge of an organization that was suspended since it began. It was not charged yet."""
+    return payment.purpose == Payment.Purpose.RECHARGE and not payment.organization.is_operational
 
 
 def _create(payment: Payment, gateway: Gateway) -> Intent:
@@ -208,11 +219,30 @@ def _give_up(payment: Payment, gateway: Gateway, code: str) -> Payment:
     if payment.intent:
         try:
             intent = gateway.cancel(payment.intent)
+        except gateways.UnknownObject:
+            return _miss(payment)
         except gateways.GatewayError:
             return _postpone(payment, "unavailable")
         if intent.state == IntentState.SUCCEEDED:
             return settling.settle(payment.pk, intent)
     return settling.fail(payment.pk, code)
+
+
+def _miss(payment: Payment) -> Payment:
+    """The gateway doesn't know what it once made for the payment, so our key is probably of another account.
+
+    Whether it was paid can't be said. Operators are told at once, and once more when we stop looking.
+    """
+    body = (
+        f"{payment.public_id} of {payment.organization}: the gateway doesn't know {payment.intent or payment.session}. "
+        "Is the key of another account? Look there whether it was paid."
+    )
+    if clock.now(payment.organization) > payment.created_at + UNKNOWN_FOR:
+        notices.alarm("A payment was given up that may have been paid", body, payment=payment.public_id)
+        return settling.fail(payment.pk, "intent_unknown")
+    if payment.problem != "unknown":
+        notices.alarm("The gateway does not know a payment", body, payment=payment.public_id)
+    return _postpone(payment, "unknown")
 
 
 def _postpone(payment: Payment, problem: str) -> Payment:

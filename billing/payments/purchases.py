@@ -20,7 +20,7 @@ from billing.exceptions import PaymentReused
 from billing.invoicing import tax
 from billing.invoicing.tax import Tax
 from billing.ledger import posting
-from billing.models import Payment
+from billing.models import LedgerAccount, Payment
 from billing.payments import methods, minor_units, payment_events, settling
 
 # The sweep leaves a payment alone for this long: its request may still be working on it.
@@ -55,6 +55,7 @@ def begin(
     with transaction.atomic():
         now = clock.now(organization)
         posting.lock([organization.pk], now)  # So that neither the account is closed nor the card removed meanwhile.
+        _check_standing(organization)
         card = None if checkout else methods.choose(organization, method)
         terms = {"organization_id": organization.pk, "method_id": card.pk if card else None, "amount": amount}
         if accounts.fix_currency(accounts.required(organization)) != currency:
@@ -79,6 +80,12 @@ def begin(
     if any(getattr(payment, name) != value for name, value in terms.items()):
         raise PaymentReused
     return payment
+
+
+def _check_standing(organization: Organization) -> None:
+    """A suspended organization may still pay its debt. Under the payer's lock."""
+    if LedgerAccount.objects.get(pk=organization.pk).balance >= 0:
+        accounts.require_operational(organization)
 
 
 def assess(organization: Organization, amount: Decimal, now: datetime) -> tuple[str, list[Tax]]:

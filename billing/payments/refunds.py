@@ -2,6 +2,8 @@
 
 The ledger entry and the row are one transaction; then the gateway is called. If the gateway refuses, or the money does
 not arrive, the entry is reversed. A refund that was made at the gateway gets its row and entry when we hear of it.
+
+If an operator has reversed the purchase before, its credits are gone already: that reversal is then the refund's entry.
 """
 
 from contextlib import suppress
@@ -19,19 +21,20 @@ from accounts.lib import identifiers
 from accounts.lib.money import ZERO, rounded
 from accounts.lib.problems import Conflict
 from billing import clock
-from billing.exceptions import AlreadyReversed
+from billing.exceptions import AlreadyReversed, NotReversible
 from billing.invoicing import papers, settlement
 from billing.ledger import corrections, lots, posting
 from billing.models import Grant, LedgerEntry, Payment, Refund
-from billing.payments import gateways, intents, minor_units
+from billing.payments import gateways, intents, minor_units, notices
 from billing.payments.gateways import Gateway
-from billing.payments.payments import KEY_LIFE
+from billing.payments.payments import KEY_LIFE, UNKNOWN_FOR
 
 log = structlog.get_logger()
 
 Status = Refund.Status
 GRACE = timedelta(minutes=1)
 SWEEP_SIZE = 100
+UNKNOWN = "refund_unknown"
 
 
 class NotRefundable(Conflict):
@@ -53,16 +56,13 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
     payment = Payment.objects.select_related("organization", "invoice__organization").get(pk=payment.pk)
     left = payment.amount - payment.refunded - payment.disputed
     amount = left if amount is None else amount
-    purchase = LedgerEntry.objects.filter(
-        account=payment.organization_id, idempotency_key=f"payment:{payment.pk.hex}"
-    ).first()
+    purchase = purchase_of(payment)
     if payment.status != Payment.Status.SUCCEEDED or purchase is None:
         raise NotRefundable("Only a payment that succeeded is refunded.")
     if amount > left or amount <= 0:
         raise NotRefundable(left=left)
-    unspent = _left_of_lots(payment, purchase)
-    if amount > unspent and not force:
-        raise NotRefundable("The credits are spent already.", left=unspent)
+    if not (force or reversal_of(purchase)):
+        _check_unspent(payment, purchase, amount)
     total = _total(payment, amount)
     _check_credited(payment, total)
     terms = {"amount": amount, "total": total, "reason": reason, "actor": actor}
@@ -72,7 +72,16 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
 def _take_back(payment: Payment, purchase: LedgerEntry, terms: dict[str, Any]) -> Refund:
     """Post the entry and make the row. The purchase's own lot is burnt first."""
     now = clock.now(payment.organization)
-    entry = posting.post(
+    reversal = reversal_of(purchase)
+    seq = reversal.seq if reversal else _post(payment, purchase, terms, now)
+    Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + terms["amount"])
+    refund = Refund.objects.create(payment=payment, entry_seq=seq, created_at=now, **terms)
+    _tell(refund, "refund.created")
+    return refund
+
+
+def _post(payment: Payment, purchase: LedgerEntry, terms: dict[str, Any], now: datetime) -> int:
+    return posting.post(
         payment.organization_id,
         kind=LedgerEntry.Kind.REFUND,
         amount=-terms["amount"],
@@ -81,11 +90,18 @@ def _take_back(payment: Payment, purchase: LedgerEntry, terms: dict[str, Any]) -
         reference=payment.public_id,
         actor=terms["actor"],
         own_lot=purchase.seq,
-    )
-    Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") + terms["amount"])
-    refund = Refund.objects.create(payment=payment, entry_seq=entry.seq, created_at=now, **terms)
-    _tell(refund, "refund.created")
-    return refund
+    ).seq
+
+
+def purchase_of(payment: Payment) -> LedgerEntry | None:
+    """The entry that credited a payment."""
+    key = f"payment:{payment.pk.hex}"
+    return LedgerEntry.objects.filter(account=payment.organization_id, idempotency_key=key).first()
+
+
+def reversal_of(purchase: LedgerEntry) -> LedgerEntry | None:
+    """The entry by which an operator has taken a purchase back."""
+    return LedgerEntry.objects.filter(account=purchase.account_id, reverses_seq=purchase.seq).first()
 
 
 def observe(answer: gateways.Refund, gateway: Gateway, now: datetime) -> Refund | None:
@@ -117,12 +133,19 @@ def _known(answer: gateways.Refund) -> Refund | None:
 def _take_back_elsewhere(payment_id: UUID, answer: gateways.Refund) -> Refund:
     """A refund that was made at the gateway: the money is gone, so the credits go too, even if they were spent."""
     payment = Payment.objects.get(pk=payment_id)
-    purchase = LedgerEntry.objects.get(account=payment.organization_id, idempotency_key=f"payment:{payment.pk.hex}")
+    purchase = purchase_of(payment)
+    assert purchase is not None
     money = answer.money.amount
     paid_back = money + sum((refund.total for refund in payment.refunds.exclude(status=Status.FAILED)), Decimal(0))
     amount = rounded(payment.amount * paid_back / payment.total) - payment.refunded
     terms = {"amount": amount, "total": money, "reason": "Refunded at the payment gateway", "actor": ""}
     return _take_back(payment, purchase, {**terms, "gateway_reference": answer.id})
+
+
+def _check_unspent(payment: Payment, purchase: LedgerEntry, amount: Decimal) -> None:
+    unspent = _left_of_lots(payment, purchase)
+    if amount > unspent:
+        raise NotRefundable("The credits are spent already.", left=unspent)
 
 
 def _left_of_lots(payment: Payment, purchase: LedgerEntry) -> Decimal:
@@ -154,7 +177,7 @@ def _check_credited(payment: Payment, total: Decimal) -> None:
     if payment.invoice is None:
         return
     pending = payment.refunds.filter(status=Status.PENDING).aggregate(total=Sum("total"))["total"] or ZERO
-    if total > payment.invoice.total - papers.credited(payment.invoice) - pending:
+    if total > papers.left(payment.invoice) - pending:
         raise NotRefundable("A credit note has given that back already.")
 
 
@@ -166,7 +189,8 @@ def complete(refund_id: UUID) -> Refund:
     try:
         answer = _ask(refund, gateways.BY_NAME[refund.payment.gateway_name])
     except gateways.GatewayRefused as error:
-        return fail(refund.pk, error.code)
+        is_known = isinstance(error, gateways.UnknownObject) and refund.gateway_reference
+        return _miss(refund) if is_known else fail(refund.pk, error.code)
     except gateways.GatewayError:
         return _postpone(refund)
     return settle(refund.pk, answer)
@@ -206,7 +230,7 @@ def settle(refund_id: UUID, answer: gateways.Refund) -> Refund:
     refund = _lock(refund_id)
     if refund.status == Status.FAILED:
         return refund
-    refund.gateway_reference = answer.id
+    refund.gateway_reference, refund.failure_code = answer.id, ""
     if answer.state == gateways.RefundState.FAILED:
         return _fail(refund, answer.failure_reason or "failed")
     now = clock.now(refund.payment.organization)
@@ -241,10 +265,29 @@ def _fail(refund: Refund, code: str) -> Refund:
     payment = refund.payment
     Payment.objects.filter(pk=payment.pk).update(refunded=F("refunded") - refund.amount)
     entry = LedgerEntry.objects.get(account=payment.organization_id, seq=refund.entry_seq)
-    with suppress(AlreadyReversed):  # by an operator, who knew before
+    with suppress(AlreadyReversed, NotReversible):  # An operator has reversed it, or the purchase before it.
         corrections.reverse(entry, reason=f"The refund failed: {code}", actor="", now=clock.now(payment.organization))
     _tell(refund, "refund.failed")
     settlement.after_failed_refund(refund, clock.now(payment.organization))
+    return refund
+
+
+def _miss(refund: Refund) -> Refund:
+    """The gateway doesn't know a refund that it once made: our key is probably of another account.
+
+    It is looked for as long as such a payment is. Then it stays pending, since nobody can say whether it was paid back.
+    """
+    is_over = clock.now(refund.payment.organization) > refund.created_at + UNKNOWN_FOR
+    if is_over or refund.failure_code != UNKNOWN:
+        subject = "A refund is not looked for any more" if is_over else "The gateway does not know a refund"
+        body = (
+            f"{refund.public_id}: the gateway doesn't know {refund.gateway_reference}. Is the key of another account?"
+        )
+        notices.alarm(subject, body, refund=refund.public_id)
+    refund = _postpone(refund)
+    changes = {"failure_code": UNKNOWN, **({"next_attempt_at": None} if is_over else {})}
+    Refund.objects.filter(pk=refund.pk, status=Status.PENDING).update(**changes)
+    refund.refresh_from_db()
     return refund
 
 

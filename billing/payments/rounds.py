@@ -37,11 +37,11 @@ def lift(organization_id: UUID, now: datetime) -> None:
 
 
 def chargeable_card(settings: AutoRecharge, now: datetime) -> PaymentMethod | None:
-    """The recharge's own card, or the default; then the backup. Only one that can be charged."""
-    cards = PaymentMethod.objects.filter(organization=settings.organization_id, removed_at=None)
-    own = [settings.payment_method] if settings.payment_method else list(cards.filter(is_default=True))
-    candidates = [*own, *cards.filter(is_backup=True)]
-    return next((card for card in candidates if card.is_chargeable_on(now.date())), None)
+    """The recharge's own card, then the default and the backup: the first of them that can be charged."""
+    own = settings.payment_method
+    if own and own.is_chargeable_on(now.date()):
+        return own
+    return next(iter(PaymentMethod.objects.chargeable(settings.organization, now.date())), None)
 
 
 def after_success(payment: Payment, now: datetime) -> None:
@@ -67,7 +67,8 @@ def after_failure(payment: Payment, now: datetime, *, declined: bool, lapsed: bo
     is_dunning = payment.invoice is not None and payment.created_by == unpaid.DUNNING
     if not (is_recharge or is_dunning):  # Its owner made the payment, and sees what came of it.
         return
-    backup = None if lapsed or not declined or payment.replaces_id else _backup(payment, now)
+    may_go_on = declined and not lapsed and (is_dunning or payment.organization.is_operational)
+    backup = _backup(payment, now) if may_go_on and not payment.replaces_id else None
     if backup:
         _try(backup, payment, now)
     elif payment.invoice:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,13 +10,13 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Organization, User
+from accounts.models import Event, Organization, User
 from billing import accounts
 from billing.exceptions import NoBillingAccount
-from billing.invoicing import subscriptions
+from billing.invoicing import renewals, subscriptions
 from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, Subscription
-from billing.payments import methods, purchases
+from billing.payments import methods, purchases, recharge
 from tests import factories
 from tests.concurrency import race, wait_until_blocking
 from tests.conftest import Api
@@ -58,6 +59,21 @@ def test_closing_cancels_the_subscription(organization: Organization) -> None:
     subscriptions.subscribe(organization, "developer", now=timezone.now())
     accounts.close(organization, now=timezone.now())
     assert Subscription.objects.of(organization).get().status == "canceled"
+
+
+def test_what_closing_ends_is_told_and_charges_nothing_any_more(organization: Organization) -> None:
+    factories.card(organization)
+    AutoRecharge.objects.create(organization=organization, enabled=True, threshold=10, amount=20)
+    subscriptions.subscribe(organization, "developer", now=timezone.now())
+    accounts.close(organization, now=timezone.now())
+    told = Event.objects.of(organization).filter(type__in=["subscription.ended", "auto_recharge.changed"])
+    assert [(event.type, event.data.get("reason"), event.data.get("enabled")) for event in told.order_by("pk")] == [
+        ("subscription.ended", "account_closed", None),
+        ("auto_recharge.changed", None, False),
+    ]
+    in_a_year = timezone.now() + timedelta(days=366)
+    assert (renewals.sweep(in_a_year), recharge.sweep(in_a_year)) == (0, 0)
+    assert (Payment.objects.of(organization).count(), LedgerEntry.objects.of(organization).count()) == (0, 0)
 
 
 def test_opened_again_it_keeps_its_id_and_its_currency(organization: Organization) -> None:

@@ -1,8 +1,8 @@
 """The paper of a closed month: a statement of what moved the balance, or a postpaid payer's invoice of what it owes.
 
 An invoice asks for the debt at the end of the month, less what earlier invoices ask for already, rounded down to what
-can be paid. What is left of it stays in the balance, and so it is in the next invoice. The lines are rounded so that
-they add up to the total; the annex has them exactly.
+can be paid: whole units of money, and not below the smallest charge. What is left of it stays in the balance, and so it
+is in the next invoice. The lines are rounded so that they add up to the total; the annex has them exactly.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,7 +64,9 @@ def draft(month: Month) -> Draft | None:
 
 
 def _due(month: Month, currency: str) -> Decimal:
-    return max(month.debt, ZERO).quantize(_unit(currency), ROUND_FLOOR)
+    """Less than a card can be charged stays in the balance, for the next invoice."""
+    due = max(month.debt, ZERO).quantize(_unit(currency), ROUND_FLOOR)
+    return due if due >= minor_units.MINIMUMS.get(currency, ZERO) else ZERO
 
 
 def _statement(month: Month, currency: str) -> Draft:

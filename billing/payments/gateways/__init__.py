@@ -11,6 +11,7 @@ from billing.payments.gateways.errors import (
     InvalidWebhook,
     UnexpectedState,
     UnknownCustomer,
+    UnknownObject,
     UnknownToken,
 )
 from billing.payments.gateways.objects import (
@@ -67,6 +68,7 @@ __all__ = [
     "Subject",
     "UnexpectedState",
     "UnknownCustomer",
+    "UnknownObject",
     "UnknownToken",
     "chosen",
 ]

@@ -29,6 +29,10 @@ class UnknownCustomer(GatewayRefused):
     """The customer was deleted at the gateway, and its cards with it. Make a new one."""
 
 
+class UnknownObject(GatewayRefused):
+    """The gateway doesn't have this intent, page, refund or dispute. If it made it, our key is of another account."""
+
+
 class UnexpectedState(GatewayError):
     """The object's state doesn't allow this, or the key was used for something else. Retrieve and settle it."""
 

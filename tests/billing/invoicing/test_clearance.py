@@ -64,6 +64,26 @@ def test_past_due_and_suspended_are_reasons(gateway: Api, db: None) -> None:
     assert not Hold.objects.exists()
 
 
+def test_a_child_is_not_told_what_its_root_has_and_owes(api: Any, alice: User, gateway: Api) -> None:
+    """The company's own system is told all, to show it to those who pay."""
+    organization = subscriber(30)
+    plan("pro", 30)
+    subscribe(organization, "pro")
+    renewals.run(organization, START + timedelta(days=28))
+    child = people.add_child(organization, name="Child")
+    factories.join(alice, child, "owner")
+    people.switch(alice, child)
+    told = api(alice).post(PATH, {"cost": 7}).json()["reasons"]
+    assert [(reason["code"], reason["action_url"]) for reason in told] == [
+        ("subscription_past_due", None),
+        ("not_enough_credits", None),
+    ]
+    assert not {"Pro", "30", "0"} & {word.strip(",.:") for reason in told for word in reason["detail"].split()}
+    answer = gateway.post(PATH, {"organization": child.public_id, "cost": 7}).json()["reasons"]
+    assert "Pro is past due: 30 credits" in answer[0]["detail"]
+    assert organization.public_id in answer[1]["action_url"]
+
+
 @pytest.mark.parametrize("body", [{"cost": 0}, {"cost": -1}, {"hold_seconds": 5}, {"price": 1}])
 def test_bad_input_names_its_field(api: Any, alice: User, funded: Organization, body: dict[str, Any]) -> None:
     answer = api(alice).post(PATH, body)

@@ -111,6 +111,17 @@ def test_a_card_that_is_declined_for_good_is_not_charged_again(payer: Organizati
     assert (charges(payer), state(invoice).status) == (["failed"], "past_due")
 
 
+def test_a_backup_that_is_declined_for_good_leaves_the_default_to_be_charged_again(payer: Organization) -> None:
+    factories.card(payer, "pm_card_chargeDeclined")
+    backup = factories.card(payer, "pm_card_chargeDeclinedLostCard")
+    PaymentMethod.objects.filter(pk=backup.pk).update(is_backup=True)
+    invoice = issue(payer, 100)
+    sweep(DECEMBER)
+    assert (charges(payer), state(invoice).needs_card) == (["failed", "failed"], False)
+    sweep(DECEMBER + DAY + timedelta(hours=12))
+    assert len(charges(payer)) == 3
+
+
 def test_steps_that_an_outage_missed_do_not_follow_at_once(payer: Organization) -> None:
     factories.card(payer, "pm_card_chargeDeclined")
     issue(payer, 100)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts import people
 from accounts.lib import identifiers
@@ -12,6 +13,7 @@ from accounts.lib.problems import InvalidField
 from accounts.models import Organization, User
 from billing import accounts
 from billing.exceptions import NoBillingAccount
+from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, PaymentMethod
 from billing.payments import gateways, methods, payments, purchases
 from billing.payments.gateways.sandbox import visits
@@ -243,13 +245,16 @@ def test_an_outsider_pays_nothing_here(charlie: User, organization: Organization
     assert not Payment.objects.exists()
 
 
-def test_a_suspended_organization_may_still_pay(browser: Client, organization: Organization) -> None:
+def test_a_suspended_organization_may_still_pay_its_debt(browser: Client, organization: Organization) -> None:
     card = factories.card(organization)
+    posting.post(organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-5), now=timezone.now())
     Organization.objects.filter(pk=organization.pk).update(status="suspended")
     assert "is suspended" in text(browser.get(at(organization, "credits/")))
     assert browser.post(at(organization, "credits/account/"), CONTACT).status_code == 403
     buy(browser, organization, card)
-    assert amounts(organization) == [25]
+    assert amounts(organization) == [-5, 25]
+    buy(browser, organization, card)
+    assert amounts(organization) == [-5, 25]
 
 
 @pytest.mark.parametrize("path", ["credits/", "credits/ledger/"])

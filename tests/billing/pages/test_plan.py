@@ -41,6 +41,14 @@ def test_a_plan_is_taken_changed_canceled_and_kept(db: None, alice: User, funded
     assert "This is your plan." in client.get(page).content.decode()
 
 
+def test_a_plan_that_costs_nothing_has_one_button(db: None, alice: User, funded: Organization) -> None:
+    factories.billing_account(funded)
+    client, page = signed_in(alice), f"/o/{funded.public_id}/plan/"
+    assert client.get(page).content.decode().count("plan=developer") == 1
+    subscriptions.subscribe(funded, "developer", now=timezone.now())
+    assert "plan=developer" not in client.get(page).content.decode()
+
+
 def test_what_is_refused_is_said(db: None, alice: User, funded: Organization) -> None:
     Plan.objects.create(slug="pro", name="Pro", monthly_price=Decimal(300))
     client, page = signed_in(alice), f"/o/{funded.public_id}/plan/"

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.core import mail
 from django.utils import timezone
 
+from accounts import emails
 from accounts.models import Event, Organization
 from billing import tasks
 from billing.models import LedgerEntry, Payment, PaymentMethod, SandboxObject
@@ -16,7 +18,7 @@ from billing.payments import gateways, payments, purchases, settling
 from billing.payments.gateways import GatewayMisconfigured, GatewayRefused, IntentState
 from billing.payments.gateways.sandbox import CARDS, visits
 from tests import factories
-from tests.billing.payments.buying import begin, bought, charged_with, later, state_of, sweep
+from tests.billing.payments.buying import begin, bought, charged_with, later, paid, state_of, sweep
 from tests.billing.payments.gateway import FaultySandbox, unavailable
 
 DECLINED = [name for name, card in CARDS.items() if card.decline and card.authentication.value == "never"]
@@ -226,6 +228,29 @@ def test_a_decline_whose_cancellation_is_lost_stays_open_until_it_is_known(
     assert payments.complete(payment.pk).status == "pending"
     bank.before.clear()
     assert payments.complete(payment.pk).status == "failed"
+
+
+def test_an_intent_that_a_new_key_does_not_know_is_given_up_after_three_days(
+    buyer: Organization, bank: FaultySandbox, settings: Any
+) -> None:
+    """The key of another account was set. Each time, one email names the payment."""
+    settings.OPERATOR_EMAIL = "operators@example.com"
+    bank.after["confirm"] = unavailable
+    payment = paid(buyer)
+    bank.after.clear()
+    SandboxObject.objects.filter(kind="intent").delete()
+    for hours in (2, 26):
+        with later(hours):
+            sweep()
+    payment.refresh_from_db()
+    assert (payment.status, payment.problem) == ("pending", "unknown")
+    with later(80):
+        assert (sweep(), sweep()) == (1, 0)
+    payment.refresh_from_db()
+    assert (payment.status, payment.failure_code) == ("failed", "intent_unknown")
+    with later(100):
+        emails.send_due({})
+    assert [payment.public_id in letter.body and payment.intent in letter.body for letter in mail.outbox] == [True] * 2
 
 
 def test_money_that_came_after_we_gave_up_is_credited_all_the_same(buyer: Organization, bank: FaultySandbox) -> None:

@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.core import mail
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import emails
 from accounts.models import Event, Organization, User
 from billing.ledger import posting
 from billing.models import BillingAccount, LedgerEntry, Payment, Refund, SandboxObject
@@ -145,6 +147,25 @@ def test_an_old_refund_that_the_gateway_never_got_is_paid(payment: Payment, bank
     with time_machine.travel(timezone.now() + timedelta(hours=30)):
         assert refunds.sweep(timezone.now()) == 1
     assert paid_back() == [1000]
+
+
+def test_a_refund_that_a_new_key_does_not_know_stays_pending_and_is_not_looked_for_for_ever(
+    payment: Payment, bank: FaultySandbox, settings: Any
+) -> None:
+    """It may have been paid, so the credits stay taken."""
+    settings.OPERATOR_EMAIL = "operators@example.com"
+    pending = refund(payment)
+    Refund.objects.update(status="pending", next_attempt_at=timezone.now())
+    SandboxObject.objects.filter(kind="refund").delete()
+    for hours in (1, 30, 80, 200):
+        with time_machine.travel(timezone.now() + timedelta(hours=hours)):
+            refunds.sweep(timezone.now())
+    pending.refresh_from_db()
+    assert (pending.status, pending.next_attempt_at, pending.attempts) == ("pending", None, 3)
+    assert posting.available(payment.organization_id, timezone.now()) == 0
+    with time_machine.travel(timezone.now() + timedelta(hours=200)):
+        emails.send_due({})
+    assert [pending.public_id in letter.body for letter in mail.outbox] == [True] * 2
 
 
 def test_after_any_number_of_tries_the_wait_is_an_hour(payment: Payment, bank: FaultySandbox) -> None:

@@ -49,6 +49,45 @@ def test_the_backup_card_is_charged_in_the_same_round(organization: Organization
     assert AutoRecharge.objects.get().failed_rounds == 0
 
 
+def suspend(organization: Organization) -> None:
+    Organization.objects.filter(pk=organization.pk).update(status="suspended")
+
+
+def test_a_backup_card_is_not_charged_for_who_was_suspended_meanwhile(
+    organization: Organization, bank: FaultySandbox
+) -> None:
+    factories.card(organization, DECLINED)
+    backup = factories.card(organization, "pm_card_mastercard")
+    PaymentMethod.objects.filter(pk=backup.pk).update(is_backup=True)
+    switch_on(organization)
+    bank.after["confirm"] = lambda: suspend(organization)
+    sweep()
+    assert payments.sweep(timezone.now()) == 0
+    assert [payment.status for payment in Payment.objects.of(organization)] == ["failed"]
+    assert bank.charged == []
+
+
+@pytest.mark.parametrize("card", ["pm_card_visa", DECLINED])
+def test_a_recharge_that_was_begun_is_not_charged_for_who_was_suspended_meanwhile(
+    organization: Organization, bank: FaultySandbox, card: str
+) -> None:
+    """The backup's too, which waits for the sweep."""
+    factories.card(organization, card)
+    backup = factories.card(organization, "pm_card_mastercard")
+    PaymentMethod.objects.filter(pk=backup.pk).update(is_backup=True)
+    switch_on(organization)
+    if card == DECLINED:
+        sweep()
+        suspend(organization)
+    else:
+        bank.after["create"] = lambda: suspend(organization)
+        sweep()
+    payments.sweep(timezone.now())
+    last = Payment.objects.of(organization).latest("created_at")
+    assert (last.status, last.failure_code, bank.charged) == ("failed", "suspended", [])
+    assert state(organization) == "suspended"
+
+
 @pytest.mark.parametrize("how", ["canceled", "refused"])
 def test_a_recharge_that_no_bank_declined_charges_no_backup_and_is_no_failed_round(
     payer: Organization, bank: FaultySandbox, how: str

@@ -105,6 +105,17 @@ def test_a_statement_has_what_moved_the_balance(payer: Organization) -> None:
     assert reconciliation.run() == []
 
 
+def test_less_than_a_card_can_be_charged_is_carried_to_the_next_invoice(postpaid: Organization) -> None:
+    """The smallest charge is 0.50 USD."""
+    use(postpaid, "0.495")
+    assert month(postpaid).kind == "statement"
+    post(postpaid, Kind.SUBSCRIPTION, "-0.01")
+    invoice = month(postpaid, 1)
+    assert (invoice.kind, invoice.subtotal) == ("invoice", Decimal("0.50"))
+    assert lines(invoice, annex=True) == [("Subscriptions", CENT), ("Carried over from before", Decimal("0.495"))]
+    assert reconciliation.run() == []
+
+
 def test_late_usage_is_said_to_be_late(payer: Organization) -> None:
     post(payer, Kind.PURCHASE, 1)
     month(payer)
@@ -131,12 +142,12 @@ def test_a_postpaid_payer_owes_whole_cents_and_the_rest_is_carried_over(postpaid
     assert (first.kind, first.subtotal, first.state.status) == ("invoice", Decimal("2.01"), "open")
     assert lines(first) == [("Credits of usage", 1), ("Credits of usage, Sub", Decimal("1.01")), ("Subscriptions", 0)]
     assert [amount for _, amount in lines(first, annex=True)] == [Decimal(x) for x in ("1.006", "1.007", "0.0025")]
-    use(postpaid, "0.005")
+    use(postpaid, "0.505")
     second = month(postpaid, 1)
     late = f"Credits of usage, late of {this_month(1):%B %Y}"
-    assert lines(second, annex=True) == [(late, Decimal("0.005")), ("Carried over from before", Decimal("0.0055"))]
-    assert lines(second) == [(late, 0), ("Carried over from before", CENT)]
-    assert second.subtotal == CENT
+    assert lines(second, annex=True) == [(late, Decimal("0.505")), ("Carried over from before", Decimal("0.0055"))]
+    assert lines(second) == [(late, Decimal("0.50")), ("Carried over from before", CENT)]
+    assert second.subtotal == Decimal("0.51")
     assert reconciliation.run() == []
 
 

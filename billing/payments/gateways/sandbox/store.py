@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.lib import identifiers
 from billing.models import SandboxObject
-from billing.payments.gateways.errors import GatewayRefused, UnexpectedState
+from billing.payments.gateways.errors import UnexpectedState, UnknownObject
 from billing.payments.gateways.objects import Subject
 
 PREFIXES = {
@@ -54,7 +54,7 @@ def lock(kind: str, id: str) -> SandboxObject:
 
 def _existing(row: SandboxObject | None, id: str) -> SandboxObject:
     if row is None:
-        raise GatewayRefused("resource_missing", f"No such object: {id}")
+        raise UnknownObject("resource_missing", f"No such object: {id}")
     return row
 
 

@@ -15,6 +15,7 @@ from billing.payments.gateways.errors import (
     GatewayUnavailable,
     UnexpectedState,
     UnknownCustomer,
+    UnknownObject,
     UnknownToken,
 )
 
@@ -71,6 +72,8 @@ def _refusal(error: stripe.InvalidRequestError | stripe.CardError) -> GatewayRef
         return UnknownCustomer(code, _message(error))
     if error.param == "payment_method":
         return UnknownToken(code, _message(error))
+    if code == "resource_missing":
+        return UnknownObject(code, _message(error))
     return GatewayRefused(code, _message(error))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 from django.conf import settings
 
-from billing.payments.gateways.errors import GatewayRefused, UnexpectedState, UnknownToken
+from billing.payments.gateways.errors import GatewayRefused, UnexpectedState, UnknownObject, UnknownToken
 from billing.payments.gateways.objects import (
     Card,
     CustomerDetails,
@@ -106,9 +106,9 @@ class StripeGateway:
         try:
             with translated():
                 answer = client().v1.checkout.sessions.expire(id, {"expand": WITH_SAVED_CARD})
+        except UnknownObject:
+            raise
         except GatewayRefused as error:
-            if error.code == "resource_missing":
-                raise
             raise UnexpectedState(str(error)) from error
         return answers.session(body_of(answer))
 
