@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0011_live_subscriptions")]
+    dependencies = [("billing", "0012_change_requests")]
 
     operations = [
         migrations.AddField(
