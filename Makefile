@@ -12,10 +12,10 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench faults lint types style imports migrations format lock docs clean
+.PHONY: help run test bench faults lint types style imports migrations format lock client-types packages docs clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 run: $(RUNNING) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C stops it
 	@$(BIN)/python -m config.local.supervisor --port $(PORT)
@@ -56,6 +56,13 @@ format: $(DEVELOPING) ## format the code
 lock: ## write the two lock files, one for running and one for developing (needs uv)
 	$(LOCK) --extra embedded -o requirements.lock
 	$(LOCK) --all-extras --constraint requirements.lock -o requirements-dev.lock
+
+client-types: $(DEVELOPING) ## write the types of both clients from the OpenAPI document
+	$(BIN)/python manage.py spectacular --format openapi-json | $(BIN)/python clients/generate_types.py
+
+packages: $(DEVELOPING) ## build what is published into build/: sdist and wheel, and with npm the tarball
+	$(BIN)/python -m build --no-isolation --outdir build clients/python
+	cd clients/javascript && npm ci --ignore-scripts && npx tsc && npm pack --pack-destination ../../build
 
 docs: $(DEVELOPING) ## build the documentation into docs/_build
 	$(BIN)/sphinx-build -W docs docs/_build

@@ -13,6 +13,8 @@ from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
 from tollgate_client.errors import Refused, Unreachable
+from tollgate_client.types import EventResult, UsageEvent, VerifyRequest
+from tollgate_client.types import Lease as LeaseBody
 
 IN_USE = "idempotency_key_in_use"  # an earlier attempt is still running
 AGAIN = (502, 503, 504)  # safe to repeat: an id or a key makes sure that it counts once
@@ -61,38 +63,39 @@ class Client:
         """May this key make this call? `params`: permission, meter, quantity, ip, hold_seconds."""
         return _verdict(self.post("/v1/keys/verify", {"key": key, **params}, **_repeating([params])))
 
-    def verify_many(self, calls: Iterable[Mapping[str, Any]]) -> list[Verdict]:
+    def verify_many(self, calls: Iterable[VerifyRequest | Mapping[str, Any]]) -> list[Verdict]:
         """The verdicts of 1 to 100 calls in one request. Each call is a mapping with the arguments of `verify`."""
         bodies = list(calls)
         answer = self.post("/v1/keys/verify/batch", {"calls": bodies}, **_repeating(bodies))
         return [_verdict(result) for result in answer["results"]]
 
-    def take_lease(self, organization: str, amount: Decimal, *, key: str | None = None, **terms: Any) -> dict[str, Any]:
+    def take_lease(self, organization: str, amount: Decimal, *, key: str | None = None, **terms: Any) -> LeaseBody:
         """Reserves up to `amount` for a gateway. `terms`: minimum, ttl_seconds, grace_seconds, key_id, reference.
 
         The same `key` returns the same lease.
         """
         body = {"organization": organization, "amount": amount, **terms}
-        return self.post("/v1/credits/leases", body, key=key or str(uuid4()))
+        lease: LeaseBody = self.post("/v1/credits/leases", body, key=key or str(uuid4()))
+        return lease
 
-    def extend_lease(self, lease: str, amount: Decimal, ttl_seconds: int, *, key: str | None = None) -> dict[str, Any]:
+    def extend_lease(self, lease: str, amount: Decimal, ttl_seconds: int, *, key: str | None = None) -> LeaseBody:
         """Adds `amount`, and lets the lease live for `ttl_seconds` from now. The same `key` extends it only once."""
         body = {"amount": amount, "ttl_seconds": ttl_seconds}
-        return self.post(f"/v1/credits/leases/{lease}/extend", body, key=key or str(uuid4()))
+        extended: LeaseBody = self.post(f"/v1/credits/leases/{lease}/extend", body, key=key or str(uuid4()))
+        return extended
 
-    def return_lease(self, lease: str) -> dict[str, Any]:
-        return self.post(f"/v1/credits/leases/{lease}/return", {}, key=str(uuid4()))
+    def return_lease(self, lease: str) -> LeaseBody:
+        returned: LeaseBody = self.post(f"/v1/credits/leases/{lease}/return", {}, key=str(uuid4()))
+        return returned
 
-    def send_usage(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def send_usage(self, events: Sequence[UsageEvent | Mapping[str, Any]]) -> list[EventResult]:
         """Records up to 1,000 events. Returns a result for each, in order. An id that is sent again counts once."""
-        results = self.post("/v1/usage/events", {"events": list(events)}).get("results")
+        results: list[EventResult] = self.post("/v1/usage/events", {"events": list(events)}).get("results")
         if not isinstance(results, list) or len(results) != len(events):
             raise Unreachable("an answer without a result for each event")
         return results
 
-    def post(
-        self, path: str, body: Mapping[str, Any], *, key: str | None = None, repeatable: bool = True
-    ) -> dict[str, Any]:
+    def post(self, path: str, body: Mapping[str, Any], *, key: str | None = None, repeatable: bool = True) -> Any:
         """The answer to a POST. Without one it's repeated, if it has an idempotency `key` or is `repeatable`."""
         headers = {**self.headers, "Idempotency-Key": key} if key else self.headers
         retries = self.retries if key or repeatable else self.retries.new(read=0)
@@ -102,7 +105,7 @@ class Client:
                 response = self.pool.request("POST", self.url + path, body=content, headers=headers, retries=retries)
             except HTTPError as error:
                 raise Unreachable(str(error)) from error
-            body = _parse(response.status, response.data)
+            body = decode(response.status, response.data)
             if body.get("code") != IN_USE or attempt >= int(self.retries.total or 0):
                 return _answer(response.status, body)
             time.sleep(PAUSE * 2**attempt)
@@ -123,12 +126,13 @@ def _text(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _parse(status: int, data: bytes) -> dict[str, Any]:
+def decode(status: int, data: bytes) -> dict[str, Any]:
+    """The body of an answer, exact. Raises `Unreachable` if something else than Tollgate answered."""
     try:
         body = json.loads(data, parse_float=Decimal)
     except ValueError as error:
         raise Unreachable(f"{status}, and no JSON") from error
-    if not isinstance(body, dict):  # something else than Tollgate answered
+    if not isinstance(body, dict):
         raise Unreachable(f"{status}, and no JSON object")
     return body
 

@@ -1,8 +1,8 @@
 """Usage reporting: events are written to a file, sent in batches, and deleted when Tollgate has acknowledged them."""
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from threading import Event, Thread
 from types import TracebackType
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import uuid4
 from tollgate_client.client import Client
 from tollgate_client.errors import Refused, Unreachable
 from tollgate_client.spool import Spool
+from tollgate_client.types import EventResult, UsageEvent
 
 BATCH = 1000
 UNFIT = (400, 413)  # the batch has an event that can't be read, or is too large
@@ -51,7 +52,7 @@ class Reporter:
             sent += len(batch)
         return sent
 
-    def _send(self, batch: list[tuple[int, dict[str, Any]]]) -> None:
+    def _send(self, batch: list[tuple[int, UsageEvent]]) -> None:
         """Sends a batch. If its content is refused, sends it in halves until the bad event is found."""
         try:
             self._settle(batch, self.client.send_usage([event for _, event in batch]))
@@ -59,15 +60,15 @@ class Reporter:
             if refusal.status not in UNFIT:
                 raise
             if len(batch) == 1:
-                self._settle(batch, [{"result": "rejected", "code": refusal.code, "detail": str(refusal)}])
+                self._settle(batch, [_rejection(refusal)])
                 return
             middle = len(batch) // 2
             self._send(batch[:middle])
             self._send(batch[middle:])
 
-    def _settle(self, batch: list[tuple[int, dict[str, Any]]], results: list[dict[str, Any]]) -> None:
+    def _settle(self, batch: list[tuple[int, UsageEvent]], results: list[EventResult]) -> None:
         places = [place for place, _ in batch]
-        rejected: dict[int, Mapping[str, Any]] = {
+        rejected = {
             place: result for place, result in zip(places, results, strict=True) if result["result"] == "rejected"
         }
         for result in rejected.values():
@@ -104,3 +105,7 @@ class Reporter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _rejection(refusal: Refused) -> EventResult:
+    return {"id": None, "result": "rejected", "credits": Decimal(0), "code": refusal.code, "detail": str(refusal)}

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Any
 
 from tollgate_client.client import encode
+from tollgate_client.types import EventResult, UsageEvent
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, event TEXT NOT NULL);
@@ -37,13 +38,13 @@ class Spool:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany("INSERT INTO waiting (id, event) VALUES (?, ?)", rows)
 
-    def oldest(self, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    def oldest(self, limit: int) -> list[tuple[int, UsageEvent]]:
         """The events that have waited longest, each with its place in the queue."""
         with self._lock:
             rows = self._database.execute("SELECT place, event FROM waiting ORDER BY place LIMIT ?", [limit]).fetchall()
         return [(place, json.loads(event)) for place, event in rows]
 
-    def settle(self, places: Sequence[int], rejected: Mapping[int, Mapping[str, Any]]) -> None:
+    def settle(self, places: Sequence[int], rejected: Mapping[int, EventResult]) -> None:
         """Deletes what was acknowledged. What Tollgate rejected is kept apart, with the reason."""
         keep = "INSERT INTO rejected SELECT id, event, ?, ?, ? FROM waiting WHERE place = ?"
         reasons = [(result.get("code"), result.get("detail"), time.time(), place) for place, result in rejected.items()]
@@ -55,7 +56,7 @@ class Spool:
     def waiting(self) -> int:
         return self._count("SELECT count(*) FROM waiting")
 
-    def rejected(self) -> list[tuple[dict[str, Any], str, str]]:
+    def rejected(self) -> list[tuple[UsageEvent, str, str]]:
         """The rejected events, each with code and detail."""
         with self._lock:
             rows = self._database.execute("SELECT event, code, detail FROM rejected ORDER BY at").fetchall()
