@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import include, path, reverse
 from django.utils.http import urlencode
 
 from accounts import second_factors
@@ -25,6 +25,10 @@ class OperatorSite(AdminSite):
         """Without the action that deletes many rows at once: history and money refer to nearly all of them."""
         super().__init__(name)
         self.disable_action("delete_selected")
+
+    def get_urls(self) -> list[Any]:
+        """With the operators' home, search and customers, which put all apps together."""
+        return [path("", include("usage.admin.urls")), *super().get_urls()]
 
     def has_permission(self, request: HttpRequest) -> bool:
         """An operator's session needs a second factor, whatever the policies of organizations say."""

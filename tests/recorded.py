@@ -24,6 +24,7 @@ UNTOLD = {
     "accounts_emailcode": "a code that was sent; what it proves is told",
     "accounts_idempotencyrecord": "the answer of a change",
     "accounts_knownnetwork": "where somebody signed in before",
+    "accounts_operatornote": "what operators tell each other",
     "accounts_signinfailures": "guesses at a password",
     "usage_dismissedchecklist": "what a person doesn't want to see any more",
     "accounts_delivery": "what is sent of an event",

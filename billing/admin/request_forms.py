@@ -47,7 +47,7 @@ class RequestForm(forms.Form):
         try:
             return form_ids.read(self.cleaned_data["form_id"])
         except ValueError as error:
-            self.data = {**self.data.dict(), "form_id": form_ids.new()}  # the next try has a good one
+            self.data = {**dict(self.data.items()), "form_id": form_ids.new()}  # the next try has a good one
             raise forms.ValidationError(str(error)) from error
 
     def clean_expires_at(self) -> Any:

@@ -3,12 +3,14 @@
 All checks run in one snapshot, so that what is being posted meanwhile doesn't show as a difference.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import connection
+from django.utils import timezone
 
 from accounts.lib import snapshot, sql
 from billing.models import LedgerAccount
+from usage.models import LedgerProof
 from usage.storage import (
     closing_checks,
     ledger_checks,
@@ -29,6 +31,8 @@ CHECKS = {
     **closing_checks.CHECKS,
 }
 
+KEPT = 100  # findings of a proof
+
 NAMED = """
 SELECT coalesce(o.public_id, wrong.organization_id::text), wrong.detail
   FROM ({check}) wrong(organization_id, detail) LEFT JOIN accounts_organization o ON o.id = wrong.organization_id
@@ -42,6 +46,19 @@ class Finding:
     check: str
     organization: str
     detail: str
+
+
+def prove() -> list[Finding]:
+    """Run every check, and keep when it was done and what came of it."""
+    started_at, findings = timezone.now(), run()
+    LedgerProof.objects.create(
+        started_at=started_at,
+        finished_at=timezone.now(),
+        accounts=LedgerAccount.objects.count(),
+        differences=len(findings),
+        findings=[asdict(finding) for finding in findings[:KEPT]],
+    )
+    return findings
 
 
 def run() -> list[Finding]:

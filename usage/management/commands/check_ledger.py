@@ -11,7 +11,7 @@ class Command(BaseCommand):
     help = "Prove that balances, entries, holds, usage and rollups agree. Exits 1 if they don't, and says where."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = reconciliation.run()
+        findings = reconciliation.prove()
         for check in reconciliation.CHECKS:
             broken = [finding for finding in findings if finding.check == check]
             self.stdout.write(f"{'FAIL' if broken else 'ok':4}  {check}")

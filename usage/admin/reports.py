@@ -5,7 +5,7 @@ from django.http import HttpRequest
 from accounts.admin import ReadOnlyAdmin
 from accounts.admin.search import exactly, owner_fields
 from billing import clock
-from usage.models import ImportedFile, MonthClose, MonthlyUsage, UsageRollup
+from usage.models import ImportedFile, LedgerProof, MonthClose, MonthlyUsage, UsageRollup
 from usage.storage import closing
 
 OWNER = owner_fields("organization")
@@ -81,3 +81,12 @@ class MonthlyUsageAdmin(ReadOnlyAdmin[MonthlyUsage]):
     list_select_related = ["organization", "meter"]
     search_fields = OWNER
     ordering = ["-month", "-pk"]
+
+
+@admin.register(LedgerProof)
+class LedgerProofAdmin(ReadOnlyAdmin[LedgerProof]):
+    """The runs of `check_ledger`: when it was proved that the books agree, and what was wrong if they did not."""
+
+    list_display = ["finished_at", "accounts", "differences", "started_at"]
+    list_filter = ["finished_at"]
+    ordering = ["-id"]

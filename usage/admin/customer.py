@@ -1,0 +1,152 @@
+"""The page of a customer, with everything on it, and the search that leads there."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import OperatorNote, Organization, User
+from billing import balance, clock
+from billing.payments import recharge
+from billing.templatetags.money import money
+from usage.admin import lookup, sections
+from usage.admin.sections import Customer
+
+NOTES_SHOWN = 50
+ACTIONS = (
+    ("adjust", "Adjust the balance"),
+    ("grant", "Grant credits"),
+    ("credit_limit", "Set the credit limit"),
+    ("suspend", "Suspend"),
+    ("resume", "Resume"),
+)
+
+
+class NoteForm(forms.Form):
+    text = forms.CharField(
+        max_length=4000, label="A note for operators", widget=forms.Textarea(attrs={"rows": 3}), strip=True
+    )
+
+
+def search(request: HttpRequest) -> HttpResponse:
+    """Leads to the one customer that is meant, or lists those that it could be."""
+    require(request, "accounts.view_organization")
+    term = request.GET.get("q", "").strip()[:200]
+    hits = lookup.find(term)
+    customers = {hit.customer.pk: hit.customer for hit in hits}
+    if len(customers) == 1:
+        return redirect("admin:customer", next(iter(customers.values())).public_id)
+    context = {**admin.site.each_context(request), "title": "Customers", "term": term, "hits": hits}
+    return render(request, "admin/desk/search.html", context)
+
+
+def customer(request: HttpRequest, organization: str) -> HttpResponse:
+    require(request, "accounts.view_organization")
+    row = _organization(organization)
+    if not row.is_root:
+        return redirect("admin:customer", row.root.public_id)
+    return render(request, "admin/desk/customer.html", _context(request, row, NoteForm()))
+
+
+def note(request: HttpRequest, organization: str) -> HttpResponse:
+    """Keeps a note. It is in the admin's history, and in nothing that the customer sees."""
+    require(request, "accounts.add_operatornote")
+    row, form = _organization(organization).root, NoteForm(request.POST)
+    if request.method != "POST":
+        return redirect("admin:customer", row.public_id)
+    if not form.is_valid():
+        return render(request, "admin/desk/customer.html", _context(request, row, form), status=400)
+    with transaction.atomic():
+        OperatorNote.objects.create(
+            organization=row, author=_operator(request), text=form.cleaned_data["text"], created_at=timezone.now()
+        )
+        LogEntry.objects.log_actions(_operator(request).pk, [row], CHANGE, "A note was added.", single_object=True)
+    messages.success(request, "The note is kept.")
+    return redirect("admin:customer", row.public_id)
+
+
+def require(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+
+
+def _organization(public_id: str) -> Organization:
+    row = Organization.objects.select_related("root").filter(public_id=public_id).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+def _operator(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def _context(request: HttpRequest, root: Organization, form: NoteForm) -> dict[str, Any]:
+    now = clock.now(root)
+    who = Customer(root, request, now)
+    may_read_notes = who.may("accounts.view_operatornote")
+    notes = OperatorNote.objects.of(root).select_related("author").order_by("-id")
+    return {
+        **admin.site.each_context(request),
+        "title": root.name,
+        "subtitle": root.public_id,
+        "customer": root,
+        "facts": _facts(who),
+        "money": _money(who) if who.may("billing.view_ledgeraccount") else None,
+        "recharge": recharge.assess(root, now) if who.may("billing.view_autorecharge") else None,
+        "actions": _actions(who),
+        "notes": notes[:NOTES_SHOWN] if may_read_notes else None,
+        "note_form": form if who.may("accounts.add_operatornote") else None,
+        "sections": list(sections.of(who)),
+    }
+
+
+def _facts(who: Customer) -> list[tuple[str, str, str]]:
+    """What the customer is: a name, a value, and where it is changed."""
+    root, account = who.root, getattr(who.root, "billing_account", None)
+    facts = [
+        ("Status", root.get_status_display(), ""),
+        ("Auth id", root.auth_id, ""),
+        ("Time zone", root.timezone, who.page(root)),
+        ("Since", f"{root.created_at:%Y-%m-%d}", ""),
+    ]
+    if account and who.may("billing.view_billingaccount"):
+        facts += [
+            ("Payer", f"{account.name}, {account.email}", who.page(account)),
+            ("Payer's id", account.public_id, who.page(account)),
+            (
+                "Billed",
+                f"{account.get_billing_mode_display()}, {account.country}, {account.currency or 'no currency'}",
+                "",
+            ),
+        ]
+    return facts
+
+
+def _money(who: Customer) -> list[tuple[str, str]]:
+    current = balance.of(who.root, who.now)
+    named = {
+        "Available": current.available,
+        "Balance": current.balance,
+        "Reserved": current.reserved,
+        "Credit limit": current.credit_limit,
+    }
+    return [(name, money(figure, current.currency)) for name, figure in named.items()]
+
+
+def _actions(who: Customer) -> list[tuple[str, str]]:
+    hidden = "resume" if who.root.status == Organization.Status.ACTIVE else "suspend"
+    asked = [link for kind, label in ACTIONS if kind != hidden for link in who.action(kind, who.root.public_id, label)]
+    if who.may("accounts.change_organization"):
+        asked.append(("Change", who.page(who.root)))
+    if who.may("accounts.view_organization"):
+        asked.append(("History", reverse("admin:accounts_organization_history", args=[who.root.pk])))
+    return asked

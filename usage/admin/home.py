@@ -1,0 +1,125 @@
+"""The operators' home: what happened in a day, what waits, and whether the books agree."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.timesince import timesince
+
+from billing.templatetags.money import amount, money
+from usage.reporting import installation
+from usage.reporting.installation import MOST
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure and the list behind it. `state` is `good`, `bad` or nothing; `note` says so in words."""
+
+    name: str
+    figure: str
+    note: str
+    url: str
+    state: str = ""
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": "Operations",
+        "app_list": admin.site.get_app_list(request),
+        "tiles": list(tiles(request, timezone.now())),
+    }
+    return render(request, "admin/desk/home.html", context)
+
+
+def tiles(request: HttpRequest, now: datetime) -> Iterator[Tile]:
+    """Those whose list the operator may see."""
+    for permission, make in TILES:
+        if request.user.has_perm(permission):
+            yield make(now)
+
+
+def address(model: str, **query: Any) -> str:
+    return f"{reverse(f'admin:{model}_changelist')}?{urlencode(query)}".rstrip("?")
+
+
+def counted(number: int) -> str:
+    return f"more than {MOST:,}" if number > MOST else amount(number)
+
+
+def day_ago(now: datetime) -> str:
+    return (now - installation.DAY).isoformat()
+
+
+def sign_ups(now: datetime) -> Tile:
+    day, week = (installation.sign_ups(now, span) for span in (installation.DAY, installation.WEEK))
+    url = address("accounts_organization", created_at__gte=day_ago(now), parent__isnull=1)
+    return Tile("Sign-ups", amount(day), f"in 24 hours; {amount(week)} in 7 days", url)
+
+
+def burn(now: datetime) -> Tile:
+    moved = installation.movement(now)
+    note = f"credits used in 24 hours by {amount(moved.active_payers)} active payers"
+    return Tile("Burn", amount(moved.burn), note, address("usage_usagerollup", bucket__gte=day_ago(now)))
+
+
+def purchases(now: datetime) -> Tile:
+    rows = installation.purchases(now)
+    figure = " + ".join(money(total, currency) for currency, total, _ in rows[:3]) or "0"
+    note = f"by {amount(sum(n for *_, n in rows))} payments in 24 hours"
+    url = address("billing_payment", status__exact="succeeded", created_at__gte=day_ago(now))
+    return Tile("Purchases", figure, note, url)
+
+
+def failed_payments(now: datetime) -> Tile:
+    failed = installation.failed_payments(now)
+    url = address("billing_payment", status__exact="failed", created_at__gte=day_ago(now))
+    return Tile("Failed payments", amount(failed), "in 24 hours", url)
+
+
+def webhook_failures(now: datetime) -> Tile:
+    failed, failing = installation.failed_deliveries(now), installation.failing_endpoints()
+    note = f"given up in 24 hours; {amount(failing)} endpoints fail now"
+    url = address("accounts_delivery", status__exact="failed", created_at__gte=day_ago(now))
+    return Tile("Webhook failures", counted(failed), note, url)
+
+
+def queues(now: datetime) -> Tile:
+    rows, tasks = installation.waiting(), installation.tasks_waiting()
+    parts = [f"{counted(number)} {name}" for name, number in rows.items()]
+    note = ", ".join(parts) + (", and Redis does not answer" if tasks is None else f", {amount(tasks)} tasks")
+    state = "bad" if tasks is None else ""
+    url = address("accounts_delivery", status__exact="pending")
+    return Tile("Queues", counted(sum(rows.values())), note, url, state)
+
+
+def drift(now: datetime) -> Tile:
+    proof, url = installation.last_proof(), address("usage_ledgerproof")
+    if proof is None:
+        return Tile("Ledger drift", "?", "never proved: run manage.py check_ledger", url, "bad")
+    note = f"differences, proved {timesince(proof.finished_at, now)} ago over {amount(proof.accounts)} accounts"
+    return Tile("Ledger drift", amount(proof.differences), note, url, "bad" if proof.differences else "good")
+
+
+def requests(now: datetime) -> Tile:
+    url = address("billing_changerequest", state__exact="waiting")
+    return Tile("Requests", amount(installation.requests_waiting(now)), "wait for a second person", url)
+
+
+TILES = (
+    ("accounts.view_organization", sign_ups),
+    ("billing.view_payment", purchases),
+    ("usage.view_usagerollup", burn),
+    ("billing.view_payment", failed_payments),
+    ("accounts.view_delivery", webhook_failures),
+    ("accounts.view_delivery", queues),
+    ("usage.view_ledgerproof", drift),
+    ("billing.view_changerequest", requests),
+)
