@@ -144,9 +144,9 @@ def _money(who: Customer) -> list[tuple[str, str]]:
 
 def _actions(who: Customer) -> list[tuple[str, str]]:
     hidden = "resume" if who.root.status == Organization.Status.ACTIVE else "suspend"
-    asked = [link for kind, label in ACTIONS if kind != hidden for link in who.action(kind, who.root.public_id, label)]
+    links = [link for kind, label in ACTIONS if kind != hidden for link in who.action(kind, who.root.public_id, label)]
     if who.may("accounts.change_organization"):
-        asked.append(("Change", who.page(who.root)))
+        links.append(("Change", who.page(who.root)))
     if who.may("accounts.view_organization"):
-        asked.append(("History", reverse("admin:accounts_organization_history", args=[who.root.pk])))
-    return asked
+        links.append(("History", reverse("admin:accounts_organization_history", args=[who.root.pk])))
+    return links
