@@ -1,10 +1,12 @@
 from uuid import UUID
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from billing import clock
 from usage.storage import advancing, closing, event_partitions, partitions, retention
+
+log = structlog.get_logger()
 
 
 @shared_task
@@ -28,13 +30,20 @@ def retire_partitions() -> list[str]:
 
 @shared_task
 def close_months() -> int:
-    """Start a task for each payer of which a month has ended. One that gets lost is started again by the next run."""
-    payers = list(closing.due(timezone.now()))
-    for payer in payers:
-        close_months_of.delay(str(payer))
-    return len(payers)
+    """Start tasks that close the months that have ended. What gets lost is started again by the next run."""
+    tasks = [close_ended_months.delay([str(payer) for payer in payers]) for payers in closing.batches(timezone.now())]
+    return len(tasks)
 
 
 @shared_task
-def close_months_of(payer: str) -> int:
-    return len(closing.close_ended(UUID(payer), clock.now_of(UUID(payer))))
+def close_ended_months(payers: list[str]) -> int:
+    """If it fails for one of several payers, each gets a task of its own, so that the others don't wait."""
+    try:
+        return len(closing.close_ended([UUID(payer) for payer in payers], timezone.now()))
+    except Exception:
+        if len(payers) == 1:
+            raise
+        log.exception("months not closed together", payers=len(payers))
+        for payer in payers:
+            close_ended_months.delay([payer])
+        return 0

@@ -3,7 +3,7 @@
 from accounts.events import origin, security_types, types, webhook_types  # noqa: F401 (registers their types)
 from accounts.events.actors import SYSTEM, Actor, actor_of, platform_actor
 from accounts.events.catalog import TYPES, EventType, UnregisteredEventType
-from accounts.events.recording import plain, record, record_change
+from accounts.events.recording import plain, record, record_all, record_change
 
 __all__ = [
     "SYSTEM",
@@ -16,5 +16,6 @@ __all__ = [
     "plain",
     "platform_actor",
     "record",
+    "record_all",
     "record_change",
 ]

@@ -8,14 +8,15 @@ from django.db import transaction
 
 from accounts.events import catalog, origin, sealing
 from accounts.events.actors import Actor
-from accounts.lib import broker, exact_json
+from accounts.lib import broker, exact_json, sql
 from accounts.models import Event, PersonalData, UnpublishedEvent
 
 PUBLISH = "accounts.tasks.publish_events"
 SALT_BYTES = 16
 
+Happening = tuple[UUID, Mapping[str, Any], Sequence[str]]  # an organization, data and targets
 
-@transaction.atomic
+
 def record(
     organization: UUID,
     type: str,
@@ -31,23 +32,43 @@ def record(
     `targets` are the public ids of what it was done to. The actor is by default whoever makes the request. Events are
     never changed, so `data` holds no name, email or address: those go into `personal`, which can be erased.
     """
-    known = {**origin.personal(), **(personal or {})}
-    salt, text = os.urandom(SALT_BYTES), exact_json.dumps(known)
-    event = Event.objects.create(
-        organization_id=organization,
-        type=catalog.require(type).name,
-        data=dict(data),
-        actor=(actor or origin.actor()).as_json(),
-        targets=list(targets),
-        context=origin.context(),
-        personal_digest=sealing.personal_digest(salt, text) if known else None,
-        created_at=now,
-    )
-    if known:
-        PersonalData.objects.create(event=event, salt=salt, text=text)
-    UnpublishedEvent.objects.create(event=event)
-    broker.nudge(PUBLISH)
+    [event] = record_all(type, [(organization, data, targets)], now, actor=actor, personal=personal)
     return event
+
+
+@transaction.atomic
+def record_all(
+    type: str,
+    happenings: Sequence[Happening],
+    now: datetime,
+    *,
+    actor: Actor | None = None,
+    personal: Mapping[str, Any] | None = None,
+) -> list[Event]:
+    """Writes an event of the same type for each of several things that happened at once, as `record` does for one."""
+    known = {**origin.personal(), **(personal or {})}
+    text = exact_json.dumps(known)
+    salts = [os.urandom(SALT_BYTES) for _ in happenings]
+    events = [
+        Event(
+            organization_id=organization,
+            type=catalog.require(type).name,
+            data=dict(data),
+            actor=(actor or origin.actor()).as_json(),
+            targets=list(targets),
+            context=origin.context(),
+            personal_digest=sealing.personal_digest(salt, text) if known else None,
+            created_at=now,
+        )
+        for (organization, data, targets), salt in zip(happenings, salts, strict=True)
+    ]
+    sql.copy(events)
+    if known:
+        salted = zip(events, salts, strict=True)
+        sql.copy(PersonalData(event=event, salt=salt, text=text) for event, salt in salted)
+    sql.copy(UnpublishedEvent(event=event) for event in events)
+    broker.nudge(PUBLISH)
+    return events
 
 
 def record_change(

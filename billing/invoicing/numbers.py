@@ -11,8 +11,9 @@ from django.conf import settings
 from accounts.lib import sql
 
 TAKE = """
-INSERT INTO billing_invoiceseries (seller, kind, year, last) VALUES (%(seller)s::text, %(kind)s::text, %(year)s::int, 1)
-ON CONFLICT (seller, kind, year) DO UPDATE SET last = billing_invoiceseries.last + 1
+INSERT INTO billing_invoiceseries (seller, kind, year, last)
+VALUES (%(seller)s::text, %(kind)s::text, %(year)s::int, %(count)s::int)
+ON CONFLICT (seller, kind, year) DO UPDATE SET last = billing_invoiceseries.last + excluded.last
 RETURNING id, last
 """
 
@@ -26,9 +27,10 @@ class Number:
     text: str
 
 
-def take(kind: str, year: int) -> Number:
-    """The next number. It is the caller's once its transaction commits; others wait for that."""
+def take(kind: str, year: int, count: int) -> list[Number]:
+    """The next numbers. They are the caller's once its transaction commits; others wait for that."""
     sql.require_transaction()
-    named = {"seller": settings.SELLER["code"], "kind": kind, "year": year}
-    [(series, ordinal)] = sql.rows(TAKE, named)
-    return Number(series, ordinal, f"{settings.INVOICE_PREFIXES[kind]}-{year}-{ordinal:06}")
+    named = {"seller": settings.SELLER["code"], "kind": kind, "year": year, "count": count}
+    [(series, last)] = sql.rows(TAKE, named)
+    prefix = f"{settings.INVOICE_PREFIXES[kind]}-{year}"
+    return [Number(series, ordinal, f"{prefix}-{ordinal:06}") for ordinal in range(last - count + 1, last + 1)]

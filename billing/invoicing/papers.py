@@ -3,10 +3,11 @@
 A mistake is corrected by a credit note. What becomes of a paper, and its PDF, are rows of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,8 @@ from django.db.models import Max, Sum
 from django.utils import timezone
 
 from accounts import events
-from accounts.lib import broker, timezones
+from accounts.lib import broker, sql, timezones
 from accounts.lib.money import ZERO
-from accounts.lib.sql import require_transaction
 from accounts.models import Organization
 from billing.invoicing import numbers, tax
 from billing.invoicing.tax import Tax
@@ -80,19 +80,46 @@ def issue(draft: Draft, *, now: datetime) -> Invoice:
     All payers share the series of numbers, so call it last. The PDF is made after the commit. `ValueError` for lines
     that can't be on such a paper, which is a mistake in our code.
     """
-    require_transaction()
-    _check(draft)
-    account = BillingAccount.objects.of(draft.payer).get()
+    [paper] = issue_all([draft], now=now)
+    return paper
+
+
+def issue_all(drafts: Sequence[Draft], *, now: datetime) -> list[Invoice]:
+    """Issue papers of several payers, one each, as `issue` does for one."""
+    sql.require_transaction()
+    for draft in drafts:
+        _check(draft)
+    payers = [draft.payer.pk for draft in drafts]
+    accounts = {account.organization_id: account for account in BillingAccount.objects.filter(organization__in=payers)}
+    moments = _moments(payers, now)
+    papers = [_paper(draft, accounts[draft.payer.pk], moments[draft.payer.pk], now) for draft in drafts]
+    issued = list(zip(papers, drafts, strict=True))
+    lines = ([*_rows(paper, draft.lines), *_rows(paper, draft.annex, is_annex=True)] for paper, draft in issued)
+    sql.copy(chain.from_iterable(lines))
+    due = timezone.now()
+    sql.copy(InvoiceState(invoice=paper, document_due_at=due, **_state(paper, draft, now)) for paper, draft in issued)
+    _number(papers, now)
+    sql.copy(papers)
+    for paper, draft in issued:
+        if draft.payment:
+            draft.payment.invoice = paper
+            draft.payment.save(update_fields=["invoice"])
+    events.record_all("invoice.issued", [_happening(paper) for paper in papers], now)
+    broker.nudge(PRINT)
+    return papers
+
+
+def _paper(draft: Draft, account: BillingAccount, issued_at: datetime, now: datetime) -> Invoice:
     taxes = _taxes(draft, account, now)
     subtotal, tax_total = draft.subtotal, tax.total(taxes)
     due_at = draft.due_at or now + timedelta(days=settings.INVOICE_DUE_DAYS)
-    paper = Invoice(
+    return Invoice(
         organization=draft.payer,
         kind=draft.kind,
         currency=draft.currency,
         period_start=draft.period_start,
         period_end=draft.period_end,
-        issued_at=_next_moment(draft.payer, now),
+        issued_at=issued_at,
         due_at=due_at if draft.is_owed else None,
         corrects=draft.corrects,
         seller=settings.SELLER,
@@ -102,18 +129,15 @@ def issue(draft: Draft, *, now: datetime) -> Invoice:
         tax=tax_total,
         total=subtotal + tax_total,
     )
-    InvoiceLine.objects.bulk_create([*_rows(paper, draft.lines), *_rows(paper, draft.annex, is_annex=True)])
-    InvoiceState.objects.create(invoice=paper, document_due_at=timezone.now(), **_state(paper, draft, now))
-    if draft.kind != Kind.STATEMENT:
-        number = numbers.take(draft.kind, now.astimezone(timezones.zone(settings.SELLER["timezone"])).year)
-        paper.series_id, paper.ordinal, paper.number = number.series, number.ordinal, number.text
-    paper.save(force_insert=True)
-    if draft.payment:
-        draft.payment.invoice = paper
-        draft.payment.save(update_fields=["invoice"])
-    tell(paper, "invoice.issued", now)
-    broker.nudge(PRINT)
-    return paper
+
+
+def _number(papers: Sequence[Invoice], now: datetime) -> None:
+    """The series are locked in order of their kinds, and until the commit."""
+    year = now.astimezone(timezones.zone(settings.SELLER["timezone"])).year
+    for kind in sorted({paper.kind for paper in papers} - {Kind.STATEMENT}):
+        of_kind = [paper for paper in papers if paper.kind == kind]
+        for paper, number in zip(of_kind, numbers.take(kind, year, len(of_kind)), strict=True):
+            paper.series_id, paper.ordinal, paper.number = number.series, number.ordinal, number.text
 
 
 def _check(draft: Draft) -> None:
@@ -135,10 +159,11 @@ def _taxes(draft: Draft, account: BillingAccount, now: datetime) -> list[Tax]:
     return tax.assess(account, draft.subtotal, draft.currency, now)
 
 
-def _next_moment(payer: Organization, now: datetime) -> datetime:
-    """Now, but later than the payer's last paper, even if another server's clock is ahead. Under the payer's lock."""
-    last = Invoice.objects.of(payer).aggregate(last=Max("issued_at"))["last"]
-    return max(now, last + datetime.resolution) if last else now
+def _moments(payers: Collection[UUID], now: datetime) -> dict[UUID, datetime]:
+    """Now, but later than each payer's last paper, even if another server's clock is ahead. Under the payers' lock."""
+    issued = Invoice.objects.filter(organization__in=payers).values_list("organization")
+    last = dict(issued.annotate(Max("issued_at")))
+    return {payer: max(now, last[payer] + datetime.resolution) if payer in last else now for payer in payers}
 
 
 def _buyer(account: BillingAccount, payer: Organization) -> dict[str, str]:
@@ -175,6 +200,10 @@ def _state(paper: Invoice, draft: Draft, now: datetime) -> dict[str, Any]:
 
 
 def tell(paper: Invoice, type: str, now: datetime) -> None:
+    events.record_all(type, [_happening(paper)], now)
+
+
+def _happening(paper: Invoice) -> tuple[UUID, dict[str, Any], list[str]]:
     data = {
         "invoice": paper.public_id,
         "number": paper.number or None,
@@ -183,7 +212,7 @@ def tell(paper: Invoice, type: str, now: datetime) -> None:
         "total": paper.total,
         "currency": paper.currency,
     }
-    events.record(paper.organization_id, type, data, now, targets=[paper.public_id])
+    return paper.organization_id, data, [paper.public_id]
 
 
 def credit(invoice: Invoice, amount: Decimal, description: str, *, now: datetime) -> Invoice:

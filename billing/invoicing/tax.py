@@ -20,6 +20,7 @@ from billing.invoicing import vat_ids
 from billing.models import BillingAccount, Invoice, TaxRate
 from billing.payments import minor_units
 
+TABLE = "billing.invoicing.tax.by_table"  # the `TAX_PROVIDER` that asks nobody
 REVERSE_CHARGE = "Reverse charge: the customer accounts for the VAT."
 
 

@@ -43,11 +43,13 @@ class BillingZone:
 
     def bounds(self, month: date) -> tuple[datetime, datetime]:
         """[start, end) of a month; in UTC."""
-        following = months.shift(month, 1)
-        return quarters.start_of(self._first_quarter(month)), quarters.start_of(self._first_quarter(following))
+        return _bounds(self, month)
 
-    def _first_quarter(self, month: date) -> int:
-        """Searches from local midnight, nearly always the right one. After a change it may be up to 26 hours away."""
+    def first_quarter(self, month: date) -> int:
+        """The number of the first quarter of an hour of a month.
+
+        The search starts at local midnight, nearly always the right one. After a change it may be up to 26 hours away.
+        """
         name = _name(self.periods, quarters.number_of(months.midnight(month)))
         number = quarters.number_of(months.midnight(month, name))
         while self.month_of_quarter(number) >= month:
@@ -91,6 +93,12 @@ def of(organization: Organization) -> BillingZone:
 
 def _name(periods: tuple[tuple[int, str], ...], number: int) -> str:
     return next(name for since, name in reversed(periods) if since <= number)
+
+
+@lru_cache(maxsize=16384)
+def _bounds(zone: BillingZone, month: date) -> tuple[datetime, datetime]:
+    following = months.shift(month, 1)
+    return quarters.start_of(zone.first_quarter(month)), quarters.start_of(zone.first_quarter(following))
 
 
 @lru_cache(maxsize=16384)

@@ -67,7 +67,7 @@ class MonthCloseAdmin(ReadOnlyAdmin[MonthClose]):
             if close.is_done:
                 self.message_user(request, f"{close} of {self.organization(close)} is closed, and stays as it is.")
                 continue
-            closing.finish(close.account_id, close.month, clock.now_of(close.account_id))
+            closing.finish({close.account_id: close.month}, clock.now_of(close.account_id))
             self.log_change(request, close, "Run again")
             self.message_user(request, f"{close} of {self.organization(close)} is closed now.")
 

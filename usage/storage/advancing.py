@@ -86,7 +86,7 @@ WORK = (
     Work(_refunds_due, _settle_refunds),
     Work(lambda payer, now: recharge.assess(payer, now).next_attempt_at, recharge.run),
     Work(lambda payer, now: renewals.next_due(payer), renewals.run),
-    Work(_month_end, lambda payer, now: closing.close_ended(payer.pk, now)),
+    Work(_month_end, lambda payer, now: closing.close_ended([payer.pk], now)),
     Work(_dunning_due, _dun),
     Work(lambda payer, now: None, lambda payer, now: alerts.end(now, payer.pk)),
 )

@@ -2,127 +2,241 @@
 
 A payer's months are closed one after the other, from the one in which its organization was made. Each has a row, which
 is committed before the work and done with it. If the work is killed, it leaves nothing, and the next run does it.
+
+Months of many payers are closed together: by the same statements, in one transaction. If that fails because of one of
+them, `usage.tasks` closes each on its own.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Value
-from django.db.models.functions import Greatest
 
 from accounts import events
 from accounts.lib import months, sql
 from accounts.lib.money import ZERO
 from accounts.models import Organization
-from billing import accounts, clock
-from billing.invoicing import papers, postpaid
+from billing import accounts
+from billing.invoicing import papers, postpaid, tax
 from billing.ledger import billing_zone, posting
 from billing.ledger.billing_zone import BillingZone
-from billing.models import Invoice, LedgerAccount
+from billing.models import BillingAccount, Invoice
 from usage.models import MonthClose, MonthlyUsage
-from usage.storage import freezing, month_balances, month_papers
+from usage.storage import ended_months, freezing, month_balances, month_papers
+from usage.storage.month_balances import MonthBalance
 from usage.storage.month_papers import Month
 
 # A month has at least 28 days, and a change of the time zone takes at most 26 hours away from it.
 SHORTEST = timedelta(days=26)
 
+BATCH = 100  # payers that are closed together: while they are locked, their calls wait
+
+# Those whose clocks were moved are closed by them: see `advancing`.
 TO_CLOSE = """
-SELECT a.organization_id, o.timezone, a.zones::text, o.clock_ahead, o.created_at, a.closed_through
+SELECT a.organization_id, o.timezone, a.zones::text, o.created_at, a.closed_through
   FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
- WHERE a.closed_through IS NULL OR a.closed_through <= %(latest)s + coalesce(o.clock_ahead, '0')
+ WHERE (a.closed_through IS NULL OR a.closed_through <= %(latest)s) AND o.clock_ahead IS NULL
  ORDER BY a.closed_through NULLS FIRST
 """
 
 LAST = """
-SELECT o.timezone, a.zones::text, o.created_at, last.month, last.ends_at
+SELECT a.organization_id, o.timezone, a.zones::text, o.created_at, last.month, last.ends_at
   FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
   LEFT JOIN LATERAL (SELECT month, ends_at FROM usage_monthclose c
                       WHERE c.account_id = a.organization_id AND c.status = 'done'
                       ORDER BY month DESC LIMIT 1) last ON true
- WHERE a.organization_id = %(account)s
+ WHERE a.organization_id = ANY(%(accounts)s::uuid[])
 """
 
-# It may have been started before.
+# They may have been started before.
 START = """
 INSERT INTO usage_monthclose (account_id, month, starts_at, ends_at, status, started_at)
-VALUES (%(account)s, %(month)s, %(start)s::timestamptz, %(end)s, 'started', %(now)s)
+SELECT account_id, month, starts_at, ends_at, 'started', %(now)s
+  FROM unnest(%(accounts)s::uuid[], %(months)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+       AS m(account_id, month, starts_at, ends_at)
 ON CONFLICT (account_id, month) DO NOTHING
 """
 
+# The mark is also the least time of what is posted after it.
+DONE = """
+WITH done AS (
+    UPDATE usage_monthclose c
+       SET status = 'done', done_at = %(now)s, opening = d.opening, closing = d.closing, owed = d.owed,
+           paper_id = d.paper_id
+      FROM unnest(%(accounts)s::uuid[], %(months)s::date[], %(openings)s::numeric[], %(closings)s::numeric[],
+                  %(owed)s::numeric[], %(papers)s::uuid[]) AS d(account_id, month, opening, closing, owed, paper_id)
+     WHERE (c.account_id, c.month) = (d.account_id, d.month)
+    RETURNING c.account_id, c.ends_at)
+UPDATE billing_ledgeraccount a SET closed_through = done.ends_at, updated_at = greatest(a.updated_at, %(now)s)
+  FROM done WHERE a.organization_id = done.account_id
+"""
+
+
+def batches(now: datetime) -> Iterator[Sequence[UUID]]:
+    """The payers that are due, in the groups that are closed together.
+
+    An outside service that assesses taxes takes its time, and is asked under the lock: then each is closed on its own.
+    """
+    size = BATCH if settings.TAX_PROVIDER == tax.TABLE else 1
+    payers = due(now)
+    while batch := list(islice(payers, size)):
+        yield batch
+
 
 def due(now: datetime) -> Iterator[UUID]:
-    """The payers of which a month has ended, by their clocks, that is not closed; those that wait longest first."""
-    for account, timezone, zones, ahead, created_at, closed_through in sql.rows(TO_CLOSE, {"latest": now - SHORTEST}):
+    """The payers of which a month has ended that is not closed; those that wait longest first."""
+    for account, timezone, zones, created_at, closed_through in sql.rows(TO_CLOSE, {"latest": now - SHORTEST}):
         zone = billing_zone.parse(timezone, zones)
-        if zone.bounds(zone.month_of(closed_through or created_at))[1] <= now + (ahead or clock.NOT_MOVED):
+        if zone.bounds(zone.month_of(closed_through or created_at))[1] <= now:
             yield account
 
 
-def close_ended(account: UUID, now: datetime) -> list[MonthClose]:
-    """Close every month of the payer that has ended, one transaction each."""
-    [(timezone, zones, created_at, last_month, start)] = sql.rows(LAST, {"account": account})
-    zone = billing_zone.parse(timezone, zones)
-    month = months.shift(last_month, 1) if last_month else zone.month_of(created_at)
+def close_ended(payers: Collection[UUID], now: datetime) -> list[MonthClose]:
+    """Close every month of these payers that has ended: in each transaction the next one of all of them."""
     closed = []
-    while (end := zone.bounds(month)[1]) <= now:
-        sql.rows(START, {"account": account, "month": month, "start": start, "end": end, "now": now})
-        closed.append(finish(account, month, now))
-        month, start = months.shift(month, 1), end
+    while started := _start(payers, now):
+        closed += finish(started, now)
     return closed
 
 
+def _start(payers: Collection[UUID], now: datetime) -> dict[UUID, date]:
+    """The next month of each payer of which one has ended."""
+    columns: dict[str, list[Any]] = {"accounts": [], "months": [], "starts": [], "ends": []}
+    for account, timezone, zones, created_at, last, last_end in sql.rows(LAST, {"accounts": list(payers)}):
+        zone = billing_zone.parse(timezone, zones)
+        month = months.shift(last, 1) if last else zone.month_of(created_at)
+        end = zone.bounds(month)[1]
+        if end <= now:
+            for column, value in zip(columns.values(), (account, month, last_end, end), strict=True):
+                column.append(value)
+    if columns["accounts"]:
+        sql.rows(START, {**columns, "now": now})
+    return dict(zip(columns["accounts"], columns["months"], strict=True))
+
+
 @transaction.atomic
-def finish(account: UUID, month: date, now: datetime) -> MonthClose:
-    """Do the work of a month that was started, unless it is done.
+def finish(started: Mapping[UUID, date], now: datetime) -> list[MonthClose]:
+    """Do the work of months that were started, one of each payer, unless they are done.
 
-    It is under the payer's lock: what was committed before is in the closed figures, and what comes after knows that it
-    is late. The mark is also the least time of what is posted after it.
+    It is under the payers' locks: what was committed before is in the closed figures, and what comes after knows that
+    it is late. The papers are issued last, because everybody waits for the number of an invoice until this commits.
     """
-    zone = posting.lock([account], now)[account].zone
-    close, *before = MonthClose.objects.filter(account=account, month__lte=month).order_by("-month")[:2]
-    if close.is_done:
-        return close
-    freezing.freeze(close, zone)
-    closed = _month(close, before[0] if before else None, zone)
-    close.status, close.done_at = MonthClose.Status.DONE, now
-    close.opening, close.closing, close.owed = closed.balance.opening, closed.balance.closing, closed.owed
-    LedgerAccount.objects.filter(pk=account).update(
-        closed_through=close.ends_at, updated_at=Greatest("updated_at", Value(now))
-    )
-    data = {"month": str(close), "opening": close.opening, "used": closed.balance.used, "closing": close.closing}
-    events.record(account, "month.closed", data, now)
-    _issue_paper(closed, now)
-    close.save()
-    return close
+    locked = posting.lock(started, now)
+    closes = _closes(started)
+    undone = [closes[key] for key in sorted(started.items()) if not closes[key].is_done]
+    if undone:
+        zones = {account: state.zone for account, state in locked.items()}
+        freezing.freeze(undone, zones)
+        ended = _months(undone, closes, zones)
+        _record(ended, now)
+        _issue_papers(ended, now)
+        _save(undone, now)
+    return [closes[key] for key in started.items()]
 
 
-def _month(close: MonthClose, last: MonthClose | None, zone: BillingZone) -> Month:
-    """`last` is the close before it."""
-    frozen = MonthlyUsage.objects.filter(account_id=close.account_id, month=close.month)
-    usage = list(frozen.select_related("meter", "organization").order_by("pk"))
-    payer = Organization.objects.select_related("billing_account").get(pk=close.account_id)
-    account = getattr(payer, "billing_account", None)
-    owed = ZERO
-    if account and account.is_postpaid:
-        accounts.fix_currency(account)
-        owed = postpaid.owed(payer.pk, close.ends_at)
-    return Month(
-        payer=payer,
-        account=account,
-        start=close.starts_at or zone.bounds(close.month)[0],
-        close=close,
-        balance=month_balances.of(close, (last and last.closing) or ZERO, usage),
-        usage=usage,
-        owed_before=last.owed if last else ZERO,
-        owed=owed,
-    )
+def _closes(started: Mapping[UUID, date]) -> dict[tuple[UUID, date], MonthClose]:
+    """The closes of these months, and of those before them."""
+    firsts = {first for month in started.values() for first in (month, months.shift(month, -1))}
+    closes = MonthClose.objects.filter(account__in=started, month__in=firsts)
+    return {(close.account_id, close.month): close for close in closes}
 
 
-def _issue_paper(month: Month, now: datetime) -> None:
-    """Last of all, because every payer waits for the number of an invoice until this transaction has committed."""
-    if draft := month_papers.draft(month):
-        month.close.paper = papers.issue(draft, now=now)
-        if month.close.paper.kind == Invoice.Kind.INVOICE:
-            month.close.owed += month.close.paper.subtotal
+def _months(
+    undone: Sequence[MonthClose], closes: Mapping[tuple[UUID, date], MonthClose], zones: Mapping[UUID, BillingZone]
+) -> list[Month]:
+    """What the papers are made of, once the usage is frozen."""
+    parameters = ended_months.parameters(undone, zones)
+    payers = Organization.objects.select_related("billing_account").in_bulk(parameters["accounts"])
+    moved, owed, usage = month_balances.moved(parameters), _owed(undone, payers), _usage(undone)
+    ended = []
+    for close, start in zip(undone, parameters["starts"], strict=True):
+        payer, last = close.account_id, closes.get((close.account_id, months.shift(close.month, -1)))
+        ended.append(
+            Month(
+                payer=payers[payer],
+                account=_account(payers[payer]),
+                start=start,
+                close=close,
+                balance=MonthBalance((last and last.closing) or ZERO, moved.get(payer, {}), _credits(usage[payer])),
+                usage=usage[payer],
+                owed_before=last.owed if last else ZERO,
+                owed=owed.get(payer, ZERO),
+            )
+        )
+    return ended
+
+
+def _account(payer: Organization) -> BillingAccount | None:
+    return getattr(payer, "billing_account", None)
+
+
+def _owed(undone: Iterable[MonthClose], payers: Mapping[UUID, Organization]) -> dict[UUID, Decimal]:
+    """What earlier invoices of the postpaid payers ask for."""
+    ends = {}
+    for close in undone:
+        account = _account(payers[close.account_id])
+        if account and account.is_postpaid:
+            if not account.currency:
+                accounts.fix_currency(account)
+            ends[close.account_id] = close.ends_at
+    return postpaid.owed(ends)
+
+
+def _usage(undone: Sequence[MonthClose]) -> Mapping[UUID, list[MonthlyUsage]]:
+    usage: defaultdict[UUID, list[MonthlyUsage]] = defaultdict(list)
+    months_of = {close.account_id: close.month for close in undone}
+    rows = MonthlyUsage.objects.filter(account_id__in=months_of, month__in=set(months_of.values())).order_by("pk")
+    for row in rows.prefetch_related("meter", "organization"):
+        if row.month == months_of[row.account_id]:
+            usage[row.account_id].append(row)
+    return usage
+
+
+def _credits(usage: Iterable[MonthlyUsage]) -> Decimal:
+    return sum((row.credits for row in usage), ZERO)
+
+
+def _record(ended: Sequence[Month], now: datetime) -> None:
+    """Done figures, and the events that tell them."""
+    for month in ended:
+        month.close.status, month.close.done_at = MonthClose.Status.DONE, now
+        month.close.opening, month.close.closing = month.balance.opening, month.balance.closing
+        month.close.owed = month.owed
+    happenings = [(month.payer.pk, _told(month), ()) for month in ended]
+    events.record_all("month.closed", happenings, now)
+
+
+def _told(month: Month) -> dict[str, Any]:
+    return {
+        "month": str(month.close),
+        "opening": month.balance.opening,
+        "used": month.balance.used,
+        "closing": month.balance.closing,
+    }
+
+
+def _issue_papers(ended: Iterable[Month], now: datetime) -> None:
+    drafted = [(month.close, draft) for month in ended if (draft := month_papers.draft(month))]
+    issued = papers.issue_all([draft for _, draft in drafted], now=now) if drafted else []
+    for (close, _), paper in zip(drafted, issued, strict=True):
+        close.paper = paper
+        if paper.kind == Invoice.Kind.INVOICE:
+            close.owed += paper.subtotal
+
+
+def _save(closes: Sequence[MonthClose], now: datetime) -> None:
+    columns = {
+        "accounts": [close.account_id for close in closes],
+        "months": [close.month for close in closes],
+        "openings": [close.opening for close in closes],
+        "closings": [close.closing for close in closes],
+        "owed": [close.owed for close in closes],
+        "papers": [close.paper_id for close in closes],
+    }
+    sql.rows(DONE, {**columns, "now": now})

@@ -4,30 +4,33 @@ Each event counts in the month in which it is billed, and every other entry in t
 the month in which its event is billed takes it out of that month, so both count in none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from accounts.lib import sql
-from accounts.lib.money import ZERO
-from usage.models import MonthClose, MonthlyUsage
+from usage.storage import ended_months
 
-ALWAYS = datetime.min.replace(tzinfo=UTC)
-
-MOVED = """
-SELECT kind, sum(amount)
-  FROM (SELECT kind, amount FROM billing_ledgerentry
-         WHERE account_id = %(account)s AND created_at >= %(since)s AND created_at < %(end)s AND kind <> 'usage'
+MOVED = sql.compose(
+    """
+SELECT account_id, kind, sum(amount)
+  FROM (SELECT m.account_id, kind, amount
+          FROM {months} JOIN billing_ledgerentry e
+            ON e.account_id = m.account_id AND e.created_at >= m.since AND e.created_at < m.ends_at
+         WHERE kind <> 'usage'
          UNION ALL
-        SELECT 'adjustment', -e.credits
-          FROM usage_eventvoid v JOIN usage_event e
-            ON (e.account_id, e.organization_id, e.id, e.recorded_at)
-             = (v.account_id, v.organization_id, v.event_id, v.recorded_at)
-         WHERE v.account_id = %(account)s AND v.created_at >= %(since)s AND v.created_at < %(end)s
-           AND (e.billed_in = %(month)s OR e.billed_in IS NULL AND e.occurred_at >= %(since)s)) moved
- GROUP BY kind
-"""
+        SELECT m.account_id, 'adjustment', -e.credits
+          FROM {months}
+          JOIN usage_eventvoid v ON v.account_id = m.account_id AND v.created_at >= m.since AND v.created_at < m.ends_at
+          JOIN usage_event e ON (e.account_id, e.organization_id, e.id, e.recorded_at)
+                              = (v.account_id, v.organization_id, v.event_id, v.recorded_at)
+         WHERE e.billed_in = m.month OR e.billed_in IS NULL AND e.occurred_at >= m.since) moved
+ GROUP BY account_id, kind
+""",
+    months=ended_months.MONTHS,
+)
 
 
 @dataclass(frozen=True)
@@ -43,13 +46,9 @@ class MonthBalance:
         return sum(self.moved.values(), self.opening) - self.used
 
 
-def of(close: MonthClose, opening: Decimal, usage: Iterable[MonthlyUsage]) -> MonthBalance:
-    """Of a month whose usage is frozen. It begins with what the one before it left."""
-    parameters = {
-        "account": close.account_id,
-        "month": close.month,
-        "since": close.starts_at or ALWAYS,
-        "end": close.ends_at,
-    }
-    used = sum((row.credits for row in usage), ZERO)
-    return MonthBalance(opening, dict(sql.rows(MOVED, parameters)), used)
+def moved(parameters: sql.Parameters) -> Mapping[UUID, Mapping[str, Decimal]]:
+    """What moved the balances in the months of `ended_months.parameters`, apart from usage."""
+    amounts: defaultdict[UUID, dict[str, Decimal]] = defaultdict(dict)
+    for account, kind, amount in sql.rows(MOVED, parameters):
+        amounts[account][kind] = amount
+    return amounts

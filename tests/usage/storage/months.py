@@ -16,7 +16,7 @@ Row = tuple[Any, ...]
 
 
 def close(payer: Organization, now: datetime = END) -> list[MonthClose]:
-    return closing.close_ended(payer.pk, now)
+    return closing.close_ended([payer.pk], now)
 
 
 def created(payer: Organization, moment: datetime) -> None:

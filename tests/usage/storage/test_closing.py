@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from threading import Event as Flag
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -17,16 +19,18 @@ from accounts.lib import months
 from accounts.models import Event, Organization
 from billing.ledger import balances as ledger_balances
 from billing.ledger import holds, posting
-from billing.models import LedgerAccount, LedgerEntry, Meter
+from billing.models import BillingAccount, LedgerAccount, LedgerEntry, Meter
 from tests import factories
 from tests.concurrency import race
 from tests.killing import hang, killed
 from tests.usage.metering.batches import balance, event, outcomes, record, this_month
 from tests.usage.storage.months import A_MONTH, END, balances, billed_in, close, created, frozen
+from usage import tasks
 from usage.metering import voids
 from usage.models import MonthClose, MonthlyUsage, UsageEvent
 from usage.reporting import totals
-from usage.storage import closing, freezing, reconciliation
+from usage.storage import advancing, closing, freezing, month_papers, reconciliation
+from usage.storage.month_papers import Month
 
 MONTH = this_month(1).date()
 NEXT = months.shift(MONTH, 1)
@@ -191,16 +195,72 @@ def test_what_has_not_ended_is_not_closed(funded: Organization) -> None:
 
 
 def test_a_payer_whose_clock_was_moved_is_closed_by_that_clock(funded: Organization) -> None:
-    now = END - timedelta(days=1)
-    assert funded.pk not in set(closing.due(now))
     Organization.objects.filter(pk=funded.pk).update(clock_ahead=timedelta(days=1))
-    assert funded.pk in set(closing.due(now))
+    assert funded.pk not in set(closing.due(END))
+    advancing.sweep(END - timedelta(days=1, microseconds=1))
+    assert balances(funded) == []
+    advancing.sweep(END - timedelta(days=1))
+    assert balances(funded) == [(MONTH, 0, 100)]
 
 
 def test_a_payer_that_never_used_anything_is_closed_as_well(organization: Organization) -> None:
     ledger_balances.open_accounts([organization.pk], timezone.now())
     close(organization)
     assert (frozen(organization), balances(organization)) == ([], [(MONTH, 0, 0)])
+
+
+@pytest.fixture
+def payers(db: None) -> list[UUID]:
+    """A postpaid and a prepaid one, and one without a billing account, in two zones. The nth sent n messages."""
+    payers = [Organization.objects.create_root(name=zone, timezone=zone) for zone in ("UTC", "Asia/Tokyo", "UTC")]
+    for payer, mode in zip(payers, ("postpaid", "prepaid"), strict=False):
+        account = factories.billing_account(payer)
+        BillingAccount.objects.filter(pk=account.pk).update(billing_mode=mode)
+    record(*(event(payer, meter="sms", quantity=n) for n, payer in enumerate(payers, start=1)))
+    return [payer.pk for payer in payers]
+
+
+def test_months_of_several_payers_are_closed_together(payers: list[UUID]) -> None:
+    closes = {close.account_id: close for close in closing.close_ended(payers, END + timedelta(days=1))}
+    assert [closes[payer].closing for payer in payers] == [-CENT, -2 * CENT, -3 * CENT]
+    papers = [closes[payer].paper for payer in payers]
+    assert [paper and paper.kind for paper in papers] == ["invoice", "statement", None]
+    assert [paper and paper.total for paper in papers] == [CENT, -2 * CENT, None]
+    assert reconciliation.run() == []
+
+
+def test_a_payer_that_can_not_be_closed_holds_up_no_other(payers: list[UUID], monkeypatch: pytest.MonkeyPatch) -> None:
+    draft, again = month_papers.draft, list[list[str]]()
+
+    def fail(month: Month) -> Any:
+        if month.payer.pk == payers[1]:
+            raise RuntimeError
+        return draft(month)
+
+    monkeypatch.setattr(month_papers, "draft", fail)
+    monkeypatch.setattr(tasks.close_ended_months, "delay", again.append)
+    with travel(END + timedelta(days=1)):
+        assert tasks.close_months() == 1
+        [together] = [batch for batch in again if str(payers[1]) in batch]
+        again.clear()
+        assert tasks.close_ended_months(together) == 0
+        assert MonthClose.objects.filter(status="done").count() == 0
+        for alone in list(again):
+            with suppress(RuntimeError):
+                tasks.close_ended_months(alone)
+    closes = MonthClose.objects.filter(account__in=payers)
+    assert {close.account_id: close.status for close in closes} == {
+        payers[0]: "done",
+        payers[1]: "started",
+        payers[2]: "done",
+    }
+
+
+def test_a_service_that_assesses_taxes_is_waited_for_by_one_payer_alone(payers: list[UUID], settings: Any) -> None:
+    now = END + timedelta(days=1)
+    assert [set(payers) <= set(batch) for batch in closing.batches(now)] == [True]
+    settings.TAX_PROVIDER = "somebody.elses"
+    assert {len(batch) for batch in closing.batches(now)} == {1}
 
 
 @pytest.mark.parametrize(
@@ -259,7 +319,7 @@ def test_a_close_that_is_killed_ends_the_same_when_it_runs_again(payer: Organiza
     record(event(payer, meter="sms"))
 
     def work(reached: int) -> None:
-        closing._issue_paper = lambda *_: hang(reached=reached)
+        closing._issue_papers = lambda *_: hang(reached=reached)
         close(payer)
 
     killed(work)

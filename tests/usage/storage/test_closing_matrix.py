@@ -96,8 +96,8 @@ def live(payers: list[Payer]) -> None:
                 organizations.change_timezone(payer.organization, payer.zones[1], now=CHANGED)
         record(*arrivals.get(hour, ()), at=hour)
         now = hour + timedelta(minutes=5)
-        for account in set(closing.due(now)) & set(by_id):
-            by_id[account].closed |= {close.month: now for close in closing.close_ended(account, now)}
+        for close in closing.close_ended(set(closing.due(now)) & set(by_id), now):
+            by_id[close.account_id].closed[close.month] = now
 
 
 @pytest.fixture

@@ -217,12 +217,12 @@ def test_an_invoice_that_can_not_be_issued_leaves_the_month_open(
         raise RuntimeError
 
     use(postpaid, "1")
-    monkeypatch.setattr(papers, "issue", fail)
+    monkeypatch.setattr(papers, "issue_all", fail)
     with pytest.raises(RuntimeError):
         close(postpaid)
     assert MonthClose.objects.get(account=postpaid.pk).status == "started"
     monkeypatch.undo()
-    assert closing.close_ended(postpaid.pk, END)[0].paper is not None
+    assert closing.close_ended([postpaid.pk], END)[0].paper is not None
 
 
 amounts = st.lists(st.decimals(min_value=-1000, max_value=1000, places=9), min_size=1, max_size=20)

@@ -1,0 +1,28 @@
+"""The months of several payers that are being closed, for statements that work on all of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from billing.ledger.billing_zone import BillingZone
+from usage.models import MonthClose
+
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+# For a FROM clause, with the parameters below. The first close of a payer has everything that was before its end: so
+# `since` is when it begins for what it bills, and `starts_at` when its calendar month begins.
+MONTHS = """
+unnest(%(accounts)s::uuid[], %(months)s::date[], %(since)s::timestamptz[], %(starts)s::timestamptz[],
+       %(ends)s::timestamptz[]) AS m(account_id, month, since, starts_at, ends_at)"""
+
+
+def parameters(closes: Sequence[MonthClose], zones: Mapping[UUID, BillingZone]) -> dict[str, list[Any]]:
+    """Those of `MONTHS`."""
+    return {
+        "accounts": [close.account_id for close in closes],
+        "months": [close.month for close in closes],
+        "since": [close.starts_at or ALWAYS for close in closes],
+        "starts": [close.starts_at or zones[close.account_id].bounds(close.month)[0] for close in closes],
+        "ends": [close.ends_at for close in closes],
+    }
