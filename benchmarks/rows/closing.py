@@ -21,14 +21,16 @@ ROUNDS = 3
 
 PAYERS = """
 CREATE TABLE bench_payer AS
-SELECT n, ('00000000-0000-7000-9000-' || lpad(n::text, 12, '0'))::uuid AS id FROM generate_series(1, %(payers)s) AS n;
+SELECT n, ('00000000-0000-7000-9000-' || lpad(n::text, 12, '0'))::uuid AS id, n %% 10 = 0 AS is_postpaid,
+       CASE WHEN n %% 10 = 0 THEN 0.1 ELSE 100 END AS bought
+  FROM generate_series(1, %(payers)s) AS n;
 INSERT INTO accounts_organization (id, public_id, auth_id, name, root_id, path, status, timezone, created_at)
 SELECT id, 'acct_' || lpad(n::text, 16, '0'), 'MA' || lpad(n::text, 18, '0'), 'Payer ' || n, id, ARRAY[id], 'active',
        'UTC', %(start)s::timestamptz FROM bench_payer;
 INSERT INTO billing_billingaccount (id, public_id, organization_id, name, email, currency, country, city, line1, line2,
                                     postal_code, state, created_at, billing_mode)
 SELECT id, 'cus_' || lpad(n::text, 14, '0'), id, 'Payer ' || n, 'payer@example.com', 'USD', 'US', '', '', '', '', '',
-       %(start)s::timestamptz, CASE WHEN n %% 10 = 0 THEN 'postpaid' ELSE 'prepaid' END FROM bench_payer
+       %(start)s::timestamptz, CASE WHEN is_postpaid THEN 'postpaid' ELSE 'prepaid' END FROM bench_payer
 """
 EVENTS = """
 INSERT INTO usage_event (organization_id, id, account_id, meter_id, environment, endpoint, quantity, failed, credits,
@@ -54,14 +56,14 @@ INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_afte
                                  created_at)
 SELECT gen_random_uuid(), account_id, seq, kind, amount, sum(amount) OVER (PARTITION BY account_id ORDER BY seq),
        'Usage', '', '{}', at
-  FROM (SELECT id AS account_id, 1 AS seq, 'purchase' AS kind, 100 AS amount, %(start)s::timestamptz AS at
+  FROM (SELECT id AS account_id, 1 AS seq, 'purchase' AS kind, bought AS amount, %(start)s::timestamptz AS at
           FROM bench_payer
          UNION ALL
         SELECT account_id, entry_seq, 'usage', -sum(credits), max(recorded_at) FROM usage_event GROUP BY 1, 2) e
 """
 GRANTS = """
 INSERT INTO billing_grant (id, account_id, entry_seq, category, priority, amount, remaining, created_at)
-SELECT gen_random_uuid(), id, 1, 'paid', 50, 100, 100, %(start)s FROM bench_payer
+SELECT gen_random_uuid(), id, 1, 'paid', 50, bought, bought, %(start)s FROM bench_payer
 """
 ACCOUNTS = """
 INSERT INTO billing_ledgeraccount (organization_id, balance, reserved, credit_limit, seq, updated_at)

@@ -213,4 +213,5 @@ def test_a_postpaid_invoice_that_a_bank_took_back_is_asked_for_again(payment: Pa
     Payment.objects.update(purpose="invoice", invoice=invoice)
     payment.refresh_from_db()
     dispute(payment, 2500, 0, DisputeState.LOST if lost else DisputeState.OPEN)
-    assert postpaid.owed(payment.organization_id, LATER) == (0 if lost else 25)
+    payer = payment.organization_id
+    assert postpaid.owed({payer: LATER}) == {payer: 0 if lost else 25}

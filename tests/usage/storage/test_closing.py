@@ -211,21 +211,21 @@ def test_a_payer_that_never_used_anything_is_closed_as_well(organization: Organi
 
 @pytest.fixture
 def payers(db: None) -> list[UUID]:
-    """A postpaid and a prepaid one, and one without a billing account, in two zones. The nth sent n messages."""
+    """A postpaid and a prepaid one, and one without a billing account, in two zones. The nth used n credits."""
     payers = [Organization.objects.create_root(name=zone, timezone=zone) for zone in ("UTC", "Asia/Tokyo", "UTC")]
     for payer, mode in zip(payers, ("postpaid", "prepaid"), strict=False):
         account = factories.billing_account(payer)
         BillingAccount.objects.filter(pk=account.pk).update(billing_mode=mode)
-    record(*(event(payer, meter="sms", quantity=n) for n, payer in enumerate(payers, start=1)))
+    record(*(event(payer, meter="sms", quantity=100 * n) for n, payer in enumerate(payers, start=1)))
     return [payer.pk for payer in payers]
 
 
 def test_months_of_several_payers_are_closed_together(payers: list[UUID]) -> None:
     closes = {close.account_id: close for close in closing.close_ended(payers, END + timedelta(days=1))}
-    assert [closes[payer].closing for payer in payers] == [-CENT, -2 * CENT, -3 * CENT]
+    assert [closes[payer].closing for payer in payers] == [-1, -2, -3]
     papers = [closes[payer].paper for payer in payers]
     assert [paper and paper.kind for paper in papers] == ["invoice", "statement", None]
-    assert [paper and paper.total for paper in papers] == [CENT, -2 * CENT, None]
+    assert [paper and paper.total for paper in papers] == [1, -2, None]
     assert reconciliation.run() == []
 
 

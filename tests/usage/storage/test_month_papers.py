@@ -201,12 +201,12 @@ def test_credits_are_used_first(postpaid: Organization) -> None:
     assert lines(invoice)[1][0] == "Credits from before"
 
 
-def test_twelve_months_of_less_than_a_cent_come_to_their_sum(postpaid: Organization) -> None:
+def test_twelve_months_of_less_than_the_smallest_charge_come_to_their_sum(postpaid: Organization) -> None:
     for n in range(12):
-        use(postpaid, "0.004")
+        use(postpaid, "0.204")
         month(postpaid, n)
     invoices = Invoice.objects.of(postpaid).filter(kind="invoice")
-    assert [invoice.subtotal for invoice in invoices] == [CENT] * 4
+    assert [invoice.subtotal for invoice in invoices] == [Decimal("0.61")] * 4
     assert reconciliation.run() == []
 
 
