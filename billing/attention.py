@@ -4,7 +4,7 @@ What is urgent stands above every page. Whoever may not read a fact isn't told o
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -33,6 +33,7 @@ from billing.templatetags.money import amount, money
 REMEMBERED = timedelta(days=14)  # a failed payment that nobody tried again is old news afterwards
 EXPIRING = timedelta(days=14)
 SUBJECTS_SHOWN = 5
+NEARLY, ALL = 80, 100  # per cent of a budget
 
 
 class Level(StrEnum):
@@ -43,13 +44,18 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Alert:
-    """`page` is the path of its page beneath the organization's address; `action` is what the link to it says."""
+    """`page` is the path of its page; `action` is what the link to it says."""
 
     code: str
     level: Level
     detail: str
     page: str = ""
     action: str = ""
+
+    def within(self, organization: Organization) -> "Alert":
+        """With the whole path of a page that was named beneath the organization."""
+        is_whole = not self.page or self.page.startswith("/")
+        return self if is_whole else replace(self, page=f"/o/{organization.public_id}/{self.page}")
 
 
 def urgent(organization: Organization, scopes: Collection[str], now: datetime) -> list[Alert]:
@@ -59,7 +65,7 @@ def urgent(organization: Organization, scopes: Collection[str], now: datetime) -
         alerts += _credits(organization)
     if organization.is_root and "billing:read" in scopes:
         alerts += [*_payments(organization, now), *_plan(organization), *_invoices(organization)]
-    return alerts
+    return [alert.within(organization) for alert in alerts]
 
 
 def others(organization: Organization, scopes: Collection[str], now: datetime) -> list[Alert]:
@@ -71,7 +77,7 @@ def others(organization: Organization, scopes: Collection[str], now: datetime) -
         alerts += _keys(organization, now)
     if "webhooks:read" in scopes:
         alerts += _webhooks(organization)
-    return alerts
+    return [alert.within(organization) for alert in alerts]
 
 
 def _suspensions(organization: Organization) -> Iterator[Alert]:
@@ -143,23 +149,27 @@ def _invoices(organization: Organization) -> Iterator[Alert]:
 def _budgets(organization: Organization, now: datetime) -> Iterator[Alert]:
     """Budgets of this month that are spent to 80 % or more, as they were announced."""
     month = billing_zone.of(organization).month_of(now)
-    crossed = Spending.objects.filter(account_id=organization.root_id, alerted__gte=80, month=month)
+    crossed = Spending.objects.filter(account_id=organization.root_id, alerted__gte=NEARLY, month=month)
     spent = {row.subject: row for row in crossed}
     if not spent:
         return
     nodes = Organization.objects.within(organization).filter(pk__in=spent, monthly_budget__isnull=False)
     keys = ApiKey.objects.within(organization).filter(pk__in=spent, monthly_budget__isnull=False)
-    for subject in [*nodes[:SUBJECTS_SHOWN], *keys[:SUBJECTS_SHOWN]]:
-        facts = {
-            "name": subject.name,
-            "spent": amount(spent[subject.pk].spent),
-            "budget": amount(subject.monthly_budget or ZERO),
-        }
+    subjects: list[tuple[Organization | ApiKey, str]] = [
+        *((node, f"organizations/{node.public_id}/") for node in nodes[:SUBJECTS_SHOWN]),
+        *((key, _page_of(key)) for key in keys.select_related("organization")[:SUBJECTS_SHOWN]),
+    ]
+    for subject, page in subjects:
+        row = spent[subject.pk]
+        facts = {"name": subject.name, "spent": amount(row.spent), "budget": amount(subject.monthly_budget or ZERO)}
         text = _("%(name)s has spent %(spent)s of its %(budget)s credits for this month.") % facts
-        level = Level.ERROR if spent[subject.pk].alerted == 100 else Level.WARNING
-        page = f"organizations/{subject.public_id}/" if isinstance(subject, Organization) else ""
-        own_key = isinstance(subject, ApiKey) and subject.organization_id == organization.pk
-        yield Alert("budget_spent", level, text, f"keys/{subject.public_id}/" if own_key else page, _("See it"))
+        level = Level.ERROR if row.alerted == ALL else Level.WARNING
+        yield Alert("budget_spent", level, text, page, _("See it"))
+
+
+def _page_of(key: ApiKey) -> str:
+    """It may be a key of an organization beneath."""
+    return f"/o/{key.organization.public_id}/keys/{key.public_id}/" if key.organization else ""
 
 
 def _cards(organization: Organization, now: datetime) -> Iterator[Alert]:

@@ -1,5 +1,6 @@
 """Exports of a ledger. Each entry's balance follows from the one before, and a signature covers all of the file."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -31,10 +32,20 @@ def export(
         entries = entries.filter(created_at__lt=end)
     rows = list(entries[:MOST])
     content = _table(rows) if format == "csv" else _lines(organization, rows, after + 1)
-    data = {"format": format, "first": rows[0].seq if rows else after + 1, "entries": len(rows)}
-    targets = [organization.public_id]
-    events.record(organization.pk, "ledger.exported", data, timezone.now(), targets=targets)
+    _tell(organization, format, rows[0].seq if rows else after + 1, len(rows))
     return content
+
+
+def table(organization: Organization, entries: Iterable[LedgerEntry]) -> bytes:
+    """These entries as CSV, in their order. It is an event as well."""
+    rows = list(entries)
+    _tell(organization, "csv", min((entry.seq for entry in rows), default=0), len(rows))
+    return _table(rows)
+
+
+def _tell(organization: Organization, format: str, first: int, count: int) -> None:
+    data = {"format": format, "first": first, "entries": count}
+    events.record(organization.pk, "ledger.exported", data, timezone.now(), targets=[organization.public_id])
 
 
 def _lines(organization: Organization, rows: list[LedgerEntry], first: int) -> bytes:

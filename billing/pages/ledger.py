@@ -5,12 +5,14 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.views.generic import ListView
 
 from accounts.lib import timezones
+from accounts.lib.attachments import attachment
 from accounts.pages.organizations import OrganizationMixin
 from billing import clock
-from billing.ledger import posting
+from billing.ledger import exporting, posting
 from billing.models import LedgerEntry
 from billing.templatetags.money import places
 
@@ -83,6 +85,13 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
     scopes = {"get": "credits:read"}
     section = "ledger"
     paginate_by = 50
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("format") == "csv" and self.organization.is_root:
+            return attachment(
+                exporting.table(self.organization, self.get_queryset()[: exporting.MOST]), "ledger", "csv"
+            )
+        return super().get(request, *args, **kwargs)
 
     def get_template_names(self) -> list[str]:
         return ["billing/ledger.html" if self.organization.is_root else "billing/billed_by_root.html"]

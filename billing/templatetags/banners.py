@@ -14,4 +14,4 @@ def banners(context: Any) -> dict[str, Any]:
     if organization is None:
         return {"alerts": []}
     alerts = attention.urgent(organization, context.get("scopes", frozenset()), clock.now(organization))
-    return {"alerts": alerts, "organization": organization}
+    return {"alerts": alerts}

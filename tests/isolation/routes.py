@@ -260,6 +260,8 @@ ROUTES: dict[str, Route] = {
     ),
     "v1/credits/adjustments": company(amount=1, reason="Sorry"),
     "v1/ledger/export": read("credits:read"),
+    "v1/ledger/statement": read("credits:read"),
+    "v1/ledger/statement/pdf": read("credits:read"),
     "v1/ledger/{id}/reverse": company("entry", reason="Sorry"),
     "auth/account/credits": read("credits:read"),
     "auth/account/ledger": read("credits:read"),

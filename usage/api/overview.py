@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.problems import Forbidden
-from accounts.models import Organization
 from accounts.permissions import LiveKeyRequired
 from billing import clock
 from billing.api.fields import AmountSerializerField
@@ -108,7 +107,7 @@ class OverviewView(APIView):
         credential, organization = credential_of(request), organization_of(request)
         now = clock.now(organization)
         seen = overview.of(organization, credential.user, credential.scopes, credential.timezone, now)
-        return Response(_body(organization, seen))
+        return Response(_body(seen))
 
 
 class ChecklistView(APIView):
@@ -131,7 +130,7 @@ class ChecklistView(APIView):
         return Response(_checklist(onboarding.of(organization, credential.user)))
 
 
-def _body(organization: Organization, seen: Overview) -> dict[str, Any]:
+def _body(seen: Overview) -> dict[str, Any]:
     return {
         "balance": BalanceSerializer(seen.balance).data if seen.balance else None,
         "runway": {
@@ -142,7 +141,7 @@ def _body(organization: Organization, seen: Overview) -> dict[str, Any]:
         else None,
         **_months(seen.month),
         "endpoints": [{"name": line.name, "requests": line.requests, "share": line.share} for line in seen.endpoints],
-        "alerts": [_alert(organization, alert) for alert in (*seen.urgent, *seen.others)],
+        "alerts": [_alert(alert) for alert in (*seen.urgent, *seen.others)],
         "checklist": _checklist(seen.checklist),
     }
 
@@ -165,8 +164,8 @@ def _months(month: Month) -> dict[str, Any]:
     }
 
 
-def _alert(organization: Organization, alert: Alert) -> dict[str, Any]:
-    url = f"{settings.BASE_URL}/o/{organization.public_id}/{alert.page}" if alert.page else None
+def _alert(alert: Alert) -> dict[str, Any]:
+    url = f"{settings.BASE_URL}{alert.page}" if alert.page else None
     return {"code": alert.code, "level": alert.level.value, "detail": alert.detail, "url": url}
 
 

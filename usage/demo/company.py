@@ -18,7 +18,7 @@ from billing.models import LedgerAccount
 COMPANY = "Example Corp"
 # Each child, and what it is beneath.
 CHILDREN = {"Website": COMPANY, "Help centre": "Website", "Mobile app": COMPANY, "Research": COMPANY}
-BUDGETS = {"Research": Decimal(4), "Mobile app": Decimal(40)}
+BUDGETS = {"Research": Decimal(8), "Mobile app": Decimal(40)}
 PEOPLE = (
     ("Amira Haddad", "admin@example.com", COMPANY, Membership.Role.ADMIN),
     ("Ben Okoye", "billing@example.com", COMPANY, Membership.Role.BILLING),
@@ -35,7 +35,7 @@ KEYS: dict[str, tuple[str, dict[str, Any]]] = {
     "Search box": ("Help centre", {"permissions": ["search:read"]}),
     "iOS app": ("Mobile app", {"permissions": ["messaging:send", "voice:call"], "monthly_budget": Decimal(20)}),
     "Android app": ("Mobile app", {"permissions": ["messaging:send", "voice:call"], "monthly_budget": Decimal(20)}),
-    "Notebooks": ("Research", {"permissions": ["embeddings:create"], "monthly_budget": Decimal(4)}),
+    "Notebooks": ("Research", {"permissions": ["embeddings:create"], "monthly_budget": Decimal(10)}),
 }
 EXPIRING, DISABLED, ROTATED = "Backups", "Search box", "Web frontend"
 

@@ -76,8 +76,13 @@ def _set_clock(payer: Organization, ahead: timedelta | None) -> None:
 
 
 def _use(cast: Cast, start: datetime, end: datetime, age: float, chance: random.Random) -> None:
-    if batch := list(traffic.of_day(start, end, age, cast.keys, chance)):
-        metering.record(batch, clock=lambda: end)
+    """A batch at noon, and one at the end of the day."""
+    batch = list(traffic.of_day(start, end, age, cast.keys, chance))
+    for moment in (min(start + DAY / 2, end), end - timedelta(seconds=1)):
+        ready = [event for event in batch if event["occurred_at"] <= moment.isoformat()]
+        batch = [event for event in batch if event not in ready]
+        if ready:
+            metering.record(ready, clock=lambda: moment)  # noqa: B023 (called at once)
 
 
 def _begin(cast: Cast, now: datetime) -> None:

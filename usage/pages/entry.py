@@ -19,7 +19,7 @@ from billing.models import Hold, LedgerEntry, Payment
 from billing.pages.ledger import LedgerForm
 from billing.templatetags.money import places
 from usage.models import UsageEvent
-from usage.reporting import periods
+from usage.reporting import periods, statement
 
 EVENTS_SHOWN = 50
 # Nearly all events are reported within an hour, and older ones would have to be looked for in all of the payer's usage.
@@ -90,7 +90,7 @@ class ExplainView(OrganizationMixin):
         form = LedgerForm(request.GET, zone=self.person.timezone)
         form.is_valid()
         start, end = form.span(periods.start_of("monthly", now, self.person.timezone), now)
-        opening, closing = self._balance(start), self._balance(end)
+        opening, closing = (statement.balance_before(self.organization, moment) for moment in (start, end))
         steps = self._steps(start, end, form)
         context = self.get_context_data(
             form=form,
@@ -102,12 +102,6 @@ class ExplainView(OrganizationMixin):
             places=places([opening, closing, *(step.amount for step in steps)]),
         )
         return render(request, "usage/explain.html", context)
-
-    def _balance(self, moment: datetime) -> Decimal:
-        """What the last entry before the moment left."""
-        before = LedgerEntry.objects.of(self.organization).filter(created_at__lt=moment)
-        last = before.order_by("-created_at", "-seq").values_list("balance_after", flat=True).first()
-        return ZERO if last is None else last
 
     def _steps(self, start: datetime, end: datetime, form: LedgerForm) -> list[Step]:
         between = LedgerEntry.objects.of(self.organization).filter(created_at__gte=start, created_at__lt=end)

@@ -2,7 +2,7 @@ from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
 from apikeys.pages.paths import KEY
-from usage.pages import entry, explorer, key, months, views
+from usage.pages import entry, explorer, key, months, statement, views
 
 app_name = "usage"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path(f"{ORGANIZATION}usage/months/", months.MonthsView.as_view(), name="months"),
     path(f"{ORGANIZATION}usage/months/<str:month>/", months.MonthView.as_view(), name="month"),
     path(f"{ORGANIZATION}ledger/<int:seq>/", entry.EntryView.as_view(), name="entry"),
+    path(f"{ORGANIZATION}ledger/statement/", statement.StatementView.as_view(), name="statement"),
     path(f"{ORGANIZATION}ledger/explain/", entry.ExplainView.as_view(), name="explain"),
     path(f"{ORGANIZATION}keys/{KEY}", key.KeyView.as_view(), name="key"),
     path(f"{ORGANIZATION}keys/{KEY}revoke/", key.RevokeKeyView.as_view(), name="revoke-key"),

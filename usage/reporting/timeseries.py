@@ -148,10 +148,10 @@ def sources(query: Query) -> Iterator[tuple[QuerySet[Any], dict[str, Any]]]:
         yield events.filter(query.filter).annotate(moment=F("occurred_at")), SUMS_OF_EVENTS
 
 
-def window_of(starts: list[datetime]) -> Any:
+def window_of(starts: list[datetime], field: str = "moment") -> Any:
     """The number, from 1, of the window in which the moment of a row lies."""
     bounds = Value(starts, output_field=ArrayField(DateTimeField()))
-    return Func(F("moment"), bounds, function="width_bucket", output_field=IntegerField())
+    return Func(F(field), bounds, function="width_bucket", output_field=IntegerField())
 
 
 def _grouped(
