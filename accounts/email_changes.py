@@ -6,6 +6,7 @@ The code also proves an address that was not proved yet, so the same form serves
 import hashlib
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -30,10 +31,10 @@ class ChangeUndone(Gone):
     detail = "This link is not valid any more."
 
 
-def begin(user: User, email: str, now: datetime) -> EmailCode:
+def begin(user: User, email: str, *, network: str, now: datetime) -> EmailCode:
     """Sends a code to the new address, and tells the old one. A taken address gets an email that says so."""
     with transaction.atomic():
-        row, code = email_codes.issue(PURPOSE, email, {"user": user.pk}, now)
+        row, code = email_codes.issue(PURPOSE, email, {"user": user.pk}, network=network, now=now)
         if code:
             emails.queue(TEMPLATE, to=email, context={"code": code, "user": user.pk})
         if email != user.email:
@@ -41,9 +42,11 @@ def begin(user: User, email: str, now: datetime) -> EmailCode:
     return row
 
 
-def finish(user: User, email: str, code: str, *, network: str, current: sign_ins.Current, now: datetime) -> None:
+def finish(
+    user: User, email: str, code: str, *, only: UUID, network: str, current: sign_ins.Current, now: datetime
+) -> None:
     """The code came back: the person has the new address. `EmailTaken` if somebody took it meanwhile."""
-    row = email_codes.redeem(PURPOSE, email, code, network=network, now=now)
+    row = email_codes.redeem(PURPOSE, email, code, network=network, now=now, only=only, person=user.email)
     if email_codes.data_of(row)["user"] != user.pk:
         raise email_codes.InvalidCode
     old, was_proved = user.email, user.has_proved_email
@@ -100,8 +103,7 @@ def undo(token: str, now: datetime) -> User:
 def email_context(to: str, queued: emails.Context) -> dict[str, Any]:
     """The code, or for an address that somebody else has, only that."""
     taken = User.objects.filter(email=to).exclude(pk=queued["user"]).exists()
-    minutes = email_codes.LIFETIME.seconds // 60
-    return {"email": to, "code": "" if taken else queued["code"], "minutes": minutes}
+    return {"email": to, "code": "" if taken else queued["code"], "minutes": email_codes.MINUTES}
 
 
 def purge(now: datetime) -> int:

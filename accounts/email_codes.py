@@ -1,29 +1,36 @@
 """Codes that are sent to an address, to prove that a person reads its mail.
 
-An address may have several codes at once, each with what it is for, so that a stranger who asks for one takes nothing
-from the owner's. Wrong codes are limited as wrong passwords are.
+All attempts that need the same proof of an address share a code, which is a new one every few minutes and is emailed
+once. The code says that the mailbox is one's own, and the attempt's id says which attempt to finish. So a stranger who
+starts attempts for somebody's address can neither finish them nor use up the emails that the owner needs: the owner's
+own attempt takes the code that lies in the mailbox already.
 """
 
 import hmac
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.utils.crypto import salted_hmac
 
 from accounts import sign_in_limits
-from accounts.lib import encryption, identifiers
-from accounts.lib.problems import Problem
+from accounts.lib import encryption
+from accounts.lib.problems import Conflict, Problem, TooManyRequests
 from accounts.models import EmailCode
 from accounts.sign_in_limits import TooManyFailures
 
 PURPOSE = "email code"
-LIFETIME = timedelta(minutes=10)
-KEPT = timedelta(hours=1)  # to count how many an address got
-EMAILS_AN_HOUR = 10
+WINDOW = timedelta(seconds=150)  # in which an address has one code, and gets one email
+WINDOWS = 4  # in which a code is accepted: so for 7 to 10 minutes
+MINUTES = 7
+KEPT = timedelta(hours=1)
+ATTEMPTS_OF_A_NETWORK = 5  # in an hour, for one address
 DIGITS = 8
+# Where strangers guess at an address from everywhere, its emails have a code that nobody guesses. Such a code is let
+# through while guesses at the short one have to wait.
+MANY_DIGITS = 16
 
 
 class InvalidCode(Problem):
@@ -36,38 +43,55 @@ class InvalidCode(Problem):
         super().__init__(errors=[{"pointer": "/code", "detail": self.detail}])
 
 
-def issue(purpose: str, email: str, data: Mapping[str, Any], now: datetime) -> tuple[EmailCode, str]:
-    """A new code, which the caller sends.
+class SeveralSignUps(Conflict):
+    """Several sign-ups wait for the address, perhaps a stranger's with another password, and none was named."""
 
-    It is empty if the address got as many in this hour as we send. Such a row has no code at all: a guess is compared
-    with all rows of an address, so unsent codes would make it as likely as a stranger likes.
-    """
-    is_flooded = EmailCode.objects.filter(email=email, created_at__gt=now - KEPT).count() >= EMAILS_AN_HOUR
-    code = "" if is_flooded else identifiers.random_text("0123456789", DIGITS)
-    row = EmailCode(purpose=purpose, email=email, created_at=now, expires_at=now + LIFETIME)
+    code = "several_sign_ups"
+    detail = "Several sign-ups wait for this address. Name yours: its id was in the answer 202."
+
+    def __init__(self) -> None:
+        super().__init__(errors=[{"pointer": "/sign_up", "detail": self.detail}])
+
+
+def issue(purpose: str, email: str, data: Mapping[str, Any], *, network: str, now: datetime) -> tuple[EmailCode, str]:
+    """A new attempt, and the code that the caller sends. It is empty if the address has it already."""
+    attempts = EmailCode.objects.filter(purpose=purpose, email=email)
+    if attempts.filter(network=network, created_at__gt=now - KEPT).count() >= ATTEMPTS_OF_A_NETWORK:
+        wait = {"Retry-After": str(int(KEPT.total_seconds()))}
+        raise TooManyRequests("Too many codes for this address in an hour. Try again later.", headers=wait)
+    expires_at = _begin_of(_window(now) + WINDOWS)
+    has_it = attempts.filter(expires_at=expires_at).exists()
+    row = EmailCode(purpose=purpose, email=email, network=network, created_at=now, expires_at=expires_at)
     row.data = encryption.encrypt(json.dumps(data).encode(), purpose=PURPOSE)
-    row.digest = _digest(row, code) if code else b""
     row.save(force_insert=True)
-    return row, code
+    digits = MANY_DIGITS if sign_in_limits.is_slow(_series(email), now) else DIGITS
+    return row, "" if has_it else _code(purpose, email, _window(now))[:digits]
 
 
-def redeem(purpose: str, email: str, code: str, *, network: str, now: datetime, only: UUID | None = None) -> EmailCode:
-    """The row of a code that is typed in, which is used up by that. `InvalidCode` if there is none.
+def redeem(
+    purpose: str, email: str, code: str, *, network: str, now: datetime, only: UUID | None = None, person: str = ""
+) -> EmailCode:
+    """The attempt that a code finishes, which is used up by that. `InvalidCode` if there is none.
 
-    `only` is the row that the person started, where we know it. A wrong code counts even if the caller's transaction
-    is rolled back, so call this outside of one.
+    `only` is the attempt's id. Without it there must be no other for this address. `person` is the address of who is
+    signed in. A wrong code counts even if the caller's transaction is rolled back, so call this outside of one.
     """
+    digits = "".join(code.split())
     try:
-        attempt = sign_in_limits.begin(f"code {email}", network)
+        attempt = sign_in_limits.begin(_series(email), network, person=person, is_guessable=len(digits) < MANY_DIGITS)
     except TooManyFailures as error:
         raise error.problem from error
-    rows = EmailCode.objects.filter(purpose=purpose, email=email, expires_at__gt=now)
-    digits = "".join(code.split())
-    for row in rows if only is None else rows.filter(pk=only):
-        if hmac.compare_digest(bytes(row.digest), _digest(row, digits)) and rows.filter(pk=row.pk).delete()[0]:
-            attempt.take_back()
-            return row
-    raise InvalidCode
+    if not _is_right(purpose, email, digits, now):
+        raise InvalidCode
+    attempts = EmailCode.objects.filter(purpose=purpose, email=email)
+    if only is None and attempts.count() > 1:
+        attempt.take_back()
+        raise SeveralSignUps
+    row = attempts.filter(expires_at__gt=now, **({} if only is None else {"pk": only})).first()
+    if row is None or not attempts.filter(pk=row.pk).delete()[0]:
+        raise InvalidCode
+    attempt.take_back()
+    return row
 
 
 def data_of(row: EmailCode) -> dict[str, Any]:
@@ -75,8 +99,29 @@ def data_of(row: EmailCode) -> dict[str, Any]:
     return data
 
 
-def _digest(row: EmailCode, code: str) -> bytes:
-    return salted_hmac("accounts.email_codes", f"{row.pk.hex}:{code}", algorithm="sha256").digest()
+def _series(email: str) -> str:
+    return f"code {email}"
+
+
+def _is_right(purpose: str, email: str, digits: str, now: datetime) -> bool:
+    codes = [_code(purpose, email, _window(now) - age) for age in range(WINDOWS)]
+    return len(digits) in (DIGITS, MANY_DIGITS) and any(
+        hmac.compare_digest(code[: len(digits)].encode(), digits.encode()) for code in codes
+    )
+
+
+def _window(moment: datetime) -> int:
+    return int(moment.timestamp() // WINDOW.total_seconds())
+
+
+def _begin_of(window: int) -> datetime:
+    return datetime.fromtimestamp(window * WINDOW.total_seconds(), UTC)
+
+
+def _code(purpose: str, email: str, window: int) -> str:
+    """Of MANY_DIGITS digits. It is made from the SECRET_KEY, so it is nowhere in the database."""
+    mac = salted_hmac("accounts.email_codes", f"{purpose}:{window}:{email}", algorithm="sha256").digest()
+    return f"{int.from_bytes(mac) % 10**MANY_DIGITS:0{MANY_DIGITS}}"
 
 
 def purge(now: datetime) -> int:

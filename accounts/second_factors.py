@@ -35,7 +35,7 @@ def names(user: User) -> list[str]:
 
 def check_code(user: User, code: str, network: str) -> Authenticator | None:
     """The authenticator whose code this is; the code is used up. `TooManyFailures` after too many wrong ones."""
-    attempt = sign_in_limits.begin(f"factor {user.pk}", network)
+    attempt = sign_in_limits.begin(f"factor {user.pk}", network, person=user.email)
     for authenticator in Authenticator.objects.filter(user=user).exclude(type=PASSKEY):
         if authenticator.wrap().validate_code(code):
             attempt.take_back()

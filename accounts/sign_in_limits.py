@@ -66,14 +66,18 @@ class Attempt:
 
 
 @transaction.atomic
-def begin(email: str, network: str) -> Attempt:
-    """Counts an attempt to sign in, or raises `TooManyFailures`."""
-    now, account = timezone.now(), _digest(email)
-    is_known = KnownNetwork.objects.filter(user__email=email, network=network).exists()
+def begin(series: str, network: str, *, person: str = "", is_guessable: bool = True) -> Attempt:
+    """Counts an attempt of a series, such as the passwords of an address, or raises `TooManyFailures`.
+
+    `person` is the address of whose series it is: strangers' failures don't hold them up where they have signed in. A
+    secret that nobody can guess is not held up by them either.
+    """
+    now, account = timezone.now(), _digest(series)
+    is_known = KnownNetwork.objects.filter(user__email=person, network=network).exists()
     rules: list[tuple[SignInFailures, Rule]] = [
         (_row(account, network, now - FIVE_MINUTES), _at_most(5, FIVE_MINUTES)),
         (_row(b"", network, now - MINUTE), _at_most(10, MINUTE)),
-        (_row(account, "", now - DAY), _never if is_known else _ever_slower),
+        (_row(account, "", now - DAY), _ever_slower if is_guessable and not is_known else _never),
     ]
     for row, rule in rules:
         allowed_at = rule(row.failed_at)
@@ -86,8 +90,14 @@ def begin(email: str, network: str) -> Attempt:
     return Attempt([row for row, _ in rules], network, now)
 
 
-def _digest(email: str) -> bytes:
-    return hashlib.sha256(email.encode("utf-8", "surrogatepass")).digest()
+def is_slow(series: str, now: datetime) -> bool:
+    """Whether guesses of this series have to wait, from wherever they come."""
+    row = SignInFailures.objects.filter(account=_digest(series), network="").first()
+    return row is not None and sum(moment > now - DAY for moment in row.failed_at) >= ACCOUNT_BOUND
+
+
+def _digest(series: str) -> bytes:
+    return hashlib.sha256(series.encode("utf-8", "surrogatepass")).digest()
 
 
 def _row(account: bytes, network: str, since: datetime) -> SignInFailures:

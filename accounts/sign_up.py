@@ -19,7 +19,7 @@ TEMPLATE = "sign_up"
 PURPOSE = EmailCode.Purpose.SIGN_UP
 
 
-def begin(user: User, *, organization_name: str, invitation: str, now: datetime) -> EmailCode:
+def begin(user: User, *, organization_name: str, invitation: str, network: str, now: datetime) -> EmailCode:
     """Sends a code to the address of `user`, who is not saved and has a password already."""
     if invitation:
         invitations.check(invitation, user.email)
@@ -31,7 +31,7 @@ def begin(user: User, *, organization_name: str, invitation: str, now: datetime)
         "invitation": invitation,
     }
     with transaction.atomic():
-        row, code = email_codes.issue(PURPOSE, user.email, data, now)
+        row, code = email_codes.issue(PURPOSE, user.email, data, network=network, now=now)
         if code:
             emails.queue(TEMPLATE, to=user.email, context={"code": code, "name": user.name})
     return row
@@ -40,7 +40,10 @@ def begin(user: User, *, organization_name: str, invitation: str, now: datetime)
 def finish(
     email: str, code: str, *, network: str, now: datetime, only: UUID | None = None
 ) -> tuple[User, Organization]:
-    """Makes the account. Other sign-ups that wait for the same address end: they may be a stranger's."""
+    """Makes the account of the sign-up `only`, with the password that was chosen there.
+
+    Other sign-ups that wait for the same address end: they may be a stranger's.
+    """
     row = email_codes.redeem(PURPOSE, email, code, network=network, now=now, only=only)
     data = email_codes.data_of(row)
     user = User(email=row.email, name=data["name"], timezone=data["timezone"], email_verified_at=now)
@@ -61,7 +64,7 @@ def email_context(to: str, queued: emails.Context) -> dict[str, Any]:
         "email": to,
         "name": emails.plain_name(queued["name"]),
         "code": "" if taken else queued["code"],
-        "minutes": email_codes.LIFETIME.seconds // 60,
+        "minutes": email_codes.MINUTES,
         "sign_in_url": settings.BASE_URL + reverse("account_login"),
         "reset_url": settings.BASE_URL + reverse("account_reset_password"),
     }

@@ -1,4 +1,5 @@
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -14,7 +15,7 @@ from accounts.api.fields import EmailField
 from accounts.api.invitations import TOKEN_LENGTH
 from accounts.api.organizations import OrganizationSerializer
 from accounts.api.tokens import AnonymousView, PairSerializer
-from accounts.lib import timezones
+from accounts.lib import identifiers, timezones
 from accounts.lib.addresses import caller_network
 from accounts.models import EmailCode, Organization, User
 from accounts.origins import origin_of
@@ -54,17 +55,26 @@ class SignedUpSerializer(PairSerializer):
 
 
 class CodeSentSerializer(serializers.ModelSerializer[EmailCode]):
-    """A code was sent to the address, whether or not it is taken."""
+    """A code was sent to the address, whether or not it is taken. `sign_up` is the id of this attempt."""
+
+    sign_up = serializers.CharField(source="public_id", read_only=True)
 
     class Meta:
         model = EmailCode
-        fields = ["email", "expires_at"]
+        fields = ["sign_up", "email", "expires_at"]
         read_only_fields = fields
 
 
 class SignUpCodeSerializer(serializers.Serializer[Any]):
     email = EmailField(max_length=250)
     code = serializers.CharField(max_length=20)
+    sign_up = serializers.CharField(max_length=35, required=False)
+
+    def validate_sign_up(self, text: str) -> UUID:
+        try:
+            return identifiers.uuid_of(text, "su_")
+        except ValueError as error:
+            raise serializers.ValidationError("Must be the id from the answer 202.") from error
 
 
 class SignUpView(AnonymousView):
@@ -82,7 +92,13 @@ class SignUpView(AnonymousView):
         user, token = serializer.validated_data["user"], serializer.validated_data["invitation"]
         name = serializer.validated_data["organization_name"]
         if settings.EMAIL_VERIFICATION:
-            sent = sign_up.begin(user, organization_name=name, invitation=token, now=timezone.now())
+            sent = sign_up.begin(
+                user,
+                organization_name=name,
+                invitation=token,
+                network=caller_network(request),
+                now=timezone.now(),
+            )
             return Response(CodeSentSerializer(sent).data, status=status.HTTP_202_ACCEPTED)
         organization = invitations.sign_up(user, token) if token else people.sign_up(user, organization_name=name)
         return _signed_up(request, user, organization)
@@ -93,11 +109,17 @@ class VerifyView(AnonymousView):
 
     @extend_schema(request=SignUpCodeSerializer, responses={201: SignedUpSerializer})
     def post(self, request: Request) -> Response:
-        """Finish signing up with the code from the email."""
+        """Finish signing up with the code from the email.
+
+        `sign_up` says which sign-up: it may be left out while no other one waits for the address.
+        """
         serializer = SignUpCodeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         network = caller_network(request)
-        user, organization = sign_up.finish(**serializer.validated_data, network=network, now=timezone.now())
+        params = serializer.validated_data
+        user, organization = sign_up.finish(
+            params["email"], params["code"], network=network, now=timezone.now(), only=params.get("sign_up")
+        )
         return _signed_up(request, user, organization)
 
 

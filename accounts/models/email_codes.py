@@ -9,7 +9,8 @@ from accounts.models.users import User
 class EmailCode(models.Model):
     """A code that was sent to an address. Whoever types it in can read the mail of that address.
 
-    The database keeps only a digest of the code. `data` is what happens once the code comes back, as encrypted JSON.
+    One row is one attempt. The code itself is in no row. `data` is what happens once the code comes back, as encrypted
+    JSON.
     """
 
     class Purpose(models.TextChoices):
@@ -19,7 +20,7 @@ class EmailCode(models.Model):
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     purpose = models.CharField(max_length=12, choices=Purpose.choices)
     email = EmailField(max_length=250)
-    digest = models.BinaryField(max_length=32)
+    network = models.CharField(max_length=45, blank=True, db_default="", default="")
     data = models.BinaryField()
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(db_index=True)
@@ -29,6 +30,10 @@ class EmailCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.purpose} code for {self.email}"
+
+    @property
+    def public_id(self) -> str:
+        return f"su_{self.pk.hex}"
 
 
 class EmailChange(models.Model):

@@ -56,7 +56,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             credentials["email"] = mailboxes.normalize(credentials["email"])
         except ValueError:  # an address that has no normal form is nobody's
             return None
-        attempt = sign_in_limits.begin(credentials["email"], caller_network(request))
+        attempt = sign_in_limits.begin(credentials["email"], caller_network(request), person=credentials["email"])
         user = super().authenticate(request, **credentials)
         if user and attempt.succeeded(user):
             sign_ins.warn(user, origin_of(request), timezone.now())

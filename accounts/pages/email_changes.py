@@ -1,6 +1,7 @@
 """The pages of one's own address: a new one, the code that proves it, and taking a change back."""
 
 from typing import Any
+from uuid import UUID
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
@@ -20,7 +21,7 @@ from accounts.models import User
 from accounts.pages.forms import CodeForm, EmailForm, refuse
 from accounts.pages.sessions import current_of
 
-ASKED = "email_change"  # in the session: the new address, whose code is awaited
+ASKED = "email_change"  # in the session: the attempt whose code is awaited, and its new address
 
 
 @method_decorator(reauthentication_required, name="dispatch")
@@ -37,8 +38,14 @@ class ChangeEmailView(LoginRequiredMixin, FormView[EmailForm]):
     def form_valid(self, form: EmailForm) -> HttpResponse:
         assert isinstance(self.request.user, User)
         email = form.cleaned_data["email"]
-        email_changes.begin(self.request.user, email, timezone.now())
-        self.request.session[ASKED] = email
+        try:
+            sent = email_changes.begin(
+                self.request.user, email, network=caller_network(self.request), now=timezone.now()
+            )
+        except Problem as problem:
+            refuse(form, problem)
+            return self.render_to_response(self.get_context_data(form=form), status=problem.status)
+        self.request.session[ASKED] = {"id": str(sent.pk), "email": email}
         return redirect("confirm-email")
 
 
@@ -53,11 +60,13 @@ class ConfirmEmailView(LoginRequiredMixin, FormView[CodeForm]):
 
     def form_valid(self, form: CodeForm) -> HttpResponse:
         assert isinstance(self.request.user, User)
+        asked = self.request.session[ASKED]
         try:
             email_changes.finish(
                 self.request.user,
-                self.request.session[ASKED],
+                asked["email"],
                 form.cleaned_data["code"],
+                only=UUID(asked["id"]),
                 network=caller_network(self.request),
                 current=current_of(self.request),
                 now=timezone.now(),
@@ -70,7 +79,7 @@ class ConfirmEmailView(LoginRequiredMixin, FormView[CodeForm]):
         return redirect("profile")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        return super().get_context_data(email=self.request.session[ASKED], **context)
+        return super().get_context_data(email=self.request.session[ASKED]["email"], **context)
 
 
 class UndoEmailView(View):

@@ -63,9 +63,10 @@ class SignupView(allauth.SignupView):  # type: ignore[misc]
                 form.unsaved_user(),
                 organization_name=form.cleaned_data.get("organization_name", ""),
                 invitation=form.cleaned_data["invitation"],
+                network=caller_network(self.request),
                 now=timezone.now(),
             )
-        except Problem as problem:  # the invitation was revoked since the form was checked
+        except Problem as problem:  # too many codes, or the invitation was revoked since the form was checked
             refuse(form, problem)
             refused: HttpResponse = self.form_invalid(form)
             return refused

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
 from django.db import connection
 from django.test import Client
@@ -37,13 +38,13 @@ def code_in_mail() -> str:
     return re.search(r"^\d{8}$", str(mail.outbox[-1].body), re.MULTILINE)[0]  # type: ignore[index]
 
 
-def verify(anonymous: Any, code: str, email: str = BODY["email"]) -> Any:
-    return anonymous.post("/v1/auth/verify", {"email": email, "code": code})
+def verify(anonymous: Any, code: str, email: str = BODY["email"], **fields: str) -> Any:
+    return anonymous.post("/v1/auth/verify", {"email": email, "code": code, **fields})
 
 
 def test_a_code_makes_the_account(anonymous: Any, api: Any, db: None) -> None:
     sent = sign_up(anonymous, organization_name="Acme")
-    assert (sent.status_code, sent.json().keys()) == (202, {"email", "expires_at"})
+    assert (sent.status_code, sent.json().keys()) == (202, {"sign_up", "email", "expires_at"})
     assert not User.objects.exists()
     made = verify(anonymous, code_in_mail())
     assert made.status_code == 201
@@ -100,7 +101,7 @@ def test_codes_are_guessed_no_more_often_than_passwords(committed: None, setting
 
     email, settings.EMAIL_VERIFICATION = f"{factories.unique('guess')}@example.com", True
     now = timezone.now()
-    row, code = email_codes.issue(EmailCode.Purpose.SIGN_UP, email, {}, now)
+    row, code = email_codes.issue(EmailCode.Purpose.SIGN_UP, email, {}, network="", now=now)
     wrong = f"{(int(code) + 1) % 10**8:08}"
     guesses = race([partial(lambda: verify(Api(), wrong, email).status_code)] * 24)
     assert sorted(guesses) == [400] * 5 + [429] * 19
@@ -108,29 +109,87 @@ def test_codes_are_guessed_no_more_often_than_passwords(committed: None, setting
     EmailCode.objects.filter(pk=row.pk).delete()
 
 
-def test_an_address_gets_ten_codes_an_hour(anonymous: Any, db: None) -> None:
-    for _ in range(12):
-        assert sign_up(anonymous).status_code == 202
-    assert tasks.send_emails() == 10
+def from_everywhere(count: int) -> list[int]:
+    """A stranger's sign-ups for the address, each from another network."""
+    from tests.conftest import Api
+
+    mallory = {**BODY, "password": "the password of a stranger"}
+    calls = range(count)
+    return [
+        Api().post("/v1/auth/signup", mallory, x_forwarded_for=f"198.51.100.{number}").status_code for number in calls
+    ]
 
 
-def test_a_code_that_is_not_sent_opens_nothing(anonymous: Any, db: None, monkeypatch: Any) -> None:
-    """Else a stranger asks for a million, and guesses one of them."""
-    monkeypatch.setattr("accounts.lib.identifiers.random_text", lambda *_: "12345678")
-    for _ in range(email_codes.EMAILS_AN_HOUR):
-        sign_up(anonymous)
-    EmailCode.objects.update(expires_at=timezone.now())
-    assert sign_up(anonymous).status_code == 202
-    assert EmailCode.objects.filter(expires_at__gt=timezone.now()).count() == 1
-    assert [verify(anonymous, code).status_code for code in ("12345678", " ")] == [400, 400]
+def test_a_network_starts_five_sign_ups_an_hour_for_an_address(anonymous: Any, db: None) -> None:
+    assert [sign_up(anonymous).status_code for _ in range(6)] == [202] * 5 + [429]
+    assert sign_up(anonymous, email="emil@example.com").status_code == 202
 
 
-def test_a_strangers_sign_up_for_the_same_address_ends(anonymous: Any, db: None) -> None:
-    sign_up(anonymous, password="the password of a stranger")
-    strangers = code_in_mail()
+def test_strangers_cannot_keep_the_owners_code_away(anonymous: Any, db: None, settings: Any) -> None:
+    """However many sign-ups they start: one email goes out in each window, and its code finishes the owner's own."""
+    settings.TRUSTED_PROXIES = 1
+    assert from_everywhere(40) == [202] * 40
+    assert tasks.send_emails() == 1
+    own = sign_up(anonymous, name="Dora").json()
+    assert tasks.send_emails() == 0
+    assert verify(anonymous, code_in_mail(), sign_up=own["sign_up"]).status_code == 201
+    assert anonymous.post("/v1/auth/token", {k: BODY[k] for k in ("email", "password")}).status_code == 200
+    assert not EmailCode.objects.exists()
+
+
+def test_an_address_gets_an_email_in_each_window(anonymous: Any, db: None) -> None:
+    codes = set()
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for _ in range(4):
+            assert sign_up(anonymous).status_code == 202
+            codes.add(code_in_mail())
+            clock.shift(email_codes.WINDOW)
+    assert len(codes) == len(mail.outbox) == 4
+
+
+def test_a_code_lives_for_seven_to_ten_minutes(anonymous: Any, db: None) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        own = sign_up(anonymous).json()["sign_up"]
+        code = code_in_mail()
+        clock.shift(timedelta(minutes=10))
+        assert verify(anonymous, code, sign_up=own).status_code == 400
+        clock.shift(-timedelta(minutes=3))
+        assert verify(anonymous, code, sign_up=own).status_code == 201
+
+
+def test_while_strangers_guess_the_code_is_one_that_nobody_guesses(anonymous: Any, db: None, monkeypatch: Any) -> None:
+    monkeypatch.setattr("accounts.sign_in_limits.ACCOUNT_BOUND", 3)
+    assert [verify(anonymous, "00000000").status_code for _ in range(4)] == [400] * 3 + [429]
     sign_up(anonymous)
-    assert verify(anonymous, code_in_mail()).status_code == 201
-    assert verify(anonymous, strangers).status_code == 400
+    tasks.send_emails()
+    code = re.search(r"^\d{16}$", str(mail.outbox[-1].body), re.MULTILINE)[0]  # type: ignore[index]
+    assert verify(anonymous, code[:8]).status_code == 429
+    assert verify(anonymous, code).status_code == 201
+
+
+def test_a_code_finishes_the_sign_up_of_who_types_it_in(anonymous: Any, db: None) -> None:
+    """Else whoever types in the first code in their mailbox gets an account with a stranger's password."""
+    strangers = sign_up(anonymous, password="the password of a stranger").json()
+    own = sign_up(anonymous).json()
+    code = code_in_mail()
+    refused = verify(anonymous, code)
+    assert (refused.status_code, refused.json()["code"]) == (409, "several_sign_ups")
+    assert refused.json()["errors"][0]["pointer"] == "/sign_up"
+    for nonsense in ("su_1", "", own["sign_up"][:-1]):
+        assert verify(anonymous, code, sign_up=nonsense).status_code == 400
+    assert verify(anonymous, code, sign_up=own["sign_up"]).status_code == 201
+    assert anonymous.post("/v1/auth/token", {k: BODY[k] for k in ("email", "password")}).status_code == 200
+    assert verify(anonymous, code, sign_up=strangers["sign_up"]).status_code == 400
+
+
+def test_one_that_has_run_out_still_makes_the_others_be_named(anonymous: Any, db: None) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        sign_up(anonymous)
+        clock.shift(timedelta(minutes=9))
+        sign_up(anonymous, password="the password of a stranger")
+        code = code_in_mail()
+        clock.shift(timedelta(minutes=2))
+        assert verify(anonymous, code).status_code == 409
 
 
 def test_the_link_of_an_invitation_proves_no_mailbox(
@@ -221,17 +280,18 @@ def choose_password(user: User) -> None:
     assert browser.post(page, new).status_code == 302
 
 
-def test_the_page_takes_the_code_of_its_own_sign_up(db: None) -> None:
+def test_the_page_finishes_the_sign_up_of_its_own_browser(db: None) -> None:
     browser, stranger = Client(), Client()
     fields = {"email": BODY["email"], "password1": factories.PASSWORD, "name": "Dora", "organization_name": ""}
-    assert stranger.post("/accounts/signup/", fields)["Location"] == "/accounts/verify/"
-    strangers = code_in_mail()
+    theirs = {**fields, "password1": "the password of a stranger"}
+    assert stranger.post("/accounts/signup/", theirs)["Location"] == "/accounts/verify/"
     assert browser.post("/accounts/signup/", fields)["Location"] == "/accounts/verify/"
     code = code_in_mail()
-    assert browser.post("/accounts/verify/", {"code": strangers}).status_code == 400
+    assert browser.post("/accounts/verify/", {"code": "00000000"}).status_code == 400
     assert browser.post("/accounts/verify/", {"code": f"{code[:4]} {code[4:]}"}).status_code == 302
     dora = User.objects.get()
     assert browser.session["_auth_user_id"] == str(dora.pk)
+    assert dora.check_password(factories.PASSWORD)
     assert people.current_organization(dora) is not None
     assert stranger.get("/accounts/verify/").status_code == 200
     assert stranger.post("/accounts/verify/", {"code": code}).status_code == 400

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sign_in_limits, tasks, tokens
+from accounts import email_codes, second_factors, sign_in_limits, tasks, tokens
+from accounts.lib.problems import TooManyRequests
 from accounts.models import KnownNetwork, SignInFailures, TokenFamily, User
 from tests import factories
 from tests.browser import at, signed_in, text
@@ -224,3 +226,22 @@ def test_our_number_of_proxies_is_allauths_too() -> None:
     from config import settings
 
     assert settings.ALLAUTH_TRUSTED_PROXY_COUNT == settings.TRUSTED_PROXIES
+
+
+@pytest.mark.parametrize("series", ["factor", "code"])
+def test_strangers_guesses_at_codes_do_not_keep_who_is_known_out(alice: User, series: str) -> None:
+    """Codes of a second factor, and codes by email of who is signed in."""
+    now, name = timezone.now(), f"factor {alice.pk}" if series == "factor" else f"code {alice.email}"
+    sign_in_limits.remember(alice, HOME)
+    strangers(name, 105)
+
+    def guess(network: str) -> None:
+        if series == "factor":
+            second_factors.check_code(alice, "000000", network)
+        else:
+            email_codes.redeem("change", alice.email, "00000000", network=network, now=now, person=alice.email)
+
+    with suppress(email_codes.InvalidCode):
+        guess(HOME)
+    with pytest.raises((sign_in_limits.TooManyFailures, TooManyRequests)):
+        guess("192.0.2.1")

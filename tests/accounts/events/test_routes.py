@@ -124,7 +124,7 @@ def past_due(world: World) -> str:
 
 def sign_up_code(world: World) -> dict[str, str]:
     data = {"name": "", "timezone": "UTC", "password": "!", "organization_name": "", "invitation": ""}
-    _, code = email_codes.issue("sign_up", SIGN_UP["email"], data, timezone.now())
+    _, code = email_codes.issue("sign_up", SIGN_UP["email"], data, network="", now=timezone.now())
     return {"email": SIGN_UP["email"], "code": code}
 
 
