@@ -12,7 +12,6 @@ from accounts.access_tokens import Claims
 from accounts.credentials import Credential, Kind
 from accounts.models import Organization, TokenFamily, User
 
-PASSWORD = "password"  # noqa: S105 (the way in which a token's sign-in began)
 REALM = 'Bearer realm="tollgate"'
 
 
@@ -40,7 +39,7 @@ class TokenAuthentication(BaseAuthentication):
             credential(family.user, claims),
             second_factor=family.second_factor_at is not None,
             signed_in_at=family.created_at,
-            sign_in_method=PASSWORD,
+            sign_in_method=family.sign_in_method,
         )
 
     def authenticate_header(self, request: Request) -> str:

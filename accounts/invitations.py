@@ -136,8 +136,14 @@ def resend(invitation: Invitation, *, by: Credential) -> Invitation:
     return invitation
 
 
+def revoke(invitation: Invitation, *, by: Credential) -> None:
+    """As `withdraw`, by somebody who could have given this role."""
+    members.check_grant(invitation.role, by.scopes)
+    withdraw(invitation)
+
+
 @transaction.atomic
-def revoke(invitation: Invitation) -> None:
+def withdraw(invitation: Invitation) -> None:
     """Take an invitation back. Doing it twice changes nothing."""
     revoked = Invitation.objects.open().filter(pk=invitation.pk).update(revoked_at=timezone.now())
     invitation.refresh_from_db(fields=["accepted_at", "revoked_at"])

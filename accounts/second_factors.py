@@ -27,6 +27,10 @@ def is_enrolled(user: User) -> bool:
     return bool(of(user).exists())
 
 
+def has_passkey(user: User) -> bool:
+    return bool(of(user).filter(type=PASSKEY).exists())
+
+
 def names(user: User) -> list[str]:
     """What may be asked of the person, by the API's names."""
     types = Authenticator.objects.filter(user=user).values_list("type", flat=True).distinct()

@@ -16,11 +16,12 @@ from accounts import events, second_factors
 from accounts.credentials import Credential, Kind
 from accounts.lib import addresses, mailboxes
 from accounts.lib.problems import Conflict, Forbidden
-from accounts.models import Membership, Organization, SecurityPolicy, User
+from accounts.models import IdentityProvider, Membership, Organization, SecurityPolicy, User
 
 LONGEST_KEY_LIFE_DAYS = 36_500
 LONGEST_SESSION_HOURS = 8_760
-METHODS = ("password", "passkey")
+SSO = "sso"  # the organization's own provider
+METHODS = ("password", "passkey", "google", "github", "microsoft", "oidc", SSO)
 OF_PEOPLE = (Kind.TOKEN, Kind.SESSION)
 
 
@@ -112,8 +113,17 @@ def effective(organization: Organization) -> Effective:
         email_domains=tuple(tuple(policy.allowed_email_domains) for policy in policies if policy.allowed_email_domains),
         longest_key_life=timedelta(days=min(lives)) if lives else None,
         longest_session=timedelta(hours=min(hours)) if hours else None,
-        sign_in_methods=tuple(tuple(policy.sign_in_methods) for policy in policies if policy.sign_in_methods),
+        sign_in_methods=tuple(_methods(organization, policy) for policy in policies if policy.sign_in_methods),
     )
+
+
+def _methods(organization: Organization, policy: SecurityPolicy) -> tuple[str, ...]:
+    """With the ids of the providers that `sso` means: those of the policy's organization, and of all above it."""
+    if SSO not in policy.sign_in_methods:
+        return tuple(policy.sign_in_methods)
+    above = organization.path[: organization.path.index(policy.organization_id) + 1]
+    own = IdentityProvider.objects.filter(organization__in=above, is_enabled=True)
+    return (*policy.sign_in_methods, *(provider.public_id for provider in own))
 
 
 def longest_key_life(organization: Organization) -> timedelta | None:

@@ -1,16 +1,30 @@
-"""Proving an address in another way than by the code of one's own sign-up: by the link of a password reset, say.
+"""An account that comes back to its owner: what somebody else made there ends.
 
-Whoever made the account may have been a stranger, who made it before the owner of the address came. So what they made
-ends: their sign-ins, their second factors, and the people whom they let in. The keys are in `apikeys.departures`.
+The owner proves the address in another way than by the code of their own sign-up, so a stranger may have made the
+account: all that it has ends. Or the owner takes a changed address back: all that was made since the change ends. The
+keys and service accounts are in `apikeys.recoveries`.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.db.models import Q
 
-from accounts import people
-from accounts.models import Invitation, Membership, Organization, TokenFamily, User
+from accounts import events, invitations, people
+from accounts.lib import identifiers
+from accounts.models import (
+    Event,
+    Invitation,
+    LinkedAccount,
+    Membership,
+    Organization,
+    TokenFamily,
+    User,
+    WebhookEndpoint,
+)
+from accounts.webhooks import endpoints
 
 
 def is_needed(user: User) -> bool:
@@ -23,11 +37,18 @@ def owned(user: User) -> list[Organization]:
     return list(Organization.objects.filter(pk__in=owning))
 
 
-def followers(user: User, organization: Organization) -> set[int]:
+def joined(user: User) -> list[Organization]:
+    """The organizations in which the user has a role of their own."""
+    return list(Organization.objects.filter(pk__in=user.memberships.values("organization")))
+
+
+def followers(user: User, organization: Organization, since: datetime | None = None) -> set[int]:
     """Who came into the organization or beneath it by the user's invitations, or by those of people who did."""
     accepted = Invitation.objects.filter(
         organization__in=Organization.objects.within(organization), accepted_at__isnull=False
     )
+    if since:
+        accepted = accepted.filter(created_at__gte=since)
     invited = list(accepted.values_list("invited_by", "email"))
     members = dict(
         Membership.objects.filter(organization__path__contains=[organization.pk]).values_list("user__email", "user")
@@ -41,17 +62,70 @@ def followers(user: User, organization: Organization) -> set[int]:
     return reached - {user.pk}
 
 
+def made_since(user: User, type: str, since: datetime) -> set[str]:
+    """The public ids of what the user, or a key of theirs, did this to since then: the events tell."""
+    reached = Organization.objects.visible_to(user)
+    rows = Event.objects.filter(organization__in=reached, pk__gte=identifiers.first_uuid7(since), type=type)
+    person = f"user:{user.pk}"
+    rows = rows.filter(Q(actor__id=person) | Q(context__person=person), created_at__gte=since)
+    return {targets[0] for targets in rows.values_list("targets", flat=True) if targets}
+
+
 @transaction.atomic
 def take_over(user: User, now: datetime) -> None:
     """The address is proved. End what the account had until now, but for its organizations and their books."""
     for organization in owned(user):
         within = Organization.objects.within(organization)
         gone = followers(user, organization)
-        Membership.objects.filter(organization__in=within, user__in=gone).delete()
-        pending = Invitation.objects.open().filter(organization__in=within, invited_by__in=gone | {user.pk})
-        pending.update(revoked_at=now)
+        _send_away(organization, gone, now)
+        _withdraw(Invitation.objects.open().filter(organization__in=within, invited_by__in=gone | {user.pk}))
+        _delete(WebhookEndpoint.objects.kept().filter(organization__in=within))
     TokenFamily.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
     Authenticator.objects.filter(user=user).delete()
+    LinkedAccount.objects.filter(user=user).delete()
     user.email_verified_at = now
     user.save(update_fields=["email_verified_at"])
     people.tell(user, "email.verified", {})
+
+
+@transaction.atomic
+def end_since(user: User, since: datetime, now: datetime) -> None:
+    """End what the account got since then: people, invitations, webhook endpoints, second factors and links.
+
+    An endpoint that was only changed since then is disabled: it may lead elsewhere now.
+    """
+    for organization in joined(user):
+        within = Organization.objects.within(organization)
+        gone = followers(user, organization, since)
+        _send_away(organization, gone, now)
+        pending = Invitation.objects.open().filter(organization__in=within, created_at__gte=since)
+        _withdraw(pending.filter(invited_by__in=gone | {user.pk}))
+    _delete(_endpoints(made_since(user, "webhook_endpoint.created", since)))
+    for endpoint in _endpoints(made_since(user, "webhook_endpoint.changed", since)):
+        endpoints.disable(endpoint)
+    Authenticator.objects.filter(user=user, created_at__gte=since).delete()
+    LinkedAccount.objects.filter(user=user, created_at__gte=since).delete()
+
+
+def _send_away(organization: Organization, gone: set[int], now: datetime) -> None:
+    within = Organization.objects.within(organization)
+    for row in Membership.objects.filter(organization__in=within, user__in=gone):
+        row.delete()
+        member = f"user:{row.user_id}"
+        data = {"member": member, "role": row.role}
+        events.record(row.organization_id, "member.removed", data, now, targets=[member])
+
+
+def _withdraw(pending: Iterable[Invitation]) -> None:
+    for invitation in pending:
+        invitations.withdraw(invitation)
+
+
+def _endpoints(public_ids: Iterable[str]) -> Iterable[WebhookEndpoint]:
+    keys = [identifiers.uuid_of(public_id, "we_") for public_id in public_ids]
+    return WebhookEndpoint.objects.kept().filter(pk__in=keys)
+
+
+def _delete(rows: Iterable[WebhookEndpoint]) -> None:
+    for endpoint in rows:
+        endpoints.delete(endpoint)

@@ -58,14 +58,15 @@ def sign_in(request: HttpRequest, *, email: str, password: str) -> Pair:
         raise InvalidSignIn
     if second_factors.is_enrolled(user):
         raise _challenge(user)
-    return _start(user, origin_of(request))
+    return start(user, origin_of(request))
 
 
 @transaction.atomic
-def _start(user: User, origin: Origin, *, second_factor: bool = False) -> Pair:
+def start(user: User, origin: Origin, *, second_factor: bool = False, method: str = "password") -> Pair:
+    """A sign-in for the person's current organization, as an event."""
     organization = people.current_organization(user)
     people.tell_sign_in(user, organization, "started", Kind.TOKEN)
-    return issue(user, organization, origin=origin, second_factor=second_factor)
+    return issue(user, organization, origin=origin, second_factor=second_factor, method=method)
 
 
 def _challenge(user: User) -> TwoFactorRequired:
@@ -91,7 +92,7 @@ def answer(request: HttpRequest, *, challenge: str, code: str) -> Pair:
     if not SignInChallenge.objects.filter(pk=opened.pk).delete()[0]:  # another request used it meanwhile
         raise InvalidChallenge
     sign_in_limits.remember(user, origin.network)
-    return _start(user, origin, second_factor=True)
+    return start(user, origin, second_factor=True)
 
 
 def _open_challenge(challenge: str) -> SignInChallenge:
@@ -104,9 +105,14 @@ def _open_challenge(challenge: str) -> SignInChallenge:
 
 
 def issue(
-    user: User, organization: Organization | None, *, origin: Origin = UNKNOWN, second_factor: bool = False
+    user: User,
+    organization: Organization | None,
+    *,
+    origin: Origin = UNKNOWN,
+    second_factor: bool = False,
+    method: str = "password",
 ) -> Pair:
-    """Start a sign-in: the first pair of a new family."""
+    """Start a sign-in: the first pair of a new family. `method` is how the person signed in."""
     update_last_login(User, user)
     secret, now = _secret(), timezone.now()
     family = TokenFamily.objects.create(
@@ -118,6 +124,7 @@ def issue(
         last_used_at=now,
         expires_at=now + settings.REFRESH_TOKEN_LIFETIME,
         second_factor_at=now if second_factor else None,
+        sign_in_method=method,
         network=origin.network,
         user_agent=origin.user_agent,
     )

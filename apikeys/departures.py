@@ -6,10 +6,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import members, service_accounts, takeovers
+from accounts import members, service_accounts
 from accounts.credentials import Credential
 from accounts.lib.problems import InvalidField
-from accounts.models import Organization, ServiceAccount, User
+from accounts.models import Organization, ServiceAccount
 from apikeys import keys
 from apikeys.models import ApiKey
 
@@ -43,25 +43,13 @@ def remove_service_account(account: ServiceAccount, *, by: Credential, now: date
     """Its keys are revoked with it. Nobody removes one whose role is above their own, as with people."""
     for membership in account.user.memberships.all():
         members.check_grant(membership.role, by.scopes)
-    _end_service_account(account, now)
+    end_service_account(account, now)
 
 
-def _end_service_account(account: ServiceAccount, now: datetime) -> None:
+def end_service_account(account: ServiceAccount, now: datetime) -> None:
     service_accounts.remove(account, now)
     for key in ApiKey.objects.within(account.organization).unrevoked().filter(created_by=account.user_id):
         keys.revoke(key)
-
-
-@transaction.atomic
-def take_over(user: User, now: datetime) -> None:
-    """The owner of an address has proved it, and a stranger may have made the account. See `accounts.takeovers`."""
-    for organization in takeovers.owned(user):
-        makers = takeovers.followers(user, organization) | {user.pk}
-        for key in ApiKey.objects.within(organization).unrevoked().filter(created_by__in=makers):
-            keys.revoke(key)
-        for account in ServiceAccount.objects.within(organization).living().filter(responsible__in=makers):
-            _end_service_account(account, now)
-    takeovers.take_over(user, now)
 
 
 def _without_role(organization: Organization, user_id: int) -> list[UUID]:

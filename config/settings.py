@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
-from config import databases, logs
+from config import databases, logs, sign_in
 from config.env import BASE_DIR, STATE_DIR, Env, is_weak
 from config.local import servers
 
@@ -34,6 +34,8 @@ EMAIL_VERIFICATION = env.boolean("EMAIL_VERIFICATION", default=PRODUCTION)
 OPERATOR_SECOND_FACTOR = env.boolean("OPERATOR_SECOND_FACTOR", default=True)
 OPERATOR_APPROVAL_LIMIT = env.amount_or_none("OPERATOR_APPROVAL_LIMIT", default="100")
 ANONYMOUS_RATE_LIMIT = env.integer("ANONYMOUS_RATE_LIMIT", default=60)
+SIGN_IN_PROVIDERS = sign_in.providers(env)
+SIGN_IN_ALLOWED_NETWORKS = env.networks("SIGN_IN_ALLOWED_NETWORKS")
 WEBHOOK_ALLOWED_NETWORKS = env.networks("WEBHOOK_ALLOWED_NETWORKS")
 USAGE_RETENTION_MONTHS = env.integer("USAGE_RETENTION_MONTHS", default=0)
 if USAGE_RETENTION_MONTHS not in (0, *range(2, 1201)):  # with one month, ids would count twice within 35 days

@@ -1,6 +1,6 @@
 """What operators see of people and organizations, a file a subject. `base` has what the other apps' admins share."""
 
-from accounts.admin import emails, events, groups, invitations, organizations, people, security, webhooks
+from accounts.admin import emails, events, groups, invitations, organizations, people, providers, security, webhooks
 from accounts.admin.base import ChangedFieldsAdmin, KeptAdmin, ReadOnlyAdmin, RecordedAdmin
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "invitations",
     "organizations",
     "people",
+    "providers",
     "security",
     "webhooks",
 ]

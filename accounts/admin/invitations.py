@@ -47,7 +47,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
         for invitation in chosen:
             try:
                 with transaction.atomic():
-                    invitations.revoke(invitation)
+                    invitations.withdraw(invitation)
                     self.note(request, invitation, "invitation.revoked")
             except Conflict as error:
                 self.message_user(request, f"{invitation.email}: {error}", messages.WARNING)

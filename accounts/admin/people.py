@@ -6,13 +6,14 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.db import transaction
 from django.db.models import ManyToManyField, QuerySet
-from django.forms import ModelMultipleChoiceField
+from django.forms import BooleanField, ModelMultipleChoiceField
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import password_reset, sign_ins
+from accounts import email_changes, password_reset, sign_ins
 from accounts.admin import privileges
 from accounts.admin.base import ChangedFieldsAdmin
 from accounts.admin.memberships import MembershipInline
@@ -25,6 +26,14 @@ admin.site.unregister(EmailAddress)
 admin.site.unregister(Authenticator)
 
 
+class PersonForm(UserChangeForm[User]):
+    email_is_proved = BooleanField(
+        label="The address is theirs",
+        required=False,
+        help_text="Tick it if you know that the person reads its mail. A changed address is else proved by a code.",
+    )
+
+
 @admin.register(User)
 class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
     list_display = ["email", "name", "is_staff", "is_active", "last_login", "created_at"]
@@ -34,10 +43,14 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
         *("^email", "name"),
     ]
     ordering = ["-created_at"]
-    readonly_fields = ["last_login", "created_at"]
+    form = PersonForm
+    readonly_fields = ["email_verified_at", "last_login", "created_at"]
     raw_id_fields = ["current_organization"]
     fieldsets = [
-        (None, {"fields": ["email", "name", "timezone", "current_organization"]}),
+        (
+            None,
+            {"fields": ["email", "email_verified_at", "email_is_proved", "name", "timezone", "current_organization"]},
+        ),
         ("Access", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         ("Dates", {"fields": ["last_login", "created_at"]}),
     ]
@@ -49,6 +62,9 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """allauth would go on accepting the former address, from its copy."""
         super().save_model(request, obj, form, change)
+        if {"email", "email_is_proved"} & set(form.changed_data):
+            is_proved, now = form.cleaned_data["email_is_proved"], timezone.now()
+            email_changes.set_by_operator(obj, form.initial["email"], is_proved=is_proved, now=now)
         EmailAddress.objects.filter(user=obj).exclude(email=obj.email).delete()
 
     def identify(self, obj: User) -> dict[str, Any]:

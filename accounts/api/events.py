@@ -16,6 +16,7 @@ from accounts.events import exporting, sealing
 from accounts.events.catalog import API_VERSION
 from accounts.lib import chains
 from accounts.lib.attachments import attachment
+from accounts.lib.problems import Forbidden
 from accounts.models import Event
 
 
@@ -89,6 +90,13 @@ class HeadSerializer(serializers.Serializer[Any]):
     signature = serializers.CharField()
 
 
+class LogOfRoot(Forbidden):
+    """The log belongs to the root organization, and says how much happens in all of its tree."""
+
+    code = "log_of_root"
+    detail = "The log is the root organization's. Ask with a credential of that one."
+
+
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
     """Events of the current organization and those beneath it, newest first; oldest first with `after`."""
 
@@ -122,8 +130,14 @@ class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
     @extend_schema(responses=HeadSerializer, filters=False)
     @action(detail=False, methods=["get"], url_path="head", pagination_class=None, filter_backends=[])
     def newest_seal(self, request: Request) -> Response:
-        """The newest seal of the log, signed. Keep it outside: it shows whether events are missing at the end."""
-        return Response(sealing.head(organization_of(request).root))
+        """The newest seal of the log, signed. Keep it outside: it shows whether events are missing at the end.
+
+        A log is a root organization's, for its whole tree, so only those see it who may read all of it.
+        """
+        organization = organization_of(request)
+        if not organization.is_root:
+            raise LogOfRoot
+        return Response(sealing.head(organization))
 
     def following(self, events: QuerySet[Event], after: str) -> QuerySet[Event]:
         """The published events past this one, which is named by its id or by its `sequence`.

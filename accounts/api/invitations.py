@@ -149,7 +149,7 @@ class InvitationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMod
 
     def destroy(self, request: Request, id: str) -> Response:
         """Revoke an invitation that was not accepted."""
-        invitations.revoke(self.get_object())
+        invitations.revoke(self.get_object(), by=credential_of(self.request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(

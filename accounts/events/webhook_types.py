@@ -8,7 +8,7 @@ ENDPOINT: Mapping[str, Schema] = {"webhook_endpoint": TEXT}
 AN_ENDPOINT = {"webhook_endpoint": "we_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f"}
 OF_ENDPOINT: Mapping[str, Schema] = {
     **ENDPOINT,
-    "url": TEXT,
+    "url": {**TEXT, "description": "Its host: the path and the query may hold a secret"},
     "description": TEXT,
     "event_types": NAMES,
     "includes_subtree": {"type": "boolean"},
@@ -21,7 +21,7 @@ register(
         OF_ENDPOINT,
         {
             **AN_ENDPOINT,
-            "url": "https://example.com/hooks",
+            "url": "https://example.com/…",
             "description": "",
             "event_types": ["*"],
             "includes_subtree": False,

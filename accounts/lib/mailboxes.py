@@ -4,6 +4,8 @@ import unicodedata
 
 import idna
 
+LONGEST = 250
+
 
 def normalize(email: str) -> str:
     """The address in lower case, its domain in ASCII. `ValueError` if the domain has no ASCII form.

@@ -7,6 +7,7 @@ from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
 from accounts.models.notes import OperatorNote
 from accounts.models.organizations import Membership, Organization
+from accounts.models.providers import IdentityProvider, LinkedAccount, ProviderDomain
 from accounts.models.security import SecurityPolicy
 from accounts.models.service_accounts import ServiceAccount
 from accounts.models.sessions import BrowserSession, SignInChallenge
@@ -26,12 +27,15 @@ __all__ = [
     "EmailCode",
     "Event",
     "IdempotencyRecord",
+    "IdentityProvider",
     "Invitation",
     "KnownNetwork",
+    "LinkedAccount",
     "Membership",
     "OperatorNote",
     "Organization",
     "PersonalData",
+    "ProviderDomain",
     "PublishedEvent",
     "Redelivery",
     "ReplacedToken",

@@ -56,6 +56,7 @@ class TokenFamily(models.Model):
     expires_at = models.DateTimeField(db_index=True)
     revoked_at = models.DateTimeField(null=True)
     second_factor_at = models.DateTimeField(null=True)
+    sign_in_method = models.CharField(max_length=40, db_default="password", default="password", editable=False)
     last_used_at = models.DateTimeField(null=True)
     network = models.CharField(max_length=45, blank=True, db_default="", default="")
     user_agent = models.CharField(max_length=200, blank=True, db_default="", default="")

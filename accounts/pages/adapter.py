@@ -4,23 +4,23 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 
-from accounts import emails, invitations, people, sign_in_limits, sign_ins
+from accounts import emails, invitations, people, second_factors, sign_in_limits, sign_ins
 from accounts.credentials import Kind
 from accounts.lib import mailboxes
 from accounts.lib.addresses import caller_network
 from accounts.lib.problems import Problem
 from accounts.models import User
 from accounts.origins import origin_of
-
-LONGEST_EMAIL = 250
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -46,8 +46,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             normal = mailboxes.normalize(email)
         except ValueError as error:
             raise ValidationError("Enter a valid email address.") from error
-        if len(normal) > LONGEST_EMAIL:
-            raise ValidationError(f"At most {LONGEST_EMAIL} characters.")
+        if len(normal) > mailboxes.LONGEST:
+            raise ValidationError(f"At most {mailboxes.LONGEST} characters.")
         return normal
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
@@ -84,9 +84,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return bool(self.authenticate(context.request, email=user.email, password=password) == user)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Who has a second factor confirms by it: a password alone would let a thief of it remove the factor."""
+        """Who has a second factor confirms by it: a password alone would let a thief of it remove the factor.
+
+        Who has only passkeys is led to their page first. Who has neither factor nor password, since they sign in
+        elsewhere, chooses a password by a link to their address.
+        """
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        return [method for method in methods if method["id"].startswith("mfa")] or methods
+        if methods and not Authenticator.objects.filter(user=user, type=second_factors.TOTP).exists():
+            methods.sort(key=lambda method: "webauthn" not in method["id"])
+        chosen = [method for method in methods if method["id"].startswith("mfa")] or methods
+        return chosen or [{"id": "choose_password", "description": "", "url": reverse("account_reset_password")}]
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """What limits count by. It is never missing, as it would be on a unix socket."""

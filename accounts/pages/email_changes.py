@@ -1,4 +1,4 @@
-"""The pages of one's own address: a new one, the code that proves it, and taking a change back."""
+"""The pages of one's own address: a new one, and the code that proves it."""
 
 from typing import Any
 from uuid import UUID
@@ -8,13 +8,12 @@ from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.generic import FormView
-from django.views.generic.base import View
 
-from accounts import email_changes, password_reset
+from accounts import email_changes
 from accounts.lib.addresses import caller_network
 from accounts.lib.problems import Problem
 from accounts.models import User
@@ -80,28 +79,3 @@ class ConfirmEmailView(LoginRequiredMixin, FormView[CodeForm]):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         return super().get_context_data(email=self.request.session[ASKED]["email"], **context)
-
-
-class UndoEmailView(View):
-    """What the link in the email to the old address opens. GET asks, POST takes the change back."""
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return self._answer(request, request.GET.get("token", ""))
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        token = request.POST.get("token", "")
-        try:
-            user = email_changes.undo(token, timezone.now())
-        except Problem:
-            return self._answer(request, token)
-        password_reset.request(user.email)
-        messages.success(request, f"{user.email} is back. We sent a link there to choose a new password.")
-        return redirect("account_login")
-
-    def _answer(self, request: HttpRequest, token: str) -> HttpResponse:
-        try:
-            change = email_changes.find(token, timezone.now())
-        except Problem as problem:
-            context = {"status": problem.status, "title": "Not possible", "detail": str(problem)}
-            return render(request, "error.html", context, status=problem.status)
-        return render(request, "account/undo_email.html", {"old": change.old, "token": token})

@@ -21,6 +21,7 @@ from django.utils import timezone
 from accounts import people, second_factors, sign_ins
 from accounts.lib.addresses import caller_network
 from accounts.models import User
+from accounts.pages.providers import linked
 from accounts.pages.sessions import current_of
 
 
@@ -131,5 +132,5 @@ class SecurityPageView(IndexView):  # type: ignore[misc]
         user = self.request.user
         assert isinstance(user, User)
         listed = sign_ins.of(user, current_of(self.request), timezone.now())
-        made: Mapping[str, Any] = super().get_context_data(**context, sign_ins=listed)
+        made: Mapping[str, Any] = super().get_context_data(**context, **linked(user), sign_ins=listed)
         return made

@@ -5,23 +5,28 @@ from allauth.mfa.webauthn import views as webauthn
 from django.urls import path
 from django.views.generic import RedirectView
 
-from accounts.pages import email_changes, events, factors, views
+from accounts.pages import email_changes, events, factors, providers, views
 from accounts.pages.invitations import AcceptInvitationView
 from accounts.pages.paths import ORGANIZATION
 from accounts.pages.sessions import EndSignInView
+from accounts.pages.tokens import TokensView
 from accounts.pages.webhooks import deliveries, endpoints, switches
 
 # Only these pages of allauth's, under its names. The pages of email addresses are our own.
 # A person without a password sets one through the reset, whose last page is in `apikeys.pages`.
 doors = [
-    path("accounts/login/", allauth.login, name="account_login"),
+    path("accounts/login/", views.LoginView.as_view(), name="account_login"),
+    path("accounts/login/organization/", providers.OrganizationSignInView.as_view(), name="organization-sign-in"),
+    path("accounts/providers/<str:provider>/", providers.BeginView.as_view(), name="provider-begin"),
+    path("accounts/providers/<str:provider>/callback/", providers.CallbackView.as_view(), name="provider-callback"),
+    path("accounts/security/links/<uuid:id>/remove/", providers.UnlinkView.as_view(), name="unlink"),
+    path("accounts/security/tokens/", TokensView.as_view(), name="tokens"),
     path("accounts/logout/", allauth.logout, name="account_logout"),
     path("accounts/inactive/", allauth.account_inactive, name="account_inactive"),
     path("accounts/signup/", views.SignupView.as_view(), name="account_signup"),
     path("accounts/verify/", views.VerifyView.as_view(), name="account_verify"),
     path("accounts/email/", email_changes.ChangeEmailView.as_view(), name="change-email"),
     path("accounts/email/confirm/", email_changes.ConfirmEmailView.as_view(), name="confirm-email"),
-    path("accounts/email/undo/", email_changes.UndoEmailView.as_view(), name="undo-email-change"),
     path("accounts/confirm/", factors.ConfirmPasswordView.as_view(), name="account_reauthenticate"),
     path("accounts/security/", factors.SecurityPageView.as_view(), name="mfa_index"),
     path("accounts/security/sign-ins/end/", EndSignInView.as_view(), name="end-other-sign-ins"),

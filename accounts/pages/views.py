@@ -27,6 +27,7 @@ from accounts.models import Organization, User
 from accounts.pages.forms import CodeForm, ProfileForm, SignupForm, refuse
 from accounts.pages.invitations import token_in
 from accounts.pages.organizations import OrganizationMixin
+from accounts.pages.providers import ProvidersMixin
 
 STARTED = "sign_up"  # in the session: the sign-up whose code is awaited
 
@@ -43,7 +44,11 @@ class HomeView(View):
         return redirect("usage:overview", organization.public_id)
 
 
-class SignupView(allauth.SignupView):  # type: ignore[misc]
+class LoginView(ProvidersMixin, allauth.LoginView):  # type: ignore[misc]
+    """allauth's page, with the providers that sign people in."""
+
+
+class SignupView(ProvidersMixin, allauth.SignupView):  # type: ignore[misc]
     """allauth's page. The page of an invitation links to it with `?invitation=` and the token.
 
     Whoever comes from there through the sign-in page has the token in `next`.

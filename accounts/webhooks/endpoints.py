@@ -98,7 +98,7 @@ def create(
     endpoint = WebhookEndpoint(pk=id, organization=organization, api_version=API_VERSION, secret=signing.seal(secret))
     _assign(endpoint, params, scopes)
     endpoint.save(force_insert=True)
-    record(endpoint, "created", _described(endpoint))
+    record(endpoint, "created", _tellable(_described(endpoint)))
     return endpoint, secret
 
 
@@ -121,8 +121,8 @@ def change(endpoint: WebhookEndpoint, params: Mapping[str, Any], *, scopes: Coll
     after = _described(row)
     names = [name for name in after if after[name] != before[name]]
     if names:
-        changes = {"before": {name: before[name] for name in names}, "after": {name: after[name] for name in names}}
-        record(row, "changed", changes)
+        changes = [_tellable({name: fields[name] for name in names}) for fields in (before, after)]
+        record(row, "changed", dict(zip(("before", "after"), changes, strict=True)))
     return row
 
 
@@ -223,8 +223,12 @@ def _assign(endpoint: WebhookEndpoint, params: Mapping[str, Any], scopes: Collec
 
 
 def _described(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    names = ("url", "description", "event_types", "includes_subtree")
-    return {name: getattr(endpoint, name) for name in names}
+    return {name: getattr(endpoint, name) for name in ("url", "description", "event_types", "includes_subtree")}
+
+
+def _tellable(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event may say of them. The path and the query of a URL may hold a secret, so only its host is said."""
+    return {name: urls.host_of(value) if name == "url" else value for name, value in fields.items()}
 
 
 def record(endpoint: WebhookEndpoint, verb: str, data: Mapping[str, Any], now: datetime | None = None) -> None:

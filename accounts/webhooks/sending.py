@@ -1,4 +1,4 @@
-"""One POST to an address that a customer named, which may be hostile.
+"""One request to an address that somebody else named, which may be hostile: webhooks, and providers of sign-ins.
 
 The name is resolved once, every answer is judged, and the connection goes to the address that was judged: a second
 answer of the resolver (rebinding) can't lead elsewhere. One deadline covers everything, from the resolver to the last
@@ -68,45 +68,63 @@ class Deadline:
         return seconds
 
 
+@dataclass(frozen=True)
+class Request:
+    """`networks` may be reached though they are inside. `most` is how many bytes of the answer are read."""
+
+    method: str
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+    networks: list[Network]
+    most: int = ANSWER_BYTES
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = DEADLINE_SECONDS) -> Answer:
-    """Sends it once. Whatever the other side does, it returns an answer within `seconds`."""
+    """Sends a webhook once. Whatever the other side does, it returns an answer within `seconds`."""
+    return send(Request("POST", url, body, headers, urls.allowed_networks()), Deadline(seconds))
+
+
+def send(request: Request, deadline: Deadline) -> Answer:
+    """Several requests may have one deadline."""
     began = time.monotonic()
-    backend = _Pinned(Deadline(seconds), urls.allowed_networks())
+    backend = _Pinned(deadline, request.networks)
     error, status, text, retry_after = "", None, "", ""
     try:
-        target = urls.target(url)
-        status, text, retry_after = _exchange(backend, target, body, headers)
+        target = urls.target(request.url, request.networks)
+        status, text, retry_after = _exchange(backend, target, request)
     except Exception as failure:
         error = _name(failure)
     duration = round((time.monotonic() - began) * 1000)
     return Answer(status, error, backend.connected, duration, text, retry_after)
 
 
-def _exchange(backend: "_Pinned", target: Target, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
+def _exchange(backend: "_Pinned", target: Target, request: Request) -> tuple[int, str, str]:
     origin = httpcore2.Origin(target.scheme.encode(), target.host.encode(), target.port)
     url = httpcore2.URL(
         scheme=target.scheme.encode(), host=target.host.encode(), port=target.port, target=target.path.encode()
     )
-    sent = [("Host", target.authority), ("Content-Length", str(len(body))), *headers.items(), ("Connection", "close")]
+    length = [("Content-Length", str(len(request.body)))] if request.method == "POST" else []
+    sent = [("Host", target.authority), *length, *request.headers.items(), ("Connection", "close")]
     backend.target = target
     tls = _shared_tls() if target.scheme == "https" else None
     connection = httpcore2.HTTPConnection(origin, ssl_context=tls, network_backend=backend, retries=0)
-    with connection, connection.stream("POST", url, headers=sent, content=body) as response:
+    with connection, connection.stream(request.method, url, headers=sent, content=request.body) as response:
         retry_after = dict(response.headers).get(b"retry-after", b"").decode("latin-1")
-        return response.status, _beginning(response), retry_after
+        return response.status, _beginning(response, request.most), retry_after
 
 
-def _beginning(response: httpcore2.Response) -> str:
+def _beginning(response: httpcore2.Response, most: int) -> str:
     """Raw bytes as text: what was compressed stays so. PostgreSQL has no text with a NUL."""
     raw = b""
     try:
         for chunk in response.iter_stream():
             raw += chunk
-            if len(raw) >= ANSWER_BYTES:
+            if len(raw) >= most:
                 break
     except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, TimeoutError):
         pass  # the status is what counts, and it is there
-    return raw[:ANSWER_BYTES].decode(errors="replace").replace("\0", "")
+    return raw[:most].decode(errors="replace").replace("\0", "")
 
 
 def _shared_tls() -> ssl.SSLContext:

@@ -47,8 +47,8 @@ def allowed_networks() -> list[Network]:
     return parse_networks(settings.WEBHOOK_ALLOWED_NETWORKS)
 
 
-def target(text: str) -> Target:
-    """The parts of a URL; `ValueError` says in plain words why it is refused."""
+def target(text: str, networks: list[Network] | None = None) -> Target:
+    """The parts of a URL; `ValueError` says in plain words why it is refused. `networks` are the operator's."""
     if len(text) > LONGEST:
         raise ValueError(f"Must be at most {LONGEST} characters long.")
     if not _PRINTABLE.fullmatch(text) or "\\" in text:
@@ -61,8 +61,14 @@ def target(text: str) -> Target:
     if parts.scheme not in ("https", "http"):
         raise ValueError("Must start with https://.")
     parsed = Target(parts.scheme, _host(parts.hostname or ""), _port(parts.netloc, parts.scheme), _path(text))
-    _check(parsed)
+    _check(parsed, allowed_networks() if networks is None else networks)
     return parsed
+
+
+def host_of(url: str) -> str:
+    """A URL without what may be secret in it: `https://example.com/…`."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/" + ("…" if parts.path.strip("/") or parts.query else "")
 
 
 def _host(host: str) -> str:
@@ -91,9 +97,8 @@ def _path(text: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
-def _check(parsed: Target) -> None:
+def _check(parsed: Target, networks: list[Network]) -> None:
     """Without operator's networks, only https at ports 443 and 8443. With them, sending judges where it leads."""
-    networks = allowed_networks()
     if parsed.needs_exception and not networks:
         raise ValueError("Must start with https:// and have port 443 or 8443.")
     own = urlsplit(settings.BASE_URL)
@@ -102,13 +107,13 @@ def _check(parsed: Target) -> None:
         raise ValueError("Must not lead to this installation itself.")
 
 
-def check_address(target: Target) -> None:
+def check_address(target: Target, networks: list[Network] | None = None) -> None:
     """`ValueError` for a host that is an address, and a special one. Names are judged when they are resolved."""
     try:
         address = parse(target.host)
     except ValueError:
         return
-    if not is_public(address) and not is_within(address, allowed_networks()):
+    if not is_public(address) and not is_within(address, allowed_networks() if networks is None else networks):
         raise ValueError("Must lead to a public address.")
 
 

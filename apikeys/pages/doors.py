@@ -1,10 +1,12 @@
-"""A page of allauth's that concerns API keys too, under the name that allauth gives it."""
+"""Pages of a person's account that concern API keys too."""
 
-from django.urls import re_path
+from django.urls import path, re_path
 
+from apikeys.pages.email_undo import UndoEmailView
 from apikeys.pages.password_reset import NewPasswordView
 
 urlpatterns = [
+    path("accounts/email/undo/", UndoEmailView.as_view(), name="undo-email-change"),
     re_path(
         r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         NewPasswordView.as_view(),

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from accounts import takeovers
-from apikeys import departures
+from apikeys import recoveries
 
 
 class NewPasswordView(PasswordResetFromKeyView):  # type: ignore[misc]
@@ -15,6 +15,6 @@ class NewPasswordView(PasswordResetFromKeyView):  # type: ignore[misc]
     @transaction.atomic
     def form_valid(self, form: Any) -> HttpResponse:
         if takeovers.is_needed(self.reset_user):
-            departures.take_over(self.reset_user, timezone.now())
+            recoveries.take_over(self.reset_user, timezone.now())
         answer: HttpResponse = super().form_valid(form)
         return answer

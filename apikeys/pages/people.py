@@ -158,7 +158,7 @@ class RevokeInvitationView(PeopleMixin):
 
     def post(self, request: HttpRequest, organization: str, invitation: str) -> HttpResponse:
         row = self.invitation()
-        invitations.revoke(row)
+        invitations.revoke(row, by=self.credential)
         messages.success(request, f"The invitation of {row.email} is revoked.")
         return self.to_people()
 

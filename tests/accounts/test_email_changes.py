@@ -5,12 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts import tasks
-from accounts.models import EmailChange, Organization, User
+from accounts import invitations, tasks
+from accounts.lib.identifiers import uuid_of
+from accounts.models import EmailChange, Invitation, Organization, ServiceAccount, User, WebhookEndpoint
 from tests import factories
 from tests.accounts.test_second_factors import signed_in
 from tests.browser import at
@@ -90,6 +92,45 @@ def test_the_old_address_takes_it_back(alice: User, api: Any) -> None:
     assert stranger.post("/accounts/email/undo/", {"token": token}).status_code == 410
     tasks.send_emails()
     assert "/accounts/password/reset/key/" in mail.outbox[-1].body
+
+
+def test_taking_it_back_ends_what_a_thief_made_since(alice: User, api: Any, organization: Organization) -> None:
+    """The keys, endpoints, people and factors of before go on. A key that was rotated since keeps no newer secret."""
+    _, owners_secret = factories.key(organization, created_by=alice)
+    rotated, _ = factories.key(organization, created_by=alice)
+    hook = {"url": "https://example.com/hook", "event_types": ["*"]}
+    kept = api(alice).post("/v1/webhook-endpoints", hook).json()["id"]
+    led_away = api(alice).post("/v1/webhook-endpoints", hook).json()["id"]
+    browser = signed_in(alice)
+    ask(browser)
+    change(browser)
+    link, before = undo_link(), timezone.now() - timedelta(hours=1)
+    Authenticator.objects.create(user=alice, type="recovery_codes", data={}, created_at=before)
+    alice.refresh_from_db()
+    thief, mallory = api(alice), factories.user("mallory")
+    made = thief.post("/v1/account/api-keys", {"name": "k", "permissions": ["webhooks:write"]}).json()
+    thiefs_key = api(made["api_key"])
+    new_secret = thief.post(f"/v1/account/api-keys/{rotated.public_id}/rotate", {}).json()["api_key"]
+    token = invitations.token_of(factories.invitation(organization, mallory.email, "owner", by=alice))
+    invitations.accept(token, user=mallory)
+    assert thief.post("/v1/invitations", {"email": "eve@example.com", "role": "owner"}).status_code == 201
+    assert thiefs_key.post("/v1/webhook-endpoints", hook).status_code == 201
+    thief.patch(f"/v1/webhook-endpoints/{led_away}", {"url": "https://thief.example/"})
+    assert thief.post("/v1/service-accounts", {"name": "s", "role": "admin"}).status_code == 201
+    Authenticator.objects.create(user=alice, type="totp", data={})
+
+    assert Client().post("/accounts/email/undo/", {"token": link.partition("token=")[2]}).status_code == 302
+
+    assert thief.get("/v1/whoami").status_code == 401
+    assert thiefs_key.get("/v1/whoami").status_code == 401
+    assert api(new_secret).get("/v1/whoami").status_code == 401
+    assert api(owners_secret).get("/v1/whoami").status_code == 200
+    assert list(organization.memberships.filter(user__is_service=False).values_list("user", flat=True)) == [alice.pk]
+    assert not Invitation.objects.open().exists()
+    living = dict(WebhookEndpoint.objects.of(organization).values_list("pk", "status"))
+    assert living == {uuid_of(kept, "we_"): "enabled", uuid_of(led_away, "we_"): "disabled"}
+    assert not ServiceAccount.objects.living().exists()
+    assert list(Authenticator.objects.filter(user=alice).values_list("type", flat=True)) == ["recovery_codes"]
 
 
 @pytest.mark.parametrize("token", ["", "unknown", "old"])

@@ -14,7 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import email_codes, invitations, people, tasks, tokens
-from accounts.models import EmailCode, Invitation, Membership, Organization, User
+from accounts.models import (
+    EmailCode,
+    Event,
+    Invitation,
+    Membership,
+    Organization,
+    ServiceAccount,
+    User,
+    WebhookEndpoint,
+)
 from apikeys.models import ApiKey
 from billing.models import Payment
 from tests import factories
@@ -249,6 +258,9 @@ def test_a_reset_ends_what_a_stranger_prepared(
     account = api(alice).post("/v1/service-accounts", {"name": "Deployment", "role": "admin"}).json()
     api(alice).post("/v1/account/api-keys", {"name": "k", "service_account": account["id"]})
     assert ApiKey.objects.within(organization).unrevoked().count() == 3
+    hook = {"url": "https://example.com/hook", "event_types": ["*"]}
+    assert api(alice).post("/v1/webhook-endpoints", hook).status_code == 201
+    ServiceAccount.objects.update(responsible=None)
     strangers = tokens.issue(alice, organization)
     settings.EMAIL_VERIFICATION = True
 
@@ -259,6 +271,10 @@ def test_a_reset_ends_what_a_stranger_prepared(
     assert list(Membership.objects.filter(organization=organization).values_list("user", flat=True)) == [alice.pk]
     assert api(strangers.access).get("/v1/whoami").status_code == 401
     assert not Invitation.objects.open().exists()
+    assert not WebhookEndpoint.objects.of(organization).exists()
+    assert not ServiceAccount.objects.living().exists()
+    told = Event.objects.within(organization).values_list("type", flat=True)
+    assert {"member.removed", "webhook_endpoint.deleted", "invitation.revoked", "api_key.revoked"} <= set(told)
     alice.refresh_from_db()
     assert "keys:write" in api(alice).get("/v1/whoami").json()["scopes"]
 

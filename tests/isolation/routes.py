@@ -157,7 +157,7 @@ ROUTES: dict[str, Route] = {
     ),
     "v1/events": read("audit:read", shows=SUBTREE),
     "v1/events/export": read("audit:read", shows=SUBTREE | {"parent"}),  # the id of the root, whose log it is of
-    "v1/events/head": read("audit:read", shows=SUBTREE | {"parent"}),
+    "v1/events/head": read("audit:read", refusals=frozenset({"log_of_root"})),
     "v1/webhook-endpoints": Route(
         {"get": "webhooks:read", "post": "webhooks:write"},
         who="either",

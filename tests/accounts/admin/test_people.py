@@ -1,11 +1,17 @@
 """The admin of people: an address that an operator changed is the person's only one."""
 
+from typing import Any
+
+import pytest
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import User
+from accounts import tasks
+from accounts.models import EmailChange, Event, Organization, User
 from tests import factories
-from tests.browser import form_of
+from tests.browser import form_of, signed_in
 
 FORMER, NEW = "grace@example.com", "grace@navy.example"
 
@@ -39,3 +45,37 @@ def test_an_address_is_normalized_and_is_nobody_elses(operator: Client, alice: U
     theirs = reverse("admin:accounts_user_change", args=[charlie.pk])
     refused = operator.post(theirs, {**form_of(operator.get(theirs)), "email": "a@bücher.example"})
     assert "has an account already" in refused.content.decode()
+
+
+@pytest.mark.parametrize("vouches", [False, True])
+def test_a_changed_address_is_told_and_not_proved_unless_the_operator_vouches(
+    operator: Client, api: Any, alice: User, organization: Organization, vouches: bool
+) -> None:
+    User.objects.filter(pk=alice.pk).update(email_verified_at=timezone.now())
+    EmailChange.objects.create(digest=b"1", user=alice, old="old@example.com", expires_at=timezone.now())
+    browser, program, old = signed_in(alice), api(alice), alice.email
+    assert browser.get("/profile/").status_code == 200
+    page = reverse("admin:accounts_user_change", args=[alice.pk])
+    ticked = {"email_is_proved": "on"} if vouches else {}
+    operator.post(page, {**form_of(operator.get(page)), "email": NEW, **ticked})
+    alice.refresh_from_db()
+    assert (alice.email, alice.email_verified_at is not None) == (NEW, vouches)
+    assert browser.get("/profile/").status_code == 302
+    assert program.get("/v1/whoami").status_code == 401
+    assert not EmailChange.objects.exists()
+    assert tasks.send_emails() == 2
+    assert {sent.to[0] for sent in mail.outbox} == {old, NEW}
+    assert all(old in str(sent.body) and NEW in str(sent.body) for sent in mail.outbox)
+    event = Event.objects.get(type="user.changed", organization=organization)
+    assert (event.data["fields"][0], event.actor["kind"]) == ("email", "operator")  # type: ignore[index]
+
+
+def test_another_field_leaves_the_proof_and_the_sign_ins(operator: Client, api: Any, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(email_verified_at=timezone.now())
+    program = api(alice)
+    page = reverse("admin:accounts_user_change", args=[alice.pk])
+    operator.post(page, {**form_of(operator.get(page)), "name": "Grace"})
+    alice.refresh_from_db()
+    assert (alice.name, alice.email_verified_at is None) == ("Grace", False)
+    assert program.get("/v1/whoami").status_code == 200
+    assert tasks.send_emails() == 0

@@ -1,0 +1,101 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import identity_providers, security
+from accounts.admin.base import RecordedAdmin
+from accounts.models import IdentityProvider, LinkedAccount, ProviderDomain
+from accounts.providers.calls import networks
+from accounts.webhooks import urls
+
+
+class ProviderForm(forms.ModelForm[IdentityProvider]):
+    domains = forms.CharField(
+        widget=forms.Textarea,
+        help_text="Email domains of the organization, one a line. Make sure that they are its own.",
+    )
+    client_secret = forms.CharField(
+        required=False, widget=forms.PasswordInput, help_text="Encrypted, and never shown. Empty: as it is."
+    )
+
+    class Meta:
+        model = IdentityProvider
+        fields = ["organization", "name", "issuer", "client_id", "is_enabled"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.instance._state.adding:
+            self.initial["domains"] = "\n".join(sorted(self.instance.domains.values_list("domain", flat=True)))
+
+    def clean_domains(self) -> list[str]:
+        try:
+            domains = [security.email_domain(text) for text in self.cleaned_data["domains"].split()]
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+        taken = ProviderDomain.objects.filter(domain__in=domains).exclude(provider=self.instance.pk).first()
+        if taken:
+            raise forms.ValidationError(str(identity_providers.DomainTaken(taken.domain)))
+        return list(dict.fromkeys(domains))
+
+    def clean_issuer(self) -> str:
+        issuer: str = self.cleaned_data["issuer"]
+        try:
+            target = urls.target(issuer, networks())
+            urls.check_address(target, networks())
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+        return issuer
+
+    def clean_client_secret(self) -> str:
+        secret: str = self.cleaned_data["client_secret"]
+        if not secret and self.instance._state.adding:
+            raise forms.ValidationError("A new provider needs its secret.")
+        return secret
+
+
+@admin.register(IdentityProvider)
+class IdentityProviderAdmin(RecordedAdmin[IdentityProvider]):
+    """Organizations' own providers of sign-ins. The verb records the events."""
+
+    form = ProviderForm
+    list_display = ["name", "organization", "issuer", "is_enabled", "created_at"]
+    list_select_related = ["organization"]
+    search_fields = ["name", "issuer", "organization__public_id", "domains__domain"]
+    raw_id_fields = ["organization"]
+    ordering = ["-created_at"]
+    recorded = frozenset({"organization", "name", "issuer", "client_id", "is_enabled", "domains", "client_secret"})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: IdentityProvider | None = None) -> Any:
+        return ["organization"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: IdentityProvider, form: Any, change: bool) -> None:
+        params = {name: form.cleaned_data[name] for name in identity_providers.FIELDS}
+        row = IdentityProvider.objects.get(pk=obj.pk) if change else obj
+        domains, secret = form.cleaned_data["domains"], form.cleaned_data["client_secret"]
+        identity_providers.save(row, params, domains=domains, secret=secret, now=timezone.now())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """One that is not wanted any more is switched off."""
+        return False
+
+
+@admin.register(LinkedAccount)
+class LinkedAccountAdmin(admin.ModelAdmin[LinkedAccount]):
+    """Who signs in where. People link and unlink themselves."""
+
+    list_display = ["user", "provider", "label", "created_at", "last_used_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "label", "subject"]
+    ordering = ["-created_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
