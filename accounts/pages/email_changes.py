@@ -59,13 +59,13 @@ class ConfirmEmailView(LoginRequiredMixin, FormView[CodeForm]):
 
     def form_valid(self, form: CodeForm) -> HttpResponse:
         assert isinstance(self.request.user, User)
-        asked = self.request.session[ASKED]
+        attempt = self.request.session[ASKED]
         try:
             email_changes.finish(
                 self.request.user,
-                asked["email"],
+                attempt["email"],
                 form.cleaned_data["code"],
-                only=UUID(asked["id"]),
+                only=UUID(attempt["id"]),
                 network=caller_network(self.request),
                 current=current_of(self.request),
                 now=timezone.now(),

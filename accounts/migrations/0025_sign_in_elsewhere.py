@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0023_email_code_attempts'),
+        ('accounts', '0024_email_code_attempts'),
     ]
 
     operations = [
