@@ -63,7 +63,7 @@ class IdentityProviderAdmin(RecordedAdmin[IdentityProvider]):
     form = ProviderForm
     list_display = ["name", "organization", "issuer", "is_enabled", "created_at"]
     list_select_related = ["organization"]
-    search_fields = ["name", "issuer", "organization__public_id", "domains__domain"]
+    search_fields = ["name", "issuer", "^organization__public_id", "domains__domain"]
     raw_id_fields = ["organization"]
     ordering = ["-created_at"]
     recorded = frozenset({"organization", "name", "issuer", "client_id", "is_enabled", "domains", "client_secret"})
@@ -88,7 +88,7 @@ class LinkedAccountAdmin(admin.ModelAdmin[LinkedAccount]):
 
     list_display = ["user", "provider", "label", "created_at", "last_used_at"]
     list_select_related = ["user"]
-    search_fields = ["user__email", "label", "subject"]
+    search_fields = ["^user__email", "label", "=subject"]
     ordering = ["-created_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
