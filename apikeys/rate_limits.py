@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from psycopg.sql import Literal
+from psycopg.sql import Identifier, Literal
 
 from accounts.lib import sql
 from apikeys.models import ApiKey
@@ -33,18 +33,14 @@ CASE WHEN rate_limit > {exact} THEN ceil(%(epoch)s::float8 * {exact} / window_se
 
 # What the row had already, as far as it is in the window.
 BEFORE = """
-SELECT moment, calls FROM unnest(x.moments, x.calls) AS call(moment, calls), limited
+SELECT moment, calls FROM unnest(x.moments, x.calls) AS call(moment, calls), {limited}
  WHERE moment > %(epoch)s::float8 - window_seconds
 """
 
-# A member of a WITH: counts one more call of what is `limited` (subject, rate_limit, window_seconds; at most one row),
-# if its limit allows it. PostgreSQL decides by the latest version of the row, under its lock. The clocks of servers
-# differ and calls wait for each other: a call whose clock is behind is dated like the latest one.
-COUNTED = sql.compose(
-    """
-counted AS (
+COUNTED = """
+{counted} AS (
     INSERT INTO apikeys_ratecount AS x (subject, moments, calls)
-    SELECT subject, ARRAY[{moment}], ARRAY[1] FROM limited
+    SELECT subject, ARRAY[{moment}], ARRAY[1] FROM {limited}
     ON CONFLICT (subject) DO UPDATE
        SET (moments, calls) = (
            SELECT array_agg(moment ORDER BY moment), array_agg(calls ORDER BY moment)
@@ -52,16 +48,31 @@ counted AS (
                      FROM ({before} UNION ALL
                            SELECT greatest(excluded.moments[1], x.moments[cardinality(x.moments)]), 1) call
                     GROUP BY moment) kept)
-     WHERE (SELECT coalesce(sum(calls), 0) FROM ({before}) call) < (SELECT rate_limit FROM limited)
+     WHERE (SELECT coalesce(sum(calls), 0) FROM ({before}) call) < (SELECT rate_limit FROM {limited})
     RETURNING subject, moments, calls)
-""",
-    moment=MOMENT,
-    before=BEFORE,
-)
+"""
+
+
+def counting(counted: str, limited: str) -> str:
+    """A member of a WITH: counts one more call, if the limit allows it, of what is `limited`.
+
+    That has at most one row (subject, rate_limit, window_seconds). PostgreSQL decides by the latest version of the row,
+    under its lock. The clocks of servers differ and calls wait for each other: a call whose clock is behind is dated
+    like the latest one.
+    """
+    names = {"counted": Identifier(counted), "limited": Identifier(limited)}
+    return sql.compose(COUNTED, moment=MOMENT, before=sql.compose(BEFORE, limited=names["limited"]), **names)
+
 
 # A call that was refused reads the row as it was when the statement began.
 READ = """
 LEFT JOIN apikeys_ratecount x ON x.subject = limited.subject AND counted.subject IS NULL
+"""
+
+# Whether as many calls of the subject are in the window as the limit allows, as the statement sees it when it begins.
+FULL = """
+(SELECT coalesce(sum(call.calls), 0) FROM apikeys_ratecount x, unnest(x.moments, x.calls) AS call(moment, calls)
+  WHERE x.subject = {subject} AND call.moment > %(epoch)s::float8 - {window}) >= {limit}
 """
 
 TAKE = sql.compose(
@@ -72,7 +83,7 @@ WITH limited AS (
 SELECT counted.subject IS NOT NULL, coalesce(counted.moments, x.moments), coalesce(counted.calls, x.calls)
   FROM limited LEFT JOIN counted ON true {read}
 """,
-    counted=COUNTED,
+    counted=counting("counted", "limited"),
     read=READ,
 )
 
@@ -143,6 +154,17 @@ class Count:
 
     def _leaves_in(self, moment: float) -> int:
         return max(math.ceil(self.limit.window - (self.now - moment)), 1)
+
+
+def headers(counts: Sequence[Count]) -> dict[str, str]:
+    """Those of several limits, each by its name."""
+    each = [count.headers for count in counts]
+    return {name: ", ".join(headers[name] for headers in each) for name in (each[0] if each else ())}
+
+
+def retry_after(counts: Sequence[Count]) -> int:
+    """Seconds until all of them allow one more."""
+    return max((count.retry_after for count in counts if not count.allowed), default=1)
 
 
 def of_key(key: ApiKey) -> Limit | None:

@@ -119,6 +119,7 @@ def _end_charges(organization: Organization, now: datetime) -> None:
         changed = {"enabled": False, "before": {"enabled": True}, "after": {"enabled": False}, "actor": None}
         events.record(organization.pk, "auto_recharge.changed", changed, now, targets=[organization.public_id])
     thresholds.set_recharge_below(organization.pk, None)
+    thresholds.set_rate_limit(organization.pk, None, None)
 
 
 @transaction.atomic

@@ -110,7 +110,7 @@ class PlanAdmin(KeptAdmin[Plan]):
     A version that is no longer sold isn't offered any more, but organizations that have it keep it.
     """
 
-    list_display = ["slug", "version", "name", "monthly_price", "grant", "trial_days", "is_offered"]
+    list_display = ["slug", "version", "name", "monthly_price", "grant", "trial_days", "rate_limit", "is_offered"]
     list_filter = ["is_offered"]
     search_fields = ["slug", "name"]
     inlines = [PlanPriceInline, PlanAllowanceInline]
@@ -156,6 +156,8 @@ def _lines(plan: Plan, now: datetime) -> Iterator[str]:
             yield f"{currency}, by the {interval}: {trial}{plain(price)} credits today, and again on {renewals}, …"
     if plan.grant:
         yield f"{plain(plan.grant)} credits are given each month, and end with it."
+    if plan.rate_limit:
+        yield f"{plan.rate_limit} calls each {plan.rate_limit_window_seconds} s, with all keys together."
     for allowance in plan.allowances.select_related("meter"):
         yield f"{plain(allowance.included_quantity)} {allowance.meter.unit} of {allowance.meter.name} cost nothing."
 

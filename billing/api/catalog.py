@@ -8,6 +8,7 @@ from rest_framework import mixins, serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.viewsets import GenericViewSet
 
+from apikeys.api.fields import RateLimitSerializer
 from billing.api.fields import AmountSerializerField
 from billing.models import EndpointPrice, Meter, Plan, PlanAllowance, PlanPrice, PriceTier
 
@@ -32,20 +33,29 @@ class PlanPriceSerializer(serializers.ModelSerializer[PlanPrice]):
 
 
 class PlanSerializer(serializers.ModelSerializer[Plan]):
-    """`monthly_price` holds in every currency that `prices` doesn't name; null: only in those. `grant` is a month's."""
+    """`monthly_price` holds in every currency that `prices` doesn't name; null: only in those. `grant` is a month's.
+
+    `rate_limit` is for all keys of the subscriber together, beside those that keys have of their own.
+    """
 
     id = serializers.CharField(source="slug", read_only=True)
     monthly_price = AmountSerializerField(read_only=True, allow_null=True)
     prices = PlanPriceSerializer(many=True, read_only=True)
     grant = AmountSerializerField(read_only=True)
     allowances = PlanAllowanceSerializer(many=True, read_only=True)
+    rate_limit = serializers.SerializerMethodField()
 
     class Meta:
         model = Plan
         fields = [
             *("id", "version", "name", "description", "monthly_price", "prices", "grant", "trial_days", "allowances"),
+            "rate_limit",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(RateLimitSerializer(allow_null=True))
+    def get_rate_limit(self, plan: Plan) -> dict[str, int] | None:
+        return dict(RateLimitSerializer(plan).data) if plan.rate_limit else None
 
 
 class PriceTierSerializer(serializers.ModelSerializer[PriceTier]):

@@ -135,6 +135,7 @@ def _change_now(subscription: Subscription, offer: Quote, now: datetime) -> None
         if not is_trial:
             _begin_anew(subscription, at)
     subscription.save()
+    subscriptions.limit_calls(subscription)
     end = subscription.current_period_end
     subscriptions.add_period(subscription, at, end, fee=offer.charge, now=now, is_trial=is_trial)
     if not is_trial:

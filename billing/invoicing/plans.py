@@ -48,9 +48,8 @@ def next_version(plan: Plan) -> Plan:
     """A copy with the next number, which can be changed until it is sold. It is not on offer yet."""
     versions = Plan.objects.select_for_update(no_key=True).filter(slug=plan.slug)
     last = max(row.version for row in versions)
-    terms = {
-        name: getattr(plan, name) for name in ("slug", "name", "description", "monthly_price", "grant", "trial_days")
-    }
+    copied = {*Plan.TERMS, "name", "description"} - {"version"}
+    terms = {name: getattr(plan, name) for name in copied}
     copy = Plan.objects.create(**terms, version=last + 1, is_offered=False)
     PlanPrice.objects.bulk_create(
         PlanPrice(plan=copy, currency=row.currency, interval=row.interval, amount=row.amount)

@@ -135,6 +135,7 @@ def _begin_next_period(subscription: Subscription) -> None:
     subscription.current_period_end = subscriptions.end_of(subscription, subscription.number)
     subscription.granted_through = start
     subscription.save()
+    subscriptions.limit_calls(subscription)
 
 
 def _change_plan(subscription: Subscription, start: datetime) -> None:

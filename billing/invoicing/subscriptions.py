@@ -16,7 +16,7 @@ from accounts.lib.problems import Conflict
 from accounts.models import Organization
 from billing import accounts
 from billing.invoicing import periods, plans
-from billing.ledger import posting
+from billing.ledger import posting, thresholds
 from billing.ledger.lots import Lot
 from billing.models import Grant, Interval, LedgerEntry, Plan, Subscription, SubscriptionPeriod
 
@@ -66,6 +66,7 @@ def take(organization: Organization, plan_slug: str, *, now: datetime, interval:
         _start_trial(subscription, now, now + trial)
     else:
         start(subscription, now)
+    limit_calls(subscription)
     tell(subscription, "created", now, interval=interval, price=price, trial=bool(trial))
     return subscription
 
@@ -171,11 +172,18 @@ def give(subscription: Subscription, amount: Decimal, start: datetime, end: date
         )
 
 
+def limit_calls(subscription: Subscription) -> None:
+    """Note its plan's rate limit where the gate reads it."""
+    plan = subscription.plan
+    thresholds.set_rate_limit(subscription.organization_id, plan.rate_limit, plan.rate_limit_window_seconds)
+
+
 def end(subscription: Subscription, now: datetime, reason: str) -> None:
     """Nothing is charged any more. It ended with its last period, for which somebody paid."""
     subscription.status, subscription.next_at = Status.CANCELED, None
     subscription.ended_at = subscription.current_period_end
     subscription.save(update_fields=["status", "next_at", "ended_at"])
+    thresholds.set_rate_limit(subscription.organization_id, None, None)
     tell(subscription, "ended", now, reason=reason)
 
 

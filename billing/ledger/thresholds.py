@@ -1,5 +1,5 @@
-"""The bounds that are set for an account: when its balance is low, when auto-recharge is woken, and how far it may go
-into debt.
+"""The bounds that are set for an account: when its balance is low, when auto-recharge is woken, how far it may go into
+debt, and how often its keys may call.
 """
 
 from datetime import datetime
@@ -50,3 +50,9 @@ def set_credit_limit(account: UUID, *, credit_limit: Decimal, reason: str, actor
 def set_recharge_below(account: UUID, threshold: Decimal | None) -> None:
     """Wake auto-recharge by the posting that takes the account below this; None if none does. Under its lock."""
     LedgerAccount.objects.filter(pk=account).update(recharge_below=threshold)
+
+
+def set_rate_limit(account: UUID, limit: int | None, window_seconds: int | None) -> None:
+    """At most so many calls of all its keys in so many seconds; None without a limit. Under its lock."""
+    limits = {"rate_limit": limit, "rate_limit_window_seconds": window_seconds}
+    LedgerAccount.objects.filter(pk=account).update(**limits)

@@ -1,6 +1,6 @@
 from typing import ClassVar
 
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
@@ -83,14 +83,15 @@ class Interval(models.TextChoices):
 
 
 class Plan(models.Model):
-    """A version of what is sold: its prices, the quantities that it includes, and a grant of credits a month.
+    """A version of what is sold: its prices, the quantities that it includes, a grant of credits a month, a rate limit.
 
     Once a version was sold, triggers refuse every change of its terms. Who wants others makes the next version; those
     who have an older one keep it. One version of a plan is on offer at most.
 
     `monthly_price` is the price of a month in credits, in every currency that has none of its own (`PlanPrice`). Null:
     only accounts with a currency that has a price can take the plan. `grant` is given each month, also if the plan is
-    paid by the year, and ends with its month.
+    paid by the year, and ends with its month. The rate limit is for all keys of who has the plan together, beside the
+    limit that a key may have of its own.
     """
 
     slug = models.SlugField(max_length=50)
@@ -100,9 +101,13 @@ class Plan(models.Model):
     monthly_price = AmountField(default=ZERO, null=True, blank=True)
     grant = AmountField(default=ZERO, db_default=ZERO)
     trial_days = models.PositiveSmallIntegerField(default=0, db_default=0)
+    rate_limit = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    rate_limit_window_seconds = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     is_offered = models.BooleanField(default=True)
 
-    TERMS: ClassVar = ("slug", "version", "monthly_price", "grant", "trial_days")
+    TERMS: ClassVar = (
+        *("slug", "version", "monthly_price", "grant", "trial_days", "rate_limit", "rate_limit_window_seconds"),
+    )
 
     class Meta:
         ordering = ["monthly_price", "slug", "version"]
@@ -112,6 +117,17 @@ class Plan(models.Model):
             models.CheckConstraint(condition=Q(monthly_price__gte=0), name="plan_price_not_negative"),
             models.CheckConstraint(condition=Q(grant__gte=0), name="plan_grant_not_negative"),
             models.CheckConstraint(condition=Q(trial_days__lte=365), name="plan_trial_at_most_a_year"),
+            models.CheckConstraint(
+                condition=Q(rate_limit=None, rate_limit_window_seconds=None)
+                | Q(
+                    rate_limit__isnull=False,
+                    rate_limit_window_seconds__isnull=False,
+                    rate_limit__range=(1, 1_000_000),
+                    rate_limit_window_seconds__range=(1, 86_400),
+                ),
+                name="plan_rate_limit_complete",
+                violation_error_message="Give both, a rate limit up to 1,000,000 and a window up to a day, or neither.",
+            ),
         ]
 
     def __str__(self) -> str:

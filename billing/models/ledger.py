@@ -19,6 +19,7 @@ class LedgerAccount(models.Model):
     - `closed_through`: usage that occurred before that belongs to a month that is closed.
     - `is_low`: the balance was announced as below `low_balance`.
     - `recharge_below`: a posting that takes `balance − reserved` below it wakes auto-recharge; null while that is off.
+    - `rate_limit`, `rate_limit_window_seconds`: those of the payer's plan, for the gate, which reads this row anyway.
     - `zones`: the history of the time zone in which months are counted, as `billing.ledger.billing_zone` reads it.
     - `updated_at`: the account's clock, which never goes back; an entry's `created_at` is read from it.
     """
@@ -35,6 +36,8 @@ class LedgerAccount(models.Model):
     low_balance = AmountField(null=True)
     is_low = models.BooleanField(default=False, db_default=False)
     recharge_below = AmountField(null=True)
+    rate_limit = models.PositiveIntegerField(null=True)
+    rate_limit_window_seconds = models.PositiveIntegerField(null=True)
     zones = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     updated_at = models.DateTimeField(default=timezone.now)
 

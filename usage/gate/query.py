@@ -27,11 +27,13 @@ from usage.metering.pricing import Schedule, Tier
 HOLDERS = {scope: [role for role, held in scopes.BY_ROLE.items() if scope in held] for scope in scopes.ALL}
 MOST_REMEMBERED = 100_000
 
-# The payers and the rate limits of keys, by the digests of their secrets.
+# The payers and the rate limits of keys and of their payers' plans, by the digests of their secrets.
 KEYS = """
-SELECT s.digest, o.root_id, k.id, k.rate_limit, k.rate_limit_window_seconds
+SELECT s.digest, o.root_id, k.environment = 'test', k.id, k.rate_limit, k.rate_limit_window_seconds, a.rate_limit,
+       a.rate_limit_window_seconds
   FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
-  JOIN accounts_organization o ON o.id = k.organization_id WHERE s.digest = ANY(%(digests)s::bytea[])
+  JOIN accounts_organization o ON o.id = k.organization_id
+  LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id WHERE s.digest = ANY(%(digests)s::bytea[])
 """
 
 # What a meter costs a payer, a row for each tier, and how much of it was used in the month.
@@ -89,7 +91,8 @@ class Context:
 class Answer:
     """The statement's row. `code` is None for an unknown key, or says what is missing to decide (`usage.gate.sql`).
 
-    `payer`, `timezone` and `zones` are there only if something is missing that depends on them.
+    `payer`, `timezone` and `zones` are there only if something is missing that depends on them. `limit` is the key's,
+    and `plan_limit` that of its payer's plan; None if it wasn't looked at.
     """
 
     code: str | None
@@ -107,6 +110,12 @@ class Answer:
     is_counted: bool
     moments: list[float] | None
     calls: list[int] | None
+    plan_limit: int | None
+    plan_window: int
+    is_counted_in_plan: bool
+    plan_moments: list[float] | None
+    plan_calls: list[int] | None
+    is_test: bool
     payer: UUID
     timezone: str
     zones: str
@@ -117,42 +126,54 @@ class Answer:
         return billing_zone.parse(self.timezone, self.zones)
 
 
-# Hashes of secrets whose keys needed the long form when we last saw them. Guessing right saves a trip.
-_long: set[int] = set()
+# The form that keys needed when we last saw them, by the hashes of their secrets: LONG or PLAN. Guessing right saves a
+# trip.
+_needed: dict[int, str] = {}
 
 
 def ask(call: Call, caller: Caller, now: datetime, context: Context) -> Answer | None:
     """One trip, or two if we didn't know yet that the key needs the long form. None if the caller is refused."""
-    remembered = hash(call.key)
-    long = context.month is not None or remembered in _long
-    answer = _ask(call, caller, now, context, long=long)
-    if answer is None or answer.code != "LONG":
-        return answer
-    answer = _ask(call, caller, now, context, long=True)
-    if answer and answer.limit is not None:
-        if len(_long) >= MOST_REMEMBERED:
-            _long.clear()
-        _long.add(remembered)
+    needed = _needed.get(hash(call.key), "LONG" if context.month else "")
+    answer = _ask(call, caller, now, context, needed)
+    while answer and answer.code in ("LONG", "PLAN"):
+        needed = answer.code
+        answer = _ask(call, caller, now, context, needed)
+        if needed == "PLAN" or (answer and answer.limit is not None):
+            _remember(call.key, needed)
     return answer
 
 
-def _ask(call: Call, caller: Caller, now: datetime, context: Context, *, long: bool) -> Answer | None:
-    steps = _steps(call, caller, now, context, long=long)
+def _remember(key: str, needed: str) -> None:
+    if len(_needed) >= MOST_REMEMBERED:
+        _needed.clear()
+    _needed[hash(key)] = needed
+
+
+def _ask(call: Call, caller: Caller, now: datetime, context: Context, needed: str) -> Answer | None:
+    steps = _steps(call, caller, now, context, needed)
     rows = sql.in_one_trip(*steps)[-1] if len(steps) > 1 else sql.rows(*steps[0])
     return _answer(call, rows[0], 0) if rows else None
 
 
 def ask_all(
-    calls: Sequence[Call], caller: Caller, now: datetime, contexts: Sequence[Context], *, holding: bool
+    calls: Sequence[Call],
+    caller: Caller,
+    now: datetime,
+    contexts: Sequence[Context],
+    *,
+    holding: bool,
+    planned: bool,
 ) -> list[Answer] | None:
     """One trip, in which each call is judged after those before it. What they need is locked already.
 
     If none of them holds, no verdict depends on one before it: then those that need the long form go in a second trip.
+    `planned`: some payer's plan has a rate limit.
     """
-    answers = _ask_each(range(len(calls)), calls, caller, now, contexts, long=holding)
-    left = [index for index, answer in answers.items() if answer and answer.code == "LONG"]
-    if left:
-        answers |= _ask_each(left, calls, caller, now, contexts, long=True)
+    needed = "PLAN" if planned else "LONG"
+    answers = _ask_each(range(len(calls)), calls, caller, now, contexts, needed if holding else "")
+    left = [index for index, answer in answers.items() if answer and answer.code in ("LONG", "PLAN")]
+    if left and not holding:
+        answers |= _ask_each(left, calls, caller, now, contexts, needed)
     judged = [answer for answer in answers.values() if answer]
     return judged if len(judged) == len(calls) else None
 
@@ -163,10 +184,9 @@ def _ask_each(
     caller: Caller,
     now: datetime,
     contexts: Sequence[Context],
-    *,
-    long: bool,
+    needed: str,
 ) -> dict[int, Answer | None]:
-    steps = {index: _steps(calls[index], caller, now, contexts[index], long=long)[-1] for index in indexes}
+    steps = {index: _steps(calls[index], caller, now, contexts[index], needed)[-1] for index in indexes}
     results = zip(steps, sql.in_one_trip(*steps.values()), strict=True)
     return {index: _answer(calls[index], rows[0], index) if rows else None for index, rows in results}
 
@@ -179,12 +199,18 @@ def _answer(call: Call, row: tuple[Any, ...], index: int) -> Answer:
 
 
 def payers_and_limits(calls: Sequence[Call]) -> tuple[list[UUID | None], set[Limit]]:
-    """The payer of each call's key (None: no such key), and the rate limits of those keys that have one."""
+    """The payer of each call's key (None: no such key), and the rate limits of those keys and plans that have one."""
     presented = [secrets.digests(call.key) for call in calls]
     rows = sql.rows(KEYS, {"digests": [digest for digests in presented for digest in digests]})
     payers = {bytes(digest): payer for digest, payer, *_ in rows}
-    limits = {Limit("key", str(key), limit, window) for _, _, key, limit, window in rows if limit}
+    limits = {Limit("key", str(key), limit, window) for _, _, _, key, limit, window, _, _ in rows if limit}
+    limits |= {of_plan(payer, limit, window, is_test) for _, payer, is_test, *_, limit, window in rows if limit}
     return [next((payers[digest] for digest in digests if digest in payers), None) for digests in presented], limits
+
+
+def of_plan(payer: UUID | str, limit: int, window: int, is_test: bool) -> Limit:
+    """The rate limit of a payer's plan. Calls with test keys are counted apart."""
+    return Limit("plan", f"{payer}:test" if is_test else str(payer), limit, window)
 
 
 def quote(payer: UUID, meter: int, quantity: Decimal, month: date) -> Decimal:
@@ -196,11 +222,13 @@ def quote(payer: UUID, meter: int, quantity: Decimal, month: date) -> Decimal:
 
 
 def _steps(
-    call: Call, caller: Caller, now: datetime, context: Context, *, long: bool
+    call: Call, caller: Caller, now: datetime, context: Context, needed: str
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """The statement for the call, after the lock if one is needed."""
+    """The statement for the call in the form that is needed (LONG, PLAN, or empty), after the lock if one is needed."""
     peppers, holding = len(settings.API_KEY_PEPPERS), call.hold_seconds is not None
-    form = Form(peppers, long, holding, context.up_to_date, context.month is not None, context.cost is not None)
+    long = bool(needed)
+    known = {"up_to_date": context.up_to_date, "month": context.month is not None, "cost": context.cost is not None}
+    form = Form(peppers, long, planned=needed == "PLAN", holding=holding, **known)
     parameters = _parameters(call, caller, now, context)
     step = (gate_sql.statement(form), parameters)
     return [(gate_sql.lock(peppers), parameters), step] if holding and long else [step]

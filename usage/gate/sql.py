@@ -6,12 +6,14 @@ counts it in the key's rate limit, holds the cost, and notes the use of both key
 It comes in several forms, because a part that does nothing takes PostgreSQL as long as looking up the keys. Most calls
 are made with keys that have no rate limit and no budget, and whose use was noted within this minute. For those there is
 a short form that reads, and holds: its hold is one guarded UPDATE of the account, decided by the latest row. The long
-form also counts rate limits, weighs budgets and notes use. If it holds, it has to run after `lock`, in the same
-transaction, so that the figures that it weighs are the latest ones.
+form also counts rate limits, weighs budgets and notes use; if it is `planned`, it counts in the limit of the payer's
+plan, too. If it holds, it has to run after `lock`, in the same transaction, so that the figures that it weighs are the
+latest ones.
 
-If a call is not decided yet, the statement has done nothing, and `code` says what is missing: LONG the long form, CLOCK
-how far the payer's clock is ahead, DUE that the account is brought up to date, TIERED the price, BUDGETED the month of
-the budgets, NO_METER the meter. Keys and rate limits follow the real time, everything about money the payer's clock.
+If a call is not decided yet, the statement has done nothing, and `code` says what is missing: LONG the long form, PLAN
+the one that is planned, CLOCK how far the payer's clock is ahead, DUE that the account is brought up to date, TIERED
+the price, BUDGETED the month of the budgets, NO_METER the meter. Keys and rate limits follow the real time, everything
+about money the payer's clock.
 """
 
 from dataclasses import dataclass
@@ -50,6 +52,7 @@ presented AS MATERIALIZED (
            tree.has_budget OR k.monthly_budget IS NOT NULL AS has_budget,
            coalesce(a.balance - a.reserved + a.credit_limit, 0) AS available, {due} AS is_due,
            coalesce(a.zones, '[]') AS zones,
+           a.rate_limit AS plan_limit, a.rate_limit_window_seconds AS plan_window,
            (SELECT array_agg(m.role)::text[] FROM accounts_membership m JOIN accounts_user u ON u.id = m.user_id
              WHERE k.permissions && {scopes} AND u.id = k.created_by_id AND u.is_active
                AND m.organization_id = ANY(o.path)) AS roles
@@ -112,8 +115,9 @@ TIERED = """
 # as used: a VALID call is held.
 SHORT = """
 weighed AS MATERIALIZED (
-    SELECT *, NULL::bool AS is_counted, NULL::float8[] AS moments, NULL::int[] AS calls,
+    SELECT *, {uncounted}, {unplanned},
            CASE WHEN stop IS NOT NULL THEN stop
+                WHEN plan_limit IS NOT NULL THEN 'PLAN'
                 WHEN is_stale OR (SELECT is_stale FROM caller) OR rate_limit IS NOT NULL THEN 'LONG'
                 {capped}
                 WHEN cost > 0 AND cost > available THEN 'INSUFFICIENT_CREDITS'
@@ -121,25 +125,61 @@ weighed AS MATERIALIZED (
       FROM judged)
 """
 
+# The rate limit of the payer's plan, which all its keys share; those of tests apart. A call is counted for its key only
+# if the plan is not full, and then for the plan. There's a race here: the last place that we saw may go to another
+# call. Then this one is refused, but was counted for its key.
+PLAN = sql.compose(
+    """
+plan AS MATERIALIZED (
+    SELECT *, {full} AS is_full
+      FROM (SELECT 'plan:' || root_id || CASE WHEN environment = 'test' THEN ':test' ELSE '' END AS subject,
+                   plan_limit AS rate_limit, plan_window AS window_seconds
+              FROM judged WHERE stop IS NULL AND plan_limit IS NOT NULL {{uncapped}}) p)
+""",
+    full=sql.compose(rate_limits.FULL, subject="p.subject", window="p.window_seconds", limit="p.rate_limit"),
+)
+PLANNED = """
+planned AS MATERIALIZED (
+    SELECT subject, rate_limit, window_seconds FROM plan
+     WHERE NOT is_full AND (NOT EXISTS (SELECT FROM limited) OR EXISTS (SELECT FROM counted)))
+"""
+READ_PLAN = """
+LEFT JOIN plan ON true LEFT JOIN planned ON true LEFT JOIN counted_plan ON true
+LEFT JOIN apikeys_ratecount y ON y.subject = plan.subject AND counted_plan.subject IS NULL
+"""
+OF_PLAN = """
+is_full OR planned.subject IS NOT NULL AS is_planned, counted_plan.subject IS NOT NULL AS is_counted_in_plan,
+coalesce(counted_plan.moments, y.moments) AS plan_moments, coalesce(counted_plan.calls, y.calls) AS plan_calls
+"""
+UNCOUNTED = "false AS is_limited, NULL::bool AS is_counted, NULL::float8[] AS moments, NULL::int[] AS calls"
+UNPLANNED = """
+false AS is_planned, NULL::bool AS is_counted_in_plan, NULL::float8[] AS plan_moments, NULL::int[] AS plan_calls
+"""
+
 # The long form's verdict, after the call was counted in the key's rate limit. It is not counted as long as the month of
 # the budgets is missing, since it is asked about again.
 LIMITED = """
 limited AS MATERIALIZED (
     SELECT 'key:' || id AS subject, rate_limit, window_seconds FROM judged
-     WHERE stop IS NULL AND rate_limit IS NOT NULL {uncapped})
+     WHERE stop IS NULL AND rate_limit IS NOT NULL {uncapped} {unfilled})
 """
+UNFILLED = "AND NOT EXISTS (SELECT FROM plan WHERE is_full)"
+UNASKED = "AND plan_limit IS NULL"
 UNCAPPED = "AND NOT (has_budget AND cost > 0)"
 LONG = """
 weighed AS MATERIALIZED (
-    SELECT judged.*, counted.subject IS NOT NULL AS is_counted, coalesce(counted.moments, x.moments) AS moments,
-           coalesce(counted.calls, x.calls) AS calls,
+    SELECT judged.*, limited.subject IS NOT NULL AS is_limited, counted.subject IS NOT NULL AS is_counted,
+           coalesce(counted.moments, x.moments) AS moments, coalesce(counted.calls, x.calls) AS calls, {of_plan},
            CASE WHEN stop IS NOT NULL THEN stop
                 WHEN limited.subject IS NOT NULL AND counted.subject IS NULL THEN 'RATE_LIMITED'
+                {plan}
                 {capped}
                 WHEN cost > 0 AND cost > available THEN 'INSUFFICIENT_CREDITS'
                 ELSE 'VALID' END AS code
-      FROM judged LEFT JOIN limited ON true LEFT JOIN counted ON true {read})
+      FROM judged LEFT JOIN limited ON true LEFT JOIN counted ON true {read} {read_plan})
 """
+PLAN_ASKED = "WHEN plan_limit IS NOT NULL THEN 'PLAN'"
+PLAN_REFUSED = "WHEN plan.subject IS NOT NULL AND counted_plan.subject IS NULL THEN 'RATE_LIMITED'"
 
 # Budgets can be weighed once their month is known, which depends on the payer's billing zone.
 BUDGETED = "WHEN has_budget AND cost > 0 THEN 'BUDGETED'"
@@ -178,7 +218,10 @@ touched AS (
 # One row if the caller is authorized, otherwise none.
 ANSWER = """
 SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.expires_at, w.cost,
-       coalesce({available}, w.available), {hold}, w.rate_limit, w.window_seconds, w.is_counted, w.moments, w.calls,
+       coalesce({available}, w.available), {hold},
+       CASE WHEN w.is_limited THEN w.rate_limit END, w.window_seconds, w.is_counted, w.moments, w.calls,
+       CASE WHEN w.is_planned THEN w.plan_limit END, w.plan_window, w.is_counted_in_plan, w.plan_moments, w.plan_calls,
+       w.environment = 'test',
        CASE WHEN w.code IN ('DUE', 'TIERED', 'BUDGETED') THEN w.root_id END,
        CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.timezone END,
        CASE WHEN w.code IN ('TIERED', 'BUDGETED') THEN w.zones END, w.clock_ahead
@@ -204,7 +247,7 @@ OUR_SCOPES = sql.compose("{scopes}::varchar[]", scopes=Literal(sorted(scopes.ALL
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Which parts the statement has.
+    """Which parts the statement has. `planned` is a long form.
 
     `peppers`: secrets are looked up by so many digests, `caller_0` and `presented_0` onwards. `holding`: the cost is
     held. The rest says what is known already: that nothing is due (`up_to_date`, under the lock), the `month` of the
@@ -213,6 +256,7 @@ class Form:
 
     peppers: int
     long: bool = False
+    planned: bool = False
     holding: bool = False
     up_to_date: bool = False
     month: bool = False
@@ -222,7 +266,7 @@ class Form:
 @cache
 def statement(form: Form) -> str:
     """The statement in that form."""
-    weighing = _long(form) if form.long else [sql.compose(SHORT, capped=CAPPED if form.month else BUDGETED)]
+    weighing = _long(form) if form.long else [_short(form)]
     placing = [ROOM, holds.PLACED] if form.holding else []
     touched = [sql.compose(TOUCHED, stale=STALE)] if form.long else []
     members = [_caller(SCOPE, form.peppers), *_judged(form), *weighing, *placing, *touched]
@@ -257,10 +301,21 @@ def _judged(form: Form) -> list[str]:
     ]
 
 
+def _short(form: Form) -> str:
+    return sql.compose(SHORT, capped=CAPPED if form.month else BUDGETED, uncounted=UNCOUNTED, unplanned=UNPLANNED)
+
+
 def _long(form: Form) -> list[str]:
-    limited = sql.compose(LIMITED, uncapped="" if form.month else UNCAPPED)
-    capped = CAPPED if form.month else BUDGETED
-    return [limited, rate_limits.COUNTED, sql.compose(LONG, capped=capped, read=rate_limits.READ)]
+    uncapped, capped = ("", CAPPED) if form.month else (UNCAPPED, BUDGETED)
+    limited = sql.compose(LIMITED, uncapped=uncapped, unfilled=UNFILLED if form.planned else UNASKED)
+    counted = [limited, rate_limits.counting("counted", "limited")]
+    parts = {"capped": capped, "read": rate_limits.READ}
+    if not form.planned:
+        return [*counted, sql.compose(LONG, **parts, plan=PLAN_ASKED, of_plan=UNPLANNED, read_plan="")]
+    plan = [sql.compose(PLAN, uncapped=uncapped)]
+    planned = [PLANNED, rate_limits.counting("counted_plan", "planned")]
+    weighed = sql.compose(LONG, **parts, plan=PLAN_REFUSED, of_plan=OF_PLAN, read_plan=READ_PLAN)
+    return [*plan, *counted, *planned, weighed]
 
 
 def _answer(form: Form) -> str:

@@ -23,7 +23,8 @@ from usage.gate.query import Answer, Call, Context
 
 BATCH_LIMIT = 100
 LONGEST_HOLD_SECONDS = 86_400
-UNDECIDED = frozenset({"CLOCK", "DUE", "BUDGETED", "TIERED"})
+UNDECIDED = frozenset({"CLOCK", "DUE", "BUDGETED", "TIERED", "LONG", "PLAN"})
+MISSING = UNDECIDED - {"DUE", "LONG", "PLAN"}  # in the context
 
 
 class Code(StrEnum):
@@ -50,7 +51,8 @@ class Verdict:
     """`cost` is zero if no meter was named, or if another reason decided before the cost. `available` is the payer's,
     after the hold.
 
-    `permissions` are those that the key has now. `count` is that of the key's own rate limit, if it was looked at.
+    `permissions` are those that the key has now. `counts` are those of the rate limits that were looked at: the key's
+    own, and that of its payer's plan.
     """
 
     code: Code
@@ -61,7 +63,7 @@ class Verdict:
     cost: Decimal = ZERO
     available: Decimal | None = None
     hold: str | None = None
-    count: rate_limits.Count | None = None
+    counts: tuple[rate_limits.Count, ...] = ()
 
 
 def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
@@ -112,7 +114,7 @@ def verify_all(calls: Sequence[Call], caller: Caller, now: datetime) -> list[Ver
             return None
         due |= {answer.payer for _, answer in undecided if answer.code == "DUE"}
         for index, answer in undecided:
-            if answer.code != "DUE":
+            if answer.code in MISSING:
                 contexts[index] = _completed(contexts[index], calls[index], answer, now)
 
 
@@ -129,7 +131,8 @@ def _ask_all(
             posting.lock([payer], context.at(now))
     rate_limits.lock(limits)
     contexts = [replace(context, up_to_date=payer in locked) for context, payer in zip(contexts, payers, strict=True)]
-    return query.ask_all(calls, caller, now, contexts, holding=any(call.hold_seconds for call in calls))
+    holding, planned = any(call.hold_seconds for call in calls), any(limit.policy == "plan" for limit in limits)
+    return query.ask_all(calls, caller, now, contexts, holding=holding, planned=planned)
 
 
 def _verdict(answer: Answer, now: datetime) -> Verdict:
@@ -138,7 +141,7 @@ def _verdict(answer: Answer, now: datetime) -> Verdict:
     code = Code(answer.code)
     permissions = key_permissions.usable(answer.permissions, scopes.of_roles(answer.roles or ()))
     verdict = Verdict(
-        code, answer.key_id, answer.organization, permissions, answer.expires_at, count=_count(answer, code, now)
+        code, answer.key_id, answer.organization, permissions, answer.expires_at, counts=_counts(answer, code, now)
     )
     if code not in PRICED:
         return verdict
@@ -146,8 +149,15 @@ def _verdict(answer: Answer, now: datetime) -> Verdict:
     return replace(verdict, cost=answer.cost, available=answer.available, hold=hold)
 
 
-def _count(answer: Answer, code: Code, now: datetime) -> rate_limits.Count | None:
-    if answer.limit is None or (code not in PRICED and code is not Code.RATE_LIMITED):
-        return None
-    limit = rate_limits.Limit("key", answer.key_id, answer.limit, answer.window)
-    return rate_limits.count(limit, now.timestamp(), answer.is_counted, answer.moments, answer.calls)
+def _counts(answer: Answer, code: Code, now: datetime) -> tuple[rate_limits.Count, ...]:
+    if code not in PRICED and code is not Code.RATE_LIMITED:
+        return ()
+    at, counts = now.timestamp(), []
+    if answer.limit is not None:
+        limit = rate_limits.Limit("key", answer.key_id, answer.limit, answer.window)
+        counts.append(rate_limits.count(limit, at, answer.is_counted, answer.moments, answer.calls))
+    if answer.plan_limit is not None:
+        limit = query.of_plan(answer.organization, answer.plan_limit, answer.plan_window, answer.is_test)
+        count = rate_limits.count(limit, at, answer.is_counted_in_plan, answer.plan_moments, answer.plan_calls)
+        counts.append(count)
+    return tuple(counts)

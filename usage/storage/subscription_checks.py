@@ -29,8 +29,19 @@ SELECT coalesce(p.organization_id, e.account_id),
  WHERE e.seq IS NULL OR e.amount <> -p.fee OR p.id IS NULL AND e.idempotency_key ~ '^period:'
 """
 
+LIMITS = """
+SELECT a.organization_id, format('its keys may call %s times in %s s; its plan says %s in %s s', a.rate_limit,
+                                 a.rate_limit_window_seconds, s.rate_limit, s.rate_limit_window_seconds)
+  FROM billing_ledgeraccount a
+  LEFT JOIN (SELECT s.organization_id, p.rate_limit, p.rate_limit_window_seconds
+               FROM billing_subscription s JOIN billing_plan p ON p.id = s.plan_id WHERE s.status <> 'canceled') s
+    ON s.organization_id = a.organization_id
+ WHERE (a.rate_limit, a.rate_limit_window_seconds) IS DISTINCT FROM (s.rate_limit, s.rate_limit_window_seconds)
+"""
+
 CHECKS = {
     "the periods of a subscription follow each other": FOLLOW,
     "a subscription is paid to the end of its current period": REACH,
     "each fee is the price of one period": FEES,
+    "the rate limit of a payer is its plan's": LIMITS,
 }

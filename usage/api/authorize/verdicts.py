@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.authentication import REALM
 from accounts.lib import problems
+from apikeys import rate_limits
 from usage.gate.verdict import Code, Verdict
 
 # What the customer is answered, and why.
@@ -16,7 +17,7 @@ REFUSALS = {
     Code.IP_NOT_ALLOWED: (403, "This API key may not be used from this address."),
     Code.INSUFFICIENT_PERMISSIONS: (403, "This API key lacks the permission."),
     Code.ORGANIZATION_SUSPENDED: (403, "The organization is suspended."),
-    Code.RATE_LIMITED: (429, "Too many requests with this API key. Try again later."),
+    Code.RATE_LIMITED: (429, "Too many requests. Try again later."),
     Code.BUDGET_EXCEEDED: (402, "The budget does not allow this."),
     Code.INSUFFICIENT_CREDITS: (402, "There are not enough credits."),
 }
@@ -27,9 +28,8 @@ def answer(request: HttpRequest, verdict: Verdict, *, with_403: bool) -> HttpRes
     response = _granted(verdict) if verdict.code is Code.VALID else _refused(request, verdict, with_403=with_403)
     response["X-Tollgate-Code"] = verdict.code.value
     response["Cache-Control"] = "no-store"
-    if verdict.count:
-        for header, text in verdict.count.headers.items():
-            response[header] = text
+    for header, text in rate_limits.headers(verdict.counts).items():
+        response[header] = text
     return response
 
 
@@ -55,6 +55,6 @@ def _refused(request: HttpRequest, verdict: Verdict, *, with_403: bool) -> HttpR
         response["X-Tollgate-Problem"] = text
     if status == 401:
         response["WWW-Authenticate"] = REALM
-    if verdict.code is Code.RATE_LIMITED and verdict.count:
-        response["Retry-After"] = str(verdict.count.retry_after)
+    if verdict.code is Code.RATE_LIMITED:
+        response["Retry-After"] = str(rate_limits.retry_after(verdict.counts))
     return response

@@ -15,6 +15,7 @@ from accounts.authentication import bearer
 from accounts.lib import addresses
 from accounts.lib.problems import InvalidField
 from accounts.permissions import PlatformKey
+from apikeys import rate_limits
 from usage import gate
 from usage.api import fast_path
 from usage.api.fast_path import FastRequest, FastResponse, UseView
@@ -61,7 +62,7 @@ def single(body: Any, caller: Caller) -> tuple[Sequence[Call], Judge]:
         verdict = gate.verify(call, caller, timezone.now())
         if verdict is None:
             return None
-        return calls.body_of(call, verdict), verdict.count.headers if verdict.count else {}
+        return calls.body_of(call, verdict), rate_limits.headers(verdict.counts)
 
     return [call], judge
 
