@@ -22,7 +22,7 @@ from usage.gate.caller import Caller
 from usage.gate.query import Call
 from usage.storage import reconciliation
 
-HOUR = {"rate_limit_window_seconds": 3600}
+HOUR: dict[str, Any] = {"rate_limit_window_seconds": 3600}
 
 
 @pytest.fixture
