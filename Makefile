@@ -6,13 +6,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUNNING := .venv/installed-for-running
 DEVELOPING := .venv/installed-for-developing
+# Tests also wait for other processes, so there is one worker more than there are cores.
+PYTEST := pytest -n $$(($$(nproc) + 1)) --dist worksteal
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 # Packages are compiled when they are first imported. Without this, every process would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench faults lint types style imports migrations format lock client-types packages docs clean
+.PHONY: help run test coverage bench faults lint types style imports migrations format lock client-types packages docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -21,7 +23,10 @@ run: $(RUNNING) ## run all of Tollgate on this machine, at PORT=8000; Ctrl-C sto
 	@$(BIN)/python -m config.local.supervisor --port $(PORT)
 
 test: $(DEVELOPING) ## run the tests on real PostgreSQL and Valkey, on every core
-	$(BIN)/python -m slipcover -m pytest -n $$(nproc) --dist worksteal
+	$(BIN)/python -m $(PYTEST)
+
+coverage: $(DEVELOPING) ## run the tests, and list the lines that they don't reach
+	$(BIN)/python -m slipcover -m $(PYTEST)
 
 faults: $(DEVELOPING) ## kill -9 everything that runs, 20 times each, under load, and check that nothing is lost or doubled
 	$(BIN)/python -m tests.faults

@@ -3,9 +3,13 @@
 import subprocess
 import sys
 
+import pytest
+
 from config.env import BASE_DIR
 
 PATIENCE_SECONDS = 300
+
+pytestmark = pytest.mark.waits
 
 
 def test_after_kill_9_nothing_is_lost_nothing_is_doubled_and_all_of_it_comes_back() -> None:

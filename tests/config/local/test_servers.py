@@ -23,6 +23,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from config.local import watchdog
 
+pytestmark = pytest.mark.waits
+
 T = TypeVar("T")
 Attach = Callable[..., "Attacher"]
 

@@ -21,6 +21,8 @@ from config.local.watchdog import ServerError
 CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120
 
+pytestmark = pytest.mark.waits
+
 
 class MakeRun:
     """A supervisor, and what it says."""
