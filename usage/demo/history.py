@@ -44,7 +44,7 @@ def live_through(cast: Cast, start: datetime, now: datetime) -> None:
         _use(cast, day, min(day + DAY, now), (day - start) / (now - start), chance)
         day += DAY
         if day == turn:
-            closing.close_ended(cast.payer.pk, turn + timedelta(minutes=20))
+            closing.close_ended([cast.payer.pk], turn + timedelta(minutes=20))
     _settle_in(cast, now)
 
 
