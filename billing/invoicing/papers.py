@@ -50,7 +50,7 @@ class Draft:
     - `corrects`: the invoice of a credit note; or the credit note that an invoice takes back, which is then paid.
     - `due_at`: of an invoice that is not paid yet; by default `INVOICE_DUE_DAYS` from now.
     - `annex`: the exact figures behind the lines, shown after them.
-    - `taxes`: assessed before; without them, an invoice that is not paid yet is assessed now.
+    - `taxes`: assessed before; without them, an invoice that is not paid yet is assessed now, by the table of rates.
     """
 
     payer: Organization
@@ -156,6 +156,8 @@ def _taxes(draft: Draft, account: BillingAccount, now: datetime) -> list[Tax]:
         return list(draft.taxes)
     if draft.payment:
         return tax.from_json(draft.payment.taxes)
+    if settings.TAX_PROVIDER != tax.TABLE:
+        raise ValueError("A service that assesses taxes is asked before the transaction.")
     return tax.assess(account, draft.subtotal, draft.currency, now)
 
 

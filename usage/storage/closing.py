@@ -9,6 +9,7 @@ them, `usage.tasks` closes each on its own.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -24,6 +25,8 @@ from accounts.lib.money import ZERO
 from accounts.models import Organization
 from billing import accounts
 from billing.invoicing import papers, postpaid, tax
+from billing.invoicing.papers import Draft
+from billing.invoicing.tax import Tax
 from billing.ledger import billing_zone, posting
 from billing.ledger.billing_zone import BillingZone
 from billing.models import BillingAccount, Invoice
@@ -34,6 +37,9 @@ from usage.storage.month_papers import Month
 
 # A month has at least 28 days, and a change of the time zone takes at most 26 hours away from it.
 SHORTEST = timedelta(days=26)
+
+# The taxes of net sums, by the payer.
+Assessed = Mapping[tuple[UUID, Decimal], list[Tax]]
 
 BATCH = 100  # payers that are closed together: while they are locked, their calls wait
 
@@ -81,7 +87,7 @@ UPDATE billing_ledgeraccount a SET closed_through = done.ends_at, updated_at = g
 def batches(now: datetime) -> Iterator[Sequence[UUID]]:
     """The payers that are due, in the groups that are closed together.
 
-    An outside service that assesses taxes takes its time, and is asked under the lock: then each is closed on its own.
+    If an outside service assesses taxes, each is closed on its own: it is begun again for each invoice's answer.
     """
     size = BATCH if settings.TAX_PROVIDER == tax.TABLE else 1
     payers = due(now)
@@ -120,12 +126,34 @@ def _start(payers: Collection[UUID], now: datetime) -> dict[UUID, date]:
     return dict(zip(columns["accounts"], columns["months"], strict=True))
 
 
-@transaction.atomic
+class _NotAssessed(Exception):
+    """The taxes of an invoice have to be asked for first, outside the transaction."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__()
+        self.draft = draft
+
+
 def finish(started: Mapping[UUID, date], now: datetime) -> list[MonthClose]:
     """Do the work of months that were started, one of each payer, unless they are done.
 
-    It is under the payers' locks: what was committed before is in the closed figures, and what comes after knows that
-    it is late. The papers are issued last, because everybody waits for the number of an invoice until this commits.
+    A service that assesses taxes is asked with no transaction open, about the sum that was found under the lock. If it
+    is another one when we come back, we ask again.
+    """
+    assessed: dict[tuple[UUID, Decimal], list[Tax]] = {}
+    while True:
+        try:
+            return _finish(started, now, assessed)
+        except _NotAssessed as missing:
+            payer, net = missing.draft.payer, missing.draft.subtotal
+            account = BillingAccount.objects.of(payer).get()
+            assessed[payer.pk, net] = tax.assess(account, net, missing.draft.currency, now)
+
+
+@transaction.atomic
+def _finish(started: Mapping[UUID, date], now: datetime, assessed: Assessed) -> list[MonthClose]:
+    """Under the payers' locks: what was committed before is in the closed figures, and what comes after knows that it is
+    late. The papers are issued last, because everybody waits for the number of an invoice until this commits.
     """
     locked = posting.lock(started, now)
     closes = _closes(started)
@@ -135,7 +163,7 @@ def finish(started: Mapping[UUID, date], now: datetime) -> list[MonthClose]:
         freezing.freeze(undone, zones)
         ended = _months(undone, closes, zones)
         _record(ended, now)
-        _issue_papers(ended, now)
+        _issue_papers(ended, now, assessed)
         _save(undone, now)
     return [closes[key] for key in started.items()]
 
@@ -221,13 +249,24 @@ def _told(month: Month) -> dict[str, Any]:
     }
 
 
-def _issue_papers(ended: Iterable[Month], now: datetime) -> None:
-    drafted = [(month.close, draft) for month in ended if (draft := month_papers.draft(month))]
+def _issue_papers(ended: Iterable[Month], now: datetime, assessed: Assessed) -> None:
+    drafts = ((month.close, month_papers.draft(month)) for month in ended)
+    drafted = [(close, _with_taxes(draft, assessed)) for close, draft in drafts if draft]
     issued = papers.issue_all([draft for _, draft in drafted], now=now) if drafted else []
     for (close, _), paper in zip(drafted, issued, strict=True):
         close.paper = paper
         if paper.kind == Invoice.Kind.INVOICE:
             close.owed += paper.subtotal
+
+
+def _with_taxes(draft: Draft, assessed: Assessed) -> Draft:
+    """The table of rates is asked when the paper is issued."""
+    if not draft.is_owed or settings.TAX_PROVIDER == tax.TABLE:
+        return draft
+    taxes = assessed.get((draft.payer.pk, draft.subtotal))
+    if taxes is None:
+        raise _NotAssessed(draft)
+    return replace(draft, taxes=taxes)
 
 
 def _save(closes: Sequence[MonthClose], now: datetime) -> None:

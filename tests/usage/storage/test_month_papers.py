@@ -1,10 +1,11 @@
 """The paper of a month: a statement of what moved the balance, or the invoice of a postpaid payer."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from accounts.models import Organization
 from billing.invoicing import papers
 from billing.invoicing.papers import Line
+from billing.invoicing.tax import Tax
 from billing.ledger import corrections, holds, posting
 from billing.ledger.lots import Lot
 from billing.models import BillingAccount, Invoice, LedgerEntry, Meter, Payment, Price
@@ -223,6 +225,28 @@ def test_an_invoice_that_can_not_be_issued_leaves_the_month_open(
     assert MonthClose.objects.get(account=postpaid.pk).status == "started"
     monkeypatch.undo()
     assert closing.close_ended([postpaid.pk], END)[0].paper is not None
+
+
+asked_at: list[tuple[Decimal, int]] = []
+
+
+def service(account: BillingAccount, net: Decimal, currency: str, now: datetime) -> list[Tax]:
+    """Notes the sum, and how many transactions are open besides the test's. Meanwhile more is used."""
+    asked_at.append((net, len(connection.savepoint_ids)))
+    if len(asked_at) == 1:
+        use(account.organization, "5")
+    return [Tax("GST", "S", Decimal(10), net, net / 10)]
+
+
+def test_a_service_that_assesses_taxes_is_asked_with_no_transaction_open(postpaid: Organization, settings: Any) -> None:
+    settings.TAX_PROVIDER = f"{__name__}.service"
+    asked_at.clear()
+    use(postpaid, "10")
+    outside = len(connection.savepoint_ids)
+    invoice = month(postpaid)
+    assert asked_at == [(Decimal(10), outside), (Decimal(15), outside)]
+    assert (invoice.subtotal, invoice.tax) == (15, Decimal("1.50"))
+    assert reconciliation.run() == []
 
 
 amounts = st.lists(st.decimals(min_value=-1000, max_value=1000, places=9), min_size=1, max_size=20)
