@@ -152,8 +152,8 @@ def finish(started: Mapping[UUID, date], now: datetime) -> list[MonthClose]:
 
 @transaction.atomic
 def _finish(started: Mapping[UUID, date], now: datetime, assessed: Assessed) -> list[MonthClose]:
-    """Under the payers' locks: what was committed before is in the closed figures, and what comes after knows that it is
-    late. The papers are issued last, because everybody waits for the number of an invoice until this commits.
+    """Under the payers' locks: what was committed before is in the closed figures, and what comes after knows that it
+    is late. The papers are issued last, because everybody waits for the number of an invoice until this commits.
     """
     locked = posting.lock(started, now)
     closes = _closes(started)
