@@ -13,10 +13,16 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from tollgate_client import Client, Reporter, Spool
+from tollgate_client.access_log import FIELDS, Format
+from tollgate_client.tail import Tail
 
 from apikeys import keys
+from billing.models import Hold
 from tests import factories
 from tests.config.web.conftest import Server, free_port, running, status, until
+from tests.usage.metering.batches import balance
+from usage.models import UsageEvent
 
 FOLDERS = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/bin:/usr/local/bin"
 PROXIES = ["nginx", "caddy"]
@@ -82,6 +88,7 @@ def proxied(
         "listen 8080;": f"listen 127.0.0.1:{port};",
         "sk_live_PLATFORM_KEY": platform,
         "/var/log/nginx/tollgate.log": f"{tmp_path}/access.log",
+        "/var/log/caddy/tollgate.log": f"{tmp_path}/access.log",
         "api.example.com {": f"http://api.example.com:{port} {{\n\tbind 127.0.0.1",
     }.items():
         site = site.replace(old, new)
@@ -98,7 +105,12 @@ def proxied(
     until(lambda: process.poll() is not None or reached.get("/"))
 
     def send(*headers: str, body: bytes = b"") -> Any:
-        head = ["POST /v1/messages?to=1 HTTP/1.1", "Host: api.example.com", f"Content-Length: {len(body)}", *headers]
+        head = [
+            "POST /v1/messages?to=1 HTTP/1.1",
+            f"Host: api.example.com:{port}",
+            f"Content-Length: {len(body)}",
+            *headers,
+        ]
         answer = reached.send("\r\n".join([*head, "", ""]).encode() + body)
         return status(answer), json.loads(answer.partition(b"\r\n\r\n")[2]), answer
 
@@ -130,3 +142,33 @@ def test_a_customers_request_goes_through_or_is_refused(proxied: Callable[..., A
         assert (code, document["status"], document["code"]) == (expected, expected, problem)
         assert b"application/problem+json" in answer
         assert (b"\r\nretry-after: " in answer.lower()) is (expected == 429)
+
+
+CADDY_FIELDS = {
+    "occurred_at": "ts",
+    "endpoint": "request.uri",
+    "key_id": "resp_headers.X-Tollgate-Key-Id",
+    "hold": "resp_headers.X-Tollgate-Hold",
+}
+
+
+@pytest.mark.parametrize("proxied", PROXIES, indirect=True)
+def test_the_log_becomes_usage_and_captures_what_the_door_held(
+    proxied: Callable[..., Any], tollgate: Server, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    organization = factories.organization()
+    factories.credit(organization, 1)
+    key, secret = factories.key(organization)
+    for presented in (secret, "sk_live_unknown", secret):
+        proxied(f"X-Api-Key: {presented}")
+    assert Hold.objects.of(organization).filter(status="open").count() == 2
+    is_caddy = request.node.callspec.params["proxied"] == "caddy"
+    form = Format({"meter": "requests"}, {**FIELDS, **CADDY_FIELDS} if is_caddy else FIELDS)
+    tail = Tail(tmp_path / "access.log", Spool(tmp_path / "usage.db"), form)
+    client = Client(f"http://127.0.0.1:{tollgate.port}", keys.create_platform("tail")[1])
+    until(lambda: tail.catch_up() + tail.spool.waiting() == 2)
+    Reporter(client, tail.spool, every=60).close()
+    events = UsageEvent.objects.of(organization).values_list("key_id", "endpoint", "failed")
+    assert list(events) == [(key.pk, "/v1/messages", False)] * 2
+    assert {hold.status for hold in Hold.objects.of(organization)} == {"captured"}
+    assert balance(organization) == Decimal("0.998")

@@ -1,28 +1,78 @@
-"""`tollgate-client verify-events FILE`: proves exported events, or an exported ledger."""
+"""`tollgate-client tail FILE` reports a proxy's access log; `tollgate-client verify-events FILE` proves an export."""
 
 import argparse
 import json
+import logging
+import os
+import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from tollgate_client import verification
+from tollgate_client.access_log import FIELDS, Format
+from tollgate_client.client import Client
+from tollgate_client.reporter import Reporter
+from tollgate_client.spool import Spool
+from tollgate_client.tail import Tail
 from tollgate_client.verification import NotProved, Proof
+
+VARIABLE = "TOLLGATE_PLATFORM_KEY"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    chosen = _parser().parse_args(arguments)
+    return int(chosen.run(chosen))
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tollgate-client", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(required=True)
     verify = commands.add_parser("verify-events", help="prove exported events or an exported ledger, offline")
     verify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="one file, or several that follow another")
     verify.add_argument("--keys", type=Path, required=True, help="a copy of the server's /.well-known/seal-keys.json")
     verify.add_argument("--head", type=Path, action="append", default=[], help="a seal that was kept, as JSON")
-    chosen = parser.parse_args(arguments)
+    verify.set_defaults(run=_verify)
+    tail = commands.add_parser("tail", help=f"report the requests of an access log; the platform key is in {VARIABLE}")
+    tail.add_argument("file", type=Path, metavar="FILE", help="the log that the proxy writes: JSON or combined")
+    tail.add_argument("--url", required=True, help="Tollgate's address")
+    tail.add_argument("--spool", type=Path, required=True, help="the file that keeps what isn't acknowledged yet")
+    tail.add_argument("--set", action="append", default=[], type=_pair, metavar="MEMBER=VALUE", help="for all events")
+    tail.add_argument(
+        "--field", action="append", default=[], type=_pair, metavar="MEMBER=PATH", help="where JSON has it: a.b.c"
+    )
+    tail.add_argument("--once", action="store_true", help="stop at the end of the log")
+    tail.set_defaults(run=_tail)
+    return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if name not in FIELDS or not value:
+        raise argparse.ArgumentTypeError(f"expected MEMBER=…, with one of {', '.join(FIELDS)}")
+    return name, value
+
+
+def _tail(chosen: argparse.Namespace) -> int:
+    """Follows the log until it's stopped. What couldn't be sent stays in the spool, for the next time."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    if VARIABLE not in os.environ:
+        return _complain(f"Put the platform key into {VARIABLE}.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    tail = Tail(chosen.file, Spool(chosen.spool), Format(dict(chosen.set), {**FIELDS, **dict(chosen.field)}))
+    with Reporter(Client(chosen.url, os.environ[VARIABLE]), tail.spool):
+        while tail.catch_up() or tail.is_waiting or not chosen.once:
+            time.sleep(1)
+    waiting = tail.spool.waiting()
+    return _complain(f"{waiting} requests wait in the spool: Tollgate didn't take them.") if waiting else 0
+
+
+def _verify(chosen: argparse.Namespace) -> int:
     try:
-        proof = _verify(chosen.files, chosen.keys, chosen.head)
+        proof = _prove(chosen.files, chosen.keys, chosen.head)
     except NotProved as error:
-        print(f"Not proved. {error}", file=sys.stderr)  # noqa: T201
-        return 1
+        return _complain(f"Not proved. {error}")
     print(  # noqa: T201
         f"Proved: {proof.log} {proof.first} to {proof.last} of {proof.organization}."
         f" {proof.left_out} left out, personal data of {proof.erased} erased."
@@ -30,7 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _verify(files: Sequence[Path], keys: Path, heads: Sequence[Path]) -> Proof:
+def _complain(text: str) -> int:
+    print(text, file=sys.stderr)  # noqa: T201
+    return 1
+
+
+def _prove(files: Sequence[Path], keys: Path, heads: Sequence[Path]) -> Proof:
     published = json.loads(keys.read_text())["keys"]
     proof: Proof | None = None
     digests: dict[int, bytes] = {}

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -14,7 +15,17 @@ from tollgate_client.types import EventResult, UsageEvent
 TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (place INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, event TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rejected (id TEXT NOT NULL, event TEXT NOT NULL, code TEXT, detail TEXT, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS position (path TEXT PRIMARY KEY, head TEXT NOT NULL, place INTEGER NOT NULL);
 """
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a log was read: up to `offset` of the file whose first line has the digest `head`."""
+
+    path: str
+    head: str
+    offset: int
 
 
 class Spool:
@@ -31,12 +42,24 @@ class Spool:
         self._database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         self._database.executescript(TABLES)
 
-    def add(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Writes events down in one transaction. Each must already have its `id` and its `occurred_at`."""
+    def add(self, events: Iterable[Mapping[str, Any]], position: Position | None = None) -> None:
+        """Writes events down in one transaction. Each must already have its `id` and its `occurred_at`.
+
+        If they come from a log, `position` is where they end.
+        """
         rows = [(event["id"], encode(event).decode()) for event in events]
         with self._lock, self._database:
             self._database.execute("BEGIN IMMEDIATE")
             self._database.executemany("INSERT INTO waiting (id, event) VALUES (?, ?)", rows)
+            if position is not None:
+                row = (position.path, position.head, position.offset)
+                self._database.execute("INSERT OR REPLACE INTO position VALUES (?, ?, ?)", row)
+
+    def position(self, path: str) -> Position | None:
+        """How far the log at `path` was read."""
+        with self._lock:
+            row = self._database.execute("SELECT path, head, place FROM position WHERE path = ?", [path]).fetchone()
+        return Position(*row) if row else None
 
     def oldest(self, limit: int) -> list[tuple[int, UsageEvent]]:
         """The events that have waited longest, each with its place in the queue."""
