@@ -16,6 +16,7 @@ class Kind(StrEnum):
     API_KEY = "api_key"
     PLATFORM_KEY = "platform_key"
     SESSION = "session"
+    VISIT = "visit"  # an operator who looks at a customer's pages
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def visible_to(credential: Credential) -> OrganizationQuerySet:
     """A person sees all their organizations, a program its own and those beneath, a platform key every one."""
     if credential.is_platform:
         return Organization.objects.all()
-    if credential.kind is not Kind.API_KEY and credential.user:
+    if credential.kind not in (Kind.API_KEY, Kind.VISIT) and credential.user:
         return Organization.objects.visible_to(credential.user)
     if credential.organization:
         return Organization.objects.within(credential.organization)
@@ -119,6 +119,8 @@ def standing(credential: Credential, organization: Organization) -> Credential:
     """The same credential in another organization, where its person may have another role."""
     if credential.user is None:
         return credential
+    if credential.kind is Kind.VISIT:
+        return credential.in_organization(organization, credential.held)
     held = scopes.of_roles(organization.roles_of(credential.user))
     return credential.in_organization(organization, held)
 

@@ -134,6 +134,7 @@ MIDDLEWARE = [
     "config.middleware.EventOrigin",
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.pages.sessions.TrackSessions",
+    "accounts.pages.visits.ReadOnlyVisits",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]

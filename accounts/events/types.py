@@ -165,5 +165,15 @@ register(
             "signature": "eyJhbGciOiJSUzI1NiJ9…",
         },
     ),
+    EventType(
+        "visit.started",
+        "An operator of the company began to look at the organization's pages. They can change nothing.",
+        {"reason": TEXT, "expires_at": TEXT, **ACTOR},
+        {"reason": "You asked why a call was refused", "expires_at": "2026-11-27T21:00:00+00:00", "actor": OPERATOR},
+        audit_only=True,
+    ),
+    EventType(
+        "visit.ended", "An operator's visit was ended before its time.", ACTOR, {"actor": OPERATOR}, audit_only=True
+    ),
     EventType("password.changed", "A person's password was changed.", {}, {}, audit_only=True),
 )

@@ -16,13 +16,14 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.generic.base import ContextMixin, View
 
-from accounts import people, scopes, second_factors, security
+from accounts import people, scopes, second_factors, security, visits
 from accounts.credentials import Credential, Kind
 from accounts.lib import timezones
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import Forbidden, NotFound, Problem
 from accounts.models import Organization, User
 from accounts.pages.sessions import session_facts
+from accounts.pages.visits import visit_of
 from accounts.permissions import NotAllowed, require
 
 
@@ -76,9 +77,13 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
 
     def _enter(self, user: User, public_id: str) -> None:
         self.person = user
-        self.organization = people.visible_organization(user, public_id)
-        self.credential = replace(session(user, self.organization), **session_facts(self.request, user))
-        security.check(self.credential, self.organization, client_address(self.request))
+        visit = visit_of(self.request)
+        if visit and (visited := visits.reached(visit, public_id)):
+            self.organization, self.credential = visited, visits.credential(visit, visited)
+        else:
+            self.organization = people.visible_organization(user, public_id)
+            self.credential = replace(session(user, self.organization), **session_facts(self.request, user))
+            security.check(self.credential, self.organization, client_address(self.request))
         method = (self.request.method or "").lower()
         if hasattr(self, method):  # otherwise the view answers 405
             require(self.credential, self.scopes.get("get" if method == "head" else method))

@@ -10,6 +10,7 @@ from accounts.pages.invitations import AcceptInvitationView
 from accounts.pages.paths import ORGANIZATION
 from accounts.pages.sessions import EndSignInView
 from accounts.pages.tokens import TokensView
+from accounts.pages.visits import EndVisitView
 from accounts.pages.webhooks import deliveries, endpoints, switches
 
 # Only these pages of allauth's, under its names. The pages of email addresses are our own.
@@ -95,6 +96,7 @@ urlpatterns = [
     path("", views.HomeView.as_view(), name="home"),
     path("organizations/", views.OrganizationsView.as_view(), name="organizations"),
     path("invitations/accept", AcceptInvitationView.as_view(), name="accept-invitation"),
+    path("visits/end/", EndVisitView.as_view(), name="end-visit"),
     path("theme/", views.ThemeView.as_view(), name="theme"),
     path("profile/", views.ProfileView.as_view(), name="profile"),
     path(f"{ORGANIZATION}switch/", views.SwitchView.as_view(), name="switch"),

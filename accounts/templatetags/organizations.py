@@ -1,8 +1,9 @@
 from typing import Any
 
 from django import template
+from django.utils import timezone
 
-from accounts import scopes
+from accounts import scopes, visits
 from accounts.models import Organization
 
 SHOWN = 10
@@ -19,6 +20,14 @@ def sections(context: Any) -> dict[str, Any]:
     if here is None and current and (roles := current.roles_of(user)):
         here, held = current, scopes.of_roles(roles)
     return {"here": here, "scopes": held, "section": context.get("section", "")}
+
+
+@register.inclusion_tag("components/visits.html", takes_context=True)
+def operator_visits(context: Any) -> dict[str, Any]:
+    """Who of the company looked at the organization's pages, for its own people."""
+    organization, now = context.get("organization"), timezone.now()
+    shown = visits.recent(organization, now) if organization else []
+    return {"visits": [(visit, visit.is_live(now)) for visit in shown], "zone": context.get("zone")}
 
 
 @register.inclusion_tag("accounts/switcher.html", takes_context=True)

@@ -12,7 +12,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import visits
 from accounts.models import OperatorNote, Organization, User
+from accounts.pages.visits import IN_SESSION
 from billing import balance, clock
 from billing.payments import recharge
 from billing.templatetags.money import money
@@ -70,6 +72,30 @@ def note(request: HttpRequest, organization: str) -> HttpResponse:
         LogEntry.objects.log_actions(_operator(request).pk, [row], CHANGE, "A note was added.", single_object=True)
     messages.success(request, "The note is kept.")
     return redirect("admin:customer", row.public_id)
+
+
+class VisitForm(forms.Form):
+    reason = forms.CharField(
+        min_length=10,
+        max_length=200,
+        help_text="The customer reads it: among the events, and on the overview.",
+    )
+
+
+def visit(request: HttpRequest, organization: str) -> HttpResponse:
+    """Asks why, and then leads to the customer's overview, where the operator looks around for an hour at most."""
+    require(request, visits.PERMISSION)
+    row, form = _organization(organization).root, VisitForm(request.POST or None)
+    if request.method != "POST" or not form.is_valid():
+        context = {**admin.site.each_context(request), "title": f"Visit {row.name}", "customer": row, "form": form}
+        return render(request, "admin/desk/visit.html", context)
+    reason, now = form.cleaned_data["reason"], timezone.now()
+    with transaction.atomic():
+        begun = visits.start(row, operator=_operator(request), reason=reason, now=now)
+        message = f"Visited. Reason: {reason}"
+        LogEntry.objects.log_actions(_operator(request).pk, [row], CHANGE, message, single_object=True)
+    request.session[IN_SESSION] = str(begun.pk)
+    return redirect("usage:overview", row.public_id)
 
 
 def require(request: HttpRequest, permission: str) -> None:
@@ -145,6 +171,8 @@ def _money(who: Customer) -> list[tuple[str, str]]:
 def _actions(who: Customer) -> list[tuple[str, str]]:
     hidden = "resume" if who.root.status == Organization.Status.ACTIVE else "suspend"
     links = [link for kind, label in ACTIONS if kind != hidden for link in who.action(kind, who.root.public_id, label)]
+    if who.may(visits.PERMISSION):
+        links.append(("Visit", reverse("admin:customer-visit", args=[who.root.public_id])))
     if who.may("accounts.change_organization"):
         links.append(("Change", who.page(who.root)))
     if who.may("accounts.view_organization"):

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.urls import URLPattern, path
 
 from accounts.pages import paths  # noqa: F401 (registers the converter `acct`)
-from usage.admin.customer import customer, note, search
+from usage.admin.customer import customer, note, search, visit
 from usage.admin.home import home
 
 
@@ -21,4 +21,5 @@ urlpatterns = [
     page("search/", search, "search"),
     page("customers/<acct:organization>/", customer, "customer"),
     page("customers/<acct:organization>/notes/", note, "customer-note"),
+    page("customers/<acct:organization>/visit/", visit, "customer-visit"),
 ]
