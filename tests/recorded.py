@@ -4,13 +4,16 @@ It watches the statements of each POST that succeeds, in all tests of pages and 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
+
+from accounts.lib import sql
 
 CHANGE = re.compile(r'(?:INSERT INTO|UPDATE|DELETE FROM) "((?:accounts|apikeys|billing|usage|django_admin)_\w+)"')
 SAVEPOINT = re.compile(r'(ROLLBACK TO )?SAVEPOINT "(\w+)"')
@@ -52,7 +55,7 @@ def demanded() -> Iterator[None]:
         if request.get("REQUEST_METHOD") != "POST":
             return send(client, **request)
         tables: set[str] = set()
-        with connection.execute_wrapper(_noting(tables)):
+        with connection.execute_wrapper(_noting(tables)), patch.object(sql, "copy", _copying(tables)):
             answer = send(client, **request)
         if answer.status_code < 400:
             _check(request["PATH_INFO"], tables)
@@ -62,20 +65,32 @@ def demanded() -> Iterator[None]:
         yield
 
 
+def _copying(tables: set[str]) -> Any:
+    """Adds the tables whose rows are inserted by COPY, which passes by the wrapper of statements."""
+    copy = sql.copy
+
+    def note(rows: Iterable[Model]) -> None:
+        copied = list(rows)
+        copy(copied)
+        tables.update(row._meta.db_table for row in copied)
+
+    return note
+
+
 def _noting(tables: set[str]) -> Any:
     """Adds the tables of which a statement changed rows, and takes out those whose changes were undone."""
     earlier: dict[str, set[str]] = {}
 
-    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        result = execute(sql, params, many, context)
-        if match := SAVEPOINT.match(sql):
+    def note(execute: Any, statement: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(statement, params, many, context)
+        if match := SAVEPOINT.match(statement):
             undone, name = match.groups()
             if undone:
                 tables.intersection_update(earlier.get(name, set()))
             else:
                 earlier[name] = set(tables)
         elif context["cursor"].rowcount > 0:
-            tables.update(CHANGE.findall(sql))
+            tables.update(CHANGE.findall(statement))
         return result
 
     return note
