@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -21,6 +21,7 @@ from django.views.generic.base import View
 
 from accounts import people, sign_up
 from accounts.credentials import Kind
+from accounts.lib import texts
 from accounts.lib.addresses import caller_network
 from accounts.lib.problems import Problem
 from accounts.models import Organization, User
@@ -116,14 +117,19 @@ class VerifyView(FormView[CodeForm]):
 
 
 class OrganizationsView(LoginRequiredMixin, ListView[Organization]):
-    """All organizations that the person may see."""
+    """All organizations that the person may see, or those with `q` in their name or as their id."""
 
     template_name = "accounts/organizations.html"
     paginate_by = 50
 
     def get_queryset(self) -> QuerySet[Organization]:
         assert isinstance(self.request.user, User)
-        return Organization.objects.visible_to(self.request.user).select_related("parent").order_by("name", "pk")
+        visible = Organization.objects.visible_to(self.request.user).select_related("parent").order_by("name", "pk")
+        text = texts.typed(self.request.GET.get("q", ""))
+        return visible.filter(Q(name__icontains=text) | Q(public_id=text) | Q(auth_id=text)) if text else visible
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(search=texts.typed(self.request.GET.get("q", "")), **context)
 
 
 class SwitchView(OrganizationMixin):

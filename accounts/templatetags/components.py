@@ -80,6 +80,12 @@ def dialog(content: SafeString, *, back: str = "", back_text: str = "", wide: bo
 
 
 @register.simple_block_tag
+def fold(content: SafeString, title: str, *, is_open: bool = False) -> str:
+    """A panel that is folded on a narrow screen until one opens it: for filters."""
+    return render_to_string("components/fold.html", {"content": content, "title": title, "is_open": is_open})
+
+
+@register.simple_block_tag
 def empty_state(content: SafeString, title: str, *, icon: str = "empty") -> str:
     """What a page shows in place of a list that has nothing in it."""
     return render_to_string("components/empty_state.html", {"content": content, "title": title, "icon": icon})
@@ -87,12 +93,19 @@ def empty_state(content: SafeString, title: str, *, icon: str = "empty") -> str:
 
 @register.simple_block_tag
 def table(
-    content: SafeString, *columns: str, numbers: str = "", actions: bool = False, zone: str = "", tight: bool = False
+    content: SafeString,
+    *columns: str,
+    numbers: str = "",
+    actions: bool = False,
+    zone: str = "",
+    tight: bool = False,
+    brief: bool = False,
 ) -> str:
     """A table whose rows turn into cards on a narrow screen. `content` is its rows, made of `cell`.
 
     `numbers` names the columns of numbers, separated by commas; they come after the others. `zone` is the time zone
-    of the column When. `actions` adds a last column, whose heading is for screen readers.
+    of the column When. `actions` adds a last column, whose heading is for screen readers. A `brief` table has two
+    lines for a row on a narrow screen: its cell of the kind `main` with the first number, then all others.
     """
     context = {
         "content": content,
@@ -101,13 +114,15 @@ def table(
         "actions": actions,
         "zone": zone,
         "tight": tight,
+        "brief": brief,
     }
     return render_to_string("components/table.html", context)
 
 
 @register.simple_block_tag
 def cell(content: SafeString, column: str = "", *, kind: str = "") -> SafeString:
-    """One cell. On a narrow screen the name of its column stands before it. Kinds: `id`, `number`, `row-actions`."""
+    """One cell. On a narrow screen the name of its column stands before it. Kinds: `id`, `number`, `main`,
+    `row-actions`."""
     label = format_html(' data-label="{}"', column) if column else ""
     classes = format_html(' class="{}"', kind) if kind else ""
     return format_html('<td role="cell"{}{}><div>{}</div></td>', label, classes, content)

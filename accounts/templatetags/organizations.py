@@ -19,7 +19,7 @@ def sections(context: Any) -> dict[str, Any]:
     current = getattr(user, "current_organization", None)
     if here is None and current and (roles := current.roles_of(user)):
         here, held = current, scopes.of_roles(roles)
-    return {"here": here, "scopes": held, "section": context.get("section", "")}
+    return {"here": here, "scopes": held, "section": context.get("section", ""), "q": context.get("q", "")}
 
 
 @register.inclusion_tag("components/visits.html", takes_context=True)
@@ -38,5 +38,6 @@ def organization_switcher(context: Any) -> dict[str, Any]:
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
         "organization": context.get("organization"),
-        "others": visible[:SHOWN],
+        "others": (shown := list(visible[: SHOWN + 1]))[:SHOWN],
+        "has_more": len(shown) > SHOWN,
     }

@@ -17,11 +17,11 @@ from billing import accounts, clock
 from billing.api.fields import AmountSerializerField, PositiveAmountField
 from billing.api.money import MoneySerializer, check_currency
 from billing.models import AutoRecharge
-from billing.payments import recharge
+from billing.payments import recharge, recharge_sentence
 
 
 class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
-    """`state` is a code; `sentence` explains it to people."""
+    """`state` is a code; `sentence` explains it to people, and `description` what the settings do."""
 
     threshold = AmountSerializerField(read_only=True, allow_null=True)
     amount = AmountSerializerField(read_only=True, allow_null=True)
@@ -32,6 +32,7 @@ class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
     )
     state = serializers.CharField(read_only=True)
     sentence = serializers.CharField(read_only=True)
+    description = serializers.CharField(read_only=True)
     next_attempt_at = serializers.DateTimeField(read_only=True, allow_null=True)
     spent_this_month = AmountSerializerField(read_only=True)
 
@@ -39,7 +40,7 @@ class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
         model = AutoRecharge
         fields = [
             *("enabled", "threshold", "amount", "target", "payment_method", "monthly_limit", "monthly_count"),
-            *("state", "sentence", "next_attempt_at", "spent_this_month"),
+            *("state", "sentence", "description", "next_attempt_at", "spent_this_month"),
         ]
         read_only_fields = fields
 
@@ -100,6 +101,7 @@ def _answer(organization: Organization, now: datetime) -> Response:
             **body,
             "state": state.code,
             "sentence": state.sentence,
+            "description": recharge_sentence.describe(vars(settings)),
             "next_attempt_at": state.next_attempt_at,
             "spent_this_month": spent,
         }

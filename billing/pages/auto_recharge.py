@@ -13,7 +13,7 @@ from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from billing import accounts, clock
 from billing.pages.credits import CreditsMixin
-from billing.payments import recharge
+from billing.payments import recharge, recharge_sentence
 
 
 def _amount(label: str, help_text: str = "") -> NumberFormField:
@@ -59,5 +59,12 @@ class AutoRechargeView(CreditsMixin):
 
     def _page(self, form: AutoRechargeForm, *, status: int = 200) -> HttpResponse:
         state = recharge.assess(self.organization, clock.now(self.organization))
-        context = self.get_context_data(form=form, state=state)
+        context = self.get_context_data(
+            form=form,
+            state=state,
+            sentence=recharge_sentence.describe(
+                form.cleaned_data if form.is_bound and form.is_valid() else form.initial
+            ),
+            texts=recharge_sentence.TEXTS,
+        )
         return render(self.request, "billing/auto_recharge.html", context, status=status)

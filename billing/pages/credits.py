@@ -25,6 +25,11 @@ LOTS_SHOWN = 20
 HOLDS_SHOWN = 20
 
 
+def _by_expiry(lots: list[Grant]) -> list[Grant]:
+    """Those that expire, soonest first."""
+    return sorted((lot for lot in lots if lot.expires_at), key=lambda lot: lot.expires_at or lot.created_at)
+
+
 class CreditsMixin(OrganizationMixin):
     """Shows the credits page, or comes back to it after an action."""
 
@@ -62,6 +67,7 @@ class CreditsMixin(OrganizationMixin):
         ordered = list(lots.order_by("priority", F("expires_at").asc(nulls_last=True), "created_at")[:LOTS_SHOWN])
         return {
             "lots": ordered,
+            "expiring": next((lot for lot in _by_expiry(ordered) if not lot.kept), None),
             "lot_places": places(lot.remaining for lot in ordered),
             "holds": holds.order_by("expires_at", "pk")[:HOLDS_SHOWN],
             "open_holds": holds.count(),

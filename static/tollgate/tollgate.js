@@ -17,6 +17,20 @@ for (const input of document.querySelectorAll("input[data-timezone]")) {
   input.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
+// What auto-recharge will do, while it is typed. The server writes the same sentence from the same texts.
+for (const sentence of document.querySelectorAll("[data-sentence]")) {
+  const form = sentence.closest("form");
+  const value = (name) => form.elements[name].value.trim();
+  const text = (name) => sentence.getAttribute(`data-${name}`).replace(/\{(\w+)\}/g, (_, field) => value(field));
+  form.addEventListener("input", () => {
+    const size = ["amount", "target"].find(value);
+    const bounds = ["monthly_limit", "monthly_count"].filter(value);
+    if (!form.elements.enabled.checked) sentence.textContent = text("off");
+    else if (!size || !value("threshold")) sentence.textContent = text("incomplete");
+    else sentence.textContent = [size, ...bounds].map(text).join("") + ".";
+  });
+}
+
 // A form that is on its way is not sent again; one that is shown again by the Back button can be.
 for (const form of document.querySelectorAll("form[method=post]")) {
   form.addEventListener("submit", (event) => {

@@ -275,6 +275,7 @@ ROUTES: dict[str, Route] = {
         reach=SUBTREE - OWN,
         unsaid=OWN,  # which is a subaccount, or is not
     ),
+    "v1/search": read("account:read", shows=SUBTREE),
     "v1/overview": read("usage:read", shows=SUBTREE),
     "v1/overview/checklist": Route({"patch": "usage:read"}, bodies={"patch": {"dismissed": True}}),
     "v1/usage": read("usage:read", shows=SUBTREE, query=("organization", "key")),

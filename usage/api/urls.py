@@ -8,6 +8,7 @@ from usage.api.details import DetailsView
 from usage.api.months import MonthlyUsageViewSet
 from usage.api.openmeter import OpenMeterEventsView
 from usage.api.overview import ChecklistView, OverviewView
+from usage.api.search import SearchView
 from usage.api.statement import StatementDocumentView, StatementView
 from usage.api.timeseries import UsageSeriesView
 from usage.api.verify import views as verify
@@ -25,6 +26,7 @@ urlpatterns = [
     path("v1/sandbox/clock", ClockView.as_view()),
     path("v1/overview", OverviewView.as_view()),
     path("v1/overview/checklist", ChecklistView.as_view()),
+    path("v1/search", SearchView.as_view()),
     path("v1/ledger/statement", StatementView.as_view()),
     path("v1/ledger/statement/pdf", StatementDocumentView.as_view()),
     path("v1/usage", UsageSeriesView.as_view()),

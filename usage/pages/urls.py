@@ -2,13 +2,15 @@ from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
 from apikeys.pages.paths import KEY
-from usage.pages import entry, explorer, key, months, statement, views
+from usage.pages import entry, explorer, key, months, quickstart, search, statement, views
 
 app_name = "usage"
 
 urlpatterns = [
     path(ORGANIZATION, views.OverviewView.as_view(), name="overview"),
     path(f"{ORGANIZATION}first-steps/dismiss/", views.DismissView.as_view(), name="dismiss-steps"),
+    path(f"{ORGANIZATION}quickstart/", quickstart.QuickstartView.as_view(), name="quickstart"),
+    path(f"{ORGANIZATION}search/", search.SearchView.as_view(), name="search"),
     path(f"{ORGANIZATION}usage/", explorer.UsageView.as_view(), name="usage"),
     path(f"{ORGANIZATION}usage/months/", months.MonthsView.as_view(), name="months"),
     path(f"{ORGANIZATION}usage/months/<str:month>/", months.MonthView.as_view(), name="month"),
