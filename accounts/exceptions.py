@@ -17,15 +17,22 @@ class InvalidSignIn(Problem):
 
 
 class TwoFactorRequired(Problem):
-    """The password is right, and a second factor is needed. `challenge` goes back with its code."""
+    """The password is right, and a second factor is needed. `challenge` goes back with its code.
+
+    A program can't answer with a passkey: `browser_url` is the page where the person makes the tokens instead.
+    """
 
     status = 401
     code = "two_factor_required"
     detail = "Send this challenge with a code of your second factor."
 
-    def __init__(self, challenge: str, methods: list[str], expires_at: datetime) -> None:
+    def __init__(self, challenge: str, methods: list[str], expires_at: datetime, browser_url: str) -> None:
         super().__init__(
-            headers={"WWW-Authenticate": "Bearer"}, challenge=challenge, methods=methods, expires_at=expires_at
+            headers={"WWW-Authenticate": "Bearer"},
+            challenge=challenge,
+            methods=methods,
+            expires_at=expires_at,
+            browser_url=browser_url,
         )
 
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import update_last_login
 from django.db import transaction
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
@@ -74,7 +75,8 @@ def _challenge(user: User) -> TwoFactorRequired:
     SignInChallenge.objects.create(
         digest=_digest(secret), user=user, session_auth_hash=user.get_session_auth_hash(), expires_at=expires_at
     )
-    return TwoFactorRequired(CHALLENGE_PREFIX + secret, second_factors.names(user), expires_at)
+    browser_url = settings.BASE_URL + reverse("tokens")
+    return TwoFactorRequired(CHALLENGE_PREFIX + secret, second_factors.names(user), expires_at, browser_url)
 
 
 def answer(request: HttpRequest, *, challenge: str, code: str) -> Pair:

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import identity_providers, security
-from accounts.admin.base import RecordedAdmin
+from accounts.admin.base import ReadOnlyAdmin, RecordedAdmin
 from accounts.models import IdentityProvider, LinkedAccount, ProviderDomain
 from accounts.providers.calls import networks
 from accounts.webhooks import urls
@@ -17,7 +17,7 @@ class ProviderForm(forms.ModelForm[IdentityProvider]):
         widget=forms.Textarea,
         help_text="Email domains of the organization, one a line. Make sure that they are its own.",
     )
-    client_secret = forms.CharField(
+    secret = forms.CharField(
         required=False, widget=forms.PasswordInput, help_text="Encrypted, and never shown. Empty: as it is."
     )
 
@@ -49,8 +49,8 @@ class ProviderForm(forms.ModelForm[IdentityProvider]):
             raise forms.ValidationError(str(error)) from error
         return issuer
 
-    def clean_client_secret(self) -> str:
-        secret: str = self.cleaned_data["client_secret"]
+    def clean_secret(self) -> str:
+        secret: str = self.cleaned_data["secret"]
         if not secret and self.instance._state.adding:
             raise forms.ValidationError("A new provider needs its secret.")
         return secret
@@ -66,7 +66,7 @@ class IdentityProviderAdmin(RecordedAdmin[IdentityProvider]):
     search_fields = ["name", "issuer", "^organization__public_id", "domains__domain"]
     raw_id_fields = ["organization"]
     ordering = ["-created_at"]
-    recorded = frozenset({"organization", "name", "issuer", "client_id", "is_enabled", "domains", "client_secret"})
+    recorded = frozenset({"organization", "name", "issuer", "client_id", "is_enabled", "domains", "secret"})
 
     def get_readonly_fields(self, request: HttpRequest, obj: IdentityProvider | None = None) -> Any:
         return ["organization"] if obj else []
@@ -74,7 +74,7 @@ class IdentityProviderAdmin(RecordedAdmin[IdentityProvider]):
     def save_model(self, request: HttpRequest, obj: IdentityProvider, form: Any, change: bool) -> None:
         params = {name: form.cleaned_data[name] for name in identity_providers.FIELDS}
         row = IdentityProvider.objects.get(pk=obj.pk) if change else obj
-        domains, secret = form.cleaned_data["domains"], form.cleaned_data["client_secret"]
+        domains, secret = form.cleaned_data["domains"], form.cleaned_data["secret"]
         identity_providers.save(row, params, domains=domains, secret=secret, now=timezone.now())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -83,19 +83,10 @@ class IdentityProviderAdmin(RecordedAdmin[IdentityProvider]):
 
 
 @admin.register(LinkedAccount)
-class LinkedAccountAdmin(admin.ModelAdmin[LinkedAccount]):
+class LinkedAccountAdmin(ReadOnlyAdmin[LinkedAccount]):
     """Who signs in where. People link and unlink themselves."""
 
     list_display = ["user", "provider", "label", "created_at", "last_used_at"]
     list_select_related = ["user"]
     search_fields = ["^user__email", "label", "=subject"]
     ordering = ["-created_at"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import people, scopes, second_factors, tokens
-from accounts.models import Organization, SecurityPolicy, TokenFamily, User
+from accounts.models import Event, Organization, SecurityPolicy, TokenFamily, User
 from tests import factories
 from tests.browser import at
 from tests.conftest import Api
@@ -158,3 +158,24 @@ def test_it_says_how_many_people_it_stops(alice: User, bob: User, organization: 
     program = token(alice, organization, factor=True)
     changed = program.patch("/v1/account/security", {"require_two_factor": True})
     assert (changed.status_code, changed.json()["people_without_factor"]) == (200, 1)
+
+
+def test_tokens_that_the_browser_makes_are_as_good_as_its_sign_in(alice: User, organization: Organization) -> None:
+    from tests.accounts.test_second_factors import signed_in
+
+    browser = signed_in(alice)
+    assert browser.get("/accounts/security/tokens/")["Location"].startswith("/accounts/confirm/")
+    browser.post("/accounts/confirm/", {"password": factories.PASSWORD})
+    session = browser.session
+    session["account_authentication_methods"][0].update(method="socialaccount", provider="google")
+    session.save()
+    SecurityPolicy.objects.create(organization=organization, sign_in_methods=["google"])
+    page = browser.post("/accounts/security/tokens/")
+    assert "no-store" in page["Cache-Control"]
+    pair = page.context["pair"]
+    assert Api(pair.access).get("/v1/members").status_code == 200
+    again = Api().post("/v1/auth/token/refresh", {"refresh": pair.refresh}).json()
+    assert Api(again["access"]).get("/v1/members").status_code == 200
+    assert Event.objects.filter(type="sign_in.started", data={"method": "token"}).count() == 1
+    SecurityPolicy.objects.update(sign_in_methods=["passkey"])
+    assert Api(pair.access).get("/v1/members").status_code == 403

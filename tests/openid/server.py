@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path in pages:
             pages[path](mode)
         else:
-            self.answer(404, b"")
+            self.answer(200 if mode == "favicon.ico" else 404, b"")
 
     def do_POST(self) -> None:
         mode, _, path = urlsplit(self.path).path.lstrip("/").partition("/")

@@ -3,20 +3,15 @@
 Each page is opened under the real content security policy, and the browser must complain about none.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.core.handlers.wsgi import WSGIHandler
-from django.core.servers.basehttp import ThreadedWSGIServer
-from django.db import connections
-from django.test.testcases import QuietWSGIRequestHandler
 
-from accounts.models import User
+from accounts.models import TokenFamily, User
 from tests import factories
+from tests.conftest import Api
 
 CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = {
@@ -29,39 +24,6 @@ OPTIONS = {
 }
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium")
-
-
-handler = WSGIHandler()
-
-
-def answered(environ: Any, start_response: Any) -> Any:
-    """Each request has a thread of its own, whose connection would stay open."""
-    try:
-        return handler(environ, start_response)
-    finally:
-        connections.close_all()
-
-
-@pytest.fixture
-def server(committed: None) -> Iterator[str]:
-    with ThreadedWSGIServer(("localhost", 0), QuietWSGIRequestHandler) as listening:
-        listening.set_app(answered)
-        Thread(target=listening.serve_forever, daemon=True).start()
-        yield f"http://localhost:{listening.server_port}"
-        listening.shutdown()
-
-
-@pytest.fixture
-def page(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright runs an event loop in this thread
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        context = browser.new_context(base_url=server)
-        context.set_default_timeout(15_000)
-        yield context.new_page()
-        browser.close()
-        connections.close_all()  # Django gives the code under that loop a connection of its own
 
 
 def sign_in_by_password(page: Any, person: User) -> None:
@@ -118,3 +80,32 @@ def test_a_passkey_from_adding_to_removing(page: Any) -> None:
     page.goto("/accounts/security/app/add/")
     assert page.locator(".qr svg").bounding_box()["width"] > 100
     assert complaints == []
+
+
+def test_who_has_only_passkeys_confirms_by_one_and_gets_tokens(page: Any) -> None:
+    dora = factories.user("dora")
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": OPTIONS})
+    sign_in_by_password(page, dora)
+    page.goto("/accounts/security/passkeys/add/")
+    page.fill("#id_password", factories.PASSWORD)
+    page.click("button:text-is('Confirm')")
+    page.click("#add-passkey")
+    page.wait_for_url("**/recovery-codes/")
+    dora.set_unusable_password()
+    dora.save()
+    page.context.clear_cookies()
+
+    page.goto("/accounts/login/")
+    page.click("#passkey-login")
+    page.wait_for_url("**/o/acct_*/**")
+    page.goto("/accounts/security/tokens/")
+    page.wait_for_url("**/passkeys/confirm/**")
+    page.click("#use-passkey")
+    page.wait_for_url("**/accounts/security/tokens/")
+    page.click("button:text-is('Make tokens')")
+    access = page.inner_text("#access")
+    family = TokenFamily.objects.get(user=dora)
+    assert (family.sign_in_method, family.second_factor_at is None) == ("passkey", False)
+    assert Api(access).get("/v1/whoami").status_code == 200
