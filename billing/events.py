@@ -168,6 +168,18 @@ register(
         {"format": "jsonl", "first": 1, "entries": 120},
         audit_only=True,
     ),
+    EventType(
+        "ledger.sealed",
+        "Once a day: the newest seal of the ledger. Keep it, and it shows later whether an entry was changed.",
+        {"log": TEXT, "organization": TEXT, "last": INTEGER, "digest": TEXT, "signature": TEXT},
+        {
+            "log": "ledger",
+            "organization": "acct_1b2c3d4e5f6g7h8i",
+            "last": 120,
+            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "signature": "eyJhbGciOiJSUzI1NiJ9…",
+        },
+    ),
     EventType("payment.succeeded", "A payment succeeded, and its credits were added.", PAYMENT, PAID),
     EventType("payment.failed", "A payment failed: nothing was charged.", PAYMENT, DECLINED),
     EventType("payment.action_required", "The bank wants the card's owner to confirm a payment.", PAYMENT, PAID),

@@ -2,18 +2,20 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.events import ExportSerializer
+from accounts.api.events import ExportSerializer, HeadSerializer
 from accounts.api.filters import moment_parameter
 from accounts.credentials import credential_of
 from accounts.lib import chains
 from accounts.lib.attachments import attachment
 from billing import clock
 from billing.api.payers import own_payer
-from billing.ledger import exporting, posting
+from billing.ledger import exporting, posting, seals
 
 
 class LedgerExportView(APIView):
@@ -46,6 +48,17 @@ class LedgerExportView(APIView):
         )
         response: HttpResponse = attachment(content, "ledger", params["format"])
         return response
+
+
+class LedgerHeadView(APIView):
+    scopes = {"get": "credits:read"}
+
+    @extend_schema(responses=HeadSerializer)
+    def get(self, request: Request) -> Response:
+        """The newest seal of the ledger, signed. Keep it outside: it shows whether an entry was changed since."""
+        organization = own_payer(request)
+        seals.seal(organization.pk, timezone.now())
+        return Response(seals.head(organization))
 
 
 def _moment(request: Request, name: str) -> datetime | None:

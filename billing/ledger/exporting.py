@@ -1,8 +1,7 @@
-"""Exports of a ledger. Each entry's balance follows from the one before, and a signature covers all of the file."""
+"""Exports of a ledger, with the seals of its entries. A signature covers all of the file."""
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
 
@@ -11,27 +10,29 @@ from accounts.events import sealing
 from accounts.lib import chains, exact_json, spreadsheets
 from accounts.lib.spreadsheets import Cell
 from accounts.models import Organization
+from billing.ledger import seals
 from billing.models import LedgerEntry
 
-LOG = "ledger"
 MOST = 10_000
-COLUMNS = (
-    *("id", "kind", "amount", "balance_after", "description", "reference", "metadata", "reverses", "actor"),
-    "created_at",
-)
 
 
 def export(
     organization: Organization, format: str, *, after: int, start: datetime | None, end: datetime | None
 ) -> bytes:
-    """Up to 10,000 entries after the one with this id, oldest first. It is an event of the organization's."""
+    """Up to 10,000 entries after the one with this id, oldest first. It is an event of the organization's.
+
+    They are sealed first, so that all of them are in the chain, up to one that is missing.
+    """
+    now = timezone.now()
+    seals.seal(organization.pk, now)
+    sealed, _ = seals.last_of(organization.pk)
     entries = LedgerEntry.objects.of(organization).filter(seq__gt=after).order_by("seq")
     if start:
         entries = entries.filter(created_at__gte=start)
     if end:
         entries = entries.filter(created_at__lt=end)
     rows = list(entries[:MOST])
-    content = _table(rows) if format == "csv" else _lines(organization, rows, after + 1)
+    content = _table(rows) if format == "csv" else _lines(organization, rows, min(after, sealed) + 1)
     _tell(organization, format, rows[0].seq if rows else after + 1, len(rows))
     return content
 
@@ -49,30 +50,17 @@ def _tell(organization: Organization, format: str, first: int, count: int) -> No
 
 
 def _lines(organization: Organization, rows: list[LedgerEntry], first: int) -> bytes:
-    file = chains.File(LOG, organization.public_id, rows[0].seq if rows else first, chains.START)
+    payer, first = organization.pk, rows[0].seq if rows else first
+    file = chains.File(seals.LOG, organization.public_id, first, seals.digest_at(payer, first - 1))
+    sealed = seals.digests(payer, first, rows[-1].seq) if rows else {}
     for entry in rows:
-        file.add("entry", exact_json.dumps(dict(zip(COLUMNS, _values(entry), strict=True))))
+        file.add("entry", seals.line(entry), sealed.get(entry.seq))
     return file.signed(sealing.sign)
 
 
 def _table(rows: list[LedgerEntry]) -> bytes:
-    return spreadsheets.csv_of(COLUMNS, map(_cells, rows))
+    return spreadsheets.csv_of(seals.COLUMNS, map(_cells, rows))
 
 
 def _cells(entry: LedgerEntry) -> list[Cell]:
-    return [exact_json.dumps(value) if isinstance(value, dict) else value for value in _values(entry)]
-
-
-def _values(entry: LedgerEntry) -> tuple[Cell | dict[str, Any], ...]:
-    return (
-        entry.seq,
-        entry.kind,
-        entry.amount,
-        entry.balance_after,
-        entry.description,
-        entry.reference,
-        entry.metadata,
-        entry.reverses_seq,
-        entry.actor,
-        sealing.written(entry.created_at),
-    )
+    return [exact_json.dumps(value) if isinstance(value, dict) else value for value in seals.values(entry)]

@@ -15,7 +15,7 @@ from billing.models.invoices import (
     InvoiceState,
     TaxRate,
 )
-from billing.models.ledger import LedgerAccount, LedgerEntry
+from billing.models.ledger import LedgerAccount, LedgerEntry, LedgerSeal
 from billing.models.moves import Move
 from billing.models.payments import GatewayCustomer, Payment, PaymentMethod, Refund
 from billing.models.received_events import PolledGateway, ReceivedEvent
@@ -40,6 +40,7 @@ __all__ = [
     "InvoiceState",
     "LedgerAccount",
     "LedgerEntry",
+    "LedgerSeal",
     "Meter",
     "Move",
     "Payment",

@@ -9,6 +9,8 @@ from accounts.lib import identifiers, jsonb
 from accounts.lib.money import ZERO, AmountField
 from accounts.models import Organization, TenantQuerySet
 
+DIGEST_BYTES = 32
+
 
 class LedgerAccount(models.Model):
     """The balance of a root organization, which pays for its tree. `billing.ledger.balances` alone writes it.
@@ -147,3 +149,37 @@ class LedgerEntry(models.Model):
     def type(self) -> str:
         """The documented API's type: `credit`, `debit` or `adjustment`."""
         return next(type_ for type_, kinds in self.TYPES.items() if self.kind in kinds)
+
+
+class LedgerSealQuerySet(TenantQuerySet["LedgerSeal"]):
+    tenant = "account"
+
+
+class LedgerSeal(models.Model):
+    """The seal of some entries that follow one another: a chain of digests, as events have it. Rows never change.
+
+    `digests` has 32 bytes for each entry from `first_seq` to `last_seq`. Each seals the entry and all before it.
+    """
+
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, db_index=False, related_name="seals")
+    first_seq = models.BigIntegerField()
+    last_seq = models.BigIntegerField()
+    digests = models.BinaryField(editable=False)
+    sealed_at = models.DateTimeField()
+
+    objects: ClassVar[LedgerSealQuerySet] = LedgerSealQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "last_seq"], name="ledger_seal_once"),
+            models.CheckConstraint(
+                condition=Q(first_seq__gte=1, last_seq__gte=models.F("first_seq")), name="ledger_seal_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"entries {self.first_seq} to {self.last_seq}"
+
+    def digest_of(self, seq: int) -> bytes:
+        place = (seq - self.first_seq) * DIGEST_BYTES
+        return bytes(self.digests[place : place + DIGEST_BYTES])

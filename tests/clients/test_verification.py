@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ from accounts import events, people, signing
 from accounts.events import heads, publication
 from accounts.models import Event, Organization, PersonalData, PublishedEvent, User
 from accounts.webhooks import outbox
+from billing.ledger import seals
+from billing.models import LedgerEntry, LedgerSeal
 from tests import factories
 from tests.conftest import Api
+from usage.storage import reconciliation
 
 EVENTS, LEDGER = "/v1/events/export", "/v1/ledger/export"
 
@@ -216,3 +221,67 @@ def test_an_entry_that_a_superuser_changed_is_named(
     tamper(f"UPDATE billing_ledgerentry {attack} WHERE seq = 2 AND account_id = '{entries.pk}'")
     code, printed = proved(exported(client, LEDGER))
     assert (code, printed.startswith("Not proved. row 2: ")) == (1, True), printed
+
+
+def rewrite(payer: Organization) -> None:
+    """The second entry brought one credit less: every balance after it, and the account's, agree with that."""
+    tamper(f"UPDATE billing_ledgerentry SET amount = amount - 1 WHERE seq = 2 AND account_id = '{payer.pk}'")
+    tamper(
+        f"UPDATE billing_ledgerentry SET balance_after = balance_after - 1 WHERE seq >= 2 AND account_id = '{payer.pk}'"
+    )
+    tamper(f"UPDATE billing_ledgeraccount SET balance = balance - 1 WHERE organization_id = '{payer.pk}'")
+    tamper(f"UPDATE billing_grant SET amount = 4, remaining = 4 WHERE entry_seq = 2 AND account_id = '{payer.pk}'")
+
+
+def test_a_rewritten_ledger_whose_balances_agree_is_not_proved(client: Api, entries: Organization, proved: Any) -> None:
+    assert seals.sweep(timezone.now()) == 4
+    assert reconciliation.run() == []
+    rewrite(entries)
+    code, printed = proved(exported(client, LEDGER))
+    assert (code, printed.startswith("Not proved. row 2: it was changed")) == (1, True), printed
+    [finding] = reconciliation.run()
+    assert (finding.organization, finding.detail) == (entries.public_id, "entry 2 is not what was sealed")
+
+
+def test_without_a_seal_it_would_be(client: Api, entries: Organization, proved: Any) -> None:
+    rewrite(entries)
+    assert proved(exported(client, LEDGER))[0] == 0
+    assert reconciliation.run() == []
+
+
+def test_rewritten_seals_show_by_one_that_was_kept(client: Api, entries: Organization, proved: Any) -> None:
+    seal = client.get("/v1/ledger/head").json()
+    assert (seal["log"], seal["last"]) == ("ledger", 4)
+    assert seals.announce(timezone.now()) == 1
+    assert seals.announce(timezone.now()) == 0
+    sealed = Event.objects.of(entries).get(type="ledger.sealed").data
+    tamper(f"DELETE FROM billing_ledgerseal WHERE account_id = '{entries.pk}'")
+    rewrite(entries)
+    assert proved(exported(client, LEDGER))[0] == 0
+    for kept in (seal, {"data": sealed}):
+        code, printed = proved(exported(client, LEDGER), seals=[kept])
+        assert (code, printed.startswith("Not proved. row 4: ")) == (1, True), printed
+
+
+def test_parts_of_a_ledger_follow_one_another(client: Api, entries: Organization, proved: Any) -> None:
+    seals.sweep(timezone.now())
+    factories.credit(entries, 9)
+    cut = LedgerEntry.objects.get(account=entries.pk, seq=3).created_at.isoformat().replace("+00:00", "Z")
+    parts = [exported(client, f"{LEDGER}?to={cut}"), exported(client, f"{LEDGER}?after=2")]
+    code, printed = proved(*parts)
+    assert (code, "ledger 3 to 5" in printed) == (0, True), printed
+    assert proved(parts[1], parts[0])[0] == 1
+    assert LedgerSeal.objects.of(entries).count() == 2
+
+
+def test_what_is_sealed_stays_the_same_to_the_letter() -> None:
+    """Otherwise no entry that was sealed before could be proved any more."""
+    moment = datetime(2026, 11, 27, 20, 0, 0, 5, tzinfo=UTC)
+    entry = LedgerEntry(
+        seq=7, kind="usage", amount=Decimal("-0.001000000"), balance_after=Decimal("12.500000000"), description="Ünit",
+        metadata={"a": Decimal("1.10")}, created_at=moment,
+    )  # fmt: skip
+    assert seals.line(entry) == (
+        '{"id": 7, "kind": "usage", "amount": -0.001, "balance_after": 12.5, "description": "Ünit", "reference": "", '
+        '"metadata": {"a": 1.1}, "reverses": null, "actor": "", "created_at": "2026-11-27T20:00:00.000005Z"}'
+    )

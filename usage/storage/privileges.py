@@ -11,8 +11,8 @@ from psycopg.sql import Identifier
 from accounts.lib import sql
 
 APPEND_ONLY = (
-    "accounts_event, accounts_publishedevent, billing_ledgerentry, billing_invoice, billing_invoiceline,"
-    " billing_invoicedocument, usage_event, usage_eventvoid, usage_monthlyusage"
+    "accounts_event, accounts_publishedevent, billing_ledgerentry, billing_ledgerseal, billing_invoice,"
+    " billing_invoiceline, billing_invoicedocument, usage_event, usage_eventvoid, usage_monthlyusage"
 )
 
 GRANTS = (

@@ -1,14 +1,18 @@
-"""The proof that the books agree. Each check selects what is wrong; if it selects nothing, that is the proof.
+"""The proof that the books agree. Each check selects what is wrong; if it selects nothing, that is the proof. Only the
+seals of the ledger are computed here, row by row.
 
 All checks run in one snapshot, so that what is being posted meanwhile doesn't show as a difference.
 """
 
 from dataclasses import asdict, dataclass
+from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
 
 from accounts.lib import snapshot, sql
+from accounts.models import Organization
+from billing.ledger import seals
 from billing.models import LedgerAccount
 from usage.models import LedgerProof
 from usage.storage import (
@@ -31,6 +35,8 @@ CHECKS = {
     **closing_checks.CHECKS,
 }
 
+SEALED = "each entry of the ledger is as it was sealed"
+NAMES = (*CHECKS, SEALED)
 KEPT = 100  # findings of a proof
 
 NAMED = """
@@ -72,4 +78,9 @@ def run() -> list[Finding]:
         for name, check in CHECKS.items():
             wrong = sql.rows(sql.compose(NAMED, check=check), parameters)
             findings += [Finding(name, organization, detail) for organization, detail in wrong]
+        findings += [Finding(SEALED, _public_id(payer), detail) for payer, detail in seals.check()]
     return findings
+
+
+def _public_id(payer: UUID) -> str:
+    return Organization.objects.values_list("public_id", flat=True).get(pk=payer)

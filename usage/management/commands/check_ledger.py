@@ -12,7 +12,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         findings = reconciliation.prove()
-        for check in reconciliation.CHECKS:
+        for check in reconciliation.NAMES:
             broken = [finding for finding in findings if finding.check == check]
             self.stdout.write(f"{'FAIL' if broken else 'ok':4}  {check}")
             for finding in broken:
