@@ -23,6 +23,12 @@ def of(user: User) -> Any:
     return Authenticator.objects.filter(user=user).exclude(type=RECOVERY)
 
 
+def enrolled(type: str = "") -> Any:
+    """The ids of those who have a factor, or one of this type."""
+    factors = Authenticator.objects.filter(type=type) if type else Authenticator.objects.exclude(type=RECOVERY)
+    return factors.values("user")
+
+
 def is_enrolled(user: User) -> bool:
     return bool(of(user).exists())
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.db import transaction
@@ -148,8 +147,7 @@ def people_without_factor(organization: Organization) -> int:
     """How many people with a role in the organization or beneath it have no second factor."""
     within = Organization.objects.within(organization)
     members = Membership.objects.filter(organization__in=within, user__is_service=False)
-    enrolled = Authenticator.objects.exclude(type=second_factors.RECOVERY).values("user")
-    return members.exclude(user__in=enrolled).values("user").distinct().count()
+    return members.exclude(user__in=second_factors.enrolled()).values("user").distinct().count()
 
 
 def requires_factor(user: User) -> bool:

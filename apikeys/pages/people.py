@@ -16,7 +16,7 @@ from django.utils.cache import add_never_cache_headers
 from accounts import invitations, members, scopes
 from accounts.lib import texts
 from accounts.lib.problems import Problem
-from accounts.models import Invitation, Membership, Organization
+from accounts.models import Invitation, Membership, Organization, ServiceAccount
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
 from accounts.permissions import require
@@ -131,8 +131,12 @@ class RemoveView(PeopleMixin):
         if member != self.person.pk:
             require(self.credential, "members:write")
         made = ApiKey.objects.within(self.organization).unrevoked().filter(created_by=member)
+        theirs = ServiceAccount.objects.within(self.organization).living().filter(responsible=member)
         context = self.get_context_data(
-            member=membership, leaving=member == self.person.pk, keys=made.select_related("organization")[:SHOWN]
+            member=membership,
+            leaving=member == self.person.pk,
+            keys=made.select_related("organization")[:SHOWN],
+            service_accounts=theirs.select_related("user"),
         )
         return render(request, "accounts/people/remove.html", context)
 

@@ -2,14 +2,16 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.generic import ListView
 
-from accounts import security
+from accounts import scopes, security
+from accounts.lib import identifiers
 from accounts.lib.problems import InvalidField
+from accounts.models import ServiceAccount
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
 from apikeys import keys
@@ -50,10 +52,28 @@ class CreateKeyView(OrganizationMixin):
 
     def form(self, data: Any = None) -> CreateKeyForm:
         longest = security.longest_key_life(self.organization)
-        return CreateKeyForm(data, holder=self.credential.scopes, zone=self.person.timezone, longest=longest)
+        owner = self.service_account()
+        role = scopes.of_roles(self.organization.roles_of(owner.user)) if owner else scopes.ALL
+        holder = self.credential.scopes & role
+        return CreateKeyForm(data, holder=holder, zone=self.person.timezone, longest=longest)
+
+    def service_account(self) -> ServiceAccount | None:
+        """The one that the key is to belong to. Without one in the address it is the person's."""
+        named = self.request.GET.get("for")
+        if not named:
+            return None
+        living = ServiceAccount.objects.of(self.organization).living().select_related("user")
+        try:
+            return living.get(pk=identifiers.uuid_of(named, "svc_"))
+        except (ValueError, ServiceAccount.DoesNotExist) as error:
+            raise Http404 from error
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
-        return render(request, "apikeys/create.html", self.get_context_data(form=self.form()))
+        return self._page(self.form())
+
+    def _page(self, form: CreateKeyForm, status: int = 200) -> HttpResponse:
+        context = self.get_context_data(form=form, service_account=self.service_account())
+        return render(self.request, "apikeys/create.html", context, status=status)
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         form = self.form(request.POST)
@@ -63,7 +83,7 @@ class CreateKeyView(OrganizationMixin):
             messages.info(request, str(problem))
             return redirect("apikeys:keys", organization)
         if made is None:
-            return render(request, "apikeys/create.html", self.get_context_data(form=form), status=400)
+            return self._page(form, status=400)
         key, secret = made
         address = request.build_absolute_uri("/v1/whoami")
         context = self.get_context_data(key=key, secret=secret, address=address)
@@ -73,8 +93,10 @@ class CreateKeyView(OrganizationMixin):
 
     def _make(self, form: CreateKeyForm) -> tuple[ApiKey, str] | None:
         """The key and its secret. None if the organization's policy refuses; the form then says why."""
+        owner = self.service_account()
+        creator = owner.user if owner else self.person
         try:
-            return keys.create(self.organization, created_by=self.person, **form.key_options())
+            return keys.create(self.organization, created_by=creator, **form.key_options())
         except InvalidField as problem:
             refuse(form, problem)
             return None
