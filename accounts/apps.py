@@ -6,5 +6,5 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Each app registers its event types in its module `events`."""
-        autodiscover_modules("events")
+        """Each app registers its event types in its module `events`, and what is exported in its module `exports`."""
+        autodiscover_modules("events", "exports")

@@ -4,6 +4,8 @@ A role is above you if you lack any of its scopes. It depends on what the creden
 a role that holds more than the key itself.
 """
 
+from datetime import datetime
+
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -87,10 +89,23 @@ def remove(organization: Organization, user_id: int, *, by: Credential) -> None:
     if not leaving:
         check_grant(membership.role, by.scopes)
     _keep_an_owner(membership)
-    membership.delete()
-    member = f"user:{user_id}"
+    _end(membership, timezone.now())
+
+
+@transaction.atomic
+def leave(membership: Membership, now: datetime) -> None:
+    """The member goes for good. `LastOwner` unless there is another one, or the organization is closed."""
+    organization = Organization.objects.lock(membership.organization_id)
+    if organization.status != Organization.Status.CLOSED:
+        _keep_an_owner(membership)
+    _end(membership, now)
+
+
+def _end(membership: Membership, now: datetime) -> None:
+    member = f"user:{membership.user_id}"
     data = {"member": member, "role": membership.role}
-    events.record(organization.pk, "member.removed", data, timezone.now(), targets=[member])
+    membership.delete()
+    events.record(membership.organization_id, "member.removed", data, now, targets=[member])
 
 
 def _locked(organization: Organization, user_id: int) -> Membership:

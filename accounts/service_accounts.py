@@ -42,11 +42,11 @@ def remove(account: ServiceAccount, now: datetime) -> None:
         _tell(account, "removed", now)
 
 
-def hand_over(organization: Organization, user_id: int, *, by: Credential, now: datetime) -> None:
+def hand_over(organization: Organization, user_id: int, *, by: Credential | None, now: datetime) -> None:
     """Another person becomes responsible for what the leaving one was: who removes them, else an owner."""
     owners = Membership.objects.reaching(organization.path).filter(role=Membership.Role.OWNER)
     heir = owners.exclude(user=user_id).filter(user__is_active=True).select_related("user").first()
-    remover = _person(by)
+    remover = _person(by) if by else None
     person = remover if remover and remover.pk != user_id else heir.user if heir else None
     for account in ServiceAccount.objects.within(organization).living().filter(responsible=user_id):
         account.responsible = person

@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.urls import reverse
 
-from accounts import emails
+from accounts import emails, people
 from accounts.lib.problems import NotFound
 from accounts.models import BrowserSession, TokenFamily, User
 from accounts.models.sessions import BrowserSessionQuerySet
@@ -20,7 +20,7 @@ GRAIN = timedelta(minutes=1)  # of `last_used_at`
 
 @dataclass(frozen=True)
 class SignIn:
-    """`kind` is `browser` or `api`."""
+    """`kind` is `browser` or `api`. The id opens nothing: a family's primary key stays in its refresh token."""
 
     id: UUID
     kind: str
@@ -51,7 +51,8 @@ def of(user: User, current: Current, now: datetime) -> list[SignIn]:
 
 def _row(row: BrowserSession | TokenFamily, kind: str, is_current: bool) -> SignIn:
     used = row.last_used_at or row.created_at
-    return SignIn(row.pk, kind, device(row.user_agent), row.network, row.created_at, used, is_current)
+    id = row.sid if isinstance(row, TokenFamily) else row.pk
+    return SignIn(id, kind, device(row.user_agent), row.network, row.created_at, used, is_current)
 
 
 def touch(user: User, session_key: str, origin: Origin, now: datetime) -> None:
@@ -75,10 +76,13 @@ def warn(user: User, origin: Origin, now: datetime) -> None:
 @transaction.atomic
 def end(user: User, id: UUID, now: datetime) -> None:
     """End one sign-in, from the next request on. `NotFound` if the person has no such sign-in."""
-    ended = _end_sessions(BrowserSession.objects.of_person(user).filter(pk=id))
-    ended += TokenFamily.objects.filter(user=user, pk=id, revoked_at=None).update(revoked_at=now)
-    if not ended:
+    if _end_sessions(BrowserSession.objects.of_person(user).filter(pk=id)):
+        method = "session"
+    elif TokenFamily.objects.filter(user=user, sid=id, revoked_at=None).update(revoked_at=now):
+        method = "token"
+    else:
         raise NotFound("There is no such sign-in.")
+    people.tell(user, "sign_in.ended", {"method": method})
 
 
 @transaction.atomic
@@ -87,7 +91,10 @@ def end_others(user: User, current: Current, now: datetime) -> int:
     ended = _end_sessions(BrowserSession.objects.of_person(user).exclude(session_key=current.session_key))
     families = TokenFamily.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
     others = families.exclude(sid=current.sid) if current.sid else families
-    return ended + others.update(revoked_at=now)
+    ended += others.update(revoked_at=now)
+    if ended:
+        people.tell(user, "sign_in.others_ended", {"ended": ended})
+    return ended
 
 
 def _end_sessions(sessions: BrowserSessionQuerySet) -> int:

@@ -2,6 +2,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts import (
+    closing,
     email_changes,
     email_codes,
     emails,
@@ -14,6 +15,7 @@ from accounts import (
     tokens,
 )
 from accounts.events import heads, publication
+from accounts.exports import jobs
 from accounts.webhooks import outbox, redelivery, worker
 
 EMAILS = {
@@ -74,3 +76,18 @@ def redeliver_webhooks() -> int:
 @shared_task
 def purge_deliveries() -> int:
     return outbox.purge()
+
+
+@shared_task
+def make_exports() -> int:
+    return jobs.run(timezone.now())
+
+
+@shared_task
+def purge_exports() -> int:
+    return jobs.purge(timezone.now())
+
+
+@shared_task
+def forget_organizations() -> int:
+    return closing.forget(timezone.now())

@@ -160,7 +160,7 @@ def resume(organization: Organization, *, by: Credential) -> Organization:
     `OrganizationUnpaid` if nobody but an unpaid invoice suspended it.
     """
     _check_root(organization, by)
-    if not (by.is_platform or _administers_parent(organization, by)):
+    if not (by.is_platform or administers_parent(organization, by)):
         raise ParentRequired
     if Organization.objects.filter(pk=organization.pk, suspended_for=[Suspension.UNPAID]).exists():
         raise OrganizationUnpaid
@@ -182,7 +182,7 @@ def resume_paid(organization: Organization, now: datetime) -> None:
 
 def check_administers(organization: Organization, by: Credential) -> None:
     """Refuse everyone who administers neither the organization nor its parent."""
-    if not _administers_parent(organization, by):
+    if not administers_parent(organization, by):
         require(standing(by, organization), ADMINISTER)
 
 
@@ -193,7 +193,7 @@ def _check_root(organization: Organization, by: Credential) -> None:
         raise OperatorRequired
 
 
-def _administers_parent(organization: Organization, by: Credential) -> bool:
+def administers_parent(organization: Organization, by: Credential) -> bool:
     """An API key of the organization itself never does, whoever made it: nothing reaches up."""
     parent = visible_to(by).filter(children=organization).first()
     return parent is not None and ADMINISTER in standing(by, parent).scopes

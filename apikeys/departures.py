@@ -6,10 +6,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import members, service_accounts
+from accounts import closing, erasure, members, service_accounts
 from accounts.credentials import Credential
-from accounts.lib.problems import InvalidField
-from accounts.models import Organization, ServiceAccount
+from accounts.lib.problems import Conflict, InvalidField
+from accounts.models import Organization, ServiceAccount, User
 from apikeys import keys
 from apikeys.models import ApiKey
 
@@ -50,6 +50,40 @@ def end_service_account(account: ServiceAccount, now: datetime) -> None:
     service_accounts.remove(account, now)
     for key in ApiKey.objects.within(account.organization).unrevoked().filter(created_by=account.user_id):
         keys.revoke(key)
+
+
+def erase(user: User, now: datetime) -> None:
+    """Erase a person. Their keys are revoked, and other people become responsible for their service accounts."""
+    with transaction.atomic():
+        erasure.check(user)
+        for membership in user.memberships.select_related("organization"):
+            service_accounts.hand_over(membership.organization, user.pk, by=None, now=now)
+        for key in ApiKey.objects.unrevoked().filter(created_by=user):
+            keys.revoke(key)
+    erasure.erase(user, now)
+
+
+def erase_due(now: datetime) -> int:
+    """Erase those who asked for it 14 days ago. Who has become a sole owner since is mailed, and asked again later."""
+    due = User.objects.filter(erase_at__lte=now, erased_at=None)
+    erased = 0
+    for user in due:
+        try:
+            erase(user, now)
+            erased += 1
+        except Conflict as refusal:
+            erasure.postpone(user, str(refusal), now)
+    return erased
+
+
+@transaction.atomic
+def close(organization: Organization, now: datetime) -> None:
+    """Close it for good. All keys in it and beneath it are revoked, and its service accounts end."""
+    for account in ServiceAccount.objects.within(organization).living():
+        end_service_account(account, now)
+    for key in ApiKey.objects.within(organization).unrevoked():
+        keys.revoke(key)
+    closing.close(organization, now)
 
 
 def _without_role(organization: Organization, user_id: int) -> list[UUID]:

@@ -6,11 +6,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import events, people, tree
+from accounts import people, tree
 from accounts.models import Organization
-from apikeys import keys
+from apikeys import departures, keys
 from apikeys.authentication import KeyCredential
-from apikeys.models import ApiKey
 
 
 @transaction.atomic
@@ -41,10 +40,4 @@ def update(subaccount: Organization, changes: Mapping[str, Any], *, by: KeyCrede
 def close(subaccount: Organization) -> None:
     """Close a subaccount for good and revoke all keys in and beneath it. Its usage stays, and stays owed."""
     Organization.objects.lock(subaccount.root_id)  # so that no child is added meanwhile
-    now = timezone.now()
-    Organization.objects.filter(pk=subaccount.pk).update(status=Organization.Status.CLOSED)
-    events.record(subaccount.pk, "organization.closed", {}, now, targets=[subaccount.public_id])
-    living = list(ApiKey.objects.within(subaccount).unrevoked())
-    ApiKey.objects.filter(pk__in=[key.pk for key in living]).update(revoked_at=now)
-    for key in living:
-        keys.tell_revoked(key, now)
+    departures.close(subaccount, timezone.now())

@@ -5,7 +5,7 @@ from accounts.models import Organization
 from billing import clock
 from billing.change_requests import deciding
 from billing.invoicing import documents, dunning, register, renewals
-from billing.ledger import alerts, expiry_sweep
+from billing.ledger import alerts, expiry_sweep, seals
 from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunds
 
 
@@ -86,3 +86,20 @@ def compare_gateway() -> bool:
 @shared_task
 def announce_expiring_cards() -> int:
     return cards.announce_expiring(timezone.now())
+
+
+@shared_task
+def seal_ledgers() -> int:
+    """The entries of the last minutes."""
+    return seals.sweep(timezone.now())
+
+
+@shared_task
+def seal_all_ledgers() -> int:
+    """Whatever the frequent sweep has missed."""
+    return seals.sweep(timezone.now(), everybody=True)
+
+
+@shared_task
+def announce_ledger_seals() -> int:
+    return seals.announce(timezone.now())

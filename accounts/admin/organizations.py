@@ -18,8 +18,11 @@ class OrganizationAdmin(ChangedFieldsAdmin[Organization]):
     list_select_related = ["parent"]
     search_fields = [*exactly("api_keys__public_id", "billing_account__email"), *owner_fields("")]
     ordering = ["-created_at"]
-    fields = ["name", "public_id", "auth_id", "parent", "root", "status", "timezone", "monthly_budget", "created_at"]
-    readonly_fields = ["public_id", "auth_id", "parent", "root", "status", "created_at"]
+    fields = [
+        *("name", "public_id", "auth_id", "parent", "root", "status", "timezone", "monthly_budget", "created_at"),
+        "closed_at",
+    ]
+    readonly_fields = ["public_id", "auth_id", "parent", "root", "status", "created_at", "closed_at"]
     inlines = [MembershipInline]
     personal = tree.PERSONAL
 

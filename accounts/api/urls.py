@@ -1,13 +1,16 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from accounts.api import events, invitations, jwks, security, signup, tokens, webhooks, whoami
+from accounts.api import events, exports, invitations, jwks, security, sessions, signup, tokens, webhooks, whoami
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/invitations", invitations.InvitationViewSet)
 router.register("v1/webhook-endpoints", webhooks.WebhookEndpointViewSet)
 router.register("v1/webhook-deliveries", webhooks.DeliveryViewSet)
 router.register("v1/events", events.EventViewSet)
+router.register("v1/exports", exports.ExportViewSet)
+router.register("v1/me/exports", exports.OwnExportViewSet, basename="own-export")
+router.register("v1/me/sessions", sessions.SessionViewSet, basename="session")
 
 urlpatterns = [
     path(".well-known/jwks.json", jwks.JwksView.as_view()),

@@ -14,10 +14,13 @@ from accounts.events.catalog import (
     register,
 )
 
+USER: Mapping[str, Schema] = {"user": INTEGER}
 ACTOR: Mapping[str, Schema] = {"actor": TEXT_OR_NULL}
 MEMBER: Mapping[str, Schema] = {"member": TEXT, "role": TEXT}
 INVITATION: Mapping[str, Schema] = {"invitation": TEXT}
 AN_INVITATION = {"invitation": "inv_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f"}
+EXPORT: Mapping[str, Schema] = {"export": TEXT}
+AN_EXPORT = {"export": "exp_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f"}
 PARENTS = ({"parent": "acct_0a1b2c3d4e5f6g7h"}, {"parent": "acct_1b2c3d4e5f6g7h8i"})
 
 register(
@@ -71,6 +74,17 @@ register(
         {"user": 12, "fields": ["name"], "actor": OPERATOR},
         audit_only=True,
     ),
+    EventType(
+        "user.erasure_requested",
+        "A person who has a role in the organization asked to be erased. They may come back for 14 days.",
+        USER,
+        {"user": 12},
+        audit_only=True,
+    ),
+    EventType(
+        "user.erasure_cancelled", "A person who asked to be erased came back.", USER, {"user": 12}, audit_only=True
+    ),
+    EventType("user.erased", "A person was erased. Only their id is left.", USER, {"user": 12}),
     EventType(
         "member.role_changed",
         "A member's role was changed.",
@@ -140,12 +154,22 @@ register(
     ),
     EventType("sign_in.ended", "A person signed out.", {"method": TEXT}, {"method": "token"}, audit_only=True),
     EventType(
+        "sign_in.others_ended",
+        "All sign-ins of a person ended, but for the one that they were using.",
+        {"ended": INTEGER},
+        {"ended": 3},
+        audit_only=True,
+    ),
+    EventType(
         "sign_in.switched",
         "A person switched to the organization.",
         {"method": TEXT},
         {"method": "session"},
         audit_only=True,
     ),
+    EventType("export.requested", "An export of all data was asked for.", EXPORT, AN_EXPORT, audit_only=True),
+    EventType("export.finished", "An export of all data is ready.", EXPORT, AN_EXPORT, audit_only=True),
+    EventType("export.downloaded", "An export of all data was downloaded.", EXPORT, AN_EXPORT, audit_only=True),
     EventType(
         "event_log.exported",
         "Events were exported: so many, from `first` on.",

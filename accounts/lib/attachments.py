@@ -1,6 +1,8 @@
 """Files to download."""
 
-from django.http import HttpResponse
+from collections.abc import Iterable
+
+from django.http import HttpResponse, StreamingHttpResponse
 
 from accounts.lib import chains
 
@@ -11,3 +13,9 @@ def attachment(content: bytes, name: str, format: str) -> HttpResponse:
     """The file `name`, as `csv` or `jsonl`."""
     disposition = f'attachment; filename="{name}.{format}"'
     return HttpResponse(content, content_type=MEDIA_TYPES[format], headers={"Content-Disposition": disposition})
+
+
+def archive(length: int, parts: Iterable[bytes], name: str) -> StreamingHttpResponse:
+    """A ZIP, sent as it is read."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Content-Length": str(length)}
+    return StreamingHttpResponse(parts, content_type="application/zip", headers=headers)

@@ -3,6 +3,7 @@
 from accounts.models.email_codes import EmailChange, EmailCode
 from accounts.models.emails import Email
 from accounts.models.events import Event, PersonalData, PublishedEvent, UnpublishedEvent
+from accounts.models.exports import Export, ExportFile
 from accounts.models.idempotency import IdempotencyRecord
 from accounts.models.invitations import Invitation
 from accounts.models.notes import OperatorNote
@@ -26,6 +27,8 @@ __all__ = [
     "EmailChange",
     "EmailCode",
     "Event",
+    "Export",
+    "ExportFile",
     "IdempotencyRecord",
     "IdentityProvider",
     "Invitation",

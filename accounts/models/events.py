@@ -38,7 +38,7 @@ class Event(models.Model):
     objects: ClassVar[EventQuerySet] = EventQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
-        # Migration 0026 made two more, `event_of_actor` and `event_of_target`, one partition after the other.
+        # Migration 0028 made two more, `event_of_actor` and `event_of_target`, one partition after the other.
         indexes = [models.Index(fields=["organization", "-id"], name="event_of_organization")]
 
     def __str__(self) -> str:

@@ -105,6 +105,8 @@ class Organization(models.Model):
     created_at = models.DateTimeField(default=now, editable=False)
     modified_at = models.DateTimeField(null=True, editable=False)  # of the last change by its own people or its parent
     clock_ahead = models.DurationField(null=True, editable=False)  # its payer's, by `billing.clock`; null: never moved
+    closed_at = models.DateTimeField(null=True, editable=False)
+    forgotten_at = models.DateTimeField(null=True, editable=False)  # what is personal was erased, some time after that
 
     objects: ClassVar[OrganizationQuerySet] = OrganizationQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -112,6 +114,11 @@ class Organization(models.Model):
         indexes = [
             GinIndex(fields=["path"], name="organization_path"),
             models.Index(fields=["root"], condition=Q(monthly_budget__isnull=False), name="organization_with_budget"),
+            models.Index(
+                fields=["closed_at"],
+                condition=Q(closed_at__isnull=False, forgotten_at=None),
+                name="organization_to_forget",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

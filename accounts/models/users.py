@@ -40,6 +40,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_service = models.BooleanField(default=False, db_default=False, editable=False)  # see ServiceAccount
     created_at = models.DateTimeField(default=now, editable=False)
+    erase_at = models.DateTimeField(null=True, editable=False)  # the person asked for it, and may still come back
+    erased_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -48,6 +50,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         # The normal form is Python's (`accounts.lib.mailboxes`). The database checks what both agree on: ASCII letters.
+        indexes = [
+            models.Index(fields=["erase_at"], condition=models.Q(erase_at__isnull=False), name="user_to_erase"),
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(email=Lower(Collate("email", "C"))), name="user_email_normal")
         ]

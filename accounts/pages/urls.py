@@ -5,7 +5,7 @@ from allauth.mfa.webauthn import views as webauthn
 from django.urls import path
 from django.views.generic import RedirectView
 
-from accounts.pages import email_changes, events, factors, providers, views
+from accounts.pages import email_changes, events, exports, factors, providers, views
 from accounts.pages.invitations import AcceptInvitationView
 from accounts.pages.paths import ORGANIZATION
 from accounts.pages.sessions import EndSignInView
@@ -89,9 +89,17 @@ audit = [
     path(f"{ORGANIZATION}events/<str:event>/", events.EventView.as_view(), name="event"),
 ]
 
+own_data = [
+    path(f"{ORGANIZATION}exports/", exports.ExportsView.as_view(), name="exports"),
+    path(f"{ORGANIZATION}exports/<uuid:export>/", exports.DownloadView.as_view(), name="export-download"),
+    path("accounts/exports/", exports.OwnExportsView.as_view(), name="my-exports"),
+    path("accounts/exports/<uuid:export>/", exports.OwnDownloadView.as_view(), name="my-export-download"),
+]
+
 urlpatterns = [
     *doors,
     *audit,
+    *own_data,
     *webhooks,
     path("", views.HomeView.as_view(), name="home"),
     path("organizations/", views.OrganizationsView.as_view(), name="organizations"),

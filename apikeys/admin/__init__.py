@@ -1,3 +1,3 @@
-from apikeys.admin import keys
+from apikeys.admin import keys, people
 
-__all__ = ["keys"]
+__all__ = ["keys", "people"]

@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from apikeys.pages.email_undo import UndoEmailView
+from apikeys.pages.leaving import DeleteAccountView, KeepAccountView
 from apikeys.pages.password_reset import NewPasswordView
 
 urlpatterns = [
@@ -12,4 +13,6 @@ urlpatterns = [
         NewPasswordView.as_view(),
         name="account_reset_password_from_key",
     ),
+    path("accounts/delete/", DeleteAccountView.as_view(), name="delete-account"),
+    path("accounts/keep/", KeepAccountView.as_view(), name="keep-account"),
 ]

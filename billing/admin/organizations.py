@@ -19,13 +19,16 @@ class OrganizationAdmin(AccountsOrganizationAdmin):
     """Changes that affect money go through verbs that lock the payer and update its ledger."""
 
     recorded = frozenset({"timezone", "monthly_budget"})
-    actions = ["suspend", "resume"]
+    actions = ["suspend", "resume", "close"]
 
     def has_suspend_permission(self, request: HttpRequest) -> bool:
         return change_requests.may_ask(request, "suspend")
 
     def has_resume_permission(self, request: HttpRequest) -> bool:
         return change_requests.may_ask(request, "resume")
+
+    def has_close_permission(self, request: HttpRequest) -> bool:
+        return change_requests.may_ask(request, "close")
 
     @admin.action(description="Suspend the selected organization …", permissions=["suspend"])
     def suspend(self, request: HttpRequest, chosen: QuerySet[Organization]) -> HttpResponse | None:
@@ -34,6 +37,10 @@ class OrganizationAdmin(AccountsOrganizationAdmin):
     @admin.action(description="Resume the selected organization …", permissions=["resume"])
     def resume(self, request: HttpRequest, chosen: QuerySet[Organization]) -> HttpResponse | None:
         return change_requests.lead(self, request, "resume", [row.public_id for row in chosen])
+
+    @admin.action(description="Close the selected organization …", permissions=["close"])
+    def close(self, request: HttpRequest, chosen: QuerySet[Organization]) -> HttpResponse | None:
+        return change_requests.lead(self, request, "close", [row.public_id for row in chosen])
 
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Organization, form: Any, change: bool) -> None:

@@ -159,6 +159,7 @@ FORMS: dict[str, type[RequestForm]] = {
     "write_off": RequestForm,
     "credit_limit": CreditLimitForm,
     "suspend": RequestForm,
+    "close": RequestForm,
     "resume": RequestForm,
     "price": PriceForm,
 }

@@ -12,7 +12,7 @@ from billing.api.grants import GrantViewSet
 from billing.api.holds import HoldViewSet
 from billing.api.invoices import InvoiceViewSet
 from billing.api.leases import LeaseViewSet
-from billing.api.ledger_export import LedgerExportView
+from billing.api.ledger_export import LedgerExportView, LedgerHeadView
 from billing.api.mikrocloud import AccountView
 from billing.api.organizations import OrganizationViewSet
 from billing.api.payment_methods import PaymentMethodViewSet
@@ -47,6 +47,7 @@ urlpatterns = [
     path("v1/credits/auto-recharge/retry", RetryView.as_view()),
     path("v1/credits/adjustments", AdjustmentsView.as_view()),
     path("v1/ledger/export", LedgerExportView.as_view()),
+    path("v1/ledger/head", LedgerHeadView.as_view()),
     re_path(r"^v1/ledger/(?P<id>[0-9]{1,18})/reverse$", ReverseView.as_view()),
     path("v1/credits/alerts", AlertsView.as_view()),
     re_path(r"^v1/organizations/(?P<id>[a-z0-9_]{1,21})/budget$", BudgetView.as_view()),

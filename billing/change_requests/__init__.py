@@ -4,7 +4,7 @@ An action is rehearsed by its own verb, in a transaction that is rolled back. So
 in the customer's ledger and events, and a refusal shows before anybody confirms.
 """
 
-from billing.change_requests.access import Resume, Suspend
+from billing.change_requests.access import Close, Resume, Suspend
 from billing.change_requests.action import Action
 from billing.change_requests.credits import Adjust, Grant, Reverse, SetCreditLimit
 from billing.change_requests.papers import CreditNote, Refund, WriteOff
@@ -22,6 +22,7 @@ ACTIONS: dict[str, Action] = {
         SetCreditLimit(),
         Suspend(),
         Resume(),
+        Close(),
         ChangePrice(),
     )
 }

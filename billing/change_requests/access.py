@@ -5,6 +5,7 @@ from accounts.credentials import Credential, Kind
 from accounts.lib.problems import NotFound
 from accounts.models import Organization
 from apikeys.models import ApiKey
+from billing import closing
 from billing.change_requests.action import Action, Figures, Params
 
 
@@ -50,3 +51,11 @@ class Resume(OfNode):
     def run(self, row: Organization, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         tree.resume(row, by=operator(actor))
         return "Resumed."
+
+
+class Close(OfNode):
+    kind = "close"
+
+    def run(self, row: Organization, params: Params, *, reason: str, actor: str, now: datetime) -> str:
+        closing.close(row, by=operator(actor), now=now)
+        return "Closed for good."

@@ -34,6 +34,7 @@ class ChangeRequest(models.Model):
         CREDIT_LIMIT = "credit_limit", "Set the credit limit"
         SUSPEND = "suspend", "Suspend"
         RESUME = "resume", "Resume"
+        CLOSE = "close", "Close for good"
         PRICE = "price", "Change a price"
 
     class State(models.TextChoices):
@@ -81,6 +82,7 @@ class ChangeRequest(models.Model):
             ("request_credit_limit", "Can request a credit limit"),
             ("request_suspend", "Can request a suspension"),
             ("request_resume", "Can request the end of a suspension"),
+            ("request_close", "Can request that an organization is closed"),
             ("request_price", "Can request a price"),
             ("approve_changerequest", "Can approve what another operator requests"),
         ]

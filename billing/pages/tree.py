@@ -1,5 +1,6 @@
 """The organizations of a tree: what each spent this month; making, moving, limiting, suspending and resuming them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from accounts import people, tree
+from accounts.credentials import Credential
 from accounts.lib import texts
 from accounts.lib.addresses import client_address
 from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
@@ -19,7 +21,7 @@ from accounts.models import Organization
 from accounts.models.organizations import OrganizationQuerySet
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
-from billing import clock, organizations
+from billing import clock, closing, organizations
 from billing.ledger import billing_zone, budgets
 from billing.models import Spending
 
@@ -81,7 +83,8 @@ class TreeMixin(OrganizationMixin):
             is_child=not node.is_root,
             budget_form=BudgetForm(initial={"monthly_budget": state.monthly_budget}),
             move_form=MoveForm(node=node, among=visible),
-            administers=self._administers(node),
+            administers=self._is_allowed(tree.check_administers, node),
+            may_close=node.status != Organization.Status.CLOSED and self._is_allowed(closing.check_may_close, node),
         )
         return render(self.request, "billing/tree/node.html", {**context, **shown}, status=status)
 
@@ -89,9 +92,9 @@ class TreeMixin(OrganizationMixin):
         messages.success(self.request, message)
         return redirect("billing:node", self.organization.public_id, node.public_id)
 
-    def _administers(self, node: Organization) -> bool:
+    def _is_allowed(self, check: Callable[[Organization, Credential], None], node: Organization) -> bool:
         try:
-            tree.check_administers(node, self.credential)
+            check(node, self.credential)
         except Problem:
             return False
         return True

@@ -1,7 +1,19 @@
 from django.urls import path
 
 from accounts.pages.paths import ORGANIZATION
-from billing.pages import auto_recharge, credits, details, invoices, ledger, payments, plan, purchases, sandbox, tree
+from billing.pages import (
+    auto_recharge,
+    closing,
+    credits,
+    details,
+    invoices,
+    ledger,
+    payments,
+    plan,
+    purchases,
+    sandbox,
+    tree,
+)
 
 app_name = "billing"
 
@@ -13,6 +25,7 @@ urlpatterns = [
     path(f"{NODE}budget/", tree.NodeBudgetView.as_view(), name="node-budget"),
     path(f"{NODE}move/", tree.MoveView.as_view(), name="move-node"),
     path(f"{NODE}suspend/", tree.SuspendView.as_view(), name="suspend-node"),
+    path(f"{NODE}close/", closing.CloseView.as_view(), name="close-node"),
     path(f"{NODE}resume/", tree.ResumeView.as_view(), name="resume-node"),
     path(f"{ORGANIZATION}plan/", plan.PlanView.as_view(), name="plan"),
     path(f"{ORGANIZATION}plan/change/", plan.ChangePlanView.as_view(), name="change-plan"),

@@ -47,15 +47,15 @@ def read(scope: str, **options: Any) -> Route:
     return Route({"get": scope}, **options)
 
 
-def administer(body: Any = None) -> Route:
-    """What is done to a node by those who administer it, or its parent."""
+def administer(body: Any = None, more: frozenset[str] = frozenset()) -> Route:
+    """What is done to a node by those who administer it, or its parent. `more` are codes that refuse some of them."""
     return Route(
         {"post": "account:write"},
         who="either",
         names="organization",
         reach=SUBTREE,
         shows=SUBTREE,
-        refusals=frozenset({"parent_required", "operator_required"}),
+        refusals=frozenset({"parent_required", "operator_required", *more}),
         bodies={"post": body},
     )
 
@@ -89,6 +89,7 @@ def plivo(scopes: dict[str, str], body: Any, **options: Any) -> Route:
 
 
 OPEN = Route({}, who="open")
+OWN_THINGS = OPEN  # of the person whose token it is: `tests/accounts/test_own_things.py` has their tests
 ROUTES: dict[str, Route] = {
     ".well-known/jwks.json": OPEN,
     ".well-known/seal-keys.json": OPEN,
@@ -102,6 +103,15 @@ ROUTES: dict[str, Route] = {
     "v1/auth/token/revoke": OPEN,
     "v1/whoami": read("", who="credential"),
     "v1/auth/switch": Route({"post": ""}, who="credential"),
+    "v1/me/exports": OWN_THINGS,
+    "v1/me/exports/{id}": OWN_THINGS,
+    "v1/me/exports/{id}/download": OWN_THINGS,
+    "v1/me/sessions": OWN_THINGS,
+    "v1/me/sessions/{id}": OWN_THINGS,
+    "v1/me/sessions/end-others": OWN_THINGS,
+    "v1/exports": Route({"get": "audit:read", "post": "audit:read"}),
+    "v1/exports/{id}": Route({"get": "audit:read"}, names="export"),
+    "v1/exports/{id}/download": Route({"get": "audit:read"}, names="export"),
     "v1/organizations": Route(
         {"get": "account:read", "post": "account:write"}, shows=SUBTREE, bodies={"post": {"name": "New"}}
     ),
@@ -133,6 +143,8 @@ ROUTES: dict[str, Route] = {
     "v1/account/security": Route({"get": "security:read", "patch": "security:write"}, bodies={"patch": {}}),
     "v1/organizations/{id}/suspend": administer(),
     "v1/organizations/{id}/resume": administer(),
+    "v1/organizations/{id}/close": administer(more=frozenset({"person_required", "above_own_role"})),
+    "v1/organizations/{id}/closing": Route({"get": "account:read"}, names="organization", reach=SUBTREE, shows=SUBTREE),
     "v1/organizations/{id}/budget": Route(
         {"get": "account:read", "post": "account:write"},
         who="either",
@@ -260,6 +272,7 @@ ROUTES: dict[str, Route] = {
     ),
     "v1/credits/adjustments": company(amount=1, reason="Sorry"),
     "v1/ledger/export": read("credits:read"),
+    "v1/ledger/head": read("credits:read"),
     "v1/ledger/statement": read("credits:read"),
     "v1/ledger/statement/pdf": read("credits:read"),
     "v1/ledger/{id}/reverse": company("entry", reason="Sorry"),

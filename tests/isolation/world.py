@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts import access_tokens, authentication, events, invitations, people, scopes, service_accounts, tokens
 from accounts.credentials import Credential
-from accounts.models import Delivery, Invitation, Organization, ServiceAccount, User, WebhookEndpoint
+from accounts.models import Delivery, Export, Invitation, Organization, ServiceAccount, User, WebhookEndpoint
 from accounts.webhooks import signing
 from apikeys.models import ApiKey
 from billing.invoicing import papers
@@ -61,6 +61,7 @@ NOBODYS = {
     "event": "nobodys",
     "endpoint": f"we_{'0' * 32}",
     "delivery": f"dlv_{'0' * 32}",
+    "export": f"exp_{'0' * 32}",
 }
 
 
@@ -115,6 +116,7 @@ class World:
             "event": "e",
             "endpoint": self.deliveries[relation].endpoint.public_id,
             "delivery": self.deliveries[relation].public_id,
+            "export": Export.objects.get(organization=organization).public_id,
             "": "x",  # a part of the address that names nothing
         }[kind]
 
@@ -158,6 +160,15 @@ def _furnish(world: World, relation: str, organization: Organization) -> None:
     event["endpoint"] = f"/{marker(relation)}"
     assert metering.record([event]).count("accepted") == 1
     _freeze(organization)
+    past = timezone.now() - timedelta(days=2)
+    Export.objects.create(
+        organization=organization,
+        requested_by=marker(relation),
+        total=1,
+        created_at=past,
+        finished_at=past,
+        expires_at=past + timedelta(days=7),
+    )
     happened = events.record(organization.pk, "organization.changed", {"where": marker(relation)}, timezone.now())
     endpoint = WebhookEndpoint.objects.create(
         organization=organization,

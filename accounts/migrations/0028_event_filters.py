@@ -42,6 +42,6 @@ def build(apps, schema_editor):
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("accounts", "0025_leaving_indexes")]
+    dependencies = [("accounts", "0027_leaving_indexes")]
 
     operations = [migrations.RunPython(build, migrations.RunPython.noop)]

@@ -1,0 +1,178 @@
+"""Erasing a person: everything that says who they are goes, and their id stays where the ledger and the events have it.
+
+A person may come back for 14 days. Events keep ids and digests only, so their chain stays valid.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from accounts import emails, members, people, sign_in_limits, sign_ins
+from accounts.lib.problems import Conflict
+from accounts.models import (
+    Email,
+    EmailChange,
+    EmailCode,
+    Event,
+    Export,
+    IdempotencyRecord,
+    Invitation,
+    KnownNetwork,
+    Membership,
+    Organization,
+    PersonalData,
+    SignInChallenge,
+    TokenFamily,
+    User,
+)
+
+GRACE = timedelta(days=14)
+NAME = "Former member"
+NOWHERE = "former.invalid"  # RFC 2606: no such domain will ever exist
+BATCH = 1000
+
+
+class SoleOwner(Conflict):
+    """Somebody else has to own the organization first, or it has to be closed."""
+
+    code = "sole_owner"
+
+    def __init__(self, organizations: Iterable[Organization]) -> None:
+        named = [{"id": row.public_id, "name": row.name} for row in organizations]
+        names = ", ".join(row["name"] for row in named)
+        super().__init__(f"Hand over or close what you alone own first: {names}.", organizations=named)
+
+
+class OperatorStays(Conflict):
+    """An operator's rights are taken away first, by another operator."""
+
+    code = "operator_not_erasable"
+    detail = "An operator can't be erased. Take their operator rights away first."
+
+
+def owned_alone(user: User) -> list[Organization]:
+    """The open root organizations that nobody else owns."""
+    owners = Membership.objects.filter(role=Membership.Role.OWNER, user__is_active=True)
+    roots = Organization.objects.unclosed().filter(parent=None, memberships__in=owners.filter(user=user))
+    return [root for root in roots.order_by("name", "pk") if not owners.filter(organization=root).exclude(user=user)]
+
+
+def check(user: User) -> None:
+    if user.is_staff or user.is_superuser:
+        raise OperatorStays
+    if alone := owned_alone(user):
+        raise SoleOwner(alone)
+
+
+@transaction.atomic
+def request(user: User, now: datetime) -> datetime:
+    """The person will be erased in 14 days. Their sign-ins end now; whoever signs in again can take it back."""
+    check(user)
+    user.erase_at = now + GRACE
+    user.save(update_fields=["erase_at"])
+    sign_ins.end_others(user, sign_ins.Current(), now)
+    people.tell(user, "user.erasure_requested", {"user": user.pk})
+    _write(
+        user,
+        gettext("Your account will be erased"),
+        gettext(
+            "You asked us to erase your account %(email)s. We will do it on %(day)s. "
+            "If you want to keep it, sign in and say so:"
+        )
+        % {"email": user.email, "day": f"{user.erase_at:%d %B %Y}"},
+    )
+    return user.erase_at
+
+
+@transaction.atomic
+def take_back(user: User) -> None:
+    if User.objects.filter(pk=user.pk, erase_at__isnull=False, erased_at=None).update(erase_at=None):
+        people.tell(user, "user.erasure_cancelled", {"user": user.pk})
+
+
+@transaction.atomic
+def postpone(user: User, reason: str, now: datetime) -> None:
+    """It can't be done yet. The person is told why, once in 14 days."""
+    User.objects.filter(pk=user.pk).update(erase_at=now + GRACE)
+    _write(user, gettext("Your account is not erased yet"), reason)
+
+
+def _write(user: User, subject: str, text: str) -> None:
+    body = f"{text}\n\n{settings.BASE_URL}{reverse('delete-account')}\n"
+    emails.queue("message", to=user.email, context={"subject": subject, "body": body})
+
+
+def erase(user: User, now: datetime) -> None:
+    """Erase the person now. The caller has dealt with the API keys that they made.
+
+    What says who they are goes at once, and what events know of them in batches after that. A run that is killed in
+    between goes on at the next one, since `erase_at` stays until `erased_at` is set.
+    """
+    _become_nobody(user, now)
+    _forget_events(Q(actor__id=f"user:{user.pk}"))
+    _forget_events(Q(targets__contains=[f"user:{user.pk}"]))
+    _forget_events(Q(context__person=f"user:{user.pk}"))
+    User.objects.filter(pk=user.pk, erased_at=None).update(erased_at=now)
+
+
+@transaction.atomic
+def _become_nobody(user: User, now: datetime) -> None:
+    """There's a race here: two owners may be erased at once. `members.leave` locks each organization for that."""
+    row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    check(row)
+    people.tell(row, "user.erased", {"user": row.pk})
+    for membership in row.memberships.select_related("organization").order_by("organization"):
+        members.leave(membership, now)
+    _end_sign_ins(row)
+    _forget_address(row)
+    row.email, row.email_verified_at, row.name, row.timezone = f"{row.pk}@{NOWHERE}", None, NAME, "UTC"
+    row.current_organization, row.last_login, row.is_active, row.erase_at = None, None, False, row.erase_at or now
+    row.set_unusable_password()
+    row.save()
+
+
+def _end_sign_ins(user: User) -> None:
+    sign_ins.end_others(user, sign_ins.Current(), user.created_at)
+    for model in (TokenFamily, SignInChallenge, KnownNetwork, *_of_allauth()):
+        model.objects.filter(user=user).delete()
+
+
+def _of_allauth() -> list[Any]:
+    """The tables of allauth that name a person: addresses, factors, accounts elsewhere."""
+    models = (
+        model for config in apps.get_app_configs() if config.name.startswith("allauth") for model in config.get_models()
+    )
+    return [model for model in models if any(field.name == "user" for field in model._meta.concrete_fields)]
+
+
+def _forget_address(user: User) -> None:
+    """Every row in which the address stands, or what the person has asked for lately."""
+    email = user.email
+    EmailChange.objects.filter(Q(user=user) | Q(old=email)).delete()
+    EmailCode.objects.filter(email=email).delete()
+    Email.objects.filter(to=email).delete()
+    sign_in_limits.forgive(email)
+    invited = Invitation.objects.filter(email=email)
+    for pk in invited.values_list("pk", flat=True):
+        _forget_events(Q(targets__contains=[Invitation(pk=pk).public_id]))
+    invited.delete()
+    Export.objects.of_person(user).delete()
+    IdempotencyRecord.objects.filter(credential=f"user:{user.pk}").delete()
+    shown = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
+    shown.update(object_repr=NAME)
+
+
+def _forget_events(of: Q) -> None:
+    """Only the data beside the events: they keep its salted digest, and stay as they are."""
+    kept = PersonalData.objects.filter(event__in=Event.objects.filter(of).values("pk"))
+    while ids := list(kept.values_list("pk", flat=True)[:BATCH]):
+        PersonalData.objects.filter(pk__in=ids).delete()

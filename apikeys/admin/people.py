@@ -1,0 +1,39 @@
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from accounts import erasure
+from accounts.admin.people import UserAdmin as AccountsUserAdmin
+from accounts.lib.problems import Conflict
+from accounts.models import User
+from apikeys import departures
+from apikeys.models import ApiKey
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class UserAdmin(AccountsUserAdmin):
+    """Whoever is erased leaves API keys behind."""
+
+    actions = [*AccountsUserAdmin.actions, "erase"]
+
+    @admin.action(description="Erase the selected people", permissions=["change"])
+    def erase(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
+        """Runs after a page that says what would be lost. There are no 14 days in which to come back."""
+        people = self._editable(request, chosen)
+        if "confirmed" not in request.POST:
+            made = ApiKey.objects.unrevoked()
+            rows = [(user, made.filter(created_by=user).count(), erasure.owned_alone(user)) for user in people]
+            context = {"title": "Erase people", "chosen": rows, "opts": self.opts}
+            return render(request, "admin/apikeys/erase.html", {**self.admin_site.each_context(request), **context})
+        for user in people:
+            try:
+                departures.erase(user, timezone.now())
+                user.refresh_from_db()
+                self.note(request, user, "user.erased")
+            except Conflict as error:
+                self.message_user(request, f"{user}: {error}", messages.WARNING)
+        return None

@@ -1,0 +1,184 @@
+"""Closing an organization for good: only when it owes nothing, and is owed nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Sum
+
+from accounts import members, tree
+from accounts.credentials import Credential, Kind
+from accounts.lib.money import ZERO, plain
+from accounts.lib.problems import Conflict, Forbidden
+from accounts.models import Membership, Organization, WebhookEndpoint
+from apikeys import departures
+from apikeys.models import ApiKey
+from billing import accounts
+from billing.invoicing import subscriptions
+from billing.ledger import lots, posting
+from billing.models import (
+    BillingAccount,
+    Dispute,
+    Grant,
+    Hold,
+    InvoiceState,
+    LedgerAccount,
+    LedgerEntry,
+    Payment,
+    PaymentMethod,
+    Refund,
+    Subscription,
+)
+from billing.payments import methods, minor_units
+
+PEOPLE = (Kind.TOKEN, Kind.SESSION)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why an organization can't be closed yet."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What closing would end, and what stands in its way. `promotional` credits are given up."""
+
+    obstacles: tuple[Obstacle, ...]
+    api_keys: int
+    webhook_endpoints: int
+    people: int
+    plan: str | None
+    promotional: Decimal
+
+
+class NotClosable(Conflict):
+    """Something is still owed, or under way."""
+
+    code = "organization_not_closable"
+
+    def __init__(self, obstacles: list[Obstacle]) -> None:
+        super().__init__(
+            " ".join(obstacle.detail for obstacle in obstacles), obstacles=[vars(obstacle) for obstacle in obstacles]
+        )
+
+
+class PersonRequired(Forbidden):
+    """No program closes an organization."""
+
+    code = "person_required"
+    detail = "Only a person closes an organization."
+
+
+def check_may_close(organization: Organization, by: Credential) -> None:
+    """Who administers its parent, an owner of its own, or the operator. `Forbidden` for everyone else."""
+    if by.is_platform:
+        tree.check_administers(organization, by)
+    elif by.kind not in PEOPLE:
+        raise PersonRequired
+    elif organization.is_root or not tree.administers_parent(organization, by):
+        members.check_grant(Membership.Role.OWNER, tree.standing(by, organization).scopes)
+
+
+def facts(organization: Organization, now: datetime) -> Facts:
+    """What a page shows before somebody decides."""
+    if organization.is_root:
+        posting.bring_up_to_date(organization.pk, now)
+    subscription = subscriptions.live(organization)
+    endpoints = WebhookEndpoint.objects.of(organization)
+    return Facts(
+        obstacles=tuple(_obstacles(organization)),
+        api_keys=ApiKey.objects.within(organization).unrevoked().count(),
+        webhook_endpoints=endpoints.count(),
+        people=organization.memberships.filter(user__is_service=False).count(),
+        plan=subscription.plan.name if subscription else None,
+        promotional=_left(organization, Grant.Category.PROMOTIONAL),
+    )
+
+
+@transaction.atomic
+def close(organization: Organization, *, by: Credential, now: datetime) -> Organization:
+    """Close it. `NotClosable` names everything that stands in the way; nothing has changed then.
+
+    There's a race here: a payment, a hold or a child may begin meanwhile. So the payer and the root are locked first.
+    """
+    check_may_close(organization, by)
+    posting.lock([organization.root_id], now)
+    Organization.objects.lock(organization.root_id)
+    organization.refresh_from_db()
+    if organization.status == Organization.Status.CLOSED:
+        raise tree.OrganizationClosed
+    if organization.is_root:
+        lots.allot(organization.pk)
+    if obstacles := list(_obstacles(organization)):
+        raise NotClosable(obstacles)
+    if organization.is_root:
+        _close_books(organization, now)
+    departures.close(organization, now)
+    return organization
+
+
+def _obstacles(organization: Organization) -> Iterator[Obstacle]:
+    """Of a child, what it used is its root's to pay."""
+    children = Organization.objects.filter(parent=organization).exclude(status=Organization.Status.CLOSED).count()
+    if children:
+        verb = "organizations beneath it are" if children > 1 else "organization beneath it is"
+        yield Obstacle("children_open", f"{children} {verb} open. Close them first.")
+    held = Hold.objects.within(organization).filter(status=Hold.Status.OPEN).aggregate(held=Sum("amount"))["held"]
+    if held:
+        yield Obstacle("credits_held", f"{plain(held)} credits are held. Capture or release them first.")
+    if organization.is_root:
+        yield from _debts(organization)
+
+
+def _debts(organization: Organization) -> Iterator[Obstacle]:
+    account = LedgerAccount.objects.filter(pk=organization.pk).first()
+    balance, paid = account.balance if account else ZERO, _left(organization, Grant.Category.PAID)
+    dust = _dust(organization)
+    if balance <= -dust:
+        yield Obstacle("balance_owed", f"{plain(-balance)} credits are owed. Pay them first.")
+    if paid >= dust:
+        yield Obstacle("credits_left", f"{plain(paid)} paid credits are left. Spend them, or ask us for a refund.")
+    if Payment.objects.of(organization).filter(status__in=Payment.OPEN).exists():
+        yield Obstacle("payment_open", "A payment is under way. Wait for its end, or cancel it.")
+    if Refund.objects.filter(payment__organization=organization, status=Refund.Status.PENDING).exists():
+        yield Obstacle("refund_pending", "A refund is under way. Wait for its end.")
+    if Dispute.objects.filter(payment__organization=organization, status__in=Dispute.UNDECIDED).exists():
+        yield Obstacle("payment_disputed", "A payment is disputed, and its bank has not decided.")
+    if InvoiceState.objects.filter(invoice__organization=organization, status__in=InvoiceState.OWED).exists():
+        yield Obstacle("invoice_unpaid", "An invoice is not paid.")
+
+
+def _left(organization: Organization, category: str) -> Decimal:
+    lots_left = Grant.objects.of(organization).filter(category=category, remaining__gt=0)
+    return Decimal(lots_left.aggregate(left=Sum("remaining"))["left"] or ZERO)
+
+
+def _dust(organization: Organization) -> Decimal:
+    """The smallest amount that money can pay. Nobody owes less than that to anybody."""
+    account = BillingAccount.objects.of(organization).first()
+    return Decimal(1).scaleb(-minor_units.decimals(account.currency if account and account.currency else "USD"))
+
+
+def _close_books(organization: Organization, now: datetime) -> None:
+    """What would charge or give anything ends. What nobody paid for, and what no money can pay, is written off."""
+    live = Subscription.objects.of(organization).live().select_related("plan", "organization").first()
+    if live:
+        subscriptions.end(live, now, "organization_closed")
+    balance = LedgerAccount.objects.get(pk=organization.pk).balance
+    if balance:
+        posting.post(
+            organization.pk,
+            kind=LedgerEntry.Kind.EXPIRY if balance > 0 else LedgerEntry.Kind.ADJUSTMENT,
+            amount=-balance,
+            now=now,
+            description="Written off: the organization is closed",
+        )
+    for method in PaymentMethod.objects.of(organization):
+        methods.remove_here(method)
+    if accounts.find(organization):
+        accounts.close(organization, now=now)
