@@ -51,10 +51,8 @@ class ExportSerializer(serializers.ModelSerializer[Export]):
 class ExportsMixin(PublicIdMixin):
     """What the exports of an organization and those of a person have in common."""
 
-    serializer_class = ExportSerializer
     filterset_class = Filters
     refusals = {"create": (409, 429), "download": (409,)}
-    queryset = Export.objects.none()
     id_prefix = "exp_"
 
     def begin(self, request: Request) -> Export:
@@ -84,6 +82,9 @@ class ExportsMixin(PublicIdMixin):
 class ExportViewSet(ExportsMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Export]):
     """Exports of all that the current organization has, with all beneath it. It takes every scope that reads."""
 
+    serializer_class = ExportSerializer
+    queryset = Export.objects.none()
+
     scopes = {"list": "audit:read", "retrieve": "audit:read", "create": "audit:read", "download": "audit:read"}
 
     def get_queryset(self) -> QuerySet[Export]:
@@ -105,6 +106,8 @@ class OwnExportViewSet(ExportsMixin, mixins.ListModelMixin, mixins.RetrieveModel
     """Exports of what is known of the person who is signed in."""
 
     permission_classes = (Authenticated,)
+    serializer_class = ExportSerializer
+    queryset = Export.objects.none()
 
     def get_queryset(self) -> QuerySet[Export]:
         person = tokens.person(credential_of(self.request))

@@ -45,7 +45,8 @@ class DownloadView(OrganizationMixin):
 
     def get(self, request: HttpRequest, organization: str, export: UUID) -> HttpResponseBase:
         jobs.check_may_export(self.credential)
-        return _download(request, _one_of(Export.objects.of(self.organization), export))
+        answer: HttpResponseBase = _download(request, _one_of(Export.objects.of(self.organization), export))
+        return answer
 
 
 class OwnExportsView(LoginRequiredMixin, View):
@@ -66,7 +67,8 @@ class OwnExportsView(LoginRequiredMixin, View):
 
 class OwnDownloadView(LoginRequiredMixin, View):
     def get(self, request: HttpRequest, export: UUID) -> HttpResponseBase:
-        return _download(request, _one_of(Export.objects.of_person(_person(request)), export))
+        answer: HttpResponseBase = _download(request, _one_of(Export.objects.of_person(_person(request)), export))
+        return answer
 
 
 def _person(request: HttpRequest) -> User:
@@ -85,7 +87,7 @@ def _one_of(exports: ExportQuerySet, pk: UUID) -> Export:
     return export
 
 
-@reauthentication_required
+@reauthentication_required  # type: ignore[untyped-decorator]
 def _download(request: HttpRequest, export: Export) -> HttpResponseBase:
     try:
         return archive(*jobs.download(export, timezone.now()), export.public_id)

@@ -78,7 +78,8 @@ def test_nothing_says_who_they_were(api: ApiOf, dave: User, organization: Organi
     dave.refresh_from_db()
     assert (dave.name, dave.email, dave.is_active) == ("Former member", f"{id}@former.invalid", False)
     assert not dave.has_usable_password()
-    for model in (TokenFamily, BrowserSession, KnownNetwork, Authenticator, Membership):
+    of_a_person: Any = (TokenFamily, BrowserSession, KnownNetwork, Authenticator, Membership)
+    for model in of_a_person:
         assert not model.objects.filter(user=dave).exists()
     assert Event.objects.of(organization).filter(actor__id=f"user:{id}").exists()
     ended = Event.objects.of(organization).filter(type="api_key.revoked", targets=[key])

@@ -70,8 +70,9 @@ def test_no_column_of_an_export_is_a_secret(organization: Organization, alice: U
 
 def test_a_section_is_read_along_a_unique_key(organization: Organization, alice: User) -> None:
     """Otherwise rows with the same key could be lost at the end of a batch."""
-    for sections, subject in ((OF_ORGANIZATION, organization), (OF_PERSON, alice)):
-        for section in sections.values():  # type: ignore[attr-defined]
+    pairs: list[tuple[dict[str, Any], Any]] = [(OF_ORGANIZATION, organization), (OF_PERSON, alice)]
+    for sections, subject in pairs:
+        for section in sections.values():
             model = section.rows(subject).model
             unique = [tuple(getattr(model._meta.pk, "field_names", ())), ("pk",), ("account_id", "id")]
             unique += [

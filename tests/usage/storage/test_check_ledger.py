@@ -205,7 +205,7 @@ def test_good_books_pass(books: Organization) -> None:
     assert code == 0
     marks = [line[:4].strip() for line in report.splitlines()[:-1]]
     # The tests run as the owner of the tables, which is worth a warning and no difference.
-    assert marks == ["ok"] * len(reconciliation.CHECKS) + ["warn"] * len(privileges.warnings())
+    assert marks == ["ok"] * len(reconciliation.NAMES) + ["warn"] * len(privileges.warnings())
     assert report.endswith(f"{LedgerAccount.objects.count():,} accounts, 0 differences.\n")
 
 
