@@ -5,14 +5,12 @@ A person may come back for 14 days. Events keep ids and digests only, so their c
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import CASCADE, Q
 from django.urls import reverse
 from django.utils.translation import gettext
 
@@ -23,15 +21,11 @@ from accounts.models import (
     EmailChange,
     EmailCode,
     Event,
-    Export,
     IdempotencyRecord,
     Invitation,
-    KnownNetwork,
     Membership,
     Organization,
     PersonalData,
-    SignInChallenge,
-    TokenFamily,
     User,
 )
 
@@ -141,23 +135,17 @@ def _become_nobody(user: User, now: datetime) -> None:
 
 
 def _end_sign_ins(user: User) -> None:
+    """Whatever would be deleted with the row of the person: factors, sign-ins, known networks, accounts elsewhere."""
     sign_ins.end_others(user, sign_ins.Current(), user.created_at)
-    for model in (TokenFamily, SignInChallenge, KnownNetwork, *_of_allauth()):
-        model.objects.filter(user=user).delete()
-
-
-def _of_allauth() -> list[Any]:
-    """The tables of allauth that name a person: addresses, factors, accounts elsewhere."""
-    models = (
-        model for config in apps.get_app_configs() if config.name.startswith("allauth") for model in config.get_models()
-    )
-    return [model for model in models if any(field.name == "user" for field in model._meta.concrete_fields)]
+    for relation in User._meta.related_objects:
+        if relation.on_delete is CASCADE and relation.related_model is not LogEntry:
+            relation.related_model._base_manager.filter(**{relation.field.name: user}).delete()
 
 
 def _forget_address(user: User) -> None:
     """Every row in which the address stands, or what the person has asked for lately."""
     email = user.email
-    EmailChange.objects.filter(Q(user=user) | Q(old=email)).delete()
+    EmailChange.objects.filter(old=email).delete()
     EmailCode.objects.filter(email=email).delete()
     Email.objects.filter(to=email).delete()
     sign_in_limits.forgive(email)
@@ -165,7 +153,6 @@ def _forget_address(user: User) -> None:
     for pk in invited.values_list("pk", flat=True):
         _forget_events(Q(targets__contains=[Invitation(pk=pk).public_id]))
     invited.delete()
-    Export.objects.of_person(user).delete()
     IdempotencyRecord.objects.filter(credential=f"user:{user.pk}").delete()
     shown = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
     shown.update(object_repr=NAME)

@@ -1,15 +1,24 @@
 """Whom a change of a security policy would stop, before it is made: facts for whoever decides."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from accounts import second_factors
+from accounts import second_factors, security
 from accounts.lib import addresses
-from accounts.models import BrowserSession, Invitation, Membership, Organization, SecurityPolicy, TokenFamily, User
+from accounts.models import (
+    BrowserSession,
+    Invitation,
+    LinkedAccount,
+    Membership,
+    Organization,
+    SecurityPolicy,
+    TokenFamily,
+    User,
+)
 
 RECENT = timedelta(days=30)
 PASSKEY = "passkey"
@@ -34,8 +43,11 @@ def without_factor(organization: Organization) -> QuerySet[User]:
     return people(organization).exclude(pk__in=second_factors.enrolled())
 
 
-def without_passkey(organization: Organization) -> QuerySet[User]:
-    return people(organization).exclude(pk__in=second_factors.enrolled(second_factors.PASSKEY))
+def without_method(organization: Organization, methods: Collection[str]) -> QuerySet[User]:
+    """Those who can sign in by none of these, a password aside."""
+    linked = Q(provider__in=methods) | (Q(provider__startswith="idp_") if security.SSO in methods else Q())
+    able = people(organization).exclude(pk__in=LinkedAccount.objects.filter(linked).values("user"))
+    return able.exclude(pk__in=second_factors.enrolled(second_factors.PASSKEY)) if PASSKEY in methods else able
 
 
 def sign_ins(organization: Organization, now: datetime) -> list[SignIn]:
@@ -62,7 +74,7 @@ def of(organization: Organization, changes: Mapping[str, Any], now: datetime) ->
         oldest = now - timedelta(hours=hours)
         impact["longest_session_hours"] = _emails(row for row in used if row.created_at <= oldest)
     if (methods := changes.get("sign_in_methods")) and "password" not in methods:
-        impact["sign_in_methods"] = list(without_passkey(organization).values_list("email", flat=True))
+        impact["sign_in_methods"] = list(without_method(organization, methods).values_list("email", flat=True))
     if domains := changes.get("allowed_email_domains"):
         open_ones = Invitation.objects.open().filter(organization__in=Organization.objects.within(organization))
         invited = open_ones.order_by("email").values_list("email", flat=True)

@@ -26,7 +26,15 @@ from apikeys.models import ApiKey
 
 MOST = 100
 SHOWN = 10
-METHOD_NAMES = {"password": gettext_lazy("Password"), "passkey": gettext_lazy("Passkey")}
+METHOD_NAMES = {
+    "password": gettext_lazy("Password"),
+    "passkey": gettext_lazy("Passkey"),
+    "google": "Google",
+    "github": "GitHub",
+    "microsoft": "Microsoft",
+    "oidc": gettext_lazy("The installation's own provider"),
+    security.SSO: gettext_lazy("The organization's own provider"),
+}
 
 
 class LinesField(forms.CharField):
@@ -89,7 +97,7 @@ class PolicyForm(forms.Form):
         super().__init__(*args, **kwargs)
         methods = self.fields["sign_in_methods"]
         assert isinstance(methods, forms.MultipleChoiceField)
-        methods.choices = [(method, METHOD_NAMES.get(method, method)) for method in security.METHODS]
+        methods.choices = [(method, METHOD_NAMES[method]) for method in security.METHODS]
 
 
 class PolicyView(OrganizationMixin):
@@ -163,7 +171,7 @@ def _sentence(field: str, count: int) -> str:
         "require_two_factor": gettext("%(people)s without a second factor can't go on until they add one:"),
         "allowed_networks": gettext("%(people)s signed in from other networks in the last 30 days:"),
         "longest_session_hours": gettext("%(people)s have to sign in again at once:"),
-        "sign_in_methods": gettext("%(people)s have no passkey, and can't sign in any more until they add one:"),
+        "sign_in_methods": gettext("%(people)s can sign in by none of these, until they add one:"),
         "allowed_email_domains": gettext(
             "Open invitations of other domains stay, but can't be sent again (%(people)s):"
         ),
