@@ -137,8 +137,9 @@ def _become_nobody(user: User, now: datetime) -> None:
 def _end_sign_ins(user: User) -> None:
     """Whatever would be deleted with the row of the person: factors, sign-ins, known networks, accounts elsewhere."""
     sign_ins.end_others(user, sign_ins.Current(), user.created_at)
-    for relation in User._meta.related_objects:
-        if relation.on_delete is CASCADE and relation.related_model is not LogEntry:
+    for relation in User._meta.get_fields(include_hidden=True):
+        is_theirs = relation.auto_created and getattr(relation, "on_delete", None) is CASCADE
+        if is_theirs and relation.related_model is not LogEntry:
             relation.related_model._base_manager.filter(**{relation.field.name: user}).delete()
 
 
