@@ -5,6 +5,7 @@ A person may come back for 14 days. Events keep ids and digests only, so their c
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
@@ -137,7 +138,8 @@ def _become_nobody(user: User, now: datetime) -> None:
 def _end_sign_ins(user: User) -> None:
     """Whatever would be deleted with the row of the person: factors, sign-ins, known networks, accounts elsewhere."""
     sign_ins.end_others(user, sign_ins.Current(), user.created_at)
-    for relation in User._meta.get_fields(include_hidden=True):
+    relations: Any = User._meta.get_fields(include_hidden=True)
+    for relation in relations:
         is_theirs = relation.auto_created and getattr(relation, "on_delete", None) is CASCADE
         if is_theirs and relation.related_model is not LogEntry:
             relation.related_model._base_manager.filter(**{relation.field.name: user}).delete()

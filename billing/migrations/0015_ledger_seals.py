@@ -12,7 +12,7 @@ CREATE TRIGGER ledger_seal_no_truncate BEFORE TRUNCATE ON billing_ledgerseal
 
 
 class Migration(migrations.Migration):
-    dependencies = [("billing", "0013_credit_notes_of_disputes")]
+    dependencies = [("billing", "0014_plan_rate_limits")]
 
     operations = [
         migrations.CreateModel(

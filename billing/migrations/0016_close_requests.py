@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("billing", "0014_ledger_seals"),
+        ("billing", "0015_ledger_seals"),
     ]
 
     operations = [
