@@ -20,6 +20,7 @@ from accounts.models import User
 class OperatorSite(AdminSite):
     site_header = site_title = "Tollgate"
     index_title = "Operations"
+    enable_nav_sidebar = False  # the lists need the width for their columns of money
 
     def __init__(self, name: str = "admin") -> None:
         """Without the action that deletes many rows at once: history and money refer to nearly all of them."""

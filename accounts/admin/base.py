@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import events
+from accounts.admin.exporting import ExportedAdmin
 from accounts.admin.search import SearchedAdmin
 from accounts.lib import identifiers
 
@@ -21,7 +22,7 @@ def actor(request: HttpRequest) -> str:
     return f"user:{request.user.pk}"
 
 
-class RecordedAdmin(SearchedAdmin[Row]):
+class RecordedAdmin(ExportedAdmin[Row], SearchedAdmin[Row]):
     """Every action of an operator is in the admin's history, and in the events of the customers whom it concerns.
 
     A form that was saved is an event such as `organization.changed`, with the values `before` and `after`. The values

@@ -111,6 +111,7 @@ class Organization(models.Model):
     objects: ClassVar[OrganizationQuerySet] = OrganizationQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
+        permissions = [("export_rows", "Can export rows of the admin")]
         indexes = [
             GinIndex(fields=["path"], name="organization_path"),
             models.Index(fields=["root"], condition=Q(monthly_budget__isnull=False), name="organization_with_budget"),

@@ -43,7 +43,7 @@ EDITORS = {"support", "lead", "superuser"}
 FIELDS: dict[str, tuple[Callable[[], dict[str, Any]], set[str]]] = {
     "is_superuser": (lambda: {"is_superuser": "on"}, {"superuser"}),
     "is_staff": (lambda: {"is_staff": "on"}, {"superuser"}),
-    "a group beyond": (lambda: {"groups": [group("finance").pk]}, {"superuser"}),
+    "a group beyond": (lambda: {"groups": [group("cashiers").pk]}, {"superuser"}),
     "a group within": (lambda: {"groups": [group("lookers").pk]}, EDITORS),
     "a permission beyond": (lambda: {"user_permissions": [permission("add_apikey").pk]}, {"superuser"}),
     "a permission within": (
@@ -65,7 +65,7 @@ def group(name: str) -> Group:
 
 @pytest.fixture(autouse=True)
 def _groups(db: None) -> None:
-    for name, codenames in {"finance": ["add_ledgerentry"], "lookers": ["view_user"]}.items():
+    for name, codenames in {"cashiers": ["add_ledgerentry"], "lookers": ["view_user"]}.items():
         Group.objects.create(name=name).permissions.set([permission(codename) for codename in codenames])
 
 
@@ -145,8 +145,8 @@ def test_no_page_of_the_admin_sets_a_password(db: None) -> None:
         ("support", "lookers", ["view_user"], False),  # has no permission to change groups
         ("lead", "lookers", ["view_user", "change_user"], True),
         ("lead", "lookers", ["add_ledgerentry"], False),  # beyond the operator
-        ("lead", "finance", ["view_user"], False),  # the group is beyond the operator
-        ("superuser", "finance", ["add_apikey"], True),
+        ("lead", "cashiers", ["view_user"], False),  # the group is beyond the operator
+        ("superuser", "cashiers", ["add_apikey"], True),
     ],
 )
 def test_a_group_gets_only_what_the_operator_holds(
@@ -174,8 +174,8 @@ def test_a_new_group_holds_only_what_the_operator_holds(operator: str, codename:
     [
         ("support", "lookers", False),
         ("lead", "lookers", True),
-        ("lead", "finance", False),
-        ("superuser", "finance", True),
+        ("lead", "cashiers", False),
+        ("superuser", "cashiers", True),
     ],
 )
 def test_a_group_is_deleted_only_by_those_who_hold_it(operator: str, name: str, allowed: bool) -> None:
@@ -187,10 +187,10 @@ def test_a_group_is_deleted_only_by_those_who_hold_it(operator: str, name: str, 
 def test_what_a_group_gives_counts_as_held(db: None) -> None:
     """Both ways: an operator grants what a group gives them, and is below who has more by a group."""
     actor = person("support", OPERATORS["support"])
-    actor.groups.add(group("finance"))
+    actor.groups.add(group("cashiers"))
     user = person("customer", [])
-    edit(signed_in(actor), user, {"groups": [group("finance").pk]})
-    assert list(user.groups.all()) == [group("finance")]
+    edit(signed_in(actor), user, {"groups": [group("cashiers").pk]})
+    assert list(user.groups.all()) == [group("cashiers")]
     below = person("support", OPERATORS["support"])
     edit(signed_in(below), user, {"email": "taken-over@example.com"})
     assert state(user)["email"] != "taken-over@example.com"
