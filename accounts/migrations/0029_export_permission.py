@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0025_sign_in_elsewhere'),
+        ('accounts', '0028_event_filters'),
     ]
 
     operations = [
