@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
+from django.test import override_settings
 from django.utils import timezone
 
 from accounts import access_tokens, authentication, events, invitations, people, scopes, service_accounts, tokens
@@ -86,39 +87,15 @@ class World:
     leases: dict[str, Hold] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     credentials: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, dict[str, str | None]] = field(default_factory=dict)  # by relation and kind
+    answers: dict[tuple[str, str, str], Any] = field(default_factory=dict)  # by route, method and credential
 
     def id_of(self, kind: str, relation: str) -> str | None:
         """The public id of the organization's object of this kind, None where it has none.
 
         For `unknown`, an id that nobody has.
         """
-        if relation == UNKNOWN:
-            return NOBODYS[kind]
-        organization = self.organizations[relation]
-        card = self.cards.get(relation)
-        payment = Payment.objects.of(organization).first()
-        invoice = Invoice.objects.of(organization).first()
-        subscription = Subscription.objects.of(organization).first()
-        return {
-            "organization": organization.public_id,
-            "auth_id": organization.auth_id,
-            "member": str(self.owners[relation].pk),
-            "key": self.keys[relation].public_id,
-            "invitation": self.invitations[relation].public_id,
-            "service_account": self.service_accounts[relation].public_id,
-            "card": card.public_id if card else None,
-            "payment": payment.public_id if payment else None,
-            "invoice": invoice.public_id if invoice else None,
-            "subscription": subscription.public_id if subscription else None,
-            "hold": self.holds[relation].public_id,
-            "lease": self.leases[relation].public_id,
-            "entry": "1",
-            "event": "e",
-            "endpoint": self.deliveries[relation].endpoint.public_id,
-            "delivery": self.deliveries[relation].public_id,
-            "export": Export.objects.get(organization=organization).public_id,
-            "": "x",  # a part of the address that names nothing
-        }[kind]
+        return NOBODYS[kind] if relation == UNKNOWN else self.ids[relation][kind]
 
 
 def build(position: str) -> World:
@@ -136,8 +113,37 @@ def build(position: str) -> World:
         _furnish(world, relation, organization)
     for relation, organization in world.organizations.items():
         _reserve(world, relation, organization)
+    world.ids = {relation: _ids(world, relation) for relation in world.organizations}
     _credentials(world, own)
     return world
+
+
+def _ids(world: World, relation: str) -> dict[str, str | None]:
+    organization, delivery = world.organizations[relation], world.deliveries[relation]
+    card = world.cards.get(relation)
+    payment = Payment.objects.of(organization).first()
+    invoice = Invoice.objects.of(organization).first()
+    subscription = Subscription.objects.of(organization).first()
+    return {
+        "organization": organization.public_id,
+        "auth_id": organization.auth_id,
+        "member": str(world.owners[relation].pk),
+        "key": world.keys[relation].public_id,
+        "invitation": world.invitations[relation].public_id,
+        "service_account": world.service_accounts[relation].public_id,
+        "card": card.public_id if card else None,
+        "payment": payment.public_id if payment else None,
+        "invoice": invoice.public_id if invoice else None,
+        "subscription": subscription.public_id if subscription else None,
+        "hold": world.holds[relation].public_id,
+        "lease": world.leases[relation].public_id,
+        "entry": "1",
+        "event": "e",
+        "endpoint": delivery.endpoint.public_id,
+        "delivery": delivery.public_id,
+        "export": Export.objects.get(organization=organization).public_id,
+        "": "x",  # a part of the address that names nothing
+    }
 
 
 def _furnish(world: World, relation: str, organization: Organization) -> None:
@@ -239,8 +245,8 @@ def _freeze(organization: Organization) -> None:
 
 
 def _credentials(world: World, own: Organization) -> None:
-    for role in ROLES:
-        world.credentials[role] = tokens.issue(member(own, role), own).access
+    with override_settings(ACCESS_TOKEN_LIFETIME=timedelta(hours=1)):  # on a busy machine the tests take minutes
+        world.credentials |= {role: tokens.issue(member(own, role), own).access for role in ROLES}
     owner = member(own, "owner")
     world.credentials["api_key"] = factories.key(own, created_by=owner, permissions=sorted(scopes.BY_ROLE["owner"]))[1]
     test = {"environment": "test", "permissions": sorted(scopes.BY_ROLE["owner"])}

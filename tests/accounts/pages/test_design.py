@@ -11,6 +11,7 @@ from tests.browser import at, signed_in
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = sorted(t for t in (ROOT / "templates").rglob("*.html") if "emails" not in t.parts)
+FORBIDDEN = re.compile(r"<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)")
 STATIC = ROOT / "static" / "tollgate"
 TOKEN = re.compile(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
 TEXT = ["ink", "quiet", "accent", "accent-strong", "bad", "warn"]
@@ -43,20 +44,19 @@ def themes() -> list[dict[str, str]]:
     return [{name: light for name, light, _ in tokens}, {name: dark for name, _, dark in tokens}]
 
 
-@pytest.mark.parametrize(("text", "ground"), PAIRS)
-def test_text_can_be_read_on_its_ground(themes: list[dict[str, str]], text: str, ground: str) -> None:
-    assert min(contrast(theme[text], theme[ground]) for theme in themes) >= 4.5
+def test_text_can_be_read_on_its_ground(themes: list[dict[str, str]]) -> None:
+    contrasts = {
+        (text, ground): min(contrast(theme[text], theme[ground]) for theme in themes) for text, ground in PAIRS
+    }
+    assert {pair: measured for pair, measured in contrasts.items() if measured < 4.5} == {}
 
 
 def test_the_border_of_a_field_can_be_seen(themes: list[dict[str, str]]) -> None:
     assert min(contrast(theme["line-strong"], theme["surface"]) for theme in themes) >= 3
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
-def test_no_template_has_inline_style_or_script(template: Path) -> None:
-    source = template.read_text()
-    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", source)
-    assert not re.search(r"<script(?![^>]*\ssrc=)", source)
+def test_no_template_has_inline_style_or_script() -> None:
+    assert [str(template) for template in TEMPLATES if FORBIDDEN.search(template.read_text())] == []
 
 
 def test_every_icon_is_drawn() -> None:
@@ -68,9 +68,9 @@ def test_every_icon_is_drawn() -> None:
     assert used | by_kind <= drawn
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
-def test_no_line_of_a_template_is_too_long_to_read(template: Path) -> None:
-    assert max(map(len, template.read_text().splitlines())) <= 160
+def test_no_line_of_a_template_is_too_long_to_read() -> None:
+    lines = {str(template): template.read_text().splitlines() for template in TEMPLATES}
+    assert [template for template in lines if max(map(len, lines[template])) > 160] == []
 
 
 def test_the_policy_allows_only_ourselves(alice: User, organization: Organization) -> None:

@@ -50,9 +50,10 @@ def test_months_follow_each_other_without_gap_or_overlap(first: str, changes: li
     counted = [zone.month_of_quarter(number) for number in numbers]
     for month, following in pairwise(counted):
         assert following in (month, months.shift(month, 1))
+    starts = [(month, quarters.start_of(number)) for month, number in zip(counted, numbers, strict=True)]
     for month in sorted(set(counted))[1:-1]:
         bounds = zone.bounds(month)
-        inside = [quarters.start_of(number) for number in numbers if zone.month_of_quarter(number) == month]
+        inside = [start for its_month, start in starts if its_month == month]
         assert bounds == (inside[0], inside[-1] + quarters.QUARTER)
 
 

@@ -12,7 +12,8 @@ from billing.models import LedgerAccount
 from tests import factories
 from tests.billing.ledger.lot_scripts import KEPT_FIRST, Script
 
-SCRIPTS = int(os.environ.get("LOT_SCRIPTS", "150"))  # LOT_SCRIPTS=2000 takes minutes
+SCRIPTS = int(os.environ.get("LOT_SCRIPTS", "100"))  # LOT_SCRIPTS=2000 takes minutes
+CONTROL_SCRIPTS = 40  # one that differs is enough
 AT_ONCE = 40
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -34,10 +35,8 @@ def test_the_lazy_ledger_is_the_eager_book() -> None:
         assert differences == []
 
 
-def differing() -> int:
-    count = sum(bool(differences) for differences in play(SCRIPTS // 5))
-    print(f"{count} of {SCRIPTS // 5} scripts differ")  # noqa: T201
-    return count
+def one_differs() -> bool:
+    return any(play(CONTROL_SCRIPTS))
 
 
 def test_a_posting_that_does_not_look_what_is_due_differs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,19 +44,19 @@ def test_a_posting_that_does_not_look_what_is_due_differs(monkeypatch: pytest.Mo
     blind = balances.POST.replace("a.due_at > %(now)s", "true")
     assert blind != balances.POST
     monkeypatch.setattr(balances, "POST", blind)
-    assert differing()
+    assert one_differs()
 
 
 def test_an_entry_that_is_netted_with_usage_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second: earlier usage burns the lots as they are after the entry."""
     monkeypatch.setattr(posting, "_allot_earlier_usage", lambda account: None)
-    assert differing()
+    assert one_differs()
 
 
 def test_a_refund_that_burns_in_the_order_of_usage_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     """The third."""
     monkeypatch.setattr(lots, "take", lambda *arguments: None)
-    assert differing()
+    assert one_differs()
 
 
 def test_a_lot_that_keeps_nothing_for_holds_differs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,16 +64,16 @@ def test_a_lot_that_keeps_nothing_for_holds_differs(monkeypatch: pytest.MonkeyPa
     unpinned = lots.EXPIRE.replace("h.amount - h.captured", "0::numeric")
     assert unpinned != lots.EXPIRE
     monkeypatch.setattr(lots, "EXPIRE", unpinned)
-    assert differing()
+    assert one_differs()
 
 
 def test_a_kept_lot_that_burns_in_its_old_place_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     uniform = lots.ALLOT.replace(KEPT_FIRST, "g.priority")
     assert uniform != lots.ALLOT
     monkeypatch.setattr(lots, "ALLOT", uniform)
-    assert differing()
+    assert one_differs()
 
 
 def test_a_lease_that_is_extended_while_lots_are_kept_for_it_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lots, "is_kept", lambda *arguments: False)
-    assert differing()
+    assert one_differs()
