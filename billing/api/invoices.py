@@ -16,13 +16,14 @@ from accounts import idempotency
 from accounts.api.filters import Filters, MomentFilter, known_id
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of
+from accounts.lib.attachments import attachment
 from accounts.lib.problems import Conflict, NotFound
 from billing import clock
 from billing.api.fields import AmountSerializerField
 from billing.api.money import check_currency
 from billing.api.payers import own_payer
 from billing.api.payments import CardSerializer, PaymentSerializer, complete
-from billing.invoicing import paying
+from billing.invoicing import annex, paying
 from billing.models import Invoice, InvoiceDocument, InvoiceLine, InvoiceState
 
 
@@ -104,6 +105,7 @@ class InvoiceViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         "retrieve": "billing:read",
         "pdf": "billing:read",
         "xml": "billing:read",
+        "csv": "billing:read",
         "pay": "credits:write",
     }
     refusals = {"pdf": (409,), "xml": (409,), "pay": (409,)}
@@ -141,6 +143,13 @@ class InvoiceViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelM
         if not document.xml:
             raise NotFound("This paper has no e-invoice.")
         return _file(document.xml.encode(), "application/xml", f"{paper.number}.xml", document.sha256)
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
+    @action(detail=True)
+    def csv(self, request: Request, id: str) -> HttpResponse:
+        """The exact figures behind the lines: what each organization used of each meter at each price, unrounded."""
+        paper: Invoice = self.get_object()
+        return attachment(annex.table(paper), paper.number or "statement", "csv")
 
     @extend_schema(request=CardSerializer, responses={201: PaymentSerializer, 402: PaymentSerializer})
     @action(detail=True, methods=["post"])

@@ -9,10 +9,11 @@ from django.shortcuts import redirect, render
 from django.views.generic import ListView
 
 from accounts.lib import identifiers
+from accounts.lib.attachments import attachment
 from accounts.lib.problems import Problem
 from accounts.pages.organizations import OrganizationMixin
 from billing import clock
-from billing.invoicing import paying, tax, unpaid
+from billing.invoicing import annex, paying, tax, unpaid
 from billing.models import Invoice, InvoiceDocument, InvoiceState, Payment
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
@@ -120,3 +121,13 @@ class DocumentView(PaperMixin):
         name = f"{paper.number or 'statement'}.pdf"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return HttpResponse(bytes(document.pdf), content_type="application/pdf", headers=headers)
+
+
+class AnnexView(PaperMixin):
+    """The exact figures behind the lines."""
+
+    scopes = {"get": "billing:read"}
+
+    def get(self, request: HttpRequest, organization: str, invoice: str) -> HttpResponse:
+        paper = self.paper(invoice)
+        return attachment(annex.table(paper), paper.number or "statement", "csv")

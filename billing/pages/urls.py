@@ -43,6 +43,7 @@ urlpatterns = [
     path(f"{ORGANIZATION}invoices/", invoices.InvoicesView.as_view(), name="invoices"),
     path(f"{ORGANIZATION}invoices/details/", details.BillingDetailsView.as_view(), name="details"),
     path(f"{ORGANIZATION}invoices/<str:invoice>/", invoices.InvoiceView.as_view(), name="invoice"),
+    path(f"{ORGANIZATION}invoices/<str:invoice>/csv/", invoices.AnnexView.as_view(), name="invoice-csv"),
     path(f"{ORGANIZATION}invoices/<str:invoice>/pdf/", invoices.DocumentView.as_view(), name="invoice-pdf"),
     path("sandbox/sessions/<str:id>/", sandbox.SessionPage.as_view(), name="sandbox-session"),
     path("sandbox/authentications/<str:id>/", sandbox.AuthenticationPage.as_view(), name="sandbox-authentication"),

@@ -215,6 +215,7 @@ ROUTES: dict[str, Route] = {
     ),
     "v1/invoices": read("billing:read"),
     "v1/invoices/{id}": Route({"get": "billing:read"}, names="invoice"),
+    "v1/invoices/{id}/csv": Route({"get": "billing:read"}, names="invoice"),
     "v1/invoices/{id}/pdf": Route({"get": "billing:read"}, names="invoice"),
     "v1/invoices/{id}/xml": Route({"get": "billing:read"}, names="invoice"),
     "v1/invoices/{id}/pay": Route({"post": "credits:write"}, names="invoice", bodies={"post": {}}),

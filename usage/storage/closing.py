@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,7 @@ from billing.ledger import billing_zone, posting
 from billing.ledger.billing_zone import BillingZone
 from billing.models import BillingAccount, Invoice
 from usage.models import MonthClose, MonthlyUsage
-from usage.storage import ended_months, freezing, month_balances, month_papers
+from usage.storage import ended_months, freezing, month_balances, month_papers, price_steps
 from usage.storage.month_balances import MonthBalance
 from usage.storage.month_papers import Month
 
@@ -182,6 +182,8 @@ def _months(
     parameters = ended_months.parameters(undone, zones)
     payers = Organization.objects.select_related("billing_account").in_bulk(parameters["accounts"])
     moved, owed, usage = month_balances.moved(parameters), _owed(undone, payers), _usage(undone)
+    by_payer = {close.account_id: close for close in undone}
+    steps = price_steps.of(list(chain.from_iterable(usage.values())), by_payer, zones)
     ended = []
     for close, start in zip(undone, parameters["starts"], strict=True):
         payer, last = close.account_id, closes.get((close.account_id, months.shift(close.month, -1)))
@@ -193,6 +195,7 @@ def _months(
                 close=close,
                 balance=MonthBalance((last and last.closing) or ZERO, moved.get(payer, {}), _credits(usage[payer])),
                 usage=usage[payer],
+                steps=steps,
                 owed_before=last.owed if last else ZERO,
                 owed=owed.get(payer, ZERO),
             )

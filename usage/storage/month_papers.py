@@ -5,18 +5,19 @@ can be paid: whole units of money, and not below the smallest charge. What is le
 is in the next invoice. The lines are rounded so that they add up to the total; the annex has them exactly.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 
-from accounts.lib.money import QUANTUM, ZERO, multiply
+from accounts.lib.money import ZERO
 from accounts.models import Organization
 from billing.invoicing.papers import Draft, Line
 from billing.models import BillingAccount, Invoice, LedgerEntry
 from billing.payments import minor_units
 from usage.models import MonthClose, MonthlyUsage
 from usage.storage.month_balances import MonthBalance
+from usage.storage.price_steps import Step
 
 Kind = LedgerEntry.Kind
 
@@ -35,8 +36,11 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Month:
-    """What a paper is made of. `owed_before` and `owed` are what earlier invoices of a postpaid payer ask for, at the
-    close before this one and now."""
+    """What a paper is made of.
+
+    - `steps`: the price steps of each row of the usage, by its key.
+    - `owed_before`, `owed`: what earlier invoices of a postpaid payer ask for, at the close before this one and now.
+    """
 
     payer: Organization
     account: BillingAccount | None
@@ -44,6 +48,7 @@ class Month:
     close: MonthClose
     balance: MonthBalance
     usage: Sequence[MonthlyUsage]
+    steps: Mapping[int, Sequence[Step]]
     owed_before: Decimal
     owed: Decimal
 
@@ -77,7 +82,7 @@ def _statement(month: Month, currency: str) -> Draft:
     lines = [
         _line("Opening balance", month.balance.opening),
         *_lines(bought),
-        *(_usage_line(row, month.payer, -row.credits) for row in month.usage),
+        *_usage_lines(month, sign=-1),
         *_lines(others),
     ]
     return _draft(month, Invoice.Kind.STATEMENT, currency, lines)
@@ -88,7 +93,7 @@ def _invoice(month: Month, currency: str, due: Decimal) -> Draft:
     carried = -month.balance.opening - month.owed_before
     others = -sum((amount for kind, amount in moved.items() if kind not in (Kind.CAPTURE, Kind.SUBSCRIPTION)), ZERO)
     exact = [
-        *(_usage_line(row, month.payer, row.credits) for row in month.usage),
+        *_usage_lines(month, sign=1),
         *_lines([(name, -moved.get(kind, ZERO)) for name, (kind, *_) in list(GROUPS.items())[:2]]),
         *_lines([("Carried over from before" if carried > 0 else "Credits from before", carried)]),
         *_lines([("Credits and corrections", others - (month.owed - month.owed_before))]),
@@ -118,25 +123,20 @@ def _draft(month: Month, kind: str, currency: str, lines: Sequence[Line]) -> Dra
     return Draft(month.payer, kind, currency, month.start, month.close.ends_at, lines)
 
 
-def _usage_line(row: MonthlyUsage, payer: Organization, amount: Decimal) -> Line:
-    owner = "" if row.organization_id == payer.pk else f", {row.organization.name}"
-    late = f", late of {row.occurred_in:%B %Y}" if row.late else ""
-    return Line(
-        f"{row.meter.name}{owner}{late}",
-        row.meter.slug,
-        row.organization_id,
-        row.quantity if row.quantity < MOST_UNITS else None,
-        _unit_amount(row),
-        amount,
-    )
-
-
-def _unit_amount(row: MonthlyUsage) -> Decimal | None:
-    """The price of a unit, if all of them had the same."""
-    if not 0 < row.quantity < MOST_UNITS:
-        return None
-    price = Decimal(row.credits / row.quantity).quantize(QUANTUM)
-    return price if multiply(price, row.quantity) == row.credits else None
+def _usage_lines(month: Month, *, sign: int) -> Iterator[Line]:
+    for row in month.usage:
+        owner = "" if row.organization_id == month.payer.pk else f", {row.organization.name}"
+        late = f", late of {row.occurred_in:%B %Y}" if row.late else ""
+        for step in month.steps[row.pk]:
+            is_sayable = step.quantity < MOST_UNITS
+            yield Line(
+                f"{row.meter.name}{owner}{late}",
+                row.meter.slug,
+                row.organization_id,
+                step.quantity if is_sayable else None,
+                step.unit_amount if is_sayable else None,
+                sign * step.credits,
+            )
 
 
 def _line(description: str, amount: Decimal) -> Line:

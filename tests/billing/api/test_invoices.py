@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import Organization, User
 from billing.invoicing import documents
+from billing.invoicing.papers import Line
 from billing.models import InvoiceDocument, LedgerEntry, Payment
 from tests import factories
 from tests.billing.invoicing.drafts import DECEMBER, credit, issue
@@ -150,3 +151,16 @@ def test_neither_notes_nor_statements_are_paid(client: Api, payer: Organization)
     invoice = issue(payer, 10, currency="USD")
     for paper in (credit(invoice, "5"), issue(payer, Decimal(3), kind="statement")):  # type: ignore[arg-type]
         assert client.post(f"{PATH}/{paper.public_id}/pay", {}).status_code == 409
+
+
+def test_the_exact_figures_as_csv(client: Api, payer: Organization) -> None:
+    exact = [Line("SMS", "sms", payer.pk, Decimal("100.4"), Decimal("0.012345678"), Decimal("1.239506071"))]
+    paper = issue(payer, "1.23", currency="USD", annex=exact)
+    answer = client.get(f"{PATH}/{paper.public_id}/csv")
+    assert answer["Content-Disposition"] == f'attachment; filename="{paper.number}.csv"'
+    assert answer.content.decode().splitlines() == [
+        "description,meter,organization,quantity,unit_amount,amount",
+        f"SMS,sms,{payer.public_id},100.4,0.012345678,1.239506071",
+    ]
+    statement = issue(payer, 7, kind="statement", now=DECEMBER + timedelta(days=1))
+    assert client.get(f"{PATH}/{statement.public_id}/csv").content.decode().splitlines()[1] == "SMS,sms,,7,1,7"

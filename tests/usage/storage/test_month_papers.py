@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -11,17 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Organization
-from billing.invoicing import papers
+from billing.invoicing import papers, subscriptions
 from billing.invoicing.papers import Line
 from billing.invoicing.tax import Tax
 from billing.ledger import corrections, holds, posting
 from billing.ledger.lots import Lot
-from billing.models import BillingAccount, Invoice, LedgerEntry, Meter, Payment, Price
+from billing.models import BillingAccount, Invoice, LedgerEntry, Meter, Payment, Plan, PlanAllowance, Price
 from tests import factories
 from tests.properties import search
 from tests.usage.metering.batches import event, record, this_month
 from tests.usage.storage.months import A_MONTH, END, close
-from usage.metering import voids
+from usage.metering import pricing, voids
+from usage.metering.pricing import Schedule, Tier
 from usage.models import MonthClose
 from usage.storage import closing, month_papers, reconciliation
 
@@ -116,6 +118,59 @@ def test_less_than_a_card_can_be_charged_is_carried_to_the_next_invoice(postpaid
     assert (invoice.kind, invoice.subtotal) == ("invoice", Decimal("0.50"))
     assert lines(invoice, annex=True) == [("Subscriptions", CENT), ("Carried over from before", Decimal("0.495"))]
     assert reconciliation.run() == []
+
+
+def test_a_line_is_a_quantity_at_one_price(payer: Organization) -> None:
+    """The first five are included, up to 100 cost 0.02, then 0.01. Two events go over a border, and one is voided."""
+    child, meter = Organization.objects.create_child(payer, name="Sub"), Meter.objects.get(slug="sms")
+    plan = Plan.objects.create(slug="with", name="With")
+    PlanAllowance.objects.create(plan=plan, meter=meter, included_quantity=5)
+    subscriptions.subscribe(payer, "with", now=timezone.now())
+    meter.price.tiers.create(up_to=100, unit_amount=2 * CENT)
+    record(*(event(payer, id=f"e{n}", meter="sms", quantity=60) for n in range(3)))
+    record(event(child, meter="sms", quantity="0.5"), event(payer, id="x", meter="sms"))
+    voids.void(payer, "x", reason="r", actor="", now=timezone.now())
+    [_, *steps] = month(payer).all_lines.select_related("organization")
+    assert [(line.description, line.quantity, line.unit_amount, line.amount) for line in steps] == [
+        ("SMS", 100, 2 * CENT, -2),
+        ("SMS", 75, CENT, -75 * CENT),
+        ("SMS", 5, 0, 0),
+        ("SMS, Sub", Decimal("0.5"), CENT, -CENT / 2),
+    ]
+    assert reconciliation.run() == []
+
+
+def test_a_price_that_was_changed_has_a_line_of_its_own(payer: Organization) -> None:
+    price = Meter.objects.get(slug="sms").price
+    for amount in (3 * CENT, CENT):
+        Price.objects.filter(pk=price.pk).update(unit_amount=amount)
+        record(*(event(payer, meter="sms", quantity=quantity) for quantity in (1, 7)))
+    [_, *steps] = month(payer).all_lines.all()
+    assert [(line.quantity, line.unit_amount) for line in steps] == [(8, 3 * CENT), (8, CENT)]
+
+
+amount = st.decimals(min_value=0, max_value=1000, places=3)
+
+
+@search(60)
+@given(
+    widths=st.lists(st.decimals(min_value="0.001", max_value=100, places=3), max_size=3),
+    prices=st.lists(amount, min_size=4, max_size=4, unique=True),
+    included=amount,
+    before=amount,
+    quantity=st.decimals(min_value="0.001", max_value=1000, places=3),
+)
+def test_a_charge_over_borders_is_split_into_what_was_charged(
+    widths: list[Decimal], prices: list[Decimal], included: Decimal, before: Decimal, quantity: Decimal
+) -> None:
+    ends = list(accumulate(widths))
+    tiers = tuple(Tier(end, price) for end, price in zip(ends, prices, strict=False))
+    schedule = Schedule(prices[-1], tiers, included)
+    credits = pricing.charge(schedule, before, quantity)
+    parts = pricing.split(schedule, quantity, credits)
+    assert sum(part.quantity for part in parts) in (0, quantity)
+    assert sum(part.credits for part in parts) in (0, credits)
+    assert all(abs(part.credits - part.quantity * part.unit_amount) <= Decimal("1e-9") for part in parts)
 
 
 def test_late_usage_is_said_to_be_late(payer: Organization) -> None:

@@ -1,0 +1,163 @@
+"""What was frozen of a month by price step, so that a line of a paper is a quantity at one price.
+
+Nearly always all units of a row had the only price of their meter. Where they hadn't (tiers, included quantities,
+prices of endpoints, a price that was changed), the events say at which price each was charged.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from accounts.lib import sql
+from accounts.lib.money import QUANTUM, ZERO, multiply
+from billing.ledger.billing_zone import BillingZone
+from billing.models import EndpointPrice, Meter
+from usage.metering import pricing
+from usage.metering.pricing import Schedule, Tier
+from usage.models import MonthClose, MonthlyUsage
+from usage.storage.ended_months import ALWAYS
+
+# Each event has one of its meter's prices, if that gives its charge but for the rounding; or else the mean of several,
+# or a price that the meter had before.
+CHARGED = """
+SELECT row, price.unit_amount IS NOT NULL, coalesce(price.unit_amount, round(charged.credits / charged.quantity, 9)),
+       sum(charged.quantity * events), sum(charged.credits * events), sum(events)
+  FROM unnest(%(rows)s::bigint[], %(accounts)s::uuid[], %(organizations)s::uuid[], %(meters)s::bigint[],
+              %(months)s::date[], %(since)s::timestamptz[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
+              %(closes)s::timestamptz[])
+       AS r(row, account_id, organization_id, meter_id, month, since, starts_at, ends_at, closes_at)
+ CROSS JOIN LATERAL (
+       SELECT e.quantity, e.credits, count(*) AS events
+         FROM usage_event e
+        WHERE e.account_id = r.account_id AND e.organization_id = r.organization_id AND e.meter_id = r.meter_id
+          AND e.occurred_at >= r.starts_at AND e.occurred_at < r.ends_at AND e.environment = 'live' AND e.quantity > 0
+          AND (e.billed_in = r.month OR e.billed_in IS NULL AND e.occurred_at >= r.since)
+          AND NOT EXISTS (SELECT FROM usage_eventvoid v
+                           WHERE (v.account_id, v.organization_id, v.event_id, v.recorded_at)
+                               = (e.account_id, e.organization_id, e.id, e.recorded_at) AND v.created_at < r.closes_at)
+        GROUP BY 1, 2) charged
+  LEFT JOIN LATERAL (
+       SELECT unit_amount
+         FROM (SELECT unit_amount FROM billing_price WHERE meter_id = r.meter_id
+                UNION
+               SELECT t.unit_amount FROM billing_pricetier t JOIN billing_price p ON p.id = t.price_id
+                WHERE p.meter_id = r.meter_id
+                UNION
+               SELECT unit_amount FROM billing_endpointprice WHERE meter_id = r.meter_id
+                UNION
+               SELECT 0) known
+        WHERE abs(charged.quantity * unit_amount - charged.credits) <= 0.0000000005
+        ORDER BY abs(charged.quantity * unit_amount - charged.credits), unit_amount DESC LIMIT 1) price ON true
+ GROUP BY 1, 2, 3
+"""
+
+INCLUDED = """
+SELECT s.organization_id, l.meter_id, l.included_quantity
+  FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id
+ WHERE s.status IN ('active', 'trialing') AND s.organization_id = ANY(%(accounts)s::uuid[])
+"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """`credits` are what the quantity was charged, exactly. Without a `unit_amount`, its units had several prices."""
+
+    quantity: Decimal
+    unit_amount: Decimal | None
+    credits: Decimal
+
+
+def of(
+    usage: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Mapping[UUID, BillingZone]
+) -> dict[int, list[Step]]:
+    """The steps of each row, by its key, the dearest first. They add up to the row."""
+    schedules, several = _schedules(usage)
+    steps = {row.pk: [_whole(row, None if row.meter_id in several else schedules[row.pk])] for row in usage}
+    mixed = [row for row in usage if row.quantity and steps[row.pk][0].unit_amount is None]
+    charged: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for key, *figures in sql.rows(CHARGED, _parameters(mixed, closes, zones)) if mixed else ():
+        charged[key].append(tuple(figures))
+    for row in mixed:
+        of_row = _steps(charged[row.pk], schedules[row.pk])
+        if _sums(of_row) == (row.quantity, row.credits):  # events may be retired
+            steps[row.pk] = of_row
+    return steps
+
+
+def _whole(row: MonthlyUsage, schedule: Schedule | None) -> Step:
+    """With a price, if it is the only one that a unit can have."""
+    price = _price(row.quantity, row.credits)
+    is_only = schedule is not None and schedule.is_flat and price == schedule.unit_amount
+    return Step(row.quantity, price if is_only else None, row.credits)
+
+
+def _schedules(usage: Sequence[MonthlyUsage]) -> tuple[dict[int, Schedule], set[int]]:
+    """What the units of each row cost today, and the meters of which some endpoints have prices of their own."""
+    ids = {row.meter_id for row in usage}
+    meters = Meter.objects.select_related("price").prefetch_related("price__tiers").in_bulk(ids)
+    payers = list({row.account_id for row in usage})
+    included = {(payer, meter): quantity for payer, meter, quantity in sql.rows(INCLUDED, {"accounts": payers})}
+    schedules = {
+        row.pk: _schedule(meters[row.meter_id], included.get((row.account_id, row.meter_id), ZERO)) for row in usage
+    }
+    return schedules, set(EndpointPrice.objects.filter(meter__in=ids).values_list("meter", flat=True))
+
+
+def _schedule(meter: Meter, included: Decimal) -> Schedule:
+    price = getattr(meter, "price", None)
+    if price is None:
+        return Schedule(ZERO)
+    return Schedule(
+        price.unit_amount, tuple(Tier(tier.up_to, tier.unit_amount) for tier in price.tiers.all()), included
+    )
+
+
+def _parameters(
+    rows: Iterable[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Mapping[UUID, BillingZone]
+) -> dict[str, list[Any]]:
+    columns: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        close, (start, end) = closes[row.account_id], zones[row.account_id].bounds(row.occurred_in)
+        values = {
+            "rows": row.pk,
+            "accounts": row.account_id,
+            "organizations": row.organization_id,
+            "meters": row.meter_id,
+            "months": row.month,
+            "since": close.starts_at or ALWAYS,
+            "starts": start,
+            "ends": end,
+            "closes": close.ends_at,
+        }
+        for name, value in values.items():
+            columns[name].append(value)
+    return columns
+
+
+def _steps(charged: Iterable[tuple[Any, ...]], schedule: Schedule) -> list[Step]:
+    """The charges at each price together, the dearest first."""
+    sums: defaultdict[Decimal | None, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for is_known, price, quantity, credits, events in charged:
+        parts = pricing.split(schedule, quantity, credits) if events == 1 and not is_known else []
+        whole = Step(quantity, price if is_known else _price(quantity, credits), credits)
+        for step in [Step(part.quantity, part.unit_amount, part.credits) for part in parts] or [whole]:
+            total = sums[step.unit_amount]
+            total[0], total[1] = total[0] + step.quantity, total[1] + step.credits
+    ordered = sorted(sums.items(), key=lambda step: (step[0] is None, -(step[0] or ZERO)))
+    return [Step(quantity, price, credits) for price, (quantity, credits) in ordered]
+
+
+def _price(quantity: Decimal, credits: Decimal) -> Decimal | None:
+    """The price of a unit, if it gives exactly these credits."""
+    if not quantity:
+        return None
+    price = Decimal(credits / quantity).quantize(QUANTUM)
+    return price if multiply(price, quantity) == credits else None
+
+
+def _sums(steps: Iterable[Step]) -> tuple[Decimal, Decimal]:
+    steps = list(steps)
+    return sum((step.quantity for step in steps), ZERO), sum((step.credits for step in steps), ZERO)
