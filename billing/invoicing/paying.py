@@ -54,7 +54,7 @@ def begin(
             raise PaymentReused
         return known
     check_payable(invoice)
-    card = None if checkout else methods.choose(invoice.organization, method)
+    card = None if checkout else methods.choose(invoice.organization, method, now)
     return unpaid.begin_payment(
         invoice,
         card,

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.lib import identifiers
 from accounts.lib.problems import Conflict, InvalidField, NotFound
@@ -144,14 +145,21 @@ def finish_setup(organization: Organization, session_id: str) -> PaymentMethod |
     return save(organization, gateway.name, session.card)
 
 
-def choose(organization: Organization, public_id: str | None) -> PaymentMethod:
-    """The named card, or the default one. `PaymentMethodRequired` if there is no default."""
+def choose(organization: Organization, public_id: str | None, now: datetime) -> PaymentMethod:
+    """The named card, or the default one. `PaymentMethodRequired` if there is no default. Not one that has expired."""
     methods = PaymentMethod.objects.of(organization)
     if public_id is None:
-        default = methods.filter(is_default=True).first()
-        if default is None:
+        method = methods.filter(is_default=True).first()
+        if method is None:
             raise PaymentMethodRequired
-        return default
+    else:
+        method = _named(methods, public_id)
+    if method.last_day < now.date():
+        raise InvalidField("payment_method", f"The card expired on {method.last_day:%-d %B %Y}. Add another one.")
+    return method
+
+
+def _named(methods: QuerySet[PaymentMethod], public_id: str) -> PaymentMethod:
     try:
         method = methods.filter(pk=identifiers.uuid_of(public_id, "pm_")).first()
     except ValueError:

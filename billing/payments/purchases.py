@@ -56,7 +56,7 @@ def begin(
         now = clock.now(organization)
         posting.lock([organization.pk], now)  # So that neither the account is closed nor the card removed meanwhile.
         _check_standing(organization)
-        card = None if checkout else methods.choose(organization, method)
+        card = None if checkout else methods.choose(organization, method, now)
         terms = {"organization_id": organization.pk, "method_id": card.pk if card else None, "amount": amount}
         if accounts.fix_currency(accounts.required(organization)) != currency:
             raise AccountChanged

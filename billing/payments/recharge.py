@@ -167,12 +167,12 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
     before = of(organization)
     name = params.get("payment_method")
     kept = None if "payment_method" in params else before.payment_method
-    card = methods.choose(organization, name) if name else kept
+    card = methods.choose(organization, name, now) if name else kept
     values = {field: params.get(field) for field in ("threshold", "amount", "target", "monthly_limit", "monthly_count")}
     if params["enabled"]:
         _check(organization, values)
         if card is None:
-            methods.choose(organization, None)  # A default card has to be there.
+            methods.choose(organization, None, now)  # A default card has to be there.
     consents = params["enabled"] and not before.enabled
     consent = {"consent": CONSENT, "consent_by": by.id or "", "consent_at": now} if consents else {}
     settings, _ = AutoRecharge.objects.update_or_create(
