@@ -5,6 +5,7 @@ writers of the other leaves; nor does detaching one. There is no default partiti
 never misplaced.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from django.db import transaction
@@ -30,6 +31,12 @@ SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
    AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'usage_event_no_truncate')
 """
 
+# Not by `to_regclass`, which remembers across the wait for the lock that there was no such table.
+MISSING = """
+SELECT leaf FROM unnest(%s::text[]) AS leaf
+ WHERE NOT EXISTS (SELECT FROM pg_class WHERE relname = leaf AND pg_table_is_visible(oid)) ORDER BY leaf
+"""
+
 CREATE = "CREATE TABLE {leaf} (LIKE usage_event INCLUDING ALL)"
 UNIQUE = "CREATE UNIQUE INDEX {index} ON {leaf} (account_id, organization_id, id)"
 ATTACH = "ALTER TABLE usage_event ATTACH PARTITION {leaf} FOR VALUES FROM ({start}) TO ({end})"
@@ -42,17 +49,22 @@ CREATE OR REPLACE TRIGGER usage_event_no_truncate BEFORE TRUNCATE ON {leaf}
 
 def ensure(start: datetime, ahead: int = MONTHS_AHEAD) -> list[str]:
     """Make the missing leaves of the month of `start` and of the `ahead` months after it; returns their names."""
-    made, month = [], months.month_of(start)
+    first = months.month_of(start)
+    leaves = {f"{month:{NAME}}": month for month in (months.shift(first, number) for number in range(ahead + 1))}
+    if not _missing(leaves):
+        return []
     with transaction.atomic(privileges.owner()), privileges.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK_KEY])
-        for _ in range(ahead + 1):
-            leaf = f"{month:{NAME}}"
-            cursor.execute("SELECT to_regclass(%s) IS NULL", [leaf])
-            if cursor.fetchone()[0]:
-                _make(cursor, leaf, month)
-                made.append(leaf)
-            month = months.shift(month, 1)
-    return made
+        missing = _missing(leaves)
+        for leaf in missing:
+            _make(cursor, leaf, leaves[leaf])
+    return missing
+
+
+def _missing(leaves: Iterable[str]) -> list[str]:
+    with privileges.cursor() as cursor:
+        cursor.execute(MISSING, [list(leaves)])
+        return [leaf for (leaf,) in cursor.fetchall()]
 
 
 def _make(cursor: CursorWrapper, leaf: str, month: date) -> None:

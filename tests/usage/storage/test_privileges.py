@@ -1,6 +1,7 @@
 """The application's database role writes rows; it doesn't own the tables, and can't change what is append-only."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from subprocess import run as run_program
@@ -10,14 +11,17 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, connection, connections, transaction
+from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
+from accounts.models import Event
+from billing import clock
 from config.local import watchdog
-from tests import template
+from tests import factories, template
 from tests.config.upgrades import databases, story
 from tests.config.upgrades.databases import run
 from usage import tasks
-from usage.storage import privileges, reconciliation
+from usage.storage import advancing, privileges, reconciliation
 
 ROLE = "tollgate_app"
 DOCS = Path(settings.BASE_DIR) / "docs" / "operations.md"
@@ -52,6 +56,24 @@ def application(migrated: str) -> Iterator[None]:
     del connections.databases["owner"], connections["owner"]
     connection.close()
     del connection.settings_dict["OPTIONS"]["options"]
+
+
+def test_a_clock_is_moved_by_who_may_make_no_tables(application: None) -> None:
+    """As a web process does. The worker has made room before, or does so soon."""
+    organization, now = factories.organization(), timezone.now()
+    owner = connections.databases.pop("owner")
+    try:
+        with pytest.raises(advancing.ClockNotReady):
+            advancing.advance(organization, now + timedelta(days=400))
+        assert not Event.objects.of(organization).filter(type="clock.moved").exists()
+        connections.databases["owner"] = owner
+        advancing.sweep(now)
+        del connections.databases["owner"]
+        advancing.advance(organization, now + timedelta(days=400))
+    finally:
+        connections.databases["owner"] = owner
+    organization.refresh_from_db()
+    assert clock.now(organization) >= now + timedelta(days=400)
 
 
 @pytest.fixture(scope="module")
