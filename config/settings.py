@@ -28,6 +28,8 @@ ALLOWED_HOSTS = env.required("ALLOWED_HOSTS", lambda: "127.0.0.1,localhost,[::1]
 CSRF_TRUSTED_ORIGINS = [BASE_URL] if PRODUCTION else []
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
 WEB_THREADS = env.integer("WEB_THREADS", default=4)
+METRICS_TOKEN = env.text("METRICS_TOKEN", default="")
+METRICS_FOLDER = env.text("PROMETHEUS_MULTIPROC_DIR", default="")
 REQUEST_TIMEOUT_SECONDS = env.integer("REQUEST_TIMEOUT_SECONDS", default=5)
 BREACHED_PASSWORDS = env.text("BREACHED_PASSWORDS", default="")
 EMAIL_VERIFICATION = env.boolean("EMAIL_VERIFICATION", default=PRODUCTION)
@@ -122,6 +124,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.RequestId",
     "config.health.Probes",
+    "config.metrics.Metrics",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.CacheControl",
@@ -327,6 +330,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("celery", "webhooks")]
 CELERY_TASK_ROUTES = {"accounts.tasks.deliver_webhooks": {"queue": "webhooks", "routing_key": "webhooks"}}
 CELERY_BEAT_SCHEDULE = {
+    "a sign of life": {"task": "usage.tasks.beat", "schedule": 30.0},
     "usage partitions ahead": {"task": "usage.tasks.make_partitions", "schedule": crontab(minute=7)},
     # Months of all time zones end on quarters of an hour. Usage that was underway then is given five minutes.
     "months that have ended": {"task": "usage.tasks.close_months", "schedule": crontab(minute="5,20,35,50")},

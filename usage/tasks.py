@@ -4,9 +4,14 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from usage.storage import advancing, closing, event_partitions, partitions, retention
+from usage.storage import advancing, closing, event_partitions, gauges, partitions, retention
 
 log = structlog.get_logger()
+
+
+@shared_task
+def beat() -> None:
+    gauges.beat(timezone.now())
 
 
 @shared_task

@@ -9,6 +9,7 @@ import importlib
 import os
 import resource
 import sys
+import tempfile
 
 import django
 from django.core.exceptions import ImproperlyConfigured
@@ -29,6 +30,12 @@ RESPAWN_SECONDS = 0.5
 def main() -> int:
     options = arguments()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    with tempfile.TemporaryDirectory(prefix="tollgate-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # the workers count there
+        return serve(options)
+
+
+def serve(options: argparse.Namespace) -> int:
     try:
         django.setup()
         importlib.import_module("config.asgi")  # the workers are forks, and share what is loaded here

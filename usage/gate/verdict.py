@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.db import transaction
+from prometheus_client import Counter
 
 from accounts import scopes
 from accounts.lib.money import ZERO
@@ -43,6 +44,7 @@ class Code(StrEnum):
     INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
 
 
+VERDICTS = Counter("tollgate_gate_verdicts", "What the gate said.", ["code"])
 PRICED = frozenset({Code.VALID, Code.BUDGET_EXCEEDED, Code.INSUFFICIENT_CREDITS})
 
 
@@ -136,9 +138,10 @@ def _ask_all(
 
 
 def _verdict(answer: Answer, now: datetime) -> Verdict:
+    code = Code(answer.code or Code.NOT_FOUND)
+    VERDICTS.labels(code.value).inc()
     if answer.code is None:
-        return Verdict(Code.NOT_FOUND)
-    code = Code(answer.code)
+        return Verdict(code)
     permissions = key_permissions.usable(answer.permissions, scopes.of_roles(answer.roles or ()))
     verdict = Verdict(
         code, answer.key_id, answer.organization, permissions, answer.expires_at, counts=_counts(answer, code, now)

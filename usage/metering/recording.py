@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from prometheus_client import Counter
 
 from accounts.lib import sql
 from accounts.lib.money import ZERO
@@ -25,6 +26,8 @@ from usage.metering import deduplication, insert, parsing, rating
 from usage.metering.insert import ACCEPTED, DUPLICATE, REJECTED, Identity, Prepared, RatedEvent
 from usage.metering.lookup import Lookup, Owner, over_limit
 from usage.metering.parsing import Rejected, UsageRecord
+
+EVENTS = Counter("tollgate_usage_events", "Events that were sent to us, by result.", ["result"])
 
 
 @dataclass(slots=True)
@@ -86,7 +89,10 @@ def record(
         _store_each(list(rated.values()), now)
     for index, outcome in rated.items():
         results[index] = _result(outcome)
-    return BatchResult([result for result in results if result is not None])
+    recorded = BatchResult([result for result in results if result is not None])
+    for result in (ACCEPTED, DUPLICATE, REJECTED):
+        EVENTS.labels(result).inc(recorded.count(result))
+    return recorded
 
 
 def _rate(event: UsageRecord, lookup: Lookup, now: datetime) -> RatedEvent:
