@@ -23,6 +23,7 @@ ROWS = {
     "recharge": "recharge:measure_posting",
     "recharge-ingest": "recharge:measure_ingest",
     "reading": "reading:measure",
+    "pages": "pages:measure",
     "rebuild": "rebuilding:measure",
     "close": "closing:measure",
     "webhooks": "webhooks:measure",

@@ -1,12 +1,13 @@
 """What has to be done before Tollgate can serve: `python -m config.local.prepare`, a step of `make run`.
 
 It runs as the owner of the tables. It waits for PostgreSQL and Valkey or Redis, and migrates. Outside production it
-makes demo data while there is nobody.
+makes demo data while there is nobody, and the pages' font meanwhile, in a process of its own.
 """
 
 import argparse
 import io
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from config import fonts
+
 OLDEST_POSTGRES = 15
 PATIENCE_SECONDS = 120
 RETRY_SECONDS = 2
@@ -30,6 +33,7 @@ def main() -> None:
     role = parser.parse_args().grant_to
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
+    font = None if settings.PRODUCTION else subprocess.Popen([sys.executable, "-m", fonts.__name__])  # noqa: S603
     _wait_for("PostgreSQL", connection.ensure_connection, OperationalError)
     if (major := _server_version() // 10_000) < OLDEST_POSTGRES:
         sys.exit(f"Tollgate needs PostgreSQL {OLDEST_POSTGRES} or later; DATABASE_URL leads to version {major}.")
@@ -40,6 +44,8 @@ def main() -> None:
         call_command("grant_privileges", role, stdout=io.StringIO())
     if not settings.PRODUCTION:
         call_command("make_demo")
+    if font:
+        font.wait()
     if settings.PAYMENT_GATEWAY != "sandbox":
         with suppress(SystemExit):  # print the problem and go on, since everything except paying works
             call_command("check_payment_gateway")
