@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.template.loader import render_to_string
@@ -129,12 +130,17 @@ def _as_queued(to: str, context: Context) -> Context:
 
 
 def _message(template: str, to: str, context: Context) -> EmailMultiAlternatives:
-    def render(part: str) -> str:
-        return render_to_string(f"emails/{template}{part}", dict(context))
+    """The text and the HTML end in the same footer: who runs this installation, and where."""
+    shown = {**context, "installation": _installation()}
 
+    def render(part: str) -> str:
+        return render_to_string(f"emails/{template}{part}", shown)
+
+    subject = " ".join(render(".subject.txt").split())
+    shown["title"] = subject
     message = EmailMultiAlternatives(
-        subject=" ".join(render(".subject.txt").split()),
-        body=render(".txt"),
+        subject=subject,
+        body=f"{render('.txt').rstrip()}\n\n{render_to_string('emails/footer.txt', shown)}",
         to=[to],
         headers={"Auto-Submitted": "auto-generated"},
     )
@@ -142,6 +148,13 @@ def _message(template: str, to: str, context: Context) -> EmailMultiAlternatives
     for each in context.get(ATTACHMENTS, ()):
         message.attach(each["name"], base64.b64decode(each["content"]), each["type"])
     return message
+
+
+def _installation() -> dict[str, str]:
+    seller = settings.SELLER
+    place = " ".join(part for part in (seller["postal_code"], seller["city"]) if part)
+    parts = (seller["line1"], seller["line2"], place, seller["country"])
+    return {"name": seller["name"], "address": ", ".join(part for part in parts if part), "url": settings.BASE_URL}
 
 
 def plain_name(name: str) -> str:

@@ -96,18 +96,6 @@ def _noting(tables: set[str]) -> Any:
     return note
 
 
-def _copying(tables: set[str]) -> Any:
-    """COPY is no statement that a wrapper sees."""
-    copy = sql.copy
-
-    def noted(rows: Iterable[Model]) -> None:
-        rows = list(rows)
-        copy(rows)
-        tables.update(row._meta.db_table for row in rows)
-
-    return noted
-
-
 def _check(path: str, tables: set[str]) -> None:
     untold = tables - UNTOLD.keys()
     if EVENT in tables or TO_THE_BANK.fullmatch(path):
