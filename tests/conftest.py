@@ -8,19 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
-from tests import servers
-
-servers.start()  # before Django's settings are read, and so not by pytest-django, which is earlier than this file
-os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-
-import django  # noqa: E402
-
-django.setup()
-
-from django.conf import settings as django_settings  # noqa: E402
-from django.test import Client  # noqa: E402
-from redis import Redis  # noqa: E402
+from django.conf import settings as django_settings
+from django.test import Client
+from redis import Redis
 
 
 def pytest_configure() -> None:
