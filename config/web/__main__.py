@@ -1,7 +1,7 @@
 """The web server: `python -m config.web [--host 127.0.0.1] [--port 8000] [--workers 2]`, behind a proxy or alone.
 
 It is granian, set up to hold thousands of slow or idle connections. On SIGTERM it answers the requests under way, then
-ends. On SIGHUP it replaces its workers one after the other.
+ends. On SIGHUP it replaces its workers one after the other, with the same code: for new code start another server.
 """
 
 import argparse
@@ -12,16 +12,15 @@ import sys
 import tempfile
 
 import django
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import MPServer
 
 from config.web.arguments import port_number
+from config.web.listening import Server
 
-# Longer than proxies keep idle connections (nginx and most load balancers: 60 s), or they would reuse closed ones.
-KEEP_ALIVE_SECONDS = 75
 CONNECTIONS = 4096  # at most, for each worker
 STOP_SECONDS = 10
 RESPAWN_SECONDS = 0.5
@@ -44,7 +43,11 @@ def serve(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     raise_file_limit()
-    server(options.host, options.port, options.workers).serve()
+    try:
+        server(options.host, options.port, options.workers).serve()
+    except OSError as error:
+        sys.stderr.write(f"Port {options.port} of {options.host} can't be had: {error.strerror}.\n")
+        return 1
     return 0
 
 
@@ -64,8 +67,8 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
-def server(host: str, port: int, workers: int) -> MPServer:
-    return MPServer(
+def server(host: str, port: int, workers: int) -> Server:
+    return Server(
         "config.asgi:application",
         address=host,
         port=port,
@@ -75,7 +78,7 @@ def server(host: str, port: int, workers: int) -> MPServer:
         websockets=False,
         backlog=CONNECTIONS,
         backpressure=CONNECTIONS,
-        http1_settings=HTTP1Settings(header_read_timeout=1000 * KEEP_ALIVE_SECONDS),
+        http1_settings=HTTP1Settings(header_read_timeout=1000 * settings.KEEP_ALIVE_SECONDS),
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
         respawn_interval=RESPAWN_SECONDS,

@@ -192,6 +192,20 @@ def test_within_the_grace_whoever_comes_second_gets_409_and_the_winner_goes_on(
     assert refreshed(anonymous, winner["refresh"]).status_code == 200
 
 
+def test_a_client_that_lost_the_answer_signs_in_again_and_ends_the_old_sign_in(
+    anonymous: Any, api: Any, alice: User
+) -> None:
+    """What docs/api.md tells such a client to do."""
+    pair = issue(alice)
+    refreshed(anonymous, pair.refresh)  # the answer is lost
+    assert refreshed(anonymous, pair.refresh).status_code == 409
+    assert is_good(api, pair.access)
+    again = issue(alice)
+    assert anonymous.post(REVOKE, {"refresh": pair.refresh}).status_code == 204
+    assert not is_good(api, pair.access)
+    assert refreshed(anonymous, again.refresh).status_code == 200
+
+
 def test_a_slow_request_lost_a_race_even_if_the_winner_refreshed_again(anonymous: Any, alice: User) -> None:
     pair = issue(alice)
     newest = pair.refresh

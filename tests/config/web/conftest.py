@@ -16,21 +16,33 @@ from django.conf import settings
 from django.db import connection
 
 PATIENCE_SECONDS = 60
+HAND_OVER = """import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 HEAD = b"Host: 127.0.0.1\r\nX-Request-Id: mine\r\n"
 
 
 class Server:
-    def __init__(self, **environment: str) -> None:
-        self.port = free_port()
+    """`listener` is a socket that is handed over as systemd does it."""
+
+    def __init__(self, listener: socket.socket | None = None, **environment: str) -> None:
+        self.port = listener.getsockname()[1] if listener else free_port()
         own = {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL, "ANONYMOUS_RATE_LIMIT": "1000000"}
         own["REQUEST_TIMEOUT_SECONDS"] = "30"  # for machines that are busy with other tests
+        command = [sys.executable, "-m", "config.web", "--port", str(self.port)]
+        if listener:
+            own["LISTEN_FDS"] = "1"
+            command = [sys.executable, "-c", HAND_OVER, str(listener.fileno()), *command]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "config.web", "--port", str(self.port)],
+            command,
             cwd=settings.BASE_DIR,
             env=os.environ | own | environment,
             stderr=subprocess.DEVNULL,  # a pipe that nobody reads fills up, and then the server waits
+            pass_fds=[listener.fileno()] if listener else [],
         )
-        until(lambda: self.process.poll() is not None or self.get("/healthz"))
+        until(lambda: self.process.poll() is not None or (self.workers() and self.get("/healthz")))
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), PATIENCE_SECONDS)
@@ -107,8 +119,8 @@ def database_url() -> str:
 
 
 @contextmanager
-def running(**environment: str) -> Iterator[Server]:
-    server = Server(**environment)
+def running(listener: socket.socket | None = None, **environment: str) -> Iterator[Server]:
+    server = Server(listener, **environment)
     try:
         yield server
     finally:

@@ -77,6 +77,20 @@ def test_what_nginx_refuses_is_a_problem_document(proxy: Server, expected: int) 
     assert b"application/problem+json" in answer
 
 
+NOT_HTTP = {
+    "garbage": b"\0\1\2\r\n\r\n",
+    "version": b"GET / HTTP/9.1\r\nHost: x\r\n\r\n",
+    "method": request("TRACE", "/v1/whoami"),
+    "coding": request("POST", "/v1/auth/token", "Transfer-Encoding: gzip"),
+}
+
+
+@pytest.mark.parametrize("fault", NOT_HTTP)
+def test_what_nginx_does_not_understand_is_a_problem_document(proxy: Server, fault: str) -> None:
+    answer = proxy.send(NOT_HTTP[fault])
+    assert (status(answer), problem(answer)["code"]) == (400, "bad_request")
+
+
 def test_slow_clients_delay_nobody(proxy: Server) -> None:
     half = request("POST", "/v1/auth/token", body=b'{"email": "x@example.com"}')[:-5]
     with ExitStack() as stack:

@@ -4,22 +4,40 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 
-from tests.config.web.conftest import Server, database_url, read_answer, request, running, status, until
+from config.web import __main__ as web
+from tests.config.web.conftest import (
+    PATIENCE_SECONDS,
+    Server,
+    database_url,
+    read_answer,
+    request,
+    running,
+    status,
+    until,
+)
 
 SLOW = 300
 PROMPT_SECONDS = 5
-KEPT_SECONDS = 3
+LIMIT_SECONDS = int(os.environ.get("LIMIT_SECONDS", "2"))  # LIMIT_SECONDS=75 tries the default of idle connections
+STALLED = 100
+LISTENING, TIME_WAIT = "0A", "06"  # in /proc/net/tcp
+LARGE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+LARGE_BYTES = 1_000_000
 
 
 def test_it_answers_beside_hundreds_of_slow_and_idle_connections(server: Server) -> None:
@@ -69,12 +87,78 @@ def test_what_is_not_http_gets_no_html(server: Server, garbage: bytes) -> None:
     assert b"<" not in answer
 
 
-def test_an_idle_connection_is_kept(server: Server) -> None:
-    with server.connect() as client:
-        for _ in range(2):
-            client.sendall(request("GET", "/healthz"))
-            assert status(read_answer(client)) == 200
-            time.sleep(KEPT_SECONDS)
+@pytest.fixture(scope="module")
+def limited(django_db_setup: None) -> Iterator[Server]:
+    """It has short limits. Its socket is handed over as systemd does it."""
+    limit = str(LIMIT_SECONDS)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        running(listener=listener, KEEP_ALIVE_SECONDS=limit, SEND_TIMEOUT_SECONDS=limit) as server,
+    ):
+        yield server
+
+
+def test_idle_connections_are_kept_until_their_time_is_up(limited: Server) -> None:
+    """One that sent nothing, one that sent half a request, and one that was used."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(limited.connect()) for _ in range(3)]
+        for client, beginning in zip(clients, (b"", b"GET /heal", request("GET", "/healthz")), strict=True):
+            client.sendall(beginning)
+            client.settimeout(LIMIT_SECONDS + PROMPT_SECONDS)
+        assert status(read_answer(clients[2])) == 200
+        began = time.monotonic()
+        for client in clients:
+            assert client.recv(1) == b""
+            assert time.monotonic() - began > LIMIT_SECONDS - 0.5
+
+
+def test_idle_connections_are_kept_longer_than_proxies_keep_them() -> None:
+    http = web.server("127.0.0.1", 8000, 2).http1_settings
+    assert settings.KEEP_ALIVE_SECONDS == 75
+    assert http is not None
+    assert http.header_read_timeout == 75_000
+
+
+def test_clients_that_do_not_read_hold_up_nobody_and_are_cut_off(limited: Server) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(without_room(limited)) for _ in range(STALLED)]
+        for client in clients:
+            client.sendall(request("GET", LARGE))
+        began = time.monotonic()
+        assert status(limited.get("/readyz")) == 200
+        assert time.monotonic() - began < PROMPT_SECONDS
+        until(lambda: not held(limited))
+        assert len(rest(clients[-1])) < LARGE_BYTES
+
+
+def test_a_client_that_reads_slowly_gets_all_of_it(limited: Server) -> None:
+    with without_room(limited) as client:
+        client.sendall(request("GET", LARGE))
+        time.sleep(LIMIT_SECONDS / 2)
+        assert len(rest(client)) > LARGE_BYTES
+
+
+def without_room(server: Server) -> socket.socket:
+    """A connection that takes in only some kB that nobody has read."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect(("127.0.0.1", server.port))
+    client.settimeout(PATIENCE_SECONDS)
+    return client
+
+
+def rest(client: socket.socket) -> bytes:
+    try:
+        return read_answer(client)
+    except ConnectionResetError:
+        return b""
+
+
+def held(server: Server) -> int:
+    """How many connections the server has, by the kernel's list: also those that it closed with data still to send."""
+    here = f":{server.port:04X}"
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(local.endswith(here) and state not in (LISTENING, TIME_WAIT) for _, local, _, state, *_ in rows)
 
 
 def test_a_header_with_an_underscore_does_not_pass_for_another(server: Server) -> None:
@@ -88,35 +172,50 @@ def test_probes_are_answered_under_any_host(server: Server) -> None:
         assert status(answer) == 200
 
 
-@pytest.fixture
-def own_server(django_db_setup: None) -> Any:
-    with running() as server:
-        yield server
-
-
-def test_a_killed_worker_is_replaced_and_a_reload_under_load_loses_no_request(own_server: Server) -> None:
-    [killed, kept] = own_server.workers()
-    os.kill(killed, signal.SIGKILL)
-    until(lambda: kept in own_server.workers() and len(set(own_server.workers()) - {killed}) == 2)
-
-    statuses: Counter[int] = Counter()
+@contextmanager
+def load(server: Server) -> Iterator[Counter[str]]:
+    """Requests on new connections, without a pause. Counts the first lines of the answers, and the errors."""
+    answers: Counter[str] = Counter()
     stop = Event()
 
     def ask() -> None:
         while not stop.is_set():
-            answer = own_server.get("/readyz")
-            statuses[status(answer) if answer else 0] += 1
+            try:
+                answer = server.send(request("GET", "/readyz"))
+                answers[answer.partition(b"\r\n")[0].decode()] += 1
+            except OSError as error:
+                answers[repr(error)] += 1
 
     clients = [Thread(target=ask) for _ in range(4)]
     for client in clients:
         client.start()
-    before = own_server.workers()
-    own_server.process.send_signal(signal.SIGHUP)
-    until(lambda: not set(before) & set(own_server.workers()) and len(own_server.workers()) == 2)
-    stop.set()
-    for client in clients:
-        client.join()
-    assert statuses.keys() == {200}
+    try:
+        yield answers
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+
+
+def test_a_killed_worker_is_replaced_and_a_reload_or_a_successor_under_load_loses_no_request(
+    django_db_setup: None,
+) -> None:
+    """The socket is handed over as systemd does it, and the successor gets the same."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        server = stack.enter_context(running(listener=listener))
+        [killed, kept] = server.workers()
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: kept in server.workers() and len(set(server.workers()) - {killed}) == 2)
+        before = server.workers()
+        with load(server) as answers:
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda: not set(before) & set(server.workers()) and len(server.workers()) == 2)
+            stack.enter_context(running(listener=listener))
+            server.stop()
+            served = answers.total()
+            until(lambda: answers.total() > served + 20)
+    assert answers.keys() == {"HTTP/1.1 200 OK"}
 
 
 def test_a_port_out_of_range_is_a_sentence() -> None:

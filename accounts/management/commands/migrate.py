@@ -1,0 +1,39 @@
+"""Django's `migrate`, made for a database that is in use."""
+
+import time
+from typing import Any
+
+from django.core.management.commands import migrate
+from django.db import OperationalError, connections
+from psycopg.errors import LockNotAvailable
+
+LOCK_SECONDS = 2.0  # less than the time that a request has
+PAUSE_SECONDS = 3.0
+PATIENCE_SECONDS = 600
+
+
+class Command(migrate.Command):
+    """While a change of a table waits for its lock, so does everybody who needs the table after it.
+
+    So it waits two seconds at most. Then it lets the others pass and tries again, for ten minutes.
+    """
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._try(deadline, *args, **options):
+            self.stdout.write(f"Somebody uses a table that has to be changed. Trying again in {PAUSE_SECONDS:g} s.")
+            time.sleep(PAUSE_SECONDS)
+
+    def _try(self, deadline: float, *args: Any, **options: Any) -> bool:
+        """False if it has to be tried again. What was migrated until then stays."""
+        with connections[options["database"]].cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS * 1000:.0f}"])
+            try:
+                super().handle(*args, **options)
+            except OperationalError as error:
+                if isinstance(error.__cause__, LockNotAvailable) and time.monotonic() < deadline:
+                    return False
+                raise
+            finally:
+                cursor.execute("RESET lock_timeout")
+        return True
