@@ -25,6 +25,7 @@ WITH_SQL = (
     "usage/metering/",
     "usage/storage/",
     "config/health.py",
+    "accounts/management/commands/migrate.py",
     "config/local/prepare.py",
 )
 EMPTY_MODULE_NAMES = {"utils", "helpers", "common", "services", "selectors", "misc"}
