@@ -1,5 +1,6 @@
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -145,21 +146,31 @@ class PlanAdmin(KeptAdmin[Plan]):
 
 
 def _lines(plan: Plan, now: datetime) -> Iterator[str]:
-    """A sentence for each price, with the days of the next renewals of who takes it now."""
-    anchor = periods.wall_time(now, "UTC")
-    currencies = sorted({price.currency for price in plan.prices.all()}) or ["any currency"]
+    """A sentence for each price, with the days on which it is due for who takes it now; then what is included."""
+    start = now + timedelta(days=plan.trial_days)
+    currencies = sorted({price.currency for price in plan.prices.all()})
+    if plan.monthly_price is not None:
+        currencies.append("Any other currency" if currencies else "Any currency")
     for currency in currencies:
         for interval, price in plans.intervals(plan, currency).items():
-            days = [periods.boundary(anchor, number, interval, "UTC") for number in (1, 2, 3)]
-            renewals = ", ".join(f"{day:%-d %B %Y}" for day in days)
-            trial = f"nothing for {plan.trial_days} days, then " if plan.trial_days else ""
-            yield f"{currency}, by the {interval}: {trial}{plain(price)} credits today, and again on {renewals}, …"
+            yield f"{currency}, by the {interval}: {_charges(price, interval, start)}"
+    if plan.trial_days:
+        yield f"The first {plan.trial_days} days are a trial, which costs nothing."
     if plan.grant:
         yield f"{plain(plan.grant)} credits are given each month, and end with it."
     if plan.rate_limit:
-        yield f"{plan.rate_limit} calls each {plan.rate_limit_window_seconds} s, with all keys together."
+        window = f"{plan.rate_limit_window_seconds} seconds"
+        yield f"At most {plan.rate_limit} requests each {window}, with all keys together."
     for allowance in plan.allowances.select_related("meter"):
-        yield f"{plain(allowance.included_quantity)} {allowance.meter.unit} of {allowance.meter.name} cost nothing."
+        yield f"{plain(allowance.included_quantity)} of {allowance.meter.name} each calendar month cost nothing."
+
+
+def _charges(price: Decimal, interval: str, start: datetime) -> str:
+    if not price:
+        return "nothing."
+    anchor = periods.wall_time(start, "UTC")
+    days = [f"{periods.boundary(anchor, number, interval, 'UTC'):%-d %B %Y}" for number in range(4)]
+    return f"{plain(price)} credits on {days[0]}, and again on {', '.join(days[1:])}, …"
 
 
 class SubscriptionPeriodInline(admin.TabularInline[SubscriptionPeriod, Subscription]):

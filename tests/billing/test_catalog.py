@@ -1,15 +1,19 @@
 """Prices as everyone sees them, and as operators set them."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
+from time_machine import travel
 
 from accounts.models import User
-from billing.models import EndpointPrice, Meter, Plan, PlanAllowance, Price, PriceTier
+from billing.admin.catalog import PlanAdmin
+from billing.models import EndpointPrice, Meter, Plan, PlanAllowance, PlanPrice, Price, PriceTier
 from tests import factories
 
 
@@ -70,3 +74,14 @@ def test_operators_set_tiers_endpoints_and_allowances(sms: Meter) -> None:
     ]
     for page, prefix in zip(answer, ("endpoint_prices", "tiers", "allowances"), strict=True):
         assert f'name="{prefix}-TOTAL_FORMS"' in page
+
+
+def test_operators_see_what_a_customer_would_pay(db: None) -> None:
+    """A trial of 14 days from 17 January on: charged at its end, and each month from there."""
+    pro = Plan.objects.create(slug="pro", name="Pro", monthly_price=Decimal(30), trial_days=14, grant=5)
+    PlanPrice.objects.create(plan=pro, currency="EUR", interval="year", amount=280)
+    with travel(datetime(2027, 1, 17, tzinfo=UTC)):
+        preview = PlanAdmin(Plan, admin.site).preview(pro)
+    assert "EUR, by the year: 280 credits on 31 January 2027, and again on 31 January 2028" in preview
+    assert "Any other currency, by the month: 30 credits on 31 January 2027, and again on 28 February 2027" in preview
+    assert "The first 14 days are a trial" in preview
