@@ -8,13 +8,15 @@ from typing import Any
 from allauth.account.adapter import get_adapter
 from django import forms
 from django.contrib import messages
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 
 from accounts import invitations, members, scopes
-from accounts.lib import texts
+from accounts.lib import spreadsheets, texts
+from accounts.lib.attachments import attachment
 from accounts.lib.problems import Problem
 from accounts.models import Invitation, Membership, Organization, ServiceAccount
 from accounts.pages.forms import refuse
@@ -73,6 +75,8 @@ class PeopleView(PeopleMixin):
     scopes = {"get": "members:read", "post": "members:write"}
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        if request.GET.get("format") == "csv":
+            return attachment(_table(self._shown()), "people", "csv")
         return self._page(InviteForm(held=self.credential.scopes))
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
@@ -88,8 +92,7 @@ class PeopleView(PeopleMixin):
 
     def _page(self, form: InviteForm, status: int = 200) -> HttpResponse:
         search = texts.typed(self.request.GET.get("q", ""))
-        people = members.of(self.organization)
-        shown = people.filter(user__email__icontains=search) if search else people
+        people, shown = members.of(self.organization), self._shown()
         own = Invitation.objects.of(self.organization).select_related("invited_by")
         context = self.get_context_data(
             form=form,
@@ -101,6 +104,12 @@ class PeopleView(PeopleMixin):
             now=timezone.now(),
         )
         return render(self.request, "accounts/people/people.html", context, status=status)
+
+    def _shown(self) -> QuerySet[Membership]:
+        """Those with `q` in their name or address."""
+        search = texts.typed(self.request.GET.get("q", ""))
+        named = Q(user__email__icontains=search) | Q(user__name__icontains=search)
+        return members.of(self.organization).filter(named) if search else members.of(self.organization)
 
     def _choices(self, membership: Membership) -> list[tuple[str, str]]:
         """The roles that this person may give the member; none where it may change nothing."""
@@ -173,3 +182,13 @@ def sent(view: PeopleMixin, invitation: Invitation, status: int = 200) -> HttpRe
     response = render(view.request, "accounts/people/invited.html", context, status=status)
     add_never_cache_headers(response)
     return response
+
+
+def _table(rows: QuerySet[Membership]) -> bytes:
+    return spreadsheets.csv_of(
+        ("name", "email", "role", "organization", "since"),
+        (
+            (row.user.name, row.user.email, row.role, row.organization.public_id, row.created_at.isoformat())
+            for row in rows
+        ),
+    )

@@ -1,7 +1,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -9,7 +9,8 @@ from django.utils.cache import add_never_cache_headers
 from django.views.generic import ListView
 
 from accounts import scopes, security
-from accounts.lib import identifiers
+from accounts.lib import identifiers, spreadsheets, texts
+from accounts.lib.attachments import attachment
 from accounts.lib.problems import InvalidField
 from accounts.models import ServiceAccount
 from accounts.pages.forms import refuse
@@ -20,28 +21,55 @@ from apikeys.pages.forms import CreateKeyForm
 
 
 class KeysView(OrganizationMixin, ListView[ApiKey]):
-    """The organization's keys, newest first: those in use, or those revoked."""
+    """The organization's keys, newest first: those in use, or those revoked, with `q` in them; also as CSV."""
 
     scopes = {"get": "keys:read"}
     section = "keys"
     paginate_by = 50
     template_name = "apikeys/keys.html"
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("format") == "csv":
+            return attachment(_table(self.get_queryset()), "keys", "csv")
+        return super().get(request, *args, **kwargs)
+
     def get_queryset(self) -> QuerySet[ApiKey]:
         mine = ApiKey.objects.of(self.organization)
         self.counts = {"current": mine.unrevoked().count(), "revoked": mine.exclude(revoked_at=None).count()}
         self.shows_revoked = self.request.GET.get("status") == "revoked"
         shown = mine.exclude(revoked_at=None) if self.shows_revoked else mine.unrevoked()
+        self.search = texts.typed(self.request.GET.get("q", ""))
+        if self.search:
+            shown = shown.filter(Q(name__icontains=self.search) | Q(public_id=self.search))
         return shown.select_related("created_by").prefetch_related("secrets").order_by("-created_at", "-pk")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         return super().get_context_data(
             counts=self.counts,
+            search=self.search,
             shows_revoked=self.shows_revoked,
             may_revoke=self.may("keys:write") and not self.shows_revoked,
             now=timezone.now(),
             **context,
         )
+
+
+def _table(rows: QuerySet[ApiKey]) -> bytes:
+    now = timezone.now()
+    columns = ("id", "name", "environment", "status", "permissions", "created_at", "last_used_at", "expires_at")
+    return spreadsheets.csv_of(
+        columns,
+        (
+            [
+                *(key.public_id, key.name, key.environment, key.status(now), " ".join(key.permissions)),
+                *(
+                    moment.isoformat() if moment else None
+                    for moment in (key.created_at, key.last_used_at, key.expires_at)
+                ),
+            ]
+            for key in rows
+        ),
+    )
 
 
 class CreateKeyView(OrganizationMixin):

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import ListView
 
-from accounts.lib import identifiers
+from accounts.lib import identifiers, spreadsheets
 from accounts.lib.attachments import attachment
 from accounts.lib.problems import Problem
 from accounts.pages.organizations import OrganizationMixin
@@ -20,23 +22,63 @@ from billing.pages.credits import CreditsMixin
 from billing.pages.forms import PayForm
 from billing.payments import payments
 
+COLUMNS = ("number", "kind", "status", "issued_at", "due_at", "currency", "subtotal", "tax", "total")
+
+
+class PapersForm(forms.Form):
+    """Filters the papers; fields that are not valid don't filter."""
+
+    q = forms.CharField(required=False, max_length=40, label=_("Number"))
+    kind = forms.ChoiceField(required=False, choices=[("", _("All kinds")), *Invoice.Kind.choices], label=_("Kind"))
+    status = forms.ChoiceField(
+        required=False, choices=[("", _("All")), *InvoiceState.Status.choices], label=_("Status")
+    )
+
+    def condition(self) -> Q:
+        cleaned = getattr(self, "cleaned_data", {})
+        named = {"number__icontains": cleaned.get("q"), "kind": cleaned.get("kind")}
+        return Q(**{name: value for name, value in {**named, "state__status": cleaned.get("status")}.items() if value})
+
 
 class InvoicesView(OrganizationMixin, ListView[Invoice]):
-    """Invoices, credit notes and statements, newest first."""
+    """Invoices, credit notes and statements, newest first; those of the filter, also as CSV."""
 
     scopes = {"get": "billing:read"}
     section = "invoices"
     paginate_by = 50
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("format") == "csv":
+            return attachment(_table(self.get_queryset()), "invoices", "csv")
+        return super().get(request, *args, **kwargs)
+
     def get_template_names(self) -> list[str]:
         return ["billing/invoices.html" if self.organization.is_root else "billing/billed_by_root.html"]
 
     def get_queryset(self) -> QuerySet[Invoice]:
-        return Invoice.objects.of(self.organization).select_related("state", "document").order_by("-issued_at")
+        self.form = PapersForm(self.request.GET)
+        self.form.is_valid()
+        papers = Invoice.objects.of(self.organization).filter(self.form.condition())
+        return papers.select_related("state", "document").order_by("-issued_at")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         context = super().get_context_data(title="Invoices", **context)
-        return {**context, "papers": context["object_list"]}
+        is_filtered = bool(self.form.condition())
+        return {**context, "papers": context["object_list"], "form": self.form, "is_filtered": is_filtered}
+
+
+def _table(papers: QuerySet[Invoice]) -> bytes:
+    return spreadsheets.csv_of(
+        COLUMNS,
+        (
+            [
+                *(paper.number, paper.kind, paper.state.status, paper.issued_at.isoformat()),
+                *(paper.due_at.isoformat() if paper.due_at else None, paper.currency),
+                *(paper.subtotal, paper.tax, paper.total),
+            ]
+            for paper in papers
+        ),
+    )
 
 
 class PaperMixin(CreditsMixin):
