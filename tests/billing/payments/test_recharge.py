@@ -1,12 +1,13 @@
 """Auto-recharge: its states, each entered and left; one charge, whoever asks and however often."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 import pytest
+import time_machine
 from celery import current_app
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -17,7 +18,7 @@ from billing.ledger import balances, holds, posting
 from billing.models import AutoRecharge, LedgerAccount, LedgerEntry, Payment
 from billing.payments import payments, purchases, recharge
 from tests import factories
-from tests.billing.payments.gateway import FaultySandbox
+from tests.billing.payments.gateway import FaultySandbox, unavailable
 from tests.billing.payments.recharging import bought, pause, spend, state, sweep, switch_on
 from tests.concurrency import race
 
@@ -106,6 +107,26 @@ def test_the_number_a_month_is_bounded(payer: Organization) -> None:
     sweep()
     spend(payer, 60)
     assert (sweep(hours=1), state(payer, hours=1)) == (0, "monthly_count")
+
+
+def test_a_charge_counts_in_the_payers_month_in_which_it_began(db: None, bank: FaultySandbox) -> None:
+    """At UTC+14 the month turns at 10:00. The answer comes after it."""
+    organization = Organization.objects.create_root(name="Line Islands", timezone="Pacific/Kiritimati")
+    factories.card(organization)
+    switch_on(organization, monthly_count=1)
+    bank.after["confirm"] = unavailable
+    before, after = (datetime(2030, 11, 30, 10, tzinfo=UTC) + timedelta(minutes=n) for n in (-1, 1))
+    with time_machine.travel(before, tick=False):
+        tasks.recharge_accounts()
+        assert recharge.spent_this_month(organization, before) == (Decimal(50), 1)
+    bank.after.clear()
+    with time_machine.travel(after, tick=False):
+        assert recharge.spent_this_month(organization, after) == (Decimal(0), 0)
+        assert (state(organization), tasks.recharge_accounts()) == ("confirming", 0)
+        assert payments.sweep(after) == 1
+        spend(organization, 40)
+        assert state(organization) == "cooldown"
+    assert bank.charged == [5000]
 
 
 def test_manual_purchases_do_not_count(payer: Organization) -> None:
