@@ -60,6 +60,13 @@ class Env:
     def words(self, name: str, default: list[str]) -> list[str]:
         return list(self._read("list", name, default))
 
+    def mapping(self, name: str, default: dict[str, str]) -> dict[str, str]:
+        """Pairs such as `usage=4400,tax=1776`, which replace those of the same name in the default."""
+        pairs = [text.partition("=") for text in self.words(name, default=[])]
+        if wrong := next((key for key, _, value in pairs if key not in default or not value), None):
+            raise ImproperlyConfigured(f"{name} has {wrong!r}: say NAME=VALUE, with one of {', '.join(default)}.")
+        return {**default, **{key: value for key, _, value in pairs}}
+
     def networks(self, name: str) -> list[str]:
         """IPv4 and IPv6 networks in their normal form; none by default."""
         try:

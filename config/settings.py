@@ -81,6 +81,25 @@ SELLER = {
     "note": env.text("SELLER_NOTE", default=""),
     "timezone": env.text("SELLER_TIMEZONE", default="UTC"),
 }
+# Accounts of the company's books, by kind of ledger entry: what stands against the customers' credits in the journal.
+FINANCE_ACCOUNTS = env.mapping(
+    "FINANCE_ACCOUNTS",
+    default={
+        "credits": "customer credits",
+        "purchase": "receivables",
+        "grant": "promotions",
+        "usage": "revenue",
+        "capture": "revenue",
+        "subscription": "revenue",
+        "refund": "receivables",
+        "chargeback": "receivables",
+        "expiry": "breakage",
+        "reversal": "corrections",
+        "adjustment": "corrections",
+        "rounding": "rounding",
+        "tax": "tax",
+    },
+)
 INVOICE_PREFIXES = {
     "invoice": env.text("INVOICE_PREFIX", default="INV"),
     "credit_note": env.text("CREDIT_NOTE_PREFIX", default="CN"),

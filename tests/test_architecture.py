@@ -18,6 +18,7 @@ WITH_SQL = (
     "accounts/idempotency.py",
     "accounts/webhooks/",
     "apikeys/rate_limits.py",
+    "billing/finance/",
     "billing/invoicing/numbers.py",
     "billing/invoicing/postpaid.py",
     "billing/ledger/",

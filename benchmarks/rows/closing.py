@@ -83,7 +83,7 @@ SELECT count(*), sum(requests), sum(failed), sum(quantity), sum(credits) FROM (
 OPEN = """
 SET session_replication_role = replica;
 TRUNCATE usage_monthlyusage, usage_monthclose, billing_invoice, billing_invoiceline, billing_invoicestate,
-         accounts_event, accounts_unpublishedevent CASCADE;
+         billing_invoiceseries, accounts_event, accounts_unpublishedevent CASCADE;
 UPDATE billing_ledgeraccount SET closed_through = NULL WHERE closed_through IS NOT NULL;
 RESET session_replication_role;
 VACUUM ANALYZE billing_ledgeraccount

@@ -1,4 +1,4 @@
-"""`tollgate-client tail FILE` reports a proxy's access log; `tollgate-client verify-events FILE` proves an export."""
+"""`tollgate-client tail FILE` reports a proxy's access log; `verify-events` and `verify-finance` prove exports."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--keys", type=Path, required=True, help="a copy of the server's /.well-known/seal-keys.json")
     verify.add_argument("--head", type=Path, action="append", default=[], help="a seal that was kept, as JSON")
     verify.set_defaults(run=_verify)
+    finance = commands.add_parser("verify-finance", help="prove a finance package, offline")
+    finance.add_argument("file", type=Path, metavar="FILE", help="the ZIP of a month")
+    finance.add_argument("--keys", type=Path, required=True, help="a copy of the server's /.well-known/seal-keys.json")
+    finance.set_defaults(run=_verify_package)
     tail = commands.add_parser("tail", help=f"report the requests of an access log; the platform key is in {VARIABLE}")
     tail.add_argument("file", type=Path, metavar="FILE", help="the log that the proxy writes: JSON or combined")
     tail.add_argument("--url", required=True, help="Tollgate's address")
@@ -77,6 +82,16 @@ def _verify(chosen: argparse.Namespace) -> int:
         f"Proved: {proof.log} {proof.first} to {proof.last} of {proof.organization}."
         f" {proof.left_out} left out, personal data of {proof.erased} erased."
     )
+    return 0
+
+
+def _verify_package(chosen: argparse.Namespace) -> int:
+    try:
+        with zipfile.ZipFile(chosen.file) as archive:
+            claims = verification.verify_package(archive, json.loads(chosen.keys.read_text())["keys"])
+    except (NotProved, zipfile.BadZipFile) as error:
+        return _complain(f"Not proved. {error}")
+    print(f"Proved: {len(claims['files'])} tables of {claims['month']}, signed by {claims['iss']}.")  # noqa: T201
     return 0
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 # What stands before a SHA-256 digest in a signature of RS256 (RFC 8017, 9.2).
 DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 TYPE = "tollgate-seal+jws"
+SEAL = "seal.json"
 MEMBERS = {"tollgate-events/1": ("event", "sequence"), "tollgate-ledger/1": ("entry", "id")}
 
 Claims = Mapping[str, Any]
@@ -125,6 +127,21 @@ def check_head(proof: Proof, seal: str, keys: Sequence[Mapping[str, str]]) -> No
         raise NotProved(proof.last + 1, f"the log went on to {last} when the seal was made: the end was cut off")
     if last in proof.digests and proof.digests[last].hex() != claims["digest"]:
         raise NotProved(last, "it, or one before it, isn't what was sealed then")
+
+
+def verify_package(archive: zipfile.ZipFile, keys: Sequence[Mapping[str, str]]) -> Claims:
+    """Proves a finance package: each of its tables, and that none is missing or added. Returns what was signed."""
+    names = archive.namelist()
+    if SEAL not in names or len(set(names)) < len(names):
+        raise NotProved(0, "this is no finance package of Tollgate's")
+    claims = read_seal(_json(archive.read(SEAL).decode(errors="replace"), 0).get("signature", ""), keys)
+    if claims.get("log") != "finance":
+        raise NotProved(0, "the signature is of something else")
+    digests = {name: hashlib.sha256(archive.read(name)).hexdigest() for name in names if name != SEAL}
+    signed = claims["files"]
+    if wrong := sorted(name for name in {*digests, *signed} if digests.get(name) != signed.get(name)):
+        raise NotProved(0, f"{wrong[0]} isn't what was signed")
+    return claims
 
 
 def read_seal(seal: str, keys: Sequence[Mapping[str, str]]) -> Claims:

@@ -1,0 +1,1 @@
+"""What the company's bookkeeping needs of a month, as a signed package of tables."""

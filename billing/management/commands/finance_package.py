@@ -1,0 +1,35 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.lib import months
+from accounts.lib.problems import Problem
+from billing.finance import package
+
+log = structlog.get_logger()
+
+
+class Command(BaseCommand):
+    help = "Write the month's entries, balances, invoices, taxes and journal for bookkeeping, as a signed ZIP."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("month", nargs="?", help="such as 2026-10; by default the month before this one")
+        parser.add_argument("file", nargs="?", type=Path, help="by default finance-2026-10.zip in this folder")
+
+    def handle(self, *args: Any, month: str | None, file: Path | None, **options: Any) -> None:
+        now = timezone.now()
+        try:
+            chosen = months.parse(month) if month else months.shift(months.month_of(now), -1)
+            content = package.make(chosen, now=now)
+        except ValueError as error:
+            raise CommandError("The month is written as in 2026-10.") from error
+        except Problem as problem:
+            raise CommandError(str(problem)) from problem
+        path = file or Path(f"finance-{chosen:%Y-%m}.zip")
+        path.write_bytes(content)
+        log.info("finance package made", month=f"{chosen:%Y-%m}", bytes=len(content))
+        self.stdout.write(f"{path}: {len(content):,} bytes.")
