@@ -1,10 +1,11 @@
-"""A plan may have a rate limit. It is one of its terms, and stands with the payer's account, too, where the gate reads."""
+"""A plan may have a rate limit. It is one of its terms, and stands with the payer's account, too, where the gate reads.
+
+There are few plans, so checking them takes no time, and it all is one transaction.
+"""
 
 import django.core.validators
 from django.db import migrations, models
 from django.db.models import Q
-
-from accounts.lib import migrating
 
 TERMS = """
 DROP TRIGGER plan_sold ON billing_plan;
@@ -25,7 +26,6 @@ def limit() -> models.PositiveIntegerField:
 
 
 class Migration(migrations.Migration):
-    atomic = False
     dependencies = [("billing", "0013_credit_notes_of_disputes")]
 
     operations = [
@@ -33,9 +33,8 @@ class Migration(migrations.Migration):
         migrations.AddField("plan", "rate_limit_window_seconds", limit()),
         migrations.AddField("ledgeraccount", "rate_limit", models.PositiveIntegerField(null=True)),
         migrations.AddField("ledgeraccount", "rate_limit_window_seconds", models.PositiveIntegerField(null=True)),
-        *migrating.add_check(
+        migrations.AddConstraint(
             "plan",
-            "billing_plan",
             models.CheckConstraint(
                 condition=Q(rate_limit=None, rate_limit_window_seconds=None)
                 | Q(
