@@ -94,7 +94,7 @@ def facts(organization: Organization, now: datetime) -> Facts:
         obstacles=tuple(_obstacles(organization)),
         api_keys=ApiKey.objects.within(organization).unrevoked().count(),
         webhook_endpoints=endpoints.count(),
-        people=organization.memberships.filter(user__is_service=False).count(),
+        people=members.of(organization).count(),
         plan=subscription.plan.name if subscription else None,
         promotional=_left(organization, Grant.Category.PROMOTIONAL),
     )
