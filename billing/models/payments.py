@@ -47,8 +47,9 @@ class PaymentMethod(models.Model):
     """A card on file with the gateway. We keep the gateway's token and what may be shown of the card.
 
     The row of a removed card stays, because payments refer to it. The fingerprint says whether two cards are the same;
-    it is empty for cards that were added before 0.2.0. `declined_code` marks a card that is not charged again without
-    its owner. `expiry_announced` is the last day of a card whose owner was told that it expires.
+    it is empty for cards that were added before 0.2.0. `consent` is what `consent_by` agreed to by saving it.
+    `declined_code` marks a card that is not charged again without its owner. `expiry_announced` is the last day of a
+    card whose owner was told that it expires.
     """
 
     class Status(models.TextChoices):

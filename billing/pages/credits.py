@@ -77,6 +77,7 @@ class CreditsMixin(OrganizationMixin):
         contact = {"name": self.organization.name, "email": self.person.email}
         return {
             "amount_form": AmountForm(),
+            "consent": methods.CONSENT,
             "account_form": BillingAccountForm(initial=contact),
             "card_form": SandboxCardForm() if settings.PAYMENT_GATEWAY == "sandbox" else None,
         }
@@ -116,7 +117,7 @@ class AddCardView(CreditsMixin):
         if not form.is_valid():
             return self.page(card_form=form, status=400)
         try:
-            card = methods.add(self.organization, form.cleaned_data["gateway_token"])
+            card = methods.add(self.organization, form.cleaned_data["gateway_token"], by=self.credential.id)
         except Problem as problem:
             refuse(form, problem)
             return self.page(card_form=form, status=problem.status)

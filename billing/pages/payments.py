@@ -86,7 +86,9 @@ class SetupView(CreditsMixin):
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         address = reverse("billing:cards", args=[self.organization.public_id])
         try:
-            session = methods.begin_setup(self.organization, return_url=f"{settings.BASE_URL}{address}")
+            session = methods.begin_setup(
+                self.organization, return_url=f"{settings.BASE_URL}{address}", by=self.credential.id
+            )
         except Problem as problem:
             messages.error(request, str(problem))
             return self.back()

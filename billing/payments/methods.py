@@ -22,6 +22,11 @@ from billing.payments.gateways import Card, Session, SessionState, Setup, SetupS
 
 log = structlog.get_logger()
 
+# What whoever saves a card agrees to; the page shows it, and it is kept with the card.
+CONSENT = (
+    "The card is kept with the payment provider. It is charged for what you buy, for auto-recharge while that is on, "
+    "and for invoices that are due."
+)
 _UNKNOWN = "The payment gateway does not know this token."
 
 
@@ -41,11 +46,12 @@ class GatewayNotAvailable(Conflict):
 
 
 def add(
-    organization: Organization, token: str, *, id: UUID | None = None, return_url: str | None = None
+    organization: Organization, token: str, *, by: str = "", id: UUID | None = None, return_url: str | None = None
 ) -> PaymentMethod:
     """Put a card on file by a token of the gateway's browser component. The first one is the default.
 
-    With an `id` made beforehand, a retry adds nothing. `AuthenticationRequired` has the address of the bank's page.
+    `by` is the id of the credential, whose consent is kept. With an `id` made beforehand, a retry adds nothing.
+    `AuthenticationRequired` has the address of the bank's page.
     """
     account, id = accounts.required(organization), id or identifiers.uuid7()
     gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
@@ -69,19 +75,19 @@ def add(
         raise AuthenticationRequired(next_action_url=setup.next_action_url)
     if setup.state != SetupState.SUCCEEDED or setup.card is None:
         raise InvalidField("gateway_token", "The bank does not allow this card to be saved.")
-    return save(organization, gateway.name, setup.card, id=id)
+    return save(organization, gateway.name, setup.card, by=by, id=id)
 
 
 @transaction.atomic
-def save(organization: Organization, gateway: str, card: Card, *, id: UUID | None = None) -> PaymentMethod:
+def save(organization: Organization, gateway: str, card: Card, *, by: str, id: UUID | None = None) -> PaymentMethod:
     """Keep a card that the gateway saved. Called again for the same card, it changes nothing."""
     # There's a race here: of two first cards, only one may become the default.
     posting.lock([organization.pk], clock.now(organization))
     accounts.required(organization)  # The account may have been closed while we waited.
-    return keep(organization, gateway, card, id=id)
+    return keep(organization, gateway, card, by=by, id=id)
 
 
-def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | None = None) -> PaymentMethod:
+def keep(organization: Organization, gateway: str, card: Card, *, by: str, id: UUID | None = None) -> PaymentMethod:
     """As `save`, under the payer's lock, and for an account that may be closed: its money came with this card."""
     known = PaymentMethod.objects.filter(gateway=gateway, gateway_token=card.token).first()
     if known:
@@ -100,6 +106,8 @@ def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | Non
         last4=card.last4,
         exp_month=card.exp_month,
         exp_year=card.exp_year,
+        consent=CONSENT,
+        consent_by=by,
         is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
     )
     cards.tell(method, "payment_method.added", now)
@@ -107,8 +115,8 @@ def keep(organization: Organization, gateway: str, card: Card, *, id: UUID | Non
     return method
 
 
-def begin_setup(organization: Organization, *, return_url: str) -> Session:
-    """A page of the gateway's that saves a card. `finish_setup` keeps it."""
+def begin_setup(organization: Organization, *, return_url: str, by: str = "") -> Session:
+    """A page of the gateway's that saves a card, for `by`. `finish_setup` keeps it, or the gateway's event does."""
     account = accounts.required(organization)
     gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
     separator = "&" if "?" in return_url else "?"
@@ -118,7 +126,7 @@ def begin_setup(organization: Organization, *, return_url: str) -> Session:
             customer=customer,
             success_url=f"{return_url}{separator}session={gateways.SESSION_ID}",
             cancel_url=return_url,
-            metadata={"account": account.public_id},
+            metadata={"account": account.public_id, "by": by},
             idempotency_key=identifiers.uuid7().hex,
         )
 
@@ -142,7 +150,12 @@ def finish_setup(organization: Organization, session_id: str) -> PaymentMethod |
         raise NotFound
     if session.state != SessionState.COMPLETE or session.card is None:
         return None
-    return save(organization, gateway.name, session.card)
+    return save(organization, gateway.name, session.card, by=consenting(session.metadata))
+
+
+def consenting(metadata: Mapping[str, str] | None) -> str:
+    """Who opened the page on which a card was saved, by the metadata of the gateway's object."""
+    return (metadata or {}).get("by", "")
 
 
 def choose(organization: Organization, public_id: str | None, now: datetime) -> PaymentMethod:

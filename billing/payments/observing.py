@@ -37,21 +37,21 @@ def _session(id: str, gateway: Gateway, now: datetime) -> None:
     if payment:
         payments.complete(payment.pk)
     elif session.state == SessionState.COMPLETE and session.card:
-        _keep(session.customer, session.card, gateway)
+        _keep(session.customer, session.card, gateway, methods.consenting(session.metadata))
 
 
 def _setup(id: str, gateway: Gateway, now: datetime) -> None:
     setup = gateway.setup(id)
     if setup.state == SetupState.SUCCEEDED and setup.card:
-        _keep(setup.customer, setup.card, gateway)
+        _keep(setup.customer, setup.card, gateway, methods.consenting(setup.metadata))
 
 
-def _keep(customer: str, card: gateways.Card, gateway: Gateway) -> None:
+def _keep(customer: str, card: gateways.Card, gateway: Gateway, by: str) -> None:
     """Of an open account: whoever closed it in the meantime has no use for a card."""
     owner = customers.owner_of(customer, gateway)
     account = BillingAccount.objects.filter(organization=owner).open().select_related("organization").first()
     if account:
-        methods.save(account.organization, gateway.name, card)
+        methods.save(account.organization, gateway.name, card, by=by)
 
 
 def _card(id: str, gateway: Gateway, now: datetime) -> None:

@@ -66,7 +66,7 @@ def _succeed(payment: Payment, intent: Intent) -> None:
     if payment.status == Status.FAILED:
         log.error("a payment succeeded after it had failed", payment=payment.public_id)
     if payment.method is None and intent.card:
-        payment.method = methods.keep(payment.organization, payment.gateway_name, intent.card)
+        payment.method = methods.keep(payment.organization, payment.gateway_name, intent.card, by=payment.created_by)
     payment.status, payment.intent, payment.failure_code, payment.decline_code = Status.SUCCEEDED, intent.id, "", ""
     _close(payment, "method", "intent")
     posting.post(

@@ -162,11 +162,12 @@ def test_asking_goes_on_from_the_last_event_by_the_gateways_clock(unanswered: Pa
 
 
 def test_a_card_is_kept_though_its_owner_never_came_back(customer: Organization, stand_in: StandIn) -> None:
-    page = methods.begin_setup(customer, return_url="https://app.example/")
+    page = methods.begin_setup(customer, return_url="https://app.example/", by="user:7")
     stand_in.complete(session=page.id, card="pm_card_mastercard")
     tasks.poll_gateway_events()
     tasks.handle_gateway_events()
     assert {card.brand for card in PaymentMethod.objects.of(customer)} == {"visa", "mastercard"}
+    assert PaymentMethod.objects.of(customer).get(brand="mastercard").consent_by == "user:7"
 
 
 def test_asking_in_vain_is_repeated(unanswered: Payment, customer: Organization, stand_in: StandIn) -> None:

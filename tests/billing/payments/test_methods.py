@@ -202,6 +202,8 @@ def test_a_card_is_saved_on_the_gateways_page(alice: Any, api: Any, organization
     card = methods.finish_setup(organization, page["id"])
     assert card == methods.finish_setup(organization, page["id"])
     assert default(organization) == [card]
+    assert card
+    assert (card.consent, card.consent_by) == (methods.CONSENT, f"user:{alice.pk}")
 
 
 def test_another_organizations_page_saves_nothing(organization: Any, charlie: Any) -> None:
