@@ -38,7 +38,7 @@ def source() -> Path:
 
 
 def ensure() -> Path:
-    """The font's file, which is made if it isn't there. Two that make it at once make the same."""
+    """The font's file, which is made if it isn't there. Two processes that make it at once make the same file."""
     path = folder() / NAME
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
