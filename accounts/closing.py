@@ -18,7 +18,7 @@ BATCH = 1000
 
 @transaction.atomic
 def close(organization: Organization, now: datetime) -> None:
-    """Close it for good, with what would go on by itself. The caller has locked its root."""
+    """Close it for good, and end what would go on by itself. The caller has locked its root."""
     for endpoint in WebhookEndpoint.objects.of(organization):
         endpoints.delete(endpoint)
     for invitation in Invitation.objects.of(organization).open():

@@ -117,7 +117,7 @@ def set_by_operator(user: User, old: str, *, is_proved: bool, now: datetime) -> 
 
 
 def email_context(to: str, queued: emails.Context) -> dict[str, Any]:
-    """The code, or for an address that somebody else has, only that."""
+    """The email has the code. For an address that somebody else has, it only says so."""
     taken = User.objects.filter(email=to).exclude(pk=queued["user"]).exists()
     return {"email": to, "code": "" if taken else queued["code"], "minutes": email_codes.MINUTES}
 

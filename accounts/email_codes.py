@@ -28,8 +28,8 @@ MINUTES = 7
 KEPT = timedelta(hours=1)
 ATTEMPTS_OF_A_NETWORK = 5  # in an hour, for one address
 DIGITS = 8
-# Where strangers guess at an address from everywhere, its emails have a code that nobody guesses. Such a code is let
-# through while guesses at the short one have to wait.
+# While strangers guess at the codes of an address from many networks, its emails carry a code that is too long to
+# guess. That one is accepted at once, while guesses at a short one have to wait.
 MANY_DIGITS = 16
 
 

@@ -79,7 +79,7 @@ def send_due(makers: Mapping[str, ContextMaker]) -> int:
 
 
 def _concerns_one(error: Exception) -> bool:
-    """Whether it says something of this email, and nothing of the mail server."""
+    """Whether the error is about this email, and not about the mail server."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code != SERVICE_CLOSING for code, _ in error.recipients.values())
     if isinstance(error, smtplib.SMTPDataError | smtplib.SMTPSenderRefused):

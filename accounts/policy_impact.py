@@ -44,14 +44,14 @@ def without_factor(organization: Organization) -> QuerySet[User]:
 
 
 def without_method(organization: Organization, methods: Collection[str]) -> QuerySet[User]:
-    """Those who can sign in by none of these, a password aside."""
+    """People who can't sign in by any of these methods. Passwords are not looked at."""
     linked = Q(provider__in=methods) | (Q(provider__startswith="idp_") if security.SSO in methods else Q())
     able = people(organization).exclude(pk__in=LinkedAccount.objects.filter(linked).values("user"))
     return able.exclude(pk__in=second_factors.enrolled(second_factors.PASSKEY)) if PASSKEY in methods else able
 
 
 def sign_ins(organization: Organization, now: datetime) -> list[SignIn]:
-    """All that could still be used, and were lately."""
+    """The sign-ins that still work and were used lately."""
     members = people(organization).values("pk")
     sessions = BrowserSession.objects.filter(user__in=members, last_used_at__gt=now - RECENT)
     families = TokenFamily.objects.filter(user__in=members, revoked_at=None, expires_at__gt=now)

@@ -38,7 +38,7 @@ def has_passkey(user: User) -> bool:
 
 
 def names(user: User) -> list[str]:
-    """What may be asked of the person, by the API's names."""
+    """The kinds of factor that the person has, by their names in the API."""
     types = Authenticator.objects.filter(user=user).values_list("type", flat=True).distinct()
     return sorted(NAMES[Authenticator.Type(type)] for type in types)
 

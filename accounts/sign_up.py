@@ -58,7 +58,7 @@ def finish(
 
 
 def email_context(to: str, queued: emails.Context) -> dict[str, Any]:
-    """The code, or for an address with an account only that there is one."""
+    """The email has the code. For an address with an account, it only says that there is one."""
     taken = User.objects.filter(email=to).exists()
     return {
         "email": to,

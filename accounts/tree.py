@@ -208,7 +208,7 @@ def _suspend(organization: Organization, cause: str, now: datetime, *, reason: s
 
 
 def _resume(organization: Organization, cause: str, now: datetime) -> Organization:
-    """Without this cause. If there is another one, it stays suspended."""
+    """Remove this cause of a suspension. If there is another one, the organization stays suspended."""
     rows = Organization.objects.filter(status=Status.SUSPENDED)
     causes = Func(F("suspended_for"), Value(cause), function="array_remove", output_field=_causes())
     is_last = When(suspended_for__contained_by=[cause], then=Value(Status.ACTIVE))
@@ -220,7 +220,7 @@ def _resume(organization: Organization, cause: str, now: datetime) -> Organizati
 
 
 def _modified(cause: str, now: datetime) -> dict[str, datetime]:
-    """People's changes alone are modifications: not what an unpaid invoice does."""
+    """Only what people change counts as a modification, not what an unpaid invoice does."""
     return {"modified_at": now} if cause == Suspension.MANUAL else {}
 
 
@@ -229,7 +229,7 @@ def _causes() -> ArrayField[Any, Any]:
 
 
 def _change(rows: OrganizationQuerySet, organization: Organization, **changes: Any) -> bool:
-    """Whether it is among the rows, and was changed. A closed one stays so."""
+    """Change the organization if it is one of `rows`, and return whether it was. A closed one can't be changed."""
     changed = rows.filter(pk=organization.pk).exclude(status=Status.CLOSED).update(**changes)
     organization.refresh_from_db(fields=["status", "suspended_for"])
     if organization.status == Status.CLOSED:

@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 
 def announce(now: datetime) -> int:
-    """Tells the newest seal of every root in which something happened within a day; returns how many."""
+    """Records the newest seal of each root where something happened in the last day. Returns how many there were."""
     recent = Event.objects.filter(pk__gte=identifiers.first_uuid7(now - DAY)).exclude(type=TYPE)
     roots = Organization.objects.filter(pk__in=recent.values("organization__root"))
     for root in roots:

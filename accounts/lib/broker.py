@@ -23,7 +23,7 @@ def nudge(task: str, *args: str) -> None:
 
 
 def _is_registered(call: tuple[str, tuple[str, ...]]) -> bool:
-    """Whether this transaction makes the same nudge already, whatever is rolled back of it that leaves the caller's."""
+    """Whether this transaction will make the same nudge anyway, even if the caller's savepoints are rolled back."""
     connection = connections[DEFAULT_DB_ALIAS]
     kept = set(connection.savepoint_ids)
     return any(getattr(hook, "call", None) == call and saves <= kept for saves, hook, *_ in connection.run_on_commit)

@@ -21,7 +21,7 @@ def uuid7() -> UUID:
 
 
 def first_uuid7(moment: datetime) -> UUID:
-    """What no key that is made from this moment on is below."""
+    """A lower bound of all keys that are made from this moment on."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 

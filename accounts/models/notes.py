@@ -10,7 +10,7 @@ from accounts.models.users import User
 
 
 class OperatorNote(models.Model):
-    """What operators tell each other of a customer. The customer doesn't see it; it is in no event and no API."""
+    """What operators write to each other about a customer. The customer never sees it: it is in no event and no API."""
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="operator_notes")

@@ -43,7 +43,7 @@ class SigningKey(models.Model):
 class TokenFamily(models.Model):
     """One sign-in, with the digest of its current refresh token.
 
-    Access tokens name the family by `sid`. Its primary key is in refresh tokens alone, so whoever knows it had one.
+    Access tokens name the family by `sid`. Only refresh tokens contain its primary key: whoever knows that has had one.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)

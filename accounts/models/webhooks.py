@@ -21,7 +21,7 @@ class EndpointQuerySet(TenantQuerySet["WebhookEndpoint"]):
         return self.of(organization) if organization else self.kept().filter(organization=None)
 
     def kept(self) -> Self:
-        """Without those that are deleted, and wait for their log to be."""
+        """Without those that are deleted but whose log isn't deleted yet."""
         return self.exclude(status=WebhookEndpoint.Status.DELETED)
 
 

@@ -84,10 +84,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return bool(self.authenticate(context.request, email=user.email, password=password) == user)
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """Who has a second factor confirms by it: a password alone would let a thief of it remove the factor.
+        """People with a second factor confirm with it. Otherwise a stolen password would be enough to remove it.
 
-        Who has only passkeys is led to their page first. Who has neither factor nor password, since they sign in
-        elsewhere, chooses a password by a link to their address.
+        People who only have passkeys see the page for passkeys first. People with neither a factor nor a password, who
+        sign in elsewhere, choose a password by a link that we email them.
         """
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         if methods and not Authenticator.objects.filter(user=user, type=second_factors.TOTP).exists():

@@ -120,7 +120,7 @@ class NewRecoveryCodesView(FactorChange, GenerateRecoveryCodesView):  # type: ig
 
 
 class ConfirmPasswordView(ReauthenticateView):  # type: ignore[misc]
-    """Only for who has no second factor: others are sent to the page of theirs."""
+    """Only for people without a second factor. Others are sent to the page of their factors."""
 
 
 class SecurityPageView(IndexView):  # type: ignore[misc]

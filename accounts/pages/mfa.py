@@ -28,7 +28,7 @@ class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]
         return ISSUER
 
     def build_totp_svg(self, url: str) -> str:
-        """To stand in the page itself: the policy of our pages admits no `data:` image."""
+        """An SVG to write into the page, because our content security policy allows no `data:` images."""
         image = qrcode.make(url, image_factory=SvgPathImage)
         text: str = image.to_string(encoding="unicode")
         return text

@@ -1,4 +1,4 @@
-"""Tokens for a program of one's own, made in the browser: the way for who has only passkeys, or signs in elsewhere."""
+"""Tokens for a person's own program, made in the browser. People without a password have no other way to get them."""
 
 from allauth.account.decorators import reauthentication_required
 from django.contrib.auth.mixins import LoginRequiredMixin

@@ -1,4 +1,4 @@
-"""Requests to providers, by the client that also sends webhooks: it refuses addresses inside, and is never held up.
+"""Requests to providers, by the client that also sends webhooks: it refuses internal addresses and never hangs.
 
 What a provider answers may be nonsense. Then the sign-in fails with `ProviderFailed`, and the reason is in the log.
 """

@@ -114,7 +114,7 @@ def _claims(calls: Calls, token: str, jwks_uri: str) -> dict[str, Any]:
 
 
 def _key(calls: Calls, header: Mapping[str, Any], jwks_uri: str) -> Any:
-    """The provider's key that the token names. One without a name is good if there is only one."""
+    """The provider's key that the token names. A token may name none if the provider has only one key."""
     published = _object(calls, calls.get(jwks_uri)).get("keys")
     usable = [
         row

@@ -29,7 +29,7 @@ class Provider:
     domains: frozenset[str] | None = None
 
     def proves(self, email: str) -> bool:
-        """Whether its word counts for this address, if it says that it is verified."""
+        """Whether we believe the provider when it says that this address is verified."""
         return self.vouches and (self.domains is None or email.rpartition("@")[2] in self.domains)
 
 

@@ -112,7 +112,7 @@ def _lock_list(organization: Organization | None) -> None:
 
 @transaction.atomic
 def change(endpoint: WebhookEndpoint, params: Mapping[str, Any], *, scopes: Collection[str]) -> WebhookEndpoint:
-    """Who changes one that gets events of the audit log must be allowed to read these: it may lead elsewhere then."""
+    """Changing an endpoint that gets audit events needs the right to read them: the new URL could be anybody's."""
     row = lock(endpoint)
     check_types(row.event_types, scopes)
     before = _described(row)
@@ -193,7 +193,7 @@ def delete(endpoint: WebhookEndpoint) -> None:
 
 
 def test(endpoint: WebhookEndpoint) -> sending.Answer:
-    """Sends a test event at once. It is not tried again, and counts nowhere. `TooManyRequests` if another is on."""
+    """Sends a test event now. It isn't retried and doesn't count as a failure. `TooManyRequests` while another runs."""
     now = timezone.now()
     id = f"evt_{identifiers.uuid7().hex}"
     owner = endpoint.organization.public_id if endpoint.organization else None

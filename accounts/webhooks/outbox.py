@@ -54,7 +54,7 @@ def _chooses(endpoint: WebhookEndpoint, event: Event) -> bool:
 
 
 def purge() -> int:
-    """Deletes the log of deliveries that are older than 30 days, with what was held so long, and deleted endpoints."""
+    """Deletes deliveries that are older than 30 days, also held ones, and the endpoints that were deleted."""
     gone = WebhookEndpoint.objects.filter(status=WebhookEndpoint.Status.DELETED)
     count = _delete(Delivery.objects.filter(created_at__lte=timezone.now() - KEPT))
     count += _delete(Delivery.objects.filter(endpoint__in=gone))

@@ -13,7 +13,7 @@ WRITE = {"get": "webhooks:write", "post": "webhooks:write"}
 
 
 class EnableView(WebhooksMixin):
-    """Asks what becomes of that which waits."""
+    """Asks what to do with the deliveries that wait."""
 
     scopes = WRITE
 
