@@ -39,7 +39,7 @@ def within(maker: ApiKey | None, fields: Fields) -> dict[str, Any]:
 
 
 def loosened(bound: ApiKey, fields: Fields) -> set[str]:
-    """The names of the given fields that bind less than the key `bound` is bound."""
+    """The names of the given fields whose values are looser than those of the key `bound`."""
     return {name for name, is_looser in _LOOSER.items() if name in fields and is_looser(bound, fields)}
 
 

@@ -31,7 +31,7 @@ CASE WHEN rate_limit > {exact} THEN ceil(%(epoch)s::float8 * {exact} / window_se
     exact=Literal(EXACT),
 )
 
-# What the row had already, as far as it is in the window.
+# The calls in the row that are still in the window.
 BEFORE = """
 SELECT moment, calls FROM unnest(x.moments, x.calls) AS call(moment, calls), {limited}
  WHERE moment > %(epoch)s::float8 - window_seconds
