@@ -121,7 +121,7 @@ def approve(pk: UUID, *, seen: str, by: User, now: datetime) -> ChangeRequest:
 
 @transaction.atomic
 def decline(pk: UUID, *, by: User, now: datetime) -> ChangeRequest:
-    """Leave it undone. Who asked for it may take it back so."""
+    """Decline it. The person who asked for it takes it back in the same way."""
     request = _open(pk, now)
     return _decide(request, State.DECLINED, by, now) if request.state == State.WAITING else request
 

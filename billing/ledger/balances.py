@@ -61,7 +61,7 @@ account AS (
 )
 
 # Changes the balance by the `amount` of each row of `movement` (account_id, amount, freed, …), and frees what was
-# reserved for it. A movement of nothing takes no seq.
+# reserved for it. A movement of zero takes no seq.
 MOVE = sql.compose(
     """
 account AS (

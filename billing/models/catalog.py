@@ -90,8 +90,8 @@ class Plan(models.Model):
 
     `monthly_price` is the price of a month in credits, in every currency that has none of its own (`PlanPrice`). Null:
     only accounts with a currency that has a price can take the plan. `grant` is given each month, also if the plan is
-    paid by the year, and ends with its month. The rate limit is for all keys of who has the plan together, beside the
-    limit that a key may have of its own.
+    paid by the year, and ends with its month. The rate limit is for all keys of a subscriber together; a key may have
+    another limit of its own.
     """
 
     slug = models.SlugField(max_length=50)

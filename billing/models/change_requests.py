@@ -117,7 +117,7 @@ class ChangeRequest(models.Model):
         return f"{self.get_kind_display()}: {self.subject}"
 
     def is_waiting(self, now: datetime) -> bool:
-        """Whether it can be decided still."""
+        """Whether it can still be decided."""
         return self.state == self.State.WAITING and now < self.expires_at
 
     @property

@@ -16,7 +16,7 @@ from billing.ledger import exporting, posting
 from billing.models import LedgerEntry
 from billing.templatetags.money import places
 
-LONGEST_NUMBER = 18  # digits of a bigint, surely
+LONGEST_NUMBER = 18  # digits that a bigint always has room for
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
 

@@ -134,7 +134,7 @@ def _offers(view: PlanMixin, subscription: Subscription | None) -> list[Offer]:
                 continue
             try:
                 quotes.append(changes.quote(view.organization, plan.slug, interval, now))
-            except InvalidField:  # It has no price by this interval in the account's currency.
+            except InvalidField:  # The plan has no price for this interval in the account's currency.
                 continue
         is_current = subscription is not None and subscription.plan.slug == plan.slug
         if not any(quote.price for quote in quotes):  # It costs nothing, by the month and by the year.

@@ -51,7 +51,7 @@ def _older(gateway: Gateway, before: datetime) -> Iterable[str]:
 
 
 def _observe(id: str, observe: Callable[[], Any]) -> None:
-    """One object that can't be brought up to date must not keep the others from it."""
+    """An object that can't be brought up to date must not stop the others."""
     try:
         observe()
     except gateways.GatewayUnavailable:
