@@ -66,7 +66,7 @@ class Customer:
         return self.request.user.has_perm(permission)
 
     def action(self, kind: str, subject: str, label: str) -> list[tuple[str, str]]:
-        """A link to the form that asks for it, if they may."""
+        """A link to the form of the change request, if the operator may use it."""
         return [(label, address(kind, subject))] if may_ask(self.request, kind) else []
 
     def page(self, row: Model) -> str:

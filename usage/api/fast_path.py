@@ -1,4 +1,4 @@
-"""The fast path to a response: without what DRF does around a view, which takes longer than everything else.
+"""The fast path to a response skips what DRF does around a view, which takes longer than everything else.
 
 What a platform key posts as plain JSON of a normal size is answered by a plain function. Anything else (another
 credential, a bad body, an Idempotency-Key) goes to the DRF view of the route, which treats it as any view does. So the

@@ -16,7 +16,7 @@ from billing import accounts
 from billing.models import LedgerAccount
 
 COMPANY = "Example Corp"
-# Each child, and what it is beneath.
+# Each child, and its parent.
 CHILDREN = {"Website": COMPANY, "Help centre": "Website", "Mobile app": COMPANY, "Research": COMPANY}
 BUDGETS = {"Research": Decimal(8), "Mobile app": Decimal(40)}
 PEOPLE = (
@@ -78,7 +78,7 @@ def make(email: str, password: str, start: datetime) -> Cast:
 
 
 def change_keys(cast: Cast, now: datetime) -> None:
-    """How the keys have come to be what they are now."""
+    """Makes a disabled, an expiring, a rotated and a revoked key."""
     keys.update(cast.keys[DISABLED], {"enabled": False})
     keys.update(cast.keys[EXPIRING], {"expires_at": now + timedelta(days=9)})
     keys.rotate(cast.keys[ROTATED], timedelta(days=2))

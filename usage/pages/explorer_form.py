@@ -1,4 +1,4 @@
-"""What the usage page is asked for. All of it stands in the address."""
+"""What the usage page shows. All of it is in the URL."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

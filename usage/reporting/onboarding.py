@@ -1,4 +1,4 @@
-"""How far a new organization has come, read from its data; and who doesn't want to see it any more."""
+"""How far a new organization has come, read from its data, and which people have hidden it."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -41,7 +41,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Overview:
-    """`balance` and `runway` are None for a child, and for who may not see credits."""
+    """`balance` and `runway` are None for a child, and for people who may not see credits."""
 
     balance: Balance | None
     runway: Runway | None

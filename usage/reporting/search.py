@@ -19,7 +19,7 @@ from usage.models import UsageEvent
 
 LONGEST = 200
 SHOWN = 5  # of each type
-LONGEST_NUMBER = 18  # digits of a bigint, surely
+LONGEST_NUMBER = 18  # digits that a bigint always has room for
 SECRET = re.compile(r"(sk_(?:live|test)_\w{2,4})\w*")  # the part of a secret that may be shown
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with an installation, in sentences that say what to do. For `manage.py doctor`."""
+"""What is wrong with an installation, and what to do about it, in sentences. For `manage.py doctor`."""
 
 import smtplib
 from collections.abc import Callable, Iterator

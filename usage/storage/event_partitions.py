@@ -18,7 +18,7 @@ from accounts.models import PersonalData
 from usage.storage import privileges
 from usage.storage.partitions import MONTHS_AHEAD
 
-LOCK_KEY = 7023452  # of two that make leaves at once, the second waits and finds them made
+LOCK_KEY = 7023452  # if two processes make leaves at once, the second one waits and finds them made
 NAME = "accounts_event_%Y_%m"
 
 LEAVES = """

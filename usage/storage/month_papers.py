@@ -144,5 +144,5 @@ def _line(description: str, amount: Decimal) -> Line:
 
 
 def _lines(amounts: Iterable[tuple[str, Decimal]]) -> list[Line]:
-    """Without those of nothing."""
+    """Without those that are zero."""
     return [_line(description, amount) for description, amount in amounts if amount]

@@ -16,7 +16,7 @@ from accounts.lib import months, sql
 from usage.storage import privileges
 
 MONTHS_AHEAD = 3
-LOCK_KEY = 7023451  # of two that make partitions at once, the second waits and finds them made
+LOCK_KEY = 7023451  # if two processes make partitions at once, the second one waits and finds them made
 NAME = "usage_event_%Y_%m"
 
 LEAVES = """
