@@ -73,6 +73,7 @@ def make(email: str, password: str, start: datetime) -> Cast:
     }
     ApiKey.objects.within(payer).update(created_at=start)
     ApiKeySecret.objects.filter(key__organization__root=payer).update(created_at=start)
+    Membership.objects.filter(organization__root=payer).update(created_at=start)
     payer.refresh_from_db()
     return Cast(payer, owner, {name: key for name, (key, _) in made.items()}, made["Production"][1])
 
@@ -99,5 +100,4 @@ def _join(node: Organization, name: str, email: str, role: str, by: Credential, 
     invitation = invitations.invite(node, email=email, role=role, by=by)
     invitations.accept(invitations.token_of(invitation), user=person)
     people.switch(person, node)
-    Membership.objects.filter(user=person).update(created_at=start)
     Invitation.objects.filter(pk=invitation.pk).update(created_at=start)
