@@ -5,6 +5,7 @@ from accounts.models.emails import Email
 from accounts.models.events import Event, PersonalData, PublishedEvent, UnpublishedEvent
 from accounts.models.exports import Export, ExportFile
 from accounts.models.idempotency import IdempotencyRecord
+from accounts.models.installation import Installation
 from accounts.models.invitations import Invitation
 from accounts.models.notes import OperatorNote
 from accounts.models.organizations import Membership, Organization
@@ -31,6 +32,7 @@ __all__ = [
     "ExportFile",
     "IdempotencyRecord",
     "IdentityProvider",
+    "Installation",
     "Invitation",
     "KnownNetwork",
     "LinkedAccount",

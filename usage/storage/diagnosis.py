@@ -10,6 +10,8 @@ from django.core.mail import get_connection
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts import copies
+from accounts.models import Installation
 from apikeys import peppers
 from billing.payments.gateways import startup
 from usage.reporting import installation
@@ -20,6 +22,7 @@ LONGEST_SILENCE = 120  # seconds; beat gives a sign of life every 30
 LONGEST_WAIT = 900  # seconds that a row may be due
 FEWEST_DAYS = 35  # of partitions ahead; a task makes them for three months
 OLDEST_PROOF = 2  # days
+OLDEST_BACKUP = 2  # days
 
 
 class Level(StrEnum):
@@ -120,6 +123,19 @@ def api_keys(now: datetime) -> Findings:
         yield Level.FAIL, f"{lost} API keys are under a pepper that API_KEY_PEPPERS doesn't have: they don't work."
 
 
+def copy(now: datetime) -> Findings:
+    if copies.is_copy():
+        yield Level.FAIL, f"{copies.HINT} Until then it charges no cards, and sends no mail and no webhooks."
+
+
+def backups(now: datetime) -> Findings:
+    backed_up_at = Installation.objects.get().backed_up_at
+    if backed_up_at is None:
+        yield Level.WARN, "There is no backup by manage.py backup. If you back up in another way, leave it at that."
+    elif (days := (now - backed_up_at).days) >= OLDEST_BACKUP:
+        yield Level.FAIL, f"The last backup is {days} days old: manage.py backup FILE"
+
+
 def books(now: datetime) -> Findings:
     proof = installation.last_proof()
     if proof is None:
@@ -144,4 +160,6 @@ CHECKS: dict[str, Callable[[datetime], Findings]] = {
     "payment gateway": payment_gateway,
     "API keys": api_keys,
     "books": books,
+    "backups": backups,
+    "copy": copy,
 }

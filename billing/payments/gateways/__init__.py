@@ -3,6 +3,7 @@
 from django.conf import settings
 
 from billing.payments.gateways.base import SESSION_ID, Gateway
+from billing.payments.gateways.copied import guarded
 from billing.payments.gateways.errors import (
     GatewayError,
     GatewayMisconfigured,
@@ -34,7 +35,7 @@ from billing.payments.gateways.objects import (
 from billing.payments.gateways.sandbox import SandboxGateway
 from billing.payments.gateways.stripe import StripeGateway
 
-BY_NAME: dict[str, Gateway] = {SandboxGateway.name: SandboxGateway(), StripeGateway.name: StripeGateway()}
+BY_NAME = {gateway.name: guarded(gateway) for gateway in (SandboxGateway(), StripeGateway())}
 
 
 def chosen() -> Gateway | None:
