@@ -10,7 +10,7 @@ from django.db.models.expressions import RawSQL
 from accounts.models import Installation
 
 HINT = "This database is a copy. If it is the real one from now on: manage.py adopt"
-CLUSTER = RawSQL("(SELECT system_identifier::text FROM pg_control_system())", ())  # noqa: S611
+CLUSTER = RawSQL("(SELECT system_identifier::text FROM pg_control_system())", ())
 
 
 def is_copy() -> bool:
