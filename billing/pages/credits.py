@@ -1,14 +1,16 @@
 """The credits page: balance, buying, cards and the latest payments."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
+from accounts.lib import identifiers
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
@@ -122,4 +124,23 @@ class AddCardView(CreditsMixin):
             refuse(form, problem)
             return self.page(card_form=form, status=problem.status)
         messages.success(request, f"The card was added: {receipts.card_name(card)}.")
+        return self.back()
+
+
+class ChangeCardView(CreditsMixin):
+    """Makes a card the default, or the backup that is charged when the default is declined."""
+
+    scopes = {"post": "billing:write"}
+    role: ClassVar[str] = "is_default"  # or "is_backup"; set by the URL
+
+    def post(self, request: HttpRequest, organization: str, card: str) -> HttpResponse:
+        try:
+            row = self.cards().filter(pk=identifiers.uuid_of(card, "pm_")).first()
+        except ValueError as error:
+            raise Http404 from error
+        if row is None:
+            raise Http404
+        methods.change(row, {self.role: True})
+        text = _("%(card)s is the default card now.") if self.role == "is_default" else _("%(card)s is the backup now.")
+        messages.success(request, text % {"card": receipts.card_name(row)})
         return self.back()

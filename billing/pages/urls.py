@@ -36,6 +36,12 @@ urlpatterns = [
     path(f"{ORGANIZATION}credits/account/", credits.CreateAccountView.as_view(), name="create-account"),
     path(f"{ORGANIZATION}credits/cards/", credits.AddCardView.as_view(), name="add-card"),
     path(f"{ORGANIZATION}credits/cards/page/", payments.SetupView.as_view(), name="cards"),
+    path(f"{ORGANIZATION}credits/cards/<str:card>/default/", credits.ChangeCardView.as_view(), name="card-default"),
+    path(
+        f"{ORGANIZATION}credits/cards/<str:card>/backup/",
+        credits.ChangeCardView.as_view(role="is_backup"),
+        name="card-backup",
+    ),
     path(f"{ORGANIZATION}payments/<str:payment>/", payments.PaymentView.as_view(), name="payment"),
     path(f"{ORGANIZATION}credits/auto-recharge/", auto_recharge.AutoRechargeView.as_view(), name="auto-recharge"),
     path(f"{ORGANIZATION}credits/buy/", purchases.PurchaseView.as_view(), name="buy"),

@@ -37,3 +37,19 @@ def test_people(alice: User, bob: User, organization: Organization) -> None:
     assert "Nobody matches" in text(browser.get(at(organization, "people/?q=zed")))
     lines = browser.get(at(organization, "people/?format=csv&q=bob")).content.decode().splitlines()
     assert [line.split(",")[1:3] for line in lines[1:]] == [[bob.email, "viewer"]]
+
+
+def test_a_card_becomes_the_default_or_the_backup(alice: User, bob: User, organization: Organization) -> None:
+    browser, first = signed_in(alice), factories.card(organization)
+    second = factories.card(organization, "pm_card_mastercard")
+    assert "Make backup" in text(browser.get(at(organization, "credits/")))
+    assert browser.post(at(organization, f"credits/cards/{second.public_id}/backup/")).status_code == 302
+    second.refresh_from_db()
+    assert second.is_backup
+    browser.post(at(organization, f"credits/cards/{second.public_id}/default/"))
+    for card in (first, second):
+        card.refresh_from_db()
+    assert (first.is_default, second.is_default, second.is_backup) == (False, True, False)
+    assert signed_in(bob).post(at(organization, f"credits/cards/{first.public_id}/default/")).status_code == 403
+    for unknown in ("pm_x", f"pm_{organization.pk.hex}"):
+        assert browser.post(at(organization, f"credits/cards/{unknown}/default/")).status_code == 404
