@@ -70,6 +70,12 @@ class PayForm(forms.Form):
         field.queryset = cards
 
 
+class CheckoutForm(AmountForm):
+    """To pay on the gateway's page. `payment` is as in `PayForm`."""
+
+    payment = forms.UUIDField(widget=forms.HiddenInput)
+
+
 class PurchaseForm(PayForm, AmountForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

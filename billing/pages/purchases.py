@@ -19,7 +19,7 @@ from billing.invoicing import tax
 from billing.models import Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
-from billing.pages.forms import AmountForm, PurchaseForm
+from billing.pages.forms import AmountForm, CheckoutForm, PurchaseForm
 from billing.payments import payments, purchases
 
 CHOOSE = "Choose one of the cards."
@@ -32,15 +32,15 @@ class PurchaseView(CreditsMixin):
         form = AmountForm(request.GET)
         if not self._is_chargeable(form):
             return self.page(amount_form=form, status=400)
-        if not self.cards().exists():
-            messages.info(request, "Add a card first.")
-            return self.back()
         amount, current = form.cleaned_data["amount"], balance.of(self.organization, clock.now(self.organization))
-        initial = {"amount": amount, "method": self.cards().first(), "payment": identifiers.uuid7()}
-        review = PurchaseForm(initial=initial, cards=self.cards())
+        cards = self.cards()
+        review = PurchaseForm(
+            initial={"amount": amount, "method": cards.first(), "payment": identifiers.uuid7()}, cards=cards
+        )
         _, taxes = purchases.assess(self.organization, amount, clock.now(self.organization))
         context = self.get_context_data(
             form=review,
+            cards=cards,
             amount=amount,
             taxes=taxes,
             total=amount + tax.total(taxes),
@@ -54,6 +54,8 @@ class PurchaseView(CreditsMixin):
         if not self._is_chargeable(amount_form):
             return self.page(amount_form=amount_form, status=400)
         amount = amount_form.cleaned_data["amount"]
+        if "checkout" in request.POST:
+            return self._check_out(amount)
         form = PurchaseForm(request.POST, cards=self.cards())
         if not form.is_valid():
             return self._review(amount, CHOOSE)
@@ -69,6 +71,22 @@ class PurchaseView(CreditsMixin):
         receipts.tell(request, payment)
         return self._review(payment.amount) if payment.status == Payment.Status.FAILED else self.back()
 
+    def _check_out(self, amount: Decimal) -> HttpResponse:
+        """To the gateway's page, which also saves the card. It comes back to the payment's own page."""
+        form = CheckoutForm(self.request.POST)
+        if not form.is_valid():
+            return self._review(amount)
+        try:
+            payment = self._pay(amount, None, form.cleaned_data["payment"])
+        except Problem as problem:
+            messages.error(self.request, str(problem))
+            return self.back()
+        if payment.action_url:
+            context = self.get_context_data(address=payment.action_url, title="Buy credits")
+            return render(self.request, "billing/leave.html", context)
+        receipts.tell(self.request, payment)
+        return self.back()
+
     def _is_chargeable(self, form: AmountForm) -> bool:
         """Whether the form is valid and its amount can be charged in the account's currency."""
         currency = balance.of(self.organization, clock.now(self.organization)).currency
@@ -79,9 +97,15 @@ class PurchaseView(CreditsMixin):
                 refuse(form, problem)
         return form.is_valid()
 
-    def _pay(self, amount: Decimal, method: PaymentMethod, payment: UUID) -> Payment:
+    def _pay(self, amount: Decimal, method: PaymentMethod | None, payment: UUID) -> Payment:
+        """With a card on file, or on the gateway's page."""
         begun = purchases.begin(
-            self.organization, amount=amount, method=method.public_id, by=self.credential.id, id=payment
+            self.organization,
+            amount=amount,
+            method=method.public_id if method else None,
+            checkout=method is None,
+            by=self.credential.id,
+            id=payment,
         )
         return payments.complete(begun.pk)
 

@@ -103,11 +103,19 @@ def test_a_wrong_amount_goes_no_further(browser: Client, organization: Organizat
     assert not Payment.objects.exists()
 
 
-def test_without_a_card_one_is_asked_for_first(browser: Client, organization: Organization) -> None:
+def test_without_a_card_credits_are_bought_on_the_gateways_page(browser: Client, organization: Organization) -> None:
+    """Which saves the card."""
     factories.billing_account(organization)
-    answer = browser.get(at(organization, "credits/buy/"), {"amount": "5"})
-    assert answer["Location"] == at(organization, "credits/")
-    assert messages_of(answer) == ["Add a card first."]
+    review = text(browser.get(at(organization, "credits/buy/"), {"amount": "5"}))
+    assert ('name="checkout"' in review, 'type="radio"' in review) == (True, False)
+    form = {"amount": "5", "payment": identifiers.uuid7(), "checkout": "1"}
+    answer = browser.post(at(organization, "credits/buy/"), form)
+    payment = Payment.objects.of(organization).get()
+    assert payment.action_url in text(answer)
+    visits.complete(payment.session, "pm_card_visa")
+    browser.get(at(organization, f"payments/{payment.public_id}/"))
+    assert amounts(organization) == [5]
+    assert PaymentMethod.objects.of(organization).get().is_default
 
 
 def test_credits_are_bought(browser: Client, alice: User, organization: Organization) -> None:
