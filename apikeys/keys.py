@@ -76,11 +76,9 @@ def create(
 
 
 def tell(key: ApiKey, verb: str, now: datetime, *, personal: Mapping[str, Any] | None = None, **data: Any) -> None:
-    """Records an event such as `api_key.created`. A platform key has no organization, whose event it could be."""
-    if key.organization_id:
-        data["api_key"] = key.public_id
-        targets = [key.public_id]
-        events.record(key.organization_id, f"api_key.{verb}", data, now, targets=targets, personal=personal)
+    """Records an event such as `api_key.created`. That of a platform key is the company's, and no customer's."""
+    data["api_key"] = key.public_id
+    events.record(key.organization_id, f"api_key.{verb}", data, now, targets=[key.public_id], personal=personal)
 
 
 def _row(key: ApiKey, names: Iterable[str]) -> dict[str, Any]:
@@ -157,17 +155,16 @@ def update(key: ApiKey, changes: Mapping[str, Any], *, maker: ApiKey | None = No
     if changes and not ApiKey.objects.unrevoked().filter(pk=key.pk).update(**changes):
         raise KeyNotUsable("The key is revoked.")
     key.refresh_from_db(fields=list(changes))
-    if key.organization_id:
-        events.record_change(
-            key.organization_id,
-            "api_key.changed",
-            _row(row, changes),
-            _row(key, changes),
-            now,
-            targets=[key.public_id],
-            personal=PERSONAL,
-            api_key=key.public_id,
-        )
+    events.record_change(
+        key.organization_id,
+        "api_key.changed",
+        _row(row, changes),
+        _row(key, changes),
+        now,
+        targets=[key.public_id],
+        personal=PERSONAL,
+        api_key=key.public_id,
+    )
     return key
 
 

@@ -72,7 +72,7 @@ def _cells(event: Event) -> tuple[Cell, ...]:
         event.published.sequence,
         event.public_id,
         sealing.written(event.created_at),
-        event.organization.public_id,
+        event.organization.public_id if event.organization else None,
         event.type,
         actor.get("kind"),
         actor.get("id"),

@@ -17,10 +17,11 @@ from accounts.models import Event, Organization, PublishedEvent, UnpublishedEven
 
 BATCH = 500
 
-FanOut = Callable[[UUID, Sequence[UUID]], None]
+Root = UUID | None  # None is the company's own log
+FanOut = Callable[[Root, Sequence[UUID]], None]
 
 # Two publishers of one root would give the same numbers. The lock ends with the transaction.
-LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('publication of ' || %(root)s::uuid, 0))"
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('publication of ' || %(root)s, 0))"
 
 
 def publish_due(fan_out: FanOut) -> int:
@@ -28,11 +29,12 @@ def publish_due(fan_out: FanOut) -> int:
 
     `fan_out` gets each root and batch in the transaction that publishes it.
     """
-    roots = Organization.objects.filter(pk__in=UnpublishedEvent.objects.values("event__organization__root"))
-    return sum(_publish_all(root, fan_out) for root in roots.values_list("pk", flat=True))
+    waiting = Organization.objects.filter(pk__in=UnpublishedEvent.objects.values("event__organization__root"))
+    roots: list[Root] = list(waiting.values_list("pk", flat=True))
+    return sum(_publish_all(root, fan_out) for root in [*roots, None])
 
 
-def _publish_all(root: UUID, fan_out: FanOut) -> int:
+def _publish_all(root: Root, fan_out: FanOut) -> int:
     published = 0
     while batch := _publish(root, fan_out):
         published += batch
@@ -40,12 +42,12 @@ def _publish_all(root: UUID, fan_out: FanOut) -> int:
 
 
 @transaction.atomic
-def _publish(root: UUID, fan_out: FanOut) -> int:
+def _publish(root: Root, fan_out: FanOut) -> int:
     """Publishes one batch of a root's events.
 
     The lock is a statement of its own, so that the next one sees what was committed while it waited.
     """
-    sql.rows(LOCK, {"root": root})
+    sql.rows(LOCK, {"root": str(root or "the company")})
     waiting = Event.objects.filter(unpublished__isnull=False, organization__root=root).select_related("organization")
     events = list(waiting.order_by("id")[:BATCH])
     if events:
@@ -56,7 +58,7 @@ def _publish(root: UUID, fan_out: FanOut) -> int:
     return len(events)
 
 
-def _sealed(root: UUID, events: Sequence[Event]) -> Iterator[PublishedEvent]:
+def _sealed(root: Root, events: Sequence[Event]) -> Iterator[PublishedEvent]:
     """The places that follow the root's last one."""
     last = PublishedEvent.objects.filter(root=root).order_by("-sequence").first()
     sequence, digest = (last.sequence, bytes(last.digest)) if last else (0, chains.START)

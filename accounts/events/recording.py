@@ -14,11 +14,11 @@ from accounts.models import Event, PersonalData, UnpublishedEvent
 PUBLISH = "accounts.tasks.publish_events"
 SALT_BYTES = 16
 
-Happening = tuple[UUID, Mapping[str, Any], Sequence[str]]  # an organization, data and targets
+Happening = tuple[UUID | None, Mapping[str, Any], Sequence[str]]  # an organization or none, data and targets
 
 
 def record(
-    organization: UUID,
+    organization: UUID | None,
     type: str,
     data: Mapping[str, Any],
     now: datetime,
@@ -29,8 +29,9 @@ def record(
 ) -> Event:
     """Writes an event of a registered type, such as `budget.crossed`, in the organization that it concerns.
 
-    `targets` are the public ids of what it was done to. The actor is by default whoever makes the request. Events are
-    never changed, so `data` holds no name, email or address: those go into `personal`, which can be erased.
+    What concerns the company alone has none. `targets` are the public ids of what it was done to. The actor is by
+    default whoever makes the request. Events are never changed, so `data` holds no name, email or address: those go
+    into `personal`, which can be erased.
     """
     [event] = record_all(type, [(organization, data, targets)], now, actor=actor, personal=personal)
     return event
@@ -72,7 +73,7 @@ def record_all(
 
 
 def record_change(
-    organization: UUID,
+    organization: UUID | None,
     type: str,
     before: Mapping[str, Any],
     after: Mapping[str, Any],

@@ -24,7 +24,7 @@ def line(event: Event, sequence: int) -> str:
             "id": event.public_id,
             "type": event.type,
             "timestamp": written(event.created_at),
-            "organization": event.organization.public_id,
+            "organization": event.organization.public_id if event.organization else None,
             "sequence": sequence,
             "api_version": API_VERSION,
             "actor": event.actor,

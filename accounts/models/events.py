@@ -16,12 +16,16 @@ class EventQuerySet(TenantQuerySet["Event"]):
 class Event(models.Model):
     """One thing that happened in an organization: written in the transaction that made it happen, and never changed.
 
+    What concerns the company alone, such as its platform keys, has no organization, and so no customer sees it.
+
     Triggers refuse every UPDATE, DELETE and TRUNCATE. Amounts in `data` are Decimals, kept digit by digit. The table is
     partitioned by `id`, which begins with the time, so no other table has a foreign key to it in the database.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False, related_name="events")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, db_index=False, related_name="events"
+    )
     type = models.CharField(max_length=60)
     data = models.JSONField(
         default=dict,
@@ -85,7 +89,7 @@ class UnpublishedEvent(models.Model):
 
 
 class PublishedEvent(models.Model):
-    """The place of an event among all events of its root organization: 1, 2, 3 …, without gaps.
+    """The place of an event among all events of its root organization, or of the company: 1, 2, 3 …, without gaps.
 
     `digest` seals the event and all before it. These rows are never changed either, and stay when the event is retired.
     """
@@ -93,13 +97,18 @@ class PublishedEvent(models.Model):
     event = models.OneToOneField(
         Event, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="published"
     )
-    root = models.ForeignKey(Organization, on_delete=models.PROTECT, db_index=False, related_name="+")
+    root = models.ForeignKey(Organization, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
     sequence = models.BigIntegerField()
     digest = models.BinaryField(editable=False)
     published_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["root", "sequence"], name="event_sequence")]
+        constraints = [
+            models.UniqueConstraint(fields=["root", "sequence"], name="event_sequence"),
+            models.UniqueConstraint(
+                fields=["sequence"], condition=models.Q(root=None), name="event_sequence_of_company"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sequence} of {self.root_id}"

@@ -17,7 +17,7 @@ def of_event(event: Event, sequence: int) -> bytes:
         "id": event.public_id,
         "type": event.type,
         "timestamp": _moment(event.created_at),
-        "organization": event.organization.public_id,
+        "organization": event.organization.public_id if event.organization else None,
         "sequence": sequence,
         "api_version": API_VERSION,
         "actor": event.actor,

@@ -14,7 +14,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import events
-from accounts.events import origin
 from accounts.events.catalog import API_VERSION
 from accounts.lib import broker, identifiers
 from accounts.lib.problems import Conflict, InvalidField, NotFound, TooManyRequests
@@ -232,11 +231,7 @@ def _tellable(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def record(endpoint: WebhookEndpoint, verb: str, data: Mapping[str, Any], now: datetime | None = None) -> None:
-    """What was done to an endpoint, as an event. The company's own have no organization's events, but the log's."""
-    if endpoint.organization_id is None:
-        actor = origin.actor().id
-        log.warning("platform webhook endpoint", webhook_endpoint=endpoint.public_id, verb=verb, actor=actor, **data)
-        return
+    """What was done to an endpoint, as an event. That of one of the company's own is the company's."""
     data = {"webhook_endpoint": endpoint.public_id, **data}
     targets = [endpoint.public_id]
     events.record(endpoint.organization_id, f"webhook_endpoint.{verb}", data, now or timezone.now(), targets=targets)

@@ -16,9 +16,10 @@ KEPT = timedelta(days=30)
 BATCH = 1000
 
 
-def fan_out(root: UUID, published: Sequence[UUID]) -> None:
+def fan_out(root: UUID | None, published: Sequence[UUID]) -> None:
     """Makes the deliveries of events that are being published, in the same transaction."""
-    among = WebhookEndpoint.objects.kept().filter(Q(organization__root=root) | Q(organization=None))
+    company = Q(organization=None)
+    among = WebhookEndpoint.objects.kept().filter(company | Q(organization__root=root) if root else company)
     rows = list(among.exclude(disabled_reason=endpoints.MANUALLY))
     if not rows:
         return
@@ -43,7 +44,8 @@ def takes(endpoint: WebhookEndpoint, event: Event) -> bool:
 def _reaches(endpoint: WebhookEndpoint, event: Event) -> bool:
     if endpoint.organization_id in (None, event.organization_id):
         return True
-    return endpoint.includes_subtree and endpoint.organization_id in event.organization.path
+    path = event.organization.path if event.organization else []
+    return endpoint.includes_subtree and endpoint.organization_id in path
 
 
 def _chooses(endpoint: WebhookEndpoint, event: Event) -> bool:
