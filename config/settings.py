@@ -230,6 +230,8 @@ MFA_FORMS = {
     "authenticate": "accounts.pages.factors.AuthenticateCodeForm",
     "reauthenticate": "accounts.pages.factors.ReauthenticateCodeForm",
     "login_webauthn": "accounts.pages.factors.PasskeyForm",
+    "authenticate_webauthn": "accounts.pages.factors.AuthenticatePasskeyForm",
+    "reauthenticate_webauthn": "accounts.pages.factors.ConfirmPasskeyForm",
     "add_webauthn": "accounts.pages.factors.AddPasskeyForm",
 }
 MFA_ADAPTER = "accounts.pages.mfa.MFAAdapter"

@@ -11,12 +11,24 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.base.views import IndexView
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, LoginWebAuthnForm
-from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
+from allauth.mfa.webauthn.views import (
+    AddWebAuthnView,
+    LoginWebAuthnView,
+    ReauthenticateWebAuthnView,
+    RemoveWebAuthnView,
+)
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts import people, second_factors, sign_ins
 from accounts.lib.addresses import caller_network
@@ -47,10 +59,22 @@ class ReauthenticateCodeForm(CodeMixin, ReauthenticateForm):  # type: ignore[mis
     pass
 
 
-class PasskeyForm(LoginWebAuthnForm):  # type: ignore[misc]
+class PasskeyMixin:
     def clean_credential(self) -> Any:
         with _nonsense_refused():
-            return super().clean_credential()
+            return super().clean_credential()  # type: ignore[misc]
+
+
+class PasskeyForm(PasskeyMixin, LoginWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class AuthenticatePasskeyForm(PasskeyMixin, AuthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
+
+
+class ConfirmPasskeyForm(PasskeyMixin, ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    pass
 
 
 class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
@@ -68,6 +92,25 @@ def _nonsense_refused() -> Iterator[None]:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise get_adapter().validation_error("incorrect_code") from error
+
+
+class PasskeyRefusal:
+    """A passkey that is unknown, removed or nonsense gets an answer that says so, and no redirect."""
+
+    request: HttpRequest
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        detail = gettext("This passkey is not known here. Sign in another way.")
+        context = {"status": 400, "title": gettext("Not possible"), "detail": detail}
+        return render(self.request, "error.html", context, status=400)
+
+
+class PasskeyLoginView(PasskeyRefusal, LoginWebAuthnView):  # type: ignore[misc]
+    pass
+
+
+class ConfirmPasskeyView(PasskeyRefusal, ReauthenticateWebAuthnView):  # type: ignore[misc]
+    pass
 
 
 class FactorChange:

@@ -44,12 +44,14 @@ doors = [
     ),
     path("accounts/security/passkeys/", RedirectView.as_view(pattern_name="mfa_index"), name="mfa_list_webauthn"),
     path("accounts/security/passkeys/add/", factors.AddPasskeyView.as_view(), name="mfa_add_webauthn"),
-    path("accounts/security/passkeys/confirm/", webauthn.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path(
+        "accounts/security/passkeys/confirm/", factors.ConfirmPasskeyView.as_view(), name="mfa_reauthenticate_webauthn"
+    ),
     path("accounts/security/passkeys/<int:pk>/", webauthn.edit_webauthn, name="mfa_edit_webauthn"),
     path(
         "accounts/security/passkeys/<int:pk>/remove/", factors.RemovePasskeyView.as_view(), name="mfa_remove_webauthn"
     ),
-    path("accounts/login/passkey/", webauthn.login_webauthn, name="mfa_login_webauthn"),
+    path("accounts/login/passkey/", factors.PasskeyLoginView.as_view(), name="mfa_login_webauthn"),
     path("accounts/password/change/", allauth.password_change, name="account_change_password"),
     path(
         "accounts/password/set/",

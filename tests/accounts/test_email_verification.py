@@ -1,6 +1,7 @@
 """Addresses are proved: a code by email finishes a sign-up, and whoever proves an address later ends what was there."""
 
 import re
+from collections import Counter
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -28,6 +29,7 @@ from apikeys.models import ApiKey
 from billing.models import Payment
 from tests import factories
 from tests.concurrency import race
+from tests.conftest import Api
 from tests.leaks import tables_with
 
 BODY = {"email": "dora@example.com", "password": factories.PASSWORD, "name": "Dora"}
@@ -106,8 +108,6 @@ def test_neither_the_code_nor_the_password_is_in_the_database(anonymous: Any, db
 
 
 def test_codes_are_guessed_no_more_often_than_passwords(committed: None, settings: Any) -> None:
-    from tests.conftest import Api
-
     email, settings.EMAIL_VERIFICATION = f"{factories.unique('guess')}@example.com", True
     now = timezone.now()
     row, code = email_codes.issue(EmailCode.Purpose.SIGN_UP, email, {}, network="", now=now)
@@ -120,8 +120,6 @@ def test_codes_are_guessed_no_more_often_than_passwords(committed: None, setting
 
 def from_everywhere(count: int) -> list[int]:
     """A stranger's sign-ups for the address, each from another network."""
-    from tests.conftest import Api
-
     mallory = {**BODY, "password": "the password of a stranger"}
     calls = range(count)
     return [
@@ -144,6 +142,40 @@ def test_strangers_cannot_keep_the_owners_code_away(anonymous: Any, db: None, se
     assert verify(anonymous, code_in_mail(), sign_up=own["sign_up"]).status_code == 201
     assert anonymous.post("/v1/auth/token", {k: BODY[k] for k in ("email", "password")}).status_code == 200
     assert not EmailCode.objects.exists()
+
+
+def test_a_code_finishes_nothing_of_another_address_or_purpose(anonymous: Any, api: Any, alice: User) -> None:
+    own = sign_up(anonymous).json()["sign_up"]
+    code = code_in_mail()
+    theirs = sign_up(anonymous, email="eve@example.com").json()["sign_up"]
+    row, other = email_codes.issue("change", BODY["email"], {}, network="", now=timezone.now())
+    refused = [
+        verify(anonymous, code, sign_up=theirs),
+        verify(anonymous, code, "eve@example.com", sign_up=own),
+        verify(anonymous, other, sign_up=own),
+        verify(anonymous, code, sign_up=row.public_id),
+    ]
+    assert [answer.json()["code"] for answer in refused] == ["invalid_code"] * 4
+    assert User.objects.get() == alice
+
+
+def test_parallel_guesses_over_the_api_and_the_page_are_one_series(committed: None, settings: Any) -> None:
+    """64 at once: five are looked at, and then the right code has to wait as well."""
+    settings.EMAIL_VERIFICATION = True
+    fields = {"email": f"{factories.unique('series')}@example.com", "password1": factories.PASSWORD, "name": ""}
+    browsers = [Client() for _ in range(4)]
+    for browser in browsers:
+        assert browser.post("/accounts/signup/", fields).status_code == 302
+    guesses = [partial(lambda: verify(Api(), "00000000", fields["email"]).status_code)] * 32
+    guesses += [partial(on_the_page, browser) for browser in browsers * 8]
+    assert Counter(race(guesses)) == {400: 5, 429: 59}
+    EmailCode.objects.filter(email=fields["email"]).delete()
+
+
+def on_the_page(browser: Client) -> int:
+    page = browser.post("/accounts/verify/", {"code": "00000000"})
+    assert page.status_code == 400
+    return 429 if "Too many failed" in page.content.decode() else 400
 
 
 def test_an_address_gets_an_email_in_each_window(anonymous: Any, db: None) -> None:

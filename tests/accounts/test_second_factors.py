@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -202,15 +203,29 @@ def test_guesses_at_the_api_and_the_pages_are_one_series(committed: None, settin
     assert Api().post(TOKEN, {"challenge": challenges[0], "code": totp_code(secret)}).status_code == 429
 
 
-@pytest.mark.parametrize(
-    "credential", ["", "{", "[]", '"x"', "{}", '{"id": "AA", "rawId": "AA", "type": "public-key"}']
-)
+NONSENSE = ["", "{", "[]", '"x"', "{}", '{"id": "AA", "rawId": "AA", "type": "public-key"}']
+
+
+@pytest.mark.parametrize("credential", NONSENSE)
 def test_a_passkey_that_is_nonsense_signs_nobody_in(db: None, credential: str) -> None:
     browser = Client()
     browser.get("/accounts/login/passkey/", headers={"x-requested-with": "XMLHttpRequest"})
     answer = browser.post("/accounts/login/passkey/", {"credential": credential})
-    assert answer.status_code == 302
+    assert (answer.status_code, "not known here" in answer.content.decode()) == (400, True)
     assert "_auth_user_id" not in browser.session
+
+
+@pytest.mark.parametrize("credential", NONSENSE)
+def test_a_passkey_that_is_nonsense_confirms_nothing(alice: User, credential: str) -> None:
+    browser = signed_in(alice)
+    key = {"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {"attestationObject": "", "x": ""}}
+    Authenticator.objects.create(user=alice, type="webauthn", data={"name": "x", "credential": key})
+    assert browser.post("/accounts/security/passkeys/confirm/", {"credential": credential}).status_code == 400
+    assert browser.get("/accounts/security/tokens/").status_code == 302
+    stepping = signed_in(alice)
+    with patch("allauth.mfa.webauthn.internal.auth.begin_authentication", return_value={}):  # that key is none
+        assert stepping.post("/accounts/security/code/", {"credential": credential}).status_code == 200
+    assert "_auth_user_id" not in stepping.session
 
 
 def test_a_passkey_that_is_nonsense_is_not_added(alice: User) -> None:

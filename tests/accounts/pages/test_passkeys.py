@@ -76,10 +76,17 @@ def test_a_passkey_from_adding_to_removing(page: Any) -> None:
     page.click("button:text-is('Remove the passkey')")
     page.wait_for_url("**/accounts/security/")
     assert not Authenticator.objects.filter(user=alice).exists()
-
     page.goto("/accounts/security/app/add/")
     assert page.locator(".qr svg").bounding_box()["width"] > 100
     assert complaints == []
+
+    page.context.clear_cookies()
+    page.goto("/accounts/login/")
+    page.click("#passkey-login")  # the device still has the passkey that was removed
+    page.wait_for_url("**/accounts/login/passkey/")
+    assert "not known here" in page.inner_text("main")
+    page.goto("/accounts/security/")
+    assert "/accounts/login/" in page.url
 
 
 def test_who_has_only_passkeys_confirms_by_one_and_gets_tokens(page: Any) -> None:
