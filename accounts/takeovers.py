@@ -16,6 +16,7 @@ from accounts import events, invitations, people
 from accounts.lib import identifiers
 from accounts.models import (
     Event,
+    Export,
     Invitation,
     LinkedAccount,
     Membership,
@@ -80,6 +81,8 @@ def take_over(user: User, now: datetime) -> None:
         _send_away(organization, gone, now)
         _withdraw(Invitation.objects.open().filter(organization__in=within, invited_by__in=gone | {user.pk}))
         _delete(WebhookEndpoint.objects.kept().filter(organization__in=within))
+        Export.objects.filter(organization__in=within).delete()
+    Export.objects.of_person(user).delete()
     TokenFamily.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
     Authenticator.objects.filter(user=user).delete()
     LinkedAccount.objects.filter(user=user).delete()
@@ -90,7 +93,7 @@ def take_over(user: User, now: datetime) -> None:
 
 @transaction.atomic
 def end_since(user: User, since: datetime, now: datetime) -> None:
-    """End what the account got since then: people, invitations, webhook endpoints, second factors and links.
+    """End what the account got since then: people, invitations, endpoints, exports, second factors and links.
 
     An endpoint that was only changed since then is disabled: it may lead elsewhere now.
     """
@@ -100,6 +103,8 @@ def end_since(user: User, since: datetime, now: datetime) -> None:
         _send_away(organization, gone, now)
         pending = Invitation.objects.open().filter(organization__in=within, created_at__gte=since)
         _withdraw(pending.filter(invited_by__in=gone | {user.pk}))
+    theirs = Q(user=user) | Q(requested_by=f"user:{user.pk}")
+    Export.objects.filter(theirs, created_at__gte=since).delete()
     _delete(_endpoints(made_since(user, "webhook_endpoint.created", since)))
     for endpoint in _endpoints(made_since(user, "webhook_endpoint.changed", since)):
         endpoints.disable(endpoint)

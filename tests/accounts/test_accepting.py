@@ -114,7 +114,7 @@ def test_expired_it_is_gone(api: Any, anonymous: Any, token: str, charlie: User,
 
 
 def test_revoked_it_is_gone(api: Any, token: str, charlie: User, unaccepted: None) -> None:
-    invitations.revoke(Invitation.objects.get())
+    invitations.withdraw(Invitation.objects.get())
     refused = api(charlie).post(PATH, {"token": token})
     assert (refused.status_code, refused.json()["code"]) == (410, "invitation_revoked")
 
@@ -253,7 +253,7 @@ def test_a_look_before_the_update_would_accept_what_was_revoked(
 
     def revoke() -> None:
         looked.wait(timeout=30)
-        invitations.revoke(invitations.find(secret))
+        invitations.withdraw(invitations.find(secret))
         revoked.wait(timeout=30)
 
     assert race([accept, revoke]) == [None, None]

@@ -181,7 +181,7 @@ def test_an_invitation_that_does_not_fit_makes_nobody(
 
 
 def test_a_revoked_invitation_makes_nobody(anonymous: Any, invitation: str) -> None:
-    invitations.revoke(Invitation.objects.get())
+    invitations.withdraw(Invitation.objects.get())
     refused = signed_up(anonymous, invitation=invitation)
     assert (refused.status_code, refused.json()["code"]) == (410, "invitation_revoked")
     assert not User.objects.filter(email="dora@example.com").exists()

@@ -79,7 +79,7 @@ def test_expired_it_says_so(link: str, charlie: User, organization: Organization
 
 
 def test_revoked_it_says_so(link: str, charlie: User) -> None:
-    invitations.revoke(Invitation.objects.get())
+    invitations.withdraw(Invitation.objects.get())
     assert "was revoked" in text(signed_in(charlie).get(link))
 
 

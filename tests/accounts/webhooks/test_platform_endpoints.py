@@ -76,6 +76,6 @@ def test_each_change_is_an_event_of_the_company(gateway: Any, db: None) -> None:
     gateway.patch(f"{PATH}/{made['id']}", {"url": "https://elsewhere.example.com/"})
     rows = Event.objects.filter(organization=None, type__startswith="webhook_endpoint").order_by("id")
     assert [row.type for row in rows] == ["webhook_endpoint.created", "webhook_endpoint.changed"]
-    assert all(row.actor["kind"] == "platform_key" and row.targets == [made["id"]] for row in rows)
+    assert all(row.actor and row.actor["kind"] == "platform_key" and row.targets == [made["id"]] for row in rows)
     assert rows[1].data["before"] == {"url": "https://example.com/…"}
     assert made["secret"] not in str([row.data for row in rows])
