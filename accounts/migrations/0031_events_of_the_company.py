@@ -21,7 +21,7 @@ def let_be_null(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("accounts", "0029_export_permission")]
+    dependencies = [("accounts", "0030_installation")]
     operations = [
         migrations.AlterField(
             "event",
