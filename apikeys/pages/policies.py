@@ -3,6 +3,7 @@
 It is here and not in `accounts`, since a policy concerns API keys too.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
 from accounts import policy_impact, security
-from accounts.lib import addresses
+from accounts.lib import addresses, exact_json
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import Problem
 from accounts.models import Organization
@@ -116,8 +117,8 @@ class PolicyView(OrganizationMixin):
             return self._page(form, status=400)
         changes = self._changes(form)
         impact = self._impact(changes)
-        if impact and "confirmed" not in request.POST:
-            return self._page(form, impact=impact)
+        if impact and request.POST.get("confirmed") != _fingerprint(changes):
+            return self._page(form, impact=impact, fingerprint=_fingerprint(changes))
         try:
             security.change(self.organization, changes, by=self.credential, address=client_address(request))
         except Problem as problem:
@@ -151,14 +152,20 @@ class PolicyView(OrganizationMixin):
         keys = ApiKey.objects.within(self.organization).unrevoked().annotate(longest=life)
         return _names(keys.filter(Q(expires_at=None) | Q(expires_at__gt=F("longest"))))
 
-    def _page(self, form: PolicyForm, status: int = 200, impact: Any = None) -> HttpResponse:
+    def _page(self, form: PolicyForm, status: int = 200, impact: Any = None, fingerprint: str = "") -> HttpResponse:
         visible = set(Organization.objects.visible_to(self.person).values_list("pk", flat=True))
         above = [
             (policy.organization.name if policy.organization_id in visible else "", policy)
             for policy in policy_impact.inherited(self.organization)
         ]
-        context = self.get_context_data(form=form, above=above, impact=impact, may_write=self.may("security:write"))
+        shown = {"above": above, "impact": impact, "fingerprint": fingerprint}
+        context = self.get_context_data(form=form, may_write=self.may("security:write"), **shown)
         return render(self.request, "apikeys/policy.html", context, status=status)
+
+
+def _fingerprint(changes: Mapping[str, Any]) -> str:
+    """Of the change that was shown. Other values that are typed in meanwhile are shown first, too."""
+    return hashlib.sha256(exact_json.dumps(changes).encode()).hexdigest()[:16]
 
 
 def _names(keys: Any) -> list[str]:

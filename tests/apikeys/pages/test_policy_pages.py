@@ -42,11 +42,13 @@ def test_a_change_that_stops_people_names_them_first(page: Any, bob: User, organ
     for concerned in ("Nothing is saved yet", bob.email, key.public_id, "new@elsewhere.example", "live longer"):
         assert concerned in text, concerned
     assert not SecurityPolicy.objects.filter(organization=organization).exists()
-    answer = page({**form, "confirmed": "1"})
+    answer = page({**form, "confirmed": "something else"})
+    assert "Nothing is saved yet" in answer.content.decode()
+    answer = page({**form, "confirmed": answer.context["fingerprint"]})
     assert (answer.status_code, "You have not signed in with a second factor" in answer.content.decode()) == (409, True)
     assert not SecurityPolicy.objects.filter(organization=organization, require_two_factor=True).exists()
     del form["require_two_factor"]
-    assert page({**form, "confirmed": "1"}).status_code == 302
+    assert page({**form, "confirmed": page(form).context["fingerprint"]}).status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,9 @@ def test_a_change_that_stops_people_names_them_first(page: Any, bob: User, organ
     ],
 )
 def test_nobody_locks_themselves_out(page: Any, organization: Organization, form: Any, words: str) -> None:
-    assert "Nothing is saved yet" in page(form).content.decode()
-    answer = page({**form, "confirmed": "1"})
+    shown = page(form)
+    assert "Nothing is saved yet" in shown.content.decode()
+    answer = page({**form, "confirmed": shown.context["fingerprint"]})
     assert (answer.status_code, words in answer.content.decode()) == (409, True)
     assert not SecurityPolicy.objects.filter(organization=organization).exclude(allowed_networks=[]).exists()
 
