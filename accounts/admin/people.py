@@ -46,6 +46,7 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
     form = PersonForm
     readonly_fields = ["email_verified_at", "last_login", "created_at"]
     raw_id_fields = ["current_organization"]
+    filter_horizontal = ()  # its script makes markup that screen readers can't use
     fieldsets = [
         (
             None,

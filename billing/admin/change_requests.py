@@ -124,7 +124,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         context = {
             **self.admin_site.each_context(request),
             "title": f"{ChangeRequest.Kind(kind).label}: {organization or form.row}",
-            "subtitle": str(form.row),
+            "subtitle": str(form.row) if organization and form.row != organization else "",
             "form": form,
             "preview": shown[0] if shown else None,
             "waits": bool(shown and shown[1]),
