@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import invitations, tasks
+from accounts.exports import jobs
 from accounts.lib.identifiers import uuid_of
-from accounts.models import EmailChange, Invitation, Organization, ServiceAccount, User, WebhookEndpoint
+from accounts.models import EmailChange, Export, Invitation, Organization, ServiceAccount, User, WebhookEndpoint
 from tests import factories
 from tests.accounts.test_second_factors import signed_in
 from tests.browser import at
@@ -118,6 +119,7 @@ def test_taking_it_back_ends_what_a_thief_made_since(alice: User, api: Any, orga
     thief.patch(f"/v1/webhook-endpoints/{led_away}", {"url": "https://thief.example/"})
     assert thief.post("/v1/service-accounts", {"name": "s", "role": "admin"}).status_code == 201
     Authenticator.objects.create(user=alice, type="totp", data={})
+    jobs.of_organization(organization, by=f"user:{alice.pk}", now=timezone.now())
 
     assert Client().post("/accounts/email/undo/", {"token": link.partition("token=")[2]}).status_code == 302
 
@@ -130,6 +132,7 @@ def test_taking_it_back_ends_what_a_thief_made_since(alice: User, api: Any, orga
     living = dict(WebhookEndpoint.objects.of(organization).values_list("pk", "status"))
     assert living == {uuid_of(kept, "we_"): "enabled", uuid_of(led_away, "we_"): "disabled"}
     assert not ServiceAccount.objects.living().exists()
+    assert not Export.objects.exists()
     assert list(Authenticator.objects.filter(user=alice).values_list("type", flat=True)) == ["recovery_codes"]
 
 

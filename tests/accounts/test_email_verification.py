@@ -15,9 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import email_codes, invitations, people, tasks, tokens
+from accounts.exports import jobs
 from accounts.models import (
     EmailCode,
     Event,
+    Export,
     Invitation,
     Membership,
     Organization,
@@ -293,6 +295,8 @@ def test_a_reset_ends_what_a_stranger_prepared(
     hook = {"url": "https://example.com/hook", "event_types": ["*"]}
     assert api(alice).post("/v1/webhook-endpoints", hook).status_code == 201
     ServiceAccount.objects.update(responsible=None)
+    jobs.of_organization(organization, by=f"user:{alice.pk}", now=timezone.now())
+    jobs.of_person(alice, now=timezone.now())
     strangers = tokens.issue(alice, organization)
     settings.EMAIL_VERIFICATION = True
 
@@ -304,6 +308,7 @@ def test_a_reset_ends_what_a_stranger_prepared(
     assert api(strangers.access).get("/v1/whoami").status_code == 401
     assert not Invitation.objects.open().exists()
     assert not WebhookEndpoint.objects.of(organization).exists()
+    assert not Export.objects.exists()
     assert not ServiceAccount.objects.living().exists()
     told = Event.objects.within(organization).values_list("type", flat=True)
     assert {"member.removed", "webhook_endpoint.deleted", "invitation.revoked", "api_key.revoked"} <= set(told)
