@@ -28,7 +28,7 @@ def main() -> int:
 
         from tests.faults import program  # needs Django
 
-        return program.run(Path(folder) / "log", free_port(), options.seed, 0 if options.control else options.rounds)
+        return program.run(Path(folder) / "log", free_port(), options.seed, None if options.control else options.rounds)
 
 
 def prepare(folder: Path, postgres_options: str) -> None:

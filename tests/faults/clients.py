@@ -104,7 +104,7 @@ class Client(Thread):
 
 @dataclass(frozen=True)
 class Reply:
-    """UNANSWERED if the connection broke or timed out."""
+    """UNANSWERED if the connection broke or timed out. The names of headers are in lower case."""
 
     status: int = UNANSWERED
     answer: Answer = field(default_factory=dict)
@@ -121,11 +121,15 @@ def ask(port: int, ticket: Ticket, timeout: float = TIMEOUT_SECONDS) -> Reply:
         connection.request("GET" if body is None else "POST", ticket.path, body, headers)
         response = connection.getresponse()
         answer: Any = json.loads(response.read() or b"{}")
-        return Reply(response.status, answer if isinstance(answer, dict) else {}, dict(response.headers))
+        return Reply(response.status, answer if isinstance(answer, dict) else {}, headers_of(response))
     except (OSError, http.client.HTTPException):
         return Reply()
     finally:
         connection.close()
+
+
+def headers_of(response: http.client.HTTPResponse) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.getheaders()}
 
 
 def available(port: int, cast: Cast) -> list[Operation]:

@@ -78,6 +78,25 @@ class Drill:
         self.rounds.append(done)
         return done
 
+    def interruption(self, role: Role, seconds: float) -> Round:
+        """All of the role's processes hang for so long, under load. It has to recover by itself."""
+        chance, done = random.Random(f"{self.seed} {len(self.rounds)}"), Round(role)
+        backlog = Backlog(self.cast, SWEPT, chance)
+        with self._load(done, chance):
+            time.sleep(chance.uniform(*BEFORE_SECONDS))
+            with outages.stopped(*role.members(self.running.process.pid)):
+                book = outages.look_while_it_hangs(self.running.port, self.cast, chance, role, seconds)
+            began = time.monotonic()
+            self.running.wait_until(self.running.is_ready, f"{role.name} after it hung")
+            done.seconds = time.monotonic() - began
+            time.sleep(AFTER_SECONDS)
+        done.claims, done.problems = done.claims + book.claims, done.problems + book.wrong
+        done.note = f"  hung for {seconds:g} s: {', '.join(sorted(book.tally))}"
+        backlog.finish(self.running)
+        self._judge(done, backlog)
+        self.rounds.append(done)
+        return done
+
     @contextmanager
     def _load(self, done: Round, chance: random.Random) -> Iterator[None]:
         """Runs clients during the block. At its end, each client finishes what it has begun."""

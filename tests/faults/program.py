@@ -1,28 +1,31 @@
 """Runs the drill and prints a line per round, what went wrong, and a summary."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from django.db import connection
 
 from tests.faults.drill import Drill, Round
-from tests.faults.processes import POSTGRES, ROLES
+from tests.faults.processes import CELERY, POSTGRES, ROLES, VALKEY
 from tests.faults.running import DidNotComeBack, Running
 
 TRIES = 5
+HUNG_SECONDS = float(os.environ.get("HUNG_SECONDS", "30"))
 
 
-def run(log: Path, port: int, seed: str, rounds: int) -> int:
-    """Returns the exit code. Without rounds it is the control: it kills PostgreSQL until something is lost."""
+def run(log: Path, port: int, seed: str, rounds: int | None) -> int:
+    """Returns the exit code. With None it is the control: it kills PostgreSQL until something is lost."""
     say(f"kill -9 under load, seed {seed}")
     began, running = time.monotonic(), Running(port, log)
     try:
         drill = Drill(running, seed)
         names = ", ".join(operation.run.__name__ for operation in drill.operations)
         say(f"started in {time.monotonic() - began:.1f} s; the load: {names}")
-        return prove(drill, rounds) if rounds else forget(drill)
+        return forget(drill) if rounds is None else prove(drill, rounds)
     except DidNotComeBack as error:
         say(str(error))
         return 1
@@ -32,14 +35,15 @@ def run(log: Path, port: int, seed: str, rounds: int) -> int:
 
 
 def prove(drill: Drill, rounds: int) -> int:
-    for number in range(1, rounds + 1):
-        for role in ROLES:
-            done = drill.round(role)
-            say(f"{number:3}  {done}")
-            if done.problems:
-                say("\n".join([*done.problems[:20], drill.running.end_of_log()]))
-                return 1
-    say(summary(drill.rounds))
+    steps = [(f"{number:3}", partial(drill.round, role)) for number in range(1, rounds + 1) for role in ROLES]
+    steps += [("  -", partial(drill.interruption, role, HUNG_SECONDS)) for role in (POSTGRES, VALKEY, CELERY)]
+    for title, step in steps:
+        done = step()
+        say(f"{title}  {done}")
+        if done.problems:
+            say("\n".join([*done.problems[:20], drill.running.end_of_log()]))
+            return 1
+    say(summary(drill.rounds[: rounds * len(ROLES)]))
     blind = drill.control()
     say("\n".join(blind) or "control: a lost id and a doubled one are seen")
     return 1 if blind else 0

@@ -17,6 +17,7 @@ from tests.faults import processes
 from tests.faults.processes import Role
 
 PATIENCE_SECONDS = 120
+START_SECONDS = 300  # it migrates, and the machine may be busy
 POLL_SECONDS = 0.02
 # The supervisor gives up after 5 deaths in a minute. A watchdog gives up after 3 deaths, each within 10 s of the start.
 APART_SECONDS = 15.5
@@ -39,13 +40,13 @@ class Running:
                 stderr=output,
                 preexec_fn=end_with_parent(signal.SIGTERM),
             )
-        self.wait_until(self.is_ready, "the first answer")
+        self.wait_until(self.is_ready, "the first answer", START_SECONDS)
 
-    def wait_until(self, condition: Callable[[], object], what: str) -> None:
+    def wait_until(self, condition: Callable[[], object], what: str, patience: float = PATIENCE_SECONDS) -> None:
         """Raises DidNotComeBack if it takes too long or the supervisor has ended."""
         began = time.monotonic()
         while not condition():
-            if self.process.poll() is not None or time.monotonic() - began > PATIENCE_SECONDS:
+            if self.process.poll() is not None or time.monotonic() - began > patience:
                 raise DidNotComeBack(f"{what}: not within {time.monotonic() - began:.0f} s\n{self.end_of_log()}")
             time.sleep(POLL_SECONDS)
 

@@ -1,5 +1,9 @@
-"""Kills each of the four once; `make faults` does it 20 times. It runs on its own installation."""
+"""Kills each of the four once; `make faults` does it 20 times. It runs on its own installation.
 
+Then three of them hang, each for as long as one look at what users get takes; with `make faults` for 30 seconds.
+"""
+
+import os
 import subprocess
 import sys
 
@@ -15,5 +19,8 @@ pytestmark = pytest.mark.waits
 def test_after_kill_9_nothing_is_lost_nothing_is_doubled_and_all_of_it_comes_back() -> None:
     """Kills PostgreSQL, a web worker, the Celery worker and Valkey under load. The output names the seed."""
     command = [sys.executable, "-m", "tests.faults", "--rounds", "1"]
-    done = subprocess.run(command, cwd=BASE_DIR, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    env = os.environ | {"HUNG_SECONDS": "0"}
+    done = subprocess.run(
+        command, cwd=BASE_DIR, env=env, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
