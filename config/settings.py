@@ -343,7 +343,7 @@ CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_connect_timeout": 2,
-    "socket_timeout": 5,
+    "socket_timeout": 1 if databases.process() == "web" else 5,  # a request waits for it
     "global_keyprefix": "celery:",
     # A request does not wait for a broker that is down: tasks are nudges, and a sweep does what they were to do.
     "max_retries": 1,

@@ -1,20 +1,31 @@
 """Starts tasks. A task is only a nudge: the queue is rows, and a sweep picks up whatever no nudge has started."""
 
+import time
+
 import structlog
 from celery import current_app
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from kombu.exceptions import OperationalError
 
 log = structlog.get_logger()
+PAUSE_SECONDS = 10
+_down_until = 0.0  # by the monotonic clock of this process
 
 
 def nudge(task: str, *args: str) -> None:
-    """Starts the task of this name after the commit. If the broker is down, the sweep does the work later."""
+    """Starts the task of this name after the commit. If the broker is down or hangs, the sweep does the work later.
+
+    Then nobody asks it for some seconds: a request would wait a second for each task.
+    """
 
     def publish() -> None:
+        global _down_until
+        if time.monotonic() < _down_until:
+            return
         try:
             current_app.send_task(task, args)
         except OperationalError as error:
+            _down_until = time.monotonic() + PAUSE_SECONDS
             log.warning("task not published", task=task, error=str(error))
 
     if not _is_registered((task, args)):

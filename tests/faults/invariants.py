@@ -14,16 +14,18 @@ SELECT account_id, sum(quantity), sum(credits) FROM usage_event
  WHERE account_id = ANY(%(accounts)s) AND meter_id = (SELECT id FROM billing_meter WHERE slug = %(meter)s)
  GROUP BY account_id
 """
-# Compares the gateway's record of charges with ours. A payment that is still pending may already be charged.
+# Compares the gateway's record of charges with ours. A payment that is still pending may already be charged; one that
+# failed must not be.
 CHARGES = """
 WITH charge AS (
     SELECT substr(body #>> '{request,metadata,payment}', 5) AS id, (body ->> 'received')::numeric / 100 AS amount
       FROM billing_sandboxobject WHERE kind = 'intent' AND (body ->> 'received')::numeric > 0
 ), payment AS (
-    SELECT replace(id::text, '-', '') AS id, amount, status FROM billing_payment
+    SELECT replace(id::text, '-', '') AS id, amount, status,
+           CASE WHEN status <> 'failed' THEN amount END AS expected FROM billing_payment
 )
 SELECT id, charge.amount, payment.amount, payment.status FROM charge FULL JOIN payment USING (id)
- WHERE charge.amount IS DISTINCT FROM payment.amount AND payment.status IS DISTINCT FROM 'pending'
+ WHERE charge.amount IS DISTINCT FROM payment.expected AND payment.status IS DISTINCT FROM 'pending'
 """
 POOR = """
 SELECT a.balance, a.balance - a.reserved,
