@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import random
 import time
 from collections import Counter
@@ -17,6 +18,8 @@ PATIENCE_SECONDS = 60
 TIMEOUT_SECONDS = 10
 HURRY_SECONDS = 0.004  # an impatient client hangs up after this long and retries
 IN_A_HURRY, ASKS_AGAIN, GIVES_UP = 0.05, 0.05, 0.05
+# How long a client waits between two operations, on average. Without a pause, six clients keep two cores busy.
+PAUSE_SECONDS = float(os.environ.get("PAUSE_SECONDS", "0"))
 UNANSWERED = 0
 BUSY = "idempotency_key_in_use"
 
@@ -44,6 +47,7 @@ class Client(Thread):
                 self._perform(operation)
             except Exception as error:  # if a client died silently, the drill would prove nothing
                 self.book.wrong.append(f"{operation.run.__name__}: {error!r}")
+            time.sleep(self.chance.uniform(0, 2 * PAUSE_SECONDS))
 
     def _perform(self, operation: Operation) -> None:
         steps = operation.run(self.cast, self.chance)

@@ -5,9 +5,9 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -34,13 +34,17 @@ WITHOUT: Mapping[str, frozenset[str]] = {
 @contextmanager
 def stopped(*pids: int) -> Iterator[None]:
     """During the block, these processes hang: they keep their connections, and neither answer nor restart anything."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    _send(pids, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        _send(pids, signal.SIGCONT)
+
+
+def _send(pids: Iterable[int], what: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it ended a moment ago, as a process of a closed connection does
+            os.kill(pid, what)
 
 
 def look_while_it_hangs(port: int, cast: Cast, chance: random.Random, role: Role, seconds: float) -> Book:
