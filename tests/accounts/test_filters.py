@@ -11,6 +11,7 @@ WORDS = {
     "actor",
     "email",
     "endpoint",
+    "q",
     "reference",
     "search",
     "target",

@@ -192,6 +192,9 @@ def test_switching_it_on_below_the_threshold_charges_at_once(api: Any, alice: Us
         "monthly_count": None,
         "state": "armed",
         "sentence": "When less than 20 credits are left, credits are bought.",
+        "description": (
+            "When less than 20 credits are left, credits are bought up to a balance of 60, at most 500 a month."
+        ),
         "next_attempt_at": None,
         "spent_this_month": 60,
     }
