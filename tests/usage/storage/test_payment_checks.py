@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import Organization
+from billing.ledger import corrections
 from billing.models import LedgerEntry, Payment
 from billing.payments import disputes, gateways, payments, purchases, refunds
 from billing.payments.gateways import DisputeState, RefundState
@@ -15,7 +16,7 @@ from tests import factories
 from tests.billing.payments.recharging import switch_on
 from usage.storage import payment_checks, reconciliation
 
-PURCHASES, REFUNDS, DISPUTES, SUMS, REPLACEMENTS, WOKEN = payment_checks.CHECKS
+PURCHASES, REFUNDS, TAKEN, DISPUTES, SUMS, REPLACEMENTS, WOKEN = payment_checks.CHECKS
 
 # What is done to the books of one organization, and the checks that it breaks.
 CORRUPTIONS = [
@@ -31,6 +32,7 @@ CORRUPTIONS = [
     ("UPDATE billing_refund SET status = 'failed' WHERE status = 'succeeded'", {REFUNDS, SUMS}),
     ("UPDATE billing_refund SET entry_seq = 1 WHERE status = 'succeeded'", {REFUNDS}),
     ("DELETE FROM billing_refund WHERE status = 'succeeded'", {REFUNDS, SUMS}),
+    ("UPDATE billing_ledgerentry SET reference = '' WHERE kind = 'reversal'", {TAKEN}),
     ("UPDATE billing_dispute SET withdrawn = withdrawn + 1", {DISPUTES, SUMS}),
     ("UPDATE billing_dispute SET reinstated = 0", {DISPUTES, SUMS}),
     ("DELETE FROM billing_dispute", {DISPUTES, SUMS}),
@@ -42,7 +44,10 @@ CORRUPTIONS = [
 
 @pytest.fixture
 def books(organization: Organization) -> Organization:
-    """A payment with a refund, one that failed, and a dispute; one that failed; and a recharge with a backup card."""
+    """A payment with a refund, one that failed, and a dispute; one that failed; and a recharge with a backup card.
+
+    An operator has reversed what the recharge brought.
+    """
     card, gateway, now = factories.card(organization), gateways.BY_NAME["sandbox"], timezone.now()
     payment = payments.complete(purchases.begin(organization, amount=Decimal(25), method=None, by="test").pk)
     refunds.complete(refunds.begin(payment, amount=Decimal(5), reason="Sorry", actor="").pk)
@@ -58,6 +63,8 @@ def books(organization: Organization) -> Organization:
     declined = Payment.objects.create(**terms, status="failed", method=card)
     backup = Payment.objects.create(**terms, replaces=declined, method=card, gateway="sandbox")
     payments.complete(backup.pk)
+    bought = LedgerEntry.objects.of(organization).get(idempotency_key=f"payment:{backup.pk.hex}")
+    corrections.reverse(bought, reason="A mistake", actor="key_0", now=now)
     return organization
 
 
@@ -70,7 +77,7 @@ def test_every_check_has_a_corruption() -> None:
 
 
 def test_good_books_pass(books: Organization) -> None:
-    assert LedgerEntry.objects.of(books).count() == 7
+    assert LedgerEntry.objects.of(books).count() == 8
     assert broken() == set()
 
 
@@ -78,6 +85,7 @@ def test_what_is_wrong_is_found(books: Organization) -> None:
     """In a database where other tests left rows, all of them are changed, which breaks the same checks."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE billing_ledgerentry DISABLE TRIGGER ledger_entry_immutable")
         cursor.execute("ALTER TABLE billing_payment DROP CONSTRAINT payment_sums")
         cursor.execute("ALTER TABLE billing_dispute DROP CONSTRAINT dispute_sums")
         for statement, checks in CORRUPTIONS:
