@@ -5,6 +5,9 @@ from billing.payments.gateways.base import Gateway
 from billing.payments.gateways.errors import GatewayMisconfigured
 
 
+HARMLESS = frozenset({"missing_permissions", "read_webhook"})
+
+
 class Guarded:
     """A gateway that isn't asked for anything from a copy of the database: rows wait, as with a wrong key."""
 
@@ -13,7 +16,7 @@ class Guarded:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._gateway, name)
-        if callable(value) and copies.is_copy():
+        if callable(value) and name not in HARMLESS and copies.is_copy():
             raise GatewayMisconfigured(copies.HINT)
         return value
 
