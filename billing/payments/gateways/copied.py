@@ -4,7 +4,6 @@ from accounts import copies
 from billing.payments.gateways.base import Gateway
 from billing.payments.gateways.errors import GatewayMisconfigured
 
-
 HARMLESS = frozenset({"missing_permissions", "read_webhook"})
 
 

@@ -1,6 +1,8 @@
 """Our pages in Chromium, served by this process."""
 
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -10,15 +12,22 @@ from django.core.servers.basehttp import ThreadedWSGIServer
 from django.db import connections
 from django.test.testcases import QuietWSGIRequestHandler
 
+from config import fonts
+
 CHROMIUM = "/usr/bin/chromium"
 
-handler = WSGIHandler()
+
+@cache
+def handler() -> WSGIHandler:
+    """With the font, which `make run` makes, and which is looked for when the handler is made."""
+    fonts.ensure()
+    return WSGIHandler()
 
 
 def answered(environ: Any, start_response: Any) -> Any:
     """Each request has a thread of its own, whose connection would stay open."""
     try:
-        return handler(environ, start_response)
+        return handler()(environ, start_response)
     finally:
         connections.close_all()
 
@@ -26,6 +35,7 @@ def answered(environ: Any, start_response: Any) -> Any:
 @pytest.fixture
 def server(committed: None) -> Iterator[str]:
     with ThreadedWSGIServer(("localhost", 0), QuietWSGIRequestHandler) as listening:
+        handler()
         listening.set_app(answered)
         Thread(target=listening.serve_forever, daemon=True).start()
         yield f"http://localhost:{listening.server_port}"
@@ -34,6 +44,8 @@ def server(committed: None) -> Iterator[str]:
 
 @pytest.fixture
 def page(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no Chromium at {CHROMIUM}")
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # playwright runs an event loop in this thread
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as started:
