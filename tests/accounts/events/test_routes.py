@@ -16,6 +16,7 @@ from accounts.events.actors import KINDS
 from accounts.models import Event, Organization
 from accounts.webhooks import endpoints
 from billing.invoicing import subscriptions
+from billing.ledger import holds
 from billing.models import InvoiceState, LedgerAccount, LedgerEntry, Subscription
 from tests import factories
 from tests.conftest import Api
@@ -122,6 +123,17 @@ def past_due(world: World) -> str:
     return f"{path}/retry"
 
 
+def sign_in(world: World) -> str:
+    """The one that lists them."""
+    [current] = [row for row in person(world).get("/v1/me/sessions").json()["results"] if row["is_current"]]
+    return f"/v1/me/sessions/{current['id']}"
+
+
+def release(world: World) -> None:
+    for hold in (world.holds["grandchild"], world.leases["grandchild"]):
+        holds.release(hold, now=timezone.now())
+
+
 def sign_up_code(world: World) -> dict[str, str]:
     data = {"name": "", "timezone": "UTC", "password": "!", "organization_name": "", "invitation": ""}
     _, code = email_codes.issue("sign_up", SIGN_UP["email"], data, network="", now=timezone.now())
@@ -148,6 +160,10 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("v1/invitations/accept", "post"): Case(invitation_token, client=invited),
     ("v1/ledger/{id}/reverse", "post"): Case(path=granted),
+    ("v1/me/exports", "post"): Case(client=person),
+    ("v1/me/sessions/end-others", "post"): Case(before=refresh_token, client=person),
+    ("v1/me/sessions/{id}", "delete"): Case(client=person, path=sign_in),
+    ("v1/organizations/{id}/close", "post"): Case(before=release, client=person, relation="grandchild"),
     ("v1/organizations/{id}/move", "post"): Case(relation="grandchild"),
     ("v1/organizations/{id}/suspend", "post"): Case(relation="child"),
     ("v1/organizations/{id}/resume", "post"): Case(
