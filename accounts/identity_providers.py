@@ -25,17 +25,19 @@ class DomainTaken(Conflict):
 
 @transaction.atomic
 def save(
-    row: IdentityProvider, params: Mapping[str, Any], *, domains: Sequence[str], secret: str, now: datetime
+    row: IdentityProvider, params: Mapping[str, Any], *, domains: Sequence[str] | None, secret: str, now: datetime
 ) -> None:
-    """Makes the provider, or changes it. An empty secret leaves the one that it has."""
+    """Makes the provider, or saves of it what `params` has. No domains or an empty secret leave those that it has."""
     is_new = row._state.adding
     before = {**_fields(row), "domains": [] if is_new else _domains(row)}
     for name, value in params.items():
         setattr(row, name, value)
     if secret:
         row.client_secret = registry.seal(secret)
-    row.save()
-    _set_domains(row, domains)
+    columns = [*params, *(["client_secret"] if secret else [])]
+    row.save(update_fields=None if is_new else columns)
+    if domains is not None:
+        _set_domains(row, domains)
     after = {**_fields(row), "domains": _domains(row)}
     named, targets = {"identity_provider": row.public_id}, [row.public_id]
     if is_new:

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import identity_providers, security
-from accounts.admin.base import ReadOnlyAdmin, RecordedAdmin
+from accounts.admin.base import ChangedFieldsAdmin, ReadOnlyAdmin
 from accounts.models import IdentityProvider, LinkedAccount, ProviderDomain
 from accounts.providers.calls import networks
 from accounts.webhooks import urls
@@ -57,7 +57,7 @@ class ProviderForm(forms.ModelForm[IdentityProvider]):
 
 
 @admin.register(IdentityProvider)
-class IdentityProviderAdmin(RecordedAdmin[IdentityProvider]):
+class IdentityProviderAdmin(ChangedFieldsAdmin[IdentityProvider]):
     """Organizations' own providers of sign-ins. The verb records the events."""
 
     form = ProviderForm
@@ -72,9 +72,10 @@ class IdentityProviderAdmin(RecordedAdmin[IdentityProvider]):
         return ["organization"] if obj else []
 
     def save_model(self, request: HttpRequest, obj: IdentityProvider, form: Any, change: bool) -> None:
-        params = {name: form.cleaned_data[name] for name in identity_providers.FIELDS}
+        values = {name: form.cleaned_data[name] for name in form.changed_data} if change else form.cleaned_data
+        params = {name: values[name] for name in identity_providers.FIELDS if name in values}
         row = IdentityProvider.objects.get(pk=obj.pk) if change else obj
-        domains, secret = form.cleaned_data["domains"], form.cleaned_data["secret"]
+        domains, secret = values.get("domains"), values.get("secret", "")
         identity_providers.save(row, params, domains=domains, secret=secret, now=timezone.now())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts import people
 from accounts.admin import ChangedFieldsAdmin, ReadOnlyAdmin
-from accounts.models import Organization, User
+from accounts.models import IdentityProvider, Organization, User
 from billing.models import BillingAccount
 from tests import factories
 from tests.browser import signed_in
@@ -108,6 +108,19 @@ def test_a_person_renamed_in_the_admin_keeps_their_new_password(
     post(operator, alice, name="New")
     alice.refresh_from_db()
     assert (alice.name, alice.password) == ("New", "another")
+
+
+def test_a_provider_renamed_in_the_admin_stays_switched_off(
+    operator: Client, organization: Organization, meanwhile: Meanwhile
+) -> None:
+    terms = {"name": "Acme", "issuer": "https://id.example.com", "client_id": "tollgate"}
+    provider = IdentityProvider.objects.create(organization=organization, client_secret=b"sealed", **terms)
+    provider.domains.create(domain="example.com")
+    meanwhile(provider, is_enabled=False, client_secret=b"another")
+    post(operator, provider, name="New")
+    provider.refresh_from_db()
+    assert (provider.name, provider.is_enabled, bytes(provider.client_secret)) == ("New", False, b"another")
+    assert provider.domains.get().domain == "example.com"
 
 
 def test_groups_given_in_the_admin_are_kept(operator: Client, alice: User) -> None:
