@@ -134,5 +134,6 @@ def test_prepared_statements_work_from_1_21_on_and_before_that_it_is_said_what_i
         assert statuses == {200, 201}
     else:
         assert 503 in statuses
-        assert statuses <= {200, 201, 404, 503}  # 404: the capture of a hold that wasn't placed
+        # 404: the capture of a hold that wasn't placed. 500: a statement of another connection has the same name there.
+        assert statuses <= {200, 201, 404, 500, 503}
         assert "DATABASE_PREPARED_STATEMENTS=off" in ready.json()["reasons"][0]
