@@ -32,12 +32,16 @@ class ChangeUndone(Gone):
 
 
 def begin(user: User, email: str, *, network: str, now: datetime) -> EmailCode:
-    """Sends a code to the new address, and tells the old one. A taken address gets an email that says so."""
+    """Sends a code to the new address, and tells the old one. A taken address gets an email that says so.
+
+    One's own address gets the code whatever it had before: a stranger's attempt has only told it that it is taken.
+    """
+    is_own = email == user.email
     with transaction.atomic():
-        row, code = email_codes.issue(PURPOSE, email, {"user": user.pk}, network=network, now=now)
+        row, code = email_codes.issue(PURPOSE, email, {"user": user.pk}, network=network, now=now, again=is_own)
         if code:
             emails.queue(TEMPLATE, to=email, context={"code": code, "user": user.pk})
-        if email != user.email:
+        if not is_own:
             emails.queue("email_change_asked", to=user.email, context={"old": user.email, "new": email})
     return row
 
@@ -46,7 +50,7 @@ def finish(
     user: User, email: str, code: str, *, only: UUID, network: str, current: sign_ins.Current, now: datetime
 ) -> None:
     """The code came back: the person has the new address. `EmailTaken` if somebody took it meanwhile."""
-    row = email_codes.redeem(PURPOSE, email, code, network=network, now=now, only=only, person=user.email)
+    row = email_codes.redeem(PURPOSE, email, code, network=network, now=now, only=only)
     if email_codes.data_of(row)["user"] != user.pk:
         raise email_codes.InvalidCode
     old, was_proved = user.email, user.has_proved_email

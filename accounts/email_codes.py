@@ -53,8 +53,10 @@ class SeveralSignUps(Conflict):
         super().__init__(errors=[{"pointer": "/sign_up", "detail": self.detail}])
 
 
-def issue(purpose: str, email: str, data: Mapping[str, Any], *, network: str, now: datetime) -> tuple[EmailCode, str]:
-    """A new attempt, and the code that the caller sends. It is empty if the address has it already."""
+def issue(
+    purpose: str, email: str, data: Mapping[str, Any], *, network: str, now: datetime, again: bool = False
+) -> tuple[EmailCode, str]:
+    """A new attempt, and the code that the caller sends. It is empty if the address has it already, unless `again`."""
     attempts = EmailCode.objects.filter(purpose=purpose, email=email)
     if attempts.filter(network=network, created_at__gt=now - KEPT).count() >= ATTEMPTS_OF_A_NETWORK:
         wait = {"Retry-After": str(int(KEPT.total_seconds()))}
@@ -65,20 +67,20 @@ def issue(purpose: str, email: str, data: Mapping[str, Any], *, network: str, no
     row.data = encryption.encrypt(json.dumps(data).encode(), purpose=PURPOSE)
     row.save(force_insert=True)
     digits = MANY_DIGITS if sign_in_limits.is_slow(_series(email), now) else DIGITS
-    return row, "" if has_it else _code(purpose, email, _window(now))[:digits]
+    return row, "" if has_it and not again else _code(purpose, email, _window(now))[:digits]
 
 
-def redeem(
-    purpose: str, email: str, code: str, *, network: str, now: datetime, only: UUID | None = None, person: str = ""
-) -> EmailCode:
+def redeem(purpose: str, email: str, code: str, *, network: str, now: datetime, only: UUID | None = None) -> EmailCode:
     """The attempt that a code finishes, which is used up by that. `InvalidCode` if there is none.
 
-    `only` is the attempt's id. Without it there must be no other for this address. `person` is the address of who is
-    signed in. A wrong code counts even if the caller's transaction is rolled back, so call this outside of one.
+    `only` is the attempt's id. Without it there must be no other for this address. A wrong code counts even if the
+    caller's transaction is rolled back, so call this outside of one. Strangers' guesses hold up the person who has the
+    address, but not where they have signed in. The networks of who types the code in don't count: anybody can sign in
+    to an account of their own from many.
     """
     digits = "".join(code.split())
     try:
-        attempt = sign_in_limits.begin(_series(email), network, person=person, is_guessable=len(digits) < MANY_DIGITS)
+        attempt = sign_in_limits.begin(_series(email), network, person=email, is_guessable=len(digits) < MANY_DIGITS)
     except TooManyFailures as error:
         raise error.problem from error
     if not _is_right(purpose, email, digits, now):

@@ -10,9 +10,10 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts import invitations, tasks
+from accounts import email_changes, invitations, sign_in_limits, sign_ins, tasks
 from accounts.exports import jobs
 from accounts.lib.identifiers import uuid_of
+from accounts.lib.problems import Problem
 from accounts.models import EmailChange, Export, Invitation, Organization, ServiceAccount, User, WebhookEndpoint
 from tests import factories
 from tests.accounts.test_second_factors import signed_in
@@ -157,6 +158,34 @@ def test_an_address_that_was_not_proved_is_proved_in_the_same_way(alice: User, a
     alice.refresh_from_db()
     assert alice.has_proved_email
     assert not EmailChange.objects.exists()
+
+
+def test_a_strangers_attempt_does_not_keep_the_code_of_ones_own_address_away(
+    alice: User, charlie: User, settings: Any
+) -> None:
+    settings.EMAIL_VERIFICATION = True
+    User.objects.filter(pk=charlie.pk).update(email_verified_at=timezone.now())
+    ask(signed_in(charlie), alice.email)
+    browser = signed_in(alice)
+    ask(browser, alice.email)
+    assert change(browser)["Location"] == "/profile/"
+    alice.refresh_from_db()
+    assert alice.has_proved_email
+
+
+def test_the_guessers_own_networks_leave_a_code_as_hard_to_guess(alice: User, monkeypatch: Any) -> None:
+    """Who signs in to an account of their own from many networks would else prove any address in a day."""
+    monkeypatch.setattr("accounts.sign_in_limits.ACCOUNT_BOUND", 3)
+    now, statuses = timezone.now(), []
+    attempt = email_changes.begin(alice, NEW, network="", now=now)
+    for number in range(5):
+        network = f"192.0.2.{number}"
+        sign_in_limits.remember(alice, network)
+        current = sign_ins.Current()
+        with pytest.raises(Problem) as refusal:
+            email_changes.finish(alice, NEW, "00000000", only=attempt.pk, network=network, current=current, now=now)
+        statuses.append(refusal.value.status)
+    assert statuses == [400] * 3 + [429] * 2
 
 
 def test_former_addresses_are_forgotten_once_they_take_nothing_back(alice: User) -> None:

@@ -239,7 +239,7 @@ def test_strangers_guesses_at_codes_do_not_keep_who_is_known_out(alice: User, se
         if series == "factor":
             second_factors.check_code(alice, "000000", network)
         else:
-            email_codes.redeem("change", alice.email, "00000000", network=network, now=now, person=alice.email)
+            email_codes.redeem("change", alice.email, "00000000", network=network, now=now)
 
     with suppress(email_codes.InvalidCode):
         guess(HOME)
