@@ -20,7 +20,7 @@ from accounts.models import User, Visit
 IN_SESSION = "visit"
 SAFE = ("GET", "HEAD", "OPTIONS")
 LEAVING = ("end-visit", "account_logout")  # what a visitor may send, beside the forms of the admin
-EXPORTS = ("export", "pdf", "csv", "xml")
+EXPORTS = ("export", "download", "pdf", "csv", "xml")
 
 
 def visit_of(request: HttpRequest) -> Visit | None:

@@ -15,6 +15,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from accounts import people
+from accounts.exports import jobs
 from accounts.models import Event, Organization, SecurityPolicy, User, Visit
 from apikeys.models import ApiKey
 from billing.models import Invoice, LedgerEntry, Payment
@@ -115,6 +116,16 @@ def test_no_form_is_taken_no_file_given_and_no_secret_shown(
 @pytest.mark.parametrize("path", ["events/export/", "usage/?format=csv", "months.csv"])
 def test_an_export_is_refused(browser: Client, organization: Organization, path: str) -> None:
     assert browser.get(at(organization, path)).status_code in (403, 404)
+
+
+def test_a_refused_download_is_not_told_as_one(visitor: User, organization: Organization) -> None:
+    export = jobs.of_organization(organization, by="user:1", now=timezone.now())
+    jobs.run(timezone.now())
+    browser = signed_in(visitor)
+    browser.post("/accounts/confirm/", {"password": factories.PASSWORD})
+    begin(browser, organization)
+    assert browser.get(at(organization, f"exports/{export.pk}/")).status_code == 403
+    assert not Event.objects.filter(type="export.downloaded").exists()
 
 
 def test_outside_of_the_customers_pages_the_visitor_changes_nothing_either(browser: Client, visitor: User) -> None:
