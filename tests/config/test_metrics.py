@@ -46,7 +46,11 @@ def test_requests_verdicts_and_events_are_counted(client: Client, organization: 
 def test_routes_are_patterns_so_that_nobody_makes_new_series(client: Client) -> None:
     client.get("/v1/members/17")
     client.get("/nothing/here-17")
-    assert "17" not in re.sub(r" \S+\n", "\n", "".join(re.findall(r'route="[^"]*".*\n', scraped(client))))
+    client.generic("MADE-UP-17", "/")
+    text = scraped(client)
+    assert "17" not in re.sub(r" \S+\n", "\n", "".join(re.findall(r'route="[^"]*".*\n', text)))
+    assert "MADE-UP" not in text
+    assert 'method="(other)"' in text
 
 
 def test_the_installations_figures_are_there(client: Client) -> None:
