@@ -136,6 +136,20 @@ def test_a_reset_is_sent_and_factors_are_removed_only_by_those_who_may(operator:
     assert Authenticator.objects.filter(user=user).exists() is not allowed
 
 
+@pytest.mark.parametrize("operator", ["approver", "superuser"])
+def test_only_superusers_change_who_approves_requests(operator: str) -> None:
+    """Else an operator becomes the second person by giving their colleague an address of their own."""
+    actor = person(operator, ["view_user", "change_user", "approve_changerequest"])
+    colleague = person("colleague", ["approve_changerequest"])
+    Authenticator.objects.create(user=colleague, type="totp", data={})
+    browser, before = signed_in(actor), state(colleague)
+    edit(browser, colleague, {"email": "taken-over@example.com"})
+    form = {"action": "remove_factors", "_selected_action": colleague.pk}
+    browser.post(reverse("admin:accounts_user_changelist"), form)
+    assert (state(colleague) == before) is (operator == "approver")
+    assert Authenticator.objects.filter(user=colleague).exists() is (operator == "approver")
+
+
 def test_no_page_of_the_admin_sets_a_password(db: None) -> None:
     actor = person("superuser", OPERATORS["superuser"])
     assert signed_in(actor).get(f"/admin/accounts/user/{actor.pk}/password/").status_code in (302, 404)
