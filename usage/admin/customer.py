@@ -59,6 +59,7 @@ def customer(request: HttpRequest, organization: str) -> HttpResponse:
 
 def note(request: HttpRequest, organization: str) -> HttpResponse:
     """Keeps a note. It is in the admin's history, and in nothing that the customer sees."""
+    require(request, "accounts.view_organization")  # a note that is refused shows the customer's page
     require(request, "accounts.add_operatornote")
     row, form = _organization(organization).root, NoteForm(request.POST)
     if request.method != "POST":
