@@ -86,8 +86,13 @@ class ApiKey(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(rate_limit=None, rate_limit_window_seconds=None)
-                | Q(rate_limit__gt=0, rate_limit_window_seconds__gt=0),
-                name="api_key_rate_limit_complete",
+                | Q(  # a CHECK takes a comparison with NULL for true
+                    rate_limit__isnull=False,
+                    rate_limit_window_seconds__isnull=False,
+                    rate_limit__gt=0,
+                    rate_limit_window_seconds__gt=0,
+                ),
+                name="api_key_rate_limit_whole",
             ),
             models.CheckConstraint(
                 condition=Q(monthly_budget=None) | Q(monthly_budget__gte=0), name="api_key_budget_not_negative"

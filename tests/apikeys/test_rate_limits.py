@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from time_machine import travel
 
 from apikeys.models import ApiKey
@@ -129,6 +130,12 @@ def test_a_limit_that_is_none_is_refused(alice: Any, api: Any, bad: Any, pointer
     response = api(alice).post(KEYS, {"name": "Key", "rate_limit": bad})
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, pointer)
     assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("missing", ["rate_limit", "rate_limit_window_seconds"])
+def test_half_a_limit_is_not_kept(key: Any, missing: str) -> None:
+    with pytest.raises(IntegrityError, match="api_key_rate_limit_whole"), transaction.atomic():
+        ApiKey.objects.filter(pk=key[0].pk).update(**{missing: None})
 
 
 def test_another_limit_holds_at_once(api: Any, key: Any) -> None:
