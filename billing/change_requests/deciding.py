@@ -24,6 +24,7 @@ from billing import clock
 from billing.change_requests import ACTIONS
 from billing.change_requests.action import Action, Params
 from billing.change_requests.preview import Preview, is_stale, rehearse
+from billing.ledger import posting
 from billing.models import ChangeRequest
 from billing.models.change_requests import LIFETIME
 
@@ -76,7 +77,7 @@ def ask(
     if known := ChangeRequest.objects.filter(pk=id, requested_by=by).first():
         return known
     action = ACTIONS[kind]
-    row = action.load(subject)
+    row = _locked(action, subject, now)
     shown, amount, needs_approval = preview(kind, subject, params, reason=reason, by=by, now=now)
     _check(seen, shown, action, row)
     request = ChangeRequest(
@@ -112,7 +113,7 @@ def approve(pk: UUID, *, seen: str, by: User, now: datetime) -> ChangeRequest:
     if request.requested_by_id == by.pk:
         raise OwnRequest
     action = ACTIONS[request.kind]
-    row = action.load(request.subject)
+    row = _locked(action, request.subject, now)
     shown = look(request, now)
     _check(seen, shown, action, row)
     outcome = _run(action, row, request, now)
@@ -148,6 +149,20 @@ def actor_of(person: User) -> str:
 def _now_of(action: Action, row: Any, now: datetime) -> datetime:
     organization = action.organization(row)
     return clock.at(organization, now) if organization else now
+
+
+def _locked(action: Action, subject: str, now: datetime) -> Any:
+    """What it is done to, read under the payer's lock.
+
+    There's a race here: the preview takes everything back, and its locks with it. So the payer is locked before it, or
+    something else could happen between the preview and what is done.
+    """
+    row = action.load(subject)
+    organization = action.organization(row)
+    if organization is None:
+        return row
+    posting.lock([organization.root_id], _now_of(action, row, now))
+    return action.load(subject)
 
 
 def _check(seen: str, shown: Preview, action: Action, row: Any) -> None:

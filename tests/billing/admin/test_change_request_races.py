@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
-from threading import Barrier
+from threading import Barrier, Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -14,10 +14,11 @@ from accounts.lib.identifiers import uuid7
 from accounts.models import Organization, User
 from billing.change_requests import ACTIONS, deciding
 from billing.change_requests.preview import rehearse
-from billing.models import ChangeRequest, LedgerAccount
+from billing.ledger import corrections
+from billing.models import ChangeRequest, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.billing.admin.desk import REASON, staff
-from tests.concurrency import race
+from tests.concurrency import race, wait_until_blocking
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -93,3 +94,21 @@ def test_a_request_is_decided_once_by_however_many(customer: Organization, setti
     assert sum(isinstance(outcome, deciding.AlreadyDecided) for outcome in outcomes) == 3
     request.refresh_from_db()
     assert LedgerAccount.objects.get(pk=customer.pk).balance == (160 if request.state == "done" else 100)
+
+
+def test_nothing_comes_between_the_preview_and_what_is_done(customer: Organization) -> None:
+    """Another posting waits from the preview on, until the request is decided."""
+    by, check = staff(), deciding._check
+    terms: dict[str, Any] = {"amount": Decimal(-90), "reason": REASON, "actor": "", "now": timezone.now()}
+    posting = Thread(target=partial(race, [partial(corrections.adjust, customer.pk, **terms)]))
+
+    def meanwhile(*args: Any) -> None:
+        check(*args)
+        posting.start()
+        wait_until_blocking()
+
+    with patch.object(deciding, "_check", meanwhile):
+        request = ask(by, customer, token(by, customer))
+    posting.join()
+    amounts: list[Any] = list(LedgerEntry.objects.of(customer).order_by("seq").values_list("amount", flat=True))
+    assert (request.state, amounts) == ("done", [100, 60, -90])
