@@ -7,11 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts.lib.problems import Conflict, InvalidField
 from billing.invoicing import papers, paying, tax, unpaid
 from billing.ledger import corrections, posting
-from billing.models import Invoice, InvoiceState, Refund
+from billing.models import Dispute, Invoice, InvoiceState, Refund
 
 
 class NotCreditable(Conflict):
@@ -41,6 +42,9 @@ def give(invoice: Invoice, *, reason: str, actor: str, now: datetime, amount: De
         raise paying.BeingPaid(payment=payment.public_id)
     if Refund.objects.filter(payment__invoice=invoice, status=Refund.Status.PENDING).exists():
         raise NotCreditable("A refund of it is under way.")
+    taken = Dispute.objects.filter(payment__invoice=invoice, status__in=Dispute.UNDECIDED)
+    if taken.filter(withdrawn_total__gt=F("reinstated_total")).exists():
+        raise NotCreditable("A bank has taken its money back, and has not decided yet.")
     net = amount - tax.total(tax.credited(invoice, before=invoice.total - left, amount=amount))
     corrections.adjust(invoice.organization_id, amount=net, reason=reason, actor=actor, now=now)
     if state.status in InvoiceState.OWED and amount == left:

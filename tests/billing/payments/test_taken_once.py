@@ -206,6 +206,19 @@ def test_money_that_goes_back_after_a_credit_note_is_not_credited_twice(
     assert agrees()
 
 
+def test_what_a_bank_holds_is_not_given_back_as_credits(payment: Payment) -> None:
+    """Until the bank decides: its money would be given back twice if it is lost."""
+    assert payment.invoice is not None
+    terms: dict[str, Any] = {"reason": "Goodwill", "actor": "key_0", "now": timezone.now()}
+    dispute(payment, 2500)
+    with pytest.raises(crediting.NotCreditable, match="bank"):
+        crediting.give(payment.invoice, **terms)
+    dispute(payment, 2500, 2500, DisputeState.WON)
+    crediting.give(payment.invoice, **terms)
+    assert balance(payment) == 50
+    assert agrees()
+
+
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_postpaid_invoice_that_a_bank_took_back_is_asked_for_again(payment: Payment, lost: bool) -> None:
     """The service was used: an open dispute leaves the invoice as it is, and a lost one leaves a debt for the next."""
