@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.commands import migrate as django_migrate
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from accounts.management.commands import migrate
 from tests.concurrency import race, wait_until_blocking
@@ -76,6 +76,31 @@ def test_requests_get_through_while_a_migration_waits(capsys: pytest.CaptureFixt
 def test_without_it_they_would_wait_as_long_as_the_report_takes() -> None:
     """The control."""
     assert isinstance(beside(change_the_table), OperationalError)
+
+
+def change_two_tables(*args: Any, **options: Any) -> None:
+    """What a migration does that is one transaction."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE billing_grant IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("LOCK TABLE billing_hold IN ACCESS EXCLUSIVE MODE")
+
+
+def test_a_deadlock_with_a_request_is_no_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The request needs the same two tables in the other order. PostgreSQL notices after a second."""
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 5)
+    monkeypatch.setattr(django_migrate.Command, "handle", change_two_tables)
+    outcomes: list[Any] = []
+    changing = Thread(target=lambda: outcomes.extend(race([partial(call_command, "migrate")])))
+    with a_report():
+        changing.start()
+        wait_until_blocking()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM billing_grant")
+    changing.join()
+    assert outcomes == [None]
+    assert "Trying again" in capsys.readouterr().out
 
 
 def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

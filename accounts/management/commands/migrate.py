@@ -5,11 +5,12 @@ from typing import Any
 
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 LOCK_SECONDS = 2.0  # less than the time that a request has
 PAUSE_SECONDS = 3.0
 PATIENCE_SECONDS = 600
+BUSY = (LockNotAvailable, DeadlockDetected)  # somebody else has, or waits for, what we need
 
 
 class Command(migrate.Command):
@@ -31,7 +32,7 @@ class Command(migrate.Command):
             try:
                 super().handle(*args, **options)
             except OperationalError as error:
-                if isinstance(error.__cause__, LockNotAvailable) and time.monotonic() < deadline:
+                if isinstance(error.__cause__, BUSY) and time.monotonic() < deadline:
                     return False
                 raise
             finally:
