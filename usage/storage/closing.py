@@ -58,6 +58,7 @@ SELECT a.organization_id, o.timezone, a.zones::text, o.created_at, last.month, l
                       WHERE c.account_id = a.organization_id AND c.status = 'done'
                       ORDER BY month DESC LIMIT 1) last ON true
  WHERE a.organization_id = ANY(%(accounts)s::uuid[])
+ ORDER BY a.organization_id
 """
 
 # They may have been started before.
