@@ -89,7 +89,12 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def committed_database(django_db_setup: None) -> None:
+    """Where `committed` commits. A folder whose other tests would be disturbed overrides it: tests/apart.py."""
+
+
+@pytest.fixture
+def committed(committed_database: None, django_db_blocker: Any) -> Iterator[None]:
     """Real transactions that other threads and processes see. Rows stay afterwards, so a test must make its own people.
 
     pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. We delete the rate limit counts

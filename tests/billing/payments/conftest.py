@@ -4,13 +4,14 @@ import pytest
 
 from accounts.models import Organization
 from tests import factories
+from tests.apart import committed_database, second_database
 from tests.billing.payments import conservation
 from tests.billing.payments.gateway import FaultySandbox
 from tests.billing.payments.recharging import switch_on
 from tests.stripe.fixtures import deliveries, running_stand_in, stand_in
 from tests.stripe.process import StandIn
 
-__all__ = ["deliveries", "running_stand_in", "stand_in"]
+__all__ = ["committed_database", "deliveries", "running_stand_in", "second_database", "stand_in"]
 
 
 @pytest.fixture
