@@ -89,9 +89,12 @@ def request(user: User, now: datetime) -> datetime:
 
 
 @transaction.atomic
-def take_back(user: User) -> None:
-    if User.objects.filter(pk=user.pk, erase_at__isnull=False, erased_at=None).update(erase_at=None):
+def take_back(user: User) -> bool:
+    """Whether the person stays. It is too late once the erasure has begun."""
+    stays = User.objects.filter(pk=user.pk, is_active=True)
+    if stays.filter(erase_at__isnull=False).update(erase_at=None):
         people.tell(user, "user.erasure_cancelled", {"user": user.pk})
+    return stays.exists()
 
 
 @transaction.atomic
@@ -106,13 +109,11 @@ def _write(user: User, subject: str, text: str) -> None:
     emails.queue("message", to=user.email, context={"subject": subject, "body": body})
 
 
-def erase(user: User, now: datetime) -> None:
-    """Erase the person now. The caller has dealt with the API keys that they made.
+def forget(user: User, now: datetime) -> None:
+    """Erase what events know of somebody who became nobody, in batches.
 
-    What says who they are goes at once, and what events know of them in batches after that. A run that is killed in
-    between goes on at the next one, since `erase_at` stays until `erased_at` is set.
+    A run that is killed goes on at the next one, since `erase_at` stays until `erased_at` is set.
     """
-    _become_nobody(user, now)
     _forget_events(Q(actor__id=f"user:{user.pk}"))
     _forget_events(Q(targets__contains=[f"user:{user.pk}"]))
     _forget_events(Q(context__person=f"user:{user.pk}"))
@@ -120,8 +121,11 @@ def erase(user: User, now: datetime) -> None:
 
 
 @transaction.atomic
-def _become_nobody(user: User, now: datetime) -> None:
-    """There's a race here: two owners may be erased at once. `members.leave` locks each organization for that."""
+def become_nobody(user: User, now: datetime) -> None:
+    """Erase what says who the person is. The caller has dealt with the API keys that they made; `forget` comes next.
+
+    There's a race here: two owners may be erased at once. `members.leave` locks each organization for that.
+    """
     row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     check(row)
     people.tell(row, "user.erased", {"user": row.pk})

@@ -54,13 +54,18 @@ def end_service_account(account: ServiceAccount, now: datetime) -> None:
 
 def erase(user: User, now: datetime) -> None:
     """Erase a person. Their keys are revoked, and other people become responsible for their service accounts."""
-    with transaction.atomic():
-        erasure.check(user)
-        for membership in user.memberships.select_related("organization"):
-            service_accounts.hand_over(membership.organization, user.pk, by=None, now=now)
-        for key in ApiKey.objects.unrevoked().filter(created_by=user):
-            keys.revoke(key)
-    erasure.erase(user, now)
+    _leave(user, now)
+    erasure.forget(user, now)
+
+
+@transaction.atomic
+def _leave(user: User, now: datetime) -> None:
+    erasure.check(user)
+    for membership in user.memberships.select_related("organization"):
+        service_accounts.hand_over(membership.organization, user.pk, by=None, now=now)
+    for key in ApiKey.objects.unrevoked().filter(created_by=user):
+        keys.revoke(key)
+    erasure.become_nobody(user, now)
 
 
 def erase_due(now: datetime) -> int:
@@ -69,11 +74,21 @@ def erase_due(now: datetime) -> int:
     erased = 0
     for user in due:
         try:
-            erase(user, now)
-            erased += 1
+            if _leave_if_still_due(user, now):
+                erasure.forget(user, now)
+                erased += 1
         except Conflict as refusal:
             erasure.postpone(user, str(refusal), now)
     return erased
+
+
+@transaction.atomic
+def _leave_if_still_due(user: User, now: datetime) -> bool:
+    """There's a race: while others are erased, a person who is due may take it back. So the person is locked."""
+    due = User.objects.select_for_update(no_key=True).filter(pk=user.pk, erase_at__lte=now, erased_at=None)
+    if row := due.first():
+        _leave(row, now)
+    return row is not None
 
 
 @transaction.atomic

@@ -83,6 +83,6 @@ class DeleteAccountView(LoginRequiredMixin, View):
 class KeepAccountView(LoginRequiredMixin, View):
     def post(self, request: HttpRequest) -> HttpResponse:
         assert isinstance(request.user, User)
-        erasure.take_back(request.user)
-        messages.success(request, gettext("Your account stays."))
+        if erasure.take_back(request.user):
+            messages.success(request, gettext("Your account stays."))
         return redirect("profile")

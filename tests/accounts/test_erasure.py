@@ -161,6 +161,25 @@ def test_a_person_has_fourteen_days_to_come_back(api: ApiOf, dave: User, organiz
     assert {"user.erasure_requested", "user.erasure_cancelled", "user.erased"} == set(told)
 
 
+def test_who_takes_it_back_while_others_are_erased_stays(dave: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may take minutes: the list of those who are due is older than what they have said since."""
+    now, forget = timezone.now(), erasure.forget
+    erin = User(email=f"{factories.unique('erin')}@example.com", name="Erin")
+    people.register(erin)
+    for person in (dave, erin):
+        erasure.request(person, now)
+
+    def meanwhile(erased: User, now: Any) -> None:
+        other = erin if erased == dave else dave
+        assert [erasure.take_back(other), erasure.take_back(erased)] == [True, False]
+        forget(erased, now)
+
+    monkeypatch.setattr(erasure, "forget", meanwhile)
+    assert departures.erase_due(now + timedelta(days=15)) == 1
+    assert User.objects.filter(pk__in=(dave.pk, erin.pk), is_active=True, erase_at=None, erased_at=None).count() == 1
+    assert departures.erase_due(now + timedelta(days=15)) == 0
+
+
 def test_who_became_the_last_owner_meanwhile_is_told(alice: User, bob: User, organization: Organization) -> None:
     Membership.objects.filter(user=bob, organization=organization).update(role="owner")
     now = timezone.now()
