@@ -1,8 +1,8 @@
 """Whether this database is a copy. A copy charges no cards, and sends no mail and no webhooks.
 
-A restored backup says so of itself. A database that was copied in another way is found out by the identifier of its
-PostgreSQL cluster, which `initdb` makes; a standby has that of its primary, and is none. `manage.py adopt` makes a copy
-the real one.
+A backup doesn't have the row that says which database is the real one. One that was copied in another way is found out
+by the identifier of its PostgreSQL cluster, which `initdb` makes; a standby has that of its primary, and is no copy.
+`manage.py adopt` makes a copy the real one.
 """
 
 from django.db.models.expressions import RawSQL
@@ -19,7 +19,7 @@ def is_copy() -> bool:
 
 def adopt() -> None:
     """From now on, this database is the real one."""
-    Installation.objects.update(is_copy=False, system_identifier=CLUSTER)
+    Installation.objects.update_or_create(id=1, defaults={"is_copy": False, "system_identifier": CLUSTER})
 
 
 def mark() -> None:

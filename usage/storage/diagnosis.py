@@ -129,7 +129,7 @@ def copy(now: datetime) -> Findings:
 
 
 def backups(now: datetime) -> Findings:
-    backed_up_at = Installation.objects.get().backed_up_at
+    backed_up_at = Installation.objects.values_list("backed_up_at", flat=True).first()
     if backed_up_at is None:
         yield Level.WARN, "There is no backup by manage.py backup. If you back up in another way, leave it at that."
     elif (days := (now - backed_up_at).days) >= OLDEST_BACKUP:
