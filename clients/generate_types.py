@@ -66,8 +66,8 @@ def _references(value: Any) -> Iterator[str]:
 
 
 def typescript(document: Schema) -> str:
-    found = schemas(document)
-    amounts = sorted({name for schema in found.values() for name in _amounts(schema)})
+    named = schemas(document)
+    amounts = sorted({name for schema in named.values() for name in _amounts(schema)})
     lines = [
         "/** What a gateway sends and gets. Written from the OpenAPI document by generate_types.py. */",
         "",
@@ -76,7 +76,7 @@ def typescript(document: Schema) -> str:
         "/** Members of answers that are amounts. */",
         f"export const AMOUNTS: ReadonlySet<string> = new Set([{', '.join(_quoted(name) for name in amounts)}]);",
     ]
-    for name, schema in found.items():
+    for name, schema in named.items():
         if "enum" in schema:
             lines += ["", f"export type {_name(name)} = {' | '.join(map(_quoted, schema['enum']))};"]
             continue
@@ -89,7 +89,7 @@ def typescript(document: Schema) -> str:
 
 
 def python(document: Schema) -> str:
-    found = schemas(document)
+    named = schemas(document)
     lines = [
         '"""What a gateway sends and gets. Written from the OpenAPI document by generate_types.py."""',
         "",
@@ -97,7 +97,7 @@ def python(document: Schema) -> str:
         "from typing import Any, Literal, NotRequired, TypedDict",
         "",
     ]
-    for name, schema in found.items():
+    for name, schema in named.items():
         if "enum" in schema:
             lines += [f"{_name(name)} = Literal[", *(f"    {_quoted(value)}," for value in schema["enum"]), "]", ""]
             continue

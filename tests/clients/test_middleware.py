@@ -118,8 +118,8 @@ def test_what_may_pass_passes_and_is_reported(
         assert (status, body.strip('"')) == (201, customer.public_id)
     assert call("/elsewhere", {"X-Api-Key": secret})[0] == 404
     reporter.flush()
-    found = UsageEvent.objects.of(customer).values_list("endpoint", "failed")
-    assert sorted(found) == [("/elsewhere", True), (endpoint, False), (endpoint, False)]
+    events = UsageEvent.objects.of(customer).values_list("endpoint", "failed")
+    assert sorted(events) == [("/elsewhere", True), (endpoint, False), (endpoint, False)]
     assert {hold.status for hold in Hold.objects.of(customer)} == {"captured"}
     assert Hold.objects.of(customer).count() == 3
 

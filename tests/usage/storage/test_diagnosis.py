@@ -91,20 +91,22 @@ def unknown_pepper() -> None:
 )
 def test_what_is_broken_is_named(broken: Callable[[], None], subject: str, level: Level, words: str) -> None:
     broken()
-    [(found_level, text)] = found(subject)
-    assert found_level is level
+    [(actual, text)] = found(subject)
+    assert actual is level
     assert words in text
 
 
 def test_clocks_that_differ_are_named() -> None:
-    [finding] = [one for one in diagnosis.examine(timezone.now() + timedelta(minutes=5)) if one.subject == "database"]
+    [finding] = [
+        finding for finding in diagnosis.examine(timezone.now() + timedelta(minutes=5)) if finding.subject == "database"
+    ]
     assert finding.level is Level.FAIL
     assert "-300 s" in finding.text
 
 
 def test_partitions_that_run_out_are_named() -> None:
     later = timezone.now() + timedelta(days=200)
-    [finding] = [one for one in diagnosis.examine(later) if one.subject == "partitions"]
+    [finding] = [finding for finding in diagnosis.examine(later) if finding.subject == "partitions"]
     assert finding.level is Level.FAIL
 
 

@@ -59,8 +59,8 @@ class Format:
             document = json.loads(line, parse_float=Decimal)
         except ValueError as error:
             raise Unreadable(str(error)) from error
-        found = {name: _at(document, path.split(".")) for name, path in self.fields.items()}
-        return {name: value for name, value in found.items() if value not in (None, "", "-")}
+        members = {name: _at(document, path.split(".")) for name, path in self.fields.items()}
+        return {name: value for name, value in members.items() if value not in (None, "", "-")}
 
 
 def _at(value: Any, path: list[str]) -> Any:
