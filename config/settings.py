@@ -406,5 +406,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 vars().update(environ.Env.email_url_config(EMAIL_URL))
+if EMAIL_URL.startswith("consolemail:"):
+    EMAIL_BACKEND = "config.local.console.EmailBackend"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="Tollgate <no-reply@localhost>")
