@@ -30,10 +30,11 @@ BY_ROLE: dict[str, frozenset[str]] = {
 }
 
 # A platform key works for any organization: it verifies keys, reports usage, moves credits, and suspends, moves and
-# budgets organizations. The webhooks are the company's own. Each scope opens a route for it, and no other scope does.
+# budgets organizations. The webhooks and the audit log are the company's own. Each scope opens a route for it, and no
+# other scope does.
 PLATFORM: frozenset[str] = frozenset(
     {"account:read", "account:write", "keys:read", "usage:write", "credits:read", "credits:write"}
-    | {"webhooks:read", "webhooks:write"}
+    | {"webhooks:read", "webhooks:write", "audit:read"}
 )
 
 

@@ -11,13 +11,14 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.api.filters import CreatedFilter, known_id
-from accounts.credentials import organization_of
+from accounts.credentials import owner_of
 from accounts.events import exporting, sealing
-from accounts.events.catalog import API_VERSION
+from accounts.events.catalog import API_VERSION, TYPES
 from accounts.lib import chains
 from accounts.lib.attachments import attachment
-from accounts.lib.problems import Forbidden
+from accounts.lib.problems import Forbidden, InvalidField
 from accounts.models import Event
+from accounts.permissions import HasScopeOrPlatformKey
 
 
 class ActorSerializer(serializers.Serializer[Any]):
@@ -30,7 +31,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
     id = serializers.CharField(source="public_id", read_only=True)
     timestamp = serializers.DateTimeField(source="created_at", read_only=True)
-    organization = serializers.CharField(source="organization.public_id", read_only=True)
+    organization = serializers.CharField(source="organization.public_id", default=None, allow_null=True, read_only=True)
     sequence = serializers.IntegerField(source="published.sequence", default=None, allow_null=True, read_only=True)
     api_version = serializers.CharField(default=API_VERSION, read_only=True)
     actor = ActorSerializer(read_only=True, allow_null=True)
@@ -61,13 +62,18 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
 
 class EventFilter(CreatedFilter):
-    type = django_filters.CharFilter(label="The event type")
+    type = django_filters.CharFilter(method="of_type", label="The event type")
     actor = django_filters.CharFilter(field_name="actor__id", label="The actor's id: `user:7`, `key_…`")
     target = django_filters.CharFilter(method="of_target", label="The target's id")
 
     class Meta:
         model = Event
         fields: list[str] = []
+
+    def of_type(self, events: QuerySet[Event], name: str, value: str) -> QuerySet[Event]:
+        if value not in TYPES:
+            raise InvalidField("type", f"{value[:60]!r} is not an event type.")
+        return events.filter(type=value)
 
     def of_target(self, events: QuerySet[Event], name: str, value: str) -> QuerySet[Event]:
         return events.filter(targets__contains=[value])
@@ -84,7 +90,7 @@ class HeadSerializer(serializers.Serializer[Any]):
     """The newest seal. `signature` is a JWS of the other members: `/.well-known/seal-keys.json` has the keys."""
 
     log = serializers.CharField()
-    organization = serializers.CharField()
+    organization = serializers.CharField(allow_null=True)
     last = serializers.IntegerField()
     digest = serializers.CharField()
     signature = serializers.CharField()
@@ -98,15 +104,19 @@ class LogOfRoot(Forbidden):
 
 
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
-    """Events of the current organization and those beneath it, newest first; oldest first with `after`."""
+    """Events of the current organization and those beneath it, newest first; oldest first with `after`.
 
+    A platform key sees the company's own log: what concerns no organization.
+    """
+
+    permission_classes = [HasScopeOrPlatformKey]
     scopes = {"list": "audit:read", "export": "audit:read", "newest_seal": "audit:read"}
     serializer_class = EventSerializer
     filterset_class = EventFilter
     queryset = Event.objects.none()
 
     def get_queryset(self) -> QuerySet[Event]:
-        events = Event.objects.within(organization_of(self.request)).order_by("-id")
+        events = Event.objects.in_log_of(owner_of(self.request)).order_by("-id")
         return events.select_related("organization", "published", "personal_data")
 
     @extend_schema(
@@ -124,7 +134,7 @@ class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
         serializer.is_valid(raise_exception=True)
         chosen = self.filter_queryset(self.get_queryset().order_by())
         params = serializer.validated_data
-        content = exporting.export(organization_of(request), chosen, params["format"], params["after"])
+        content = exporting.export(owner_of(request), chosen, params["format"], params["after"])
         return attachment(content, "events", params["format"])
 
     @extend_schema(responses=HeadSerializer, filters=False)
@@ -134,10 +144,10 @@ class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
 
         A log is a root organization's, for its whole tree, so only those see it who may read all of it.
         """
-        organization = organization_of(request)
-        if not organization.is_root:
+        owner = owner_of(request)
+        if owner and not owner.is_root:
             raise LogOfRoot
-        return Response(sealing.head(organization))
+        return Response(sealing.head(owner))
 
     def following(self, events: QuerySet[Event], after: str) -> QuerySet[Event]:
         """The published events past this one, which is named by its id or by its `sequence`.

@@ -15,8 +15,8 @@ from accounts import idempotency
 from accounts.api.fields import MomentField
 from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
-from accounts.credentials import credential_of, organization_of
-from accounts.models import Attempt, Delivery, Organization, Redelivery, WebhookEndpoint
+from accounts.credentials import credential_of, owner_of
+from accounts.models import Attempt, Delivery, Redelivery, WebhookEndpoint
 from accounts.permissions import HasScopeOrPlatformKey
 from accounts.webhooks import endpoints, redelivery
 
@@ -175,7 +175,7 @@ class WebhookEndpointViewSet(
     id_prefix = "we_"
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
-        rows = WebhookEndpoint.objects.owned_by(_owner(self.request))
+        rows = WebhookEndpoint.objects.owned_by(owner_of(self.request))
         return rows.select_related("organization").order_by("-created_at", "-pk")
 
     @extend_schema(
@@ -188,7 +188,7 @@ class WebhookEndpointViewSet(
         params = self._params(WritableEndpointSerializer(data=request.data))
 
         def effect() -> Response:
-            made = endpoints.create(_owner(request), params, scopes=credential_of(request).scopes)
+            made = endpoints.create(owner_of(request), params, scopes=credential_of(request).scopes)
             return _with_secret(*made, status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect, secrets=("secret",))
@@ -276,11 +276,6 @@ class WebhookEndpointViewSet(
         return Response(WebhookEndpointSerializer(endpoint).data)
 
 
-def _owner(request: Request) -> Organization | None:
-    """The organization whose endpoints a request is about; None for those of the company's own."""
-    return None if credential_of(request).is_platform else organization_of(request)
-
-
 def _with_secret(endpoint: WebhookEndpoint, secret: str, code: int) -> Response:
     return Response({**WebhookEndpointSerializer(endpoint).data, "secret": secret}, status=code)
 
@@ -295,7 +290,7 @@ class DeliveryViewSet(PublicIdMixin, mixins.RetrieveModelMixin, GenericViewSet[D
     id_prefix = "dlv_"
 
     def get_queryset(self) -> QuerySet[Delivery]:
-        return Delivery.objects.owned_by(_owner(self.request)).select_related("endpoint", "event")
+        return Delivery.objects.owned_by(owner_of(self.request)).select_related("endpoint", "event")
 
     @extend_schema(responses=AttemptSerializer(many=True))
     @action(detail=True, serializer_class=AttemptSerializer)

@@ -1,4 +1,4 @@
-"""Exports of an organization's events, and of those beneath it, in the order of their sequence."""
+"""Exports of a log, in the order of its sequence: an organization's events with those beneath it, or the company's."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ COLUMNS = (
 )
 
 
-def export(organization: Organization, chosen: QuerySet[Event], format: str, after: int) -> bytes:
+def export(owner: Organization | None, chosen: QuerySet[Event], format: str, after: int) -> bytes:
     """The chosen events past the sequence `after`, within 10,000 places of the first of them. It is an event itself.
 
     Events in between that are not chosen are left out of a table. In JSON Lines their digests stand in their places, so
@@ -29,16 +29,15 @@ def export(organization: Organization, chosen: QuerySet[Event], format: str, aft
     first = published.values_list("published__sequence", flat=True).first() or after + 1
     published = published.filter(published__sequence__lt=first + MOST)
     rows = list(published.select_related("published", "organization", "personal_data"))
-    content = _table(rows) if format == "csv" else _lines(organization, first, rows)
+    content = _table(rows) if format == "csv" else _lines(owner.root if owner else None, first, rows)
     data = {"format": format, "first": first, "events": len(rows)}
-    targets = [organization.public_id]
-    record(organization.pk, "event_log.exported", data, timezone.now(), targets=targets)
+    targets = [owner.public_id] if owner else []
+    record(owner.pk if owner else None, "event_log.exported", data, timezone.now(), targets=targets)
     return content
 
 
-def _lines(organization: Organization, first: int, rows: list[Event]) -> bytes:
-    root = organization.root
-    file = chains.File(sealing.LOG, root.public_id, first, sealing.digest_at(root, first - 1))
+def _lines(root: Organization | None, first: int, rows: list[Event]) -> bytes:
+    file = chains.File(sealing.LOG, root.public_id if root else None, first, sealing.digest_at(root, first - 1))
     chosen = {event.pk: event for event in rows}
     last = rows[-1].published.sequence if rows else first - 1
     for place in _places(root, first, last):
@@ -51,7 +50,7 @@ def _lines(organization: Organization, first: int, rows: list[Event]) -> bytes:
     return file.signed(sealing.sign)
 
 
-def _places(root: Organization, first: int, last: int) -> Iterator[PublishedEvent]:
+def _places(root: Organization | None, first: int, last: int) -> Iterator[PublishedEvent]:
     places = PublishedEvent.objects.filter(root=root, sequence__range=(first, last)).order_by("sequence")
     return places.select_related("event__organization").iterator(chunk_size=1000)
 

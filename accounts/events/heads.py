@@ -13,9 +13,12 @@ DAY = timedelta(days=1)
 
 
 def announce(now: datetime) -> int:
-    """Records the newest seal of each root where something happened in the last day. Returns how many there were."""
+    """Records the newest seal of each log in which something happened in the last day. Returns how many there were."""
     recent = Event.objects.filter(pk__gte=identifiers.first_uuid7(now - DAY)).exclude(type=TYPE)
     roots = Organization.objects.filter(pk__in=recent.values("organization__root"))
     for root in roots:
         record(root.pk, TYPE, sealing.head(root), now, actor=SYSTEM, targets=[root.public_id])
-    return len(roots)
+    is_company_recent = recent.filter(organization=None).exists()
+    if is_company_recent:
+        record(None, TYPE, sealing.head(None), now, actor=SYSTEM)
+    return len(roots) + is_company_recent

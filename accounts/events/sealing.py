@@ -40,17 +40,17 @@ def personal_digest(salt: bytes, text: str) -> bytes:
     return hashlib.sha256(salt + text.encode()).digest()
 
 
-def digest_at(root: Organization, sequence: int) -> bytes:
+def digest_at(root: Organization | None, sequence: int) -> bytes:
     """The digest of the event with this sequence, and so of all before it."""
     place = PublishedEvent.objects.filter(root=root, sequence=sequence).first()
     return bytes(place.digest) if place else chains.START
 
 
-def head(root: Organization) -> dict[str, Any]:
-    """The newest seal, signed. Kept outside, it shows later whether events are missing at the end."""
+def head(root: Organization | None) -> dict[str, Any]:
+    """The newest seal of a log, signed. Kept outside, it shows later whether events are missing at the end."""
     place = PublishedEvent.objects.filter(root=root).order_by("-sequence").first()
     last, digest = (place.sequence, bytes(place.digest)) if place else (0, chains.START)
-    claims = {"log": LOG, "organization": root.public_id, "last": last, "digest": digest.hex()}
+    claims = {"log": LOG, "organization": root.public_id if root else None, "last": last, "digest": digest.hex()}
     return {**claims, "signature": sign(claims)}
 
 

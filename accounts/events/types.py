@@ -180,7 +180,7 @@ register(
     EventType(
         "event_log.sealed",
         "Once a day: the newest seal of the log. Keep it, and it shows later whether events are missing at the end.",
-        {"log": TEXT, "organization": TEXT, "last": INTEGER, "digest": TEXT, "signature": TEXT},
+        {"log": TEXT, "organization": TEXT_OR_NULL, "last": INTEGER, "digest": TEXT, "signature": TEXT},
         {
             "log": "events",
             "organization": "acct_1b2c3d4e5f6g7h8i",

@@ -30,9 +30,12 @@ def chained(previous: bytes, digest: bytes) -> bytes:
 
 
 class File:
-    """A file as it is written. `log` says what it is a part of: `events` or `ledger`."""
+    """A file as it is written. `log` says what it is a part of: `events` or `ledger`.
 
-    def __init__(self, log: str, organization: str, first: int, previous: bytes) -> None:
+    The company's own log has no organization.
+    """
+
+    def __init__(self, log: str, organization: str | None, first: int, previous: bytes) -> None:
         self.claims = {"log": log, "organization": organization, "first": first, "previous": previous.hex()}
         self.digest, self.last = previous, first - 1
         header = {"format": f"tollgate-{log}/1", "organization": organization, "first": first}

@@ -12,6 +12,10 @@ class EventQuerySet(TenantQuerySet["Event"]):
         """The events of the organization and of all beneath it."""
         return self.filter(organization__in=Organization.objects.within(organization))
 
+    def in_log_of(self, owner: Organization | None) -> Self:
+        """What the owner's log shows: the events of an organization and of all beneath it, or the company's own."""
+        return self.within(owner) if owner else self.filter(organization=None)
+
 
 class Event(models.Model):
     """One thing that happened in an organization: written in the transaction that made it happen, and never changed.

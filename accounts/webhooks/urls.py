@@ -53,13 +53,18 @@ def target(text: str, networks: list[Network] | None = None) -> Target:
         raise ValueError(f"Must be at most {LONGEST} characters long.")
     if not _PRINTABLE.fullmatch(text) or "\\" in text:
         raise ValueError("Must consist of printable ASCII characters, without spaces and backslashes.")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise ValueError("Must have the name of a host.") from error
     if "@" in parts.netloc:
         raise ValueError("Must not hold a user name or a password.")
     if "#" in text:
         raise ValueError("Must not have a fragment.")
     if parts.scheme not in ("https", "http"):
         raise ValueError("Must start with https://.")
+    if "[" in parts.netloc and ":" not in (parts.hostname or ""):
+        raise ValueError("Only an IPv6 address stands in brackets.")
     parsed = Target(parts.scheme, _host(parts.hostname or ""), _port(parts.netloc, parts.scheme), _path(text))
     _check(parsed, allowed_networks() if networks is None else networks)
     return parsed

@@ -89,8 +89,10 @@ def test_they_are_filtered_by_type_and_moment(api: Any, alice: User, organizatio
     assert types(client.get(f"/v1/events?type={B}")) == [B]
     assert types(client.get("/v1/events?from=2026-03-01T13:00:00Z")) == [C, B]
     assert types(client.get("/v1/events?from=2026-03-01&to=2026-03-01T14:00:00Z")) == [B, A]
-    bad = client.get("/v1/events?to=yesterday")
-    assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (400, "/to")
+    for query, pointer in (("to=yesterday", "/to"), ("type=no.such", "/type")):
+        for path in ("/v1/events", "/v1/events/export"):
+            bad = client.get(f"{path}?{query}")
+            assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (400, pointer)
 
 
 @pytest.mark.parametrize(("role", "status"), [("admin", 200), ("billing", 403), ("developer", 403), ("viewer", 403)])

@@ -167,9 +167,10 @@ ROUTES: dict[str, Route] = {
         refusals=frozenset({"above_own_role", "insufficient_scope"}),  # one may leave, but not send others away,
         bodies={"patch": {"role": "viewer"}},
     ),
-    "v1/events": read("audit:read", shows=SUBTREE),
-    "v1/events/export": read("audit:read", shows=SUBTREE | {"parent"}),  # the id of the root, whose log it is of
-    "v1/events/head": read("audit:read", refusals=frozenset({"log_of_root"})),
+    "v1/events": read("audit:read", who="either", shows=SUBTREE),
+    # An export has the id of the root, whose log it is of.
+    "v1/events/export": read("audit:read", who="either", shows=SUBTREE | {"parent"}),
+    "v1/events/head": read("audit:read", who="either", refusals=frozenset({"log_of_root"})),
     "v1/webhook-endpoints": Route(
         {"get": "webhooks:read", "post": "webhooks:write"},
         who="either",

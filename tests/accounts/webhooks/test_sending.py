@@ -157,6 +157,9 @@ def test_an_ordinary_address_is_allowed(text: str) -> None:
         "example.com",
         "https://127.0.0.1:443.example.com/",
         "https://example..com/",
+        "https://[example.com]/",
+        "https://[v1.com]/",
+        "https://[::1",
         "https://example.com/" + "a" * 2048,
     ],
 )

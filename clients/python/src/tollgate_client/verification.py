@@ -31,7 +31,7 @@ class Proof:
     """What was proved: rows from `first` to `last` of a log. Some of them may be left out of the file."""
 
     log: str
-    organization: str
+    organization: str | None  # none in the company's own log
     first: int
     last: int
     digest: bytes
