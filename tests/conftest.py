@@ -12,6 +12,10 @@ from django.conf import settings as django_settings
 from django.test import Client
 from redis import Redis
 
+from tests.apart import committed_database, second_connection, second_database
+
+__all__ = ["committed_database", "second_connection", "second_database"]
+
 
 def pytest_configure() -> None:
     """Each worker gets its own Redis database, and settings that suit tests."""
@@ -89,13 +93,10 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 
 @pytest.fixture
-def committed_database(django_db_setup: None) -> None:
-    """Where `committed` commits. A folder whose other tests would be disturbed overrides it: tests/apart.py."""
+def committed(request: pytest.FixtureRequest, committed_database: None, django_db_blocker: Any) -> Iterator[None]:
+    """Real transactions, in a second database, that other threads and processes see.
 
-
-@pytest.fixture
-def committed(committed_database: None, django_db_blocker: Any) -> Iterator[None]:
-    """Real transactions that other threads and processes see. Rows stay afterwards, so a test must make its own people.
+    Rows stay afterwards, so a test must make its own people.
 
     pytest-django's transactional tests end with TRUNCATE, which the ledger refuses. We delete the rate limit counts
     and failed sign-ins, because all tests call from the same address.
@@ -105,6 +106,7 @@ def committed(committed_database: None, django_db_blocker: Any) -> Iterator[None
     from accounts.models import SignInFailures
     from apikeys.models import RateCount
 
+    assert "db" not in request.fixturenames
     with django_db_blocker.unblock():
         yield
         RateCount.objects.all().delete()

@@ -29,7 +29,7 @@ def test_a_process_is_known_by_its_command_line(monkeypatch: pytest.MonkeyPatch,
 
 
 def connect(**options: Any) -> psycopg.Connection:
-    settings = databases.connection(database_url(), prepare=True, **options)
+    settings = databases.connection(database_url(own_connection.settings_dict["NAME"]), prepare=True, **options)
     parts = {"dbname": settings["NAME"], "user": settings["USER"], "host": settings["HOST"], "port": settings["PORT"]}
     return psycopg.connect(**parts, **settings["OPTIONS"])
 

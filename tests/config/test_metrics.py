@@ -98,8 +98,8 @@ def test_who_may_read_it(client: Client, settings: Any, production: bool, token:
     assert client.get("/metrics", HTTP_AUTHORIZATION=header).status_code == status
 
 
-def test_the_workers_of_a_server_count_together(committed: None) -> None:
-    with running() as server:
+def test_the_workers_of_a_server_count_together(second_database: str) -> None:
+    with running(second_database) as server:
         for _ in range(20):
             server.get("/healthz")
             server.get("/v1/whoami")

@@ -14,6 +14,7 @@ from accounts import scopes
 from accounts.models import SecurityPolicy
 from accounts.permissions import LiveKeyRequired
 from accounts.security import NetworkNotAllowed
+from tests.config.upgrades import databases
 from tests.conftest import Api
 from tests.isolation.routes import ROUTES, SUBTREE, Route, discovered, parameters
 from tests.isolation.world import NOBODYS, POSITIONS, ROLES, UNKNOWN, World, build, marker
@@ -29,9 +30,9 @@ STRONGEST = (("owner", "api_key"), ("api_key",))  # by Bearer and by Basic: none
 
 
 @pytest.fixture(scope="module", params=POSITIONS)
-def _world(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> World:
+def _world(request: pytest.FixtureRequest, second_database: str, django_db_blocker: Any) -> World:
     """Built once; every call of the tests is undone."""
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), databases.connected(second_database):
         return build(request.param)
 
 

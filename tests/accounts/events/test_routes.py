@@ -19,6 +19,7 @@ from billing.invoicing import subscriptions
 from billing.ledger import holds
 from billing.models import InvoiceState, LedgerAccount, LedgerEntry, Subscription
 from tests import factories
+from tests.config.upgrades import databases
 from tests.conftest import Api
 from tests.isolation.routes import ROUTES, Route, discovered
 from tests.isolation.test_isolation import api, path_of
@@ -185,8 +186,8 @@ CASES: dict[tuple[str, str], Case] = {
 
 
 @pytest.fixture(scope="module")
-def _world(django_db_setup: None, django_db_blocker: Any) -> World:
-    with django_db_blocker.unblock():
+def _world(second_database: str, django_db_blocker: Any) -> World:
+    with django_db_blocker.unblock(), databases.connected(second_database):
         return build("root")
 
 

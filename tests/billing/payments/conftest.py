@@ -1,35 +1,17 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import connection
 
 from accounts.models import Organization
 from tests import factories
-from tests.apart import committed_database, second_database
+from tests.apart import committed_database, second_connection, second_database
 from tests.billing.payments import conservation
 from tests.billing.payments.gateway import FaultySandbox
 from tests.billing.payments.recharging import switch_on
 from tests.stripe.fixtures import deliveries, running_stand_in, stand_in
 from tests.stripe.process import StandIn
 
-# Payments refer to their cards, so for these two statements nobody looks.
-WITHOUT_CARDS = """
-SET LOCAL session_replication_role = replica;
-DELETE FROM billing_paymentmethod;
-DELETE FROM billing_gatewaycustomer;
-SET LOCAL session_replication_role = origin;
-"""
-
-__all__ = ["committed_database", "deliveries", "running_stand_in", "second_database", "stand_in"]
-
-
-@pytest.fixture(autouse=True)
-def no_earlier_cards(request: pytest.FixtureRequest) -> None:
-    """Takes away the cards that tests of other folders committed, for the time of a test that is rolled back."""
-    if "db" in request.fixturenames:
-        request.getfixturevalue("db")
-        with connection.cursor() as cursor:
-            cursor.execute(WITHOUT_CARDS)
+__all__ = ["committed_database", "deliveries", "running_stand_in", "second_connection", "second_database", "stand_in"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The web server, as `make run` starts it, on the test's database."""
+"""The web server, as `make run` starts it, on a test's database."""
 
 import os
 import signal
@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 PATIENCE_SECONDS = 60
 HAND_OVER = """import os, sys
@@ -25,11 +24,15 @@ HEAD = b"Host: 127.0.0.1\r\nX-Request-Id: mine\r\n"
 
 
 class Server:
-    """`listener` is a socket that is handed over as systemd does it."""
+    """On the database of that name. `listener` is a socket that is handed over as systemd does it."""
 
-    def __init__(self, listener: socket.socket | None = None, **environment: str) -> None:
+    def __init__(self, database: str, listener: socket.socket | None = None, **environment: str) -> None:
         self.port = listener.getsockname()[1] if listener else free_port()
-        own = {"DATABASE_URL": database_url(), "REDIS_URL": settings.REDIS_URL, "ANONYMOUS_RATE_LIMIT": "1000000"}
+        own = {
+            "DATABASE_URL": database_url(database),
+            "REDIS_URL": settings.REDIS_URL,
+            "ANONYMOUS_RATE_LIMIT": "1000000",
+        }
         own["REQUEST_TIMEOUT_SECONDS"] = "30"  # for machines that are busy with other tests
         command = [sys.executable, "-m", "config.web", "--port", str(self.port)]
         if listener:
@@ -112,15 +115,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def database_url() -> str:
-    """That of the database of this test process."""
-    name = connection.settings_dict["NAME"]
+def database_url(name: str) -> str:
+    """That of one of the databases of this test process."""
     return urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}").geturl()
 
 
 @contextmanager
-def running(listener: socket.socket | None = None, **environment: str) -> Iterator[Server]:
-    server = Server(listener, **environment)
+def running(database: str, listener: socket.socket | None = None, **environment: str) -> Iterator[Server]:
+    server = Server(database, listener, **environment)
     try:
         yield server
     finally:
@@ -128,6 +130,6 @@ def running(listener: socket.socket | None = None, **environment: str) -> Iterat
 
 
 @pytest.fixture(scope="package")
-def server(django_db_setup: None) -> Iterator[Server]:
-    with running() as server:
+def server(second_database: str) -> Iterator[Server]:
+    with running(second_database) as server:
         yield server

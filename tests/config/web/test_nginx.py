@@ -31,8 +31,8 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx on this
 
 
 @pytest.fixture(scope="module")
-def server(django_db_setup: None) -> Iterator[Server]:
-    with running(TRUSTED_PROXIES="1") as server:
+def server(second_database: str) -> Iterator[Server]:
+    with running(second_database, TRUSTED_PROXIES="1") as server:
         yield server
 
 

@@ -88,12 +88,12 @@ def test_what_is_not_http_gets_no_html(server: Server, garbage: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def limited(django_db_setup: None) -> Iterator[Server]:
+def limited(second_database: str) -> Iterator[Server]:
     """It has short limits. Its socket is handed over as systemd does it."""
     limit = str(LIMIT_SECONDS)
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
-        running(listener=listener, KEEP_ALIVE_SECONDS=limit, SEND_TIMEOUT_SECONDS=limit) as server,
+        running(second_database, listener=listener, KEEP_ALIVE_SECONDS=limit, SEND_TIMEOUT_SECONDS=limit) as server,
     ):
         yield server
 
@@ -198,12 +198,12 @@ def load(server: Server) -> Iterator[Counter[str]]:
 
 
 def test_a_killed_worker_is_replaced_and_a_reload_or_a_successor_under_load_loses_no_request(
-    django_db_setup: None,
+    second_database: str,
 ) -> None:
     """The socket is handed over as systemd does it, and the successor gets the same."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        server = stack.enter_context(running(listener=listener))
+        server = stack.enter_context(running(second_database, listener=listener))
         [killed, kept] = server.workers()
         os.kill(killed, signal.SIGKILL)
         until(lambda: kept in server.workers() and len(set(server.workers()) - {killed}) == 2)
@@ -211,7 +211,7 @@ def test_a_killed_worker_is_replaced_and_a_reload_or_a_successor_under_load_lose
         with load(server) as answers:
             server.process.send_signal(signal.SIGHUP)
             until(lambda: not set(before) & set(server.workers()) and len(server.workers()) == 2)
-            stack.enter_context(running(listener=listener))
+            stack.enter_context(running(second_database, listener=listener))
             server.stop()
             served = answers.total()
             until(lambda: answers.total() > served + 20)
@@ -225,8 +225,8 @@ def test_a_port_out_of_range_is_a_sentence() -> None:
     assert done.stderr.splitlines()[-1].endswith("99999 is not a port: give a number from 1 to 65535.")
 
 
-def test_its_connections_say_whose_they_are(server: Server) -> None:
+def test_its_connections_say_whose_they_are(server: Server, second_database: str) -> None:
     assert status(server.get("/readyz")) == 200
-    with psycopg.connect(database_url()) as connection:
+    with psycopg.connect(database_url(second_database)) as connection:
         names = connection.execute("SELECT application_name FROM pg_stat_activity").fetchall()
     assert ("tollgate web",) in names

@@ -66,8 +66,8 @@ def upstream() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def tollgate(django_db_setup: None) -> Iterator[Server]:
-    with running(TRUSTED_PROXIES="0", ALLOWED_HOSTS="tollgate.example.com,127.0.0.1") as server:
+def tollgate(second_database: str) -> Iterator[Server]:
+    with running(second_database, TRUSTED_PROXIES="0", ALLOWED_HOSTS="tollgate.example.com,127.0.0.1") as server:
         yield server
 
 
