@@ -11,6 +11,9 @@ WEB_SERVERS = {"gunicorn", "granian", "uvicorn"}
 # Connections over Unix sockets have no use for these.
 TCP_LIMITS = {"tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
 
+# A process that hangs in a transaction has customers' rows locked. PostgreSQL then ends its session.
+IDLE_IN_TRANSACTION_SECONDS = 60
+
 
 def process() -> str:
     """Which of Tollgate's processes this is, told by its command line: `web`, `worker`, `beat` or `command`."""
@@ -23,9 +26,9 @@ def process() -> str:
 
 
 def connection(url: str, *, prepare: bool, statement_seconds: int) -> dict[str, Any]:
-    """Django's settings of the connection. `statement_seconds` is the longest that a statement may take; 0 is no limit.
+    """Django's settings of the connection. `statement_seconds` is the longest that a statement may take.
 
-    PostgreSQL shows the process as `application_name`.
+    0 is no limit, also for a transaction in which nothing happens. PostgreSQL shows the process as `application_name`.
     """
     settings: dict[str, Any] = {
         **environ.Env.db_url_config(url),
@@ -42,7 +45,12 @@ def connection(url: str, *, prepare: bool, statement_seconds: int) -> dict[str, 
     # Statements of the hot paths are planned once a connection, unless a pooler can't follow that.
     options.setdefault("prepare_threshold", 5 if prepare else None)
     if statement_seconds:
-        options["options"] = f"{options.get('options', '')} -c statement_timeout={statement_seconds}s".strip()
+        limits = {
+            "statement_timeout": statement_seconds,
+            "idle_in_transaction_session_timeout": min(statement_seconds, IDLE_IN_TRANSACTION_SECONDS),
+        }
+        flags = [f"-c {name}={seconds}s" for name, seconds in limits.items()]
+        options["options"] = " ".join([options.get("options", ""), *flags]).strip()
     for part in {"host", "port"} & set(options):  # where dbshell looks for them
         settings[part.upper()] = options.pop(part)
     return settings

@@ -1,6 +1,7 @@
 """The connections to PostgreSQL: whose they are, and how long a statement may take."""
 
 import sys
+import time
 from typing import Any
 
 import psycopg
@@ -41,11 +42,20 @@ def test_a_statement_has_a_time_limit_and_the_connection_a_name(db: None) -> Non
             connection.execute("SELECT pg_sleep(5)")
 
 
+def test_a_transaction_in_which_nothing_happens_is_ended(db: None) -> None:
+    """A process that hangs has rows locked, which others wait for."""
+    with connect(statement_seconds=1) as connection:
+        connection.execute("SELECT 1")
+        time.sleep(1.5)
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            connection.execute("SELECT 1")
+
+
 def test_a_command_has_none(db: None) -> None:
     with connect(statement_seconds=0) as connection:
         assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
     with own_connection.cursor() as cursor:
-        cursor.execute("SHOW statement_timeout")
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
         assert cursor.fetchone() == ("0",)
 
 
