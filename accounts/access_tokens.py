@@ -21,7 +21,7 @@ from accounts.models import Organization, TokenFamily
 _FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _ORGANIZATION_ID = re.compile(r"acct_[0-9a-z]{16}")
 MOMENTS = {"exp", "iat", "nbf"}
-_MALFORMED = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, OSError)
+_MAL_FORMED = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, OSError)
 
 
 class AccessToken(simplejwt.AccessToken):
@@ -56,13 +56,18 @@ def make(family: TokenFamily) -> str:
     return str(token)
 
 
+def has_form(text: str) -> bool:
+    """Whether it looks like a JWT: its header is JSON in base64, which begins with the bytes of `{"`."""
+    return text.startswith("eyJ") and bool(_FORM.fullmatch(text))
+
+
 def read(text: str) -> Claims:
     """The claims of a token of ours. `TokenError` for anything else, however well it is signed."""
     if not _is_canonical(text):
         raise TokenError("Token is invalid")
     try:
         return _claims(AccessToken(text))  # type: ignore[arg-type]
-    except _MALFORMED as error:  # a claim that is missing, of another type, or out of a date's range
+    except _MAL_FORMED as error:  # a claim that is missing, of another type, or out of a date's range
         raise TokenError("Token is invalid") from error
 
 

@@ -9,7 +9,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from accounts import scopes
+from accounts import access_tokens, scopes
 from accounts.authentication import REALM, bearer
 from accounts.credentials import Credential, Kind
 from accounts.lib import addresses
@@ -33,10 +33,14 @@ class KeyCredential(Credential):
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User | None, KeyCredential] | None:
+        """A key in another form than ours may have come from another system. If there is none, it is no key."""
         secret = bearer(request)
-        if secret is None or not secret.startswith("sk_"):
+        if secret is None or access_tokens.has_form(secret):
             return None
-        return _admitted(_active(secret), request)
+        key = keys.find(secret, timezone.now())
+        if key is None and not secret.startswith("sk_"):
+            return None
+        return _admitted(_active(secret, key), request)
 
     def authenticate_header(self, request: Request) -> str:
         return REALM
@@ -50,7 +54,7 @@ class BasicAuthentication(BaseAuthentication):
         if scheme.lower() != b"basic":
             return None
         auth_id, secret = _decoded(encoded)
-        key = _active(secret)
+        key = _active(secret, keys.find(secret, timezone.now()))
         if key.organization is None or key.organization.auth_id != auth_id or not key.organization.is_operational:
             raise AuthenticationFailed("The auth_id and the auth_token don't belong together.")
         return _admitted(key, request)
@@ -67,10 +71,8 @@ def _decoded(encoded: bytes) -> tuple[str, str]:
     return auth_id, secret
 
 
-def _active(secret: str) -> ApiKey:
-    now = timezone.now()
-    key = keys.find(secret, now)
-    status = key.status(now) if key else "unknown"
+def _active(secret: str, key: ApiKey | None) -> ApiKey:
+    status = key.status(timezone.now()) if key else "unknown"
     if key is None or status != "active":
         raise AuthenticationFailed(f"The API key is {status}.", code=f"key_{status}")
     peppers.redigest([secret])

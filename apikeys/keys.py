@@ -34,6 +34,13 @@ class KeyMadeAlready(Conflict):
     )
 
 
+class SecretKnown(Conflict):
+    """Two keys can't have one secret, so this one was imported before."""
+
+    code = "secret_known"
+    detail = "There is a key with this secret already."
+
+
 class RotationInProgress(Conflict):
     """The key has two working secrets already, or another request rotated it at the same moment."""
 
@@ -58,6 +65,48 @@ def create(
     `rate_limit_window_seconds`, `monthly_budget`; and `id`, which makes only one key however often it is used. If a key
     makes this one, it is the `maker` and binds it.
     """
+    key = _make(
+        organization,
+        created_by=created_by,
+        name=name,
+        permissions=permissions,
+        expires_at=expires_at,
+        maker=maker,
+        fields=fields,
+    )
+    return key, _add_secret(key)
+
+
+@transaction.atomic
+def adopt(
+    organization: Organization, *, sha256: bytes, hint: str, name: str, permissions: Iterable[str] = (), **fields: Any
+) -> ApiKey:
+    """A key of another system, by the SHA-256 of its secret, which goes on working. `fields` as for `create`.
+
+    `hint` is what is shown of the secret. `SecretKnown` if there is a key with this secret.
+    """
+    expires_at = fields.pop("expires_at", None)
+    key = _make(organization, name=name, permissions=permissions, expires_at=expires_at, fields=fields)
+    try:
+        with transaction.atomic():
+            _store(key, secrets.digest_of_hash(sha256), hint)
+    except IntegrityError as error:
+        if "digest" not in str(error):
+            raise
+        raise SecretKnown from error
+    return key
+
+
+def _make(
+    organization: Organization | None,
+    *,
+    name: str,
+    permissions: Iterable[str],
+    expires_at: datetime | None,
+    fields: Mapping[str, Any],
+    created_by: User | None = None,
+    maker: ApiKey | None = None,
+) -> ApiKey:
     now = timezone.now()
     latest = within_longest_life(organization, expires_at, now)
     bound = bounds.within(maker, {**bounds.UNBOUND, **fields, "expires_at": expires_at})
@@ -72,7 +121,7 @@ def create(
     _insert(key)
     made = ("environment", "permissions", "expires_at", "monthly_budget")
     tell(key, "created", now, personal={"after": {"name": name, "description": key.description}}, **_row(key, made))
-    return key, _add_secret(key)
+    return key
 
 
 def tell(key: ApiKey, verb: str, now: datetime, *, personal: Mapping[str, Any] | None = None, **data: Any) -> None:
@@ -97,9 +146,12 @@ def _insert(key: ApiKey) -> None:
 
 def _add_secret(key: ApiKey) -> str:
     secret = secrets.generate(key.environment)
-    digest = secrets.digest(secret)
-    ApiKeySecret.objects.create(key=key, digest=digest.value, pepper=digest.pepper, hint=secrets.hint(secret))
+    _store(key, secrets.digest(secret), secrets.hint(secret))
     return secret
+
+
+def _store(key: ApiKey, digest: secrets.Digest, hint: str) -> None:
+    ApiKeySecret.objects.create(key=key, digest=digest.value, pepper=digest.pepper, hint=hint)
 
 
 def create_platform(name: str, **fields: Any) -> tuple[ApiKey, str]:

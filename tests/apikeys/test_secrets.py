@@ -1,5 +1,6 @@
 """The text of a key: its form, its checksum, and the digests that it is stored and found by."""
 
+import hashlib
 import re
 import zlib
 from typing import Any
@@ -50,23 +51,38 @@ def test_a_live_key_made_to_look_like_a_test_key_is_noticed() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda secret: "",
         lambda secret: secret[:-1],
         lambda secret: secret + "0",
-        lambda secret: f" {secret}",
-        lambda secret: f"{secret}\n",
         lambda secret: secret.upper(),
         lambda secret: secret.replace("sk_", "pk_"),
         lambda secret: secret.replace("_", "-"),
+    ],
+)
+def test_another_form_has_the_digest_of_a_key_from_another_system(change: Any) -> None:
+    text = change(secrets.generate("live"))
+    assert not secrets.is_well_formed(text)
+    assert secrets.digests(text) == [secrets.digest_of_hash(hashlib.sha256(text.encode()).digest()).value]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda secret: "",
+        lambda secret: f" {secret}",
+        lambda secret: f"{secret}\n",
+        lambda secret: "k" * 256,
         lambda secret: "sk_live_" + "é" * 38,
         lambda secret: "sk_live_" + "\ud800" * 38,
         lambda secret: "sk_live_" + "\u0661" * 38,
     ],
 )
 def test_what_is_no_secret_has_no_digest(change: Any) -> None:
-    text = change(secrets.generate("live"))
-    assert not secrets.is_well_formed(text)
-    assert secrets.digests(text) == []
+    assert secrets.digests(change(secrets.generate("live"))) == []
+
+
+def test_a_key_of_ours_is_not_found_by_its_hash() -> None:
+    secret = secrets.generate("live")
+    assert secrets.digest_of_hash(hashlib.sha256(secret.encode()).digest()).value not in secrets.digests(secret)
 
 
 def test_the_newest_pepper_signs_and_all_of_them_verify(settings: Any) -> None:
