@@ -132,6 +132,12 @@ register(
         },
     ),
     EventType(
+        "credits.imported",
+        "A balance was brought forward from another system: credits, or a debt. Credits may expire.",
+        {"entry": INTEGER, "amount": NUMBER, "category": TEXT_OR_NULL, "expires_at": TEXT_OR_NULL},
+        {"entry": 1, "amount": 120, "category": "paid", "expires_at": None},
+    ),
+    EventType(
         "credits.granted",
         "The company gave credits.",
         {"grant": TEXT, "entry": INTEGER, "amount": NUMBER, "category": TEXT, "expires_at": TEXT_OR_NULL},

@@ -96,6 +96,7 @@ FINANCE_ACCOUNTS = env.mapping(
         "expiry": "breakage",
         "reversal": "corrections",
         "adjustment": "corrections",
+        "import": "opening balances",
         "rounding": "rounding",
         "tax": "tax",
     },

@@ -93,12 +93,13 @@ class LedgerEntry(models.Model):
         EXPIRY = "expiry"
         REVERSAL = "reversal"
         ADJUSTMENT = "adjustment"
+        IMPORT = "import"
 
     # The documented API's types, each with its kinds.
     TYPES: ClassVar[dict[str, tuple[str, ...]]] = {
         "credit": ("purchase", "grant"),
         "debit": ("usage", "subscription", "capture", "refund", "chargeback", "expiry"),
-        "adjustment": ("reversal", "adjustment"),
+        "adjustment": ("reversal", "adjustment", "import"),
     }
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
@@ -137,8 +138,8 @@ class LedgerEntry(models.Model):
                 condition=Q(amount__gt=0) | ~Q(kind__in=["purchase", "grant"]), name="ledger_entry_credits_raise"
             ),
             models.CheckConstraint(
-                condition=Q(amount__lt=0) | Q(kind__in=["purchase", "grant", "reversal", "adjustment"]),
-                name="ledger_entry_debits_lower",
+                condition=Q(amount__lt=0) | Q(kind__in=["purchase", "grant", "reversal", "adjustment", "import"]),
+                name="ledger_entry_debit_lowers",
             ),
         ]
 

@@ -24,7 +24,8 @@ Kind = LedgerEntry.Kind
 # What a line may say of the quantity.
 MOST_UNITS = Decimal(10**15)
 
-# The lines of a statement that follow the usage, with the kinds of entry in each.
+# The lines of a statement before the usage, and those that follow it, with the kinds of entry in each.
+GAINS = {"Brought forward": Kind.IMPORT, "Bought": Kind.PURCHASE, "Granted": Kind.GRANT}
 GROUPS = {
     "Captured holds": (Kind.CAPTURE,),
     "Subscriptions": (Kind.SUBSCRIPTION,),
@@ -77,7 +78,7 @@ def _due(month: Month, currency: str) -> Decimal:
 def _statement(month: Month, currency: str) -> Draft:
     """Its lines are credits, exact, and add up to the closing balance."""
     moved = month.balance.moved
-    bought = [("Bought", moved.get(Kind.PURCHASE, ZERO)), ("Granted", moved.get(Kind.GRANT, ZERO))]
+    bought = [(text, moved.get(kind, ZERO)) for text, kind in GAINS.items()]
     others = [(name, sum((moved.get(kind, ZERO) for kind in kinds), ZERO)) for name, kinds in GROUPS.items()]
     lines = [
         _line("Opening balance", month.balance.opening),

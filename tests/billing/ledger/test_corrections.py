@@ -52,7 +52,7 @@ def lots(organization: Organization) -> dict[int, Decimal]:
     ("kind", "amount"),
     [
         *(("purchase", 5), ("grant", 5), ("subscription", -5), ("capture", -5), ("refund", -5), ("chargeback", -5)),
-        *(("expiry", -5), ("adjustment", 5), ("adjustment", -5)),
+        *(("expiry", -5), ("adjustment", 5), ("adjustment", -5), ("import", 5), ("import", -5)),
     ],
 )
 def test_any_entry_but_usage_is_taken_back_by_its_opposite(funded: Organization, kind: str, amount: int) -> None:

@@ -273,7 +273,7 @@ def test_usage_is_one_entry_a_payer(funded: Organization, charlie: Any) -> None:
     [
         ("purchase", "credit"), ("grant", "credit"), ("usage", "debit"), ("subscription", "debit"),
         ("capture", "debit"), ("refund", "debit"), ("chargeback", "debit"), ("expiry", "debit"),
-        ("reversal", "adjustment"), ("adjustment", "adjustment"),
+        ("reversal", "adjustment"), ("adjustment", "adjustment"), ("import", "adjustment"),
     ],
 )  # fmt: skip
 def test_each_kind_has_its_documented_type(kind: str, type_: str) -> None:
