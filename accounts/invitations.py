@@ -97,24 +97,39 @@ class TokenLost(Exception):
 def invite(organization: Organization, *, email: str, role: str, by: Credential) -> Invitation:
     """Invite an address. An expired invitation gives way. The email goes out after the commit."""
     members.check_grant(role, by.scopes)
-    _check_address(organization, email)
-    now = timezone.now()
     with transaction.atomic():
-        expired = Invitation.objects.of(organization).filter(email=email).open().filter(expires_at__lte=now)
-        expired.update(revoked_at=now)
-        invitation = Invitation(organization=organization, email=email, role=role, invited_by=by.user, created_at=now)
-        _renew(invitation, now)
-        try:
-            with transaction.atomic():
-                invitation.save(force_insert=True)
-        except IntegrityError as error:
-            if "invitation_one_open" not in str(error):
-                raise
-            raise InvitationPending from error
+        invitation = Invitation(
+            organization=organization, email=email, role=role, invited_by=by.user, by_company=by.is_platform
+        )
+        _make(invitation)
         _count_email(organization, email)
-        _send(invitation)
-        _tell(invitation, "invitation.created", role=role)
     return invitation
+
+
+@transaction.atomic
+def invite_for_company(organization: Organization, *, email: str, role: str) -> Invitation:
+    """As `invite`, by the company itself: to any role, and without a limit of emails."""
+    invitation = Invitation(organization=organization, email=email, role=role, by_company=True)
+    _make(invitation)
+    return invitation
+
+
+def _make(invitation: Invitation) -> None:
+    _check_address(invitation.organization, invitation.email)
+    now = timezone.now()
+    same = Invitation.objects.of(invitation.organization).filter(email=invitation.email)
+    same.open().filter(expires_at__lte=now).update(revoked_at=now)
+    invitation.created_at = now
+    _renew(invitation, now)
+    try:
+        with transaction.atomic():
+            invitation.save(force_insert=True)
+    except IntegrityError as error:
+        if "invitation_one_open" not in str(error):
+            raise
+        raise InvitationPending from error
+    _send(invitation)
+    _tell(invitation, "invitation.created", role=invitation.role)
 
 
 @transaction.atomic
@@ -129,8 +144,8 @@ def resend(invitation: Invitation, *, by: Credential) -> Invitation:
     _check_address(invitation.organization, invitation.email)
     _count_email(invitation.organization, invitation.email)
     _renew(invitation, timezone.now())
-    invitation.invited_by = by.user
-    invitation.save(update_fields=["digest", "expires_at", "invited_by"])
+    invitation.invited_by, invitation.by_company = by.user, by.is_platform
+    invitation.save(update_fields=["digest", "expires_at", "invited_by", "by_company"])
     _send(invitation)
     _tell(invitation, "invitation.resent", role=invitation.role)
     return invitation
@@ -213,8 +228,10 @@ def _refusal(invitation: Invitation) -> Exception:
 
 
 def _check_inviter(invitation: Invitation) -> None:
-    """The inviter needs the right to invite now, not only when they invited."""
+    """The inviter needs the right to invite now, not only when they invited. The company always has it."""
     inviter, organization = invitation.invited_by, invitation.organization
+    if invitation.by_company and organization.is_operational:
+        return
     held = scopes.of_roles(organization.roles_of(inviter)) if inviter and inviter.is_active else frozenset()
     if "members:write" not in held or scopes.BY_ROLE[invitation.role] - held or not organization.is_operational:
         raise InviterLostRight

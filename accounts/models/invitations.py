@@ -42,7 +42,7 @@ class Invitation(models.Model):
     """An email address invited to a role. Only the digest of its token is kept; resending makes a new token.
 
     For each address, an organization has at most one that is neither accepted nor revoked. A new one replaces an
-    expired one.
+    expired one. `by_company`: no member of the organization sent it, so it depends on nobody's role.
     """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
@@ -51,6 +51,7 @@ class Invitation(models.Model):
     role = models.CharField(max_length=9, choices=Membership.Role.choices)
     digest = models.BinaryField(unique=True, max_length=32, editable=False)
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+")
+    by_company = models.BooleanField(default=False, db_default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, editable=False)

@@ -296,3 +296,24 @@ def test_an_address_without_a_normal_form_is_named(api: Any, alice: User, email:
 def test_one_mailbox_is_invited_once_however_its_domain_is_written(api: Any, alice: User) -> None:
     assert invited(api(alice), "a@bücher.example").json()["email"] == "a@xn--bcher-kva.example"
     assert invited(api(alice), "A@xn--bcher-kva.example").json()["code"] == "invitation_pending"
+
+
+def test_the_company_invites_an_owner_to_an_organization_without_people(db: None) -> None:
+    empty, ann = Organization.objects.create_root(name="Moved"), factories.user("ann")
+    invitation = invitations.invite_for_company(empty, email=ann.email, role="owner")
+    with pytest.raises(invitations.InvitationPending):
+        invitations.invite_for_company(empty, email=ann.email, role="owner")
+
+    invitations.accept(invitations.token_of(invitation), user=ann)
+
+    assert Membership.objects.get(organization=empty, user=ann).role == "owner"
+    with pytest.raises(invitations.AlreadyMember):
+        invitations.invite_for_company(empty, email=ann.email, role="viewer")
+
+
+def test_the_company_invites_nobody_into_what_is_suspended_meanwhile(db: None) -> None:
+    empty, ann = Organization.objects.create_root(name="Moved"), factories.user("ann")
+    invitation = invitations.invite_for_company(empty, email=ann.email, role="owner")
+    Organization.objects.filter(pk=empty.pk).update(status="suspended", suspended_for=["manual"])
+    with pytest.raises(invitations.InviterLostRight):
+        invitations.accept(invitations.token_of(invitation), user=ann)
