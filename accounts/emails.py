@@ -10,7 +10,7 @@ import smtplib
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -18,11 +18,13 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext
 
 from accounts import copies
-from accounts.lib import broker, encryption, texts
-from accounts.models import Email
+from accounts.lib import broker, encryption, languages, texts
+from accounts.models import Email, Membership, Organization, User
 
 PURPOSE = "email"
 ATTACHMENTS = "attachments"
@@ -52,12 +54,46 @@ class Attachment:
     content: str
 
 
-def queue(template: str, *, to: str, context: Context, attachments: Sequence[Attachment] = ()) -> None:
-    """An email that goes out after the commit. Attachments are a member of the context that no template shows."""
+def queue(
+    template: str, *, to: str, context: Context, attachments: Sequence[Attachment] = (), language: str = ""
+) -> None:
+    """An email that goes out after the commit. Attachments are a member of the context that no template shows.
+
+    It is in the language that its recipient chose, or else in `language`, by default the one that is spoken now.
+    """
     queued = {**context, ATTACHMENTS: [asdict(each) for each in attachments]} if attachments else context
     sealed = encryption.encrypt(json.dumps(queued).encode(), purpose=PURPOSE)
-    Email.objects.create(template=template, to=to, context=sealed)
+    language = language or translation.get_language() or ""
+    Email.objects.create(template=template, to=to, context=sealed, language=language)
     broker.nudge(TASK)
+
+
+def write(
+    subject: str,
+    body: str,
+    page: str = "",
+    *,
+    to: str,
+    facts: Mapping[str, Any] | None = None,
+    attachments: Sequence[Attachment] = (),
+    organization: Organization | None = None,
+) -> None:
+    """A plain email in the language of its recipient. Both texts are marked with `gettext_noop` and name facts as
+    `%(name)s`. The address of a page stands alone at the end. If nobody here has the address `to`, the email is in
+    the language of an owner of the organization.
+    """
+    with languages.spoken(language_of(to, organization) or translation.get_language() or ""):
+        shown = {name: _shown(value) for name, value in (facts or {}).items()}
+        parts = (gettext(body) % shown, page)
+        context = {"subject": gettext(subject) % shown, "body": "\n\n".join(part for part in parts if part)}
+    queue("message", to=to, context=context, attachments=attachments)
+
+
+def _shown(value: Any) -> str:
+    """Moments have their date and time, in UTC unless they say otherwise."""
+    if isinstance(value, datetime):
+        return f"{date_format(value, 'DATETIME_FORMAT')} {value:%Z}"
+    return date_format(value, "DATE_FORMAT") if isinstance(value, date) else str(value)
 
 
 def send_due(makers: Mapping[str, ContextMaker]) -> int:
@@ -106,8 +142,20 @@ def _send(email: Email, make: ContextMaker) -> bool:
     context = make(email.to, json.loads(encryption.decrypt(bytes(email.context), purpose=PURPOSE)))
     if context is None:
         return False
-    _message(email.template, email.to, context).send()
+    with languages.spoken(language_of(email.to) or email.language):
+        message = _message(email.template, email.to, context)
+    message.send()
     return True
+
+
+def language_of(address: str, organization: Organization | None = None) -> str:
+    """What the person with this address chose, or else an owner of the organization. Empty if none chose any."""
+    people = User.objects.exclude(language="").order_by("pk")
+    chosen = people.filter(email=address).values_list("language", flat=True).first()
+    if chosen is None and organization:
+        owners = Membership.objects.filter(organization=organization, role=Membership.Role.OWNER)
+        chosen = people.filter(pk__in=owners.values("user")).values_list("language", flat=True).first()
+    return chosen or ""
 
 
 def _postpone(email: Email, error: Exception) -> None:

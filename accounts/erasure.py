@@ -13,7 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import CASCADE, Q
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext_noop
 
 from accounts import emails, members, people, sign_in_limits, sign_ins
 from accounts.lib.problems import Conflict
@@ -76,15 +76,10 @@ def request(user: User, now: datetime) -> datetime:
     user.save(update_fields=["erase_at"])
     sign_ins.end_others(user, sign_ins.Current(), now)
     people.tell(user, "user.erasure_requested", {"user": user.pk})
-    _write(
-        user,
-        gettext("Your account will be erased"),
-        gettext(
-            "You asked us to erase your account %(email)s. We will do it on %(day)s. "
-            "If you want to keep it, sign in and say so:"
-        )
-        % {"email": user.email, "day": f"{user.erase_at:%d %B %Y}"},
+    body = gettext_noop(
+        "You asked us to erase your account %(email)s. We will do it on %(day)s. If you want to keep it, sign in here:"
     )
+    _write(user, gettext_noop("Your account will be erased"), body, day=user.erase_at.date())
     return user.erase_at
 
 
@@ -101,12 +96,12 @@ def take_back(user: User) -> bool:
 def postpone(user: User, reason: str, now: datetime) -> None:
     """It can't be done yet. The person is told why, once in 14 days."""
     User.objects.filter(pk=user.pk).update(erase_at=now + GRACE)
-    _write(user, gettext("Your account is not erased yet"), reason)
+    _write(user, gettext_noop("Your account is not erased yet"), "%(reason)s", reason=reason)
 
 
-def _write(user: User, subject: str, text: str) -> None:
-    body = f"{text}\n\n{settings.BASE_URL}{reverse('delete-account')}\n"
-    emails.queue("message", to=user.email, context={"subject": subject, "body": body})
+def _write(user: User, subject: str, body: str, **facts: Any) -> None:
+    page = f"{settings.BASE_URL}{reverse('delete-account')}"
+    emails.write(subject, body, page, to=user.email, facts={"email": user.email, **facts})
 
 
 def forget(user: User, now: datetime) -> None:
@@ -134,6 +129,7 @@ def become_nobody(user: User, now: datetime) -> None:
     _end_sign_ins(row)
     _forget_address(row)
     row.email, row.email_verified_at, row.name, row.timezone = f"{row.pk}@{NOWHERE}", None, NAME, "UTC"
+    row.language = ""
     row.current_organization, row.last_login, row.is_active, row.erase_at = None, None, False, row.erase_at or now
     row.set_unusable_password()
     row.save()

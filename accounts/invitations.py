@@ -290,7 +290,8 @@ def email_context(to: str, queued: emails.Context) -> dict[str, Any] | None:
 
 def _send(invitation: Invitation) -> None:
     queued = {"invitation": str(invitation.pk), "expires_at": invitation.expires_at.isoformat()}
-    emails.queue(TEMPLATE, to=invitation.email, context=queued)
+    language = invitation.invited_by.language if invitation.invited_by else ""
+    emails.queue(TEMPLATE, to=invitation.email, context=queued, language=language)
 
 
 def accept_url(invitation: Invitation) -> str:

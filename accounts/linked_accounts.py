@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_noop
 
 from accounts import emails, invitations, people, second_factors
 from accounts.lib import timezones
@@ -16,6 +17,15 @@ from accounts.models import LinkedAccount, User
 from accounts.providers import registry
 from accounts.providers.identities import Identity
 from accounts.providers.registry import Provider
+
+LINKED = gettext_noop(
+    "%(provider)s signs you in from now on.\n\n"
+    "If it was not you, choose another password and look at the page Security."
+)
+REMOVED = gettext_noop(
+    "%(provider)s does not sign you in any more.\n\n"
+    "If it was not you, choose another password and look at the page Security."
+)
 
 
 class AccountExists(Conflict):
@@ -82,7 +92,7 @@ def link(user: User, provider: Provider, identity: Identity, now: datetime) -> N
         raise LinkedElsewhere
     if linked is None:
         _link(user, provider, identity, now)
-        _email(user, f"{provider.name} signs you in from now on.")
+        _email(user, LINKED, provider.name)
 
 
 def _link(user: User, provider: Provider, identity: Identity, now: datetime) -> None:
@@ -113,7 +123,7 @@ def unlink(user: User, id: UUID) -> LinkedAccount:
         raise LastWayIn
     row.delete()
     people.tell(user, "linked_account.removed", {"provider": row.provider})
-    _email(user, f"{name_of(row.provider)} does not sign you in any more.")
+    _email(user, REMOVED, name_of(row.provider))
     return row
 
 
@@ -122,7 +132,5 @@ def name_of(id: str) -> str:
     return provider.name if provider else "A provider that is not set up any more"
 
 
-def _email(user: User, body: str) -> None:
-    subject = "How you sign in has changed"
-    text = f"{body}\n\nIf it was not you, choose another password and look at the page Security."
-    emails.queue("message", to=user.email, context={"subject": subject, "body": text})
+def _email(user: User, body: str, provider: str) -> None:
+    emails.write(gettext_noop("How you sign in has changed"), body, to=user.email, facts={"provider": provider})

@@ -125,7 +125,7 @@ def _payments(organization: Organization, now: datetime) -> Iterator[Alert]:
         yield Alert("payment_failed", Level.ERROR, text % price, "credits/#cards", _("See the cards"))
     paused = AutoRecharge.objects.of(organization).filter(enabled=True).exclude(paused="").first()
     if paused:
-        text = f"{_('Auto-recharge')}: {rounds.PAUSED[paused.paused]}"
+        text = f"{_('Auto-recharge')}: {_(rounds.PAUSED[paused.paused])}"
         yield Alert("auto_recharge_paused", Level.ERROR, text, "credits/auto-recharge/", _("Auto-recharge"))
 
 

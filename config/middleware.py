@@ -10,9 +10,11 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_cache_control
+from django.utils import translation
+from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from accounts.events import origin
+from accounts.lib import languages
 from accounts.lib.identifiers import uuid7
 from config import problems
 
@@ -72,6 +74,30 @@ class CacheControl:
         else:
             patch_cache_control(response, private=True, no_cache=True)
         return response
+
+
+class Language:
+    """Pages are in the language that the person chose, or else the browser: by cookie, then by Accept-Language.
+
+    The API speaks English to everybody. Who is signed in is asked last, just before the view: pages of errors are also
+    shown while the database is down.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if problems.API_PATHS.match(request.path):
+            return self.get_response(request)
+        with languages.spoken(translation.get_language_from_request(request)):
+            response = self.get_response(request)
+            response.headers.setdefault("Content-Language", translation.get_language() or "")
+        patch_vary_headers(response, ["Accept-Language", "Cookie"])
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        if not problems.API_PATHS.match(request.path) and (own := getattr(request.user, "language", "")):
+            languages.activate(own)
 
 
 class BodyLimit:

@@ -151,6 +151,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.CacheControl",
+    "config.middleware.Language",
     "config.middleware.BodyLimit",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -337,7 +338,12 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 LOGGING = logs.configure(production=PRODUCTION)
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
+# Pages and emails are translated (locale/), the API's texts are not. Numbers have one form in all languages.
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_NAME = "language"
+FORMAT_MODULE_PATH = ["config.formats"]
 
 # A unix socket is unix:///path?db=0 to redis-py and redis+socket:///path?virtual_host=0 to Celery.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")

@@ -6,12 +6,13 @@ It is signed, so that nobody chooses the primary key of a row.
 from uuid import UUID
 
 from django.core import signing
+from django.utils.translation import gettext_noop
 
 from accounts.lib.identifiers import uuid7
 
 SALT = "new row"
 DAY_SECONDS = 86_400
-OUT_OF_DATE = "This form is out of date. Send it again."
+OUT_OF_DATE = gettext_noop("This form is out of date. Send it again.")
 
 
 def new() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from zxcvbn_rs_py import zxcvbn
 
 SHORTEST = 12
@@ -37,10 +38,12 @@ class HardToGuess:
 
     def validate(self, password: str, user: Any = None) -> None:
         if int(zxcvbn(normalize(password)[:LONGEST_JUDGED], _context(user)).score) < STRONG_ENOUGH:
-            raise ValidationError("This password is easy to guess. Use several unrelated words.", code="password_weak")
+            raise ValidationError(
+                gettext("This password is easy to guess. Use several unrelated words."), code="password_weak"
+            )
 
     def get_help_text(self) -> str:
-        return "Not one that is easy to guess, and not your name."
+        return gettext("Not one that is easy to guess, and not your name.")
 
 
 def _context(user: Any) -> list[str]:
@@ -57,11 +60,11 @@ class NotBreached:
 
     def validate(self, password: str, user: Any = None) -> None:
         if settings.BREACHED_PASSWORDS and _is_listed(Path(settings.BREACHED_PASSWORDS), normalize(password)):
-            detail = "This password is in a list of stolen passwords. Choose another one."
+            detail = gettext("This password is in a list of stolen passwords. Choose another one.")
             raise ValidationError(detail, code="password_breached")
 
     def get_help_text(self) -> str:
-        return "Not one that you use elsewhere, since it may be stolen there."
+        return gettext("Not one that you use elsewhere, since it may be stolen there.")
 
 
 def _is_listed(folder: Path, password: str) -> bool:

@@ -14,6 +14,7 @@ class Email(models.Model):
     template = models.CharField(max_length=60)
     to = models.EmailField(max_length=250)
     context = models.BinaryField()
+    language = models.CharField(max_length=8, blank=True, default="", db_default="")  # if the recipient chose none
     attempts = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     next_attempt_at = models.DateTimeField(default=timezone.now, db_index=True)

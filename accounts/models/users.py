@@ -33,6 +33,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email_verified_at = models.DateTimeField(null=True, editable=False)
     name = models.CharField(max_length=100, blank=True)
     timezone = models.CharField(max_length=64, default="UTC", validators=[timezones.validate])
+    language = models.CharField(max_length=8, blank=True, default="", db_default="")  # empty: the browser's
     current_organization = models.ForeignKey(
         "accounts.Organization", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )

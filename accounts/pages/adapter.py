@@ -13,11 +13,13 @@ from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts import emails, invitations, people, second_factors, sign_in_limits, sign_ins
 from accounts.credentials import Kind
 from accounts.lib import mailboxes
 from accounts.lib.addresses import caller_network
+from accounts.lib.languages import translated
 from accounts.lib.problems import Problem
 from accounts.models import User
 from accounts.origins import origin_of
@@ -36,7 +38,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         try:
             _sign_up(user, form)
         except Problem as problem:  # something changed since the form was checked
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             raise ImmediateHttpResponse(redirect("account_signup")) from problem
         return user
 
@@ -45,9 +47,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         try:
             normal = mailboxes.normalize(email)
         except ValueError as error:
-            raise ValidationError("Enter a valid email address.") from error
+            raise ValidationError(gettext("Enter a valid email address.")) from error
         if len(normal) > mailboxes.LONGEST:
-            raise ValidationError(f"At most {mailboxes.LONGEST} characters.")
+            raise ValidationError(gettext("At most %(count)s characters.") % {"count": mailboxes.LONGEST})
         return normal
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:

@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext
 from django.views.generic import FormView
 
 from accounts import email_changes
@@ -74,7 +75,7 @@ class ConfirmEmailView(LoginRequiredMixin, FormView[CodeForm]):
             refuse(form, problem)
             return self.render_to_response(self.get_context_data(form=form), status=problem.status)
         del self.request.session[ASKED]
-        messages.success(self.request, "Your address is proved.")
+        messages.success(self.request, gettext("Your address is proved."))
         return redirect("profile")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 from django.views.generic import DetailView, ListView
 
 from accounts import events
@@ -26,20 +27,20 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 class EventsForm(forms.Form):
     """Filters the log. Days are whole days in the person's time zone, both included."""
 
-    type = forms.ChoiceField(required=False, label="What")
-    actor = forms.CharField(required=False, max_length=40, label="Who")
-    target = forms.CharField(required=False, max_length=60, label="To what")
+    type = forms.ChoiceField(required=False, label=gettext_lazy("What"))
+    actor = forms.CharField(required=False, max_length=40, label=gettext_lazy("Who"))
+    target = forms.CharField(required=False, max_length=60, label=gettext_lazy("To what"))
 
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.zone = timezones.zone(zone)
         kind = self.fields["type"]
         assert isinstance(kind, forms.ChoiceField)
-        kind.choices = [("", "Everything"), *((name, name) for name in sorted(events.TYPES))]
+        kind.choices = [("", gettext("Everything")), *((name, name) for name in sorted(events.TYPES))]
         for name in ("from", "to"):  # `from` can't be an attribute: it is a Python keyword
             self.fields[name] = forms.DateField(
                 required=False,
-                label=name.title(),
+                label=gettext("From") if name == "from" else gettext("To"),
                 validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
                 widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             )

@@ -9,9 +9,12 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations, password_reset
 from accounts.lib import timezones
+from accounts.lib.languages import translated
 from accounts.lib.problems import NotFound, Problem
 from accounts.models import Invitation, User
 
@@ -22,12 +25,12 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
     The browser fills in `timezone` if it runs our script. Otherwise it is UTC, and the profile changes it.
     """
 
-    name = forms.CharField(max_length=100, required=False, label="Your name")
+    name = forms.CharField(max_length=100, required=False, label=_("Your name"))
     organization_name = forms.CharField(
         max_length=100,
         required=False,
-        label="Organization",
-        help_text="Your company, say. If empty, it has your name.",
+        label=_("Organization"),
+        help_text=_("Your company, say. If empty, it has your name."),
     )
     timezone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-timezone": True}))
     invitation = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -39,7 +42,9 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
             field.widget.attrs.pop("placeholder", None)
         self.fields["name"].widget.attrs["autocomplete"] = "name"
         self.fields["organization_name"].widget.attrs["autocomplete"] = "organization"
-        self.fields["password1"].help_text = "At least 12 characters: several unrelated words, and not your name."
+        self.fields["password1"].help_text = gettext(
+            "At least 12 characters: several unrelated words, and not your name."
+        )
         self.accepted = _pending(self.data.get("invitation") or self.initial.get("invitation", ""))
         if self.accepted:
             del self.fields["organization_name"]
@@ -48,7 +53,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
     def clean_email(self) -> str:
         email: str = super().clean_email()
         if self.accepted and email != self.accepted.email:
-            raise ValidationError(invitations.InvitationEmailMismatch.detail)
+            raise ValidationError(translated(invitations.InvitationEmailMismatch.detail))
         return email
 
     def validate_unique_email(self, value: str) -> str:
@@ -104,13 +109,14 @@ class CodeForm(forms.Form):
     """For a code that was sent by email, with or without spaces."""
 
     code = forms.CharField(
+        label=_("Code"),
         max_length=20,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
     )
 
 
 class EmailForm(forms.Form):
-    email = forms.EmailField(max_length=250, label="Email", widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = forms.EmailField(max_length=250, label=_("Email"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
 
     def clean_email(self) -> str:
         email: str = get_adapter().clean_email(self.cleaned_data["email"])
@@ -118,13 +124,19 @@ class EmailForm(forms.Form):
 
 
 class ProfileForm(forms.ModelForm[User]):
+    language = forms.ChoiceField(
+        required=False,
+        label=_("Language"),
+        help_text=_("Of these pages and of emails to you. The API always speaks English."),
+        choices=[("", _("As the browser asks")), *settings.LANGUAGES],
+    )
     timezone = forms.ChoiceField(
-        label="Time zone", help_text="Days and months begin in this zone, and times are shown in it."
+        label=_("Time zone"), help_text=_("Days and months begin in this zone, and times are shown in it.")
     )
 
     class Meta:
         model = User
-        fields = ["name", "timezone"]
+        fields = ["name", "language", "timezone"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -137,6 +149,6 @@ def refuse(form: forms.Form, problem: Problem) -> None:
     """Show a refusal at the fields that it names, or above the form if it names none that the form has."""
     for error in problem.errors:
         field = error["pointer"].removeprefix("/")
-        form.add_error(field if field in form.fields else None, error["detail"])
+        form.add_error(field if field in form.fields else None, translated(error["detail"]))
     if not problem.errors:
-        form.add_error(None, str(problem))
+        form.add_error(None, translated(str(problem)))

@@ -14,12 +14,14 @@ from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.generic.base import ContextMixin, View
 
 from accounts import people, scopes, second_factors, security, visits
 from accounts.credentials import Credential, Kind
 from accounts.lib import timezones
 from accounts.lib.addresses import client_address
+from accounts.lib.languages import translated
 from accounts.lib.problems import Forbidden, NotFound, Problem
 from accounts.models import Organization, User
 from accounts.pages.sessions import session_facts
@@ -64,14 +66,17 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
         except NotFound as error:
             raise Http404 from error
         except security.TwoFactorNeeded as problem:
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             return _to_factor(request, user)
         except (security.SessionTooOld, security.SignInMethodNotAllowed) as problem:
             logout(request)
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             return redirect_to_login(request.get_full_path())
         except NotAllowed:
-            return refusal(request, Forbidden(f"Your role in {self.organization.name} does not allow this."))
+            return refusal(
+                request,
+                Forbidden(gettext("Your role in %(name)s does not allow this.") % {"name": self.organization.name}),
+            )
         except Problem as problem:
             return refusal(request, problem)
 
@@ -89,7 +94,11 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
             require(self.credential, self.scopes.get("get" if method == "head" else method))
 
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        context = {"status": 405, "title": "Nothing to see", "detail": "This address only takes a form. Go back."}
+        context = {
+            "status": 405,
+            "title": gettext("Nothing to see"),
+            "detail": gettext("This address only takes a form. Go back."),
+        }
         response = super().http_method_not_allowed(request, *args, **kwargs)
         response.content = render_to_string("error.html", context)
         return response
@@ -117,7 +126,7 @@ def _to_factor(request: HttpRequest, user: User) -> HttpResponse:
 
 
 def refusal(request: HttpRequest, problem: Problem) -> HttpResponse:
-    title = "Not allowed" if problem.status == 403 else "Not possible"
-    context = {"status": problem.status, "title": title, "detail": str(problem)}
+    title = gettext("Not allowed") if problem.status == 403 else gettext("Not possible")
+    context = {"status": problem.status, "title": title, "detail": translated(str(problem))}
     page = render_to_string("error.html", context, request)
     return HttpResponse(page, status=problem.status, headers=problem.headers)

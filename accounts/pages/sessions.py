@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.views.generic.base import View
 
 from accounts import second_factors, sign_ins
@@ -72,11 +73,12 @@ class EndSignInView(LoginRequiredMixin, View):
         now = timezone.now()
         if id is None:
             ended = sign_ins.end_others(request.user, current_of(request), now)
-            messages.success(request, f"{ended} other sign-ins have ended.")
+            text = ngettext("%(count)s other sign-in has ended.", "%(count)s other sign-ins have ended.", ended)
+            messages.success(request, text % {"count": ended})
             return redirect("mfa_index")
         try:
             sign_ins.end(request.user, id, now)
         except NotFound as error:
             raise Http404 from error
-        messages.success(request, "The sign-in has ended.")
+        messages.success(request, gettext("The sign-in has ended."))
         return redirect("mfa_index")

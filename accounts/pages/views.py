@@ -16,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 from django.views.generic import FormView, ListView, UpdateView
 from django.views.generic.base import View
 
@@ -161,7 +162,7 @@ class ProfileView(LoginRequiredMixin, UpdateView[User, ProfileForm]):
             person = form.instance.pk
             changes = {"user": person, "fields": form.changed_data, "actor": f"user:{person}"}
             people.tell(form.instance, "user.changed", changes)
-        messages.success(self.request, "Your profile is saved.")
+        messages.success(self.request, gettext("Your profile is saved."))
         return redirect("profile")
 
     def form_invalid(self, form: ProfileForm) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.generic.base import View
 
 from accounts import second_factors, visits
@@ -43,7 +44,7 @@ class ReadOnlyVisits:
             self._continue(request)
         response = self.get_response(request)
         if visit_of(request) and not _is_admin(request) and _is_file(response):
-            return _refusal(request, "Nothing is exported during a visit.")
+            return _refusal(request, gettext("Nothing is exported during a visit."))
         return response
 
     def _continue(self, request: HttpRequest) -> None:
@@ -52,7 +53,7 @@ class ReadOnlyVisits:
             visit = visits.live(UUID(request.session[IN_SESSION]), user, timezone.now())
         if visit is None:
             del request.session[IN_SESSION]
-            messages.info(request, "Your visit has ended.")
+            messages.info(request, gettext("Your visit has ended."))
         request.visit = visit  # type: ignore[attr-defined]
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
@@ -61,9 +62,9 @@ class ReadOnlyVisits:
             return None
         name = match.url_name or ""
         if request.method not in SAFE and name not in LEAVING:
-            return _refusal(request, "You are visiting: you can look, and change nothing.")
+            return _refusal(request, gettext("You are visiting: you can look, and change nothing."))
         if name.endswith(EXPORTS) or request.GET.get("format") in EXPORTS:
-            return _refusal(request, "Nothing is exported during a visit.")
+            return _refusal(request, gettext("Nothing is exported during a visit."))
         return None
 
 
@@ -82,7 +83,7 @@ def _is_file(response: HttpResponseBase) -> bool:
 
 
 def _refusal(request: HttpRequest, detail: str) -> HttpResponse:
-    page = render_to_string("error.html", {"status": 403, "title": "Not allowed", "detail": detail}, request)
+    page = render_to_string("error.html", {"status": 403, "title": gettext("Not allowed"), "detail": detail}, request)
     return HttpResponse(page, status=403)
 
 
@@ -93,5 +94,5 @@ class EndVisitView(LoginRequiredMixin, View):
             return redirect("home")
         visits.end(visit, timezone.now())
         del request.session[IN_SESSION]
-        messages.success(request, "Your visit has ended.")
+        messages.success(request, gettext("Your visit has ended."))
         return redirect("admin:customer", visit.organization.public_id)

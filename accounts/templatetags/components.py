@@ -11,10 +11,18 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.lib import languages
+
 BADGE_ICONS = {"good": "check", "warning": "alert", "bad": "alert", "waiting": "todo"}
 NOTICE_ICONS = {"success": "check", "info": "info", "warning": "alert", "error": "alert"}
 
 register = template.Library()
+
+
+@register.filter
+def translated(text: str) -> str:
+    """A fixed text of the code that is English there, such as the label of a choice."""
+    return languages.translated(str(text))
 
 
 @register.inclusion_tag("components/icon.html")

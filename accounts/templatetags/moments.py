@@ -4,11 +4,29 @@ from datetime import datetime, timedelta
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext_lazy
 
 DAY = timedelta(days=1)
-UNITS = (("day", DAY), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1)))
+UNITS = (
+    (
+        DAY,
+        ngettext_lazy("%(count)d day ago", "%(count)d days ago", "count"),
+        ngettext_lazy("in %(count)d day", "in %(count)d days", "count"),
+    ),
+    (
+        timedelta(hours=1),
+        ngettext_lazy("%(count)d hour ago", "%(count)d hours ago", "count"),
+        ngettext_lazy("in %(count)d hour", "in %(count)d hours", "count"),
+    ),
+    (
+        timedelta(minutes=1),
+        ngettext_lazy("%(count)d minute ago", "%(count)d minutes ago", "count"),
+        ngettext_lazy("in %(count)d minute", "in %(count)d minutes", "count"),
+    ),
+)
 MONTH = 30 * DAY
 
 register = template.Library()
@@ -17,7 +35,8 @@ register = template.Library()
 @register.filter
 def exact(moment: datetime) -> str:
     """`14 Nov 2025, 09:41:07 CET`."""
-    return f"{timezone.localtime(moment):%-d %b %Y, %H:%M:%S %Z}"
+    local = timezone.localtime(moment)
+    return f"{date_format(local, 'SHORT_DATE_FORMAT')}, {local:%H:%M:%S %Z}"
 
 
 @register.simple_tag
@@ -39,17 +58,16 @@ def at(moment: datetime) -> SafeString:
         '<time datetime="{}" title="{}">{} <span class="clock">{}</span></time>',
         moment.isoformat(),
         exact(moment),
-        f"{local:%-d %b %Y}",
+        date_format(local, "SHORT_DATE_FORMAT"),
         f"{local:%H:%M:%S}",
     )
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    distance = abs(now - moment)
+    is_past, distance = moment <= now, abs(now - moment)
     if distance >= MONTH:
-        return f"{timezone.localtime(moment):%-d %b %Y}"
-    for name, length in UNITS:
-        if (n := distance // length) > 0:
-            words = f"{n} {name}{'s' if n > 1 else ''}"
-            return f"{words} ago" if moment <= now else f"in {words}"
-    return "just now" if moment <= now else "in a moment"
+        return date_format(timezone.localtime(moment), "SHORT_DATE_FORMAT")
+    for length, past, future in UNITS:
+        if (count := distance // length) > 0:
+            return (past if is_past else future) % {"count": count}
+    return gettext("just now") if is_past else gettext("in a moment")

@@ -1,10 +1,12 @@
 """Emails to those who can mend an endpoint that fails: at its fourth failure, half way, and when it is disabled."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext_noop
 
 from accounts import emails, scopes
 from accounts.models import Membership, User, WebhookEndpoint
@@ -16,11 +18,27 @@ SELDOM = timedelta(days=1)  # an endpoint that fails again and again is worth on
 MOST_READERS = 50
 FIXES = "webhooks:write"
 
-FAILING = "The last {failures} attempts failed. We keep trying, and disable it after five days without a success."
-HALF_WAY = "It has failed since {since:%-d %B %Y, %H:%M} UTC. We disable it on {until:%-d %B %Y, %H:%M} UTC."
+SUBJECTS = {
+    "is failing": gettext_noop("A webhook endpoint of %(owner)s is failing"),
+    "keeps failing": gettext_noop("A webhook endpoint of %(owner)s keeps failing"),
+    "is disabled": gettext_noop("A webhook endpoint of %(owner)s is disabled"),
+}
+FAILING = gettext_noop(
+    "The last %(failures)s attempts to reach the webhook endpoint at %(host)s (%(id)s) failed. "
+    "We keep trying, and disable it after five days without a success."
+)
+HALF_WAY = gettext_noop(
+    "The webhook endpoint at %(host)s (%(id)s) has failed since %(since)s. We disable it on %(until)s."
+)
 DISABLED = {
-    "failing": "It failed for five days. What happens from now on is kept for 30 days: enable it to get that.",
-    "gone": "It answered 410 Gone. What happens from now on is kept for 30 days: enable it to get that.",
+    "failing": gettext_noop(
+        "The webhook endpoint at %(host)s (%(id)s) failed for five days, so it is disabled. "
+        "What happens from now on is kept for 30 days: enable it to get that."
+    ),
+    "gone": gettext_noop(
+        "The webhook endpoint at %(host)s (%(id)s) answered 410 Gone, so it is disabled. What happens from now on is "
+        "kept for 30 days: enable it to get that."
+    ),
 }
 
 
@@ -30,9 +48,9 @@ def warn(endpoint: WebhookEndpoint, now: datetime) -> None:
     if since is None:
         return
     if now - since >= HALF and (warned is None or warned < since + HALF):
-        _queue(endpoint, "keeps failing", HALF_WAY.format(since=since, until=since + DISABLE_AFTER))
+        _queue(endpoint, "keeps failing", HALF_WAY, since=since, until=since + DISABLE_AFTER)
     elif endpoint.failures >= FIRST_AT and (warned is None or (warned < since and now - warned >= SELDOM)):
-        _queue(endpoint, "is failing", FAILING.format(failures=endpoint.failures))
+        _queue(endpoint, "is failing", FAILING, failures=endpoint.failures)
     else:
         return
     endpoint.warned_at = now
@@ -55,15 +73,14 @@ def readers(endpoint: WebhookEndpoint) -> list[str]:
     return list(people.order_by("pk").values_list("email", flat=True)[:MOST_READERS])
 
 
-def _queue(endpoint: WebhookEndpoint, what: str, why: str) -> None:
-    host = emails.plain_name(urlsplit(endpoint.url).hostname or "")
-    owner = emails.plain_name(endpoint.organization.name) if endpoint.organization else "Tollgate"
-    context = {
-        "subject": f"A webhook endpoint of {owner} {what}",
-        "body": f"The webhook endpoint at {host} ({endpoint.public_id}) {what}.\n\n{why}\n\n{_page(endpoint)}",
+def _queue(endpoint: WebhookEndpoint, what: str, body: str, **facts: Any) -> None:
+    facts |= {
+        "host": emails.plain_name(urlsplit(endpoint.url).hostname or ""),
+        "owner": emails.plain_name(endpoint.organization.name) if endpoint.organization else "Tollgate",
+        "id": endpoint.public_id,
     }
     for address in readers(endpoint):
-        emails.queue("message", to=address, context=context)
+        emails.write(SUBJECTS[what], body, _page(endpoint), to=address, facts=facts)
 
 
 def _page(endpoint: WebhookEndpoint) -> str:

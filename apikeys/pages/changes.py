@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext
 
 from accounts import security
 from accounts.lib.problems import Problem
@@ -48,7 +49,7 @@ class EditKeyView(KeyMixin):
         row = self.key()
         form = self.form(row, request.POST)
         if form.is_valid() and self._saved(row, form):
-            messages.success(request, f"The key {row.name} is saved.")
+            messages.success(request, gettext("The key %(name)s is saved.") % {"name": row.name})
             return self.to_key()
         return render(request, "apikeys/edit.html", self.get_context_data(key=row, form=form), status=400)
 
@@ -74,7 +75,11 @@ class EnableKeyView(KeyMixin):
         if bounds.widening(row, {"enabled": enabled}):
             bounds.check_not_beyond(row, self.credential.granted, by=None)
         keys.update(row, {"enabled": enabled})
-        messages.success(request, f"The key {row.name} is {'enabled' if enabled else 'disabled'}.")
+        messages.success(
+            request,
+            (gettext("The key %(name)s is enabled.") if enabled else gettext("The key %(name)s is disabled."))
+            % {"name": row.name},
+        )
         return self.to_key()
 
 
@@ -95,7 +100,7 @@ class RotateKeyView(KeyMixin):
         if not form.is_valid():
             return render(request, "apikeys/rotate.html", self.get_context_data(key=row, form=form), status=400)
         if form.cleaned_data["secret"] != newest(row):
-            messages.info(request, "This key was rotated already, and its new secret was shown once.")
+            messages.info(request, gettext("This key was rotated already, and its new secret was shown once."))
             return self.to_key()
         secret = keys.rotate(row, timedelta(seconds=form.cleaned_data["overlap_seconds"]))
         context = self.get_context_data(key=row, secret=secret, address=request.build_absolute_uri("/v1/whoami"))

@@ -8,9 +8,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts import scopes
 from accounts.lib import addresses, form_ids, timezones
+from accounts.lib.languages import translated
 from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
@@ -35,39 +37,47 @@ KEY_FIELDS = (
 class KeyForm(forms.Form):
     """What a key may do. Its permissions are scopes that the person holds, and names of the company's own API."""
 
-    name = forms.CharField(max_length=100, help_text="What will use it, such as “Production server”.")
+    name = forms.CharField(max_length=100, help_text=gettext_lazy("What will use it, such as “Production server”."))
     permissions = forms.CharField(
         required=False,
         max_length=10_000,
-        label="Product permissions",
+        label=gettext_lazy("Product permissions"),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "placeholder": "messaging:send"}),
-        help_text="One a line, of the form resource:action. Your calls are checked against them.",
+        help_text=gettext_lazy("One a line, of the form resource:action. Your calls are checked against them."),
     )
     scopes = forms.MultipleChoiceField(
         required=False,
-        label="Access to Tollgate's own API",
+        label=gettext_lazy("Access to Tollgate's own API"),
         widget=forms.CheckboxSelectMultiple,
-        help_text="Only what you hold yourself. If you lose it, the key loses it too.",
+        help_text=gettext_lazy("Only what you hold yourself. If you lose it, the key loses it too."),
     )
     expires_at = forms.DateField(
         required=False,
-        label="Expires after",
+        label=gettext_lazy("Expires after"),
         validators=[MaxValueValidator(LAST_DAY)],
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="The last day on which it works. Leave it empty for a key that does not expire.",
+        help_text=gettext_lazy("The last day on which it works. Leave it empty for a key that does not expire."),
     )
     allowed_cidrs = forms.CharField(
         required=False,
         max_length=10_000,
-        label="Networks",
+        label=gettext_lazy("Networks"),
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "placeholder": "203.0.113.0/24"}),
-        help_text="The key works from these addresses only, one a line. Leave it empty for anywhere.",
+        help_text=gettext_lazy("The key works from these addresses only, one a line. Leave it empty for anywhere."),
     )
     rate_limit = forms.IntegerField(
-        required=False, min_value=1, max_value=LARGEST_RATE, label="Rate limit", help_text="Calls in each window."
+        required=False,
+        min_value=1,
+        max_value=LARGEST_RATE,
+        label=gettext_lazy("Rate limit"),
+        help_text=gettext_lazy("Calls in each window."),
     )
     rate_limit_window_seconds = forms.IntegerField(
-        required=False, min_value=1, max_value=LONGEST_WINDOW_SECONDS, label="Window", help_text="In seconds."
+        required=False,
+        min_value=1,
+        max_value=LONGEST_WINDOW_SECONDS,
+        label=gettext_lazy("Window"),
+        help_text=gettext_lazy("In seconds."),
     )
     monthly_budget = forms.DecimalField(
         required=False,
@@ -75,10 +85,15 @@ class KeyForm(forms.Form):
         max_value=LARGEST,
         max_digits=DIGITS,
         decimal_places=PLACES,
-        label="Monthly budget",
-        help_text="Credits that it may spend in a calendar month.",
+        label=gettext_lazy("Monthly budget"),
+        help_text=gettext_lazy("Credits that it may spend in a calendar month."),
     )
-    description = forms.CharField(required=False, max_length=500, help_text="For the people who find it in a year.")
+    description = forms.CharField(
+        label=gettext_lazy("Description"),
+        required=False,
+        max_length=500,
+        help_text=gettext_lazy("For the people who find it in a year."),
+    )
 
     def __init__(
         self, *args: Any, holder: Iterable[str], zone: str, longest: timedelta | None = None, **kwargs: Any
@@ -86,7 +101,9 @@ class KeyForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.holder, self.zone = frozenset(holder), timezones.zone(zone)
         if longest:
-            self.fields["expires_at"].help_text = f"Keys of this organization live at most {longest.days} days."
+            self.fields["expires_at"].help_text = gettext("Keys of this organization live at most %(days)s days.") % {
+                "days": longest.days
+            }
         field = self.fields["scopes"]
         assert isinstance(field, forms.MultipleChoiceField)
         field.choices = [(scope, scope) for scope in sorted(scopes.ALL & self.holder)]
@@ -105,27 +122,29 @@ class KeyForm(forms.Form):
             return None
         end = datetime.combine(day + timedelta(days=1), time(), self.zone)
         if end <= timezone.now():
-            raise ValidationError("That day is over.")
+            raise ValidationError(gettext("That day is over."))
         return end
 
     def clean_allowed_cidrs(self) -> list[str]:
         networks = self.cleaned_data["allowed_cidrs"].replace(",", " ").split()
         if len(networks) > LARGEST_LIST:
-            raise ValidationError(f"At most {LARGEST_LIST} networks.")
+            raise ValidationError(gettext("At most %(count)s networks.") % {"count": LARGEST_LIST})
         return list(dict.fromkeys(_network(text) for text in networks))
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         wanted = [*data.get("permissions", "").replace(",", " ").split(), *data.get("scopes", [])]
         if len(wanted) > LARGEST_LIST:
-            self.add_error("permissions", ValidationError(f"At most {LARGEST_LIST} permissions."))
+            self.add_error(
+                "permissions", ValidationError(gettext("At most %(count)s permissions.") % {"count": LARGEST_LIST})
+            )
         try:
             key_permissions.check(wanted, self.holder)
         except Problem as problem:
             refuse(self, problem)
         missing = [name for name in RATE_LIMIT if data.get(name) is None]
         if len(missing) == 1 and missing[0] not in self.errors:
-            self.add_error(missing[0], ValidationError("A limit needs a number of calls and a window."))
+            self.add_error(missing[0], ValidationError(gettext("A limit needs a number of calls and a window.")))
         return {**data, "permissions": wanted}
 
     def key_fields(self) -> dict[str, Any]:
@@ -135,10 +154,11 @@ class KeyForm(forms.Form):
 
 class CreateKeyForm(KeyForm):
     environment = forms.ChoiceField(
-        choices=[("live", "Live"), ("test", "Test")],
+        label=gettext_lazy("Environment"),
+        choices=[("live", gettext_lazy("Live")), ("test", gettext_lazy("Test"))],
         initial="live",
         widget=forms.RadioSelect,
-        help_text="A test key is verified and metered like a live one, at no cost.",
+        help_text=gettext_lazy("A test key is verified and metered like a live one, at no cost."),
     )
     id = forms.CharField(initial=form_ids.new, required=False, widget=forms.HiddenInput)
 
@@ -148,7 +168,7 @@ class CreateKeyForm(KeyForm):
         except ValueError as error:
             self.data = cast(QueryDict, self.data).copy()
             self.data["id"] = form_ids.new()
-            self.add_error(None, ValidationError(str(error)))
+            self.add_error(None, ValidationError(translated(str(error))))
             return None
 
     def key_options(self) -> dict[str, Any]:
@@ -190,9 +210,14 @@ class RotateKeyForm(forms.Form):
 
     overlap_seconds = forms.TypedChoiceField(
         coerce=int,
-        choices=[(0, "At once"), (3600, "In an hour"), (86_400, "In a day"), (604_800, "In a week")],
+        choices=[
+            (0, gettext_lazy("At once")),
+            (3600, gettext_lazy("In an hour")),
+            (86_400, gettext_lazy("In a day")),
+            (604_800, gettext_lazy("In a week")),
+        ],
         initial=86_400,
-        label="The present secret stops working",
+        label=gettext_lazy("The current secret stops working"),
         widget=forms.RadioSelect,
     )
     secret = forms.UUIDField(widget=forms.HiddenInput)
@@ -202,4 +227,6 @@ def _network(text: str) -> str:
     try:
         return addresses.network(text)
     except ValueError as error:
-        raise ValidationError(f"{text[:50]!r} is not an IPv4 or IPv6 network, such as 203.0.113.0/24.") from error
+        raise ValidationError(
+            gettext("“%(text)s” is not an IPv4 or IPv6 network, such as 203.0.113.0/24.") % {"text": text[:50]}
+        ) from error

@@ -13,10 +13,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from accounts import invitations, members, scopes
 from accounts.lib import spreadsheets, texts
 from accounts.lib.attachments import attachment
+from accounts.lib.languages import translated
 from accounts.lib.problems import Problem
 from accounts.models import Invitation, Membership, Organization, ServiceAccount
 from accounts.pages.forms import refuse
@@ -30,8 +32,8 @@ ROLES = Membership.Role.choices
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(max_length=250)
-    role = forms.ChoiceField(initial="viewer")
+    email = forms.EmailField(max_length=250, label=gettext_lazy("Email"))
+    role = forms.ChoiceField(initial="viewer", label=gettext_lazy("Role"))
 
     def __init__(self, data: Any = None, *, held: frozenset[str]) -> None:
         super().__init__(data)
@@ -46,7 +48,7 @@ class InviteForm(forms.Form):
 
 def grantable(held: frozenset[str]) -> list[tuple[str, str]]:
     """The roles that someone with these scopes may give."""
-    return [(role, label) for role, label in ROLES if scopes.BY_ROLE[role] <= held]
+    return [(role, translated(label)) for role, label in ROLES if scopes.BY_ROLE[role] <= held]
 
 
 class PeopleMixin(OrganizationMixin):
@@ -126,7 +128,8 @@ class RoleView(PeopleMixin):
         if role not in dict(ROLES):
             raise Http404
         members.change_role(self.organization, member, role=role, by=self.credential)
-        messages.success(request, f"{membership.user.email} is {dict(ROLES)[role].lower()} now.")
+        facts = {"email": membership.user.email, "role": translated(dict(ROLES)[role])}
+        messages.success(request, gettext("%(email)s has the role %(role)s now.") % facts)
         return self.to_people()
 
 
@@ -153,10 +156,20 @@ class RemoveView(PeopleMixin):
         membership = self.member()
         hand_over = request.POST.get("api_keys") == "hand_over"
         keys = departures.remove_member(self.organization, member, by=self.credential, hand_over=hand_over)
-        became = f", and {len(keys)} of their keys {'are yours now' if hand_over else 'are revoked'}" if keys else ""
-        messages.success(request, f"{membership.user.email} is no longer a member{became}.")
+        messages.success(request, _removed(membership.user.email, len(keys), hand_over))
         still_sees = Organization.objects.visible_to(self.person).filter(pk=self.organization.pk).exists()
         return self.to_people() if still_sees else redirect("organizations")
+
+
+def _removed(email: str, keys: int, hand_over: bool) -> str:
+    text = gettext("%(email)s is no longer a member.") % {"email": email}
+    if not keys:
+        return text
+    if hand_over:
+        became = ngettext("%(count)s of their keys is yours now.", "%(count)s of their keys are yours now.", keys)
+    else:
+        became = ngettext("%(count)s of their keys is revoked.", "%(count)s of their keys are revoked.", keys)
+    return f"{text} {became % {'count': keys}}"
 
 
 class ResendView(PeopleMixin):
@@ -172,7 +185,7 @@ class RevokeInvitationView(PeopleMixin):
     def post(self, request: HttpRequest, organization: str, invitation: str) -> HttpResponse:
         row = self.invitation()
         invitations.revoke(row, by=self.credential)
-        messages.success(request, f"The invitation of {row.email} is revoked.")
+        messages.success(request, gettext("The invitation of %(email)s is revoked.") % {"email": row.email})
         return self.to_people()
 
 

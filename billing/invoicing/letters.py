@@ -3,6 +3,7 @@
 import base64
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from accounts import emails
 from accounts.emails import Attachment
@@ -12,19 +13,23 @@ from billing.templatetags.money import money
 Status = InvoiceState.Status
 
 SUBJECTS: dict[tuple[str, str], str] = {
-    (Invoice.Kind.INVOICE, Status.PAID): "Receipt {number} from {seller}",
-    (Invoice.Kind.INVOICE, Status.OPEN): "Invoice {number} from {seller}",
-    (Invoice.Kind.CREDIT_NOTE, Status.ISSUED): "Credit note {number} from {seller}",
-    (Invoice.Kind.STATEMENT, Status.ISSUED): "Your statement from {seller}",
+    (Invoice.Kind.INVOICE, Status.PAID): gettext_noop("Receipt %(number)s from %(seller)s"),
+    (Invoice.Kind.INVOICE, Status.OPEN): gettext_noop("Invoice %(number)s from %(seller)s"),
+    (Invoice.Kind.CREDIT_NOTE, Status.ISSUED): gettext_noop("Credit note %(number)s from %(seller)s"),
+    (Invoice.Kind.STATEMENT, Status.ISSUED): gettext_noop("Your statement from %(seller)s"),
 }
 BODIES: dict[tuple[str, str], str] = {
-    (Invoice.Kind.INVOICE, Status.PAID): "Thank you: {total} were paid. Receipt {number} is attached.",
+    (Invoice.Kind.INVOICE, Status.PAID): gettext_noop(
+        "Thank you: %(total)s were paid. Receipt %(number)s is attached."
+    ),
     (
         Invoice.Kind.INVOICE,
         Status.OPEN,
-    ): "Invoice {number} over {total} is attached. It is due on {due}.\n\nPay: {link}",
-    (Invoice.Kind.CREDIT_NOTE, Status.ISSUED): "Credit note {number} over {total} is attached.",
-    (Invoice.Kind.STATEMENT, Status.ISSUED): "The statement of your credits from {start} to {end} is attached.",
+    ): gettext_noop("Invoice %(number)s over %(total)s is attached. It is due on %(due)s."),
+    (Invoice.Kind.CREDIT_NOTE, Status.ISSUED): gettext_noop("Credit note %(number)s over %(total)s is attached."),
+    (Invoice.Kind.STATEMENT, Status.ISSUED): gettext_noop(
+        "The statement of your credits from %(start)s to %(end)s is attached."
+    ),
 }
 
 
@@ -38,18 +43,18 @@ def send(invoice: Invoice, document: InvoiceDocument) -> None:
 
 
 def past_due(invoice: Invoice) -> None:
-    body = (
-        "Invoice {number} over {total} could not be charged. Please pay it, or add another card:\n\n{link}\n\n"
+    body = gettext_noop(
+        "Invoice %(number)s over %(total)s could not be charged. Please pay it, or add another card. "
         "We try again in the next days. New services have to wait until it is paid."
     )
-    _queue(invoice, "Invoice {number} is past due", body)
+    _queue(invoice, gettext_noop("Invoice %(number)s is past due"), body)
 
 
 def suspended(invoice: Invoice) -> None:
-    body = (
-        "{buyer} is suspended, because invoice {number} over {total} is not paid. Paying ends that at once:\n\n{link}"
+    body = gettext_noop(
+        "%(buyer)s is suspended, because invoice %(number)s over %(total)s is not paid. Paying ends that at once:"
     )
-    _queue(invoice, "Suspended: invoice {number} is unpaid", body)
+    _queue(invoice, gettext_noop("Suspended: invoice %(number)s is unpaid"), body)
 
 
 def _queue(invoice: Invoice, subject: str, body: str, *attachments: Attachment) -> None:
@@ -59,10 +64,11 @@ def _queue(invoice: Invoice, subject: str, body: str, *attachments: Attachment) 
         "total": money(invoice.total, invoice.currency),
         "seller": invoice.seller["name"],
         "buyer": emails.plain_name(account.name),
-        "due": f"{invoice.due_at:%-d %B %Y}" if invoice.due_at else "",
-        "start": f"{invoice.period_start:%-d %B %Y}",
-        "end": f"{invoice.period_end:%-d %B %Y}",
-        "link": f"{settings.BASE_URL}/o/{invoice.organization.public_id}/invoices/{invoice.public_id}/",
+        "due": invoice.due_at.date() if invoice.due_at else "",
+        "start": invoice.period_start.date(),
+        "end": invoice.period_end.date(),
     }
-    context = {"subject": subject.format(**facts), "body": body.format(**facts)}
-    emails.queue("message", to=account.email, context=context, attachments=attachments)
+    page = f"{settings.BASE_URL}/o/{invoice.organization.public_id}/invoices/{invoice.public_id}/"
+    emails.write(
+        subject, body, page, to=account.email, facts=facts, attachments=attachments, organization=invoice.organization
+    )

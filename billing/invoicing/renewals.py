@@ -7,12 +7,14 @@ to buy them, with no transaction open. Without them the subscription is past due
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext_noop
 
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import InvalidField
@@ -22,6 +24,7 @@ from billing.exceptions import NotEnoughCredits
 from billing.invoicing import periods, plans, subscriptions
 from billing.ledger import posting
 from billing.models import LedgerEntry, PaymentMethod, Subscription, SubscriptionPeriod
+from billing.models.catalog import Interval
 from billing.payments import notices, recharge
 
 log = structlog.get_logger()
@@ -71,9 +74,8 @@ def _step(subscription: Subscription, now: datetime, *, is_last_try: bool) -> No
         subscriptions.end(subscription, now, "canceled")
     elif subscription.status == Status.TRIALING and not _may_charge(subscription, now):
         subscriptions.end(subscription, now, "no_payment_method")
-        _mail(
-            subscription, "Your trial has ended", "There is no card and not enough credits, so the plan ended with it."
-        )
+        body = gettext_noop("There is no card and not enough credits, so the plan ended with it.")
+        _mail(subscription, gettext_noop("Your trial has ended"), body)
     else:
         _renew(subscription, now, is_last_try=is_last_try)
 
@@ -90,11 +92,10 @@ def _remind(subscription: Subscription, now: datetime) -> None:
     subscription.reminded_at, subscription.next_at = now, ends_at
     subscription.save(update_fields=["reminded_at", "next_at"])
     subscriptions.tell(subscription, "trial_ending", now, ends_at=ends_at.isoformat(), price=subscription.price)
-    price = f"{plain(subscription.price)} credits a {subscription.interval}"
-    body = (
-        f"The trial of {subscription.plan.name} ends on {ends_at:%-d %B %Y, %H:%M} UTC. From then on it costs {price}."
-    )
-    _mail(subscription, "Your trial ends soon", body)
+    body = gettext_noop("The trial of %(plan)s ends on %(end)s. From then on it costs %(price)s credits per month.")
+    if subscription.interval == Interval.YEAR:
+        body = gettext_noop("The trial of %(plan)s ends on %(end)s. From then on it costs %(price)s credits per year.")
+    _mail(subscription, gettext_noop("Your trial ends soon"), body, end=ends_at)
 
 
 def _may_charge(subscription: Subscription, now: datetime) -> bool:
@@ -155,11 +156,11 @@ def _become_past_due(subscription: Subscription, now: datetime) -> None:
     subscription.status, subscription.past_due_at, subscription.next_at = Status.PAST_DUE, now, now + SCHEDULE[0]
     subscription.save(update_fields=["status", "past_due_at", "next_at"])
     subscriptions.tell(subscription, "past_due", now, next_attempt_at=subscription.next_at.isoformat())
-    body = (
-        f"{subscription.plan.name} could not be renewed: {plain(subscription.price)} credits are needed. "
-        f"We try again on {subscription.next_at:%-d %B %Y}. Until then nothing new can be started."
+    body = gettext_noop(
+        "%(plan)s could not be renewed: %(price)s credits are needed. We try again on %(next)s. "
+        "Until then nothing new can be started."
     )
-    _mail(subscription, "Your plan could not be renewed", body)
+    _mail(subscription, gettext_noop("Your plan could not be renewed"), body, next=subscription.next_at.date())
 
 
 def _put_off(subscription: Subscription, now: datetime) -> None:
@@ -170,7 +171,7 @@ def _put_off(subscription: Subscription, now: datetime) -> None:
         subscription.save(update_fields=["next_at"])
         return
     subscriptions.end(subscription, now, "unpaid")
-    _mail(subscription, "Your plan has ended", f"{subscription.plan.name} was not paid.")
+    _mail(subscription, gettext_noop("Your plan has ended"), gettext_noop("%(plan)s was not paid."))
     _fall_back(subscription.organization, now)
 
 
@@ -207,9 +208,10 @@ def _adopt(subscription: Subscription, now: datetime) -> None:
     )
 
 
-def _mail(subscription: Subscription, subject: str, body: str) -> None:
+def _mail(subscription: Subscription, subject: str, body: str, **facts: Any) -> None:
+    facts |= {"plan": subscription.plan.name, "price": plain(subscription.price)}
     page = f"{settings.BASE_URL}/o/{subscription.organization.public_id}/plan/"
-    notices.mail(subscription.organization_id, subject, f"{body}\n\n{page}")
+    notices.mail(subscription.organization_id, subject, body, page=page, **facts)
 
 
 def retry(organization: Organization, now: datetime) -> None:

@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
 from accounts import events
 from accounts.lib.money import ZERO, NumberFormField, plain
@@ -16,19 +18,21 @@ from billing.pages.credits import CreditsMixin
 from billing.payments import recharge, recharge_sentence
 
 
-def _amount(label: str, help_text: str = "") -> NumberFormField:
+def _amount(label: Promise, help_text: Promise | str = "") -> NumberFormField:
     text = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
     return NumberFormField(label=label, help_text=help_text, widget=text, min_value=ZERO, required=False)
 
 
 class AutoRechargeForm(forms.Form):
-    enabled = forms.BooleanField(label="Buy credits automatically", required=False, help_text=recharge.CONSENT)
-    threshold = _amount("When less than this is left")
-    amount = _amount("Buy this much", "Or name a target instead.")
-    target = _amount("Or buy up to this balance")
-    monthly_limit = _amount("At most this much a month")
+    enabled = forms.BooleanField(
+        label=gettext_lazy("Buy credits automatically"), required=False, help_text=gettext_lazy(recharge.CONSENT)
+    )
+    threshold = _amount(gettext_lazy("When less than this is left"))
+    amount = _amount(gettext_lazy("Buy this much"), gettext_lazy("Or name a target instead."))
+    target = _amount(gettext_lazy("Or buy up to this balance"))
+    monthly_limit = _amount(gettext_lazy("At most this much a month"))
     monthly_count = forms.IntegerField(
-        label="At most this often a month", min_value=1, max_value=10_000, required=False
+        label=gettext_lazy("At most this often a month"), min_value=1, max_value=10_000, required=False
     )
 
 

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.lib import identifiers
+from accounts.lib.languages import translated
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
@@ -79,7 +80,7 @@ class CreditsMixin(OrganizationMixin):
         contact = {"name": self.organization.name, "email": self.person.email}
         return {
             "amount_form": AmountForm(),
-            "consent": methods.CONSENT,
+            "consent": translated(methods.CONSENT),
             "account_form": BillingAccountForm(initial=contact),
             "card_form": SandboxCardForm() if settings.PAYMENT_GATEWAY == "sandbox" else None,
         }
@@ -90,7 +91,7 @@ class CreditsView(CreditsMixin):
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         if not self.organization.is_root:
-            return render(request, "billing/billed_by_root.html", self.get_context_data(title="Credits"))
+            return render(request, "billing/billed_by_root.html", self.get_context_data(title=_("Credits")))
         return self.page()
 
 
@@ -103,9 +104,9 @@ class CreateAccountView(CreditsMixin):
             return self.page(account_form=form, status=400)
         try:
             accounts.create(self.organization, **form.cleaned_data)
-            messages.success(request, "The billing account was created.")
+            messages.success(request, _("The billing account was created."))
         except accounts.AccountExists as error:
-            messages.info(request, str(error))
+            messages.info(request, translated(str(error)))
         return self.back()
 
 
@@ -123,7 +124,7 @@ class AddCardView(CreditsMixin):
         except Problem as problem:
             refuse(form, problem)
             return self.page(card_form=form, status=problem.status)
-        messages.success(request, f"The card was added: {receipts.card_name(card)}.")
+        messages.success(request, _("The card was added: %(card)s.") % {"card": receipts.card_name(card)})
         return self.back()
 
 

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 
 from billing import accounts
 from billing.pages.credits import CreditsMixin
@@ -25,7 +26,9 @@ class BillingDetailsView(CreditsMixin):
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         with transaction.atomic():
             accounts.update(account, changes)
-        messages.success(request, "The billing details were saved. Papers that were issued before stay as they are.")
+        messages.success(
+            request, gettext("The billing details were saved. Papers that were issued before stay as they are.")
+        )
         return redirect("billing:details", self.organization.public_id)
 
     def _show(self, form: BillingDetailsForm, *, status: int = 200) -> HttpResponse:

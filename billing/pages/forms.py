@@ -2,8 +2,10 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.lib import countries
+from accounts.lib.languages import translated
 from accounts.lib.money import NumberFormField
 from billing.invoicing import vat_ids
 from billing.models import BillingAccount, PaymentMethod
@@ -20,37 +22,45 @@ def presets(currency: str) -> list[Decimal]:
 
 
 class BillingAccountForm(forms.ModelForm[BillingAccount]):
-    country = forms.ChoiceField(help_text="Your first purchase fixes this country's currency for good.")
+    country = forms.ChoiceField(
+        label=gettext_lazy("Country"),
+        help_text=gettext_lazy("Your first purchase fixes this country's currency for good."),
+    )
 
     class Meta:
         model = BillingAccount
         fields = ["name", "email", "country"]
-        help_texts = {"name": "The name on your invoices.", "email": "We send receipts and invoices here."}
+        labels = {"name": gettext_lazy("Name"), "email": gettext_lazy("Email")}
+        help_texts = {
+            "name": gettext_lazy("The name on your invoices."),
+            "email": gettext_lazy("We send receipts and invoices here."),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["country"]
         assert isinstance(field, forms.ChoiceField)
-        field.choices = [("", "Choose a country"), *countries.by_name()]
+        field.choices = [("", gettext("Choose a country")), *countries.by_name()]
 
 
 def _sandbox_cards() -> list[tuple[str, str]]:
     """The test cards that can be saved without an authentication; those that can be charged first."""
     cards = [(name, card) for name, card in sandbox.CARDS.items() if card.authentication != Authentication.TO_SAVE]
     good = [(name, f"{card.brand.title()} •••• {card.last4}") for name, card in cards if not card.decline]
-    bad = [(name, f"Visa, declined: {card.decline.reason.replace('_', ' ')}") for name, card in cards if card.decline]
+    declined = gettext("Visa, declined: %(reason)s")
+    bad = [(name, declined % {"reason": card.decline.reason.replace("_", " ")}) for name, card in cards if card.decline]
     return [*good, *bad]
 
 
 class SandboxCardForm(forms.Form):
     """Chooses a test card of the sandbox. Real gateways take cards on a page of their own."""
 
-    gateway_token = forms.ChoiceField(label="Test card", choices=_sandbox_cards)
+    gateway_token = forms.ChoiceField(label=gettext_lazy("Test card"), choices=_sandbox_cards)
 
 
 class AmountForm(forms.Form):
     amount = NumberFormField(
-        label="Another amount",
+        label=gettext_lazy("Another amount"),
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
 
@@ -59,7 +69,7 @@ class PayForm(forms.Form):
     """`payment` is made with the page and becomes the payment's id, so that a page sent twice pays once."""
 
     method = forms.ModelChoiceField(
-        PaymentMethod.objects.none(), label="Card", widget=forms.RadioSelect, empty_label=None
+        PaymentMethod.objects.none(), label=gettext_lazy("Card"), widget=forms.RadioSelect, empty_label=None
     )
     payment = forms.UUIDField(widget=forms.HiddenInput)
 
@@ -91,10 +101,14 @@ class BillingDetailsForm(BillingAccountForm):
             *("vat_id", "purchase_order"),
         ]
         labels = {
-            "line1": "Address",
-            "line2": "Address, second line",
-            "vat_id": "VAT id",
-            "purchase_order": "Your reference, such as a purchase order",
+            **BillingAccountForm.Meta.labels,
+            "postal_code": gettext_lazy("Postal code"),
+            "city": gettext_lazy("City"),
+            "state": gettext_lazy("State"),
+            "line1": gettext_lazy("Address"),
+            "line2": gettext_lazy("Address, second line"),
+            "vat_id": gettext_lazy("VAT id"),
+            "purchase_order": gettext_lazy("Your reference, such as a purchase order"),
         }
 
     def clean(self) -> dict[str, Any]:
@@ -103,5 +117,5 @@ class BillingDetailsForm(BillingAccountForm):
             try:
                 cleaned["vat_id"] = vat_ids.normal(cleaned["vat_id"], cleaned["country"])
             except ValueError as error:
-                self.add_error("vat_id", str(error))
+                self.add_error("vat_id", translated(str(error)))
         return cleaned

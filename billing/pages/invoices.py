@@ -7,11 +7,13 @@ from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import ListView
 
 from accounts.lib import identifiers, spreadsheets
 from accounts.lib.attachments import attachment
+from accounts.lib.languages import translated
 from accounts.lib.problems import Problem
 from accounts.pages.organizations import OrganizationMixin
 from billing import clock
@@ -62,7 +64,7 @@ class InvoicesView(OrganizationMixin, ListView[Invoice]):
         return papers.select_related("state", "document").order_by("-issued_at")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        context = super().get_context_data(title="Invoices", **context)
+        context = super().get_context_data(title=gettext("Invoices"), **context)
         is_filtered = bool(self.form.condition())
         return {**context, "papers": context["object_list"], "form": self.form, "is_filtered": is_filtered}
 
@@ -112,7 +114,7 @@ class InvoiceView(PaperMixin):
         try:
             payment = self._pay(paper, form)
         except Problem as problem:
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             return redirect(request.path)
         if payment.status == Payment.Status.ACTION_REQUIRED:
             return redirect("billing:payment", self.organization.public_id, payment.public_id)
@@ -158,7 +160,7 @@ class DocumentView(PaperMixin):
         paper = self.paper(invoice)
         document = InvoiceDocument.objects.filter(invoice=paper).first()
         if document is None:
-            messages.info(request, "The PDF is being made. Try again in a minute.")
+            messages.info(request, gettext("The PDF is being made. Try again in a minute."))
             return redirect("billing:invoice", self.organization.public_id, paper.public_id)
         name = f"{paper.number or 'statement'}.pdf"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}

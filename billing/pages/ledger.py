@@ -6,10 +6,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, gettext_lazy
 from django.views.generic import ListView
 
 from accounts.lib import timezones
 from accounts.lib.attachments import attachment
+from accounts.lib.languages import translated
 from accounts.pages.organizations import OrganizationMixin
 from billing import clock
 from billing.ledger import exporting, posting
@@ -20,14 +22,24 @@ LONGEST_NUMBER = 18  # digits that a bigint always has room for
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
 
+TYPES = [
+    ("", gettext_lazy("All types")),
+    ("credit", gettext_lazy("Credits")),
+    ("debit", gettext_lazy("Debits")),
+    ("adjustment", gettext_lazy("Adjustments")),
+]
+
+
+def _kinds() -> list[tuple[str, str]]:
+    return [("", gettext("All kinds")), *((kind, translated(label)) for kind, label in LedgerEntry.Kind.choices)]
+
+
 class LedgerForm(forms.Form):
     """Filters the ledger. Days are whole days in the person's time zone, both included."""
 
-    type = forms.ChoiceField(
-        required=False, choices=[("", "All types"), *((type_, f"{type_.title()}s") for type_ in LedgerEntry.TYPES)]
-    )
-    q = forms.CharField(required=False, max_length=200, label="Number, reference or text")
-    kind = forms.ChoiceField(required=False, choices=[("", "All kinds"), *LedgerEntry.Kind.choices])
+    type = forms.ChoiceField(label=gettext_lazy("Type"), required=False, choices=TYPES)
+    q = forms.CharField(required=False, max_length=200, label=gettext_lazy("Number, reference or text"))
+    kind = forms.ChoiceField(label=gettext_lazy("Kind"), required=False, choices=_kinds)
 
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,7 +47,7 @@ class LedgerForm(forms.Form):
         for name in ("from", "to"):  # `from` can't be an attribute: it is a Python keyword.
             self.fields[name] = forms.DateField(
                 required=False,
-                label=name.title(),
+                label=gettext("From") if name == "from" else gettext("To"),
                 validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
                 widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             )
@@ -43,7 +55,7 @@ class LedgerForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = self.cleaned_data
         if cleaned.get("from") and cleaned.get("to") and cleaned["from"] > cleaned["to"]:
-            self.add_error("to", ValidationError("The last day is before the first."))
+            self.add_error("to", ValidationError(gettext("The last day is before the first.")))
         return cleaned
 
     def condition(self) -> Q:
@@ -114,5 +126,5 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
             "places": places(amounts),
             "form": self.form,
             "is_filtered": bool(self.form.condition()),
-            "title": "Ledger",
+            "title": gettext("Ledger"),
         }

@@ -7,8 +7,10 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from accounts.lib import identifiers, texts
+from accounts.lib.languages import translated
 from accounts.lib.problems import NotFound, Problem
 from billing.models import Payment
 from billing.pages import receipts
@@ -34,17 +36,17 @@ class PaymentView(CreditsMixin):
             if "cancel" in request.POST:
                 current = payments.cancel(current)
                 if current.failure_code == "canceled":
-                    messages.info(request, "The payment was canceled. Nothing was charged.")
+                    messages.info(request, gettext("The payment was canceled. Nothing was charged."))
                 else:
                     receipts.tell(request, current)
                 return self.back()
             address = reverse("billing:payment", args=[self.organization.public_id, current.public_id])
             url = payments.authenticate(current, f"{settings.BASE_URL}{address}")
         except Problem as problem:
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             return self.back()
         except gateways.GatewayError:
-            messages.error(request, "The bank can't be reached. Try again in a minute.")
+            messages.error(request, gettext("The bank can't be reached. Try again in a minute."))
             return self.back()
         return self._waiting(current, url) if url else redirect(request.path)
 
@@ -77,10 +79,10 @@ class SetupView(CreditsMixin):
         except NotFound as error:
             raise Http404 from error
         except Problem as problem:
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             return self.back()
         if card:
-            messages.success(request, f"The card was added: {receipts.card_name(card)}.")
+            messages.success(request, gettext("The card was added: %(card)s.") % {"card": receipts.card_name(card)})
         return self.back()
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
@@ -90,6 +92,6 @@ class SetupView(CreditsMixin):
                 self.organization, return_url=f"{settings.BASE_URL}{address}", by=self.credential.id
             )
         except Problem as problem:
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             return self.back()
         return render(request, "billing/leave.html", self.get_context_data(address=session.url))

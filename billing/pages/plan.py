@@ -8,8 +8,10 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 
 from accounts import events
+from accounts.lib.languages import translated
 from accounts.lib.problems import InvalidField, Problem
 from accounts.pages.organizations import OrganizationMixin
 from billing import accounts, balance, clock
@@ -53,7 +55,7 @@ class PlanView(PlanMixin):
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         if not self.organization.is_root:
-            return render(request, "billing/billed_by_root.html", self.get_context_data(title="Plan"))
+            return render(request, "billing/billed_by_root.html", self.get_context_data(title=gettext("Plan")))
         now, account = clock.now(self.organization), accounts.find(self.organization)
         subscription = subscriptions.live(self.organization)
         context = self.get_context_data(
@@ -94,9 +96,9 @@ class ChangePlanView(PlanMixin):
         if subscriptions.live(self.organization):
             by = events.actor_of(self.credential)
             change = partial(changes.change, self.organization, plan, interval, now=now, actor=by)
-            return self.attempt(change, "Your plan is changed.")
+            return self.attempt(change, gettext("Your plan is changed."))
         take = partial(subscriptions.subscribe, self.organization, plan, interval=interval, now=now)
-        return self.attempt(take, "You have taken the plan.")
+        return self.attempt(take, gettext("You have taken the plan."))
 
 
 class CancelPlanView(PlanMixin):
@@ -105,7 +107,7 @@ class CancelPlanView(PlanMixin):
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         now, by = clock.now(self.organization), events.actor_of(self.credential)
         return self.attempt(
-            lambda: changes.cancel(self.organization, now=now, actor=by), "The plan ends with its period."
+            lambda: changes.cancel(self.organization, now=now, actor=by), gettext("The plan ends with its period.")
         )
 
 
@@ -114,7 +116,7 @@ class ResumePlanView(PlanMixin):
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         now, by = clock.now(self.organization), events.actor_of(self.credential)
-        return self.attempt(lambda: changes.resume(self.organization, now=now, actor=by), "The plan goes on.")
+        return self.attempt(lambda: changes.resume(self.organization, now=now, actor=by), gettext("The plan goes on."))
 
 
 class RetryPlanView(PlanMixin):
@@ -122,7 +124,7 @@ class RetryPlanView(PlanMixin):
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         now = clock.now(self.organization)
-        return self.attempt(lambda: renewals.retry(self.organization, now), "We tried again.")
+        return self.attempt(lambda: renewals.retry(self.organization, now), gettext("We tried again."))
 
 
 def _offers(view: PlanMixin, subscription: Subscription | None) -> list[Offer]:
@@ -149,4 +151,4 @@ def _is_held(subscription: Subscription, plan: Plan, interval: str) -> bool:
 
 
 def sentence(problem: Problem) -> str:
-    return " ".join(error["detail"] for error in problem.errors) or str(problem)
+    return " ".join(translated(error["detail"]) for error in problem.errors) or translated(str(problem))

@@ -8,8 +8,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_noop
 
 from accounts.lib import identifiers
+from accounts.lib.languages import translated
 from accounts.lib.money import plain
 from accounts.lib.problems import InvalidField, Problem
 from accounts.pages.forms import refuse
@@ -22,7 +24,7 @@ from billing.pages.credits import CreditsMixin
 from billing.pages.forms import AmountForm, CheckoutForm, PurchaseForm
 from billing.payments import payments, purchases
 
-CHOOSE = "Choose one of the cards."
+CHOOSE = gettext_noop("Choose one of the cards.")
 
 
 class PurchaseView(CreditsMixin):
@@ -58,15 +60,15 @@ class PurchaseView(CreditsMixin):
             return self._check_out(amount)
         form = PurchaseForm(request.POST, cards=self.cards())
         if not form.is_valid():
-            return self._review(amount, CHOOSE)
+            return self._review(amount, translated(CHOOSE))
         try:
             payment = self._pay(**form.cleaned_data)
         except PaymentReused as problem:
-            return self._review(amount, str(problem))
+            return self._review(amount, translated(str(problem)))
         except InvalidField:  # The card was removed in the meantime.
-            return self._review(amount, CHOOSE)
+            return self._review(amount, translated(CHOOSE))
         except Problem as problem:  # The account was closed in the meantime, or its organization is suspended.
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             return self.back()
         receipts.tell(request, payment)
         return self._review(payment.amount) if payment.status == Payment.Status.FAILED else self.back()
@@ -79,10 +81,10 @@ class PurchaseView(CreditsMixin):
         try:
             payment = self._pay(amount, None, form.cleaned_data["payment"])
         except Problem as problem:
-            messages.error(self.request, str(problem))
+            messages.error(self.request, translated(str(problem)))
             return self.back()
         if payment.action_url:
-            context = self.get_context_data(address=payment.action_url, title="Buy credits")
+            context = self.get_context_data(address=payment.action_url, title=gettext("Buy credits"))
             return render(self.request, "billing/leave.html", context)
         receipts.tell(self.request, payment)
         return self.back()

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, gettext_lazy
 from django.views import View
 
 from billing.payments.gateways import Decline, GatewayError
@@ -19,7 +20,7 @@ def _choices() -> list[tuple[str, str]]:
 
 
 class CardForm(forms.Form):
-    card = forms.ChoiceField(label="Test card", choices=_choices)
+    card = forms.ChoiceField(label=gettext_lazy("Test card"), choices=_choices)
 
 
 class SandboxPage(View):
@@ -53,7 +54,7 @@ class SessionPage(SandboxPage):
         result = visits.complete(id, form.cleaned_data["card"])
         if isinstance(result, Decline):
             reason = (result.decline_code or result.code).replace("_", " ")
-            form.add_error("card", f"This card was declined: {reason}. Try another one.")
+            form.add_error("card", gettext("This card was declined: %(reason)s. Try another one.") % {"reason": reason})
             return self._page(id, form, status=402)
         return self.leave(result)
 

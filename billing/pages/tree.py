@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts import people, tree
 from accounts.credentials import Credential
@@ -39,7 +40,7 @@ class Node:
 
 
 class ChildForm(forms.Form):
-    name = forms.CharField(max_length=100, label="Name of the new organization")
+    name = forms.CharField(max_length=100, label=gettext_lazy("Name of the new organization"))
 
 
 class BudgetForm(forms.Form):
@@ -49,12 +50,16 @@ class BudgetForm(forms.Form):
         max_value=LARGEST,
         max_digits=DIGITS,
         decimal_places=PLACES,
-        help_text="Credits that it and everything beneath it may spend in a calendar month. Empty for no budget.",
+        help_text=gettext_lazy(
+            "Credits that it and everything beneath it may spend in a calendar month. Empty for no budget."
+        ),
     )
 
 
 class MoveForm(forms.Form):
-    parent = forms.ModelChoiceField(Organization.objects.none(), to_field_name="public_id", label="New parent")
+    parent = forms.ModelChoiceField(
+        Organization.objects.none(), to_field_name="public_id", label=gettext_lazy("New parent")
+    )
 
     def __init__(self, data: Any = None, *, node: Organization, among: OrganizationQuerySet) -> None:
         super().__init__(data)
@@ -115,7 +120,10 @@ class TreeView(TreeMixin):
         except Problem as problem:
             refuse(form, problem)
             return self._list(form, status=400)
-        messages.success(request, f"{child.name} is made, beneath {self.organization.name}.")
+        messages.success(
+            request,
+            gettext("%(name)s is made, beneath %(parent)s.") % {"name": child.name, "parent": self.organization.name},
+        )
         return redirect("billing:tree", organization)
 
     def _list(self, form: ChildForm, status: int = 200) -> HttpResponse:
@@ -167,7 +175,9 @@ class NodeBudgetView(TreeMixin):
             return self.page(row, 400, budget_form=form)
         budget = form.cleaned_data["monthly_budget"]
         budgets.limit(row, budget, now=clock.now(row))
-        return self.to_node(row, "The budget is saved." if budget is not None else "There is no budget any more.")
+        return self.to_node(
+            row, gettext("The budget is saved.") if budget is not None else gettext("There is no budget any more.")
+        )
 
 
 class MoveView(TreeMixin):
@@ -184,7 +194,9 @@ class MoveView(TreeMixin):
         except Problem as problem:
             refuse(form, problem)
             return self.page(row, 400, move_form=form)
-        messages.success(request, f"{row.name} is beneath {parent.name} now.")
+        messages.success(
+            request, gettext("%(name)s is beneath %(parent)s now.") % {"name": row.name, "parent": parent.name}
+        )
         return redirect("billing:tree", organization)
 
 
@@ -194,7 +206,7 @@ class SuspendView(TreeMixin):
     def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
         row = self.node()
         tree.suspend(row, by=self.credential, reason=texts.typed(request.POST.get("reason", ""))[:500])
-        return self.to_node(row, f"{row.name} is suspended, with everything beneath it.")
+        return self.to_node(row, gettext("%(name)s is suspended, with everything beneath it.") % {"name": row.name})
 
 
 class ResumeView(TreeMixin):
@@ -203,4 +215,4 @@ class ResumeView(TreeMixin):
     def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
         row = self.node()
         tree.resume(row, by=self.credential)
-        return self.to_node(row, f"{row.name} works again.")
+        return self.to_node(row, gettext("%(name)s works again.") % {"name": row.name})

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
+from django.utils.translation import gettext_noop
 
 from accounts import events
 from billing import clock
@@ -60,9 +61,9 @@ def _announce(method: PaymentMethod, now: datetime) -> bool:
         return False
     tell(method, "payment_method.expiring", now, exp_month=method.exp_month, exp_year=method.exp_year)
     page = f"{settings.BASE_URL}/o/{method.organization.public_id}/credits/"
-    name = f"{method.brand.title()} ending in {method.last4}"
-    body = f"Your card ({name}) is good until {method.last_day:%-d %B %Y}. Add another one before that:\n\n{page}"
-    notices.mail(method.organization_id, "A card on file expires soon", body)
+    facts = {"brand": method.brand.title(), "last4": method.last4, "day": method.last_day}
+    body = gettext_noop("Your card (%(brand)s ending in %(last4)s) works until %(day)s. Add another one before that:")
+    notices.mail(method.organization_id, gettext_noop("A card on file expires soon"), body, page=page, **facts)
     return True
 
 

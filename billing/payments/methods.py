@@ -8,8 +8,10 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop
 
 from accounts.lib import identifiers
+from accounts.lib.languages import translated
 from accounts.lib.problems import Conflict, InvalidField, NotFound
 from accounts.models import Organization
 from billing import accounts, clock
@@ -23,7 +25,7 @@ from billing.payments.gateways import Card, Session, SessionState, Setup, SetupS
 log = structlog.get_logger()
 
 # What whoever saves a card agrees to; the page shows it, and it is kept with the card.
-CONSENT = (
+CONSENT = gettext_noop(
     "The card is kept with the payment provider. It is charged for what you buy, for auto-recharge while that is on, "
     "and for invoices that are due."
 )
@@ -106,7 +108,7 @@ def keep(organization: Organization, gateway: str, card: Card, *, by: str, id: U
         last4=card.last4,
         exp_month=card.exp_month,
         exp_year=card.exp_year,
-        consent=CONSENT,
+        consent=translated(CONSENT),
         consent_by=by,
         is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
     )

@@ -12,11 +12,14 @@ from billing.models import BillingAccount
 log = structlog.get_logger()
 
 
-def mail(organization_id: UUID, subject: str, body: str) -> None:
-    """An email to whoever pays, after the commit. Nobody is written to whose account is closed."""
-    account = BillingAccount.objects.filter(organization=organization_id).open().first()
-    if account:
-        emails.queue("message", to=account.email, context={"subject": subject, "body": body})
+def mail(organization_id: UUID, subject: str, body: str, *, page: str, **facts: Any) -> None:
+    """An email to whoever pays, after the commit, as `emails.write` takes it, and the address of a page.
+
+    Nobody is written to whose account is closed.
+    """
+    accounts = BillingAccount.objects.filter(organization=organization_id).open()
+    if account := accounts.select_related("organization").first():
+        emails.write(subject, body, page, to=account.email, facts=facts, organization=account.organization)
 
 
 def alarm(subject: str, body: str, **details: Any) -> None:

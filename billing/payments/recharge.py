@@ -15,8 +15,10 @@ import structlog
 from django.conf import settings as installation
 from django.db import transaction
 from django.db.models import Count, F, Q, Sum
+from django.utils.translation import gettext, gettext_noop
 
 from accounts import events
+from accounts.lib.languages import translated
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
@@ -29,7 +31,11 @@ log = structlog.get_logger()
 
 SWEEP_SIZE = 200
 ANNOUNCED = (80, 100)  # percent of the monthly limit
-CONSENT = "Charge this card whenever the balance falls below the threshold, until auto-recharge is switched off."
+CONSENT = gettext_noop(
+    "Charge this card whenever the balance falls below the threshold, until auto-recharge is switched off."
+)
+LIMIT_SUBJECT = gettext_noop("Auto-recharge: %(percent)s %% of the monthly limit")
+LIMIT_BODY = gettext_noop("Auto-recharge has reached %(percent)s %% of its monthly limit of %(limit)s credits.")
 
 
 @dataclass(frozen=True)
@@ -70,13 +76,13 @@ def assess(organization: Organization, now: datetime, needed: Decimal = ZERO) ->
 
 def _blocked(settings: AutoRecharge, organization: Organization, now: datetime) -> State | None:
     if not settings.enabled:
-        return State("disabled", "Auto-recharge is off.")
+        return State("disabled", gettext("Auto-recharge is off."))
     if accounts.find(organization) is None:
-        return State("no_billing_account", "Create a billing account first.")
+        return State("no_billing_account", gettext("Create a billing account first."))
     if not organization.is_operational:
-        return State("suspended", "The organization is suspended. Nothing is charged.")
+        return State("suspended", gettext("The organization is suspended. Nothing is charged."))
     if rounds.chargeable_card(settings, now) is None:
-        return State("no_payment_method", "Add a card: there is none that can be charged.")
+        return State("no_payment_method", gettext("Add a card: there is none that can be charged."))
     return None
 
 
@@ -85,31 +91,34 @@ def _in_flight(organization: Organization) -> State | None:
     payment = recharges.first()
     if payment is None:
         return None
-    price = f"{plain(payment.total)} {payment.currency}"
+    price = {"price": f"{plain(payment.total)} {payment.currency}"}
     if payment.status == Payment.Status.ACTION_REQUIRED:
-        sentence = f"Your bank wants you to confirm a payment of {price}. Nothing else is charged before that."
-        return State("action_required", sentence, payment.expires_at)
+        sentence = gettext(
+            "Your bank wants you to confirm a payment of %(price)s. Nothing else is charged before that."
+        )
+        return State("action_required", sentence % price, payment.expires_at)
     if payment.problem == "misconfigured":
-        return State("gateway_misconfigured", "Payments are not available. We are working on it.")
+        return State("gateway_misconfigured", gettext("Payments are not available. We are working on it."))
     if payment.problem:
-        sentence = f"The bank has not answered about a charge of {price}. We ask again."
-        return State("confirming", sentence, payment.next_attempt_at)
-    return State("charging", f"{price} are being charged.")
+        sentence = gettext("The bank has not answered about a charge of %(price)s. We ask again.")
+        return State("confirming", sentence % price, payment.next_attempt_at)
+    return State("charging", gettext("%(price)s are being charged.") % price)
 
 
 def _waiting(settings: AutoRecharge, organization: Organization, now: datetime, needed: Decimal) -> State:
     """Checks the limits one by one, in the order in which we report them."""
     assert settings.threshold is not None
     if settings.paused:
-        return State("paused", rounds.PAUSED[settings.paused])
+        return State("paused", translated(rounds.PAUSED[settings.paused]))
     if settings.next_attempt_at and settings.next_attempt_at > now:
-        sentence = f"The last try did not succeed. The next is at {_moment(settings.next_attempt_at)}."
-        return State("declined", sentence, settings.next_attempt_at)
+        sentence = gettext("The last try did not succeed. The next is at %(next)s.")
+        return State("declined", sentence % {"next": _moment(settings.next_attempt_at)}, settings.next_attempt_at)
     ledger = LedgerAccount.objects.of(organization).first() or LedgerAccount()
     measure = ledger.balance - ledger.reserved - needed
     charge = _charge(settings, organization, measure)
     if measure >= settings.threshold:
-        return State("armed", f"When less than {plain(settings.threshold)} credits are left, credits are bought.")
+        sentence = gettext("When less than %(threshold)s credits are left, credits are bought.")
+        return State("armed", sentence % {"threshold": plain(settings.threshold)})
     last = Payment.objects.of(organization).filter(
         purpose=Payment.Purpose.RECHARGE, status=Payment.Status.SUCCEEDED, settled_at__isnull=False
     )
@@ -117,7 +126,8 @@ def _waiting(settings: AutoRecharge, organization: Organization, now: datetime, 
     rest = timedelta(seconds=installation.RECHARGE_COOLDOWN_SECONDS)
     if success and success.settled_at and success.settled_at + rest > now:
         at = success.settled_at + rest
-        return State("cooldown", f"There was a recharge just now. The next is at {_moment(at)} at the earliest.", at)
+        sentence = gettext("There was a recharge just now. The next is at %(next)s at the earliest.")
+        return State("cooldown", sentence % {"next": _moment(at)}, at)
     return _bounded(settings, organization, charge, now)
 
 
@@ -126,12 +136,13 @@ def _bounded(settings: AutoRecharge, organization: Organization, charge: Decimal
     zone = billing_zone.of(organization)
     _, turn = zone.bounds(zone.month_of(now))
     if settings.monthly_limit is not None and spent + charge > settings.monthly_limit:
-        sentence = f"The monthly limit of {plain(settings.monthly_limit)} credits leaves no room for {plain(charge)}."
-        return State("monthly_limit", sentence, turn)
+        sentence = gettext("The monthly limit of %(limit)s credits leaves no room for %(charge)s.")
+        facts = {"limit": plain(settings.monthly_limit), "charge": plain(charge)}
+        return State("monthly_limit", sentence % facts, turn)
     if settings.monthly_count is not None and number >= settings.monthly_count:
-        sentence = f"There were {number} recharges this month, which is the limit."
-        return State("monthly_count", sentence, turn)
-    return State("charging", f"{plain(charge)} credits are bought now.", now, charge)
+        sentence = gettext("There were %(count)s recharges this month, which is the limit.")
+        return State("monthly_count", sentence % {"count": number}, turn)
+    return State("charging", gettext("%(charge)s credits are bought now.") % {"charge": plain(charge)}, now, charge)
 
 
 def _charge(settings: AutoRecharge, organization: Organization, measure: Decimal) -> Decimal:
@@ -174,7 +185,7 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
         if card is None:
             methods.choose(organization, None, now)  # A default card has to be there.
     consents = params["enabled"] and not before.enabled
-    consent = {"consent": CONSENT, "consent_by": by.id or "", "consent_at": now} if consents else {}
+    consent = {"consent": translated(CONSENT), "consent_by": by.id or "", "consent_at": now} if consents else {}
     settings, _ = AutoRecharge.objects.update_or_create(
         organization=organization,
         defaults={**values, "enabled": params["enabled"], "payment_method": card, **consent},
@@ -300,10 +311,9 @@ def _announce_limit(settings: AutoRecharge, now: datetime, percent: int) -> None
         )
         settings.announced, settings.announced_month = threshold, month
         settings.save(update_fields=["announced", "announced_month"])
-        body = (
-            f"Auto-recharge has reached {threshold} % of its monthly limit of {plain(settings.monthly_limit)} credits."
-        )
-        notices.mail(settings.organization_id, f"Auto-recharge: {threshold} % of the monthly limit", body)
+        facts = {"percent": threshold, "limit": plain(settings.monthly_limit)}
+        page = f"{installation.BASE_URL}/o/{settings.organization.public_id}/credits/auto-recharge/"
+        notices.mail(settings.organization_id, LIMIT_SUBJECT, LIMIT_BODY, page=page, **facts)
 
 
 def sweep(now: datetime) -> int:

@@ -6,9 +6,11 @@ Only a bank's decline makes a round fail: after a charge that was canceled or re
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings as installation
+from django.utils.translation import gettext_noop
 
 from accounts import events
 from accounts.lib import identifiers
@@ -19,9 +21,11 @@ from billing.payments import notices, payment_events
 WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 FREQUENT = 3  # recharges in an hour
 PAUSED = {
-    "declined": "Paused: the card was declined. Add another card, or try again.",
-    "action_required": "Paused: a payment was not confirmed at the bank in time. Add another card, or try again.",
-    "chargeback": "Paused: a bank took back a payment that was disputed. Buy credits, or try again.",
+    "declined": gettext_noop("Paused: the card was declined. Add another card, or try again."),
+    "action_required": gettext_noop(
+        "Paused: a payment was not confirmed at the bank in time. Add another card, or try again."
+    ),
+    "chargeback": gettext_noop("Paused: a bank took back a payment that was disputed. Buy credits, or try again."),
 }
 
 
@@ -97,8 +101,9 @@ def _fail_round(settings: AutoRecharge, now: datetime, *, hard: bool) -> None:
     settings.next_attempt_at = now + WAITS[settings.failed_rounds - 1]
     settings.save(update_fields=["failed_rounds", "next_attempt_at"])
     if settings.failed_rounds == 1:
-        body = f"Your card was declined. The next try is at {settings.next_attempt_at:%-d %b %Y, %H:%M} UTC."
-        _mail(settings, "Auto-recharge: your card was declined", body)
+        body = gettext_noop("Your card was declined. The next try is at %(next)s.")
+        subject = gettext_noop("Auto-recharge: your card was declined")
+        _mail(settings, subject, body, next=settings.next_attempt_at)
 
 
 def after_chargeback(organization_id: UUID, now: datetime) -> None:
@@ -141,9 +146,9 @@ def _pause(settings: AutoRecharge, reason: str, now: datetime) -> None:
     settings.paused = reason
     settings.save(update_fields=["paused", "failed_rounds"])
     events.record(settings.organization_id, "auto_recharge.paused", {"reason": reason}, now, actor=events.SYSTEM)
-    _mail(settings, "Auto-recharge is paused", PAUSED[reason])
+    _mail(settings, gettext_noop("Auto-recharge is paused"), PAUSED[reason])
 
 
-def _mail(settings: AutoRecharge, subject: str, body: str) -> None:
+def _mail(settings: AutoRecharge, subject: str, body: str, **facts: Any) -> None:
     page = f"{installation.BASE_URL}/o/{settings.organization.public_id}/credits/"
-    notices.mail(settings.organization_id, subject, f"{body}\n\n{page}")
+    notices.mail(settings.organization_id, subject, body, page=page, **facts)

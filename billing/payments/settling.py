@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from accounts.lib.money import plain
 from billing import clock
@@ -102,8 +103,14 @@ def _require_action(payment: Payment) -> None:
     payment.save(update_fields=["status", "next_action_url", "expires_at", "next_attempt_at"])
     payment_events.record(payment, "payment.action_required", clock.now(payment.organization))
     if payment.created_by in BY_OURSELVES:
-        body = f"Your bank wants you to confirm a payment of {plain(payment.total)} {payment.currency} within 23 hours:"
-        notices.mail(payment.organization_id, "Please confirm a payment", f"{body}\n\n{payment.next_action_url}")
+        body = gettext_noop("Your bank wants you to confirm a payment of %(price)s within 23 hours:")
+        notices.mail(
+            payment.organization_id,
+            gettext_noop("Please confirm a payment"),
+            body,
+            page=payment.next_action_url,
+            price=f"{plain(payment.total)} {payment.currency}",
+        )
 
 
 def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from django import template
+from django.utils.translation import gettext
 
 from accounts.lib import countries
 from accounts.lib.money import plain
+from billing.models.catalog import Interval
 
 MINUS = "\u2212"
 NO_BREAK_SPACE = "\u00a0"
@@ -47,6 +49,12 @@ def money(number: Decimal, currency: str) -> str:
 @register.filter
 def country(code: str) -> str:
     return countries.names().get(code, code)
+
+
+@register.filter
+def interval(name: str) -> str:
+    """How often a price is paid."""
+    return gettext("per year") if name == Interval.YEAR else gettext("per month")
 
 
 def places(numbers: Iterable[Decimal]) -> int:

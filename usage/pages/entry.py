@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from accounts.lib.money import ZERO
 from accounts.pages.organizations import OrganizationMixin
@@ -84,7 +85,7 @@ class ExplainView(OrganizationMixin):
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         if not self.organization.is_root:
-            return render(request, "billing/billed_by_root.html", self.get_context_data(title="Ledger"))
+            return render(request, "billing/billed_by_root.html", self.get_context_data(title=gettext("Ledger")))
         now = clock.now(self.organization)
         posting.current(self.organization.pk, now)
         form = LedgerForm(request.GET, zone=self.person.timezone)

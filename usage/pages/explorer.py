@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from accounts.lib import snapshot, spreadsheets, timezones
 from accounts.models import Organization
@@ -18,7 +19,8 @@ from billing import clock
 from billing.templatetags.money import places
 from usage.pages import comparing
 from usage.pages.explorer_form import GROUPINGS, RANGES, ExplorerForm
-from usage.pages.stacks import stacked
+from usage.pages.explorer_form import MEASURES as MEASURE_NAMES
+from usage.pages.stacks import axis, stacked
 from usage.reporting import breakdown
 from usage.reporting.breakdown import MEASURES, Breakdown, Series
 from usage.reporting.timeseries import Query, Sums
@@ -68,7 +70,7 @@ class UsageView(OrganizationMixin):
             name: value for name, value in self.request.GET.items() if name not in ("format", "from", "to", "range")
         }
         return self.get_context_data(
-            title="Usage",
+            title=gettext("Usage"),
             form=form,
             presets=[
                 (label, urlencode({**chosen, "range": name}), name == form.value("range", "30d"))
@@ -78,13 +80,17 @@ class UsageView(OrganizationMixin):
             start=query.start.astimezone(zone),
             end=query.end.astimezone(zone),
             grouping=GROUPINGS[query.group_by[0]],
-            measure=measure,
-            window=query.window,
+            measure=MEASURE_NAMES[measure],
+            heading=gettext("%(measure)s by %(grouping)s")
+            % {"measure": MEASURE_NAMES[measure], "grouping": GROUPINGS[query.group_by[0]]},
+            **axis(query.window, query.timezone),
             lines=lines,
             total=result.total,
             total_change=_change_of(result, measure),
             is_compared=result.before is not None,
-            columns=f"Requests, Failed, Credits, Share{', Change' if result.before is not None else ''}",
+            columns=gettext("Requests, Failed, Credits, Share")
+            if result.before is None
+            else gettext("Requests, Failed, Credits, Share, Change"),
             has_one_unit=query.has_one_unit,
             credit_places=places(line.sums.credits for line in lines),
             chart=stacked(result, measure, query.window, zone, labels),
@@ -106,8 +112,8 @@ class UsageView(OrganizationMixin):
 
 def _label(series: Series, called: dict[str, str]) -> str:
     if series.is_rest:
-        return "Other"
-    return called.get(series.name, series.name) if series.name else "Without a key"
+        return gettext("Other")
+    return called.get(series.name, series.name) if series.name else gettext("Without a key")
 
 
 def _pairs(labels: list[str], result: Breakdown) -> Iterator[tuple[str, Series]]:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import QueryDict
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts.lib import months, timezones
 from accounts.models import Organization
@@ -18,18 +19,28 @@ from usage.reporting.timeseries import GROUPS, Query
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 MOST_WINDOWS = 400
 RANGES = {
-    "today": "Today",
-    "7d": "Last 7 days",
-    "30d": "Last 30 days",
-    "month": "This month",
-    "last-month": "Last month",
-    "year": "This year",
-    "custom": "Custom",
+    "today": gettext_lazy("Today"),
+    "7d": gettext_lazy("Last 7 days"),
+    "30d": gettext_lazy("Last 30 days"),
+    "month": gettext_lazy("This month"),
+    "last-month": gettext_lazy("Last month"),
+    "year": gettext_lazy("This year"),
+    "custom": gettext_lazy("Custom"),
 }
 DAYS = {"7d": 7, "30d": 30}
-MEASURES = {"credits": "Credits", "requests": "Requests", "units": "Units"}
-GROUPINGS = {"meter": "Meter", "endpoint": "Endpoint", "key": "API key", "organization": "Organization"}
-WINDOWS = {"": "Automatic", "hour": "Hour", "day": "Day", "month": "Month"}
+MEASURES = {"credits": gettext_lazy("Credits"), "requests": gettext_lazy("Requests"), "units": gettext_lazy("Units")}
+GROUPINGS = {
+    "meter": gettext_lazy("Meter"),
+    "endpoint": gettext_lazy("Endpoint"),
+    "key": gettext_lazy("API key"),
+    "organization": gettext_lazy("Organization"),
+}
+WINDOWS = {
+    "": gettext_lazy("Automatic"),
+    "hour": gettext_lazy("Hour"),
+    "day": gettext_lazy("Day"),
+    "month": gettext_lazy("Month"),
+}
 # The largest span that each window is chosen for automatically.
 AUTOMATIC = (("hour", timedelta(days=2)), ("day", timedelta(days=MOST_WINDOWS - 2)))
 
@@ -44,16 +55,30 @@ class Period:
 
 
 class ExplorerForm(forms.Form):
-    range = forms.ChoiceField(choices=RANGES.items(), required=False, label="Time")
-    measure = forms.ChoiceField(choices=MEASURES.items(), required=False)
-    by = forms.ChoiceField(choices=GROUPINGS.items(), required=False, label="Grouped by")
-    window = forms.ChoiceField(choices=WINDOWS.items(), required=False, label="A bar is a")
-    meter = forms.ModelChoiceField(Meter.objects.none(), to_field_name="slug", required=False, empty_label="All meters")
-    key = forms.ModelChoiceField(
-        ApiKey.objects.none(), to_field_name="public_id", required=False, empty_label="All keys", label="API key"
+    range = forms.ChoiceField(choices=RANGES.items(), required=False, label=gettext_lazy("Time"))
+    measure = forms.ChoiceField(choices=MEASURES.items(), required=False, label=gettext_lazy("Measure"))
+    by = forms.ChoiceField(choices=GROUPINGS.items(), required=False, label=gettext_lazy("Grouped by"))
+    window = forms.ChoiceField(choices=WINDOWS.items(), required=False, label=gettext_lazy("A bar is a"))
+    meter = forms.ModelChoiceField(
+        Meter.objects.none(),
+        label=gettext_lazy("Meter"),
+        to_field_name="slug",
+        required=False,
+        empty_label=gettext_lazy("All meters"),
     )
-    environment = forms.ChoiceField(choices=[("live", "Live"), ("test", "Test")], required=False)
-    compare = forms.BooleanField(required=False, label="Compare with the period before")
+    key = forms.ModelChoiceField(
+        ApiKey.objects.none(),
+        to_field_name="public_id",
+        required=False,
+        empty_label=gettext_lazy("All keys"),
+        label=gettext_lazy("API key"),
+    )
+    environment = forms.ChoiceField(
+        label=gettext_lazy("Environment"),
+        choices=[("live", gettext_lazy("Live")), ("test", gettext_lazy("Test"))],
+        required=False,
+    )
+    compare = forms.BooleanField(required=False, label=gettext_lazy("Compare with the period before"))
     field_order = ("range", "from", "to", "measure", "by", "window", "meter", "key", "environment", "compare")
 
     def __init__(self, data: QueryDict, *, organization: Organization, zone: str, now: datetime) -> None:
@@ -65,7 +90,7 @@ class ExplorerForm(forms.Form):
                 required=False,
                 validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
                 widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-                label=name.title(),
+                label=gettext("From") if name == "from" else gettext("To"),
             )
         self.order_fields(self.field_order)
         meter, key = self.fields["meter"], self.fields["key"]
@@ -77,12 +102,14 @@ class ExplorerForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
         if cleaned.get("from") and cleaned.get("to") and cleaned["from"] > cleaned["to"]:
-            self.add_error("to", "The last day is before the first.")
+            self.add_error("to", gettext("The last day is before the first."))
         if cleaned.get("measure") == "units" and "meter" not in self.errors and not cleaned.get("meter"):
-            self.add_error("meter", "Choose one: the units of different meters can't be added up.")
+            self.add_error("meter", gettext("Choose one: the units of different meters can't be added up."))
         if not self.errors and self._windows() > MOST_WINDOWS:
             self.add_error(
-                "window", f"There would be more than {MOST_WINDOWS} bars. Take a larger window, or less time."
+                "window",
+                gettext("There would be more than %(count)s bars. Take a larger window, or less time.")
+                % {"count": MOST_WINDOWS},
             )
         return cleaned
 

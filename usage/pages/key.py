@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 
 from accounts.lib import timezones
 from accounts.lib.money import ZERO
@@ -16,7 +17,7 @@ from apikeys.pages.changes import KeyMixin
 from billing import clock
 from billing.ledger import billing_zone
 from billing.models import Spending
-from usage.pages.stacks import stacked
+from usage.pages.stacks import axis, stacked
 from usage.reporting import breakdown, periods, totals
 from usage.reporting.timeseries import Query
 
@@ -54,11 +55,11 @@ class KeyView(KeyMixin):
         start = today - timedelta(days=DAYS_SHOWN - 1)
         query = Query(self.organization, start, now, "day", zone, ("endpoint",), key.environment, key=key)
         result = breakdown.of(query, "requests")
-        labels = [series.name or "Other" for series in result.series]
+        labels = [series.name or gettext("Other") for series in result.series]
         return {
-            "measure": "requests",
-            "grouping": "Endpoint",
-            "window": "day",
+            "heading": gettext("%(measure)s by %(grouping)s")
+            % {"measure": gettext("Requests"), "grouping": gettext("Endpoint")},
+            **axis("day", zone),
             "total": result.total,
             "today": totals.of(self.organization, today, now, key.environment, key),
             "lines": [{"number": number, "label": label} for number, label in enumerate(labels)],
@@ -74,16 +75,17 @@ class RevokeKeyView(KeyMixin):
     def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
         row = self.key()
         if row.revoked_at:
-            messages.info(request, f"The key {row.name} is revoked already.")
+            messages.info(request, gettext("The key %(name)s is revoked already.") % {"name": row.name})
             return redirect("apikeys:keys", organization)
         return self._question(row)
 
     def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
         row = self.key()
         if request.POST.get("confirmation", "").strip() != row.name:
-            return self._question(row, error="That is not its name.")
+            return self._question(row, error=gettext("That is not its name."))
         revoked = keys.revoke(row)
-        messages.success(request, f"The key {revoked.name} is revoked. Calls with it are refused from now on.")
+        text = gettext("The key %(name)s is revoked. Calls with it are refused from now on.")
+        messages.success(request, text % {"name": revoked.name})
         return redirect("apikeys:keys", organization)
 
     def _question(self, key: ApiKey, error: str = "") -> HttpResponse:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.generic import ListView
 
 from accounts.lib import months, spreadsheets
@@ -49,7 +50,7 @@ class MonthsView(OrganizationMixin, ListView[MonthClose]):
             "shows_balance": self.organization.is_root and self.may("credits:read"),
             "credit_places": places(sums["all_credits"] for _, sums in lines),
             "balance_places": places(close.closing or ZERO for close in closes),
-            "title": "Closed months",
+            "title": gettext("Closed months"),
         }
 
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
+from django.utils.dateformat import format as date_format
+from django.utils.translation import gettext
+
 from usage.pages.charts import GAP
 from usage.reporting.breakdown import MEASURES, Breakdown
 
 LINES = 5
 NAMES = 6
-FORMATS = {"hour": "%-d %b, %H:%M", "day": "%-d %b", "month": "%b %Y"}
+FORMATS = {"hour": "j M, H:i", "day": "j M", "month": "M Y"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,18 @@ class StackedChart:
     names: list[tuple[str, str, str]]  # under the bars: a label, its place, and how it is anchored there
 
 
+def axis(window: str, zone: str) -> dict[str, str]:
+    """What stands under the bars, and over the table that has their numbers."""
+    match window:
+        case "hour":
+            title, numbers = gettext("Hours in %(zone)s"), gettext("The numbers, hour by hour")
+        case "month":
+            title, numbers = gettext("Months in %(zone)s"), gettext("The numbers, month by month")
+        case _:
+            title, numbers = gettext("Days in %(zone)s"), gettext("The numbers, day by day")
+    return {"axis": title % {"zone": zone}, "numbers_title": numbers}
+
+
 def stacked(breakdown: Breakdown, measure: str, window: str, zone: tzinfo, labels: list[str]) -> StackedChart:
     """A bar for each window, the largest series at the bottom. `labels` are the names of the series."""
     value = MEASURES[measure]
@@ -54,7 +69,7 @@ def stacked(breakdown: Breakdown, measure: str, window: str, zone: tzinfo, label
     top = step * max(1, math.ceil(largest / step))
     local = [start.astimezone(zone) for start in starts]
     stacks = [
-        _stack(number, len(starts), start.strftime(FORMATS[window]), start, column, top, labels)
+        _stack(number, len(starts), date_format(start, FORMATS[window]), start, column, top, labels)
         for number, (start, column) in enumerate(zip(local, columns, strict=True))
     ]
     lines = [(step * line, _percent(100 - 100 * step * line / top)) for line in range(int(top / step) + 1)]

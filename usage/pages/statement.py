@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from accounts.lib import spreadsheets
 from accounts.pages.organizations import OrganizationMixin
@@ -22,7 +23,7 @@ class StatementView(OrganizationMixin):
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         if not self.organization.is_root:
-            return render(request, "billing/billed_by_root.html", self.get_context_data(title="Ledger"))
+            return render(request, "billing/billed_by_root.html", self.get_context_data(title=gettext("Ledger")))
         form = LedgerForm(request.GET, zone=self.person.timezone)
         now = clock.now(self.organization)
         form.is_valid()
@@ -30,7 +31,7 @@ class StatementView(OrganizationMixin):
         try:
             made = statement.of(self.organization, start, min(end, now), self.person.timezone, now)
         except statement.TooLong:
-            form.add_error("to", "Take less time: at most 400 days, and 2,000 entries besides usage.")
+            form.add_error("to", gettext("Take less time: at most 400 days, and 2,000 entries besides usage."))
             return self._page(form, None)
         match request.GET.get("format"):
             case "pdf":

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 
 from accounts import events
 from accounts.lib.problems import Problem
@@ -30,7 +31,7 @@ class DeliveryView(WebhooksMixin):
 
     def post(self, request: HttpRequest, organization: str, delivery: str) -> HttpResponse:
         row: Delivery = redelivery.redeliver(self.delivery())
-        messages.success(request, "It is sent again, under the same id.")
+        messages.success(request, gettext("It is sent again, under the same id."))
         return redirect("webhook-delivery", organization, row.public_id)
 
 
@@ -51,8 +52,10 @@ class ReplayView(WebhooksMixin):
             except Problem as problem:
                 refuse(form, problem)
             else:
-                text = f"{job.total} are sent again." if job.total else "There is nothing to send again in that time."
-                messages.success(request, text)
+                text = gettext("There is nothing to send again in that time.")
+                if job.total:
+                    text = ngettext("%(count)s is sent again.", "%(count)s are sent again.", job.total)
+                messages.success(request, text % {"count": job.total})
                 return redirect(request.path)
         return self._page(endpoint, form, 400)
 

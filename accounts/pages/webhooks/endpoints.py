@@ -7,8 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext
 from django.views.generic import ListView
 
+from accounts.lib.languages import translated
 from accounts.lib.problems import InvalidField, Problem
 from accounts.models import Delivery, WebhookEndpoint
 from accounts.pages.forms import refuse
@@ -43,7 +45,7 @@ class NewEndpointView(WebhooksMixin):
         try:
             made = self._make(form) if form.is_valid() else None
         except endpoints.EndpointMadeAlready as problem:  # the page with the secret was reloaded
-            messages.info(request, str(problem))
+            messages.info(request, translated(str(problem)))
             return redirect("webhooks", organization)
         return _secret(self, *made, status=201) if made else self.page("new", form=form, status=400)
 
@@ -73,7 +75,7 @@ class EndpointView(WebhooksMixin, ListView[Delivery]):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         waiting = self.shown.deliveries.filter(status=Delivery.Status.PENDING).count()
-        statuses = [("", "All"), *Delivery.Status.choices]
+        statuses = [("", gettext("All")), *((value, translated(label)) for value, label in Delivery.Status.choices)]
         return super().get_context_data(
             endpoint=self.shown, waiting=waiting, statuses=statuses, status=self.status, **context
         )
@@ -96,7 +98,7 @@ class ChangeEndpointView(WebhooksMixin):
             except InvalidField as problem:
                 _refuse(form, problem)
             else:
-                messages.success(request, "The endpoint is saved.")
+                messages.success(request, gettext("The endpoint is saved."))
                 return self.back_to(endpoint)
         return self.page("change", form=form, endpoint=endpoint, status=400)
 
@@ -120,7 +122,7 @@ class RotateView(WebhooksMixin):
         try:
             made = endpoints.rotate(endpoint, form.overlap_time(), from_version=version)
         except endpoints.SecretRotatedAlready as problem:  # the page with the secret was reloaded
-            messages.info(request, str(problem))
+            messages.info(request, translated(str(problem)))
             return self.back_to(endpoint)
         return _secret(self, *made, status=200)
 
@@ -135,6 +137,6 @@ def _refuse(form: EndpointForm, problem: Problem) -> None:
     """The API's names of the fields are those of the forms, but for the list of events."""
     for error in problem.errors:
         name = error["pointer"].removeprefix("/")
-        form.add_error(FIELD_NAMES.get(name, name), error["detail"])
+        form.add_error(FIELD_NAMES.get(name, name), translated(error["detail"]))
     if not problem.errors:
         refuse(form, problem)

@@ -7,9 +7,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts import events
 from accounts.lib import form_ids, timezones
+from accounts.lib.languages import translated
 from accounts.models import WebhookEndpoint
 from accounts.webhooks import endpoints, redelivery
 
@@ -26,16 +28,23 @@ class EndpointForm(forms.Form):
         max_length=2048,
         strip=False,
         widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false", "autocomplete": "off"}),
-        help_text="Starts with https:// and leads to a public server, at port 443 or 8443.",
+        help_text=gettext_lazy("Starts with https:// and leads to a public server, at port 443 or 8443."),
     )
-    description = forms.CharField(required=False, max_length=500, help_text="For the people who find it in a year.")
+    description = forms.CharField(
+        label=gettext_lazy("Description"),
+        required=False,
+        max_length=500,
+        help_text=gettext_lazy("For the people who find it in a year."),
+    )
     everything = forms.BooleanField(
         required=False,
-        label="All events, also of types that are added later",
-        help_text="But for those that are only for audits: choose these by name.",
+        label=gettext_lazy("All events, also of types that are added later"),
+        help_text=gettext_lazy("But for those that are only for audits: choose these by name."),
     )
-    types = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, label="Events")
-    includes_subtree = forms.BooleanField(required=False, label="Events of the organizations beneath this one, too")
+    types = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, label=gettext_lazy("Events"))
+    includes_subtree = forms.BooleanField(
+        required=False, label=gettext_lazy("Events of the organizations beneath this one, too")
+    )
 
     def __init__(self, *args: Any, scopes: frozenset[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,7 +73,7 @@ class EndpointForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
         if "types" in data and not data["types"] and not data.get("everything"):
-            self.add_error("types", ValidationError("Choose at least one, or all events."))
+            self.add_error("types", ValidationError(gettext("Choose at least one, or all events.")))
         return data
 
     def params(self) -> dict[str, Any]:
@@ -94,7 +103,7 @@ class NewEndpointForm(EndpointForm):
         except ValueError as error:
             self.data = cast(QueryDict, self.data).copy()
             self.data["id"] = form_ids.new()
-            self.add_error(None, ValidationError(str(error)))
+            self.add_error(None, ValidationError(translated(str(error))))
             return None
 
 
@@ -102,17 +111,17 @@ class RotateForm(forms.Form):
     """`version` is that of the secret that the person has seen, so that a reload does not rotate again."""
 
     overlap = forms.TypedChoiceField(
-        label="The present secret",
+        label=gettext_lazy("The current secret"),
         coerce=int,
         choices=[
-            (0, "stops at once"),
-            (HOUR_SECONDS, "works for another hour"),
-            (DAY_SECONDS, "works for another day"),
-            (WEEK_SECONDS, "works for another week"),
+            (0, gettext_lazy("stops at once")),
+            (HOUR_SECONDS, gettext_lazy("works for another hour")),
+            (DAY_SECONDS, gettext_lazy("works for another day")),
+            (WEEK_SECONDS, gettext_lazy("works for another week")),
         ],
         initial=DAY_SECONDS,
         widget=forms.RadioSelect,
-        help_text="Meanwhile everything is signed with both, so that your receiver can change over.",
+        help_text=gettext_lazy("Meanwhile everything is signed with both, so that your receiver can change over."),
     )
     version = forms.CharField(widget=forms.HiddenInput)
 
@@ -124,18 +133,22 @@ class ReplayForm(forms.Form):
     """A span of time in the person's zone, and which of its deliveries are sent again."""
 
     since = forms.DateTimeField(
-        label="From", widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        label=gettext_lazy("From"),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     until = forms.DateTimeField(
-        label="Until",
+        label=gettext_lazy("Until"),
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text="Now, if it is empty.",
+        help_text=gettext_lazy("Now, if it is empty."),
     )
     only_failed = forms.TypedChoiceField(
-        label="What",
+        label=gettext_lazy("What"),
         coerce=lambda value: value == "failed",
-        choices=[("failed", "What failed for good"), ("all", "All, also what was received")],
+        choices=[
+            ("failed", gettext_lazy("What failed for good")),
+            ("all", gettext_lazy("All, also what was received")),
+        ],
         initial="failed",
         widget=forms.RadioSelect,
     )

@@ -3,7 +3,9 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 
+from accounts.lib.languages import translated
 from accounts.lib.problems import TooManyRequests
 from accounts.models import Delivery
 from accounts.pages.webhooks.base import WebhooksMixin
@@ -26,7 +28,7 @@ class EnableView(WebhooksMixin):
     def post(self, request: HttpRequest, **_: str) -> HttpResponse:
         endpoint = self.endpoint()
         endpoints.enable(endpoint, send_waiting=request.POST.get("waiting") != "drop")
-        messages.success(request, "The endpoint is enabled.")
+        messages.success(request, gettext("The endpoint is enabled."))
         return self.back_to(endpoint)
 
 
@@ -41,7 +43,7 @@ class DisableView(WebhooksMixin):
     def post(self, request: HttpRequest, **_: str) -> HttpResponse:
         endpoint = self.endpoint()
         endpoints.disable(endpoint)
-        messages.success(request, "The endpoint is disabled.")
+        messages.success(request, gettext("The endpoint is disabled."))
         return self.back_to(endpoint)
 
 
@@ -56,7 +58,7 @@ class DeleteView(WebhooksMixin):
 
     def post(self, request: HttpRequest, organization: str, **_: str) -> HttpResponse:
         endpoints.delete(self.endpoint())
-        messages.success(request, "The endpoint is deleted.")
+        messages.success(request, gettext("The endpoint is deleted."))
         return redirect("webhooks", organization)
 
 
@@ -70,6 +72,6 @@ class TestView(WebhooksMixin):
         try:
             answer = endpoints.test(endpoint)
         except TooManyRequests as problem:
-            messages.error(request, str(problem))
+            messages.error(request, translated(str(problem)))
             return self.back_to(endpoint)
         return self.page("tested", endpoint=endpoint, answer=answer)

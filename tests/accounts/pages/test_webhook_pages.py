@@ -121,7 +121,7 @@ def test_it_is_changed_disabled_enabled_and_deleted(browser: Client, organizatio
     assert (row.url, row.event_types, row.description) == ("https://example.com/other", ["*"], "Ours")
     happen(organization)
     assert browser.post(page(organization, row, "disable/")).status_code == 302
-    assert "2 deliveries wait" in text(browser.get(page(organization, row, "enable/")))
+    assert "2 deliveries are waiting" in text(browser.get(page(organization, row, "enable/")))
     assert browser.post(page(organization, row, "enable/"), {"waiting": "drop"}).status_code == 302
     row.refresh_from_db()
     assert row.status == "enabled"

@@ -73,7 +73,7 @@ def test_a_role_is_changed_and_the_last_owner_stays(
     browser: Client, alice: User, bob: User, organization: Organization
 ) -> None:
     answer = people(browser, organization, f"{bob.pk}/role/", role="admin")
-    assert messages_of(answer) == [f"{bob.email} is admin now."]
+    assert messages_of(answer) == [f"{bob.email} has the role Admin now."]
     assert Membership.objects.get(user=bob, organization=organization).role == "admin"
     assert people(browser, organization, f"{alice.pk}/role/", role="viewer").status_code == 409
     assert people(browser, organization, f"{bob.pk}/role/", role="god").status_code == 404

@@ -60,7 +60,7 @@ def test_a_month_shows_late_usage_as_such_and_gives_csv(
 ) -> None:
     latest = MonthClose.objects.filter(account=funded.pk).latest("month")
     answer = page(browser, funded, f"{latest}/")
-    assert f"of {MONTH:%B %Y}" in text(answer)
+    assert f">{MONTH:%B %Y}<" in text(answer)
     lines = page(browser, funded, f"{latest}/?format=csv").content.decode().splitlines()
     row = f"{latest},{child.public_id},'=Sub,sms,message,{MONTH:%Y-%m},1,0,1,0.01"
     assert lines == ["month,organization,name,meter,unit,occurred_in,requests,failed,quantity,credits", row]

@@ -1,0 +1,61 @@
+"""The languages of pages and emails. Texts are marked for gettext; `locale/` has the translations.
+
+Translations are files of text, which we read ourselves when a language is first spoken: no machine needs gettext's
+compiler. Whatever runs without a person speaks English.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from gettext import GNUTranslations
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import trans_real
+
+FOLDER = Path(__file__).resolve().parents[2] / "locale"
+
+
+def codes() -> list[str]:
+    return [code for code, _ in settings.LANGUAGES]
+
+
+def path(language: str) -> Path:
+    """The file of its translations. English has none: the texts in the code are English."""
+    return FOLDER / language / "LC_MESSAGES" / "django.po"
+
+
+def activate(language: str) -> None:
+    """Speak it in this thread from now on. Within `spoken`, until that ends."""
+    load(language)
+    translation.activate(language)
+
+
+@contextmanager
+def spoken(language: str) -> Iterator[None]:
+    """Speak it in this block. Empty is English."""
+    language = language or settings.LANGUAGE_CODE
+    load(language)
+    with translation.override(language):
+        yield
+
+
+def translated(text: str) -> str:
+    """What is English in code and in the API's answers, such as the detail of a problem, as pages show it."""
+    return translation.gettext(text) if text else ""
+
+
+@cache
+def load(language: str) -> None:
+    """Adds our texts to those of Django and its packages."""
+    if not (file := path(language)).exists():
+        return
+    compiled = BytesIO()
+    with file.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=language))
+    compiled.seek(0)
+    trans_real.translation(language).merge(GNUTranslations(compiled))

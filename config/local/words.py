@@ -1,0 +1,112 @@
+"""The texts that are translated. `make words` puts what is new into the files of `locale/`, and takes out what is gone.
+
+It is Python alone: gettext's programs need not be there.
+"""
+
+import ast
+import os
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import django
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po, write_po
+from django.apps import apps
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ("accounts", "apikeys", "billing", "config", "usage")
+CALLS = {
+    "_": None,
+    "gettext": None,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext": (1, 2),
+    "ngettext_lazy": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "pgettext_lazy": ((1, "c"), 2),
+}
+HEADER = "# The texts of Tollgate's pages and emails. `make words` adds what is new and takes out what is gone."
+
+
+def catalog() -> Catalog:
+    """Every text in templates and code, without a translation."""
+    texts = Catalog()
+    for text, context in sorted({*_of_templates(), *_of_code(), *_labels()}, key=str):
+        texts.add(text, context=context)
+    return texts
+
+
+def read(language: str) -> Catalog:
+    with path(language).open("rb") as file:
+        return read_po(file, locale=language)
+
+
+def path(language: str) -> Path:
+    return ROOT / "locale" / language / "LC_MESSAGES" / "django.po"
+
+
+def update(language: str) -> Catalog:
+    """Brings the file up to date. A new text has no translation yet: nothing is guessed from one that is alike."""
+    words = read(language)
+    words.update(catalog(), no_fuzzy_matching=True)
+    words.obsolete.clear()
+    words.header_comment = HEADER
+    with path(language).open("wb") as file:
+        write_po(file, words, width=120, no_location=True, sort_output=True, omit_header=False)
+    return words
+
+
+def _of_templates() -> Iterator[tuple[str | tuple[str, str], str | None]]:
+    for file in sorted((ROOT / "templates").rglob("*.*")):
+        # What isn't a text becomes one long word, and its indentation would make no sense in Python.
+        code = "\n".join(line.strip() for line in templatize(file.read_text()).splitlines())
+        yield from _calls(code)
+
+
+def _of_code() -> Iterator[tuple[str | tuple[str, str], str | None]]:
+    for app in APPS:
+        for file in sorted((ROOT / app).rglob("*.py")):
+            yield from _calls(code := file.read_text())
+            yield from _details(code)
+
+
+def _calls(code: str) -> Iterator[tuple[str | tuple[str, str], str | None]]:
+    for _, text, _, context in extract("python", BytesIO(code.encode()), CALLS):
+        yield (text[0], text[1]) if isinstance(text, tuple) else text, context
+
+
+def _details(code: str) -> Iterator[tuple[str, None]]:
+    """What the problem documents of the API say, in English always, and pages in the person's language."""
+    if not re.search(r"^    detail = ", code, re.MULTILINE):
+        return
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.ClassDef(body=body):
+                yield from ((text, None) for line in body if (text := _detail(line)))
+
+
+def _detail(line: ast.stmt) -> str:
+    match line:
+        case ast.Assign(targets=[ast.Name(id="detail")], value=ast.Constant(value=str(text))):
+            return text
+    return ""
+
+
+def _labels() -> Iterator[tuple[str, None]]:
+    """What pages call the values of a choice. In the admin and in the database they are English."""
+    for model in apps.get_models():
+        for field in model._meta.get_fields() if model.__module__.startswith(APPS) else ():
+            for _, label in getattr(field, "choices", None) or ():
+                yield str(label), None
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    for folder in sorted((ROOT / "locale").iterdir()):
+        missing = [message.id for message in update(folder.name) if message.id and not message.string]
+        print(f"{folder.name}: {len(missing)} texts have no translation")  # noqa: T201
