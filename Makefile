@@ -14,7 +14,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage bench faults lint types style imports migrations format lock client-types packages docs clean
+.PHONY: help run test coverage bench faults lint types style imports migrations format lock words client-types packages docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -61,6 +61,9 @@ format: $(DEVELOPING) ## format the code
 lock: ## write the two lock files, one for running and one for developing (needs uv)
 	$(LOCK) --extra embedded -o requirements.lock
 	$(LOCK) --all-extras --constraint requirements.lock -o requirements-dev.lock
+
+words: $(RUNNING) ## put new texts of pages and emails into locale/, for translation
+	$(BIN)/python -m config.local.words
 
 client-types: $(DEVELOPING) ## write the types of both clients from the OpenAPI document
 	$(BIN)/python manage.py spectacular --format openapi-json | $(BIN)/python clients/generate_types.py

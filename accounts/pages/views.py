@@ -16,13 +16,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext
+from django.utils.translation import get_language_from_request, gettext
 from django.views.generic import FormView, ListView, UpdateView
 from django.views.generic.base import View
 
 from accounts import people, sign_up
 from accounts.credentials import Kind
-from accounts.lib import texts
+from accounts.lib import languages, texts
 from accounts.lib.addresses import caller_network
 from accounts.lib.problems import Problem
 from accounts.models import Organization, User
@@ -146,7 +146,7 @@ class SwitchView(OrganizationMixin):
 
 
 class ProfileView(LoginRequiredMixin, UpdateView[User, ProfileForm]):
-    """The person's name, and the time zone of the dates on their pages."""
+    """The person's name and language, and the time zone of the dates on their pages."""
 
     template_name = "accounts/profile.html"
     form_class = ProfileForm
@@ -162,11 +162,24 @@ class ProfileView(LoginRequiredMixin, UpdateView[User, ProfileForm]):
             person = form.instance.pk
             changes = {"user": person, "fields": form.changed_data, "actor": f"user:{person}"}
             people.tell(form.instance, "user.changed", changes)
+        languages.activate(form.instance.language or get_language_from_request(self.request))
         messages.success(self.request, gettext("Your profile is saved."))
-        return redirect("profile")
+        response = redirect("profile")
+        if "language" in form.changed_data:
+            _remember_language(response, form.instance.language)
+        return response
 
     def form_invalid(self, form: ProfileForm) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form), status=400)
+
+
+def _remember_language(response: HttpResponse, language: str) -> None:
+    """In this browser, for the pages before signing in."""
+    if language:
+        age = timedelta(days=365)
+        response.set_cookie(settings.LANGUAGE_COOKIE_NAME, language, max_age=age, samesite="Lax", httponly=True)
+    else:
+        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
 
 
 class ThemeView(View):

@@ -5,7 +5,6 @@ It is Python alone: gettext's programs need not be there.
 
 import ast
 import os
-import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +15,8 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 from django.apps import apps
 from django.utils.translation.template import templatize
+
+from accounts.lib import languages
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("accounts", "apikeys", "billing", "config", "usage")
@@ -29,7 +30,16 @@ CALLS = {
     "pgettext": ((1, "c"), 2),
     "pgettext_lazy": ((1, "c"), 2),
 }
-HEADER = "# The texts of Tollgate's pages and emails. `make words` adds what is new and takes out what is gone."
+HEADER = """\
+# The texts of Tollgate's pages and emails. `make words` adds what is new and takes out what is gone.
+msgid ""
+msgstr ""
+"Language: %s\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"Plural-Forms: %s\\n"
+
+"""
 
 
 def catalog() -> Catalog:
@@ -41,12 +51,8 @@ def catalog() -> Catalog:
 
 
 def read(language: str) -> Catalog:
-    with path(language).open("rb") as file:
+    with languages.path(language).open("rb") as file:
         return read_po(file, locale=language)
-
-
-def path(language: str) -> Path:
-    return ROOT / "locale" / language / "LC_MESSAGES" / "django.po"
 
 
 def update(language: str) -> Catalog:
@@ -54,10 +60,15 @@ def update(language: str) -> Catalog:
     words = read(language)
     words.update(catalog(), no_fuzzy_matching=True)
     words.obsolete.clear()
-    words.header_comment = HEADER
-    with path(language).open("wb") as file:
-        write_po(file, words, width=120, no_location=True, sort_output=True, omit_header=False)
+    write(words)
     return words
+
+
+def write(words: Catalog) -> None:
+    """Without dates and places, which would be another conflict whenever two people add texts."""
+    with languages.path(str(words.locale)).open("wb") as file:
+        file.write((HEADER % (words.locale, words.plural_forms)).encode())
+        write_po(file, words, width=120, no_location=True, sort_output=True, omit_header=True)
 
 
 def _of_templates() -> Iterator[tuple[str | tuple[str, str], str | None]]:
@@ -70,8 +81,11 @@ def _of_templates() -> Iterator[tuple[str | tuple[str, str], str | None]]:
 def _of_code() -> Iterator[tuple[str | tuple[str, str], str | None]]:
     for app in APPS:
         for file in sorted((ROOT / app).rglob("*.py")):
-            yield from _calls(code := file.read_text())
-            yield from _details(code)
+            code = file.read_text()
+            if "gettext" in code:
+                yield from _calls(code)
+            if "    detail = " in code:
+                yield from _details(code)
 
 
 def _calls(code: str) -> Iterator[tuple[str | tuple[str, str], str | None]]:
@@ -81,8 +95,6 @@ def _calls(code: str) -> Iterator[tuple[str | tuple[str, str], str | None]]:
 
 def _details(code: str) -> Iterator[tuple[str, None]]:
     """What the problem documents of the API say, in English always, and pages in the person's language."""
-    if not re.search(r"^    detail = ", code, re.MULTILINE):
-        return
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.ClassDef(body=body):
@@ -107,6 +119,6 @@ def _labels() -> Iterator[tuple[str, None]]:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    for folder in sorted((ROOT / "locale").iterdir()):
+    for folder in sorted(languages.FOLDER.iterdir()):
         missing = [message.id for message in update(folder.name) if message.id and not message.string]
         print(f"{folder.name}: {len(missing)} texts have no translation")  # noqa: T201

@@ -4,7 +4,7 @@ LANGUAGE = models.CharField(blank=True, db_default="", default="", max_length=8)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0031_events_of_the_company")]
+    dependencies = [("accounts", "0032_invitations_of_the_company")]
     operations = [
         migrations.AddField("user", "language", LANGUAGE),
         migrations.AddField("email", "language", LANGUAGE),
