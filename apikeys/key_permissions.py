@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from accounts import scopes
-from accounts.lib.problems import InvalidField
+from accounts.lib.problems import InvalidField, InvalidFields
 from apikeys.models import ApiKey
 
 PERMISSION = re.compile(r"[a-z][a-z0-9_-]*:[a-z0-9_*-]+")
@@ -16,9 +16,10 @@ def check(permissions: Iterable[str], holder: frozenset[str], *, beyond: str = "
     permissions = list(permissions)
     if len(set(permissions)) != len(permissions):
         raise InvalidField("permissions", "A permission is named twice.")
-    for permission in permissions:
-        if len(permission) > LONGEST or not PERMISSION.fullmatch(permission):
-            raise InvalidField("permissions", f"{permission[:LONGEST]!r} is not of the form resource:action.")
+    if wrong := [name for name in permissions if len(name) > LONGEST or not PERMISSION.fullmatch(name)]:
+        raise InvalidFields(
+            [("permissions", f"{name[:LONGEST]!r} is not of the form resource:action.") for name in wrong]
+        )
     if excess := sorted((scopes.ALL & set(permissions)) - holder):
         raise InvalidField("permissions", beyond.format(", ".join(excess)))
 

@@ -48,6 +48,14 @@ def canonical(text: str) -> str | None:
         return None
 
 
+def is_network(text: str) -> bool:
+    try:
+        network(text)
+    except ValueError:
+        return False
+    return True
+
+
 def network(text: str) -> str:
     """A network in the form that is stored: `10.0.0.0/24`, `2001:db8::/32`. An address is a network of one.
 

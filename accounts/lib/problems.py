@@ -68,6 +68,14 @@ class InvalidField(Problem):
         super().__init__("Some fields are not valid.", errors=[{"pointer": pointer, "detail": detail}])
 
 
+class InvalidFields(InvalidField):
+    """Several fields that can't be accepted: each with its detail, so that all can be mended at once."""
+
+    def __init__(self, refusals: Sequence[tuple[str, str]]) -> None:
+        super().__init__(*refusals[0])
+        self.errors = [error for field, detail in refusals for error in InvalidField(field, detail).errors]
+
+
 class NotFound(Problem):
     """The object doesn't exist, or this credential may not see it."""
 

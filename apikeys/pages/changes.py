@@ -1,4 +1,4 @@
-"""Changing, disabling and rotating one key in the browser."""
+"""Changing, enabling and rotating one key in the browser."""
 
 from datetime import timedelta
 from typing import Any
@@ -66,20 +66,16 @@ class EditKeyView(KeyMixin):
 
 
 class EnableKeyView(KeyMixin):
-    """Disables a key, or enables it again."""
+    """Enables a key that was disabled."""
 
     scopes = {"post": "keys:write"}
 
     def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        row, enabled = self.key(), request.POST.get("enabled") == "true"
-        if bounds.widening(row, {"enabled": enabled}):
+        row = self.key()
+        if bounds.widening(row, {"enabled": True}):
             bounds.check_not_beyond(row, self.credential.granted, by=None)
-        keys.update(row, {"enabled": enabled})
-        messages.success(
-            request,
-            (gettext("The key %(name)s is enabled.") if enabled else gettext("The key %(name)s is disabled."))
-            % {"name": row.name},
-        )
+        keys.update(row, {"enabled": True})
+        messages.success(request, gettext("The key %(name)s is enabled.") % {"name": row.name})
         return self.to_key()
 
 

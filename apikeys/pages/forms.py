@@ -129,7 +129,10 @@ class KeyForm(forms.Form):
         networks = self.cleaned_data["allowed_cidrs"].replace(",", " ").split()
         if len(networks) > LARGEST_LIST:
             raise ValidationError(gettext("At most %(count)s networks.") % {"count": LARGEST_LIST})
-        return list(dict.fromkeys(_network(text) for text in networks))
+        if wrong := [text for text in networks if not addresses.is_network(text)]:
+            sentence = gettext("“%(text)s” is not an IPv4 or IPv6 network, such as 203.0.113.0/24.")
+            raise ValidationError([sentence % {"text": text[:50]} for text in wrong])
+        return list(dict.fromkeys(addresses.network(text) for text in networks))
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -221,12 +224,3 @@ class RotateKeyForm(forms.Form):
         widget=forms.RadioSelect,
     )
     secret = forms.UUIDField(widget=forms.HiddenInput)
-
-
-def _network(text: str) -> str:
-    try:
-        return addresses.network(text)
-    except ValueError as error:
-        raise ValidationError(
-            gettext("“%(text)s” is not an IPv4 or IPv6 network, such as 203.0.113.0/24.") % {"text": text[:50]}
-        ) from error

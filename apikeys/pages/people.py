@@ -180,7 +180,13 @@ class ResendView(PeopleMixin):
 
 
 class RevokeInvitationView(PeopleMixin):
-    scopes = {"post": "members:write"}
+    """Asks first: the link that was sent stops working."""
+
+    scopes = {"get": "members:write", "post": "members:write"}
+
+    def get(self, request: HttpRequest, organization: str, invitation: str) -> HttpResponse:
+        context = self.get_context_data(invitation=self.invitation())
+        return render(request, "accounts/people/revoke_invitation.html", context)
 
     def post(self, request: HttpRequest, organization: str, invitation: str) -> HttpResponse:
         row = self.invitation()

@@ -53,10 +53,15 @@ class LinesField(forms.CharField):
         lines = [line for line in super().clean(value).splitlines() if line.strip()]
         if len(lines) > MOST:
             raise forms.ValidationError(gettext("At most %(most)d lines.") % {"most": MOST})
-        try:
-            return list(dict.fromkeys(self.normalize(line.strip()) for line in lines))
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
+        normal, wrong = [], []
+        for line in lines:
+            try:
+                normal.append(self.normalize(line.strip()))
+            except ValueError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise forms.ValidationError(wrong)
+        return list(dict.fromkeys(normal))
 
 
 class PolicyForm(forms.Form):

@@ -4,12 +4,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
 from accounts import members, service_accounts
+from accounts.lib import spreadsheets, texts
+from accounts.lib.attachments import attachment
 from accounts.lib.problems import Problem
 from accounts.models import Organization, ServiceAccount
 from accounts.pages.forms import refuse
@@ -54,11 +57,13 @@ class ServiceAccountsMixin(OrganizationMixin):
 
 
 class ServiceAccountsView(ServiceAccountsMixin):
-    """The list, and the form that makes another one."""
+    """The list, or those with `q` in their name, also as CSV; and the form that makes another one."""
 
     scopes = {"get": "members:read", "post": "members:write"}
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        if request.GET.get("format") == "csv":
+            return attachment(_table(self._shown()), "service-accounts", "csv")
         return self._page(self._form())
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
@@ -82,15 +87,37 @@ class ServiceAccountsView(ServiceAccountsMixin):
         )
 
     def _page(self, form: ServiceAccountForm, status: int = 200) -> HttpResponse:
-        living = ServiceAccount.objects.of(self.organization).living().order_by("-created_at", "-pk")
-        rows = living.select_related("user", "responsible").prefetch_related("user__memberships")[:SHOWN]
+        rows, living = self._shown(), ServiceAccount.objects.of(self.organization).living()
         context = self.get_context_data(
             form=form,
-            accounts=[(row, row.user.memberships.all()[0], self.keys_of(row)) for row in rows],
+            search=self._search(),
+            count=living.count(),
+            accounts=[(row, row.user.memberships.all()[0], self.keys_of(row)) for row in rows[:SHOWN]],
             may_write=self.may("members:write"),
             may_make_keys=self.may("keys:write"),
         )
         return render(self.request, "apikeys/service_accounts.html", context, status=status)
+
+    def _search(self) -> str:
+        return texts.typed(self.request.GET.get("q", ""))
+
+    def _shown(self) -> QuerySet[ServiceAccount]:
+        living = ServiceAccount.objects.of(self.organization).living().filter(user__name__icontains=self._search())
+        rows = living.select_related("user", "responsible").prefetch_related("user__memberships")
+        return rows.order_by("-created_at", "-pk")
+
+
+def _table(rows: QuerySet[ServiceAccount]) -> bytes:
+    return spreadsheets.csv_of(
+        ("id", "name", "role", "responsible", "created_at"),
+        (
+            [
+                *(row.public_id, row.user.name, row.user.memberships.all()[0].role),
+                *(row.responsible.email if row.responsible else None, row.created_at.isoformat()),
+            ]
+            for row in rows
+        ),
+    )
 
 
 class RemoveServiceAccountView(ServiceAccountsMixin):

@@ -1,24 +1,20 @@
 """The credits page: balance, buying, cards and the latest payments."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import F, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from accounts.lib import identifiers
 from accounts.lib.languages import translated
-from accounts.lib.problems import Problem
-from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
 from billing import accounts, balance, clock
 from billing.ledger import posting
 from billing.models import Grant, Hold, Payment, PaymentMethod
-from billing.pages import receipts
 from billing.pages.forms import AmountForm, BillingAccountForm, SandboxCardForm, presets
 from billing.payments import methods
 from billing.templatetags.money import places
@@ -107,41 +103,4 @@ class CreateAccountView(CreditsMixin):
             messages.success(request, _("The billing account was created."))
         except accounts.AccountExists as error:
             messages.info(request, translated(str(error)))
-        return self.back()
-
-
-class AddCardView(CreditsMixin):
-    scopes = {"post": "billing:write"}
-
-    def post(self, request: HttpRequest, organization: str) -> HttpResponse:
-        if settings.PAYMENT_GATEWAY != "sandbox":
-            raise Http404
-        form = SandboxCardForm(request.POST)
-        if not form.is_valid():
-            return self.page(card_form=form, status=400)
-        try:
-            card = methods.add(self.organization, form.cleaned_data["gateway_token"], by=self.credential.id)
-        except Problem as problem:
-            refuse(form, problem)
-            return self.page(card_form=form, status=problem.status)
-        messages.success(request, _("The card was added: %(card)s.") % {"card": receipts.card_name(card)})
-        return self.back()
-
-
-class ChangeCardView(CreditsMixin):
-    """Makes a card the default, or the backup that is charged when the default is declined."""
-
-    scopes = {"post": "billing:write"}
-    role: ClassVar[str] = "is_default"  # or "is_backup"; set by the URL
-
-    def post(self, request: HttpRequest, organization: str, card: str) -> HttpResponse:
-        try:
-            row = self.cards().filter(pk=identifiers.uuid_of(card, "pm_")).first()
-        except ValueError as error:
-            raise Http404 from error
-        if row is None:
-            raise Http404
-        methods.change(row, {self.role: True})
-        text = _("%(card)s is the default card now.") if self.role == "is_default" else _("%(card)s is the backup now.")
-        messages.success(request, text % {"card": receipts.card_name(row)})
         return self.back()

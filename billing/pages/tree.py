@@ -8,14 +8,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, gettext_lazy
 
 from accounts import people, tree
 from accounts.credentials import Credential
-from accounts.lib import texts
+from accounts.lib import spreadsheets, texts
 from accounts.lib.addresses import client_address
+from accounts.lib.attachments import attachment
 from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
 from accounts.lib.problems import Problem
 from accounts.models import Organization
@@ -109,6 +111,9 @@ class TreeView(TreeMixin):
     scopes = {"get": "account:read", "post": "account:write"}
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
+        if request.GET.get("format") == "csv":
+            now = clock.now(self.organization)
+            return attachment(_table(self._nodes(now)), "organizations", "csv")
         return self._list(ChildForm())
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
@@ -131,16 +136,23 @@ class TreeView(TreeMixin):
         beneath = Organization.objects.within(self.organization)
         context = self.get_context_data(
             form=form,
-            nodes=self._nodes(beneath, now),
+            nodes=self._nodes(now),
+            search=self._search(),
             count=beneath.count(),
             month=billing_zone.of(self.organization).month_of(now),
             may_write=self.may("account:write"),
         )
         return render(self.request, "billing/tree/tree.html", context, status=status)
 
-    def _nodes(self, beneath: OrganizationQuerySet, now: datetime) -> list[Node]:
-        """In the order of the tree, children by name."""
-        rows = {row.pk: row for row in beneath.order_by("created_at", "pk")[:SHOWN]}
+    def _search(self) -> str:
+        return texts.typed(self.request.GET.get("q", ""))
+
+    def _nodes(self, now: datetime) -> list[Node]:
+        """In the order of the tree, children by name; those with `q` in their name or as their id."""
+        beneath, text = Organization.objects.within(self.organization).select_related("parent"), self._search()
+        named = Q(name__icontains=text) | Q(public_id=text) | Q(auth_id=text)
+        shown = beneath.filter(named) if text else beneath
+        rows = {row.pk: row for row in shown.order_by("created_at", "pk")[:SHOWN]}
         month = billing_zone.of(self.organization).month_of(now)
         spending = Spending.objects.filter(account_id=self.organization.root_id, subject__in=rows, month=month)
         spent = dict(spending.values_list("subject", "spent"))
@@ -150,6 +162,20 @@ class TreeView(TreeMixin):
             Node(row, len(row.path) - above, used := spent.get(row.pk, ZERO), _share(used, row.monthly_budget))
             for row in ordered
         ]
+
+
+def _table(nodes: list[Node]) -> bytes:
+    return spreadsheets.csv_of(
+        ("id", "name", "parent", "status", "spent", "monthly_budget"),
+        (
+            [
+                *(node.organization.public_id, node.organization.name),
+                *(node.organization.parent.public_id if node.organization.parent else None, node.organization.status),
+                *(node.spent, node.organization.monthly_budget),
+            ]
+            for node in nodes
+        ),
+    )
 
 
 def _share(spent: Decimal, budget: Decimal | None) -> Decimal | None:

@@ -5,7 +5,7 @@ payer's lock, where all bounds are checked, and the gateway is called after the 
 to one at a time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from django.utils.translation import gettext, gettext_noop
 from accounts import events
 from accounts.lib.languages import translated
 from accounts.lib.money import ZERO, plain
-from accounts.lib.problems import InvalidField
+from accounts.lib.problems import InvalidField, InvalidFields
 from accounts.models import Organization
 from billing import accounts, clock
 from billing.ledger import billing_zone, posting, thresholds
@@ -208,32 +208,39 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
 def _check(organization: Organization, values: Mapping[str, Any]) -> None:
     """Refuse settings that could never end at or above the threshold, or never charge at all."""
     currency = _currency(organization)
+    if refusals := [*_refusals(values, currency), *_uncharged(values, currency)]:
+        raise InvalidFields(refusals)
+
+
+def _refusals(values: Mapping[str, Any], currency: str) -> Iterator[tuple[str, str]]:
+    """Each field that is wrong, and why."""
     least, threshold = minor_units.MINIMUMS.get(currency), values["threshold"]
+    amount, target, limit = values["amount"], values["target"], values["monthly_limit"]
     if least is None:
-        raise InvalidField("enabled", f"{currency} can't be charged.")
-    if threshold is None:
-        raise InvalidField("threshold", "Required to switch auto-recharge on.")
-    if (values["amount"] is None) == (values["target"] is None):
-        raise InvalidField("amount", "Give either an amount or a target.")
-    if values["amount"] is not None and values["amount"] < least:
-        raise InvalidField("amount", f"At least {plain(least)}, the smallest charge in {currency}.")
-    if values["target"] is not None and values["target"] < threshold + least:
-        raise InvalidField("target", f"At least {plain(threshold + least)}: the threshold and the smallest charge.")
-    charge = values["amount"] if values["amount"] is not None else values["target"] - threshold
-    if values["monthly_limit"] is not None and values["monthly_limit"] < charge:
-        raise InvalidField("monthly_limit", f"At least {plain(charge)}, one charge.")
-    for name in ("threshold", "amount", "target"):
-        _check_chargeable(name, values[name], currency)
-
-
-def _check_chargeable(name: str, amount: Decimal | None, currency: str) -> None:
-    """Refuse an amount that is too large for one charge: with nothing left, all of it would be charged."""
-    if amount is None:
+        yield "enabled", f"{currency} can't be charged."
         return
-    try:
-        purchases.check_amount(minor_units.round_up(amount, currency), currency)
-    except InvalidField as error:
-        raise InvalidField(name, error.errors[0]["detail"]) from error
+    if threshold is None:
+        yield "threshold", "Required to switch auto-recharge on."
+    if (amount is None) == (target is None):
+        yield "amount", "Give either an amount or a target."
+        return
+    charge = amount if amount is not None else target - (threshold or ZERO)
+    if amount is not None and amount < least:
+        yield "amount", f"At least {plain(least)}, the smallest charge in {currency}."
+    if target is not None and threshold is not None and charge < least:
+        yield "target", f"At least {plain(threshold + least)}: the threshold and the smallest charge."
+    if limit is not None and limit < charge:
+        yield "monthly_limit", f"At least {plain(charge)}, one charge."
+
+
+def _uncharged(values: Mapping[str, Any], currency: str) -> Iterator[tuple[str, str]]:
+    """Amounts that are too large for one charge: with nothing left, all of it would be charged."""
+    for name in ("threshold", "amount", "target"):
+        if values[name] is not None and currency in minor_units.MINIMUMS:
+            try:
+                purchases.check_amount(minor_units.round_up(values[name], currency), currency)
+            except InvalidField as error:
+                yield name, error.errors[0]["detail"]
 
 
 def _fingerprint(card: PaymentMethod | None) -> str:

@@ -68,8 +68,13 @@ const copy = async (id) => {
   announcer.textContent = `Copied ${id.textContent.trim()}`;
   setTimeout(() => { announcer.textContent = ""; }, 2000);
 };
-for (const id of navigator.clipboard ? document.querySelectorAll("main .id") : []) {
-  if (id.closest("a, button, summary") || id.querySelector("a, button")) continue;
+for (const place of navigator.clipboard ? document.querySelectorAll("main .id") : []) {
+  if (place.closest("a, button, summary") || place.querySelector("a, button") || !/\w/.test(place.textContent)) continue;
+  const id = place.matches("dd, td") ? document.createElement("span") : place; // a cell stays a cell
+  if (id !== place) {
+    id.append(...place.childNodes);
+    place.append(id);
+  }
   id.tabIndex = 0;
   id.setAttribute("role", "button");
   id.title = "Copy";

@@ -20,6 +20,7 @@ from billing.models import Spending
 from usage.pages.stacks import axis, stacked
 from usage.reporting import breakdown, periods, totals
 from usage.reporting.timeseries import Query
+from usage.reporting.totals import Totals
 
 DAYS_SHOWN = 30
 
@@ -67,8 +68,33 @@ class KeyView(KeyMixin):
         }
 
 
-class RevokeKeyView(KeyMixin):
-    """Revoking a key, shown with its usage of today, and confirmed by its name."""
+class InUseMixin(KeyMixin):
+    """A question about a key, shown with its usage of today."""
+
+    def today(self, key: ApiKey) -> Totals:
+        now = clock.now(self.organization)
+        start = periods.start_of("daily", now, self.person.timezone)
+        return totals.of(self.organization, start, now, key.environment, key)
+
+
+class DisableKeyView(InUseMixin):
+    """Asks first: the key's next call is refused."""
+
+    scopes = {"get": "keys:write", "post": "keys:write"}
+
+    def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
+        row = self.key()
+        return render(request, "usage/disable_key.html", self.get_context_data(key=row, today=self.today(row)))
+
+    def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
+        row = self.key()
+        keys.update(row, {"enabled": False})
+        messages.success(request, gettext("The key %(name)s is disabled.") % {"name": row.name})
+        return self.to_key()
+
+
+class RevokeKeyView(InUseMixin):
+    """Revoking a key, confirmed by its name."""
 
     scopes = {"get": "keys:write", "post": "keys:write"}
 
@@ -89,8 +115,7 @@ class RevokeKeyView(KeyMixin):
         return redirect("apikeys:keys", organization)
 
     def _question(self, key: ApiKey, error: str = "") -> HttpResponse:
-        now = clock.now(self.organization)
-        start = periods.start_of("daily", now, self.person.timezone)
-        today = totals.of(self.organization, start, now, key.environment, key)
-        context = self.get_context_data(key=key, today=today, error=error)
+        context = self.get_context_data(
+            key=key, today=self.today(key), error=error, typed=self.request.POST.get("confirmation", "")
+        )
         return render(self.request, "usage/revoke_key.html", context, status=400 if error else 200)

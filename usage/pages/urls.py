@@ -18,5 +18,6 @@ urlpatterns = [
     path(f"{ORGANIZATION}ledger/statement/", statement.StatementView.as_view(), name="statement"),
     path(f"{ORGANIZATION}ledger/explain/", entry.ExplainView.as_view(), name="explain"),
     path(f"{ORGANIZATION}keys/{KEY}", key.KeyView.as_view(), name="key"),
+    path(f"{ORGANIZATION}keys/{KEY}disable/", key.DisableKeyView.as_view(), name="disable-key"),
     path(f"{ORGANIZATION}keys/{KEY}revoke/", key.RevokeKeyView.as_view(), name="revoke-key"),
 ]

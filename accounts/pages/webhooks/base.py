@@ -3,7 +3,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from accounts.lib import identifiers
+from accounts.lib import identifiers, texts
 from accounts.lib.problems import NotFound
 from accounts.models import Delivery, WebhookEndpoint
 from accounts.pages.organizations import OrganizationMixin
@@ -13,6 +13,9 @@ class WebhooksMixin(OrganizationMixin):
     """A page about the webhooks of one organization."""
 
     section = "webhooks"
+
+    def search(self) -> str:
+        return texts.typed(self.request.GET.get("q", ""))
 
     def endpoint(self) -> WebhookEndpoint:
         """The endpoint in the address. `NotFound` for another organization's."""

@@ -1,19 +1,23 @@
 """Endpoints: listed, made, shown with what was sent to them, and changed."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext
 from django.views.generic import ListView
 
+from accounts.lib import identifiers
+from accounts.lib.attachments import attachment
 from accounts.lib.languages import translated
 from accounts.lib.problems import InvalidField, Problem
 from accounts.models import Delivery, WebhookEndpoint
 from accounts.pages.forms import refuse
+from accounts.pages.webhooks import tables
 from accounts.pages.webhooks.base import WebhooksMixin
 from accounts.pages.webhooks.forms import EndpointForm, NewEndpointForm, RotateForm
 from accounts.webhooks import endpoints
@@ -23,13 +27,24 @@ FIELD_NAMES = {"event_types": "types"}
 
 
 class EndpointsView(WebhooksMixin, ListView[WebhookEndpoint]):
-    """The organization's endpoints, newest first."""
+    """The organization's endpoints, newest first, or those with `q` in their URL or description; also as CSV."""
 
     scopes = {"get": "webhooks:read"}
     template_name = "accounts/webhooks/endpoints.html"
+    paginate_by = 50
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("format") == "csv":
+            return attachment(tables.of_endpoints(self.get_queryset()), "webhook-endpoints", "csv")
+        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
-        return WebhookEndpoint.objects.of(self.organization).order_by("-created_at", "-pk")
+        own, text = WebhookEndpoint.objects.of(self.organization), self.search()
+        named = Q(url__icontains=text) | Q(description__icontains=text)
+        return (own.filter(named) if text else own).order_by("-created_at", "-pk")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(search=self.search(), **context)
 
 
 class NewEndpointView(WebhooksMixin):
@@ -61,24 +76,43 @@ class NewEndpointView(WebhooksMixin):
 
 
 class EndpointView(WebhooksMixin, ListView[Delivery]):
-    """An endpoint and its deliveries, newest first."""
+    """An endpoint and its deliveries, newest first: of a status, and of the event that `q` names; also as CSV."""
 
     scopes = {"get": "webhooks:read"}
     template_name = "accounts/webhooks/endpoint.html"
     paginate_by = 25
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("format") == "csv":
+            return attachment(tables.of_deliveries(self.get_queryset()[: tables.MOST]), "webhook-deliveries", "csv")
+        return super().get(request, *args, **kwargs)
+
     def get_queryset(self) -> QuerySet[Delivery]:
         self.shown = self.endpoint()
         self.status = self.request.GET.get("status", "")
-        rows = self.shown.deliveries.select_related("event").order_by("-id")
+        rows = self.shown.deliveries.filter(_naming(self.search())).select_related("event").order_by("-id")
         return rows.filter(status=self.status) if self.status in Delivery.Status.values else rows
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         waiting = self.shown.deliveries.filter(status=Delivery.Status.PENDING).count()
         statuses = [("", gettext("All")), *((value, translated(label)) for value, label in Delivery.Status.choices)]
         return super().get_context_data(
-            endpoint=self.shown, waiting=waiting, statuses=statuses, status=self.status, **context
+            endpoint=self.shown,
+            waiting=waiting,
+            statuses=statuses,
+            status=self.status,
+            search=self.search(),
+            kept={"status": self.status},
+            **context,
         )
+
+
+def _naming(text: str) -> Q:
+    """Deliveries by what people know of them: the type of their event, its id, or their own."""
+    for prefix, field in (("evt_", "event_id"), ("dlv_", "pk")):
+        with suppress(ValueError):
+            return Q(**{field: identifiers.uuid_of(text, prefix)})
+    return Q(event__type__icontains=text) if text else Q()
 
 
 class ChangeEndpointView(WebhooksMixin):

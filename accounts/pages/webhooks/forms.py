@@ -12,6 +12,7 @@ from django.utils.translation import gettext, gettext_lazy
 from accounts import events
 from accounts.lib import form_ids, timezones
 from accounts.lib.languages import translated
+from accounts.lib.problems import InvalidField
 from accounts.models import WebhookEndpoint
 from accounts.webhooks import endpoints, redelivery
 
@@ -69,6 +70,13 @@ class EndpointForm(forms.Form):
             groups.setdefault(noun, []).append(row)
         for noun, boxes in sorted(groups.items(), key=lambda group: group[0].lower()):
             yield noun, boxes, sum(bool(row["box"].data["selected"]) for row in boxes)
+
+    def clean_url(self) -> str:
+        """Checked with the other fields, so that all mistakes show at once."""
+        try:
+            return endpoints.check_url(self.cleaned_data["url"])
+        except InvalidField as problem:
+            raise ValidationError([error["detail"] for error in problem.errors]) from problem
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data

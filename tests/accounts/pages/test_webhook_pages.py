@@ -186,3 +186,30 @@ def test_a_viewer_looks_and_a_stranger_sees_nothing(organization: Organization, 
     assert stranger.get(delivery).status_code == stranger.post(delivery).status_code == 404
     assert looks.post(page(organization, row, "test/")).status_code == 403
     assert looks.get(at(organization, "webhooks/we_0/")).status_code == 404
+
+
+def table(answer: Any) -> list[str]:
+    return list(answer.content.decode().splitlines()[1:])
+
+
+def test_endpoints_and_deliveries_are_searched_and_downloaded(browser: Client, organization: Organization) -> None:
+    first, second = endpoint(organization), endpoint(organization, "https://b.example.com/", description="Staging")
+    happen(organization)
+    listed = text(browser.get(at(organization, "webhooks/?q=staGing")))
+    assert (second.url in listed, first.url in listed) == (True, False)
+    assert "No endpoint matches" in text(browser.get(at(organization, "webhooks/?q=zed")))
+    lines = table(browser.get(at(organization, "webhooks/?format=csv&q=staging")))
+    assert [line.split(",")[:3] for line in lines] == [[second.public_id, second.url, "Staging"]]
+
+    delivery = first.deliveries.get()
+    for search in ("resumed", delivery.public_id, delivery.event.public_id):
+        answer = browser.get(page(organization, first, f"?q={search}&status=pending"))
+        assert delivery.public_id in text(answer)
+        lines = table(browser.get(page(organization, first, f"?q={search}&format=csv")))
+        assert [line.split(",")[:4] for line in lines] == [
+            [delivery.public_id, delivery.event.public_id, TYPE, "pending"]
+        ]
+    nothing = text(browser.get(page(organization, first, "?q=credits.low&status=pending")))
+    assert "No delivery matches" in nothing
+    assert 'name="status" value="pending"' in nothing
+    assert table(browser.get(page(organization, first, f"?q={second.public_id}&format=csv"))) == []

@@ -63,6 +63,8 @@ def test_invitations_are_resent_and_revoked(browser: Client, organization: Organ
     invitation = Invitation.objects.get()
     again = people(browser, organization, f"invitations/{invitation.pk}/resend/", x=1)
     assert again.context["link"] != link
+    question = browser.get(at(organization, f"people/invitations/{invitation.pk}/revoke/"))
+    assert f"Revoke the invitation of {invitation.email}?" in text(question)
     people(browser, organization, f"invitations/{invitation.pk}/revoke/", x=1)
     invitation.refresh_from_db()
     assert invitation.revoked_at

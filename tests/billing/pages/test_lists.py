@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 
+from accounts import people
 from accounts.models import Organization, User
-from billing.models import Invoice
+from billing.models import Invoice, LedgerAccount, Payment, PaymentMethod
 from billing.payments import payments, purchases
 from tests import factories
-from tests.browser import at, signed_in, text
+from tests.browser import at, messages_of, signed_in, text
 
 
 def test_papers(alice: User, organization: Organization) -> None:
@@ -37,6 +38,77 @@ def test_people(alice: User, bob: User, organization: Organization) -> None:
     assert "Nobody matches" in text(browser.get(at(organization, "people/?q=zed")))
     lines = browser.get(at(organization, "people/?format=csv&q=bob")).content.decode().splitlines()
     assert [line.split(",")[1:3] for line in lines[1:]] == [[bob.email, "viewer"]]
+
+
+def test_service_accounts(alice: User, organization: Organization) -> None:
+    browser = signed_in(alice)
+    for name in ("Deployment", "Reports"):
+        form = {"name": name, "role": "viewer", "responsible": alice.pk}
+        browser.post(at(organization, "people/service-accounts/"), form)
+    page = text(browser.get(at(organization, "people/service-accounts/?q=deploy")))
+    assert ("<strong>Deployment</strong>" in page, "<strong>Reports</strong>" in page) == (True, False)
+    assert "No service account matches" in text(browser.get(at(organization, "people/service-accounts/?q=zed")))
+    lines = browser.get(at(organization, "people/service-accounts/?format=csv&q=rep")).content.decode().splitlines()
+    assert [line.split(",")[1:4] for line in lines[1:]] == [["Reports", "viewer", alice.email]]
+
+
+def test_the_tree(alice: User, organization: Organization) -> None:
+    browser, child = signed_in(alice), people.add_child(organization, name="Website")
+    page = text(browser.get(at(organization, "organizations/?q=webS")))
+    assert (f"/organizations/{child.public_id}/" in page, f"/organizations/{organization.public_id}/" in page) == (
+        True,
+        False,
+    )
+    assert "No organization matches" in text(browser.get(at(organization, "organizations/?q=zed")))
+    lines = (
+        browser.get(at(organization, f"organizations/?format=csv&q={child.public_id}")).content.decode().splitlines()
+    )
+    assert lines[1:] == [f"{child.public_id},Website,{organization.public_id},active,0,"]
+
+
+def test_payments(alice: User, bob: User, organization: Organization) -> None:
+    browser, card = signed_in(alice), factories.card(organization)
+    assert "No payments yet" in text(browser.get(at(organization, "payments/")))
+    paid = payments.complete(purchases.begin(organization, amount=Decimal(10), method=None, by="test").pk)
+    assert f"•••• {card.last4}" in text(browser.get(at(organization, "payments/?status=succeeded&purpose=purchase")))
+    assert "No payment matches" in text(browser.get(at(organization, "payments/?status=failed")))
+    lines = browser.get(at(organization, "payments/?format=csv")).content.decode().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [paid.public_id]
+    assert signed_in(bob).get(at(organization, "payments/")).status_code == 403
+
+
+def test_the_warning_of_a_low_balance_is_set(alice: User, bob: User, organization: Organization) -> None:
+    browser, page = signed_in(alice), at(organization, "credits/warning/")
+    factories.card(organization)
+    ledger = LedgerAccount.objects.of(organization)
+    assert browser.post(page, {"low_balance": "20"}).status_code == 302
+    assert ledger.get().low_balance == 20
+    refused = browser.post(page, {"low_balance": "-1"})
+    assert (refused.status_code, 'value="-1"' in text(refused)) == (400, True)
+    assert 'value="20"' in text(browser.get(page))
+    browser.post(page, {"low_balance": ""})
+    assert ledger.get().low_balance is None
+    assert signed_in(bob).post(page, {"low_balance": "1"}).status_code == 403
+
+
+def test_auto_recharge_that_is_paused_is_tried_again(alice: User, organization: Organization) -> None:
+    browser, page = signed_in(alice), at(organization, "credits/auto-recharge/")
+    factories.card(organization, "pm_card_chargeDeclined")
+    browser.post(page, {"enabled": "on", "threshold": "20", "amount": "50"})
+    assert "Try again now" in text(browser.get(page))
+    assert browser.post(f"{page}retry/")["Location"] == page
+    assert Payment.objects.of(organization).filter(status="failed").count() == 2
+
+
+def test_a_card_is_removed_after_a_question(alice: User, bob: User, organization: Organization) -> None:
+    browser, card = signed_in(alice), factories.card(organization)
+    other = factories.card(organization, "pm_card_mastercard")
+    address = at(organization, f"credits/cards/{card.public_id}/remove/")
+    assert f"Mastercard ending in {other.last4} becomes the default card." in text(browser.get(address))
+    assert (signed_in(bob).get(address).status_code, signed_in(bob).post(address).status_code) == (403, 403)
+    assert messages_of(browser.post(address)) == [f"Visa ending in {card.last4} is removed."]
+    assert [row.pk for row in PaymentMethod.objects.of(organization).filter(is_default=True)] == [other.pk]
+    assert browser.get(address).status_code == browser.post(address).status_code == 404
 
 
 def test_a_card_becomes_the_default_or_the_backup(alice: User, bob: User, organization: Organization) -> None:

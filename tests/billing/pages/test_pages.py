@@ -364,17 +364,21 @@ def test_auto_recharge_is_switched_on_with_a_sentence(browser: Client, organizat
     assert 'value="50"' in text(browser.get(page))
 
 
-def test_saving_auto_recharge_keeps_the_card_that_the_api_chose(
+def test_the_card_of_auto_recharge_is_chosen_on_the_page(
     browser: Client, api: Any, alice: User, organization: Organization
 ) -> None:
     factories.card(organization)
     chosen = factories.card(organization, "pm_card_mastercard")
     settings = {"enabled": True, "threshold": 20, "amount": 50}
     api(alice).put("/v1/credits/auto-recharge", {**settings, "payment_method": chosen.public_id})
-    browser.post(at(organization, "credits/auto-recharge/"), {"enabled": "on", "threshold": "10", "amount": "50"})
+    page = at(organization, "credits/auto-recharge/")
+    assert f'value="{chosen.public_id}" selected' in text(browser.get(page))
+    form = {"enabled": "on", "threshold": "10", "amount": "50"}
+    browser.post(page, {**form, "payment_method": chosen.public_id})
     kept = AutoRecharge.objects.get()
     assert (kept.threshold, kept.payment_method) == (10, chosen)
-    api(alice).put("/v1/credits/auto-recharge", settings)
+    assert browser.post(page, {**form, "payment_method": "pm_x"}).status_code == 400
+    browser.post(page, {**form, "payment_method": ""})
     assert AutoRecharge.objects.get().payment_method is None
 
 

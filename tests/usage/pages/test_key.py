@@ -108,9 +108,10 @@ def test_scopes_of_the_key_that_an_editor_lacks_are_kept(key: ApiKey, alice: Use
 
 
 def test_a_key_is_disabled_and_enabled_again(browser: Client, key: ApiKey) -> None:
-    send(browser, key, "enable/", enabled="false")
+    assert "Requests today" in text(page(browser, key, "disable/"))
+    send(browser, key, "disable/")
     assert "Disabled" in text(page(browser, key))
-    send(browser, key, "enable/", enabled="true")
+    send(browser, key, "enable/")
     key.refresh_from_db()
     assert key.disabled_at is None
 
@@ -141,7 +142,7 @@ def test_a_revocation_wants_the_keys_name(browser: Client, key: ApiKey) -> None:
     assert "Edit" not in text(page(browser, key))
 
 
-@pytest.mark.parametrize("rest", ["", "edit/", "rotate/", "revoke/"])
+@pytest.mark.parametrize("rest", ["", "edit/", "rotate/", "disable/", "revoke/"])
 def test_who_may_not_see_it_gets_nothing(charlie: User, bob: User, key: ApiKey, rest: str) -> None:
     assert page(signed_in(charlie), key, rest).status_code == 404
     assert send(signed_in(charlie), key, rest or "enable/").status_code in (404, 405)
