@@ -12,6 +12,7 @@ class Reason(StrEnum):
     """In the order in which they are checked. Fix the first one that applies first."""
 
     ORGANIZATION_REQUIRED = "organization_required"
+    PROVISIONING_REQUIRED = "provisioning_required"
     PLATFORM_KEY_REQUIRED = "platform_key_required"
     NOT_A_MEMBER = "not_a_member"
     ROLE_LACKS_IT = "role_lacks_it"
@@ -54,9 +55,7 @@ def _policy_reason(credential: Credential, address: str) -> Reason | None:
 
 def _reason(credential: Credential, scope: str, policy: Reason | None) -> Reason | None:
     if credential.is_platform:
-        if scope not in scopes.PLATFORM:
-            return Reason.ORGANIZATION_REQUIRED
-        return None if scope in credential.scopes else Reason.NOT_GRANTED
+        return _platform_reason(credential, scope)
     if scope not in _ANY_ROLE:
         return Reason.PLATFORM_KEY_REQUIRED
     if credential.organization is None or not credential.held:
@@ -72,3 +71,15 @@ def _reason(credential: Credential, scope: str, policy: Reason | None) -> Reason
     if scope not in credential.scopes:
         return Reason.SUSPENDED
     return policy
+
+
+def _platform_reason(credential: Credential, scope: str) -> Reason | None:
+    """Some scopes open nothing by themselves: they are used in an organization's name."""
+    if scope not in scopes.PLATFORM:
+        return Reason.ORGANIZATION_REQUIRED
+    if scope not in credential.scopes:
+        return Reason.NOT_GRANTED
+    if scope in scopes.GATEWAY | scopes.OF_COMPANY:
+        return None
+    needed = scopes.provisioning(reads=scope in scopes.READS)
+    return None if needed in credential.scopes else Reason.PROVISIONING_REQUIRED

@@ -83,4 +83,4 @@ def organization_of(request: Request) -> Organization:
 
 def owner_of(request: Request) -> Organization | None:
     """The organization whose webhooks or audit log a request is about; None for those of the company's own."""
-    return None if credential_of(request).is_platform else organization_of(request)
+    return credential_of(request).organization

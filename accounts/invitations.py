@@ -17,11 +17,11 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts import emails, events, members, people, scopes, security
+from accounts.access import EmailNotVerified
 from accounts.credentials import Credential
 from accounts.lib.problems import Conflict, Gone, NotFound, TooManyRequests
 from accounts.models import Invitation, Membership, Organization, User
 from accounts.models.invitations import LIFETIME
-from accounts.permissions import EmailNotVerified
 
 PREFIX = "it_"
 TEMPLATE = "invitation"
@@ -96,7 +96,7 @@ class TokenLost(Exception):
 
 def invite(organization: Organization, *, email: str, role: str, by: Credential) -> Invitation:
     """Invite an address. An expired invitation gives way. The email goes out after the commit."""
-    members.check_grant(role, by.scopes)
+    members.check_grant(role, by)
     with transaction.atomic():
         invitation = Invitation(
             organization=organization, email=email, role=role, invited_by=by.user, by_company=by.is_platform
@@ -136,7 +136,7 @@ def _make(invitation: Invitation) -> None:
 def resend(invitation: Invitation, *, by: Credential) -> Invitation:
     """A new token, good for another week. The former one stops working. Whoever resends vouches for it from now on."""
     invitation = Invitation.objects.select_for_update(no_key=True).get(pk=invitation.pk)
-    members.check_grant(invitation.role, by.scopes)
+    members.check_grant(invitation.role, by)
     if invitation.accepted_at:
         raise InvitationAccepted
     if invitation.revoked_at:
@@ -153,7 +153,7 @@ def resend(invitation: Invitation, *, by: Credential) -> Invitation:
 
 def revoke(invitation: Invitation, *, by: Credential) -> None:
     """As `withdraw`, by somebody who could have given this role."""
-    members.check_grant(invitation.role, by.scopes)
+    members.check_grant(invitation.role, by)
     withdraw(invitation)
 
 

@@ -11,11 +11,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import events, scopes
+from accounts.access import require
 from accounts.credentials import Credential, Kind
 from accounts.lib.problems import Conflict, Forbidden, NotFound
 from accounts.models import Membership, Organization, User
 from accounts.models.organizations import MembershipQuerySet
-from accounts.permissions import require
 
 
 class AboveOwnRole(Forbidden):
@@ -57,9 +57,11 @@ def roles(organization: Organization, user: User) -> list[Membership]:
     return sorted(reaching, key=lambda membership: len(membership.organization.path))
 
 
-def check_grant(role: str, held: frozenset[str]) -> None:
-    """Refuse to give, change or take a role that has more scopes than `held`."""
-    if missing := scopes.BY_ROLE[role] - held:
+def check_grant(role: str, by: Credential) -> None:
+    """Refuse to give, change or take a role that has more scopes than the caller. No role is above the company."""
+    if by.is_platform:
+        require(by, "members:write")
+    elif missing := scopes.BY_ROLE[role] - by.scopes:
         raise AboveOwnRole(role, missing)
 
 
@@ -67,8 +69,8 @@ def check_grant(role: str, held: frozenset[str]) -> None:
 def change_role(organization: Organization, user_id: int, *, role: str, by: Credential) -> Membership:
     """Give a member another role. It applies to their next request, and to the next one of each API key they made."""
     membership = _locked(organization, user_id)
-    check_grant(role, by.scopes)
-    check_grant(membership.role, by.scopes)
+    check_grant(role, by)
+    check_grant(membership.role, by)
     if role != Membership.Role.OWNER:
         _keep_an_owner(membership)
     before, after = {"role": membership.role}, {"role": role}
@@ -87,7 +89,7 @@ def remove(organization: Organization, user_id: int, *, by: Credential) -> None:
         require(by, "members:write")
     membership = _locked(organization, user_id)
     if not leaving:
-        check_grant(membership.role, by.scopes)
+        check_grant(membership.role, by)
     _keep_an_owner(membership)
     _end(membership, timezone.now())
 

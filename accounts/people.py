@@ -1,6 +1,7 @@
 """Signing up, and the organization that a person currently works in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -68,8 +69,37 @@ def visible_organization(user: User, public_id: str) -> Organization:
     return organization
 
 
+class ExternalIdTaken(Conflict):
+    """The company has given this id of its own to another organization."""
+
+    code = "external_id_taken"
+    detail = "Another organization has this external_id."
+
+
+@contextmanager
+def unique_external_id(external_id: str) -> Iterator[None]:
+    """What happens meanwhile gives an organization this id. A retry learns which one the first request made."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if "organization_external_id" not in str(error):
+            raise
+        holder = Organization.objects.filter(external_id=external_id).first()
+        raise ExternalIdTaken(organization=holder.public_id if holder else None) from error
+
+
 @transaction.atomic
-def add_child(parent: Organization, *, name: str, timezone: str = "") -> Organization:
+def add_root(*, name: str, timezone: str = "UTC", external_id: str = "") -> Organization:
+    """A new customer, without people."""
+    with unique_external_id(external_id):
+        root = Organization.objects.create_root(name=name, timezone=timezone, external_id=external_id)
+    _tell_created(root, None)
+    return root
+
+
+@transaction.atomic
+def add_child(parent: Organization, *, name: str, timezone: str = "", external_id: str = "") -> Organization:
     """A new organization beneath `parent`, by default in the parent's time zone.
 
     There's a race here: if the parent were moved meanwhile, the child would get the old path. So the root is locked.
@@ -78,7 +108,8 @@ def add_child(parent: Organization, *, name: str, timezone: str = "") -> Organiz
     parent = Organization.objects.get(pk=parent.pk)
     if len(parent.path) >= MAX_DEPTH:
         raise Conflict(f"Organizations nest at most {MAX_DEPTH} deep.")
-    child = Organization.objects.create_child(parent, name=name, timezone=timezone)
+    with unique_external_id(external_id):
+        child = Organization.objects.create_child(parent, name=name, timezone=timezone, external_id=external_id)
     _tell_created(child, parent.public_id)
     return child
 

@@ -3,58 +3,19 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts import security
+from accounts import scopes, security, tree
+from accounts.access import OrganizationRequired, PlatformOnly, require
 from accounts.credentials import Credential, credential_of
 from accounts.lib.addresses import client_address
-from accounts.lib.problems import Forbidden
-from accounts.scopes import OF_TEST_KEYS
+from accounts.lib.problems import InvalidField
 
 if TYPE_CHECKING:  # DRF's views import this module
     from rest_framework.views import APIView
 
-
-class NotAllowed(Forbidden):
-    """The credential lacks a scope."""
-
-    code = "insufficient_scope"
-
-
-class OrganizationSuspended(Forbidden):
-    """The organization, or one above it, is suspended or closed."""
-
-    code = "organization_suspended"
-    detail = "The organization is suspended."
-
-
-class PlatformOnly(Forbidden):
-    """Only a platform key may do this."""
-
-    code = "platform_key_required"
-    detail = "This needs a platform key."
-
-
-class LiveKeyRequired(Forbidden):
-    """A test key moves no money, and changes nothing but test keys."""
-
-    code = "live_key_required"
-    detail = "A test key can't do that. Use a live key."
-
-
-class EmailNotVerified(Forbidden):
-    """The person has not shown that the mailbox is theirs. Until then they only look."""
-
-    code = "email_not_verified"
-    detail = "Your email address is not verified yet."
-
-
-class OrganizationRequired(Forbidden):
-    """The credential acts for no organization: a platform key, or a person who is in none."""
-
-    code = "organization_required"
-    detail = "This credential does not act for an organization."
+ORGANIZATION = "organization"  # the parameter that names the organization a request acts for
 
 
 class Authenticated(BasePermission):
@@ -65,7 +26,13 @@ class Authenticated(BasePermission):
 
 
 class HasScope(Authenticated):
-    """The credential acts for an organization and has the scope that `view.scopes` names for the action."""
+    """The credential has the scope that `view.scopes` names for the action, in the organization that it acts for.
+
+    That is its own, or the one beneath it that `organization` in the query string names. A platform key names any, and
+    needs `provisioning:read` or `provisioning:write` too.
+    """
+
+    needs_organization = True
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not super().has_permission(request, view):
@@ -73,19 +40,57 @@ class HasScope(Authenticated):
         action = action_of(request, view)
         if action is None:
             return True  # no such method: the view answers 405
-        credential = credential_of(request)
-        if credential.organization is None:
+        scope = _declared(view).get(action)
+        if credential_of(request).is_platform:
+            require(credential_of(request), scope)
+            require(credential_of(request), scopes.provisioning(reads=request.method in SAFE_METHODS))
+        elif credential_of(request).organization is None:
             raise OrganizationRequired
-        security.check(credential, credential.organization, client_address(request))
-        require(credential, _declared(view).get(action))
+        self._act_for_named(request)
+        credential = credential_of(request)
+        if credential.organization is not None:
+            security.check(credential, credential.organization, client_address(request))
+        elif self.needs_organization:
+            raise InvalidField(ORGANIZATION, "Required with a platform key.")
+        require(credential, scope)
         return True
+
+    def _act_for_named(self, request: Request) -> None:
+        """From here on, the request is one of the organization that it names."""
+        if ORGANIZATION not in request.query_params:
+            return
+        name = request.query_params[ORGANIZATION]
+        if not name or "\0" in name:  # PostgreSQL has no text with a NUL
+            raise InvalidField(ORGANIZATION, "Must be the id of an organization.")
+        acting = tree.acting(credential_of(request), client_address(request), name)
+        if acting.is_platform and acting.organization and request.method not in SAFE_METHODS:
+            tree.check_unclosed(acting.organization)
+        request.auth = acting
+
+
+class HasScopeAnywhere(HasScope):
+    """Like `HasScope`, for what is about organizations themselves: a platform key need not act for one."""
+
+    needs_organization = False
 
 
 class HasScopeOrPlatformKey(HasScope):
-    """Like `HasScope`, but a platform key with the scope passes too, for any organization."""
+    """Like `HasScope`, but a platform key needs no more than the scope. The view knows whose object it is about."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        if isinstance(request.auth, Credential) and request.auth.is_platform:
+        if not (isinstance(request.auth, Credential) and request.auth.is_platform):
+            return super().has_permission(request, view)
+        PlatformKey().has_permission(request, view)
+        self._act_for_named(request)
+        return True
+
+
+class HasScopeOrCompany(HasScope):
+    """Like `HasScope`, for what the company has of its own, too: that is meant if a platform key names nobody."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        is_platform = isinstance(request.auth, Credential) and request.auth.is_platform
+        if is_platform and ORGANIZATION not in request.query_params:
             return PlatformKey().has_permission(request, view)
         return super().has_permission(request, view)
 
@@ -110,20 +115,6 @@ def action_of(request: Request, view: "APIView") -> str | None:
     action: str | None = getattr(view, "action", method if hasattr(view, method) else None)
     is_metadata = method == "options" or action == "metadata"  # DRF itself checks what a POST might do
     return action if method in view.http_method_names and not is_metadata else None
-
-
-def require(credential: Credential, scope: str | None) -> None:
-    if scope is None:
-        raise NotAllowed("This action is not open to any scope.")
-    if scope in credential.scopes:
-        return
-    if scope in credential.granted and not credential.is_proved:
-        raise EmailNotVerified
-    if scope in credential.granted:
-        raise LiveKeyRequired if credential.is_test and scope not in OF_TEST_KEYS else OrganizationSuspended
-    raise NotAllowed(
-        f"This needs the scope {scope}.", required_scopes=[scope], granted_scopes=sorted(credential.scopes)
-    )
 
 
 def _declared(view: "APIView") -> Mapping[str, str]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 READ_WRITE = ("account", "members", "keys", "credits", "billing", "usage", "webhooks", "security")
-ALL: frozenset[str] = frozenset(f"{r}:{a}" for r in READ_WRITE for a in ("read", "write")) | {"audit:read"}
-READS: frozenset[str] = frozenset(scope for scope in ALL if scope.endswith(":read"))
+OF_COMPANY = frozenset({"usage:write", "provisioning:read", "provisioning:write"})  # no role holds them
+ALL: frozenset[str] = frozenset(f"{r}:{a}" for r in READ_WRITE for a in ("read", "write")) | {"audit:read"} | OF_COMPANY
+READS: frozenset[str] = frozenset(scope for scope in ALL - OF_COMPANY if scope.endswith(":read"))
 
 # A suspended organization can still look, and pay what it owes.
 WHILE_SUSPENDED = READS | {"billing:write", "credits:write"}
@@ -12,8 +13,7 @@ WHILE_SUSPENDED = READS | {"billing:write", "credits:write"}
 # What a test key may use: it reads, and it makes and changes test keys. Everything else is real, money above all.
 OF_TEST_KEYS = READS | {"keys:write"}
 
-# Only the gateway reports usage, so no role holds usage:write.
-_PEOPLE = ALL - {"usage:write"}
+_PEOPLE = ALL - OF_COMPANY
 
 BY_ROLE: dict[str, frozenset[str]] = {
     "owner": _PEOPLE,
@@ -29,13 +29,22 @@ BY_ROLE: dict[str, frozenset[str]] = {
     "viewer": frozenset({"account:read", "members:read", "keys:read", "credits:read", "usage:read", "webhooks:read"}),
 }
 
-# A platform key works for any organization: it verifies keys, reports usage, moves credits, and suspends, moves and
-# budgets organizations. The webhooks and the audit log are the company's own. Each scope opens a route for it, and no
-# other scope does.
-PLATFORM: frozenset[str] = frozenset(
+# What a platform key opens by itself, for any organization: it verifies keys, reports usage, moves credits, and
+# suspends, moves and budgets organizations. The webhooks and the audit log are the company's own. A new platform key
+# has these.
+GATEWAY: frozenset[str] = frozenset(
     {"account:read", "account:write", "keys:read", "usage:write", "credits:read", "credits:write"}
     | {"webhooks:read", "webhooks:write", "audit:read"}
 )
+
+# What the company's backend may be given besides. With `provisioning`, its other scopes open what they open for the
+# customers themselves, in any organization that it names. An organization's security policy stays with its people.
+PLATFORM: frozenset[str] = ALL - {"security:read", "security:write"}
+
+
+def provisioning(*, reads: bool) -> str:
+    """The scope that a platform key needs to act for an organization, in a request that only reads, or in another."""
+    return "provisioning:read" if reads else "provisioning:write"
 
 
 def of_roles(roles: Iterable[str]) -> frozenset[str]:

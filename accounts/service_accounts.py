@@ -18,7 +18,7 @@ def create(
     organization: Organization, *, name: str, role: str, responsible: int | None, by: Credential, now: datetime
 ) -> ServiceAccount:
     """A new one, with a role that holds nothing that the caller lacks. The caller is responsible if nobody is named."""
-    members.check_grant(role, by.scopes)
+    members.check_grant(role, by)
     person = members.of(organization).filter(user=responsible).first() if responsible else None
     if responsible and person is None:
         raise InvalidField("responsible", "There is no such member.")

@@ -5,6 +5,7 @@ reads the paths under that lock; the second move then sees the first.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +14,15 @@ from django.db import models, transaction
 from django.db.models import Case, F, Func, Value, When
 from django.utils import timezone
 
-from accounts import events, scopes, security
+from accounts import events, people, scopes, security
+from accounts.access import OrganizationRequired, require
 from accounts.credentials import Credential, Kind
 from accounts.lib.problems import Conflict, Forbidden, NotFound
 from accounts.models import Organization
 from accounts.models.organizations import MAX_DEPTH, OrganizationQuerySet
-from accounts.permissions import OrganizationRequired, require
 
 ADMINISTER = "account:write"
-PERSONAL = frozenset({"name"})  # by default an organization has the name of a person
+PERSONAL = frozenset({"name", "external_id"})  # by default an organization has the name of a person
 Status = Organization.Status
 Suspension = Organization.Suspension
 
@@ -83,8 +84,11 @@ class TooDeep(Conflict):
 
 
 def visible_to(credential: Credential) -> OrganizationQuerySet:
-    """A person sees all their organizations, a program its own and those beneath, a platform key every one."""
-    if credential.is_platform:
+    """A person sees all their organizations, a program its own and those beneath, a platform key every one.
+
+    A platform key that acts for an organization sees what a program of that one sees.
+    """
+    if credential.is_platform and credential.organization is None:
         return Organization.objects.all()
     if credential.kind not in (Kind.API_KEY, Kind.VISIT) and credential.user:
         return Organization.objects.visible_to(credential.user)
@@ -106,6 +110,24 @@ def named(by: Credential, address: str, among: OrganizationQuerySet | None = Non
     return organization
 
 
+def nameable(by: Credential) -> OrganizationQuerySet:
+    """What a request may name of organizations: its own and those beneath. A platform key that acts for none, any."""
+    if by.organization:
+        return Organization.objects.within(by.organization)
+    return Organization.objects.all() if by.is_platform else Organization.objects.none()
+
+
+def acting(by: Credential, address: str, public_id: str) -> Credential:
+    """The same credential, acting for the organization that it names. `NotFound` if it may not name that one.
+
+    A platform key acts as one of the organization's own would, in its time zone, but no suspension binds the company.
+    """
+    organization = named(by, address, nameable(by), public_id=public_id)
+    if by.is_platform:
+        return replace(by, organization=organization, timezone=organization.timezone)
+    return standing(by, organization)
+
+
 def check_address(by: Credential, organization: Organization, address: str) -> None:
     """Apply the security policy of an organization that is not the caller's own: it may be stricter.
 
@@ -125,6 +147,12 @@ def standing(credential: Credential, organization: Organization) -> Credential:
     return credential.in_organization(organization, held)
 
 
+def check_unclosed(organization: Organization) -> None:
+    """Nothing changes in a closed organization, or beneath one."""
+    if not Organization.objects.unclosed().filter(pk=organization.pk).exists():
+        raise OrganizationClosed
+
+
 @transaction.atomic
 def change(organization: Organization, changes: Mapping[str, Any]) -> Organization:
     """Write only the named fields, so that a suspension or a move that happens meanwhile stays."""
@@ -135,7 +163,8 @@ def change(organization: Organization, changes: Mapping[str, Any]) -> Organizati
     if changes:
         now = timezone.now()
         organization.modified_at = now
-        organization.save(update_fields=[*changes, "modified_at"])
+        with people.unique_external_id(changes.get("external_id", "")):
+            organization.save(update_fields=[*changes, "modified_at"])
         events.record_change(
             row.pk, "organization.changed", before, changes, now, targets=[row.public_id], personal=PERSONAL
         )

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from accounts import scopes
+from accounts.access import LiveKeyRequired, NotAllowed
 from accounts.lib import addresses
 from accounts.lib.problems import InvalidField
-from accounts.permissions import LiveKeyRequired, NotAllowed
 from apikeys.models import ApiKey
 
 Fields = Mapping[str, Any]  # of a key, by the model's names

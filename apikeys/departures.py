@@ -21,7 +21,9 @@ def remove_member(organization: Organization, user_id: int, *, by: Credential, h
     Returns those keys, of the organization and of all beneath it. A key that was handed over does what its own
     permissions and its new creator's role allow.
     """
-    if hand_over and (by.user is None or by.user.pk == user_id):
+    if hand_over and by.user is None:
+        raise InvalidField("api_keys", "Only a person can take over the keys.")
+    if hand_over and by.user and by.user.pk == user_id:
         raise InvalidField("api_keys", "Nobody can hand over to themselves. Someone who stays has to remove you.")
     now = timezone.now()
     members.remove(organization, user_id, by=by)
@@ -42,7 +44,7 @@ def remove_member(organization: Organization, user_id: int, *, by: Credential, h
 def remove_service_account(account: ServiceAccount, *, by: Credential, now: datetime) -> None:
     """Its keys are revoked with it. Nobody removes one whose role is above their own, as with people."""
     for membership in account.user.memberships.all():
-        members.check_grant(membership.role, by.scopes)
+        members.check_grant(membership.role, by)
     end_service_account(account, now)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from accounts import scopes
 from accounts.lib.problems import InvalidField, InvalidFields
+from accounts.models import Organization, User
 from apikeys.models import ApiKey
 
 PERMISSION = re.compile(r"[a-z][a-z0-9_-]*:[a-z0-9_*-]+")
@@ -26,11 +27,14 @@ def check(permissions: Iterable[str], holder: frozenset[str], *, beyond: str = "
 
 def held_by_creator(key: ApiKey) -> frozenset[str]:
     """The scopes that the key's creator holds in its organization now. A platform key has the platform's scopes."""
-    if key.organization is None:
-        return scopes.PLATFORM
-    if key.created_by is None or not key.created_by.is_active:
+    return scopes.PLATFORM if key.organization is None else held_by(key.created_by, key.organization)
+
+
+def held_by(creator: User | None, organization: Organization) -> frozenset[str]:
+    """The scopes that keys of this creator may have there. A key without one has only permissions of the company's."""
+    if creator is None or not creator.is_active:
         return frozenset()
-    return scopes.of_roles(key.organization.roles_of(key.created_by))
+    return scopes.of_roles(organization.roles_of(creator))
 
 
 def usable(permissions: Iterable[str], held: frozenset[str]) -> tuple[str, ...]:

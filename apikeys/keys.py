@@ -154,9 +154,9 @@ def _store(key: ApiKey, digest: secrets.Digest, hint: str) -> None:
     ApiKeySecret.objects.create(key=key, digest=digest.value, pepper=digest.pepper, hint=hint)
 
 
-def create_platform(name: str, **fields: Any) -> tuple[ApiKey, str]:
-    """A key for the company's own gateway. `fields` as for `create`."""
-    return create(None, name=name, permissions=sorted(scopes.PLATFORM), **fields)
+def create_platform(name: str, permissions: Iterable[str] = scopes.GATEWAY, **fields: Any) -> tuple[ApiKey, str]:
+    """A key for the company's own gateway, or with other scopes for its backend. `fields` as for `create`."""
+    return create(None, name=name, permissions=sorted(permissions), **fields)
 
 
 def find(secret: str, now: datetime) -> ApiKey | None:

@@ -9,10 +9,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts import events
+from accounts.access import OrganizationSuspended
 from accounts.lib import countries
 from accounts.lib.problems import Conflict
 from accounts.models import Organization
-from accounts.permissions import OrganizationSuspended
 from billing import clock
 from billing.exceptions import BilledByParent, NoBillingAccount
 from billing.ledger import posting, thresholds

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Sum
 
-from accounts import members, tree
+from accounts import events, members, tree
 from accounts.credentials import Credential, Kind
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import Conflict, Forbidden
@@ -81,7 +81,7 @@ def check_may_close(organization: Organization, by: Credential) -> None:
     elif by.kind not in PEOPLE:
         raise PersonRequired
     elif organization.is_root or not tree.administers_parent(organization, by):
-        members.check_grant(Membership.Role.OWNER, tree.standing(by, organization).scopes)
+        members.check_grant(Membership.Role.OWNER, tree.standing(by, organization))
 
 
 def facts(organization: Organization, now: datetime) -> Facts:
@@ -168,7 +168,7 @@ def _close_books(organization: Organization, now: datetime) -> None:
     """What would charge or give anything ends. What nobody paid for, and what no money can pay, is written off."""
     live = Subscription.objects.of(organization).live().select_related("plan", "organization").first()
     if live:
-        subscriptions.end(live, now, "organization_closed")
+        subscriptions.end(live, now, "organization_closed", events.origin.actor())
     balance = LedgerAccount.objects.get(pk=organization.pk).balance
     if balance:
         posting.post(

@@ -8,10 +8,12 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 
-from accounts import events
+from accounts import events, permissions
+from accounts.api import lookups
 from accounts.events.catalog import API_VERSION
 from accounts.lib.money import QUANTUM
 from accounts.lib.problems import CONTENT_TYPE
+from apikeys.authentication import BasicAuthentication
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
@@ -103,7 +105,8 @@ class Schema(AutoSchema):
     """Adds the errors that all endpoints share, and the Idempotency-Key of those that create or move something."""
 
     def get_override_parameters(self) -> list[Any]:
-        return [*super().get_override_parameters(), *([IDEMPOTENCY_KEY] if self._creates() else [])]
+        parameters = [*super().get_override_parameters(), *([IDEMPOTENCY_KEY] if self._creates() else [])]
+        return [*parameters, *([lookups.NAMED] if self._is_of_an_organization() else [])]
 
     def get_operation_id(self) -> str:
         """Where a route also takes any path beneath it, that operation has an id of its own."""
@@ -135,16 +138,21 @@ class Schema(AutoSchema):
     def _creates(self) -> bool:
         return self.method == "POST" and not self._is_open() and not self.path.endswith("/switch")
 
+    def _is_of_an_organization(self) -> bool:
+        """Plivo's own clients name it in the path."""
+        is_plivo = BasicAuthentication in self.view.authentication_classes
+        return not is_plivo and any(isinstance(each, permissions.HasScope) for each in self.view.get_permissions())
+
     def _is_open(self) -> bool:
         return any(isinstance(permission, AllowAny) for permission in self.view.get_permissions())
 
     def _error_statuses(self) -> list[int]:
         statuses = [503]
-        if self.method != "GET" or "{" not in self.path:
+        if self.method != "GET" or "{" not in self.path or self._is_of_an_organization():
             statuses.append(400)
         if not self._is_open():
             statuses += [401, 403, 429]
-        if "{" in self.path:
+        if "{" in self.path or self._is_of_an_organization():
             statuses.append(404)
         if self.method in ("POST", "PUT", "PATCH"):
             statuses += [413, 415]

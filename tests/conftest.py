@@ -194,6 +194,14 @@ def gateway(db: None) -> Api:
 
 
 @pytest.fixture
+def backend(db: None) -> Api:
+    """The company's backend, with a platform key that provisions."""
+    from tests import factories
+
+    return Api(factories.backend_key())
+
+
+@pytest.fixture
 def funded(organization: Any) -> Any:
     """Alice's organization with 100 credits."""
     from tests import factories

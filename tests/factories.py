@@ -71,6 +71,11 @@ def platform_key() -> str:
     return keys.create_platform("gateway")[1]
 
 
+def backend_key() -> str:
+    """The secret of a platform key that provisions: it has every scope that one can have."""
+    return keys.create_platform("backend", scopes.PLATFORM)[1]
+
+
 def operator() -> Credential:
     """The company's operator, who administers every organization."""
     administer = frozenset({tree.ADMINISTER})

@@ -18,7 +18,7 @@ from accounts.lib import chains
 from accounts.lib.attachments import attachment
 from accounts.lib.problems import Forbidden, InvalidField
 from accounts.models import Event
-from accounts.permissions import HasScopeOrPlatformKey
+from accounts.permissions import HasScopeOrCompany
 
 
 class ActorSerializer(serializers.Serializer[Any]):
@@ -106,10 +106,10 @@ class LogOfRoot(Forbidden):
 class EventViewSet(mixins.ListModelMixin, GenericViewSet[Event]):
     """Events of the current organization and those beneath it, newest first; oldest first with `after`.
 
-    A platform key sees the company's own log: what concerns no organization.
+    A platform key that names no organization sees the company's own log: what concerns none.
     """
 
-    permission_classes = [HasScopeOrPlatformKey]
+    permission_classes = [HasScopeOrCompany]
     scopes = {"list": "audit:read", "export": "audit:read", "newest_seal": "audit:read"}
     serializer_class = EventSerializer
     filterset_class = EventFilter

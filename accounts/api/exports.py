@@ -11,13 +11,14 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, tokens
+from accounts.access import LiveKeyRequired
 from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
 from accounts.exports import jobs
 from accounts.lib.attachments import archive
 from accounts.models import Export
-from accounts.permissions import Authenticated, LiveKeyRequired
+from accounts.permissions import Authenticated
 
 EXAMPLE = {
     "id": "exp_0199f0c2a1b27c3d8e4f5a6b7c8d9e0f",

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.credentials import credential_of
-from accounts.lib import addresses, datetimes, mailboxes, numbers
+from accounts.lib import addresses, datetimes, mailboxes, numbers, texts
 from accounts.lib.money import DIGITS, PLACES
 
 LARGEST_OFFSET = 10**12  # of a list; PostgreSQL takes up to a bigint
@@ -19,6 +19,16 @@ class EmailField(serializers.EmailField):
             return mailboxes.normalize(super().to_internal_value(data))
         except ValueError:
             self.fail("invalid")
+
+
+class PrintableField(serializers.CharField):
+    """Text without line breaks and other control characters."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = str(super().to_internal_value(data))
+        if not texts.is_printable(text):
+            raise serializers.ValidationError("Must contain printable characters only.")
+        return text
 
 
 class NumberField(serializers.DecimalField):

@@ -2,14 +2,24 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
 from accounts import tree
-from accounts.credentials import credential_of, organization_of
+from accounts.api.filters import text_parameter
+from accounts.credentials import credential_of
 from accounts.lib import identifiers
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import InvalidField, NotFound
 from accounts.models import Organization
+
+# The parameter of every route that is about an organization.
+NAMED = OpenApiParameter(
+    "organization",
+    str,
+    description="The organization that the request is about, by id: the caller's or one beneath it. A platform key"
+    " names any.",
+)
 
 
 class PublicIdMixin:
@@ -33,19 +43,21 @@ class PublicIdMixin:
         return instance
 
 
-def organization(request: Request, public_id: str | None) -> Organization:
-    """The organization that a request is about: the caller's own, or one beneath it that it names.
+def organization(request: Request, public_id: str | None = None) -> Organization:
+    """The organization that a request is about: `public_id` of its body, else the one that the query string names.
 
-    A platform key has none of its own, so it must name one, and may name any. Raises `NotFound` for what the caller
-    may not name.
+    Without either it is the one that the caller acts for; a platform key that acts for none must name one. Raises
+    `NotFound` for what the caller may not name.
     """
-    if public_id is not None:
-        platform = credential_of(request).is_platform
-        among = None if platform else Organization.objects.within(organization_of(request))
-        return tree.named(credential_of(request), client_address(request), among, public_id=public_id)
-    if credential_of(request).is_platform:
-        raise InvalidField("organization", "Required with a platform key.")
-    return organization_of(request)
+    query = text_parameter(request, "organization")
+    if None not in (public_id, query) and public_id != query:
+        raise InvalidField("organization", "The query string names another one.")
+    credential, name = credential_of(request), query if public_id is None else public_id
+    if name is None:
+        if credential.organization is None:
+            raise InvalidField("organization", "Required with a platform key.")
+        return credential.organization
+    return tree.named(credential, client_address(request), tree.nameable(credential), public_id=name)
 
 
 def check_address(request: Request, organization: Organization) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import django_filters
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
@@ -8,18 +9,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency, people, tree
-from accounts.credentials import credential_of, organization_of
+from accounts import idempotency, invitations, people, tree
+from accounts.access import require
+from accounts.api.fields import EmailField, PrintableField
+from accounts.api.filters import Filters
+from accounts.credentials import credential_of
 from accounts.lib import timezones
 from accounts.lib.addresses import client_address
-from accounts.models import Organization
+from accounts.models import Membership, Organization
 from accounts.models.organizations import OrganizationQuerySet
-from accounts.permissions import HasScopeOrPlatformKey, require
+from accounts.permissions import HasScopeAnywhere, HasScopeOrPlatformKey
 
+EXTERNAL_ID = "The company's own id of it, unique, or empty; a platform key sets it"
 EXAMPLE = {
     "id": "acct_1b2c3d4e5f6g7h8i",
     "auth_id": "SA0123456789ABCDEFGH",
     "name": "Europe",
+    "external_id": "customer-42",
     "parent": "acct_0a1b2c3d4e5f6g7h",
     "status": "active",
     "timezone": "Europe/Paris",
@@ -30,14 +36,21 @@ ANSWER = OpenApiExample("organization", EXAMPLE, response_only=True, status_code
 
 
 class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+    """`external_id` is only present if there is one."""
+
     id = serializers.CharField(source="public_id", read_only=True)
     parent = serializers.SerializerMethodField()  # type: ignore[assignment]
     timezone = serializers.CharField(max_length=64, required=False, validators=[timezones.validate])
+    external_id = PrintableField(max_length=100, required=False, allow_blank=True, help_text=EXTERNAL_ID)
 
     class Meta:
         model = Organization
-        fields = ["id", "auth_id", "name", "parent", "status", "timezone", "created_at"]
+        fields = ["id", "auth_id", "external_id", "name", "parent", "status", "timezone", "created_at"]
         read_only_fields = ["auth_id", "status", "created_at"]
+
+    def to_representation(self, instance: Organization) -> dict[str, Any]:
+        members = super().to_representation(instance)
+        return {name: value for name, value in members.items() if value or name != "external_id"}
 
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_parent(self, organization: Organization) -> str | None:
@@ -45,6 +58,33 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
     def update(self, organization: Organization, changes: dict[str, Any]) -> Organization:
         return tree.change(organization, changes)
+
+    def validate_external_id(self, value: str) -> str:
+        if not credential_of(self.context["request"]).is_platform:
+            raise serializers.ValidationError("Only a platform key can set it.")
+        return value
+
+
+class NewOrganizationSerializer(OrganizationSerializer):
+    """With `owner_email`, which a platform key may give, the address is invited as an owner."""
+
+    owner_email = EmailField(max_length=250, required=False, write_only=True)
+
+    class Meta(OrganizationSerializer.Meta):
+        fields = [*OrganizationSerializer.Meta.fields, "owner_email"]
+
+    def validate_owner_email(self, value: str) -> str:
+        if not credential_of(self.context["request"]).is_platform:
+            raise serializers.ValidationError("Only a platform key can give it. Invite the person afterwards.")
+        return value
+
+
+class OrganizationFilter(Filters):
+    external_id = django_filters.CharFilter(label=EXTERNAL_ID)
+
+    class Meta:
+        model = Organization
+        fields: list[str] = []
 
 
 class MoveSerializer(serializers.Serializer[Any]):
@@ -54,7 +94,10 @@ class MoveSerializer(serializers.Serializer[Any]):
 class OrganizationViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, GenericViewSet[Organization]
 ):
-    """The tree that the caller can see. A new organization is a child of the current one."""
+    """The tree that the caller can see. A new organization is a child of the current one.
+
+    A platform key that names no organization sees all, and makes a root: a new customer.
+    """
 
     scopes = {
         "list": "account:read",
@@ -65,7 +108,9 @@ class OrganizationViewSet(
         "resume": "account:write",
         "move": "account:write",
     }
+    permission_classes = [HasScopeAnywhere]
     serializer_class = OrganizationSerializer
+    filterset_class = OrganizationFilter
     queryset = Organization.objects.none()
     lookup_field = "public_id"
     lookup_url_kwarg = "id"
@@ -82,19 +127,29 @@ class OrganizationViewSet(
             credential_of(self.request), client_address(self.request), self.get_queryset(), public_id=name
         )
 
+    @extend_schema(request=NewOrganizationSerializer, responses={201: OrganizationSerializer})
     def create(self, request: Request) -> Any:
-        serializer = self.get_serializer(data=request.data)
+        """Make an organization beneath the current one. A platform key that names none makes a root.
+
+        `external_id` is unique. A second request with it is 409 `external_id_taken`, and names the `organization`.
+        """
+        serializer = NewOrganizationSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
-        parent = organization_of(request)
+        credential, fields = credential_of(request), dict(serializer.validated_data)
+        owner_email = fields.pop("owner_email", None)
 
         def effect() -> Response:
-            child = people.add_child(parent, **serializer.validated_data)
-            return Response(OrganizationSerializer(child).data, status=status.HTTP_201_CREATED)
+            parent = credential.organization
+            made = people.add_child(parent, **fields) if parent else people.add_root(**fields)
+            if owner_email:
+                invitations.invite(made, email=owner_email, role=Membership.Role.OWNER, by=credential)
+            return Response(OrganizationSerializer(made).data, status=status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect)
 
     def perform_update(self, serializer: Any) -> None:
         require(tree.standing(credential_of(self.request), serializer.instance), "account:write")
+        tree.check_unclosed(serializer.instance)
         self.save(serializer)
 
     def save(self, serializer: Any) -> None:

@@ -17,7 +17,7 @@ from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, owner_of
 from accounts.models import Attempt, Delivery, Redelivery, WebhookEndpoint
-from accounts.permissions import HasScopeOrPlatformKey
+from accounts.permissions import HasScopeOrCompany
 from accounts.webhooks import endpoints, redelivery
 
 LONGEST_OVERLAP_SECONDS = 604_800
@@ -167,7 +167,7 @@ class WebhookEndpointViewSet(
         "redeliver": "webhooks:write",
         "redeliveries": "webhooks:read",
     }
-    permission_classes = [HasScopeOrPlatformKey]
+    permission_classes = [HasScopeOrCompany]
     serializer_class = WebhookEndpointSerializer
     refusals = {"test": (429,)}
     filterset_class: type[Filters] | None = None
@@ -283,7 +283,7 @@ def _with_secret(endpoint: WebhookEndpoint, secret: str, code: int) -> Response:
 class DeliveryViewSet(PublicIdMixin, mixins.RetrieveModelMixin, GenericViewSet[Delivery]):
     """A delivery of one of the current organization's endpoints, or of the company's own for a platform key."""
 
-    permission_classes = [HasScopeOrPlatformKey]
+    permission_classes = [HasScopeOrCompany]
     scopes = {"retrieve": "webhooks:read", "attempts": "webhooks:read", "redeliver": "webhooks:write"}
     serializer_class = DeliverySerializer
     queryset = Delivery.objects.none()

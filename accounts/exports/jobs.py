@@ -13,13 +13,13 @@ from django.db import transaction
 from django.db.models.functions import Length
 
 from accounts import events, people, scopes
+from accounts.access import require
 from accounts.credentials import Credential
 from accounts.exports import archive, rows, sections
 from accounts.exports.sections import Section
 from accounts.lib import broker, exact_json, spreadsheets
 from accounts.lib.problems import Conflict, TooManyRequests
 from accounts.models import Export, ExportFile, Organization, User
-from accounts.permissions import require
 
 KEPT = timedelta(days=7)
 MOST_A_DAY = 3

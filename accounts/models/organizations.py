@@ -48,17 +48,21 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         """The row, locked until the transaction ends. Others can still add rows that refer to it."""
         return self.select_for_update(no_key=True).get(pk=pk)
 
-    def create_root(self, *, name: str, timezone: str = "UTC") -> "Organization":
-        organization = Organization(name=name, timezone=timezone, auth_id=identifiers.auth_id(root=True))
+    def create_root(self, *, name: str, timezone: str = "UTC", external_id: str = "") -> "Organization":
+        organization = Organization(name=name, timezone=timezone, external_id=external_id)
+        organization.auth_id = identifiers.auth_id(root=True)
         organization.root_id = organization.pk
         organization.path = [organization.pk]
         organization.save(force_insert=True)
         return organization
 
-    def create_child(self, parent: "Organization", *, name: str, timezone: str = "") -> "Organization":
+    def create_child(
+        self, parent: "Organization", *, name: str, timezone: str = "", external_id: str = ""
+    ) -> "Organization":
         child = Organization(
             name=name,
             timezone=timezone or parent.timezone,
+            external_id=external_id,
             auth_id=identifiers.auth_id(root=False),
             parent=parent,
             root_id=parent.root_id,
@@ -101,6 +105,7 @@ class Organization(models.Model):
         editable=False,
     )
     timezone = models.CharField(max_length=64, default="UTC", validators=[timezones.validate])
+    external_id = models.CharField(max_length=100, blank=True, default="", db_default="")  # the company's own
     monthly_budget = models.DecimalField(max_digits=24, decimal_places=9, null=True, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
     modified_at = models.DateTimeField(null=True, editable=False)  # of the last change by its own people or its parent
@@ -134,6 +139,9 @@ class Organization(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(monthly_budget=None) | Q(monthly_budget__gte=0), name="organization_budget_not_negative"
+            ),
+            models.UniqueConstraint(
+                fields=["external_id"], condition=~Q(external_id=""), name="organization_external_id"
             ),
             # What a billing account's foreign key needs, so that only a root can have one.
             models.UniqueConstraint(fields=["id", "root"], name="organization_id_root"),

@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 from django.views.generic.base import ContextMixin, View
 
 from accounts import people, scopes, second_factors, security, visits
+from accounts.access import NotAllowed, require
 from accounts.credentials import Credential, Kind
 from accounts.lib import timezones
 from accounts.lib.addresses import client_address
@@ -26,7 +27,6 @@ from accounts.lib.problems import Forbidden, NotFound, Problem
 from accounts.models import Organization, User
 from accounts.pages.sessions import session_facts
 from accounts.pages.visits import visit_of
-from accounts.permissions import NotAllowed, require
 
 
 def session(user: User, organization: Organization) -> Credential:

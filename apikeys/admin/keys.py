@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from accounts import scopes
 from accounts.admin import RecordedAdmin
 from accounts.admin.search import exactly, owner_fields
 from accounts.lib import form_ids
@@ -31,6 +32,12 @@ class SecretInline(admin.TabularInline[ApiKeySecret, ApiKey]):
 
 class PlatformKeyForm(forms.ModelForm[ApiKey]):
     form_id = forms.CharField(initial=form_ids.new, widget=forms.HiddenInput)
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in sorted(scopes.PLATFORM)],
+        initial=sorted(scopes.GATEWAY),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Those of a gateway are chosen. A backend that acts for customers needs one of provisioning:… too.",
+    )
 
     def clean_form_id(self) -> UUID:
         try:
@@ -65,7 +72,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         if obj is None:
-            return ["name", "form_id"]
+            return ["name", "scopes", "form_id"]
         return [
             *("name", "public_id", "organization", "created_by", "description", "environment", "permissions", "state"),
             *("monthly_budget", "created_at", "expires_at", "disabled_at", "revoked_at", "last_used_at"),
@@ -110,7 +117,9 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """Only adding saves anything. The secret goes to the page that answers, and nowhere else."""
         if not change:
-            made, form.secret = keys.create_platform(obj.name, id=form.cleaned_data["form_id"])
+            made, form.secret = keys.create_platform(
+                obj.name, form.cleaned_data["scopes"], id=form.cleaned_data["form_id"]
+            )
             obj.__dict__.update(made.__dict__)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

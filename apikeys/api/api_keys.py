@@ -23,6 +23,7 @@ from apikeys.authentication import key_of
 from apikeys.models import ApiKey
 
 LONGEST_LIST = 100
+NO_HOLDER = "The key needs a service_account that holds {}."
 
 
 LONGEST_OVERLAP_SECONDS = 604_800
@@ -217,7 +218,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
     def get_object(self) -> ApiKey:
         key = super().get_object()
         if self.request.method not in SAFE_METHODS:
-            bounds.check_environment(key, by=key_of(credential_of(self.request)))
+            bounds.check_environment(key, by=_maker(self.request))
         return key
 
     @extend_schema(request=CreateApiKeySerializer, responses={201: CreatedApiKeySerializer}, examples=EXAMPLES)
@@ -226,12 +227,15 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         serializer = CreateApiKeySerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         fields = dict(serializer.validated_data)
-        creator = fields.pop("service_account", credential_of(request).user)
-        key_permissions.check(fields.get("permissions", []), credential_of(request).granted)
+        credential, organization = credential_of(request), organization_of(request)
+        creator = fields.pop("service_account", credential.user)
+        key_permissions.check(fields.get("permissions", []), credential.granted)
+        if credential.is_platform:
+            held = key_permissions.held_by(creator, organization)
+            key_permissions.check(fields.get("permissions", []), held, beyond=NO_HOLDER)
 
         def effect() -> Response:
-            maker = key_of(credential_of(request))
-            key, secret = keys.create(organization_of(request), created_by=creator, maker=maker, **fields)
+            key, secret = keys.create(organization, created_by=creator, maker=_maker(request), **fields)
             return _with_secret(key, secret, status.HTTP_201_CREATED)
 
         return idempotency.once(request, effect, secrets=("api_key",))
@@ -245,8 +249,8 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         credential, changes = credential_of(request), serializer.validated_data
         key_permissions.check(changes.get("permissions", []), credential.granted)
         if bounds.widening(key, changes):
-            bounds.check_not_beyond(key, credential.granted, by=key_of(credential))
-        return Response(ApiKeySerializer(keys.update(key, changes, maker=key_of(credential))).data)
+            bounds.check_not_beyond(key, credential.granted, by=_maker(request))
+        return Response(ApiKeySerializer(keys.update(key, changes, maker=_maker(request))).data)
 
     @extend_schema(request=RotateSerializer, responses=CreatedApiKeySerializer)
     @action(detail=True, methods=["post"])
@@ -257,13 +261,19 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
         serializer.is_valid(raise_exception=True)
         overlap = timedelta(seconds=serializer.validated_data["overlap_seconds"])
         credential = credential_of(request)
-        bounds.check_not_beyond(key, credential.granted, by=key_of(credential))
+        bounds.check_not_beyond(key, credential.granted, by=_maker(request))
         return idempotency.once(
             request, lambda: _with_secret(key, keys.rotate(key, overlap), status.HTTP_200_OK), secrets=("api_key",)
         )
 
     def perform_destroy(self, instance: ApiKey) -> None:
         keys.revoke(instance)
+
+
+def _maker(request: Request) -> ApiKey | None:
+    """The key that makes or changes another one, and binds it. A platform key binds no customer's."""
+    credential = credential_of(request)
+    return None if credential.is_platform else key_of(credential)
 
 
 def _with_secret(key: ApiKey, secret: str, code: int) -> Response:

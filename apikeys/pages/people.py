@@ -16,6 +16,7 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from accounts import invitations, members, scopes
+from accounts.access import require
 from accounts.lib import spreadsheets, texts
 from accounts.lib.attachments import attachment
 from accounts.lib.languages import translated
@@ -23,7 +24,6 @@ from accounts.lib.problems import Problem
 from accounts.models import Invitation, Membership, Organization, ServiceAccount
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
-from accounts.permissions import require
 from apikeys import departures
 from apikeys.models import ApiKey
 

@@ -12,14 +12,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
-from accounts.api.fields import MomentField
+from accounts.api.fields import MomentField, PrintableField
+from accounts.api.lookups import NAMED
 from accounts.credentials import credential_of
 from accounts.lib.money import LARGEST
 from accounts.lib.problems import NotFound
 from accounts.permissions import PlatformKey
 from billing import clock
 from billing.api.account import LedgerEntrySerializer
-from billing.api.fields import AmountSerializerField, PrintableField, check_future
+from billing.api.fields import AmountSerializerField, check_future
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import payer
 from billing.ledger import corrections
@@ -29,7 +30,7 @@ from billing.models import LedgerEntry
 class ReverseSerializer(MoneySerializer):
     """`expires_at` is when returned credits expire."""
 
-    organization = serializers.CharField(max_length=21)
+    organization = serializers.CharField(max_length=21, required=False)
     reason = PrintableField(max_length=200)
     expires_at = MomentField(allow_null=True, default=None)
 
@@ -59,11 +60,11 @@ class ReverseView(APIView):
     permission_classes = (PlatformKey,)
     scopes = {"post": "credits:write"}
 
-    @extend_schema(request=ReverseSerializer, responses={201: CorrectionSerializer})
+    @extend_schema(parameters=[NAMED], request=ReverseSerializer, responses={201: CorrectionSerializer})
     def post(self, request: Request, id: str) -> Any:
         """Reverse an entry, once. 409 `corrected_by_void` for usage, which is corrected by voiding its events."""
         params = _params(ReverseSerializer, request)
-        organization = payer(request, params.pop("organization"))
+        organization = payer(request, params.pop("organization", None))
         check_currency(organization, params)
         entry = LedgerEntry.objects.of(organization).filter(seq=int(id)).first()
         if entry is None:
@@ -78,11 +79,11 @@ class AdjustmentsView(APIView):
     scopes = {"post": "credits:write"}
     refusals = {"post": (404,)}
 
-    @extend_schema(request=AdjustSerializer, responses={201: CorrectionSerializer})
+    @extend_schema(parameters=[NAMED], request=AdjustSerializer, responses={201: CorrectionSerializer})
     def post(self, request: Request) -> Any:
         """Add or remove credits, with a reason. Never refused for lack of credits: the balance may go negative."""
         params = _params(AdjustSerializer, request)
-        organization = payer(request, params.pop("organization"))
+        organization = payer(request, params.pop("organization", None))
         check_currency(organization, params)
         actor = credential_of(request).id
         now = clock.now(organization)

@@ -4,7 +4,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.fields import NumberField
-from accounts.lib import exact_json, jsonb, texts
+from accounts.lib import exact_json, jsonb
 from accounts.lib.money import LARGEST, QUANTUM
 from accounts.lib.problems import InvalidField
 from accounts.models import User
@@ -22,16 +22,6 @@ class PositiveAmountField(AmountSerializerField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"min_value": QUANTUM, "max_value": LARGEST, **options})
-
-
-class PrintableField(serializers.CharField):
-    """Text without line breaks and other control characters."""
-
-    def to_internal_value(self, data: Any) -> str:
-        text = str(super().to_internal_value(data))
-        if not texts.is_printable(text):
-            raise serializers.ValidationError("Must contain printable characters only.")
-        return text
 
 
 class MetadataField(serializers.DictField):

@@ -4,19 +4,20 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
-from accounts.api.fields import MomentField
-from accounts.api.filters import BooleanFilter, Filters, text_parameter
+from accounts.api.fields import MomentField, PrintableField
+from accounts.api.filters import BooleanFilter, Filters
+from accounts.api.lookups import NAMED
 from accounts.credentials import credential_of
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing import clock
-from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField, check_future
+from billing.api.fields import AmountSerializerField, PositiveAmountField, check_future
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import payer
 from billing.ledger import grants, posting
@@ -43,7 +44,7 @@ class GrantSerializer(serializers.ModelSerializer[Grant]):
 
 
 class GiveGrantSerializer(MoneySerializer):
-    organization = serializers.CharField(max_length=21)
+    organization = serializers.CharField(max_length=21, required=False)
     amount = PositiveAmountField()
     category = serializers.ChoiceField(Grant.Category.choices, default=Grant.Category.PROMOTIONAL)
     priority = serializers.IntegerField(
@@ -80,24 +81,21 @@ class GrantViewSet(mixins.ListModelMixin, GenericViewSet[Grant]):
         return [PlatformKey() if self.action == "create" else HasScopeOrPlatformKey()]
 
     def get_queryset(self) -> QuerySet[Grant]:
-        organization = payer(self.request, text_parameter(self.request, "organization"))
+        organization = payer(self.request)
         posting.bring_up_to_date(organization.pk, clock.now(organization))
         return Grant.objects.of(organization).select_related("account__organization").order_by("-entry_seq")
 
-    @extend_schema(
-        parameters=[OpenApiParameter("organization", str, description="The organization; required with a platform key")]
-    )
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """An organization's credit grants, newest first. `remaining` is what is left of each."""
         return super().list(request, *args, **kwargs)
 
-    @extend_schema(request=GiveGrantSerializer, responses={201: GrantSerializer})
+    @extend_schema(parameters=[NAMED], request=GiveGrantSerializer, responses={201: GrantSerializer})
     def create(self, request: Request) -> Any:
         """Grant credits without a payment. A negative balance is paid off first."""
         serializer = GiveGrantSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)
-        organization = payer(request, params["organization"])
+        organization = payer(request, params.get("organization"))
         check_currency(organization, params)
         lot = Lot(params["category"], params["priority"], params["expires_at"])
 

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,9 +14,10 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
 from accounts.api import lookups
-from accounts.api.filters import CreatedFilter, text_parameter
+from accounts.api.fields import PrintableField
+from accounts.api.filters import CreatedFilter
 from accounts.api.lookups import PublicIdMixin
-from accounts.credentials import credential_of, organization_of
+from accounts.credentials import credential_of
 from accounts.lib.money import LARGEST, ZERO
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
@@ -24,7 +25,7 @@ from accounts.permissions import HasScopeOrPlatformKey
 from apikeys import authentication
 from apikeys.models import ApiKey
 from billing import clock
-from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField, PrintableField
+from billing.api.fields import AmountSerializerField, MetadataField, PositiveAmountField
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import admitted
 from billing.ledger import holds
@@ -75,9 +76,6 @@ class CaptureHoldSerializer(MoneySerializer):
     amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, required=False)
 
 
-ORGANIZATION = "The organization, with everything beneath it; required with a platform key"
-
-
 class HoldFilter(CreatedFilter):
     status = django_filters.ChoiceFilter(choices=Hold.Status.choices, method="with_status")
     key_id = django_filters.CharFilter(method="of_key")
@@ -89,7 +87,7 @@ class HoldFilter(CreatedFilter):
 
     def of_key(self, reservations: Any, name: str, value: str) -> Any:
         request = cast(Request, self.request)
-        organization = lookups.organization(request, text_parameter(request, "organization"))
+        organization = lookups.organization(request)
         key = ApiKey.objects.within(organization).filter(public_id=value).first()
         if key is None:
             raise InvalidField(name, "There is no such key.")
@@ -97,7 +95,7 @@ class HoldFilter(CreatedFilter):
 
     def with_status(self, reservations: Any, name: str, value: str) -> Any:
         request = cast(Request, self.request)
-        organization = lookups.organization(request, text_parameter(request, "organization"))
+        organization = lookups.organization(request)
         return reservations.with_status(value, clock.now(organization))
 
 
@@ -113,17 +111,15 @@ class ReservationViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveMo
     def get_queryset(self) -> QuerySet[Hold]:
         reservations = Hold.objects.filter(purpose=self.purpose).select_related("organization", "key").order_by("-pk")
         if self.action == "list":
-            return reservations.within(lookups.organization(self.request, text_parameter(self.request, "organization")))
-        if credential_of(self.request).is_platform:
-            return reservations
-        return reservations.within(organization_of(self.request))
+            return reservations.within(lookups.organization(self.request))
+        organization = credential_of(self.request).organization
+        return reservations.within(organization) if organization else reservations
 
     def get_object(self) -> Any:
         reservation = super().get_object()
         lookups.check_address(self.request, reservation.organization)
         return reservation
 
-    @extend_schema(parameters=[OpenApiParameter("organization", str, description=ORGANIZATION)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List those of the organization and everything beneath it, newest first."""
         return super().list(request, *args, **kwargs)

@@ -8,10 +8,12 @@ from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 
+from accounts.api.fields import PrintableField
+from accounts.api.lookups import NAMED
 from accounts.lib.money import LARGEST, ZERO
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
 from billing import accounts, clock
-from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField
+from billing.api.fields import AmountSerializerField, PositiveAmountField
 from billing.api.holds import HoldSerializer, ReservationViewSet, key_of
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import admitted
@@ -35,7 +37,7 @@ class LeaseSerializer(HoldSerializer):
 class TakeLeaseSerializer(MoneySerializer):
     """If less than `minimum` is available, the lease is refused. It defaults to `amount`."""
 
-    organization = serializers.CharField(max_length=21)
+    organization = serializers.CharField(max_length=21, required=False)
     key_id = serializers.CharField(max_length=20, required=False, allow_null=True)
     amount = PositiveAmountField()
     minimum = PositiveAmountField(required=False)
@@ -75,11 +77,11 @@ class LeaseViewSet(ReservationViewSet):
         changes = self.action in ("create", "extend", "give_back")
         return [PlatformKey() if changes else HasScopeOrPlatformKey()]
 
-    @extend_schema(request=TakeLeaseSerializer, responses={201: LeaseSerializer})
+    @extend_schema(parameters=[NAMED], request=TakeLeaseSerializer, responses={201: LeaseSerializer})
     def create(self, request: Request) -> Any:
         """Reserve up to `amount`, at least `minimum`. Spend until `spend_until`; report usage before `expires_at`."""
         params = self.params(TakeLeaseSerializer)
-        name, key_id = params.pop("organization"), params.pop("key_id", None)
+        name, key_id = params.pop("organization", None), params.pop("key_id", None)
         times = {name: timedelta(seconds=params.pop(f"{name}_seconds")) for name in ("ttl", "grace")}
         options = {"by_platform": True, **times, **params}
 

@@ -9,7 +9,7 @@ from billing import accounts
 from billing.exceptions import BilledByParent
 
 
-def payer(request: Request, public_id: str | None) -> Organization:
+def payer(request: Request, public_id: str | None = None) -> Organization:
     """The organization that a request is about, which must pay for itself."""
     organization = lookups.organization(request, public_id)
     if not organization.is_root:

@@ -14,11 +14,12 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
+from accounts.api.fields import PrintableField
 from accounts.api.filters import CreatedFilter, known_id
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
 from accounts.permissions import PlatformKey
-from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField
+from billing.api.fields import AmountSerializerField, PositiveAmountField
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import own_payer
 from billing.models import Payment, Refund

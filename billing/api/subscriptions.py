@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import events, idempotency
 from accounts.api import lookups
+from accounts.api.fields import PrintableField
 from accounts.api.filters import text_parameter
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
@@ -20,7 +21,7 @@ from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from billing import clock
-from billing.api.fields import AmountSerializerField, PositiveAmountField, PrintableField
+from billing.api.fields import AmountSerializerField, PositiveAmountField
 from billing.api.holds import HoldSerializer
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import own_payer

@@ -165,7 +165,7 @@ def cancel(organization: Organization, *, now: datetime, actor: events.Actor) ->
     """End it with the current period. If that was not paid, it ends at once. A second call changes nothing."""
     subscription = _locked(organization, now)
     if subscription.status == Status.PAST_DUE:
-        subscriptions.end(subscription, now, "canceled")
+        subscriptions.end(subscription, now, "canceled", actor)
     elif not subscription.cancel_at_period_end:
         subscription.cancel_at_period_end = True
         subscription.next_plan, subscription.next_interval = None, ""

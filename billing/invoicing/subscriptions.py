@@ -67,7 +67,8 @@ def take(organization: Organization, plan_slug: str, *, now: datetime, interval:
     else:
         start(subscription, now)
     limit_calls(subscription)
-    tell(subscription, "created", now, interval=interval, price=price, trial=bool(trial))
+    taken = {"interval": interval, "price": price, "trial": bool(trial)}
+    tell(subscription, "created", now, actor=events.origin.actor(), **taken)
     return subscription
 
 
@@ -178,13 +179,13 @@ def limit_calls(subscription: Subscription) -> None:
     thresholds.set_rate_limit(subscription.organization_id, plan.rate_limit, plan.rate_limit_window_seconds)
 
 
-def end(subscription: Subscription, now: datetime, reason: str) -> None:
+def end(subscription: Subscription, now: datetime, reason: str, actor: events.Actor = events.SYSTEM) -> None:
     """Nothing is charged any more. It ended with its last period, for which somebody paid."""
     subscription.status, subscription.next_at = Status.CANCELED, None
     subscription.ended_at = subscription.current_period_end
     subscription.save(update_fields=["status", "next_at", "ended_at"])
     thresholds.set_rate_limit(subscription.organization_id, None, None)
-    tell(subscription, "ended", now, reason=reason)
+    tell(subscription, "ended", now, actor=actor, reason=reason)
 
 
 def tell(

@@ -35,7 +35,7 @@ def test_what_the_role_lacks(api: Any, bob: User) -> None:
 
 
 def test_what_no_role_holds(api: Any, alice: User) -> None:
-    assert reasons(api(alice)) == {"usage:write": "platform_key_required"}
+    assert reasons(api(alice)) == dict.fromkeys(scopes.OF_COMPANY, "platform_key_required")
 
 
 def test_what_the_key_was_not_granted(api: Any, alice: User, organization: Organization) -> None:
@@ -81,9 +81,13 @@ def test_an_address_outside_of_the_networks(api: Any, alice: User, organization:
 
 def test_a_platform_key(gateway: Any) -> None:
     refused = reasons(gateway)
-    assert refused.keys() == scopes.ALL - scopes.PLATFORM
-    assert set(refused.values()) == {"organization_required"}
-    assert gateway.get("/v1/account/api-keys").json()["code"] == "organization_required"
+    assert refused.keys() == scopes.ALL - scopes.GATEWAY
+    assert {name for name, reason in refused.items() if reason == "organization_required"} == {
+        "security:read",
+        "security:write",
+    }
+    assert set(refused.values()) == {"organization_required", "not_granted_to_credential"}
+    assert gateway.get("/v1/account/api-keys").json()["required_scopes"] == ["provisioning:read"]
     assert gateway.get(PATH).json()["roles"] == []
 
 

@@ -118,10 +118,10 @@ def test_what_a_role_does_not_have_a_suspension_does_not_explain(api: Any, bob: 
     assert client.post("/v1/account", ACCOUNT).json()["code"] == "insufficient_scope"
 
 
-def test_a_platform_key_acts_for_no_organization(gateway: Any) -> None:
+def test_a_gateways_key_acts_for_no_organization(gateway: Any) -> None:
     for path in ("/v1/account", "/v1/organizations", "/auth/account/credits", "/v1/account/api-keys"):
         refused = gateway.get(path)
-        assert (refused.status_code, refused.json()["code"]) == (403, "organization_required")
+        assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
 
 
 @pytest.mark.parametrize("path", ["/v1/usage/events", "/v1/keys/verify"])

@@ -11,11 +11,11 @@ WORDS = {
     "actor",
     "email",
     "endpoint",
+    "external_id",
     "q",
     "reference",
     "search",
     "target",
-    "type",
 }  # any text may be looked for, and is found nowhere
 NUMBERS = {"after", "created_by"}  # a number that nothing has is one that nothing is found for
 IDS = {("/v1/payments", "after"), ("/v1/invoices", "after")}  # the object has to be in the list

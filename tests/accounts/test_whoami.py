@@ -53,7 +53,7 @@ def test_a_platform_key_is_nobodys_and_acts_for_no_organization(gateway: Any) ->
     shown = gateway.get(PATH).json()
     assert shown["kind"] == "platform_key"
     assert (shown["user"], shown["organization"]) == (None, None)
-    assert set(shown["scopes"]) == scopes.PLATFORM
+    assert set(shown["scopes"]) == scopes.GATEWAY
 
 
 def test_no_credential_has_more_than_its_permissions(api: Any, alice: User, organization: Organization) -> None:

@@ -29,7 +29,7 @@ def test_the_key_belongs_to_no_customer_and_has_the_gateways_scopes(db: None) ->
     assert key
     assert key.is_platform
     assert (key.name, key.organization, key.created_by) == ("gateway", None, None)
-    assert set(key.permissions) == scopes.PLATFORM
+    assert set(key.permissions) == scopes.GATEWAY
 
 
 def test_it_opens_the_gateways_doors(api: Any, db: None) -> None:
@@ -47,4 +47,19 @@ def test_a_name_is_asked_for(db: None) -> None:
 def test_a_bad_name_is_refused_in_one_line(db: None, name: str) -> None:
     with pytest.raises(CommandError):
         printed("--name", name)
+    assert not ApiKey.objects.exists()
+
+
+def test_it_is_given_other_scopes(db: None) -> None:
+    key = keys.find(
+        printed("--name", "backend", "--scopes", "keys:write", "provisioning:write").strip(), timezone.now()
+    )
+    assert key
+    assert key.permissions == ["keys:write", "provisioning:write"]
+
+
+@pytest.mark.parametrize("scope", ["security:write", "everything"])
+def test_a_scope_that_no_platform_key_has_is_refused(db: None, scope: str) -> None:
+    with pytest.raises(CommandError, match=scope):
+        printed("--name", "backend", "--scopes", scope)
     assert not ApiKey.objects.exists()

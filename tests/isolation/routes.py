@@ -22,10 +22,10 @@ class Route:
     """`scopes`: what each method needs, `""` where any credential will do.
 
     `names` says what the URL names, if it names an organization's object, and `reach` whose objects it reaches.
-    `query` are parameters of a GET that name an organization or a key, as `organization` and `key` do, and reach the
-    whole subtree. A body may be a function of the world. `shows` says whose markers may stand in its answers; a role in
-    the parent reaches down, so its people show. `company` are methods of a route for all that only a platform key may
-    call.
+    `query` are further parameters of a GET that name something of the subtree: every route takes `organization`, but
+    for those that only a platform key may call. A body may be a function of the world. `shows` says whose markers may
+    stand in its answers; a role in the parent reaches down, so its people show. `company` are methods of a route for
+    all that only a platform key may call.
     """
 
     scopes: dict[str, str]
@@ -38,6 +38,7 @@ class Route:
     bodies: dict[str, Any] = field(default_factory=dict)
     query: tuple[str, ...] = ()
     company: frozenset[str] = frozenset()
+    anywhere: bool = False  # a platform key need not name an organization
 
     def is_for_company(self, method: str) -> bool:
         return self.who == "platform" or method in self.company
@@ -113,7 +114,7 @@ ROUTES: dict[str, Route] = {
     "v1/exports/{id}": Route({"get": "audit:read"}, names="export"),
     "v1/exports/{id}/download": Route({"get": "audit:read"}, names="export"),
     "v1/organizations": Route(
-        {"get": "account:read", "post": "account:write"}, shows=SUBTREE, bodies={"post": {"name": "New"}}
+        {"get": "account:read", "post": "account:write"}, shows=SUBTREE, bodies={"post": {"name": "New"}}, anywhere=True
     ),
     "v1/organizations/{id}": Route(
         {"get": "account:read", "patch": "account:write"},
@@ -121,6 +122,7 @@ ROUTES: dict[str, Route] = {
         reach=SUBTREE,
         shows=SUBTREE,
         bodies={"patch": {"name": "Renamed"}},
+        anywhere=True,
     ),
     "v1/account": Route(
         {
@@ -144,7 +146,9 @@ ROUTES: dict[str, Route] = {
     "v1/organizations/{id}/suspend": administer(),
     "v1/organizations/{id}/resume": administer(),
     "v1/organizations/{id}/close": administer(more=frozenset({"person_required", "above_own_role"})),
-    "v1/organizations/{id}/closing": Route({"get": "account:read"}, names="organization", reach=SUBTREE, shows=SUBTREE),
+    "v1/organizations/{id}/closing": Route(
+        {"get": "account:read"}, names="organization", reach=SUBTREE, shows=SUBTREE, anywhere=True
+    ),
     "v1/organizations/{id}/budget": Route(
         {"get": "account:read", "post": "account:write"},
         who="either",
@@ -234,7 +238,6 @@ ROUTES: dict[str, Route] = {
     "v1/sandbox/clock": Route(
         {"get": "credits:read", "post": "credits:write"},
         who="either",
-        query=("organization",),
         bodies={"post": lambda world: own(now=(timezone.now() + timedelta(hours=1)).isoformat())(world)},
     ),
     "v1/credits/purchases": Route({"post": "credits:write"}, bodies={"post": {"amount": 5}}),
@@ -248,7 +251,6 @@ ROUTES: dict[str, Route] = {
         {"get": "credits:read", "post": "credits:write"},
         who="either",
         shows=SUBTREE,
-        query=("organization",),
         bodies={"post": own(amount="0.001", metadata={"a": 1})},
     ),
     "v1/credits/holds/{id}": reservation("hold", {"get": "credits:read"}),
@@ -258,7 +260,6 @@ ROUTES: dict[str, Route] = {
         {"get": "credits:read", "post": "credits:write"},
         who="either",
         shows=SUBTREE,
-        query=("organization",),
         bodies={"post": own(amount="0.001")},
         company=frozenset({"post"}),
     ),
@@ -268,7 +269,6 @@ ROUTES: dict[str, Route] = {
     "v1/credits/grants": Route(
         {"get": "credits:read", "post": "credits:write"},
         who="either",
-        query=("organization",),
         bodies={"post": own(amount=1)},
         company=frozenset({"post"}),
     ),
@@ -293,8 +293,8 @@ ROUTES: dict[str, Route] = {
     "v1/search": read("account:read", shows=SUBTREE),
     "v1/overview": read("usage:read", shows=SUBTREE),
     "v1/overview/checklist": Route({"patch": "usage:read"}, bodies={"patch": {"dismissed": True}}),
-    "v1/usage": read("usage:read", shows=SUBTREE, query=("organization", "key")),
-    "v1/usage/months": read("usage:read", shows=SUBTREE, query=("organization",)),
+    "v1/usage": read("usage:read", shows=SUBTREE, query=("key",)),
+    "v1/usage/months": read("usage:read", shows=SUBTREE),
     "v1/usage/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"events": [{}]}}),
     "v1/usage/events/{id}/void": company("event", reason="Sorry"),
     "api/v1/events": Route({"post": "usage:write"}, who="platform", bodies={"post": {"specversion": "1.0"}}),
@@ -307,13 +307,15 @@ ROUTES: dict[str, Route] = {
 }
 
 
-def parameters() -> dict[str, set[str]]:
-    """What the schema says that each route's GET takes in its query string."""
+def parameters() -> dict[tuple[str, str], set[str]]:
+    """What the schema says that each method of each route takes in its query string."""
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return {
-        path: {parameter["name"] for parameter in methods["get"].get("parameters", ()) if parameter["in"] == "query"}
+        (path.removeprefix("/"), method): {
+            parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
+        }
         for path, methods in schema["paths"].items()
-        if "get" in methods
+        for method, operation in methods.items()
     }
 
 

@@ -11,8 +11,8 @@ import pytest
 from django.db import transaction
 
 from accounts import scopes
+from accounts.access import LiveKeyRequired
 from accounts.models import SecurityPolicy
-from accounts.permissions import LiveKeyRequired
 from accounts.security import NetworkNotAllowed
 from tests.config.upgrades import databases
 from tests.conftest import Api
@@ -23,9 +23,27 @@ CALLS = [(route, method) for route, entry in ROUTES.items() if entry.who != "ope
 CUSTOMERS = (*ROLES, "api_key")
 # What a request may name of other organizations: an object in the path, a parameter in the query string.
 NAMED = [(route, method) for route, method in CALLS if ROUTES[route].names and not ROUTES[route].is_for_company(method)]
+TENANTS = [(route, method) for route, method in CALLS if ROUTES[route].who in ("tenant", "either")]
 PARAMETERS = [(route, parameter) for route, entry in ROUTES.items() for parameter in entry.query]
+SECURITY = frozenset({"security:read", "security:write"})
+EXPORTS = {  # they take every scope that reads
+    ("v1/exports", "post"),
+    ("v1/exports/{id}", "get"),
+    ("v1/exports/{id}/download", "get"),
+}
+OF_PERSONS = frozenset({"forbidden"})  # only a person has first steps to hide
+# What only the company does to an organization that the body or the query string names.
+CORRECTIONS = (
+    "v1/credits/grants",
+    "v1/credits/leases",
+    "v1/credits/adjustments",
+    "v1/ledger/{id}/reverse",
+    "v1/usage/events/{id}/void",
+)
 ELSEWHERE = ["10.0.0.0/8"]  # networks that the tests' requests don't come from
 JSON = ("application/json", "application/problem+json")
+# Where one position says it all: at the root there is money, in the middle every relation.
+ROOT, MIDDLE = (pytest.mark.parametrize("_world", [position], indirect=True) for position in ("root", "middle"))
 STRONGEST = (("owner", "api_key"), ("api_key",))  # by Bearer and by Basic: none holds more
 
 
@@ -42,14 +60,22 @@ def world(_world: World, committed: None) -> World:
 
 
 def call(
-    world: World, route: str, method: str, credential: str, relation: str = "own", more: Mapping[str, Any] | None = None
+    world: World,
+    route: str,
+    method: str,
+    credential: str,
+    relation: str = "own",
+    more: Mapping[str, Any] | None = None,
+    named: str = "",
 ) -> Any:
-    """One request, whose effect is undone; `more` goes into its body."""
+    """One request, whose effect is undone; `more` goes into its body, the `named` relation into its query string."""
     body = ROUTES[route].bodies.get(method)
     body = body(world) if callable(body) else body
     with transaction.atomic():
         client = api(world, credential, basic=ROUTES[route].who == "basic")
-        answer = getattr(client, method)(path_of(world, route, relation), {**more, **(body or {})} if more else body)
+        query = f"?organization={world.id_of('organization', named)}" if named else ""
+        path = path_of(world, route, relation) + query
+        answer = getattr(client, method)(path, {**more, **(body or {})} if more else body)
         transaction.set_rollback(True)
     return answer
 
@@ -130,8 +156,12 @@ def test_every_route_has_an_entry_and_every_entry_its_methods() -> None:
 
 
 def test_each_scope_of_a_platform_key_opens_a_route_for_it_and_no_other_scope_does() -> None:
-    routes = [entry for entry in ROUTES.values() if entry.who in ("platform", "either")]
-    assert {scope for entry in routes for scope in entry.scopes.values()} == scopes.PLATFORM
+    asked: dict[bool, set[str]] = {True: set(), False: set()}
+    for entry in ROUTES.values():
+        if entry.who in ("platform", "either", "tenant"):
+            asked[entry.who == "tenant"].update(entry.scopes.values())
+    assert asked[False] == scopes.GATEWAY
+    assert asked[False] | asked[True] - SECURITY | scopes.OF_COMPANY == scopes.PLATFORM
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)
@@ -172,9 +202,49 @@ def test_a_test_key_reads_and_changes_nothing_that_is_live(world: World, route: 
 
 
 @pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].who == "tenant"])
-def test_a_platform_key_has_no_organization_of_its_own(world: World, route: str, method: str) -> None:
-    answer = call(world, route, method, "platform_key")
-    assert (answer.status_code, answer.json()["code"]) == (403, "organization_required")
+@ROOT
+def test_a_platform_key_names_an_organization_and_needs_a_scope_for_that(world: World, route: str, method: str) -> None:
+    """With the scope it may do in any organization what that one's own key may, but for the security policy."""
+    entry = ROUTES[route]
+    needed = {entry.scopes[method], scopes.provisioning(reads=method == "get")} - scopes.GATEWAY
+    for named in ("", "own"):
+        body = body_of(call(world, route, method, "platform_key", named=named))
+        assert (body["code"], set(body["required_scopes"]) <= needed) == ("insufficient_scope", True)
+    if entry.scopes[method] in SECURITY or (route, method) in EXPORTS:
+        assert body_of(call(world, route, method, "backend", named="own"))["code"] == "insufficient_scope"
+        return
+    answer = call(world, route, method, "backend", named="own")
+    assert answer.status_code not in ((401, 404) if not entry.names or world.id_of(entry.names, "own") else (401,))
+    assert answer.status_code != 403 or body_of(answer)["code"] in {"billed_by_parent", *entry.refusals, *OF_PERSONS}
+    unnamed = call(world, route, method, "backend")
+    if entry.anywhere:
+        assert unnamed.status_code < 300
+    else:
+        assert (unnamed.status_code, unnamed.json()["errors"][0]["pointer"]) == (400, "/organization")
+
+
+@pytest.mark.parametrize(("route", "method"), [c for c in NAMED if c in TENANTS])
+@ROOT
+def test_an_organization_that_is_named_shows_its_own_objects_only(world: World, route: str, method: str) -> None:
+    unknown = call(world, route, method, "backend", UNKNOWN, named="foreign")
+    assert unknown.status_code == 404 or body_of(unknown)["code"] in {"insufficient_scope", "billed_by_parent"}
+    assert without_its_id(call(world, route, method, "backend", "own", named="foreign")) == without_its_id(unknown)
+
+
+@pytest.mark.parametrize(("route", "method"), [c for c in TENANTS if not ROUTES[c[0]].is_for_company(c[1])])
+@MIDDLE
+def test_a_request_names_its_own_organization_or_one_beneath_it(world: World, route: str, method: str) -> None:
+    entry = ROUTES[route]
+    unknown = call(world, route, method, "api_key", named=UNKNOWN)
+    assert unknown.status_code == 404
+    for relation in world.organizations.keys() - SUBTREE:
+        assert without_its_id(call(world, route, method, "api_key", named=relation)) == without_its_id(unknown)
+    answer = call(world, route, method, "api_key", "child", named="child")
+    has_one = not entry.names or (world.id_of(entry.names, "child") and "child" in entry.reach)
+    has_one = has_one and not route.endswith("/move")  # the child can't name what is above it
+    assert answer.status_code not in ((401, 404) if has_one else (401,))
+    with restricted(world, "child"):
+        assert is_refused_by_network(call(world, route, method, "api_key", "child", named="child"))
 
 
 @pytest.mark.parametrize(("route", "method"), NAMED)
@@ -195,10 +265,16 @@ def test_what_is_out_of_reach_answers_as_what_does_not_exist(world: World, route
                 assert without_its_id(answer) == without_its_id(unknown)
 
 
-def test_every_parameter_that_names_an_organization_has_an_entry() -> None:
-    naming = {path: names & {"organization", "key"} for path, names in parameters().items()}
-    entries = {f"/{route}": set(entry.query) for route, entry in ROUTES.items() if entry.query}
-    assert {path: names for path, names in naming.items() if names} == entries
+def test_every_route_of_customers_takes_an_organization() -> None:
+    taken = {call for call, names in parameters().items() if "organization" in names}
+    customers = {call for call in TENANTS if not ROUTES[call[0]].is_for_company(call[1])}
+    assert taken - customers == {(route, "post") for route in CORRECTIONS}
+    assert customers <= taken
+
+
+def test_every_parameter_that_names_a_key_has_an_entry() -> None:
+    naming = {(route, "get") for route, entry in ROUTES.items() if "key" in entry.query}
+    assert {call for call, names in parameters().items() if "key" in names} == naming
 
 
 @pytest.mark.parametrize(("route", "parameter"), PARAMETERS)

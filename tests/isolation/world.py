@@ -72,9 +72,9 @@ def marker(relation: str) -> str:
 
 @dataclass
 class World:
-    """`credentials` are by role, and `api_key`, `test_key`, `platform_key`, `anonymous`.
+    """`credentials` are by role, and `api_key`, `test_key`, `platform_key`, `backend`, `anonymous`.
 
-    All but the last two act for `own`.
+    All but the last three act for `own`. `backend` is a platform key with all that one can have.
     """
 
     organizations: dict[str, Organization] = field(default_factory=dict)
@@ -252,6 +252,7 @@ def _credentials(world: World, own: Organization) -> None:
     test = {"environment": "test", "permissions": sorted(scopes.BY_ROLE["owner"])}
     world.credentials["test_key"] = factories.key(own, created_by=owner, **test)[1]
     world.credentials["platform_key"] = factories.platform_key()
+    world.credentials["backend"] = factories.backend_key()
     world.credentials["anonymous"] = ""
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 
 from accounts import events
 from accounts.api.fields import MomentField
-from accounts.api.filters import text_parameter
 from accounts.credentials import credential_of
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
@@ -40,13 +39,10 @@ class ClockView(APIView):
     permission_classes = (HasScopeOrPlatformKey,)
     scopes = {"get": "credits:read", "post": "credits:write"}
 
-    @extend_schema(
-        parameters=[OpenApiParameter("organization", str, description="Required with a platform key")],
-        responses=ClockSerializer,
-    )
+    @extend_schema(responses=ClockSerializer)
     def get(self, request: Request) -> Response:
         """What time it is for the organization."""
-        return _answer(payer(request, text_parameter(request, "organization")))
+        return _answer(payer(request))
 
     @extend_schema(request=MoveClockSerializer, responses=ClockSerializer)
     def post(self, request: Request) -> Response:

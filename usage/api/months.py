@@ -5,6 +5,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.credentials import organization_of
 from accounts.lib.problems import InvalidField
 from billing.api.fields import AmountSerializerField
 from usage.api import parameters
@@ -37,7 +38,6 @@ class MonthlyUsageSerializer(serializers.ModelSerializer[MonthlyUsage]):
         parameters=[
             OpenApiParameter("month", str, description="Only of this one, such as 2026-10"),
             OpenApiParameter("meter", str, description="Only this one"),
-            OpenApiParameter("organization", str, description="Only this organization and all beneath it, by id"),
         ]
     )
 )
@@ -49,7 +49,7 @@ class MonthlyUsageViewSet(mixins.ListModelMixin, GenericViewSet[MonthlyUsage]):
     queryset = MonthlyUsage.objects.none()
 
     def get_queryset(self) -> QuerySet[MonthlyUsage]:
-        rows = MonthlyUsage.objects.within(parameters.organization(self.request))
+        rows = MonthlyUsage.objects.within(organization_of(self.request))
         if meter := parameters.meter(self.request):
             rows = rows.filter(meter=meter)
         if month := parameters.month(self.request):

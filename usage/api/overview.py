@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.access import LiveKeyRequired
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.problems import Forbidden
-from accounts.permissions import LiveKeyRequired
 from billing import clock
 from billing.api.fields import AmountSerializerField
 from billing.attention import Alert, Level

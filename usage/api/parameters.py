@@ -11,8 +11,7 @@ from accounts.api import lookups
 from accounts.api.filters import moment_parameter, text_parameter
 from accounts.credentials import credential_of, organization_of
 from accounts.lib import months, timezones
-from accounts.lib.problems import InvalidField, NotFound
-from accounts.models import Organization
+from accounts.lib.problems import InvalidField
 from apikeys.models import ApiKey
 from billing import clock
 from billing.models import Meter
@@ -49,14 +48,6 @@ def span(request: Request, period: str, timezone_name: str) -> tuple[datetime, d
 def moment(request: Request, name: str, timezone_name: str) -> datetime | None:
     text = request.query_params.get(name)
     return None if text is None else moment_parameter(name, text, timezone_name)
-
-
-def organization(request: Request) -> Organization:
-    """The one of `organization`, which is the caller's or beneath it; the caller's by default."""
-    try:
-        return lookups.organization(request, text_parameter(request, "organization"))
-    except NotFound as error:
-        raise InvalidField("organization", str(error)) from error
 
 
 def key(request: Request) -> ApiKey | None:

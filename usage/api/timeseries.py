@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.filters import text_parameter
+from accounts.credentials import organization_of
 from accounts.lib import snapshot, spreadsheets, timezones
 from accounts.lib.problems import InvalidField
 from billing.api.fields import AmountSerializerField
@@ -67,7 +68,6 @@ class UsageSeriesView(APIView):
             OpenApiParameter("meter", str, description="Only this one"),
             OpenApiParameter("key", str, description="Only this one, by its id"),
             OpenApiParameter("endpoint", str, description="Only this endpoint; (none) for requests without one"),
-            OpenApiParameter("organization", str, description="Only this organization and all beneath it, by id"),
         ],
     )
     @snapshot.consistent()
@@ -95,7 +95,7 @@ def _query(request: Request) -> Query:
     for name, moment in (("from", start), ("to", end)):
         _check_has_date(name, moment, zone)
     return Query(
-        organization=parameters.organization(request),
+        organization=organization_of(request),
         start=start,
         end=end,
         window=parameters.choice(request, "window", calendar.WINDOWS, "day"),

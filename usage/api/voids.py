@@ -10,20 +10,20 @@ from rest_framework.views import APIView
 
 from accounts import idempotency
 from accounts.api import lookups
-from accounts.api.fields import MomentField
+from accounts.api.fields import MomentField, PrintableField
 from accounts.credentials import credential_of
 from accounts.lib.problems import NotFound
 from accounts.models import Organization
 from accounts.permissions import PlatformKey
 from billing import clock
-from billing.api.fields import AmountSerializerField, PrintableField, check_future
+from billing.api.fields import AmountSerializerField, check_future
 from usage.metering import cloudevents, voids
 
 
 class VoidSerializer(serializers.Serializer[Any]):
     """With `source`, the id in the path is a CloudEvent's. `expires_at` is when returned credits expire."""
 
-    organization = serializers.CharField(max_length=21)
+    organization = serializers.CharField(max_length=21, required=False)
     reason = PrintableField(max_length=200)
     source = PrintableField(  # type: ignore[assignment]
         max_length=cloudevents.ATTRIBUTE_LIMIT, required=False, trim_whitespace=False
@@ -46,7 +46,7 @@ class VoidView(APIView):
     permission_classes = (PlatformKey,)
     scopes = {"post": "credits:write"}
 
-    @extend_schema(request=VoidSerializer, responses={201: VoidedSerializer})
+    @extend_schema(parameters=[lookups.NAMED], request=VoidSerializer, responses={201: VoidedSerializer})
     def post(self, request: Request, id: str) -> Any:
         """Void an event, once: it no longer counts in any figure, and its charge is returned.
 
@@ -56,7 +56,8 @@ class VoidView(APIView):
         serializer = VoidSerializer(data=request.data, context={"request": request})
         serializer.is_valid(raise_exception=True)
         body = serializer.validated_data
-        organization, event_id = lookups.organization(request, body["organization"]), _event_id(id, body.get("source"))
+        organization = lookups.organization(request, body.get("organization"))
+        event_id = _event_id(id, body.get("source"))
 
         def effect() -> Response:
             now = clock.now(organization)

@@ -63,7 +63,7 @@ export interface Batch {
 
 export interface TakeLeaseRequest {
   currency?: string;
-  organization: string;
+  organization?: string;
   key_id?: string | null;
   amount: Credits;
   minimum?: Credits;

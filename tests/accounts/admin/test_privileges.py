@@ -218,9 +218,9 @@ def test_what_a_group_gives_counts_as_held(db: None) -> None:
 def test_only_a_superuser_makes_a_platform_key(operator: str, allowed: bool) -> None:
     """Not even who has Django's permission to add keys: a platform key may do more than its maker."""
     browser = signed_in(person(operator, [*OPERATORS[operator], "add_apikey", "view_apikey"]))
-    form_data = {"name": "gateway", "form_id": form_ids.new()}
+    form_data = {"name": "backend", "scopes": ["credits:read", "provisioning:read"], "form_id": form_ids.new()}
     assert browser.post(reverse("admin:apikeys_apikey_add"), form_data).status_code == (200 if allowed else 403)
-    assert ApiKey.objects.exists() is allowed
+    assert [key.permissions for key in ApiKey.objects.all()] == ([form_data["scopes"]] if allowed else [])
 
 
 def test_the_admins_own_password_page_leads_to_ours(db: None) -> None:

@@ -71,7 +71,7 @@ def test_a_poller_reads_on_after_an_id(alice: User, api: Any, child: Organizatio
         "month=",
         "meter=none",
         "meter=",
-        "organization=acct_0",
+        "organization=",
         "after=x",
     ],
 )

@@ -177,9 +177,9 @@ def test_what_belongs_to_another_is_refused_as_what_there_is_not(api: Any, alice
         "key": (factories.key(charlie.current_organization)[0].public_id, "key_0000000000000000"),
     }
     for name, (foreign, unknown) in theirs.items():
-        first, second = (ask(api, alice, **{name: value}).json()["errors"] for value in (foreign, unknown))
-        assert first == second
-        assert first[0]["pointer"] == f"/{name}"
+        first, second = (ask(api, alice, **{name: value}).json() for value in (foreign, unknown))
+        assert {**first, "request_id": ""} == {**second, "request_id": ""}
+        assert first["status"] == 404 or first["errors"][0]["pointer"] == f"/{name}"
 
 
 def test_a_child_may_not_ask_for_its_parents(
@@ -187,7 +187,7 @@ def test_a_child_may_not_ask_for_its_parents(
 ) -> None:
     _, secret = factories.key(child, created_by=alice, permissions=["usage:read"])
     key, _ = factories.key(organization)
-    assert refused(api, secret, organization=organization.public_id) == "/organization"
+    assert ask(api, secret, organization=organization.public_id).status_code == 404
     assert refused(api, secret, key=key.public_id) == "/key"
 
 

@@ -83,7 +83,7 @@ class Batch(TypedDict):
 
 class TakeLeaseRequest(TypedDict):
     currency: NotRequired[str]
-    organization: str
+    organization: NotRequired[str]
     key_id: NotRequired[str | None]
     amount: Decimal
     minimum: NotRequired[Decimal]

@@ -1,0 +1,60 @@
+"""Whether a credential has a scope now, and the refusals of those that don't."""
+
+from accounts.credentials import Credential
+from accounts.lib.problems import Forbidden
+from accounts.scopes import OF_TEST_KEYS
+
+
+class NotAllowed(Forbidden):
+    """The credential lacks a scope."""
+
+    code = "insufficient_scope"
+
+
+class OrganizationSuspended(Forbidden):
+    """The organization, or one above it, is suspended or closed."""
+
+    code = "organization_suspended"
+    detail = "The organization is suspended."
+
+
+class PlatformOnly(Forbidden):
+    """Only a platform key may do this."""
+
+    code = "platform_key_required"
+    detail = "This needs a platform key."
+
+
+class LiveKeyRequired(Forbidden):
+    """A test key moves no money, and changes nothing but test keys."""
+
+    code = "live_key_required"
+    detail = "A test key can't do that. Use a live key."
+
+
+class EmailNotVerified(Forbidden):
+    """The person has not shown that the mailbox is theirs. Until then they only look."""
+
+    code = "email_not_verified"
+    detail = "Your email address is not verified yet."
+
+
+class OrganizationRequired(Forbidden):
+    """The credential acts for no organization: a platform key, or a person who is in none."""
+
+    code = "organization_required"
+    detail = "This credential does not act for an organization."
+
+
+def require(credential: Credential, scope: str | None) -> None:
+    if scope is None:
+        raise NotAllowed("This action is not open to any scope.")
+    if scope in credential.scopes:
+        return
+    if scope in credential.granted and not credential.is_proved:
+        raise EmailNotVerified
+    if scope in credential.granted:
+        raise LiveKeyRequired if credential.is_test and scope not in OF_TEST_KEYS else OrganizationSuspended
+    raise NotAllowed(
+        f"This needs the scope {scope}.", required_scopes=[scope], granted_scopes=sorted(credential.scopes)
+    )
