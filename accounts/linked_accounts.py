@@ -10,13 +10,14 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop
 
-from accounts import emails, invitations, people, second_factors
+from accounts import emails, invitations, people, second_factors, sign_ins
 from accounts.lib import timezones
 from accounts.lib.problems import Conflict, NotFound
 from accounts.models import LinkedAccount, User
 from accounts.providers import registry
 from accounts.providers.identities import Identity
 from accounts.providers.registry import Provider
+from accounts.sign_ins import Current
 
 LINKED = gettext_noop(
     "%(provider)s signs you in from now on.\n\n"
@@ -109,8 +110,8 @@ def _link(user: User, provider: Provider, identity: Identity, now: datetime) -> 
 
 
 @transaction.atomic
-def unlink(user: User, id: UUID) -> LinkedAccount:
-    """Ends a link, unless it is the person's last way to sign in.
+def unlink(user: User, id: UUID, current: Current, now: datetime) -> LinkedAccount:
+    """Ends a link and all other sign-ins, unless it is the person's last way to sign in.
 
     There's a race: two requests could each leave the other's link. So the person is locked.
     """
@@ -122,6 +123,7 @@ def unlink(user: User, id: UUID) -> LinkedAccount:
     if not (user.has_usable_password() or second_factors.has_passkey(user) or any(map(registry.find, left))):
         raise LastWayIn
     row.delete()
+    sign_ins.end_others(user, current, now)
     people.tell(user, "linked_account.removed", {"provider": row.provider})
     _email(user, REMOVED, name_of(row.provider))
     return row

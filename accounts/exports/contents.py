@@ -65,6 +65,12 @@ def _personal(organization: Organization) -> QuerySet[PersonalData]:
     return PersonalData.objects.filter(event__in=Event.objects.within(organization).values("pk"))
 
 
+def _invitations(user: User) -> QuerySet[Invitation]:
+    """Those that they made, and those to an address that they have proved: else it may be somebody else's."""
+    made = Q(invited_by=user)
+    return Invitation.objects.filter(made | Q(email=user.email) if user.has_proved_email else made)
+
+
 def _done_by(user: User) -> QuerySet[Event]:
     """What they did, and what was done to them."""
     id = f"user:{user.pk}"
@@ -123,11 +129,7 @@ of_person(
     _of(EmailChange, "digest"),
     _of(Export),
     Section("service_accounts", lambda user: ServiceAccount.objects.filter(responsible=user)),
-    Section(
-        "invitations",
-        lambda user: Invitation.objects.filter(Q(email=user.email) | Q(invited_by=user)),
-        without=frozenset({"digest"}),
-    ),
+    Section("invitations", _invitations, without=frozenset({"digest"})),
     Section("events", _done_by, without=frozenset({"personal_digest"})),
     Section("event_personal_data", lambda user: PersonalData.objects.filter(event__in=_done_by(user).values("pk"))),
     Section("operator_history", lambda user: LogEntry.objects.filter(user=user)),

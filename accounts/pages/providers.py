@@ -6,6 +6,7 @@ browser: our policy lets forms lead to our own pages only.
 
 import time
 from dataclasses import asdict
+from http import HTTPStatus
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -36,6 +37,7 @@ from accounts.lib.problems import NotFound, Problem
 from accounts.models import LinkedAccount, User
 from accounts.pages.forms import EmailForm
 from accounts.pages.invitations import token_in
+from accounts.pages.sessions import current_of
 from accounts.providers import github, openid, registry
 from accounts.providers.calls import ProviderFailed, refuse
 from accounts.providers.identities import Challenge, Identity
@@ -112,11 +114,20 @@ class OrganizationSignInView(FormView[EmailForm]):
     form_class = EmailForm
 
     def form_valid(self, form: EmailForm) -> HttpResponse:
+        try:
+            attempt = sign_in_limits.begin(
+                "sign-in with an organization", caller_network(self.request), is_guessable=False
+            )
+        except TooManyFailures as error:
+            return _refused(self.request, error.problem)
         provider = registry.of_email(form.cleaned_data["email"])
         if provider is None:
             form.add_error("email", gettext("No organization signs in with addresses of this domain."))
             return self.form_invalid(form)
-        return leave(self.request, provider, LOGIN)
+        answer = leave(self.request, provider, LOGIN)
+        if answer.status_code == HTTPStatus.OK:
+            attempt.take_back()
+        return answer
 
     def form_invalid(self, form: EmailForm) -> HttpResponse:
         return self.render_to_response(self.get_context_data(form=form), status=400)
@@ -193,7 +204,7 @@ class UnlinkView(LoginRequiredMixin, View):
     def post(self, request: HttpRequest, id: UUID) -> HttpResponse:
         assert isinstance(request.user, User)
         try:
-            linked_accounts.unlink(request.user, id)
+            linked_accounts.unlink(request.user, id, current_of(request), timezone.now())
         except NotFound as error:
             raise Http404 from error
         except Problem as problem:

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from accounts.api import organizations as accounts_organizations
 from accounts.api.organizations import EXAMPLE, OrganizationSerializer
+from accounts.credentials import credential_of
 from accounts.models import Organization
 from accounts.permissions import HasScopeOrPlatformKey
 from billing import clock, closing, organizations
@@ -68,10 +69,17 @@ class OrganizationViewSet(accounts_organizations.OrganizationViewSet):
         filters=False,
         examples=[OpenApiExample("closing", FACTS, response_only=True, status_codes=["200"])],
     )
-    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    @action(
+        detail=True,
+        methods=["get"],
+        pagination_class=None,
+        filter_backends=[],
+        permission_classes=[HasScopeOrPlatformKey],
+    )
     def closing(self, request: Request, id: str) -> Response:
-        """What closing the organization would end, and what stands in its way."""
+        """What closing the organization would end, and what stands in its way: for those who may close it."""
         organization = self.get_object()
+        closing.check_may_close(organization, credential_of(request))
         return Response(ClosingSerializer(closing.facts(organization, clock.now(organization))).data)
 
     @extend_schema(request=None, responses=OrganizationSerializer, examples=[CLOSED])

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import identity_providers, invitations, linked_accounts, tasks
 from accounts.models import Event, IdentityProvider, LinkedAccount, Organization, SecurityPolicy, User
 from accounts.providers import calls
+from accounts.sign_ins import Current
 from tests import factories
 from tests.accounts.test_second_factors import signed_in
 from tests.browser import at, text
@@ -255,12 +256,13 @@ def test_the_last_way_in_is_not_removed(db: None) -> None:
     path = f"/accounts/security/links/{row.pk}/remove/"
     assert browser.post(path)["Location"].startswith("/accounts/password/reset/")  # who has no way to confirm
     with pytest.raises(linked_accounts.LastWayIn):
-        linked_accounts.unlink(ann, row.pk)
+        linked_accounts.unlink(ann, row.pk, Current(), timezone.now())
     ann.set_password(factories.PASSWORD)
     ann.save()
-    browser = confirmed(ann)
+    first, browser = signed_in(ann), confirmed(ann)
     assert browser.post(path)["Location"] == "/accounts/security/"
     assert not LinkedAccount.objects.exists()
+    assert (person_of(browser), person_of(first)) == (ann, None)  # who came that way is out
     assert browser.post(path).status_code == 404
 
 
@@ -283,6 +285,16 @@ def test_an_organizations_own_provider_is_found_by_the_domain(
     url = process.way_of(browser.post(page, {"email": "Ann@Example.com"}))
     assert browser.get(sign_in_there(url)).status_code == 302
     assert person_of(browser) == User.objects.get(email=ANN["email"])
+
+
+def test_domains_are_not_tried_out_at_will(alice: User, organization: Organization, address: str) -> None:
+    own_provider(organization, address)
+    browser, page = Client(), "/accounts/login/organization/"
+    for _ in range(6):
+        assert browser.post(page, {"email": "ann@example.com"}).status_code == 200
+    tried = [browser.post(page, {"email": f"ann@{n}.example"}).status_code for n in range(6)]
+    assert tried == [400] * 5 + [429]
+    assert browser.post(page, {"email": "ann@example.com"}).status_code == 429
 
 
 def test_it_vouches_for_its_own_domains_alone(alice: User, organization: Organization, address: str) -> None:

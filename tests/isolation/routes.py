@@ -147,7 +147,12 @@ ROUTES: dict[str, Route] = {
     "v1/organizations/{id}/resume": administer(),
     "v1/organizations/{id}/close": administer(more=frozenset({"person_required", "above_own_role"})),
     "v1/organizations/{id}/closing": Route(
-        {"get": "account:read"}, names="organization", reach=SUBTREE, shows=SUBTREE, anywhere=True
+        {"get": "account:read"},
+        who="either",
+        names="organization",
+        reach=SUBTREE,
+        shows=SUBTREE,
+        refusals=frozenset({"person_required", "above_own_role"}),
     ),
     "v1/organizations/{id}/budget": Route(
         {"get": "account:read", "post": "account:write"},

@@ -41,7 +41,7 @@ def search(request: HttpRequest) -> HttpResponse:
     """Leads to the one customer that is meant, or lists those that it could be."""
     require(request, "accounts.view_organization")
     term = request.GET.get("q", "").strip()[:200]
-    hits = lookup.find(term)
+    hits = lookup.find(term, request.user.has_perm)
     customers = {hit.customer.pk: hit.customer for hit in hits}
     if len(customers) == 1:
         return redirect("admin:customer", next(iter(customers.values())).public_id)

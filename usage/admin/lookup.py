@@ -5,6 +5,7 @@ An exact id or address comes first, and leaves nothing else. Then what begins so
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -18,6 +19,7 @@ from accounts.models import (
     Organization,
     Redelivery,
     ServiceAccount,
+    User,
     WebhookEndpoint,
 )
 from apikeys.models import ApiKey
@@ -56,6 +58,9 @@ BY_KEY: dict[str, tuple[type[Any], str]] = {
     "svc_": (ServiceAccount, "organization"),
 }
 
+# What is found by the columns of another row, which the operator must be allowed to see.
+SHOWN_BY: dict[type[Any], type[Any]] = {Membership: User, GatewayCustomer: BillingAccount}
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -66,33 +71,46 @@ class Hit:
     label: str
 
 
-def find(term: str) -> list[Hit]:
-    """The first stage that finds something. One customer stands in it once for each kind of row."""
+May = Callable[[str], bool]  # whether the operator has a permission
+Rows = tuple[QuerySet[Any], str, str]  # rows, the way to their organization, and what they are
+
+
+def find(term: str, may: May) -> list[Hit]:
+    """The first stage that finds something, among the rows that the operator may see.
+
+    One customer stands in it once for each kind of row.
+    """
     term = term.strip()
     if not term or "\0" in term:
         return []
     for stage in (_exact, _beginning, _named):
-        hits = list(dict.fromkeys(stage(term)))[:SHOWN]
+        shown = (_hits(*rows) for rows in stage(term) if _may_see(rows[0].model, may))
+        hits = list(dict.fromkeys(chain.from_iterable(shown)))[:SHOWN]
         if hits:
             return hits
     return []
 
 
-def _exact(term: str) -> Iterator[Hit]:
+def _may_see(model: type[Any], may: May) -> bool:
+    shown = SHOWN_BY.get(model, model)
+    return may(f"{shown._meta.app_label}.view_{shown._meta.model_name}")
+
+
+def _exact(term: str) -> Iterator[Rows]:
     yield from _by_key(term)
-    yield from _rows(Organization.objects.filter(Q(public_id=term) | Q(auth_id=term)), "", "Organization")
-    yield from _rows(ApiKey.objects.filter(public_id=term), "organization", "API key")
-    yield from _rows(BillingAccount.objects.filter(Q(public_id=term) | Q(email__iexact=term)), "organization", "Payer")
-    yield from _rows(Invoice.objects.filter(number=term), "organization", "Paper")
+    yield Organization.objects.filter(Q(public_id=term) | Q(auth_id=term)), "", "Organization"
+    yield ApiKey.objects.filter(public_id=term), "organization", "API key"
+    yield BillingAccount.objects.filter(Q(public_id=term) | Q(email__iexact=term)), "organization", "Payer"
+    yield Invoice.objects.filter(number=term), "organization", "Paper"
     if "@" in term:
-        yield from _rows(Membership.objects.filter(user__email=term), "organization", "Person", str)
-        yield from _rows(Invitation.objects.filter(email=term), "organization", "Invitation")
+        yield Membership.objects.filter(user__email=term), "organization", "Person"
+        yield Invitation.objects.filter(email=term), "organization", "Invitation"
     if term.isdecimal() and len(term) == LAST4:
-        yield from _rows(PaymentMethod.objects.filter(last4=term), "organization", "Card")
+        yield PaymentMethod.objects.filter(last4=term), "organization", "Card"
     yield from _at_gateway(term)
 
 
-def _by_key(term: str) -> Iterator[Hit]:
+def _by_key(term: str) -> Iterator[Rows]:
     prefix = term[: term.find("_") + 1]
     model, way = BY_KEY.get(prefix, (None, ""))
     try:
@@ -100,39 +118,39 @@ def _by_key(term: str) -> Iterator[Hit]:
     except ValueError:
         return
     if model:
-        yield from _rows(model._default_manager.filter(pk=key), way, model._meta.verbose_name.capitalize())
+        yield model._default_manager.filter(pk=key), way, model._meta.verbose_name.capitalize()
 
 
-def _at_gateway(term: str) -> Iterator[Hit]:
+def _at_gateway(term: str) -> Iterator[Rows]:
     """By the payment gateway's own ids."""
     payments = Payment.objects.filter(Q(intent=term) | Q(gateway_reference=term))
-    yield from _rows(payments, "organization", "Payment")
-    yield from _rows(Refund.objects.filter(gateway_reference=term), "payment__organization", "Refund")
-    yield from _rows(Dispute.objects.filter(gateway_reference=term), "payment__organization", "Dispute")
-    yield from _rows(GatewayCustomer.objects.filter(customer=term), "organization", "Payer")
-    yield from _rows(PaymentMethod.objects.filter(gateway_token=term), "organization", "Card")
+    yield payments, "organization", "Payment"
+    yield Refund.objects.filter(gateway_reference=term), "payment__organization", "Refund"
+    yield Dispute.objects.filter(gateway_reference=term), "payment__organization", "Dispute"
+    yield GatewayCustomer.objects.filter(customer=term), "organization", "Payer"
+    yield PaymentMethod.objects.filter(gateway_token=term), "organization", "Card"
 
 
-def _beginning(term: str) -> Iterator[Hit]:
+def _beginning(term: str) -> Iterator[Rows]:
     organizations = Organization.objects.filter(
         Q(public_id__startswith=term) | Q(auth_id__startswith=term) | Q(name__istartswith=term)
     )
-    yield from _rows(organizations, "", "Organization")
-    yield from _rows(ApiKey.objects.filter(public_id__startswith=term), "organization", "API key")
+    yield organizations, "", "Organization"
+    yield ApiKey.objects.filter(public_id__startswith=term), "organization", "API key"
     if term.startswith("sk_"):
         keys = ApiKey.objects.filter(secrets__hint__startswith=term[:HINT])
-        yield from _rows(keys, "organization", "API key")
-    yield from _rows(Invoice.objects.filter(number__startswith=term), "organization", "Paper")
-    yield from _rows(Membership.objects.filter(user__email__istartswith=term), "organization", "Person")
+        yield keys, "organization", "API key"
+    yield Invoice.objects.filter(number__startswith=term), "organization", "Paper"
+    yield Membership.objects.filter(user__email__istartswith=term), "organization", "Person"
 
 
-def _named(term: str) -> Iterator[Hit]:
-    yield from _rows(Organization.objects.filter(name__icontains=term), "", "Organization")
-    yield from _rows(BillingAccount.objects.filter(name__icontains=term), "organization", "Payer")
-    yield from _rows(Membership.objects.filter(user__name__icontains=term), "organization", "Person")
+def _named(term: str) -> Iterator[Rows]:
+    yield Organization.objects.filter(name__icontains=term), "", "Organization"
+    yield BillingAccount.objects.filter(name__icontains=term), "organization", "Payer"
+    yield Membership.objects.filter(user__name__icontains=term), "organization", "Person"
 
 
-def _rows(rows: QuerySet[Any], way: str, what: str, label: Callable[[Any], str] = str) -> Iterator[Hit]:
+def _hits(rows: QuerySet[Any], way: str, what: str) -> Iterator[Hit]:
     """The rows' customers, the newest row first. Rows of the company's own have none."""
     related = [f"{way}__root"] if way else ["root"]
     if rows.model is Membership:
@@ -142,4 +160,4 @@ def _rows(rows: QuerySet[Any], way: str, what: str, label: Callable[[Any], str] 
         for step in way.split("__") if way else ():
             organization = getattr(organization, step, None)
         if organization is not None:
-            yield Hit(organization.root, what, row.user.email if isinstance(row, Membership) else label(row))
+            yield Hit(organization.root, what, row.user.email if isinstance(row, Membership) else str(row))

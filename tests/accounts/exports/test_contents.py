@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db.models import Model
+from django.utils import timezone
 
 from accounts.exports.sections import LEFT_OUT, OF_ORGANIZATION, OF_PERSON
 from accounts.models import Organization, User
+from tests import factories
 
 SECRET = ("secret", "digest", "digests", "password", "private_key", "token", "session_key", "auth_hash", "pepper")
 # Columns with such a name that open nothing.
@@ -81,3 +83,15 @@ def test_a_section_is_read_along_a_unique_key(organization: Organization, alice:
             names = {field.attname: field.name for field in model._meta.concrete_fields}
             keys = {section.order, tuple(names.get(name, name) for name in section.order)}
             assert keys & set(unique), section.name
+
+
+def test_an_address_that_is_not_proved_shows_no_invitations_to_it(
+    organization: Organization, alice: User, bob: User, settings: Any
+) -> None:
+    settings.EMAIL_VERIFICATION = True
+    made = factories.invitation(factories.organization(owner=alice), bob.email, by=alice)
+    User.objects.filter(pk=bob.pk).update(email_verified_at=None)
+    rows = OF_PERSON["invitations"].rows
+    assert [made in rows(User.objects.get(pk=user.pk)) for user in (alice, bob)] == [True, False]
+    User.objects.filter(pk=bob.pk).update(email_verified_at=timezone.now())
+    assert made in rows(User.objects.get(pk=bob.pk))

@@ -21,6 +21,10 @@ from usage.admin import lookup
 SEARCH = "/admin/search/"
 
 
+def anything(permission: str) -> bool:
+    return True
+
+
 def page_of(organization: Organization) -> str:
     return f"/admin/customers/{organization.public_id}/"
 
@@ -88,8 +92,8 @@ def test_a_customer_is_reached_by_anything_that_it_has(
 def test_an_exact_id_leaves_nobody_else(operator: Client, busy: ApiKey, organization: Any) -> None:
     """A stranger may call themselves by an id of another."""
     stranger = factories.organization(organization.public_id)
-    assert {hit.customer for hit in lookup.find(organization.public_id)} == {organization}
-    hits = lookup.find(organization.public_id[:20])
+    assert {hit.customer for hit in lookup.find(organization.public_id, anything)} == {organization}
+    hits = lookup.find(organization.public_id[:20], anything)
     assert {hit.customer for hit in hits} == {organization, stranger}
 
 
@@ -105,7 +109,29 @@ def test_cards_with_the_same_last_four_are_all_listed(operator: Client, organiza
 @pytest.mark.parametrize("term", ["", " ", "nobody-has-this", "\0", "pay_x", "%", "_", "x" * 500, "pay_" + "0" * 32])
 def test_what_is_not_there_is_said(operator: Client, organization: Any, term: str) -> None:
     assert operator.get(SEARCH, {"q": term}).status_code == 200
-    assert lookup.find(term) == []
+    assert lookup.find(term, anything) == []
+
+
+def test_the_search_finds_by_nothing_that_the_operator_may_not_see(
+    busy: ApiKey, organization: Organization, alice: User
+) -> None:
+    """Neither what it shows nor whether there is such a row."""
+    by_id = {"public id", "auth id", "name", "beginning of its id"}
+    for name, term in terms(organization, alice, busy).items():
+        hits = lookup.find(term, {"accounts.view_organization"}.__contains__)
+        assert bool(hits) == (name in by_id), name
+    for term in (alice.email, alice.email[:8], alice.name):
+        hits = lookup.find(term, lambda permission: permission != "accounts.view_user")
+        assert not [hit for hit in hits if alice.email in hit.label]
+
+
+def test_a_person_is_found_by_those_who_see_people(busy: ApiKey, organization: Organization, alice: User) -> None:
+    looker = User.objects.create_user(f"{factories.unique('looker')}@example.com", "x", is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_organization"))
+    browser = signed_in(looker)
+    assert alice.email not in text(browser.get(SEARCH, {"q": alice.email[:-2]})).replace(alice.email[:-2], "", 1)
+    looker.user_permissions.add(Permission.objects.get(codename="view_user"))
+    assert signed_in(looker).get(SEARCH, {"q": alice.email}).headers["Location"] == page_of(organization)
 
 
 def test_a_note_is_kept_for_operators_only(operator: Client, api: Any, alice: User, organization: Organization) -> None:
