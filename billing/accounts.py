@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import events
 from accounts.access import OrganizationSuspended
 from accounts.lib import countries
+from accounts.lib.money import ZERO
 from accounts.lib.problems import Conflict
 from accounts.models import Organization
 from billing import clock
@@ -120,6 +121,7 @@ def _end_charges(organization: Organization, now: datetime) -> None:
         events.record(organization.pk, "auto_recharge.changed", changed, now, targets=[organization.public_id])
     thresholds.set_recharge_below(organization.pk, None)
     thresholds.set_rate_limit(organization.pk, None, None)
+    thresholds.set_credit_limit(organization.pk, credit_limit=ZERO, reason="The account is closed", actor="", now=now)
 
 
 @transaction.atomic

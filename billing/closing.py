@@ -17,7 +17,7 @@ from apikeys import departures
 from apikeys.models import ApiKey
 from billing import accounts
 from billing.invoicing import subscriptions
-from billing.ledger import lots, posting
+from billing.ledger import lots, posting, thresholds
 from billing.models import (
     BillingAccount,
     Dispute,
@@ -182,3 +182,6 @@ def _close_books(organization: Organization, now: datetime) -> None:
         methods.remove_here(method)
     if accounts.find(organization):
         accounts.close(organization, now=now)
+    reason = "The organization is closed"
+    thresholds.set_credit_limit(organization.pk, credit_limit=ZERO, reason=reason, actor="", now=now)
+    LedgerAccount.objects.filter(pk=organization.pk).update(closed_at=now)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from accounts.lib.money import ZERO
 from accounts.lib.problems import NotFound
 from accounts.models import Organization
+from billing.ledger import posting
 
 Params = Mapping[str, Any]
 Figures = dict[str, str]
@@ -32,6 +33,12 @@ class Action(ABC):
     @abstractmethod
     def run(self, row: Any, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         """Do it, in the caller's transaction; in words, what was done."""
+
+    def lock(self, row: Any, now: datetime) -> None:
+        """Lock what it changes, until the end of the transaction: by default the payer."""
+        organization = self.organization(row)
+        if organization:
+            posting.lock([organization.root_id], now)
 
     def amount(self, row: Any, params: Params) -> Decimal:
         """The credits that count against the limit of one operator."""

@@ -24,7 +24,6 @@ from billing import clock
 from billing.change_requests import ACTIONS
 from billing.change_requests.action import Action, Params
 from billing.change_requests.preview import Preview, is_stale, rehearse
-from billing.ledger import posting
 from billing.models import ChangeRequest
 from billing.models.change_requests import LIFETIME
 
@@ -152,16 +151,13 @@ def _now_of(action: Action, row: Any, now: datetime) -> datetime:
 
 
 def _locked(action: Action, subject: str, now: datetime) -> Any:
-    """What it is done to, read under the payer's lock.
+    """What it is done to, read under the lock of the payer, or of the price.
 
-    There's a race here: the preview takes everything back, and its locks with it. So the payer is locked before it, or
+    There's a race here: the preview takes everything back, and its locks with it. So the lock is taken before it, or
     something else could happen between the preview and what is done.
     """
     row = action.load(subject)
-    organization = action.organization(row)
-    if organization is None:
-        return row
-    posting.lock([organization.root_id], _now_of(action, row, now))
+    action.lock(row, _now_of(action, row, now))
     return action.load(subject)
 
 

@@ -13,7 +13,6 @@ from accounts.lib.identifiers import uuid7
 from accounts.models import Event, Organization
 from billing import balance
 from billing.change_requests.action import Action, Figures, Params
-from billing.ledger import posting
 from billing.models import LedgerAccount, LedgerEntry
 from billing.templatetags.money import money, signed
 
@@ -48,8 +47,7 @@ def rehearse(action: Action, row: Any, params: Params, *, reason: str, actor: st
     organization = action.organization(row)
     payer = organization.root if organization else None
     with transaction.atomic():
-        if payer:
-            posting.lock([payer.pk], now)
+        action.lock(row, now)
         before, seq = _figures(action, row, payer, now), _seq(payer)
         mark = uuid7()
         outcome = action.run(row, params, reason=reason, actor=actor, now=now)

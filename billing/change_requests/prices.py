@@ -26,6 +26,9 @@ class ChangePrice(Action):
     def organization(self, row: Meter) -> None:
         return None
 
+    def lock(self, row: Meter, now: datetime) -> None:
+        Price.objects.select_for_update(no_key=True).get(meter=row)
+
     def figures(self, row: Meter, now: datetime) -> Figures:
         price = Price.objects.get(meter=row)
         figures = {f"Price of a {row.unit}": plain(price.unit_amount)}
@@ -34,7 +37,7 @@ class ChangePrice(Action):
         return figures | {f"At {own.endpoint}": plain(own.unit_amount) for own in at_endpoints}
 
     def run(self, row: Meter, params: Params, *, reason: str, actor: str, now: datetime) -> str:
-        price = Price.objects.select_for_update(no_key=True).get(meter=row)
+        price = Price.objects.get(meter=row)
         if endpoint := params["endpoint"]:
             own = EndpointPrice.objects.filter(meter=row, endpoint=endpoint)
             own.delete()

@@ -158,14 +158,15 @@ class Entry:
 class Locked:
     """An account as it stands under its lock, with nothing due.
 
-    `seq` is that of its last entry. Usage that occurred before `closed_through` belongs to a closed month. Months are
-    those of `zone`.
+    `seq` is that of its last entry. A closed one takes no usage. Usage that occurred before `closed_through` belongs to
+    a closed month. Months are those of `zone`.
     """
 
     seq: int
     due_at: datetime | None
     closed_through: datetime | None
     zone: BillingZone
+    is_closed: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ PROMOTIONAL = Lot(Grant.Category.PROMOTIONAL)
 # locks none: whoever opens accounts may wait for others that do, and must not hold a lock meanwhile.
 LOCK = """
 SELECT organization_id, seq, due_at, closed_through, zones,
-       (SELECT timezone FROM accounts_organization WHERE id = organization_id)
+       (SELECT timezone FROM accounts_organization WHERE id = organization_id), closed_at IS NOT NULL
   FROM billing_ledgeraccount
  WHERE organization_id = ANY(%(accounts)s::uuid[])
    AND (SELECT count(*) FROM billing_ledgeraccount WHERE organization_id = ANY(%(accounts)s::uuid[])) = %(count)s
@@ -73,8 +73,8 @@ def _lock(payers: list[UUID], now: datetime) -> dict[UUID, Locked]:
 
 def _locked(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, Locked]:
     return {
-        account: Locked(seq, due_at, closed_through, billing_zone.parse(timezone, zones))
-        for account, seq, due_at, closed_through, zones, timezone in rows
+        account: Locked(seq, due_at, closed_through, billing_zone.parse(timezone, zones), is_closed)
+        for account, seq, due_at, closed_through, zones, timezone, is_closed in rows
     }
 
 

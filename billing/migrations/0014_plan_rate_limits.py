@@ -1,10 +1,12 @@
 """A plan may have a rate limit. It is one of its terms, and stands with the payer's account, too, where the gate reads.
 
-There are few plans, so checking them takes no time, and it all is one transaction.
+There are few plans, so checking them takes no time, and it all is one transaction. There are many payers, so their
+accounts are checked by 0018, which blocks nobody.
 """
 
 import django.core.validators
 from django.db import migrations, models
+from django.db.migrations import SeparateDatabaseAndState
 from django.db.models import Q
 
 TERMS = """
@@ -25,14 +27,21 @@ def limit() -> models.PositiveIntegerField:
     return models.PositiveIntegerField(null=True, blank=True, validators=[django.core.validators.MinValueValidator(1)])
 
 
+def unchecked(column: str) -> SeparateDatabaseAndState:
+    """A column of the payers' accounts, without the check that its type brings along."""
+    table = "ALTER TABLE billing_ledgeraccount"
+    add = migrations.RunSQL(f"{table} ADD COLUMN {column} integer NULL", f"{table} DROP COLUMN {column}")
+    field = migrations.AddField("ledgeraccount", column, models.PositiveIntegerField(null=True))
+    return SeparateDatabaseAndState([add], [field])
+
+
 class Migration(migrations.Migration):
     dependencies = [("billing", "0013_credit_notes_of_disputes")]
 
     operations = [
         migrations.AddField("plan", "rate_limit", limit()),
         migrations.AddField("plan", "rate_limit_window_seconds", limit()),
-        migrations.AddField("ledgeraccount", "rate_limit", models.PositiveIntegerField(null=True)),
-        migrations.AddField("ledgeraccount", "rate_limit_window_seconds", models.PositiveIntegerField(null=True)),
+        *[unchecked(name) for name in ("rate_limit", "rate_limit_window_seconds")],
         migrations.AddConstraint(
             "plan",
             models.CheckConstraint(

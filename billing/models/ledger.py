@@ -19,6 +19,7 @@ class LedgerAccount(models.Model):
 
     - `due_at`: no open hold and no lot of the account falls due before that.
     - `closed_through`: usage that occurred before that belongs to a month that is closed.
+    - `closed_at`: the organization was closed. No usage is taken any more, while corrections still are.
     - `is_low`: the balance was announced as below `low_balance`.
     - `recharge_below`: a posting that takes `balance − reserved` below it wakes auto-recharge; null while that is off.
     - `rate_limit`, `rate_limit_window_seconds`: those of the payer's plan, for the gate, which reads this row anyway.
@@ -35,6 +36,7 @@ class LedgerAccount(models.Model):
     seq = models.BigIntegerField(default=0)
     due_at = models.DateTimeField(null=True)
     closed_through = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
     low_balance = AmountField(null=True)
     is_low = models.BooleanField(default=False, db_default=False)
     recharge_below = AmountField(null=True)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,14 +15,17 @@ from accounts import events, people
 from accounts.events.recording import record
 from accounts.models import Event, Invitation, Organization, PersonalData, User, WebhookEndpoint
 from accounts.webhooks import endpoints
+from apikeys import departures
 from apikeys.models import ApiKey
 from billing import closing
 from billing.invoicing import subscriptions
-from billing.ledger import corrections, holds, posting
+from billing.ledger import corrections, holds, posting, thresholds
 from billing.models import BillingAccount, LedgerAccount, LedgerEntry, PaymentMethod, Subscription
 from billing.payments import payments, purchases
 from tests import factories
+from tests.concurrency import race, wait_until_blocking
 from tests.conftest import Api
+from usage import metering
 from usage.storage import reconciliation
 
 Client = Callable[[Any], Api]
@@ -121,6 +126,17 @@ def test_less_than_money_can_pay_is_written_off(organization: Organization) -> N
     assert reconciliation.run() == []
 
 
+@pytest.mark.parametrize("role", ["admin", "billing", "developer", "viewer"])
+def test_what_it_owes_is_shown_only_to_those_who_may_close_it(
+    api: Client, organization: Organization, role: str, gateway: Api
+) -> None:
+    person = factories.user(role)
+    factories.join(person, organization, role)
+    people.switch(person, organization)
+    path = f"/v1/organizations/{organization.public_id}/closing"
+    assert (api(person).get(path).status_code, gateway.get(path).status_code) == (403, 200)
+
+
 def test_only_an_owner_a_parents_administrator_or_the_operator_closes(
     api: Client, alice: User, bob: User, organization: Organization, gateway: Api
 ) -> None:
@@ -134,6 +150,34 @@ def test_only_an_owner_a_parents_administrator_or_the_operator_closes(
     child = people.add_child(organization, name="Child")
     assert close(api(admin), child).status_code == 200
     assert close(gateway, organization).status_code == 200
+
+
+def test_its_credit_limit_ends_with_it(organization: Organization) -> None:
+    now = timezone.now()
+    thresholds.set_credit_limit(organization.pk, credit_limit=Decimal(50), reason="Trusted", actor="", now=now)
+    closing.close(organization, by=factories.operator(), now=now)
+    assert LedgerAccount.objects.get(pk=organization.pk).credit_limit == 0
+    assert Event.objects.of(organization).filter(type="credits.limit_changed").count() == 2
+
+
+@pytest.mark.usefixtures("committed")
+def test_usage_that_comes_while_it_is_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was looked up before, and waits for the lock."""
+    customer, results = factories.organization(owner=factories.user("owner")), []
+    body = {"id": "1", "organization": customer.public_id, "meter": "sms"}
+    sender = Thread(target=lambda: results.extend(race([partial(metering.record, [body])])))
+
+    def meanwhile(*args: Any) -> None:
+        sender.start()
+        wait_until_blocking()
+        close_all(*args)
+
+    close_all = departures.close
+    monkeypatch.setattr(departures, "close", meanwhile)
+    closing.close(customer, by=factories.operator(), now=timezone.now())
+    sender.join()
+    assert [result.code for result in results[0].results] == ["organization_closed"]
+    assert not LedgerEntry.objects.of(customer).exists()
 
 
 def test_after_thirty_days_what_is_personal_is_erased(alice: User, organization: Organization) -> None:

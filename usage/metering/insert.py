@@ -17,7 +17,7 @@ from accounts.lib.problems import Problem
 from billing.ledger.balances import Locked
 from billing.ledger.billing_zone import BillingZone
 from usage.metering.lookup import Owner, Terms
-from usage.metering.parsing import UsageRecord
+from usage.metering.parsing import Rejected, UsageRecord
 from usage.metering.statement import PLANNED_ONCE, RECORD
 
 SEPARATOR = "\x1f"  # in no printable text, and in no JSON
@@ -46,6 +46,10 @@ class RatedEvent:
     terms: Terms
     credits: Decimal = ZERO
     outcome: str = DUPLICATE
+    rejection: Rejected | None = None
+
+    def reject(self, rejection: Rejected) -> None:
+        self.outcome, self.rejection = REJECTED, rejection
 
     @property
     def identity(self) -> Identity:

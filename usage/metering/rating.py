@@ -11,6 +11,7 @@ from accounts.lib.money import LARGEST, ZERO
 from billing.ledger.balances import Locked
 from usage.metering import pricing
 from usage.metering.insert import REJECTED, Identity, RatedEvent
+from usage.metering.lookup import over_limit
 
 VOLUMES = """
 SELECT account_id, meter_id, month, quantity FROM usage_volume
@@ -35,12 +36,12 @@ def rate(batch: Sequence[RatedEvent], known: Collection[Identity], locked: Mappi
     taken = set(known)
     volumes = _volumes({key_of(event) for event in batch if event.terms.by_volume})
     for event in batch:
-        if event.identity in taken:
+        if event.identity in taken or event.outcome == REJECTED:
             continue
         if event.terms.by_volume:
             event.credits = pricing.charge(event.terms.schedule, volumes[key_of(event)], event.record.quantity)
             if event.credits > LARGEST:
-                event.outcome = REJECTED
+                event.reject(over_limit())
                 continue
         taken.add(event.identity)
         if event.terms.is_live:

@@ -24,7 +24,7 @@ from apikeys.models.keys import LAST_USE_GRAIN
 from billing.ledger import alerts, balances, holds, posting
 from usage.metering import deduplication, insert, parsing, rating
 from usage.metering.insert import ACCEPTED, DUPLICATE, REJECTED, Identity, Prepared, RatedEvent
-from usage.metering.lookup import Lookup, Owner, over_limit
+from usage.metering.lookup import Lookup, Owner
 from usage.metering.parsing import Rejected, UsageRecord
 
 EVENTS = Counter("tollgate_usage_events", "Events that were sent to us, by result.", ["result"])
@@ -108,11 +108,8 @@ def _rejection(body: Any, error: Rejected) -> Result:
 
 
 def _result(event: RatedEvent) -> Result:
-    if event.outcome == ACCEPTED:
-        return Result(event.record.id, ACCEPTED, event.credits)
-    if event.outcome == DUPLICATE:
-        return Result(event.record.id, DUPLICATE)
-    return Result(event.record.id, REJECTED, rejection=over_limit())
+    credits = event.credits if event.outcome == ACCEPTED else ZERO
+    return Result(event.record.id, event.outcome, credits, event.rejection)
 
 
 def _store_each(batch: list[RatedEvent], now: datetime) -> None:
@@ -142,9 +139,12 @@ def _store(batch: list[RatedEvent], now: datetime) -> None:
     prepared = None if by_volume else insert.prepare(events.values(), now)
     locked = posting.lock({owner.account for owner in owners}, now)
     known = deduplication.known(events.values(), now)
+    closed = {account for account, state in locked.items() if state.is_closed}
+    if closed:
+        _refuse(batch, known, closed)
     if by_volume:
         rating.rate(batch, known, locked)
-    if by_volume or known:
+    if by_volume or known or closed:
         prepared = _prepare_new(batch, known, now)
     debits = prepared.debits if prepared else {}
     entries = balances.post_usage(debits, now) if debits else []
@@ -155,6 +155,13 @@ def _store(batch: list[RatedEvent], now: datetime) -> None:
         sql.rows(*last_use.note(uses))
     if debits:
         alerts.check(debits, now, {(owner.organization, owner.key) for owner in owners})
+
+
+def _refuse(batch: Iterable[RatedEvent], known: set[Identity], closed: set[UUID]) -> None:
+    """Nobody would pay for new events of these payers: they are closed for good."""
+    for event in batch:
+        if event.terms.owner.account in closed and event.identity not in known:
+            event.reject(Rejected("organization_closed", "The organization is closed.", "organization"))
 
 
 def _prepare_new(batch: list[RatedEvent], known: set[Identity], now: datetime) -> Prepared | None:

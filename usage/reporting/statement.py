@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from django.db.models import Count, Sum
 
-from accounts.lib import timezones
+from accounts.lib import snapshot, timezones
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from billing.ledger import posting
@@ -57,8 +57,13 @@ class Statement:
 
 
 def of(organization: Organization, start: datetime, end: datetime, timezone: str, now: datetime) -> Statement:
-    """The payer's ledger in [start, end), by the days of `timezone`. Raises `TooLong`."""
-    posting.current(organization.pk, now)
+    """The payer's ledger in [start, end), by the days of `timezone`, in one snapshot. Raises `TooLong`."""
+    posting.current(organization.pk, now)  # brings the account up to date; the snapshot can't write
+    with snapshot.consistent():
+        return _read(organization, start, end, timezone)
+
+
+def _read(organization: Organization, start: datetime, end: datetime, timezone: str) -> Statement:
     entries = LedgerEntry.objects.of(organization).filter(created_at__gte=start, created_at__lt=end)
     try:
         starts = calendar.bounds(start, end, "day", timezone)[:-1]

@@ -1,6 +1,6 @@
 """Two requests of one person at once stay within the limit together, and one request is decided once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
 from threading import Barrier, Thread
@@ -14,8 +14,9 @@ from accounts.lib.identifiers import uuid7
 from accounts.models import Organization, User
 from billing.change_requests import ACTIONS, deciding
 from billing.change_requests.preview import rehearse
+from billing.change_requests.prices import ChangePrice
 from billing.ledger import corrections
-from billing.models import ChangeRequest, LedgerAccount, LedgerEntry
+from billing.models import ChangeRequest, LedgerAccount, LedgerEntry, Meter, Price
 from tests import factories
 from tests.billing.admin.desk import REASON, staff
 from tests.concurrency import race, wait_until_blocking
@@ -112,3 +113,41 @@ def test_nothing_comes_between_the_preview_and_what_is_done(customer: Organizati
     posting.join()
     amounts: list[Any] = list(LedgerEntry.objects.of(customer).order_by("seq").values_list("amount", flat=True))
     assert (request.state, amounts) == ("done", [100, 60, -90])
+
+
+@pytest.fixture
+def meter(committed: None) -> Iterator[Meter]:
+    meter = Meter.objects.create(slug=factories.unique("meter"), name="Messages", unit="message")
+    Price.objects.create(meter=meter, unit_amount=Decimal(1))
+    yield meter
+    meter.delete()
+
+
+def two_prices(meter: Meter) -> list[Callable[[], ChangeRequest]]:
+    """The approvals of two prices of one meter, each by somebody who sees the price of before."""
+    by, now, requests = staff(), timezone.now(), []
+    for amount in (2, 3):
+        params: dict[str, Any] = {"endpoint": "", "unit_amount": amount, "tiers": []}
+        terms: dict[str, Any] = {"reason": REASON, "by": by, "now": now}
+        seen = deciding.preview("price", meter.slug, params, **terms)[0].token
+        requests.append(deciding.ask("price", meter.slug, params, id=uuid7(), note="", seen=seen, **terms))
+    seen_now = [deciding.look(ChangeRequest.objects.get(pk=row.pk), now).token for row in requests]
+    pairs = zip(requests, seen_now, strict=True)
+    return [partial(deciding.approve, row.pk, seen=seen, by=staff(), now=now) for row, seen in pairs]
+
+
+def test_of_two_prices_that_are_approved_at_once_one_is_stale(meter: Meter) -> None:
+    done, refused = sorted(race(two_prices(meter)), key=lambda outcome: isinstance(outcome, Exception))
+    assert isinstance(refused, deciding.StalePreview)
+    assert Price.objects.get(meter=meter).unit_amount == done.params["unit_amount"]
+
+
+def test_without_the_lock_one_would_overwrite_the_other(meter: Meter) -> None:
+    barrier, check, approvals = Barrier(2), deciding._check, two_prices(meter)
+
+    def wait(*args: Any) -> None:
+        check(*args)
+        barrier.wait(timeout=10)
+
+    with patch.object(deciding, "_check", wait), patch.object(ChangePrice, "lock", lambda *args: None):
+        assert all(isinstance(outcome, ChangeRequest) for outcome in race(approvals))

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts import people
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from apikeys import keys
 from apikeys.models import ApiKey
-from billing.models import LedgerAccount, LedgerEntry, Meter, Price
+from billing.models import LedgerAccount, LedgerEntry, Meter, Price, PriceTier
 from tests import factories
 from tests.usage.metering.batches import balance, event, outcomes, record, usage_entries
 from usage import metering
@@ -53,6 +54,19 @@ def test_an_event_is_charged_metered_and_rolled_up(funded: Organization, key: Ap
     assert balance(funded) == Decimal("99.97")
     assert used(funded) == (1, 0, Decimal("0.03"))
     assert totals.by_endpoint(funded, *EVER) == {"/v1/messages": 1}
+
+
+def test_a_closed_payer_takes_no_new_usage(funded: Organization, key: ApiKey) -> None:
+    child = people.add_child(funded, name="Child")
+    PriceTier.objects.create(price=Meter.objects.get(slug=price("tiered", "1")).price, up_to=None, unit_amount=2)
+    sent = event(key, id="before")
+    record(sent)
+    LedgerAccount.objects.filter(pk=funded.pk).update(closed_at=timezone.now())
+    before = traces(funded)
+    results = record(sent, *(event(row, meter=meter) for row in (funded, child) for meter in ("sms", "tiered")))
+    assert [result.result for result in results] == ["duplicate"] + ["rejected"] * 4
+    assert {result.code for result in results[1:]} == {"organization_closed"}
+    assert traces(funded) == before
 
 
 def test_an_event_keeps_what_it_said(funded: Organization, key: ApiKey) -> None:

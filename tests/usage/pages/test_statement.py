@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from billing.ledger import posting
 from billing.models import LedgerEntry
 from tests import factories
 from tests.browser import at, signed_in, text
+from tests.concurrency import race
 from usage.reporting import statement
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -84,3 +86,25 @@ def test_the_entries_of_the_filter_are_a_file(alice: User, ledger: Organization)
     table = signed_in(alice).get(at(ledger, "credits/ledger/?kind=usage&format=csv")).content.decode()
     assert [line.split(",")[0] for line in table.splitlines()] == ["id", "5", "3", "2"]
     assert Event.objects.filter(organization=ledger, type="ledger.exported").count() == 1
+
+
+@pytest.fixture
+def _meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Usage is posted between the entries that have a line each and the sums of the days."""
+    read = statement.balance_before
+
+    def posted_before(organization: Organization, moment: datetime) -> Decimal:
+        post = partial(posting.post, organization.pk, kind=LedgerEntry.Kind.USAGE, amount=Decimal(-7), now=NOON)
+        grant = partial(posting.post, organization.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(7), now=NOON)
+        race([grant])
+        race([post])
+        return read(organization, moment)
+
+    monkeypatch.setattr(statement, "balance_before", posted_before)
+
+
+@pytest.mark.usefixtures("committed", "_meanwhile")
+def test_what_is_posted_meanwhile_is_in_all_of_it_or_in_nothing() -> None:
+    owner = factories.organization(owner=factories.user("owner"))
+    posting.post(owner.pk, kind=LedgerEntry.Kind.GRANT, amount=Decimal(10), now=NOON)
+    assert [line[1:] for line in made(owner)] == [("grant", 1, 10, 10)]
