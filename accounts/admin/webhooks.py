@@ -115,7 +115,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin[WebhookEndpoint]):
         try:
             return super().add_view(request, form_url, extra_context)
         except Problem as problem:  # the page with the secret was reloaded, or another operator was faster
-            self.message_user(request, str(problem), messages.WARNING)
+            self.message_user(request, problem.sentence, messages.WARNING)
             return redirect("admin:accounts_webhookendpoint_changelist")
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:

@@ -17,6 +17,8 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import trans_real
 
+from accounts.lib.problems import Problem
+
 FOLDER = Path(__file__).resolve().parents[2] / "locale"
 
 
@@ -47,6 +49,11 @@ def spoken(language: str) -> Iterator[None]:
 def translated(text: str) -> str:
     """What is English in code and in the API's answers, such as the detail of a problem, as pages show it."""
     return translation.gettext(text) if text else ""
+
+
+def sentence(problem: Problem) -> str:
+    """`Problem.sentence`, as pages show it."""
+    return " ".join(translated(error["detail"]) for error in problem.errors) or translated(str(problem))
 
 
 @cache

@@ -6,7 +6,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy
 
 DIGITS = 24
 PLACES = 9
@@ -39,11 +42,26 @@ def plain(amount: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+LIMITS = {
+    "min_value": (MinValueValidator, gettext_lazy("Must be at least {limit}.")),
+    "max_value": (MaxValueValidator, gettext_lazy("Must be at most {limit}.")),
+}
+
+
 class NumberFormField(forms.DecimalField):
     """A number in a form: plain digits, without an exponent. Django's own field also takes `1e3` and `1_000`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_digits": DIGITS, "decimal_places": PLACES, **options})
+        for name in ("min_value", "max_value"):  # Django's own sentences would say `1E-9`
+            if options.get(name) is not None:
+                self._say_plainly(name, Decimal(options[name]))
+
+    def _say_plainly(self, name: str, limit: Decimal) -> None:
+        kind, text = LIMITS[name]
+        for validator in self.validators:
+            if isinstance(validator, kind):
+                validator.message = format_lazy(text, limit=plain(limit))
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, str) and value.strip() and not PLAIN.fullmatch(value.strip()):

@@ -57,6 +57,11 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.members = members
 
+    @property
+    def sentence(self) -> str:
+        """What a page or a command says to a person: what is wrong with the fields, if it is about fields."""
+        return " ".join(error["detail"] for error in self.errors) or str(self)
+
 
 class InvalidField(Problem):
     """One field has a value that can't be accepted. An empty `field` means the whole body."""

@@ -19,7 +19,7 @@ from accounts import emails, invitations, people, second_factors, sign_in_limits
 from accounts.credentials import Kind
 from accounts.lib import mailboxes
 from accounts.lib.addresses import caller_network
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence
 from accounts.lib.problems import Problem
 from accounts.models import User
 from accounts.origins import origin_of
@@ -38,7 +38,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         try:
             _sign_up(user, form)
         except Problem as problem:  # something changed since the form was checked
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             raise ImmediateHttpResponse(redirect("account_signup")) from problem
         return user
 

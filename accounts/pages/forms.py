@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations, password_reset
 from accounts.lib import timezones
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence, translated
 from accounts.lib.problems import NotFound, Problem
 from accounts.models import Invitation, User
 
@@ -151,4 +151,4 @@ def refuse(form: forms.Form, problem: Problem) -> None:
         field = error["pointer"].removeprefix("/")
         form.add_error(field if field in form.fields else None, translated(error["detail"]))
     if not problem.errors:
-        form.add_error(None, translated(str(problem)))
+        form.add_error(None, sentence(problem))

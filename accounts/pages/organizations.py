@@ -22,7 +22,7 @@ from accounts.access import NotAllowed, require
 from accounts.credentials import Credential, Kind
 from accounts.lib import timezones
 from accounts.lib.addresses import client_address
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence
 from accounts.lib.problems import Forbidden, NotFound, Problem
 from accounts.models import Organization, User
 from accounts.pages.sessions import session_facts
@@ -66,11 +66,11 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
         except NotFound as error:
             raise Http404 from error
         except security.TwoFactorNeeded as problem:
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             return _to_factor(request, user)
         except (security.SessionTooOld, security.SignInMethodNotAllowed) as problem:
             logout(request)
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             return redirect_to_login(request.get_full_path())
         except NotAllowed:
             return refusal(
@@ -127,6 +127,6 @@ def _to_factor(request: HttpRequest, user: User) -> HttpResponse:
 
 def refusal(request: HttpRequest, problem: Problem) -> HttpResponse:
     title = gettext("Not allowed") if problem.status == 403 else gettext("Not possible")
-    context = {"status": problem.status, "title": title, "detail": translated(str(problem))}
+    context = {"status": problem.status, "title": title, "detail": sentence(problem)}
     page = render_to_string("error.html", context, request)
     return HttpResponse(page, status=problem.status, headers=problem.headers)

@@ -32,7 +32,7 @@ from django.views.generic.base import View
 
 from accounts import linked_accounts, sign_in_limits
 from accounts.lib.addresses import caller_network
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence
 from accounts.lib.problems import NotFound, Problem
 from accounts.models import LinkedAccount, User
 from accounts.pages.forms import EmailForm
@@ -237,5 +237,5 @@ TITLE = gettext_lazy("Not possible")
 
 
 def _refused(request: HttpRequest, problem: Problem) -> HttpResponse:
-    context = {"status": problem.status, "title": TITLE, "detail": translated(str(problem))}
+    context = {"status": problem.status, "title": TITLE, "detail": sentence(problem)}
     return render(request, "error.html", context, status=problem.status)

@@ -111,7 +111,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
         try:
             return super().add_view(request, form_url, extra_context)
         except keys.KeyMadeAlready as problem:  # the page with the secret was reloaded
-            self.message_user(request, str(problem), messages.WARNING)
+            self.message_user(request, problem.sentence, messages.WARNING)
             return redirect("admin:apikeys_apikey_changelist")
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext
 from django.views.generic.base import View
 
 from accounts import email_changes, password_reset
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence
 from accounts.lib.problems import Problem
 from apikeys import recoveries
 
@@ -34,6 +34,6 @@ class UndoEmailView(View):
         try:
             change = email_changes.find(token, timezone.now())
         except Problem as problem:
-            context = {"status": problem.status, "title": gettext("Not possible"), "detail": translated(str(problem))}
+            context = {"status": problem.status, "title": gettext("Not possible"), "detail": sentence(problem)}
             return render(request, "error.html", context, status=problem.status)
         return render(request, "account/undo_email.html", {"old": change.old, "token": token})

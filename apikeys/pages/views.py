@@ -11,7 +11,7 @@ from django.views.generic import ListView
 from accounts import scopes, security
 from accounts.lib import identifiers, spreadsheets, texts
 from accounts.lib.attachments import attachment
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence
 from accounts.lib.problems import InvalidField
 from accounts.models import ServiceAccount
 from accounts.pages.forms import refuse
@@ -109,7 +109,7 @@ class CreateKeyView(OrganizationMixin):
         try:
             made = self._make(form) if form.is_valid() else None
         except keys.KeyMadeAlready as problem:  # the page with the secret was reloaded
-            messages.info(request, translated(str(problem)))
+            messages.info(request, sentence(problem))
             return redirect("apikeys:keys", organization)
         if made is None:
             return self._page(form, status=400)

@@ -38,10 +38,6 @@ def lead(page: admin.ModelAdmin[Any], request: HttpRequest, kind: str, subjects:
     return redirect(address(kind, subjects[0]))
 
 
-def sentence(problem: Problem) -> str:
-    return " ".join(error["detail"] for error in problem.errors) or str(problem)
-
-
 def operator(request: HttpRequest) -> User:
     assert isinstance(request.user, User)
     return request.user
@@ -82,9 +78,9 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
                 if "confirmed" in request.POST:
                     return self._confirm(request, kind, subject, form)
             except deciding.StalePreview as problem:
-                self.message_user(request, str(problem), messages.WARNING)
+                self.message_user(request, problem.sentence, messages.WARNING)
             except Problem as problem:
-                form.add_error(None, sentence(problem))
+                form.add_error(None, problem.sentence)
             shown = self._preview(request, kind, subject, form)
         return self._page(request, kind, subject, form, shown)
 
@@ -95,7 +91,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         try:
             shown, _, waits = deciding.preview(kind, subject, form.params(), reason=reason, by=by, now=now)
         except Problem as problem:
-            form.add_error(None, sentence(problem))
+            form.add_error(None, problem.sentence)
             return None
         return shown, waits
 
@@ -143,7 +139,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         try:
             shown = deciding.look(row, timezone.now()) if waits else None
         except Problem as problem:
-            refusal = sentence(problem)
+            refusal = problem.sentence
         context = {
             **self.admin_site.each_context(request),
             "title": str(row),
@@ -183,7 +179,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
             self.log_change(request, row, f"{row.get_state_display()}. {row.outcome}")
             self.message_user(request, row.outcome or f"The request is {row.get_state_display().lower()}.")
         except Problem as problem:
-            self.message_user(request, sentence(problem), messages.WARNING)
+            self.message_user(request, problem.sentence, messages.WARNING)
         return redirect("admin:billing_changerequest_change", row.pk)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeRequest]:

@@ -29,7 +29,7 @@ class Refund(Action):
     kind = "refund"
 
     def load(self, subject: str) -> Payment:
-        payments = Payment.objects.select_related("organization", "method")
+        payments = Payment.objects.select_related("organization", "method", "invoice__organization")
         payment = payments.filter(pk=_key(subject, "pay_")).first()
         if payment is None:
             raise NotFound("There is no such payment.")
@@ -41,7 +41,7 @@ class Refund(Action):
 
     def amount(self, row: Payment, params: Params) -> Decimal:
         given = _amount(params)
-        return Decimal(row.amount - row.refunded - row.disputed if given is None else given)
+        return refunds.left_of(row) if given is None else given
 
     def figures(self, row: Payment, now: datetime) -> Figures:
         payment = Payment.objects.get(pk=row.pk)
@@ -89,7 +89,7 @@ class WriteOff(OfInvoice):
     kind = "write_off"
 
     def amount(self, row: Invoice, params: Params) -> Decimal:
-        return Decimal(row.total)
+        return Decimal(row.total - papers.credited(row))
 
     def run(self, row: Invoice, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         crediting.write_off(row, now)

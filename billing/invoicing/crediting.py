@@ -58,5 +58,5 @@ def write_off(invoice: Invoice, now: datetime) -> None:
     posting.lock([invoice.organization_id], now)
     invoice.state = InvoiceState.objects.get(pk=invoice.pk)
     if invoice.state.status not in InvoiceState.UNPAID:
-        raise paying.NotPayable
+        raise paying.NotPayable("Only an invoice that is not paid is given up, and only once.")
     unpaid.write_off(invoice, now)

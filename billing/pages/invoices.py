@@ -13,7 +13,7 @@ from django.views.generic import ListView
 
 from accounts.lib import identifiers, spreadsheets
 from accounts.lib.attachments import attachment
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence
 from accounts.lib.problems import Problem
 from accounts.pages.organizations import OrganizationMixin
 from billing import clock
@@ -114,7 +114,7 @@ class InvoiceView(PaperMixin):
         try:
             payment = self._pay(paper, form)
         except Problem as problem:
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             return redirect(request.path)
         if payment.status == Payment.Status.ACTION_REQUIRED:
             return redirect("billing:payment", self.organization.public_id, payment.public_id)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from accounts.lib import identifiers, texts
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence
 from accounts.lib.problems import NotFound, Problem
 from billing.models import Payment
 from billing.pages import receipts
@@ -43,7 +43,7 @@ class PaymentView(CreditsMixin):
             address = reverse("billing:payment", args=[self.organization.public_id, current.public_id])
             url = payments.authenticate(current, f"{settings.BASE_URL}{address}")
         except Problem as problem:
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             return self.back()
         except gateways.GatewayError:
             messages.error(request, gettext("The bank can't be reached. Try again in a minute."))
@@ -79,7 +79,7 @@ class SetupView(CreditsMixin):
         except NotFound as error:
             raise Http404 from error
         except Problem as problem:
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             return self.back()
         if card:
             messages.success(request, gettext("The card was added: %(card)s.") % {"card": receipts.card_name(card)})
@@ -92,6 +92,6 @@ class SetupView(CreditsMixin):
                 self.organization, return_url=f"{settings.BASE_URL}{address}", by=self.credential.id
             )
         except Problem as problem:
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             return self.back()
         return render(request, "billing/leave.html", self.get_context_data(address=session.url))

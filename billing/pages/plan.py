@@ -11,7 +11,6 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
 from accounts import events
-from accounts.lib.languages import translated
 from accounts.lib.problems import InvalidField, Problem
 from accounts.pages.organizations import OrganizationMixin
 from billing import accounts, balance, clock
@@ -46,7 +45,7 @@ class PlanMixin(OrganizationMixin):
             verb()
             messages.success(self.request, done)
         except Problem as problem:
-            messages.error(self.request, sentence(problem))
+            messages.error(self.request, problem.sentence)
         return self.back()
 
 
@@ -82,7 +81,7 @@ class ChangePlanView(PlanMixin):
             plan, interval = form.cleaned_data["plan"], form.cleaned_data["interval"]
             quote = changes.quote(self.organization, plan, interval, now)
         except Problem as problem:
-            messages.error(request, sentence(problem))
+            messages.error(request, problem.sentence)
             return self.back()
         available = balance.of(self.organization, now)
         context = self.get_context_data(form=ChoiceForm(initial=form.cleaned_data), quote=quote, balance=available)
@@ -148,7 +147,3 @@ def _offers(view: PlanMixin, subscription: Subscription | None) -> list[Offer]:
 
 def _is_held(subscription: Subscription, plan: Plan, interval: str) -> bool:
     return (subscription.plan.slug, subscription.interval) == (plan.slug, interval)
-
-
-def sentence(problem: Problem) -> str:
-    return " ".join(translated(error["detail"]) for error in problem.errors) or translated(str(problem))

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_noop
 
 from accounts.lib import identifiers
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence, translated
 from accounts.lib.money import plain
 from accounts.lib.problems import InvalidField, Problem
 from accounts.pages.forms import refuse
@@ -64,11 +64,11 @@ class PurchaseView(CreditsMixin):
         try:
             payment = self._pay(**form.cleaned_data)
         except PaymentReused as problem:
-            return self._review(amount, translated(str(problem)))
+            return self._review(amount, sentence(problem))
         except InvalidField:  # The card was removed in the meantime.
             return self._review(amount, translated(CHOOSE))
         except Problem as problem:  # The account was closed in the meantime, or its organization is suspended.
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             return self.back()
         receipts.tell(request, payment)
         return self._review(payment.amount) if payment.status == Payment.Status.FAILED else self.back()
@@ -81,7 +81,7 @@ class PurchaseView(CreditsMixin):
         try:
             payment = self._pay(amount, None, form.cleaned_data["payment"])
         except Problem as problem:
-            messages.error(self.request, translated(str(problem)))
+            messages.error(self.request, sentence(problem))
             return self.back()
         if payment.action_url:
             context = self.get_context_data(address=payment.action_url, title=gettext("Buy credits"))

@@ -55,7 +55,7 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
     posting.lock([payment.organization_id], now)
     payment = Payment.objects.select_related("organization", "invoice__organization").get(pk=payment.pk)
     left = payment.amount - payment.refunded - payment.disputed
-    amount = left if amount is None else amount
+    amount = left_of(payment) if amount is None else amount
     purchase = purchase_of(payment)
     if payment.status != Payment.Status.SUCCEEDED or purchase is None:
         raise NotRefundable("Only a payment that succeeded is refunded.")
@@ -67,6 +67,15 @@ def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None =
     _check_credited(payment, total)
     terms = {"amount": amount, "total": total, "reason": reason, "actor": actor}
     return _take_back(payment, purchase, {**terms, "next_attempt_at": now + GRACE})
+
+
+def left_of(payment: Payment) -> Decimal:
+    """The credits of a payment that neither a refund, a dispute nor a credit note has given back."""
+    left = Decimal(payment.amount - payment.refunded - payment.disputed)
+    if payment.invoice is None or left <= 0:
+        return left
+    money = papers.left(payment.invoice) - _pending(payment)
+    return left if _total(payment, left) <= money else rounded(max(money, ZERO) * payment.amount / payment.total)
 
 
 def _take_back(payment: Payment, purchase: LedgerEntry, terms: dict[str, Any]) -> Refund:
@@ -176,9 +185,12 @@ def _check_credited(payment: Payment, total: Decimal) -> None:
     """Refuse what a credit note of an operator gave back already, as credits."""
     if payment.invoice is None:
         return
-    pending = payment.refunds.filter(status=Status.PENDING).aggregate(total=Sum("total"))["total"] or ZERO
-    if total > papers.left(payment.invoice) - pending:
-        raise NotRefundable("A credit note has given that back already.")
+    if total > papers.left(payment.invoice) - _pending(payment):
+        raise NotRefundable("A credit note has given that back already.", left=left_of(payment))
+
+
+def _pending(payment: Payment) -> Decimal:
+    return payment.refunds.filter(status=Status.PENDING).aggregate(total=Sum("total"))["total"] or ZERO
 
 
 def complete(refund_id: UUID) -> Refund:

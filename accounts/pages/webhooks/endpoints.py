@@ -13,7 +13,7 @@ from django.views.generic import ListView
 
 from accounts.lib import identifiers
 from accounts.lib.attachments import attachment
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence, translated
 from accounts.lib.problems import InvalidField, Problem
 from accounts.models import Delivery, WebhookEndpoint
 from accounts.pages.forms import refuse
@@ -60,7 +60,7 @@ class NewEndpointView(WebhooksMixin):
         try:
             made = self._make(form) if form.is_valid() else None
         except endpoints.EndpointMadeAlready as problem:  # the page with the secret was reloaded
-            messages.info(request, translated(str(problem)))
+            messages.info(request, sentence(problem))
             return redirect("webhooks", organization)
         return _secret(self, *made, status=201) if made else self.page("new", form=form, status=400)
 
@@ -156,7 +156,7 @@ class RotateView(WebhooksMixin):
         try:
             made = endpoints.rotate(endpoint, form.overlap_time(), from_version=version)
         except endpoints.SecretRotatedAlready as problem:  # the page with the secret was reloaded
-            messages.info(request, translated(str(problem)))
+            messages.info(request, sentence(problem))
             return self.back_to(endpoint)
         return _secret(self, *made, status=200)
 

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext
 
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence
 from accounts.lib.problems import TooManyRequests
 from accounts.models import Delivery
 from accounts.pages.webhooks.base import WebhooksMixin
@@ -72,6 +72,6 @@ class TestView(WebhooksMixin):
         try:
             answer = endpoints.test(endpoint)
         except TooManyRequests as problem:
-            messages.error(request, translated(str(problem)))
+            messages.error(request, sentence(problem))
             return self.back_to(endpoint)
         return self.page("tested", endpoint=endpoint, answer=answer)

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError("The month is written as in 2026-10.") from error
         except Problem as problem:
-            raise CommandError(str(problem)) from problem
+            raise CommandError(problem.sentence) from problem
         path = file or Path(f"finance-{chosen:%Y-%m}.zip")
         path.write_bytes(content)
         log.info("finance package made", month=f"{chosen:%Y-%m}", bytes=len(content))

@@ -4,6 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,13 @@ def test_nine_decimals_need_no_rounding(number: str) -> None:
 @pytest.mark.parametrize("number", ["1E-10", "0.0000000005", "1.0000000001", "-1E-999999"])
 def test_ten_decimals_do(number: str) -> None:
     assert money.rounded(Decimal(number)) != Decimal(number)
+
+
+@pytest.mark.parametrize(("typed", "sentence"), [("0", "at least 0.000000001"), ("1000000001", "at most 1000000000")])
+def test_a_form_says_its_limits_in_plain_digits(typed: str, sentence: str) -> None:
+    field = money.NumberFormField(min_value=money.QUANTUM, max_value=money.LARGEST)
+    with pytest.raises(ValidationError, match=sentence):
+        field.clean(typed)
 
 
 @search(200)

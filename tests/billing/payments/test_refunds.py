@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts import emails
 from accounts.models import Event, Organization, User
+from billing.invoicing import crediting
 from billing.ledger import posting
 from billing.models import BillingAccount, LedgerEntry, Payment, Refund, SandboxObject
 from billing.payments import gateways, minor_units, payments, purchases, refunds
@@ -206,6 +207,16 @@ def test_a_payment_that_failed_is_not_refunded(organization: Organization) -> No
     factories.card(organization, "pm_card_chargeDeclined")
     with pytest.raises(refunds.NotRefundable):
         refund(paid(organization))
+
+
+def test_what_a_credit_note_gave_back_is_not_left(payment: Payment) -> None:
+    assert payment.invoice
+    crediting.give(payment.invoice, reason="Sorry", actor="user:1", now=timezone.now(), amount=Decimal(5))
+    assert refunds.left_of(payment) == 20
+    with pytest.raises(refunds.NotRefundable):
+        refund(payment, "20.01")
+    assert refund(payment).total == 20
+    assert refunds.left_of(Payment.objects.get(pk=payment.pk)) == 0
 
 
 def test_of_many_refunds_at_once_no_more_than_was_paid_goes_back(committed: None) -> None:

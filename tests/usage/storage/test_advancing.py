@@ -128,6 +128,10 @@ def test_it_is_moved_by_a_command(organization: Organization, capsys: pytest.Cap
     to = timezone.now() + DAY
     call_command("advance_clock", organization.public_id, to.isoformat())
     assert organization.public_id in capsys.readouterr().out
-    for arguments in (("acct_none", to.isoformat()), (organization.public_id, "soon")):
-        with pytest.raises(CommandError):
+    for arguments, sentence in (
+        (("acct_none", to.isoformat()), "no organization"),
+        ((organization.public_id, "soon"), "Expected"),
+        ((organization.public_id, "2020-01-01"), "not set back"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
             call_command("advance_clock", *arguments)

@@ -24,5 +24,5 @@ class Command(BaseCommand):
         except ValueError as error:
             raise CommandError(datetimes.EXPECTED) from error
         except Problem as problem:
-            raise CommandError(str(problem)) from problem
+            raise CommandError(problem.sentence) from problem
         self.stdout.write(f"It is {now:%Y-%m-%d %H:%M:%S} UTC for {organization.root.public_id}.")
