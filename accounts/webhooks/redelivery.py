@@ -53,6 +53,8 @@ def begin(
     row = endpoints.lock(endpoint)
     if since < now - WITHIN:
         raise InvalidField("since", "Must be at most 14 days back.")
+    if since >= now:
+        raise InvalidField("since", "Must be in the past.")
     if until and until <= since:
         raise InvalidField("until", "Must be later than since.")
     job = Redelivery(endpoint=row, since=since, until=min(until or now, now), only_failed=only_failed, created_at=now)

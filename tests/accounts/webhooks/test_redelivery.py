@@ -80,6 +80,7 @@ def test_a_span_of_time_is_sent_again(
         ({}, "/since"),
         ({"since": "yesterday"}, "/since"),
         ({"since": 15 * 24}, "/since"),
+        ({"since": -1}, "/since"),
         ({"since": 2, "until": 3}, "/until"),
         ({"since": 2, "only_failed": "some"}, "/only_failed"),
     ],

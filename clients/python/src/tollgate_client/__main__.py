@@ -79,7 +79,7 @@ def _verify(chosen: argparse.Namespace) -> int:
     except NotProved as error:
         return _complain(f"Not proved. {error}")
     print(  # noqa: T201
-        f"Proved: {proof.log} {proof.first} to {proof.last} of {proof.organization}."
+        f"Proved: {proof.log} {proof.first} to {proof.last} of {proof.organization or 'the company'}."
         f" {proof.left_out} left out, personal data of {proof.erased} erased."
     )
     return 0
