@@ -139,12 +139,15 @@ def finish(started: Mapping[UUID, date], now: datetime) -> list[MonthClose]:
     """Do the work of months that were started, one of each payer, unless they are done.
 
     A service that assesses taxes is asked with no transaction open, about the sum that was found under the lock. If it
-    is another one when we come back, we ask again.
+    is another one when we come back, we ask again. In the same way many events are read before the lock.
     """
     assessed: dict[tuple[UUID, Decimal], list[Tax]] = {}
+    charges = price_steps.Charges()
     while True:
         try:
-            return _finish(started, now, assessed)
+            return _finish(started, now, assessed, charges)
+        except price_steps.ManyEvents as many:
+            charges.read(many)
         except _NotAssessed as missing:
             payer, net = missing.draft.payer, missing.draft.subtotal
             account = BillingAccount.objects.of(payer).get()
@@ -152,7 +155,9 @@ def finish(started: Mapping[UUID, date], now: datetime) -> list[MonthClose]:
 
 
 @transaction.atomic
-def _finish(started: Mapping[UUID, date], now: datetime, assessed: Assessed) -> list[MonthClose]:
+def _finish(
+    started: Mapping[UUID, date], now: datetime, assessed: Assessed, charges: price_steps.Charges
+) -> list[MonthClose]:
     """Under the payers' locks: what was committed before is in the closed figures, and what comes after knows that it
     is late. The papers are issued last, because everybody waits for the number of an invoice until this commits.
     """
@@ -162,7 +167,7 @@ def _finish(started: Mapping[UUID, date], now: datetime, assessed: Assessed) -> 
     if undone:
         zones = {account: state.zone for account, state in locked.items()}
         freezing.freeze(undone, zones)
-        ended = _months(undone, closes, zones)
+        ended = _months(undone, closes, zones, charges)
         _record(ended, now)
         _issue_papers(ended, now, assessed)
         _save(undone, now)
@@ -177,14 +182,17 @@ def _closes(started: Mapping[UUID, date]) -> dict[tuple[UUID, date], MonthClose]
 
 
 def _months(
-    undone: Sequence[MonthClose], closes: Mapping[tuple[UUID, date], MonthClose], zones: Mapping[UUID, BillingZone]
+    undone: Sequence[MonthClose],
+    closes: Mapping[tuple[UUID, date], MonthClose],
+    zones: Mapping[UUID, BillingZone],
+    charges: price_steps.Charges,
 ) -> list[Month]:
     """What the papers are made of, once the usage is frozen."""
     parameters = ended_months.parameters(undone, zones)
     payers = Organization.objects.select_related("billing_account").in_bulk(parameters["accounts"])
     moved, owed, usage = month_balances.moved(parameters), _owed(undone, payers), _usage(undone)
     by_payer = {close.account_id: close for close in undone}
-    steps = price_steps.of(list(chain.from_iterable(usage.values())), by_payer, zones)
+    steps = price_steps.of(list(chain.from_iterable(usage.values())), by_payer, zones, charges)
     ended = []
     for close, start in zip(undone, parameters["starts"], strict=True):
         payer, last = close.account_id, closes.get((close.account_id, months.shift(close.month, -1)))

@@ -1,12 +1,14 @@
 """What was frozen of a month by price step, so that a line of a paper is a quantity at one price.
 
 Nearly always all units of a row had the only price of their meter. Where they hadn't (tiers, included quantities,
-prices of endpoints, a price that was changed), the events say at which price each was charged.
+prices of endpoints, a price that was changed), the events say at which price each was charged. A few events are read
+while the payers are locked, and many of them before: then what came meanwhile is seen, since the sums differ.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -61,6 +63,14 @@ SELECT s.organization_id, l.meter_id, l.included_quantity
 """
 
 
+MOST_LOCKED = 100_000  # events that are read while payers are locked, which takes about a tenth of a second
+READINGS = 3  # before the payers are locked; after that everything is read under the lock
+
+Zones = Mapping[UUID, BillingZone]
+Key = tuple[UUID, UUID, int, date, date]  # a payer, an organization, a meter, a month, and the month of the events
+Charge = tuple[bool, Decimal, Decimal, Decimal, int]  # whether the price is known, price, quantity, credits, events
+
+
 @dataclass(frozen=True)
 class Step:
     """`credits` are what the quantity was charged, exactly. Without a `unit_amount`, its units had several prices."""
@@ -70,18 +80,63 @@ class Step:
     credits: Decimal
 
 
+class ManyEvents(Exception):
+    """So many events are to be read that no payer should wait for it. The caller reads these rows and begins again."""
+
+    def __init__(self, rows: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones) -> None:
+        super().__init__()
+        self.rows, self.closes, self.zones = rows, closes, zones
+
+
+@dataclass
+class Charges:
+    """What the events of rows were charged, as far as it was read."""
+
+    by_row: dict[Key, list[Charge]] = field(default_factory=dict)
+    readings: int = 0
+
+    def require(self, rows: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones) -> None:
+        """Read what is missing. `ManyEvents` instead if that takes long and the payers are locked."""
+        missing = [row for row in rows if not self._has(row)]
+        if self.readings < READINGS and sum(row.requests for row in missing) > MOST_LOCKED:
+            raise ManyEvents(missing, closes, zones)
+        self._read(missing, closes, zones)
+
+    def read(self, many: ManyEvents) -> None:
+        """With no payer locked."""
+        self.readings += 1
+        self._read(many.rows, many.closes, many.zones)
+
+    def of(self, row: MonthlyUsage) -> list[Charge]:
+        return self.by_row.get(_key(row), [])
+
+    def _has(self, row: MonthlyUsage) -> bool:
+        """Not if more events came since they were read."""
+        charges = self.of(row)
+        sums = sum((charge[2] for charge in charges), ZERO), sum((charge[3] for charge in charges), ZERO)
+        return _key(row) in self.by_row and sums == (row.quantity, row.credits)
+
+    def _read(self, rows: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones) -> None:
+        self.by_row |= {_key(row): [] for row in rows}
+        charged = sql.rows(CHARGED, _parameters(rows, closes, zones)) if rows else ()
+        for number, is_known, price, quantity, credits, events in charged:
+            self.by_row[_key(rows[number])].append((is_known, price, quantity, credits, events))
+
+
+def _key(row: MonthlyUsage) -> Key:
+    return row.account_id, row.organization_id, row.meter_id, row.month, row.occurred_in
+
+
 def of(
-    usage: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Mapping[UUID, BillingZone]
+    usage: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones, charges: Charges
 ) -> dict[int, list[Step]]:
-    """The steps of each row, by its key, the dearest first. They add up to the row."""
+    """The steps of each row, by its key, the dearest first. They add up to the row. Raises `ManyEvents`."""
     schedules, several = _schedules(usage)
     steps = {row.pk: [_whole(row, None if row.meter_id in several else schedules[row.pk])] for row in usage}
     mixed = [row for row in usage if row.quantity and steps[row.pk][0].unit_amount is None]
-    charged: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for key, *figures in sql.rows(CHARGED, _parameters(mixed, closes, zones)) if mixed else ():
-        charged[key].append(tuple(figures))
+    charges.require(mixed, closes, zones)
     for row in mixed:
-        of_row = _steps(charged[row.pk], schedules[row.pk])
+        of_row = _steps(charges.of(row), schedules[row.pk])
         if _sums(of_row) == (row.quantity, row.credits):  # events may be retired
             steps[row.pk] = of_row
     return steps
@@ -115,14 +170,12 @@ def _schedule(meter: Meter, included: Decimal) -> Schedule:
     )
 
 
-def _parameters(
-    rows: Iterable[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Mapping[UUID, BillingZone]
-) -> dict[str, list[Any]]:
+def _parameters(rows: Iterable[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones) -> dict[str, list[Any]]:
     columns: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in rows:
+    for number, row in enumerate(rows):
         close, (start, end) = closes[row.account_id], zones[row.account_id].bounds(row.occurred_in)
         values = {
-            "rows": row.pk,
+            "rows": number,
             "accounts": row.account_id,
             "organizations": row.organization_id,
             "meters": row.meter_id,
@@ -137,7 +190,7 @@ def _parameters(
     return columns
 
 
-def _steps(charged: Iterable[tuple[Any, ...]], schedule: Schedule) -> list[Step]:
+def _steps(charged: Iterable[Charge], schedule: Schedule) -> list[Step]:
     """The charges at each price together, the dearest first."""
     sums: defaultdict[Decimal | None, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for is_known, price, quantity, credits, events in charged:

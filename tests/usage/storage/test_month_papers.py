@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -19,13 +20,14 @@ from billing.ledger import corrections, holds, posting
 from billing.ledger.lots import Lot
 from billing.models import BillingAccount, Invoice, LedgerEntry, Meter, Payment, Plan, PlanAllowance, Price
 from tests import factories
+from tests.concurrency import race
 from tests.properties import search
 from tests.usage.metering.batches import event, record, this_month
 from tests.usage.storage.months import A_MONTH, END, close
 from usage.metering import pricing, voids
 from usage.metering.pricing import Schedule, Tier
 from usage.models import MonthClose
-from usage.storage import closing, month_papers, reconciliation
+from usage.storage import closing, month_papers, price_steps, reconciliation
 
 Kind = LedgerEntry.Kind
 CENT = Decimal("0.01")
@@ -147,6 +149,30 @@ def test_a_price_that_was_changed_has_a_line_of_its_own(payer: Organization) -> 
         record(*(event(payer, meter="sms", quantity=quantity) for quantity in (1, 7)))
     [_, *steps] = month(payer).all_lines.all()
     assert [(line.quantity, line.unit_amount) for line in steps] == [(8, 3 * CENT), (8, CENT)]
+
+
+@pytest.mark.usefixtures("committed")
+def test_many_events_are_read_with_no_payer_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So one more comes meanwhile, without waiting, and is on the paper as well."""
+    payer = factories.organization(owner=factories.user("owner"))
+    BillingAccount.objects.filter(pk=factories.billing_account(payer).pk).update(currency="USD")
+    meter = Meter.objects.create(slug=factories.unique("meter"), name="Messages", unit="message")
+    Price.objects.create(meter=meter, unit_amount=CENT).tiers.create(up_to=10, unit_amount=2 * CENT)
+    record(event(payer, meter=meter.slug, quantity=20))
+    monkeypatch.setattr(price_steps, "MOST_LOCKED", 0)
+    read = price_steps.Charges.read
+    readings: list[list[Decimal]] = []
+
+    def meanwhile(charges: price_steps.Charges, many: price_steps.ManyEvents) -> None:
+        read(charges, many)
+        if not readings:
+            race([partial(record, event(payer, meter=meter.slug, quantity=5))])
+        readings.append([row.quantity for row in many.rows])
+
+    monkeypatch.setattr(price_steps.Charges, "read", meanwhile)
+    [_, *steps] = month(payer).all_lines.all()
+    assert readings == [[20], [25]]
+    assert [(line.quantity, line.unit_amount) for line in steps] == [(10, 2 * CENT), (15, CENT)]
 
 
 amount = st.decimals(min_value=0, max_value=1000, places=3)
