@@ -29,9 +29,20 @@ def pytest_configure() -> None:
     django_settings.WHITENOISE_AUTOREFRESH = True  # else each client looks for all files first
 
 
+def pytest_report_header() -> str:
+    from tests.chromium import CHROMIUM, MISSING
+
+    return f"pages: opened in {CHROMIUM}" if CHROMIUM else f"pages: NOT opened in a browser. {MISSING}."
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that mostly wait come first. Then one worker waits while the others keep the cores busy."""
-    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
+    """Tests that mostly wait come first. Then one worker waits while the others keep the cores busy.
+
+    The long ones that open all pages come next, or the others would wait for them at the end.
+    """
+    early = ("waits", "browser")
+    order = {item: next((n for n, name in enumerate(early) if item.get_closest_marker(name)), 9) for item in items}
+    items.sort(key=lambda item: order[item])
 
 
 def pytest_collection_finish() -> None:

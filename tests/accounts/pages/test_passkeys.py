@@ -3,7 +3,6 @@
 Each page is opened under the real content security policy, and the browser must complain about none.
 """
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from allauth.mfa.models import Authenticator
 
 from accounts.models import TokenFamily, User
 from tests import factories
+from tests.chromium import CHROMIUM, MISSING, inspection
 from tests.conftest import Api
 
-CHROMIUM = Path("/usr/bin/chromium")
 OPTIONS = {
     "protocol": "ctap2",
     "transport": "internal",
@@ -23,7 +22,7 @@ OPTIONS = {
     "automaticPresenceSimulation": True,
 }
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM, reason=MISSING)]
 
 
 def sign_in_by_password(page: Any, person: User) -> None:
@@ -91,6 +90,7 @@ def test_a_passkey_from_adding_to_removing(page: Any) -> None:
 
 def test_who_has_only_passkeys_confirms_by_one_and_gets_tokens(server: str, page: Any) -> None:
     dora = factories.user("dora")
+    inspection.watch(page)
     devices = page.context.new_cdp_session(page)
     devices.send("WebAuthn.enable")
     devices.send("WebAuthn.addVirtualAuthenticator", {"options": OPTIONS})
@@ -113,6 +113,7 @@ def test_who_has_only_passkeys_confirms_by_one_and_gets_tokens(server: str, page
     page.wait_for_url("**/o/acct_*/**")
     page.goto("/accounts/security/tokens/")
     page.wait_for_url("**/passkeys/confirm/**")
+    assert inspection.problems(page) == []
     page.click("#use-passkey")
     page.wait_for_url("**/accounts/security/tokens/")
     page.click("button:text-is('Make tokens')")

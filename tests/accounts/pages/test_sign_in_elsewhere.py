@@ -1,6 +1,5 @@
 """The way to a provider and back in Chromium, under the real content security policy."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +7,10 @@ import pytest
 from accounts.models import LinkedAccount, User
 from tests import factories
 from tests.accounts.pages.test_passkeys import sign_in_by_password
+from tests.chromium import CHROMIUM, MISSING
 from tests.openid import process
 
-pytestmark = pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="needs Chromium at /usr/bin/chromium")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM, reason=MISSING)]
 
 
 def test_the_whole_way_under_the_policy(server: str, page: Any, settings: Any) -> None:
