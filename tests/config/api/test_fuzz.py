@@ -25,6 +25,8 @@ GETS = sorted(route for route, methods in discovered().items() if "get" in metho
 NAMED = sorted(route for route in discovered() if "{" in route)
 PARAMETERS = ["limit", "offset", "from", "to", "type", "period", "environment", "status", "search", "email", "role"]
 
+MANY = 10 if "EXHAUSTIVE" in os.environ else 1
+
 bounded = settings(
     derandomize=True,
     deadline=None,
@@ -80,7 +82,7 @@ def filled(route: str, organization: Organization) -> str:
 
 
 @pytest.mark.parametrize("route", POSTS)
-@settings(bounded, max_examples=10)
+@settings(bounded, max_examples=6 * MANY)
 @given(data=st.data(), key=st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_no_body_breaks_a_post(
     clients: list[Any], organization: Organization, names: list[str], route: str, data: Any, key: Any
@@ -95,7 +97,7 @@ def test_no_body_breaks_a_post(
 
 
 @pytest.mark.parametrize("route", GETS)
-@settings(bounded, max_examples=5)
+@settings(bounded, max_examples=4 * MANY)
 @given(query=st.dictionaries(st.sampled_from(PARAMETERS), TEXT | st.sampled_from(SHARP), max_size=3))
 def test_no_query_breaks_a_get(clients: list[Any], organization: Organization, route: str, query: Any) -> None:
     encoded = urlencode({name: text.encode("utf-8", "surrogatepass") for name, text in query.items()})
@@ -150,7 +152,7 @@ def plivo(alice: User, organization: Organization) -> Api:
 
 
 @pytest.mark.parametrize("route", NAMED)
-@settings(bounded, max_examples=10)
+@settings(bounded, max_examples=6 * MANY)
 @example(name="\0")
 @given(name=TEXT | st.sampled_from(SHARP))
 def test_no_id_breaks_a_path(clients: list[Any], plivo: Api, organization: Organization, route: str, name: str) -> None:
