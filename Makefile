@@ -59,7 +59,7 @@ format: $(DEVELOPING) ## format the code
 	$(BIN)/ruff format
 
 lock: ## write the two lock files, one for running and one for developing (needs uv)
-	$(LOCK) --extra embedded -o requirements.lock
+	$(LOCK) --extra embedded --extra telemetry -o requirements.lock
 	$(LOCK) --all-extras --constraint requirements.lock -o requirements-dev.lock
 
 words: $(RUNNING) ## put new texts of pages and emails into locale/, for translation

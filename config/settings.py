@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
-from config import databases, logs, sign_in
+from config import databases, logs, sign_in, telemetry
 from config.env import BASE_DIR, STATE_DIR, Env, is_weak
 from config.local import servers
 
@@ -165,6 +165,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
+if telemetry.is_on():
+    MIDDLEWARE.insert(MIDDLEWARE.index("config.metrics.Metrics"), "config.tracing.Requests")
 
 TEMPLATES = [
     {

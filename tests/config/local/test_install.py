@@ -26,6 +26,9 @@ from config.local import install
 
 ROOT = Path(__file__).resolve().parents[3]
 RUNNING, DEVELOPING = ROOT / "requirements.lock", ROOT / "requirements-dev.lock"
+# The extras in each of them.
+FOR_RUNNING = ["embedded", "telemetry"]
+FOR_DEVELOPING = [*FOR_RUNNING, "e-invoice", "dev", "docs"]
 INSTALLED = {canonicalize_name(each.name): each for each in distributions()}
 PIN = re.compile(r"^([\w.-]+)==([^\s;]+)(?: ; ([^\\]+))?", re.MULTILINE)
 OLDEST, NEWEST = "pip==23.0", "pip"
@@ -119,7 +122,8 @@ def test_this_environment_has_the_locked_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), [(RUNNING, ["embedded"]), (DEVELOPING, ["embedded", "e-invoice", "dev", "docs"])]
+    ("lock", "extras"),
+    [(RUNNING, ["embedded", "telemetry"]), (DEVELOPING, ["embedded", "telemetry", "e-invoice", "dev", "docs"])],
 )
 def test_a_lock_has_all_that_is_asked_for(lock: Path, extras: list[str]) -> None:
     assert lacking(pins(lock), requirements(*extras)) == set()
@@ -149,10 +153,10 @@ def test_pip_understands_a_lock(environment: Environment, tmp_path: Path) -> Non
 def test_both_locks_are_installed_in_earnest(tmp_path: Path, version: str) -> None:
     environment = Environment.make(tmp_path / "venv", version)
     install.install(RUNNING, environment.folder)
-    assert environment.has(*map(str, requirements("embedded")))
+    assert environment.has(*map(str, requirements(*FOR_RUNNING)))
     assert not environment.has(*map(str, requirements("embedded", "dev")))
     install.install(DEVELOPING, environment.folder)
-    assert environment.has(*map(str, requirements("embedded", "e-invoice", "dev", "docs")))
+    assert environment.has(*map(str, requirements(*FOR_DEVELOPING)))
 
 
 @pytest.mark.parametrize("lock", [RUNNING, DEVELOPING])
