@@ -14,7 +14,7 @@ LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --genera
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage bench faults lint types style imports migrations format lock words client-types packages docs clean
+.PHONY: help run test coverage bench faults howtos lint types style imports migrations format lock words client-types packages docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -34,6 +34,9 @@ faults: $(DEVELOPING) ## kill -9 everything that runs, 20 times each, under load
 	$(BIN)/python -m tests.faults.payments
 	WEBHOOKS_KILLED=20 WEBHOOKS_DEAD=12 WEBHOOKS_GOOD=50 $(BIN)/python -m pytest -s \
 		tests/accounts/webhooks/test_killed.py tests/accounts/webhooks/test_lanes.py
+
+howtos: $(DEVELOPING) ## run the how-tos of the documentation word for word, and recover a database to a point in time
+	HOWTOS=1 $(BIN)/python -m pytest tests/howtos
 
 bench: $(DEVELOPING) ## measure against the limits of this machine; ONLY=verify,hold or EVENTS=100000 makes it shorter
 	@$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(EVENTS),--events $(EVENTS)) \

@@ -17,7 +17,8 @@ from tests.concurrency import race
 from tests.config.web.conftest import free_port, until
 from tests.conftest import Api
 
-PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+SYSTEM = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+PGBOUNCER = os.environ.get("PGBOUNCER") or shutil.which("pgbouncer", path=SYSTEM)  # the tests may try another version
 FOLLOWS_PREPARED_STATEMENTS = (1, 21)  # from this version on, with max_prepared_statements
 CONFIGURATION = """
 [databases]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Thread
 
@@ -28,14 +28,18 @@ class DidNotComeBack(Exception):
 
 
 class Running:
-    def __init__(self, port: int, log: Path) -> None:
+    """`folder` is a checkout, and `environment` the variables there; by default our own."""
+
+    def __init__(
+        self, port: int, log: Path, folder: Path = BASE_DIR, environment: Mapping[str, str] = os.environ
+    ) -> None:
         self.port, self.log = port, log
         self.killed_at: dict[str, float] = {}
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "config.local.supervisor", "--port", str(port)],
-                cwd=BASE_DIR,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                cwd=folder,
+                env={**environment, "PYTHONUNBUFFERED": "1"},
                 stdout=output,
                 stderr=output,
                 preexec_fn=end_with_parent(signal.SIGTERM),

@@ -12,6 +12,8 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import TextField
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 from psycopg.sql import SQL, Identifier
 
@@ -100,6 +102,29 @@ def test_another_cluster_makes_a_copy_by_itself() -> None:
     Installation.objects.update(system_identifier="1")
     assert copies.is_copy()
     call_command("adopt", "--yes")
+    assert not copies.is_copy()
+
+
+@pytest.mark.django_db
+def test_a_cluster_that_was_recovered_to_a_point_in_time_is_a_copy_until_it_is_adopted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`recovery_target_time` can be set only when a server starts: tests/howtos recovers one in earnest."""
+
+    def recovered_to(point: str) -> None:
+        setting = RawSQL("current_setting('tollgate.recovered_to')", (), output_field=TextField())
+        monkeypatch.setattr(copies, "RECOVERED_TO", setting)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('tollgate.recovered_to', %s, true)", [point])
+
+    assert not copies.is_copy()
+    recovered_to("2026-11-27 14:05:00+00")
+    assert copies.is_copy()
+    call_command("adopt", "--yes")
+    assert not copies.is_copy()
+    recovered_to("2026-11-28 09:00:00+00")  # a rehearsal, from a backup of the adopted one
+    assert copies.is_copy()
+    recovered_to("")  # the settings were tidied up
     assert not copies.is_copy()
 
 
