@@ -143,7 +143,8 @@ import django
 django.setup()
 import config.asgi, sys, psycopg
 from django.conf import settings
-print([name for name in sys.modules if name.startswith("opentelemetry") or name == "config.tracing"])
+ours = ("config.tracing", "opentelemetry.sdk.trace", "opentelemetry.exporter")  # redis loads the metrics by itself
+print([name for name in sys.modules if name.startswith(ours)])
 print(psycopg.Cursor.execute.__module__, "config.tracing.Requests" in settings.MIDDLEWARE)
 """
 
