@@ -11,7 +11,10 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import JSONField, Model
 from django.db.transaction import TransactionManagementError
-from psycopg import Connection, RawCursor
+from psycopg import Connection, RawCursor, generators
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from accounts.lib import jsonb
@@ -46,9 +49,36 @@ def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     database, opened = _connection()
     with database.wrap_database_errors:
         _kept.keep(opened)
+        text, values = _bound(statement, parameters)
+        if opened.autocommit or opened.pgconn.transaction_status == TransactionStatus.INTRANS:
+            result = _run_prepared(opened, text, values)
+            if result is not None:
+                return result
         cursor = _kept.cursor
-        cursor.execute(*_bound(statement, parameters), prepare=True)
+        cursor.execute(text, values, prepare=True)
         return cursor.fetchall() if cursor.rownumber is not None else []
+
+
+def _run_prepared(opened: Connection[Any], text: bytes, values: list[Any]) -> list[tuple[Any, ...]] | None:
+    """What `Cursor.execute` does with a statement that it has prepared on this connection; None if it hasn't.
+
+    It takes a third of the time, because it skips the cursor. Before a transaction's first statement, psycopg has to
+    begin it.
+    """
+    adapter = _kept.adapter
+    dumped = adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    name = opened._prepared._names.get((text, adapter.types or ()))
+    if name is None:
+        return None
+    with opened.lock:
+        opened.pgconn.send_query_prepared(name, dumped, adapter.formats)
+        result = opened.wait(generators.execute(opened.pgconn))[-1]
+    if result.status == ExecStatus.TUPLES_OK:
+        adapter.set_pgresult(result)
+        return adapter.load_rows(0, result.ntuples, tuple)
+    if result.status == ExecStatus.COMMAND_OK:
+        return []
+    raise error_from_result(result, encoding=opened.info.encoding)
 
 
 def copy(rows: Iterable[Model]) -> None:
@@ -126,6 +156,7 @@ class _Kept(local):
     def keep(self, opened: Connection[Any]) -> None:
         if self.opened is not opened:
             self.opened, self.cursor, self.news = opened, RawCursor(opened), select.poll()
+            self.adapter = Transformer(opened)
             self.news.register(opened.fileno(), select.POLLIN)
 
 

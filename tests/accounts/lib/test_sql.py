@@ -1,11 +1,12 @@
 """Hand-written statements: one trip, one transaction, and a connection that is known to live."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, DataError, connection, transaction
 from psycopg.sql import Identifier, Literal
 
 from accounts.lib import sql
@@ -63,3 +64,24 @@ def test_a_statement_is_composed_of_its_parts() -> None:
     assert sql.compose(words, **parts) == (
         """SELECT id, word FROM "or der" WHERE word = ANY('{it''s}') AND id = %(id)s AND data = '{}'"""
     )
+
+
+def test_a_statement_that_is_prepared_goes_past_the_cursor(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the values, rows, errors and transactions of a cursor."""
+    divide = "SELECT %(a)s::int / %(b)s::int, %(text)s::text, %(moment)s::timestamptz"
+    values: dict[str, Any] = {"a": 9, "b": 2, "text": None, "moment": datetime(2026, 1, 2, tzinfo=UTC)}
+    insert = "INSERT INTO noted VALUES (%(a)s)"
+    sql.rows("CREATE TEMP TABLE noted (a int)", {})
+    slow = [sql.rows(divide, values), sql.rows(insert, values)]
+    with monkeypatch.context() as patch:
+        patch.setattr(psycopg.RawCursor, "execute", lambda *args, **options: pytest.fail("a cursor was used"))
+        assert [sql.rows(divide, values), sql.rows(insert, values)] == slow
+        with pytest.raises(DataError, match="division by zero"):
+            sql.rows(divide, {**values, "b": 0})
+        assert sql.rows(divide, values) == slow[0]
+    with transaction.atomic():
+        sql.rows(insert, values)  # begins the transaction
+        sql.rows(insert, values)
+        transaction.set_rollback(True)
+    assert sql.rows("SELECT count(*) FROM noted", {}) == [(2,)]
+    assert sql.rows(divide, values) == slow[0]  # psycopg forgets after a rollback what it has prepared
