@@ -18,6 +18,7 @@ ROWS = {
     "ingest": "ingest:measure",
     "verify": "gate:measure_select",
     "hold": "gate:measure_insert",
+    "door": "door:measure",
     "ordinary": "posting:measure_ordinary",
     "hordak": "posting:measure_hordak",
     "recharge": "recharge:measure_posting",

@@ -7,11 +7,11 @@ server has the same number of them. Otherwise the result would depend on how the
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
-from statistics import median
+from statistics import median, quantiles
 
 from benchmarks import stage
 from benchmarks.processes import WORKERS
@@ -19,8 +19,8 @@ from benchmarks.processes import WORKERS
 PATIENCE_SECONDS = 60
 
 
-def request(method: str, path: str, secret: str = "", body: bytes = b"") -> bytes:
-    head = [f"{method} {path} HTTP/1.1", f"Host: {stage.HOST}"]
+def request(method: str, path: str, secret: str = "", body: bytes = b"", headers: Iterable[str] = ()) -> bytes:
+    head = [f"{method} {path} HTTP/1.1", f"Host: {stage.HOST}", *headers]
     head += [f"Authorization: Bearer {secret}"] if secret else []
     head += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
     return "\r\n".join([*head, "", ""]).encode() + body
@@ -117,6 +117,11 @@ class Outcome:
     @property
     def median(self) -> float:
         return median(self.times)
+
+    @property
+    def tail(self) -> float:
+        """The 99th percentile."""
+        return quantiles(self.times, n=100)[98]
 
     @property
     def share(self) -> float:
