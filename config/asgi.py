@@ -3,8 +3,14 @@
 from django.conf import settings
 
 from config.web.bridge import Bridge
+from config.web.front import Front
 from config.wsgi import application as django
 
 MARGIN_SECONDS = 0.5  # for the answer to get to the caller within the time limit
 
-application = Bridge(django, threads=settings.WEB_THREADS, seconds=settings.REQUEST_TIMEOUT_SECONDS - MARGIN_SECONDS)
+application = Bridge(
+    django,
+    threads=settings.WEB_THREADS,
+    seconds=settings.REQUEST_TIMEOUT_SECONDS - MARGIN_SECONDS,
+    front=Front(),
+)

@@ -26,6 +26,17 @@ def request_id(header: str) -> str:
     return header if ACCEPTED_REQUEST_ID.fullmatch(header) else uuid7().hex
 
 
+def identify(request: HttpRequest) -> str:
+    """Notes the request's id, which it returns, and when it was received.
+
+    Our own web server has given it an id already.
+    """
+    own_id = request.META.get("tollgate.request_id") or request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
+    received_at = datetime.fromtimestamp(request.META.get("tollgate.received_at", time.time()), UTC)
+    request.request_id, request.received_at = own_id, received_at  # type: ignore[attr-defined]
+    return own_id
+
+
 class RequestId:
     """Gives every request an id, which is in the answer, in problem documents and in the log.
 
@@ -36,9 +47,7 @@ class RequestId:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        own_id = request_id(request.headers.get("X-Request-Id", ""))
-        received_at = datetime.fromtimestamp(request.META.get("tollgate.received_at", time.time()), UTC)
-        request.request_id, request.received_at = own_id, received_at  # type: ignore[attr-defined]
+        own_id = identify(request)
         with structlog.contextvars.bound_contextvars(request_id=own_id):
             response = self.get_response(request)
         response["X-Request-Id"] = own_id
@@ -100,6 +109,11 @@ class Language:
             languages.activate(own)
 
 
+def body_limit(view: Any) -> int:
+    """The largest body, in bytes, that the view takes."""
+    return int(getattr(getattr(view, "cls", view), "body_limit", settings.BODY_LIMIT_BYTES))
+
+
 class BodyLimit:
     """Refuses a body that is larger than its route takes: the view's `body_limit`, or BODY_LIMIT_BYTES.
 
@@ -115,7 +129,7 @@ class BodyLimit:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
-        limit = getattr(getattr(view, "cls", view), "body_limit", settings.BODY_LIMIT_BYTES)
+        limit = body_limit(view)
         if int(request.META.get("CONTENT_LENGTH") or 0) <= limit:
             return None
         return problems.refuse(request, 413, "request_too_large", f"The body is larger than {limit:,} bytes.")

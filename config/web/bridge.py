@@ -7,8 +7,9 @@ that hangs.
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Semaphore
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -19,6 +20,7 @@ from config.web.request import Answer, Refusal, Request, Scope
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Respond = Callable[[dict[str, Any]], Answer]
 
 BODIES_LIMIT_BYTES = 256 << 20  # the limit for all bodies together that a process holds at once
 SMALL_BODY_BYTES = 64 << 10  # a body up to this size is taken even beyond that limit
@@ -32,10 +34,21 @@ log = structlog.get_logger()
 
 
 class Bridge:
-    """An ASGI application that has a WSGI application answer in so many threads, within so many seconds."""
+    """An ASGI application that has a WSGI application answer in so many threads, within so many seconds.
 
-    def __init__(self, wsgi: WSGIApplication, *, threads: int, seconds: float) -> None:
-        self.wsgi, self.seconds = wsgi, seconds
+    `front` is asked first, in the same thread. What it doesn't answer (None) is the WSGI application's.
+    """
+
+    def __init__(
+        self,
+        wsgi: WSGIApplication,
+        *,
+        threads: int,
+        seconds: float,
+        front: Callable[[dict[str, Any]], Answer | None] = lambda environ: None,
+    ) -> None:
+        self.respond: Respond = lambda environ: front(environ) or _call(wsgi, environ)
+        self.seconds = seconds
         self.pool = Pool(threads, "request")
         self.health = Pool(1, "health")  # a pool that is full can't keep the probe waiting
         self.held_bytes = 0
@@ -54,6 +67,8 @@ class Bridge:
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         request.check_head()
+        if not request.has_body:
+            return await self._run(request, b"")
         body = Body()
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -83,15 +98,14 @@ class Bridge:
         One that a thread works on goes on and may yet commit. As after any 503, the caller has to ask again.
         """
         pool = self.health if request.path == HEALTH_PATH else self.pool
-        job = Job(self.wsgi, request.environ(body))
+        job = Job(self.respond, request.environ(body))
         del body  # the job alone holds it now
-        work = pool.submit(job)
+        pool.submit(job)
+        timer = job.loop.call_later(self.seconds, job.give_up)
         try:
-            # Not cancelled: what is cancelled would stay in the queue, uncounted.
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(work)), self.seconds)
-        except TimeoutError:
-            raise _unavailable("Tollgate couldn't answer in time.") from None
+            return await job.answer
         finally:
+            timer.cancel()
             job.drop()
 
 
@@ -112,37 +126,68 @@ class Body:
 
 
 class Job:
-    """A request for a thread to answer. The queue of the threads keeps it until its turn, even when it is dropped."""
+    """A request for a thread to answer. The queue of the threads keeps it until its turn, even when it is dropped.
 
-    def __init__(self, wsgi: WSGIApplication, environ: dict[str, Any]) -> None:
-        self.wsgi = wsgi
+    `answer` is there for the event loop that made the job: threads hand it over, which costs less than a Future of
+    `concurrent.futures` and a wait for that.
+    """
+
+    def __init__(self, respond: Respond, environ: dict[str, Any]) -> None:
+        self.respond = respond
         self.environ: dict[str, Any] | None = environ
+        self.loop = asyncio.get_running_loop()
+        self.answer: asyncio.Future[Answer] = self.loop.create_future()
 
     def drop(self) -> None:
         self.environ = None
 
-    def run(self) -> Answer:
+    def give_up(self) -> None:
+        self._settle(_unavailable("Tollgate couldn't answer in time."))
+
+    def run(self) -> None:
         environ, self.environ = self.environ, None
-        if environ is None:  # it was dropped while it waited, so nobody sees the answer
-            return Answer(503, [], b"")
-        return _call(self.wsgi, environ)
+        if environ is None:  # it was dropped while it waited
+            return
+        try:
+            outcome: Answer | BaseException = self.respond(environ)
+        except BaseException as error:
+            outcome = error
+        with suppress(RuntimeError):  # the loop has ended
+            self.loop.call_soon_threadsafe(self._settle, outcome)
+
+    def _settle(self, outcome: Answer | BaseException) -> None:
+        if self.answer.done():  # nobody waits any more
+            return
+        if isinstance(outcome, BaseException):
+            self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
 
 
 class Pool:
-    """Threads, and a queue of limited length before them."""
+    """Threads, and a queue of limited length before them. They start with the first job: the worker is forked by then.
+
+    A thread that still works when the process ends is cut off, and the database undoes what it hasn't committed.
+    """
 
     def __init__(self, threads: int, name: str) -> None:
-        self.threads = ThreadPoolExecutor(threads, name)
-        self.room = Semaphore(WAITING_LIMIT)
+        self.threads = [Thread(target=self._work, name=f"{name} {number}", daemon=True) for number in range(threads)]
+        self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self.started = False
 
-    def submit(self, job: Job) -> Future[Answer]:
-        if not self.room.acquire(blocking=False):
+    def submit(self, job: Job) -> None:
+        """Called on the event loop alone."""
+        if self.jobs.qsize() >= WAITING_LIMIT:
             raise _unavailable("Too many requests wait for an answer.")
-        return self.threads.submit(self._run, job)
+        if not self.started:
+            self.started = True
+            for thread in self.threads:
+                thread.start()
+        self.jobs.put(job)
 
-    def _run(self, job: Job) -> Answer:
-        self.room.release()
-        return job.run()
+    def _work(self) -> None:
+        while True:
+            self.jobs.get().run()
 
 
 def _unavailable(reason: str) -> Refusal:

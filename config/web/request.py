@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -13,6 +14,29 @@ Scope = MutableMapping[str, Any]
 
 TARGET_LIMIT_BYTES = 16 << 10
 HEADERS_LIMIT_BYTES = 64 << 10
+
+
+NAMES_REMEMBERED = 1000
+
+
+def _unquoted(path: bytes) -> str:
+    return (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1")
+
+
+@lru_cache(NAMES_REMEMBERED)
+def _name(header: bytes) -> str:
+    return header.decode("latin-1")
+
+
+@lru_cache(NAMES_REMEMBERED)
+def _variable(header: str) -> str | None:
+    """The header's name in the WSGI environment; None if it isn't there under a name of its own.
+
+    Names with an underscore are dropped: `X_Forwarded_For` must not pass for `X-Forwarded-For`.
+    """
+    if "_" in header or header in ("content-type", "content-length", "transfer-encoding"):
+        return None
+    return f"HTTP_{header.upper().replace('-', '_')}"
 
 
 @dataclass(frozen=True)
@@ -33,18 +57,23 @@ class Refusal(Exception):
 class Request:
     def __init__(self, scope: Scope) -> None:
         self.scope, self.received_at = scope, time.time()
-        self.headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        self.path = unquote_to_bytes(scope["raw_path"]).decode("latin-1")
+        self.headers = [(_name(name), value.decode("latin-1")) for name, value in scope["headers"]]
+        self.first: dict[str, str] = dict(reversed(self.headers))
+        self.path = _unquoted(scope["raw_path"])
         self.id = middleware.request_id(self.header("x-request-id"))
 
     def header(self, name: str) -> str:
         """The first header of this name, which is given in lower case."""
-        return next((value for key, value in self.headers if key == name), "")
+        return self.first.get(name, "")
 
     @property
     def content_length(self) -> int:
         """0 for a body in chunks. The web server has refused what is no number."""
         return int(self.header("content-length") or 0)
+
+    @property
+    def has_body(self) -> bool:
+        return self.content_length > 0 or "transfer-encoding" in self.first
 
     def check_head(self) -> None:
         """Raises Refusal for a path, a query or headers that are too long."""
@@ -71,6 +100,7 @@ class Request:
             "wsgi.multithread": True,
             "wsgi.multiprocess": True,
             "wsgi.run_once": False,
+            "tollgate.request_id": self.id,
             "tollgate.received_at": self.received_at,
             **self._header_variables(),
             "CONTENT_TYPE": self.header("content-type"),
@@ -78,11 +108,9 @@ class Request:
         }
 
     def _header_variables(self) -> dict[str, str]:
-        """Names with an underscore are dropped: `X_Forwarded_For` must not pass for `X-Forwarded-For`."""
         variables: dict[str, str] = {}
         for name, value in self.headers:
-            if "_" not in name and name not in ("content-type", "content-length", "transfer-encoding"):
-                key = f"HTTP_{name.upper().replace('-', '_')}"
+            if key := _variable(name):
                 variables[key] = f"{variables[key]},{value}" if key in variables else value
         return variables
 

@@ -48,27 +48,27 @@ class FastRequest:
             raise UseView from error
 
 
-def route(view: type[APIView], answer: Callable[[FastRequest], FastResponse]) -> Callable[..., HttpResponseBase]:
+class Route:
     """What a URL is routed to: `answer`, and the view for anything that `answer` leaves by `UseView` or a `Problem`.
 
     `answer` raises them before it has done anything, or undoes what it did, since the view then does all of it.
     """
-    by_view = view.as_view()
 
-    def respond(request: HttpRequest) -> HttpResponseBase:
-        return _fast(request, view, answer) or by_view(request)
+    def __init__(self, view: type[APIView], answer: Callable[[FastRequest], FastResponse]) -> None:
+        self.answer, self.by_view = answer, view.as_view()
+        self.body_limit = getattr(view, "body_limit", settings.BODY_LIMIT_BYTES)
+        update_wrapper(self, self.by_view)  # which is exempt from CSRF, and has what the schema needs
 
-    return update_wrapper(respond, by_view)  # which is exempt from CSRF, and has what the schema needs
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.fast(request) or self.by_view(request)
 
-
-def _fast(
-    request: HttpRequest, view: type[APIView], answer: Callable[[FastRequest], FastResponse]
-) -> HttpResponse | None:
-    try:
-        body, headers = answer(accept(request, getattr(view, "body_limit", settings.BODY_LIMIT_BYTES)))
-    except (UseView, Problem):
-        return None
-    return HttpResponse(_renderer().render(body), content_type=JSON, headers=headers)
+    def fast(self, request: HttpRequest) -> HttpResponse | None:
+        """The response, or None if the view has to give it. It needs no middleware: see `config.web.front`."""
+        try:
+            body, headers = self.answer(accept(request, self.body_limit))
+        except (UseView, Problem):
+            return None
+        return HttpResponse(_renderer().render(body), content_type=JSON, headers=headers)
 
 
 def accept(request: HttpRequest, limit: int) -> FastRequest:
@@ -81,6 +81,7 @@ def accept(request: HttpRequest, limit: int) -> FastRequest:
         or request.content_type != JSON
         or not authorization.startswith(PREFIX)
         or "HTTP_IDEMPOTENCY_KEY" in meta
+        or meta.get("QUERY_STRING")
         or not length.isdecimal()
         or int(length) > limit
     ):

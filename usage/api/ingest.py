@@ -22,4 +22,4 @@ def answer(request: FastRequest) -> FastResponse:
     return results.body_of(metering.record(events_of(request.json()))), {}
 
 
-record = fast_path.route(EventsView, answer)
+record = fast_path.Route(EventsView, answer)

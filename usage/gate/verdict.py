@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from uuid import UUID
 
 from django.db import transaction
@@ -139,17 +140,26 @@ def _ask_all(
 
 def _verdict(answer: Answer, now: datetime) -> Verdict:
     code = Code(answer.code or Code.NOT_FOUND)
-    VERDICTS.labels(code.value).inc()
+    _counter(code).inc()
     if answer.code is None:
         return Verdict(code)
-    permissions = key_permissions.usable(answer.permissions, scopes.of_roles(answer.roles or ()))
-    verdict = Verdict(
-        code, answer.key_id, answer.organization, permissions, answer.expires_at, counts=_counts(answer, code, now)
+    is_priced = code in PRICED
+    return Verdict(
+        code,
+        answer.key_id,
+        answer.organization,
+        key_permissions.usable(answer.permissions, scopes.of_roles(answer.roles or ())),
+        answer.expires_at,
+        cost=answer.cost if is_priced else ZERO,
+        available=answer.available if is_priced else None,
+        hold=f"hold_{answer.hold.hex}" if is_priced and answer.hold else None,
+        counts=_counts(answer, code, now),
     )
-    if code not in PRICED:
-        return verdict
-    hold = f"hold_{answer.hold.hex}" if answer.hold else None
-    return replace(verdict, cost=answer.cost, available=answer.available, hold=hold)
+
+
+@cache
+def _counter(code: Code) -> Counter:
+    return VERDICTS.labels(code.value)
 
 
 def _counts(answer: Answer, code: Code, now: datetime) -> tuple[rate_limits.Count, ...]:

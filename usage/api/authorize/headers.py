@@ -37,11 +37,14 @@ def _key(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
-KNOWN = {_key(header) for header in (PLATFORM_KEY, KEY_PARAMETER, REFUSE_WITH, *CALL.values())}
+READ = ("Authorization", PLATFORM_KEY, KEY_PARAMETER, REFUSE_WITH, API_KEY, *CALL.values(), *ORIGINAL_ADDRESS)
+KEYS = {header: _key(header) for header in READ}
+OURS = _key(PREFIX)
+KNOWN = {KEYS[header] for header in (PLATFORM_KEY, KEY_PARAMETER, REFUSE_WITH, *CALL.values())}
 
 
 def value(request: HttpRequest, header: str) -> str:
-    return str(request.META.get(_key(header), "")).strip()
+    return str(request.META.get(KEYS[header], "")).strip()
 
 
 def secrets(request: HttpRequest) -> tuple[str, str]:
@@ -80,7 +83,7 @@ def call(request: HttpRequest, secret: str) -> Call:
             except ValueError as error:
                 errors.append({"pointer": f"/{header}", "detail": str(error)})
     # A typo in a name must not switch off a check.
-    unknown = sorted(key for key in request.META if key.startswith(_key(PREFIX)) and key not in KNOWN)
+    unknown = sorted(key for key in request.META if key.startswith(OURS) and key not in KNOWN)
     errors += [{"pointer": f"/{_header(key)}", "detail": "There is no such header."} for key in unknown]
     if errors:
         raise InvalidCall(errors=errors)

@@ -117,5 +117,5 @@ def _by_view(view: APIView, request: Request, read: Reader) -> Any:
     return idempotency.once(request, effect) if holds else effect()
 
 
-verify = fast_path.route(VerifyView, _fast(single))
-verify_batch = fast_path.route(VerifyBatchView, _fast(batch))
+verify = fast_path.Route(VerifyView, _fast(single))
+verify_batch = fast_path.Route(VerifyBatchView, _fast(batch))
