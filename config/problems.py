@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -20,13 +21,20 @@ API_PATHS = re.compile(r"/(v1|auth|api|webhooks|\.well-known|healthz|readyz)(/|$
 
 
 def answer(
-    path: str, status: int, code: str, detail: str, *, request_id: str = "", request: HttpRequest | None = None
+    path: str,
+    status: int,
+    code: str,
+    detail: str,
+    errors: Sequence[Mapping[str, str]] = (),
+    *,
+    request_id: str = "",
+    request: HttpRequest | None = None,
 ) -> HttpResponse:
     """A problem document on the API's paths, Plivo's own form on Plivo's, a page on the others."""
     if path.startswith(PLIVO_PATH):
         response: HttpResponse = JsonResponse({"api_id": str(uuid4()), "error": detail}, status=status)
     elif API_PATHS.match(path):
-        body = document(status, code, detail, request_id=request_id)
+        body = document(status, code, detail, errors, request_id=request_id)
         response = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
     else:
         context = {"status": status, "title": TITLES[status], "detail": detail}
@@ -36,9 +44,11 @@ def answer(
     return response
 
 
-def refuse(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+def refuse(
+    request: HttpRequest, status: int, code: str, detail: str, errors: Sequence[Mapping[str, str]] = ()
+) -> HttpResponse:
     request_id = getattr(request, "request_id", "")
-    return answer(request.path, status, code, detail, request_id=request_id, request=request)
+    return answer(request.path, status, code, detail, errors, request_id=request_id, request=request)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

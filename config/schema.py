@@ -86,7 +86,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="A retry with the same key and body gets the first response again.",
 )
 ERRORS = {
-    400: "The request is malformed, or a field is invalid",
+    400: "The request is malformed, a field is invalid, or a query parameter isn't one of this route",
     401: "The credential is missing or invalid",
     402: "Not enough credits, or over a budget; `available` is what is left",
     403: "The credential may not do this",
@@ -147,9 +147,7 @@ class Schema(AutoSchema):
         return any(isinstance(permission, AllowAny) for permission in self.view.get_permissions())
 
     def _error_statuses(self) -> list[int]:
-        statuses = [503]
-        if self.method != "GET" or "{" not in self.path or self._is_of_an_organization():
-            statuses.append(400)
+        statuses = [400, 503]
         if not self._is_open():
             statuses += [401, 403, 429]
         if "{" in self.path or self._is_of_an_organization():

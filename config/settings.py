@@ -153,6 +153,7 @@ MIDDLEWARE = [
     "config.middleware.CacheControl",
     "config.middleware.Language",
     "config.middleware.BodyLimit",
+    "config.parameters.KnownParameters",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

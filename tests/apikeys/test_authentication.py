@@ -153,4 +153,5 @@ def test_a_refusal_does_not_repeat_the_secret(api: Any, db: None) -> None:
 
 @pytest.mark.parametrize("query", ["key", "api_key", "token"])
 def test_a_key_in_the_url_is_no_credential(anonymous: Any, made: tuple[ApiKey, str], query: str) -> None:
-    assert anonymous.get(f"{WHOAMI}?{query}={made[1]}").status_code == 401
+    assert anonymous.get(f"/v1/account/details?{query}={made[1]}").status_code == 401
+    assert anonymous.get(f"{WHOAMI}?{query}={made[1]}").status_code == 400

@@ -1,0 +1,73 @@
+"""Query parameters that a route doesn't have are refused, so that a typo never means "unfiltered"."""
+
+from collections.abc import Callable
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.plumbing import ComponentRegistry, build_mock_request
+
+from config import problems
+
+OURS = "/v1/"
+# The references of these are other people's, and say nothing about such parameters, so they are ignored.
+OTHERS = ("/v1/account", "/v1/account/details")
+
+MOST, LONGEST = 20, 100  # that an answer names, and characters of a name
+
+_making = Lock()
+
+
+class KnownParameters:
+    """Middleware that holds a request against the query parameters of its route in the OpenAPI document.
+
+    A view with `takes_any_parameter` is left alone: its query is somebody else's.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+        if not request.META.get("QUERY_STRING") or not _is_checked(request, view):
+            return None
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        with _making:
+            known = declared(view, method)
+        unknown = [] if known is None else sorted(request.GET.keys() - known)
+        if not unknown:
+            return None
+        errors = [{"pointer": f"/{name[:LONGEST]}", "detail": "There is no such parameter."} for name in unknown[:MOST]]
+        return problems.refuse(request, 400, "invalid", "Some parameters are not known.", errors)
+
+
+def _is_checked(request: HttpRequest, view: Any) -> bool:
+    path = request.path
+    if not path.startswith(OURS) or path.startswith(problems.PLIVO_PATH) or path in OTHERS:
+        return False
+    return hasattr(view, "cls") and not getattr(view.cls, "takes_any_parameter", False)
+
+
+@cache
+def declared(view: Any, method: str) -> frozenset[str] | None:
+    """The names of the query parameters that the OpenAPI document has; None for what it leaves out."""
+    if method.lower() not in _methods(view):
+        return None
+    generator: Any = SchemaGenerator()  # type: ignore[no-untyped-call]  # the view has only a weak reference to it
+    instance = generator.create_view(view, method)
+    instance.request = build_mock_request(method, "/", instance, None)  # type: ignore[no-untyped-call]
+    if instance.schema.is_excluded():
+        return None
+    operation = instance.schema.get_operation("/", "", "", method, ComponentRegistry())
+    return frozenset(each["name"] for each in operation.get("parameters", ()) if each["in"] == "query")
+
+
+def _methods(view: Any) -> set[str]:
+    if actions := getattr(view, "actions", None):
+        return set(actions)
+    return {method for method in view.cls.http_method_names if hasattr(view.cls, method)} - {"options"}
