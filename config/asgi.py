@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from config import telemetry
 from config.web.bridge import Bridge
 from config.web.front import Front
 from config.wsgi import application as django
@@ -12,5 +13,5 @@ application = Bridge(
     django,
     threads=settings.WEB_THREADS,
     seconds=settings.REQUEST_TIMEOUT_SECONDS - MARGIN_SECONDS,
-    front=Front(),
+    front=None if telemetry.is_on() else Front(),  # traces are taken by a middleware
 )

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from accounts.lib import sql
 from config import databases, task_origin
 from config.metrics import METHODS, NO_ROUTE, OTHER_METHOD
 
@@ -55,6 +56,7 @@ def start() -> None:
     provider = TracerProvider(resource=Resource.create({"tollgate.process": databases.process()}))
     provider.add_span_processor(OwnBatches())
     trace.set_tracer_provider(provider)
+    sql.skips_cursors = False
     psycopg.Cursor.execute = _traced(psycopg.Cursor.execute)  # type: ignore[method-assign]
     psycopg.Cursor.executemany = _traced(psycopg.Cursor.executemany)  # type: ignore[method-assign]
     signals.before_task_publish.connect(publish)

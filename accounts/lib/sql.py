@@ -21,6 +21,9 @@ from accounts.lib import jsonb
 
 Parameters = Mapping[str, Any]
 
+# Traces are taken of cursors, so `config/tracing.py` has every statement go through one.
+skips_cursors = True
+
 _NAMED = re.compile(r"%\((\w+)\)s")
 
 
@@ -50,7 +53,7 @@ def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     with database.wrap_database_errors:
         _kept.keep(opened)
         text, values = _bound(statement, parameters)
-        if opened.autocommit or opened.pgconn.transaction_status == TransactionStatus.INTRANS:
+        if skips_cursors and (opened.autocommit or opened.pgconn.transaction_status == TransactionStatus.INTRANS):
             result = _run_prepared(opened, text, values)
             if result is not None:
                 return result

@@ -45,9 +45,9 @@ class Bridge:
         *,
         threads: int,
         seconds: float,
-        front: Callable[[dict[str, Any]], Answer | None] = lambda environ: None,
+        front: Callable[[dict[str, Any]], Answer | None] | None = None,
     ) -> None:
-        self.respond: Respond = lambda environ: front(environ) or _call(wsgi, environ)
+        self.respond: Respond = lambda environ: (front and front(environ)) or _call(wsgi, environ)
         self.seconds = seconds
         self.pool = Pool(threads, "request")
         self.health = Pool(1, "health")  # a pool that is full can't keep the probe waiting
