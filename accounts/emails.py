@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from django.utils.translation import gettext
 
 from accounts import copies
 from accounts.lib import broker, encryption, languages, texts
+from accounts.lib.money import plain
 from accounts.models import Email, Membership, Organization, User
 
 PURPOSE = "email"
@@ -90,7 +92,11 @@ def write(
 
 
 def _shown(value: Any) -> str:
-    """Moments have their date and time, in UTC unless they say otherwise."""
+    """Moments have their date and time, in UTC unless they say otherwise. A function writes its fact itself."""
+    if callable(value):
+        return str(value())
+    if isinstance(value, Decimal):
+        return languages.written(plain(value))
     if isinstance(value, datetime):
         return f"{date_format(value, 'DATETIME_FORMAT')} {value:%Z}"
     return date_format(value, "DATE_FORMAT") if isinstance(value, date) else str(value)

@@ -282,7 +282,7 @@ def email_context(to: str, queued: emails.Context) -> dict[str, Any] | None:
         "organization": emails.plain_name(invitation.organization.name),
         "inviter": emails.plain_name(inviter.get_full_name()) if inviter else "",
         "email": to,
-        "role": invitation.role,
+        "role": invitation.get_role_display(),
         "expires_at": invitation.expires_at,
         "accept_url": accept_url(invitation),
     }

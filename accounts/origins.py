@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from rest_framework.request import Request
 
 from accounts.lib.addresses import caller_network
@@ -35,4 +36,6 @@ def device(user_agent: str) -> str:
     program = next((_NAMES.get(name, name) for name in _PROGRAMS if name in user_agent), "")
     systems = {**_SYSTEMS, "Linux": "Linux"}
     system = next((systems[name] for name in systems if name in user_agent), "")
-    return " on ".join(part for part in (program, system) if part) or "Unknown program"
+    if program and system:
+        return gettext("%(program)s on %(system)s") % {"program": program, "system": system}
+    return program or system or gettext("Unknown program")

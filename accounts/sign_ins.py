@@ -8,8 +8,11 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.urls import reverse
+from django.utils import translation
+from django.utils.formats import date_format
 
 from accounts import emails, people
+from accounts.lib import languages
 from accounts.lib.problems import NotFound
 from accounts.models import BrowserSession, TokenFamily, User
 from accounts.models.sessions import BrowserSessionQuerySet
@@ -63,13 +66,10 @@ def touch(user: User, session_key: str, origin: Origin, now: datetime) -> None:
 
 def warn(user: User, origin: Origin, now: datetime) -> None:
     """An email to the person, who has just signed in where they never did before."""
-    context = {
-        "email": user.email,
-        "device": origin.device,
-        "network": origin.network,
-        "at": f"{now:%d %B %Y, %H:%M} UTC",
-        "security_url": settings.BASE_URL + reverse("mfa_index"),
-    }
+    with languages.spoken(user.language or translation.get_language() or ""):
+        device, at = origin.device, f"{date_format(now, 'DATETIME_FORMAT')} UTC"
+    security_url = settings.BASE_URL + reverse("mfa_index")
+    context = {"email": user.email, "device": device, "network": origin.network, "at": at, "security_url": security_url}
     emails.queue("new_sign_in", to=user.email, context=context)
 
 

@@ -2,9 +2,11 @@
 
 import re
 from functools import cache
+from unicodedata import normalize
 
 from babel import Locale
 from babel.numbers import get_currency_precision, get_territory_currencies
+from django.utils.translation import get_language
 
 # Codes that CLDR adds for itself or for groups of countries. ISO 3166-1 doesn't assign them.
 NOT_COUNTRIES = frozenset({"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"})
@@ -12,15 +14,15 @@ FALLBACK_CURRENCY = "USD"
 
 
 @cache
-def names() -> dict[str, str]:
-    """Code to English name."""
-    territories = Locale("en").territories
+def names(language: str = "en") -> dict[str, str]:
+    """Code to name."""
+    territories = Locale(language).territories
     return {c: n for c, n in territories.items() if re.fullmatch("[A-Z]{2}", c) and c not in NOT_COUNTRIES}
 
 
 def by_name() -> list[tuple[str, str]]:
-    """Pairs of code and name, in the order of the names: the choices of a form."""
-    return sorted(names().items(), key=lambda country: country[1])
+    """Pairs of code and name, in the order of the names in the language of the page: the choices of a form."""
+    return sorted(names(get_language() or "en").items(), key=lambda country: normalize("NFKD", country[1]))
 
 
 def currency_of(country: str) -> str:

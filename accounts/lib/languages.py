@@ -19,6 +19,8 @@ from django.utils.translation import trans_real
 
 from accounts.lib.problems import Problem
 
+COMMAS = {"de"}  # they write 1.250,5
+SWAPPED = str.maketrans(",.", ".,")
 FOLDER = Path(__file__).resolve().parents[2] / "locale"
 
 
@@ -44,6 +46,17 @@ def spoken(language: str) -> Iterator[None]:
     load(language)
     with translation.override(language):
         yield
+
+
+def written(number: str) -> str:
+    """A number such as `1,250.5` as the language writes it. Django's own localization would reach into SVG and CSS."""
+    return number.translate(SWAPPED) if translation.get_language() in COMMAS else number
+
+
+def typed(number: str) -> str:
+    """A number that a person typed, with its decimal mark as a point. One with both marks is left as it is."""
+    has_comma = translation.get_language() in COMMAS and "." not in number
+    return number.replace(",", ".") if has_comma else number
 
 
 def translated(text: str) -> str:

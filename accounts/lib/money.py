@@ -11,6 +11,8 @@ from django.db import models
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
 
+from accounts.lib import languages
+
 DIGITS = 24
 PLACES = 9
 QUANTUM = Decimal(1).scaleb(-PLACES)
@@ -49,7 +51,10 @@ LIMITS = {
 
 
 class NumberFormField(forms.DecimalField):
-    """A number in a form: plain digits, without an exponent. Django's own field also takes `1e3` and `1_000`."""
+    """A number in a form: digits without an exponent, and a comma as its point where people write one.
+
+    Django's own field also takes `1e3` and `1_000`.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_digits": DIGITS, "decimal_places": PLACES, **options})
@@ -64,8 +69,10 @@ class NumberFormField(forms.DecimalField):
                 validator.message = format_lazy(text, limit=plain(limit))
 
     def to_python(self, value: Any) -> Any:
-        if isinstance(value, str) and value.strip() and not PLAIN.fullmatch(value.strip()):
-            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        if isinstance(value, str):
+            value = languages.typed(value.strip())
+            if value and not PLAIN.fullmatch(value):
+                raise ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
 
     def prepare_value(self, value: Any) -> Any:

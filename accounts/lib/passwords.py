@@ -27,10 +27,10 @@ def normalize(password: str) -> str:
 class LongEnough:
     def validate(self, password: str, user: Any = None) -> None:
         if len(normalize(password)) < SHORTEST:
-            raise ValidationError(f"At least {SHORTEST} characters.", code="password_too_short")
+            raise ValidationError(self.get_help_text(), code="password_too_short")
 
     def get_help_text(self) -> str:
-        return f"At least {SHORTEST} characters."
+        return gettext("At least %(count)s characters.") % {"count": SHORTEST}
 
 
 class HardToGuess:

@@ -24,6 +24,16 @@ from accounts.pages.organizations import OrganizationMixin
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
 
+ACTORS = {
+    "person": gettext_lazy("Person"),
+    "api_key": gettext_lazy("API key"),
+    "platform_key": gettext_lazy("Platform key"),
+    "operator": gettext_lazy("Operator"),
+    "system": gettext_lazy("System"),
+    "unknown": gettext_lazy("Unknown"),
+}
+
+
 class EventsForm(forms.Form):
     """Filters the log. Days are whole days in the person's time zone, both included."""
 
@@ -153,4 +163,4 @@ def names_of(rows: Iterable[Event]) -> dict[str, str]:
 def who(event: Event, names: Mapping[str, str]) -> str:
     """Their name, or what they are."""
     actor = event.actor or {"kind": "unknown", "id": None}
-    return names.get(actor["id"] or "", "") or str(actor["kind"]).replace("_", " ").capitalize()
+    return names.get(actor["id"] or "", "") or str(ACTORS.get(actor["kind"], actor["kind"]))

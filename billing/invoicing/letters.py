@@ -1,6 +1,7 @@
 """Emails about papers, to the address of the billing account. A paper goes with its PDF; a reminder with a link."""
 
 import base64
+from functools import partial
 
 from django.conf import settings
 from django.utils.translation import gettext_noop
@@ -61,7 +62,7 @@ def _queue(invoice: Invoice, subject: str, body: str, *attachments: Attachment) 
     account = BillingAccount.objects.of(invoice.organization).get()
     facts = {
         "number": invoice.number,
-        "total": money(invoice.total, invoice.currency),
+        "total": partial(money, invoice.total, invoice.currency),
         "seller": invoice.seller["name"],
         "buyer": emails.plain_name(account.name),
         "due": invoice.due_at.date() if invoice.due_at else "",

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_noop
 
-from accounts.lib.money import ZERO, plain
+from accounts.lib.money import ZERO
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from billing import accounts, clock
@@ -209,7 +209,7 @@ def _adopt(subscription: Subscription, now: datetime) -> None:
 
 
 def _mail(subscription: Subscription, subject: str, body: str, **facts: Any) -> None:
-    facts |= {"plan": subscription.plan.name, "price": plain(subscription.price)}
+    facts |= {"plan": subscription.plan.name, "price": subscription.price}
     page = f"{settings.BASE_URL}/o/{subscription.organization.public_id}/plan/"
     notices.mail(subscription.organization_id, subject, body, page=page, **facts)
 

@@ -104,7 +104,7 @@ class BillingDetailsForm(BillingAccountForm):
             **BillingAccountForm.Meta.labels,
             "postal_code": gettext_lazy("Postal code"),
             "city": gettext_lazy("City"),
-            "state": gettext_lazy("State"),
+            "state": gettext_lazy("State or province"),
             "line1": gettext_lazy("Address"),
             "line2": gettext_lazy("Address, second line"),
             "vat_id": gettext_lazy("VAT id"),

@@ -18,7 +18,7 @@ from django.db.models import Count, F, Q, Sum
 from django.utils.translation import gettext, gettext_noop
 
 from accounts import events
-from accounts.lib.languages import translated
+from accounts.lib.languages import translated, written
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import InvalidField, InvalidFields
 from accounts.models import Organization
@@ -91,7 +91,7 @@ def _in_flight(organization: Organization) -> State | None:
     payment = recharges.first()
     if payment is None:
         return None
-    price = {"price": f"{plain(payment.total)} {payment.currency}"}
+    price = {"price": f"{written(plain(payment.total))} {payment.currency}"}
     if payment.status == Payment.Status.ACTION_REQUIRED:
         sentence = gettext(
             "Your bank wants you to confirm a payment of %(price)s. Nothing else is charged before that."
@@ -118,7 +118,7 @@ def _waiting(settings: AutoRecharge, organization: Organization, now: datetime, 
     charge = _charge(settings, organization, measure)
     if measure >= settings.threshold:
         sentence = gettext("When less than %(threshold)s credits are left, credits are bought.")
-        return State("armed", sentence % {"threshold": plain(settings.threshold)})
+        return State("armed", sentence % {"threshold": written(plain(settings.threshold))})
     last = Payment.objects.of(organization).filter(
         purpose=Payment.Purpose.RECHARGE, status=Payment.Status.SUCCEEDED, settled_at__isnull=False
     )
@@ -137,12 +137,14 @@ def _bounded(settings: AutoRecharge, organization: Organization, charge: Decimal
     _, turn = zone.bounds(zone.month_of(now))
     if settings.monthly_limit is not None and spent + charge > settings.monthly_limit:
         sentence = gettext("The monthly limit of %(limit)s credits leaves no room for %(charge)s.")
-        facts = {"limit": plain(settings.monthly_limit), "charge": plain(charge)}
+        facts = {"limit": written(plain(settings.monthly_limit)), "charge": written(plain(charge))}
         return State("monthly_limit", sentence % facts, turn)
     if settings.monthly_count is not None and number >= settings.monthly_count:
         sentence = gettext("There were %(count)s recharges this month, which is the limit.")
         return State("monthly_count", sentence % {"count": number}, turn)
-    return State("charging", gettext("%(charge)s credits are bought now.") % {"charge": plain(charge)}, now, charge)
+    return State(
+        "charging", gettext("%(charge)s credits are bought now.") % {"charge": written(plain(charge))}, now, charge
+    )
 
 
 def _charge(settings: AutoRecharge, organization: Organization, measure: Decimal) -> Decimal:
@@ -318,7 +320,7 @@ def _announce_limit(settings: AutoRecharge, now: datetime, percent: int) -> None
         )
         settings.announced, settings.announced_month = threshold, month
         settings.save(update_fields=["announced", "announced_month"])
-        facts = {"percent": threshold, "limit": plain(settings.monthly_limit)}
+        facts = {"percent": threshold, "limit": settings.monthly_limit}
         page = f"{installation.BASE_URL}/o/{settings.organization.public_id}/credits/auto-recharge/"
         notices.mail(settings.organization_id, LIMIT_SUBJECT, LIMIT_BODY, page=page, **facts)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.lib.languages import written
 from accounts.lib.money import plain
 
 TEXTS = {
@@ -20,7 +21,7 @@ TEXTS = {
 
 def describe(settings: Mapping[str, Any]) -> str:
     """`settings` are those of auto-recharge, by their names; None or missing where not set."""
-    values = {name: plain(value) if isinstance(value, Decimal) else value for name, value in settings.items()}
+    values = {name: written(plain(value)) if isinstance(value, Decimal) else value for name, value in settings.items()}
     if not values.get("enabled"):
         return str(TEXTS["off"])
     size = next((name for name in ("amount", "target") if values.get(name) is not None), None)

@@ -1,6 +1,7 @@
 """Records the outcome of a payment once, in one transaction, under the payer's lock."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -8,13 +9,13 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
-from accounts.lib.money import plain
 from billing import clock
 from billing.invoicing import settlement, unpaid
 from billing.ledger import posting
 from billing.models import LedgerEntry, Payment
 from billing.payments import cards, methods, minor_units, notices, payment_events, rounds
 from billing.payments.gateways import Decline, Intent, IntentState
+from billing.templatetags.money import money
 
 log = structlog.get_logger()
 
@@ -109,7 +110,7 @@ def _require_action(payment: Payment) -> None:
             gettext_noop("Please confirm a payment"),
             body,
             page=payment.next_action_url,
-            price=f"{plain(payment.total)} {payment.currency}",
+            price=partial(money, payment.total, payment.currency),
         )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from django import template
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from accounts.lib import countries
+from accounts.lib.languages import written
 from accounts.lib.money import plain
 from billing.models.catalog import Interval
 
@@ -18,9 +19,10 @@ register = template.Library()
 
 @register.filter
 def amount(number: Decimal | int) -> str:
-    """`1,250.5`, `−0.001`."""
+    """`1,250.5`, `−0.001`; in German `1.250,5`."""
     whole, point, fraction = plain(Decimal(number)).partition(".")
-    return f"{int(whole):,}{point}{fraction}".replace("-", MINUS) if whole != "-0" else f"{MINUS}0.{fraction}"
+    text = f"{int(whole):,}{point}{fraction}".replace("-", MINUS) if whole != "-0" else f"{MINUS}0.{fraction}"
+    return written(text)
 
 
 @register.filter
@@ -32,8 +34,8 @@ def signed(number: Decimal) -> str:
 @register.filter
 def aligned(text: str, places: int) -> str:
     """With as many decimals as the column has, so that its points line up: `5.000` beside `0.125`."""
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction.ljust(places, '0')}" if places else text
+    whole, _, fraction = text.partition(point := written("."))
+    return f"{whole}{point}{fraction.ljust(places, '0')}" if places else text
 
 
 @register.filter
@@ -41,14 +43,14 @@ def money(number: Decimal, currency: str) -> str:
     """`USD 25.00`: at least the currency's decimals, and more if the amount has more."""
     if not currency:
         return amount(number)
-    whole, _, fraction = amount(number).partition(".")
+    whole, _, fraction = amount(number).partition(point := written("."))
     fraction = fraction.ljust(countries.decimals_of(currency), "0")
-    return f"{currency}{NO_BREAK_SPACE}{whole}{'.' if fraction else ''}{fraction}"
+    return f"{currency}{NO_BREAK_SPACE}{whole}{point if fraction else ''}{fraction}"
 
 
 @register.filter
 def country(code: str) -> str:
-    return countries.names().get(code, code)
+    return countries.names(get_language() or "en").get(code, code)
 
 
 @register.filter

@@ -1,6 +1,8 @@
 // Comforts. Every page works without this file.
 "use strict";
 
+const words = document.body.dataset; // in the language of the page
+
 for (const button of document.querySelectorAll("[data-copy]")) {
   const source = document.getElementById(button.dataset.copy);
   const label = button.querySelector("[data-label]");
@@ -8,7 +10,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(source.textContent.trim());
     const before = label.textContent;
-    label.textContent = "Copied";
+    label.textContent = words.wordCopied;
     setTimeout(() => { label.textContent = before; }, 2000);
   });
 }
@@ -65,7 +67,7 @@ announcer.setAttribute("role", "status");
 document.body.append(announcer);
 const copy = async (id) => {
   await navigator.clipboard.writeText(id.textContent.trim());
-  announcer.textContent = `Copied ${id.textContent.trim()}`;
+  announcer.textContent = `${words.wordCopied}: ${id.textContent.trim()}`;
   setTimeout(() => { announcer.textContent = ""; }, 2000);
 };
 for (const place of navigator.clipboard ? document.querySelectorAll("main .id") : []) {
@@ -77,7 +79,7 @@ for (const place of navigator.clipboard ? document.querySelectorAll("main .id") 
   }
   id.tabIndex = 0;
   id.setAttribute("role", "button");
-  id.title = "Copy";
+  id.title = words.wordCopy;
   id.addEventListener("click", () => copy(id));
   id.addEventListener("keydown", (event) => { if (event.key === "Enter") copy(id); });
 }

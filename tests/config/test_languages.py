@@ -2,18 +2,21 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Message
 from django.conf import settings
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.template import Context, Template
 from django.test import Client
 from django.utils import translation
 
 from accounts import emails, invitations
 from accounts.lib import languages
+from accounts.lib.money import NumberFormField
 from accounts.models import Event, Organization, User
 from config.local import words
 from tests import factories
@@ -23,7 +26,19 @@ GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de-DE,de;q=0.9,en;q=0.5"}
 TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
 PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|%[sd]|%%|\{\w+\}|</?\w+")
 # Names, formats, and what programs write.
-SAME_IN_ALL = {"CSV", "PDF", "JSON Lines", "URL", "UTC", "UTC.", "webhook-id", "Standard Webhooks", "ms", "Tollgate"}
+SAME_IN_ALL = {
+    "CSV",
+    "PDF",
+    "JSON Lines",
+    "URL",
+    "UTC",
+    "UTC.",
+    "webhook-id",
+    "Standard Webhooks",
+    "ms",
+    "Tollgate",
+    "whsec_",
+}
 NO_TEXT = re.compile(
     r"\{% blocktranslate.*?endblocktranslate %\}|\{% block layout %\}.*?endblock %\}|\{#.*?#\}"
     r"|<(code|pre|style)\b.*?</\1>",
@@ -48,8 +63,8 @@ def test_every_text_has_a_german_translation_with_the_same_placeholders() -> Non
     for message in translations():
         sources = [message.id] if isinstance(message.id, str) else list(message.id)
         results = [message.string] if isinstance(message.string, str) else list(message.string or [""])
-        places = {*PLACEHOLDERS.findall(sources[-1])}
-        if message.fuzzy or not all(results) or any({*PLACEHOLDERS.findall(result)} != places for result in results):
+        places = [{*PLACEHOLDERS.findall(source)} for source in sources]
+        if message.fuzzy or not all(results) or [{*PLACEHOLDERS.findall(result)} for result in results] != places:
             wrong.append(sources[0])
     assert wrong == []
 
@@ -57,7 +72,7 @@ def test_every_text_has_a_german_translation_with_the_same_placeholders() -> Non
 def bare_texts(source: str) -> list[str]:
     """What a template shows to people without having it translated."""
     source = NO_TEXT.sub("", source)
-    pieces = [piece.strip(" \n·,:()“”%•/…–−+—") for piece in TAGS.sub("\n", source).split("\n")]
+    pieces = [piece.strip(" \n·,:()“”%•/…–−+—").removeprefix("whsec_") for piece in TAGS.sub("\n", source).split("\n")]
     shown = [piece for piece in pieces if re.search("[A-Za-z]{2}", piece) and piece not in SAME_IN_ALL]
     return shown + BARE_ARGUMENT.findall(source) + BARE_ATTRIBUTE.findall(source)
 
@@ -173,9 +188,29 @@ def test_an_organizations_address_gets_the_language_of_an_owner(alice: User, org
     assert emails.language_of("billing@example.com") == ""
 
 
-def test_numbers_have_one_form_and_dates_their_languages() -> None:
-    template = Template('{% load money %}{{ number|amount }} {{ number }} {{ day|date:"DATE_FORMAT" }}')
-    shown = {"number": 1250.5, "day": date(2026, 3, 1)}
+def test_numbers_and_dates_are_written_in_their_language() -> None:
+    template = Template(
+        '{% load money %}{{ number|amount }} {{ price|money:currency }} {{ width }} {{ day|date:"DATE_FORMAT" }}'
+    )
+    shown = {
+        "number": Decimal("-1250.5"),
+        "price": Decimal("0.5"),
+        "currency": "EUR",
+        "width": 12.5,
+        "day": date(2026, 3, 1),
+    }
     with languages.spoken("de"):
-        assert template.render(Context(shown)) == "1,250.5 1250.5 1. März 2026"
-    assert template.render(Context(shown)) == "1,250.5 1250.5 1 March 2026"
+        assert template.render(Context(shown)) == "−1.250,5 EUR\u00a00,50 12.5 1. März 2026"
+    assert template.render(Context(shown)) == "−1,250.5 EUR\u00a00.50 12.5 1 March 2026"
+
+
+@pytest.mark.parametrize(("language", "number"), [("de", "12,5"), ("de", "12.5"), ("en", "12.5")])
+def test_an_amount_is_typed_as_people_write_it(language: str, number: str) -> None:
+    with languages.spoken(language):
+        assert NumberFormField().clean(number) == Decimal("12.5")
+
+
+@pytest.mark.parametrize(("language", "number"), [("de", "1.250,5"), ("de", "1,250,5"), ("en", "12,5")])
+def test_an_amount_with_two_meanings_is_refused(language: str, number: str) -> None:
+    with languages.spoken(language), pytest.raises(ValidationError):
+        NumberFormField().clean(number)

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from accounts.lib import snapshot, spreadsheets, timezones
+from accounts.lib.languages import written
 from accounts.models import Organization
 from accounts.pages.organizations import OrganizationMixin
 from apikeys.models import ApiKey
@@ -123,7 +124,7 @@ def _pairs(labels: list[str], result: Breakdown) -> Iterator[tuple[str, Series]]
 def _line(number: int, label: str, series: Series, total: Sums, measure: str) -> Line:
     value, whole = MEASURES[measure](series.total), MEASURES[measure](total)
     before = MEASURES[measure](series.before) if series.before else None
-    share = f"{100 * value / whole:.1f}%" if whole > 0 else None
+    share = written(f"{100 * value / whole:.1f}%") if whole > 0 else None
     return Line(number, label, series.total, value, share, _change(value, before))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.lib import timezones
+from accounts.lib import languages, timezones
 from accounts.models import Organization
 from billing import accounts
 from billing.invoicing.documents import layout
@@ -19,7 +19,9 @@ PATIENCE_SECONDS = 20
 
 def pdf(organization: Organization, statement: Statement) -> bytes:
     fonts = [settings.INVOICE_FONTS] if settings.INVOICE_FONTS else []
-    job = json.dumps({"paper": _data(organization, statement), "fonts": [str(path) for path in fonts]})
+    with languages.spoken("en"):  # like all papers
+        paper = _data(organization, statement)
+    job = json.dumps({"paper": paper, "fonts": [str(path) for path in fonts]})
     printed = subprocess.run(
         [sys.executable, "-m", "usage.reporting.printer"],
         input=job.encode(),

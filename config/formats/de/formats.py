@@ -1,4 +1,7 @@
-"""Dates as German pages write them. Numbers stay as they are in English, in the API and on invoices: 1,250.50."""
+"""Dates as German pages write them.
+
+Numbers stay as in SVG and in forms; those for people are written by `accounts.lib.languages.written`.
+"""
 
 DATE_FORMAT = "j. F Y"
 DATETIME_FORMAT = "j. F Y, H:i"
