@@ -10,6 +10,7 @@ from babel.messages.catalog import Message
 from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMultiAlternatives
 from django.template import Context, Template
 from django.test import Client
 from django.utils import translation
@@ -22,7 +23,7 @@ from config.local import words
 from tests import factories
 from tests.browser import signed_in, text
 
-GERMAN = {"HTTP_ACCEPT_LANGUAGE": "de-DE,de;q=0.9,en;q=0.5"}
+GERMAN = {"Accept-Language": "de-DE,de;q=0.9,en;q=0.5"}
 TEMPLATES = sorted(Path(settings.BASE_DIR, "templates").rglob("*.html"))
 PLACEHOLDERS = re.compile(r"%\(\w+\)[sd]|%[sd]|%%|\{\w+\}|</?\w+")
 # Names, formats, and what programs write.
@@ -98,7 +99,7 @@ def test_a_text_that_is_not_marked_is_noticed(source: str) -> None:
 
 @pytest.mark.django_db
 def test_a_page_is_in_the_language_of_the_browser() -> None:
-    answer = Client().get("/accounts/login/", **GERMAN)  # type: ignore[arg-type]
+    answer = Client(headers=GERMAN).get("/accounts/login/")
     page = text(answer)
     assert '<html lang="de"' in page
     assert "<h1>Anmelden</h1>" in page
@@ -110,7 +111,7 @@ def test_a_page_is_in_the_language_of_the_browser() -> None:
 
 @pytest.mark.django_db
 def test_a_page_of_an_error_is_in_the_language_of_the_browser() -> None:
-    page = text(Client(**GERMAN).get("/no/such/page"))
+    page = text(Client(headers=GERMAN).get("/no/such/page"))
     assert '<html lang="de"' in page
     assert "Zur Startseite" in page
 
@@ -143,15 +144,15 @@ def test_the_language_of_a_page_ends_with_it(alice: User) -> None:
     ("path", "body"), [("/v1/no/such/thing", None), ("/v1/auth/token", {"email": "x"}), ("/v1/auth/signup", {})]
 )
 def test_the_api_speaks_english(path: str, body: dict[str, str] | None) -> None:
-    def ask(**headers: str) -> str:
-        browser = Client(**headers)  # type: ignore[arg-type]
+    def ask(headers: dict[str, str]) -> str:
+        browser = Client(headers=headers)
         browser.get("/accounts/login/")
         response = browser.get(path) if body is None else browser.post(path, body, "application/json")
         assert response.status_code >= 400
         assert "Content-Language" not in response
         return re.sub(r'"request_id": ?"\w+"', "", response.content.decode())
 
-    assert ask(**GERMAN) == ask()
+    assert ask(GERMAN) == ask({})
 
 
 def test_an_email_is_in_the_language_of_its_recipient(alice: User) -> None:
@@ -168,7 +169,9 @@ def test_an_email_is_in_the_language_of_its_recipient(alice: User) -> None:
         (alice.email, "Ihr Tarif ist zu Ende"),
         ("nobody@example.com", "Choose a new password"),
     }
-    assert '<html lang="de">' in str(mail.outbox[0].alternatives[0])  # type: ignore[attr-defined]
+    (first, *_) = mail.outbox
+    assert isinstance(first, EmailMultiAlternatives)
+    assert '<html lang="de">' in str(first.alternatives[0][0])
 
 
 def test_an_invitation_is_in_the_language_of_who_invites(alice: User, organization: Organization) -> None:
