@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop
 
 from accounts import emails, invitations, people, second_factors, sign_ins
-from accounts.lib import timezones
+from accounts.lib import languages, timezones
 from accounts.lib.problems import Conflict, NotFound
 from accounts.models import LinkedAccount, User
 from accounts.providers import registry
@@ -76,6 +76,7 @@ def user_of(provider: Provider, identity: Identity, *, invitation: str, zone: st
 def _sign_up(provider: Provider, identity: Identity, invitation: str, zone: str, now: datetime) -> User:
     zone = zone if zone in timezones.names() else "UTC"
     user = User(email=identity.email, name=identity.name, timezone=zone, email_verified_at=now)
+    user.language = languages.of_page()
     user.set_unusable_password()
     if invitation:
         invitations.sign_up(user, invitation)

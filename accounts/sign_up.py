@@ -26,6 +26,7 @@ def begin(user: User, *, organization_name: str, invitation: str, network: str, 
     data = {
         "name": user.name,
         "timezone": user.timezone,
+        "language": user.language,
         "password": user.password,
         "organization_name": organization_name,
         "invitation": invitation,
@@ -47,6 +48,7 @@ def finish(
     row = email_codes.redeem(PURPOSE, email, code, network=network, now=now, only=only)
     data = email_codes.data_of(row)
     user = User(email=row.email, name=data["name"], timezone=data["timezone"], email_verified_at=now)
+    user.language = data.get("language", "")
     user.password = data["password"]
     with transaction.atomic():
         if data["invitation"]:

@@ -48,6 +48,12 @@ def spoken(language: str) -> Iterator[None]:
         yield
 
 
+def of_page() -> str:
+    """What a person who signs up on this page is taken to choose. Empty for English, which the browser may change."""
+    language = translation.get_language() or ""
+    return "" if language == settings.LANGUAGE_CODE else language
+
+
 def written(number: str) -> str:
     """A number such as `1,250.5` as the language writes it. Django's own localization would reach into SVG and CSS."""
     return number.translate(SWAPPED) if translation.get_language() in COMMAS else number

@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 
 from accounts import emails, invitations, people, second_factors, sign_in_limits, sign_ins
 from accounts.credentials import Kind
-from accounts.lib import mailboxes
+from accounts.lib import languages, mailboxes
 from accounts.lib.addresses import caller_network
 from accounts.lib.languages import sentence
 from accounts.lib.problems import Problem
@@ -34,6 +34,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         user.email = form.cleaned_data["email"]
         user.name = form.cleaned_data["name"]
         user.timezone = form.cleaned_data["timezone"]
+        user.language = languages.of_page()
         user.set_password(form.cleaned_data["password1"])
         try:
             _sign_up(user, form)

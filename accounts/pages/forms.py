@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations, password_reset
-from accounts.lib import timezones
+from accounts.lib import languages, timezones
 from accounts.lib.languages import sentence, translated
 from accounts.lib.problems import NotFound, Problem
 from accounts.models import Invitation, User
@@ -65,6 +65,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
 
     def unsaved_user(self) -> User:
         user = User(**{field: self.cleaned_data[field] for field in ("email", "name", "timezone")})
+        user.language = languages.of_page()
         user.set_password(self.cleaned_data["password1"])
         return user
 

@@ -217,3 +217,11 @@ def test_an_amount_is_typed_as_people_write_it(language: str, number: str) -> No
 def test_an_amount_with_two_meanings_is_refused(language: str, number: str) -> None:
     with languages.spoken(language), pytest.raises(ValidationError):
         NumberFormField().clean(number)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("headers", "language"), [(GERMAN, "de"), ({}, "")])
+def test_who_signs_up_on_a_german_page_gets_german_emails(headers: dict[str, str], language: str) -> None:
+    params = {"name": "Neu", "email": "neu@example.com", "password1": "correct horse battery", "timezone": "UTC"}
+    Client(headers=headers).post("/accounts/signup/", params)
+    assert User.objects.get(email="neu@example.com").language == language
