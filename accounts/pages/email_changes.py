@@ -75,7 +75,7 @@ class ConfirmEmailView(LoginRequiredMixin, FormView[CodeForm]):
             refuse(form, problem)
             return self.render_to_response(self.get_context_data(form=form), status=problem.status)
         del self.request.session[ASKED]
-        messages.success(self.request, gettext("Your address is proved."))
+        messages.success(self.request, gettext("Your address is verified."))
         return redirect("profile")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:

@@ -183,7 +183,7 @@ class CallbackView(View):
             raise SignInExpired
         raise_if_reauthentication_required(self.request, app="accounts")
         linked_accounts.link(user, provider, identity, timezone.now())
-        messages.success(self.request, gettext("%(provider)s signs you in now.") % {"provider": provider.name})
+        messages.success(self.request, gettext("You can sign in with %(provider)s now.") % {"provider": provider.name})
         return redirect("mfa_index")
 
     def _enter(self, provider: Provider, identity: Identity, begun: dict[str, Any]) -> HttpResponse:

@@ -43,7 +43,7 @@ class KeyForm(forms.Form):
         max_length=10_000,
         label=gettext_lazy("Product permissions"),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "placeholder": "messaging:send"}),
-        help_text=gettext_lazy("One a line, of the form resource:action. Your calls are checked against them."),
+        help_text=gettext_lazy("One per line, of the form resource:action. Your calls are checked against them."),
     )
     scopes = forms.MultipleChoiceField(
         required=False,
@@ -63,7 +63,7 @@ class KeyForm(forms.Form):
         max_length=10_000,
         label=gettext_lazy("Networks"),
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "placeholder": "203.0.113.0/24"}),
-        help_text=gettext_lazy("The key works from these addresses only, one a line. Leave it empty for anywhere."),
+        help_text=gettext_lazy("The key works from these addresses only, one per line. Leave it empty for anywhere."),
     )
     rate_limit = forms.IntegerField(
         required=False,

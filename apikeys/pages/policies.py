@@ -79,12 +79,12 @@ class PolicyForm(forms.Form):
     allowed_networks = LinesField(
         addresses.network,
         label=gettext_lazy("Allowed networks"),
-        help_text=gettext_lazy("One a line, such as 203.0.113.0/24. Empty: from everywhere."),
+        help_text=gettext_lazy("One per line, such as 203.0.113.0/24. Empty: from everywhere."),
     )
     allowed_email_domains = LinesField(
         security.email_domain,
         label=gettext_lazy("Domains that may be invited"),
-        help_text=gettext_lazy("One a line, such as example.com. Empty: all."),
+        help_text=gettext_lazy("One per line, such as example.com. Empty: all."),
     )
     longest_session_hours = forms.IntegerField(
         required=False,

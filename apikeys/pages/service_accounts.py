@@ -78,7 +78,7 @@ class ServiceAccountsView(ServiceAccountsMixin):
             refuse(form, problem)
             return self._page(form, status=400)
         made = {"name": account.user.name}
-        messages.success(request, gettext("%(name)s is made. Now give it an API key.") % made)
+        messages.success(request, gettext("%(name)s was created. Now give it an API key.") % made)
         return redirect("apikeys:service-accounts", organization)
 
     def _form(self, data: Any = None) -> ServiceAccountForm:

@@ -35,9 +35,9 @@ class AutoRechargeForm(forms.Form):
     amount = _amount(gettext_lazy("Buy this much"), gettext_lazy("Or name a target instead."))
     target = _amount(gettext_lazy("Or buy up to this balance"))
     payment_method = forms.ChoiceField(label=gettext_lazy("Card"), required=False)
-    monthly_limit = _amount(gettext_lazy("At most this much a month"))
+    monthly_limit = _amount(gettext_lazy("At most this much per month"))
     monthly_count = forms.IntegerField(
-        label=gettext_lazy("At most this often a month"), min_value=1, max_value=10_000, required=False
+        label=gettext_lazy("At most this often per month"), min_value=1, max_value=10_000, required=False
     )
 
     def __init__(self, *args: Any, cards: QuerySet[PaymentMethod], **kwargs: Any) -> None:

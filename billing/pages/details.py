@@ -27,7 +27,7 @@ class BillingDetailsView(CreditsMixin):
         with transaction.atomic():
             accounts.update(account, changes)
         messages.success(
-            request, gettext("The billing details were saved. Papers that were issued before stay as they are.")
+            request, gettext("The billing details were saved. Documents that were issued before stay as they are.")
         )
         return redirect("billing:details", self.organization.public_id)
 

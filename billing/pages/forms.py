@@ -24,7 +24,7 @@ def presets(currency: str) -> list[Decimal]:
 class BillingAccountForm(forms.ModelForm[BillingAccount]):
     country = forms.ChoiceField(
         label=gettext_lazy("Country"),
-        help_text=gettext_lazy("Your first purchase fixes this country's currency for good."),
+        help_text=gettext_lazy("Your first purchase sets the account's currency to this country's, for good."),
     )
 
     class Meta:

@@ -97,7 +97,7 @@ class ChangePlanView(PlanMixin):
             change = partial(changes.change, self.organization, plan, interval, now=now, actor=by)
             return self.attempt(change, gettext("Your plan is changed."))
         take = partial(subscriptions.subscribe, self.organization, plan, interval=interval, now=now)
-        return self.attempt(take, gettext("You have taken the plan."))
+        return self.attempt(take, gettext("You are on the new plan."))
 
 
 class CancelPlanView(PlanMixin):
@@ -115,7 +115,9 @@ class ResumePlanView(PlanMixin):
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         now, by = clock.now(self.organization), events.actor_of(self.credential)
-        return self.attempt(lambda: changes.resume(self.organization, now=now, actor=by), gettext("The plan goes on."))
+        return self.attempt(
+            lambda: changes.resume(self.organization, now=now, actor=by), gettext("The plan continues.")
+        )
 
 
 class RetryPlanView(PlanMixin):

@@ -127,7 +127,8 @@ class TreeView(TreeMixin):
             return self._list(form, status=400)
         messages.success(
             request,
-            gettext("%(name)s is made, beneath %(parent)s.") % {"name": child.name, "parent": self.organization.name},
+            gettext("%(name)s was created beneath %(parent)s.")
+            % {"name": child.name, "parent": self.organization.name},
         )
         return redirect("billing:tree", organization)
 

@@ -11,7 +11,7 @@ from accounts.lib.money import plain
 
 TEXTS = {
     "off": _("Nothing is bought automatically."),
-    "incomplete": _("Say below which balance credits are bought, and how many."),
+    "incomplete": _("Set the balance below which credits are bought, and how many."),
     "amount": _("When less than {threshold} credits are left, {amount} credits are bought"),
     "target": _("When less than {threshold} credits are left, credits are bought up to a balance of {target}"),
     "monthly_limit": _(", at most {monthly_limit} a month"),

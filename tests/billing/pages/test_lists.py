@@ -16,7 +16,7 @@ def test_papers(alice: User, organization: Organization) -> None:
     factories.card(organization)
     payments.complete(purchases.begin(organization, amount=Decimal(10), method=None, by="test").pk)
     paper = Invoice.objects.of(organization).get()
-    assert "No paper matches" in text(browser.get(at(organization, "invoices/?kind=credit_note")))
+    assert "No document matches" in text(browser.get(at(organization, "invoices/?kind=credit_note")))
     assert paper.number in text(browser.get(at(organization, f"invoices/?q={paper.number[-4:]}&status=paid")))
     lines = browser.get(at(organization, "invoices/?format=csv")).content.decode().splitlines()
     assert [line.split(",")[:3] for line in lines[1:]] == [[paper.number, "invoice", "paid"]]

@@ -10,7 +10,7 @@ from billing.payments import recharge_sentence
     ("settings", "sentence"),
     [
         ({}, "Nothing is bought automatically."),
-        ({"enabled": True, "threshold": Decimal(5)}, "Say below which balance credits are bought, and how many."),
+        ({"enabled": True, "threshold": Decimal(5)}, "Set the balance below which credits are bought, and how many."),
         (
             {"enabled": True, "threshold": Decimal(5), "amount": Decimal("20.50"), "target": None},
             "When less than 5 credits are left, 20.5 credits are bought.",
