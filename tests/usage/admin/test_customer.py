@@ -155,7 +155,7 @@ def test_each_table_is_for_those_who_may_see_its_rows(busy: ApiKey, organization
     assert [section.title for section in page.context["sections"]] == ["Tree"]
     assert page.context["actions"] == [("History", page.context["actions"][0][1])]
     assert page.context["money"] is None
-    assert "Keep the note" not in text(page)
+    assert "Save the note" not in text(page)
     assert browser.post(f"{page_of(organization)}notes/", {"text": "x"}).status_code == 403
 
 
