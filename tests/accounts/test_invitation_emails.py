@@ -53,7 +53,7 @@ def test_the_link_in_text_and_in_html_is_one_that_works(inviter: User) -> None:
 def test_it_says_the_role_the_address_and_until_when(inviter: User) -> None:
     invitation = invite(inviter)
     tasks.send_emails()
-    for part in ("developer", "sign in as dora@example.com", f"{invitation.expires_at:%B %Y, %H:%M} UTC"):
+    for part in ("the role Developer", "sign in as dora@example.com", f"{invitation.expires_at:%B %Y, %H:%M} UTC"):
         assert part in mail.outbox[0].body
 
 

@@ -116,7 +116,7 @@ def test_who_has_only_passkeys_confirms_by_one_and_gets_tokens(server: str, page
     assert inspection.problems(page) == []
     page.click("#use-passkey")
     page.wait_for_url("**/accounts/security/tokens/")
-    page.click("button:text-is('Make tokens')")
+    page.click("button:text-is('Create tokens')")
     access = page.inner_text("#access")
     family = TokenFamily.objects.get(user=dora)
     assert (family.sign_in_method, family.second_factor_at is None) == ("passkey", False)

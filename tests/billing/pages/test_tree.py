@@ -50,7 +50,7 @@ def test_it_shows_the_tree_with_what_each_spent(
 
 def test_a_child_is_made(browser: Client, funded: Organization) -> None:
     assert tree(browser, funded, name="").status_code == 400
-    assert messages_of(tree(browser, funded, name="Asia")) == [f"Asia is made, beneath {funded.name}."]
+    assert messages_of(tree(browser, funded, name="Asia")) == [f"Asia was created beneath {funded.name}."]
     assert Organization.objects.get(name="Asia").parent == funded
 
 
