@@ -30,6 +30,7 @@ CALLS = {
     "pgettext": ((1, "c"), 2),
     "pgettext_lazy": ((1, "c"), 2),
 }
+Text = tuple[str | tuple[str, str], str | None]  # with its plural, if it has one, and its context
 HEADER = """\
 # The texts of Tollgate's pages and emails. `make words` adds what is new and takes out what is gone.
 msgid ""
@@ -42,10 +43,15 @@ msgstr ""
 """
 
 
+def marked() -> set[Text]:
+    """The texts that templates and code mark, each with its context."""
+    return {*_of_templates(), *_of_code()}
+
+
 def catalog() -> Catalog:
-    """Every text in templates and code, without a translation."""
+    """Every text that pages may show, without a translation."""
     texts = Catalog()
-    for text, context in sorted({*_of_templates(), *_of_code(), *_labels()}, key=str):
+    for text, context in sorted({*marked(), *_details(), *_labels()}, key=str):
         texts.add(text, context=context)
     return texts
 
@@ -71,34 +77,35 @@ def write(words: Catalog) -> None:
         write_po(file, words, width=120, no_location=True, sort_output=True, omit_header=True)
 
 
-def _of_templates() -> Iterator[tuple[str | tuple[str, str], str | None]]:
+def _of_templates() -> Iterator[Text]:
     for file in sorted((ROOT / "templates").rglob("*.*")):
         # What isn't a text becomes one long word, and its indentation would make no sense in Python.
         code = "\n".join(line.strip() for line in templatize(file.read_text()).splitlines())
         yield from _calls(code)
 
 
-def _of_code() -> Iterator[tuple[str | tuple[str, str], str | None]]:
+def _of_code() -> Iterator[Text]:
     for app in APPS:
         for file in sorted((ROOT / app).rglob("*.py")):
             code = file.read_text()
             if "gettext" in code:
                 yield from _calls(code)
-            if "    detail = " in code:
-                yield from _details(code)
 
 
-def _calls(code: str) -> Iterator[tuple[str | tuple[str, str], str | None]]:
+def _calls(code: str) -> Iterator[Text]:
     for _, text, _, context in extract("python", BytesIO(code.encode()), CALLS):
         yield (text[0], text[1]) if isinstance(text, tuple) else text, context
 
 
-def _details(code: str) -> Iterator[tuple[str, None]]:
+def _details() -> Iterator[Text]:
     """What the problem documents of the API say, in English always, and pages in the person's language."""
-    for node in ast.walk(ast.parse(code)):
-        match node:
-            case ast.ClassDef(body=body):
-                yield from ((text, None) for line in body if (text := _detail(line)))
+    for app in APPS:
+        for file in sorted((ROOT / app).rglob("*.py")):
+            if "    detail = " not in (code := file.read_text()):
+                continue
+            for node in ast.walk(ast.parse(code)):
+                if isinstance(node, ast.ClassDef):
+                    yield from ((text, None) for line in node.body if (text := _detail(line)))
 
 
 def _detail(line: ast.stmt) -> str:
@@ -108,7 +115,7 @@ def _detail(line: ast.stmt) -> str:
     return ""
 
 
-def _labels() -> Iterator[tuple[str, None]]:
+def _labels() -> Iterator[Text]:
     """What pages call the values of a choice. In the admin and in the database they are English."""
     for model in apps.get_models():
         for field in model._meta.get_fields() if model.__module__.startswith(APPS) else ():

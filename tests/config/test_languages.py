@@ -54,9 +54,9 @@ def translations() -> list[Message]:
     return [message for message in words.read("de") if message.id]
 
 
-def test_every_text_is_in_the_catalog_and_no_other() -> None:
-    """`make words` brings the catalog up to date."""
-    assert {message.id for message in translations()} == {message.id for message in words.catalog() if message.id}
+def test_every_marked_text_is_in_the_catalog() -> None:
+    """`make words` puts new ones there. The refusals of the API are there too, as far as somebody translated them."""
+    assert {text for text, _ in words.marked()} - {message.id for message in translations()} == set()
 
 
 def test_every_text_has_a_german_translation_with_the_same_placeholders() -> None:
