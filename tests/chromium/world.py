@@ -168,7 +168,7 @@ def _name(world: World, guarded: User) -> None:
         "key": ApiKey.objects.of(payer).get(name="Production").public_id,
         "event": event.public_id,
         "account": str(ServiceAccount.objects.of(payer)[0].pk),
-        "member": str(User.objects.get(email="billing@example.com").pk),
+        "member": str(User.objects.get(email="admin@example.com").pk),
         "invitation": str(invitation.pk),
         "month": f"{MonthClose.objects.done().filter(account=payer.pk)[0].month:%Y-%m}",
         "seq": "1",
