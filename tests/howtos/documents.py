@@ -76,5 +76,5 @@ def _form(part: str) -> str:
 
 
 def _flat(text: str) -> str:
-    """Pages break lines that would be too long."""
-    return re.sub(r"\s+", " ", text).strip()
+    """Pages break lines that would be too long, also after a bracket."""
+    return re.sub(r"\s+", " ", text).replace("[ ", "[").strip()
