@@ -1,6 +1,7 @@
 """How Tollgate connects to PostgreSQL."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ WEB_SERVERS = {"gunicorn", "granian", "uvicorn"}
 # When the other side is gone without a word, such as after a failover, the kernel finds out in 20 seconds at most.
 # Connections over Unix sockets have no use for these.
 TCP_LIMITS = {"tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+# A replica is given up soon enough for the primary to answer the same request.
+REPLICA_LIMITS = {"connect_timeout": 2, "tcp_user_timeout": 2000}
 
 # A process that hangs in a transaction has customers' rows locked. PostgreSQL then ends its session.
 IDLE_IN_TRANSACTION_SECONDS = 60
@@ -25,10 +28,13 @@ def process() -> str:
     return "web" if is_web else "command"
 
 
-def connection(url: str, *, prepare: bool, statement_seconds: int) -> dict[str, Any]:
+def connection(
+    url: str, *, prepare: bool, statement_seconds: int, libpq: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Django's settings of the connection. `statement_seconds` is the longest that a statement may take.
 
     0 is no limit, also for a transaction in which nothing happens. PostgreSQL shows the process as `application_name`.
+    `libpq` has limits of its connections that replace the usual ones.
     """
     settings: dict[str, Any] = {
         **environ.Env.db_url_config(url),
@@ -38,8 +44,7 @@ def connection(url: str, *, prepare: bool, statement_seconds: int) -> dict[str, 
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
     options = settings.setdefault("OPTIONS", {})
-    options.setdefault("connect_timeout", 5)
-    for name, limit in TCP_LIMITS.items():
+    for name, limit in {"connect_timeout": 5, **TCP_LIMITS, **(libpq or {})}.items():
         options.setdefault(name, limit)
     options.setdefault("application_name", f"tollgate {process()}")
     # Statements of the hot paths are planned once a connection, unless a pooler can't follow that.

@@ -52,6 +52,8 @@ if EVENTS_RETENTION_DAYS not in (0, *range(60, 36_501)):  # deliveries of 30 day
 
 DATABASE_URL = env.required("DATABASE_URL", servers.database_url)
 DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", default="")
+DATABASE_REPLICA_URL = env.text("DATABASE_REPLICA_URL", default="")
+DATABASE_REPLICA_LAG_SECONDS = env.integer("DATABASE_REPLICA_LAG_SECONDS", default=10)
 REDIS_URL = env.required("REDIS_URL", servers.redis_url)
 EMAIL_URL = env.required("EMAIL_URL", lambda: "consolemail://")
 PAYMENT_GATEWAY = env.required("PAYMENT_GATEWAY", lambda: "sandbox")
@@ -199,6 +201,14 @@ DATABASES: dict[str, Any] = {
 if DATABASE_OWNER_URL:  # it changes tables alone, which may have to wait for others
     owner = databases.connection(DATABASE_OWNER_URL, prepare=PREPARE, statement_seconds=0)
     DATABASES["owner"] = {**owner, "TEST": {"MIRROR": "default"}}
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = databases.connection(
+        DATABASE_REPLICA_URL,
+        prepare=PREPARE,
+        statement_seconds=STATEMENT_SECONDS.get(databases.process(), 0),
+        libpq=databases.REPLICA_LIMITS,
+    )
+    DATABASE_ROUTERS = ["accounts.lib.replica.Router"]
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

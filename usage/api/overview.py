@@ -87,6 +87,7 @@ class OverviewSerializer(serializers.Serializer[Any]):
 
     balance = BalanceSerializer(allow_null=True)
     runway = RunwaySerializer(allow_null=True)
+    as_of = serializers.DateTimeField(help_text="Usage that was recorded by then is in the months and endpoints")
     month = PeriodSerializer()
     month_before = PeriodSerializer(help_text="As much of the month before")
     endpoints = EndpointSerializer(many=True)
@@ -139,6 +140,7 @@ def _body(seen: Overview) -> dict[str, Any]:
         }
         if seen.runway
         else None,
+        "as_of": seen.as_of,
         **_months(seen.month),
         "endpoints": [{"name": line.name, "requests": line.requests, "share": line.share} for line in seen.endpoints],
         "alerts": [_alert(alert) for alert in (*seen.urgent, *seen.others)],

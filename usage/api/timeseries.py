@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.api.filters import text_parameter
 from accounts.credentials import organization_of
-from accounts.lib import snapshot, spreadsheets, timezones
+from accounts.lib import replica, spreadsheets, timezones
 from accounts.lib.problems import InvalidField
 from billing.api.fields import AmountSerializerField
 from usage.api import parameters
@@ -45,6 +45,7 @@ SERIES = inline_serializer(
     {
         "from": serializers.DateTimeField(),
         "to": serializers.DateTimeField(),
+        "as_of": serializers.DateTimeField(help_text="All that was recorded by then is in the data"),
         "window": serializers.ChoiceField(calendar.WINDOWS),
         "timezone": serializers.CharField(),
         "group_by": serializers.ListField(child=serializers.ChoiceField(list(GROUPS))),
@@ -70,12 +71,14 @@ class UsageSeriesView(APIView):
             OpenApiParameter("endpoint", str, description="Only this endpoint; (none) for requests without one"),
         ],
     )
-    @snapshot.consistent()
     def get(self, request: Request) -> HttpResponseBase:
         """Usage by hour, day or month, exact, of this organization and all beneath it."""
         query = _query(request)
-        rows = [_shown(query, point) for point in _points(query)]
-        response = _csv(query, rows) if _prefers_csv(request) else Response(_series(query, rows))
+        points = replica.figures(lambda: _points(query))
+        rows = [_shown(query, point) for point in points.value]
+        prefers_csv = _prefers_csv(request)
+        response = _csv(query, rows) if prefers_csv else Response(_series(query, rows, points.as_of))
+        response["X-Tollgate-As-Of"] = _moment(points.as_of, query)
         patch_vary_headers(response, ["Accept"])
         return response
 
@@ -165,10 +168,11 @@ def _moment(moment: datetime, query: Query) -> str:
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
-def _series(query: Query, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _series(query: Query, rows: list[dict[str, Any]], as_of: datetime) -> dict[str, Any]:
     return {
         "from": _moment(query.start, query),
         "to": _moment(query.end, query),
+        "as_of": _moment(as_of, query),
         "window": query.window,
         "timezone": query.timezone,
         "group_by": query.group_by,

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext
 
-from accounts.lib import snapshot, spreadsheets, timezones
+from accounts.lib import replica, spreadsheets, timezones
 from accounts.lib.languages import written
 from accounts.models import Organization
 from accounts.pages.organizations import OrganizationMixin
@@ -45,7 +45,6 @@ class UsageView(OrganizationMixin):
     scopes = {"get": "usage:read"}
     section = "usage"
 
-    @snapshot.consistent()
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         form = ExplorerForm(
             request.GET, organization=self.organization, zone=self.person.timezone, now=clock.now(self.organization)
@@ -53,11 +52,14 @@ class UsageView(OrganizationMixin):
         form.is_valid()
         query, measure = form.query, form.measure_name
         earlier = form.period.before if form.value("compare", "") else None
-        result = breakdown.of(query, measure, earlier)
+        figures = replica.figures(lambda: breakdown.of(query, measure, earlier))
+        result = figures.value
         labels = self._labels(query, result)
         if request.GET.get("format") == "csv":
             return _csv(query, result, labels)
-        return render(request, "usage/explorer.html", self._context(form, query, measure, result, labels))
+        context = self._context(form, query, measure, result, labels)
+        as_of = figures.as_of if replica.is_configured() else None
+        return render(request, "usage/explorer.html", {**context, "as_of": as_of})
 
     def _context(
         self, form: ExplorerForm, query: Query, measure: str, result: Breakdown, labels: list[str]

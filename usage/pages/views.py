@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from accounts.lib import replica
 from accounts.pages.organizations import OrganizationMixin
 from billing import clock
 from billing.models import LedgerEntry
@@ -28,6 +29,7 @@ class OverviewView(OrganizationMixin):
             **(self._money(seen) if seen.balance else {}),
             **_usage(seen.month),
             endpoints=seen.endpoints,
+            as_of=seen.as_of if replica.is_configured() else None,
             alerts=seen.others,
             checklist=seen.checklist,
             steps=steps.shown(seen.checklist.steps, self.organization, self.credential.scopes),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from accounts.lib import months, timezones
+from accounts.lib import months, replica, timezones
 from accounts.models import Organization, User
 from billing import attention, balance
 from billing.attention import Alert
@@ -41,10 +41,14 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Overview:
-    """`balance` and `runway` are None for a child, and for people who may not see credits."""
+    """`balance` and `runway` are None for a child, and for people who may not see credits.
+
+    What was recorded by `as_of` is in `month` and `endpoints`. All else is as it is now.
+    """
 
     balance: Balance | None
     runway: Runway | None
+    as_of: datetime
     month: Month
     endpoints: list[Endpoint]
     urgent: list[Alert]
@@ -56,11 +60,13 @@ def of(organization: Organization, person: User | None, scopes: Collection[str],
     """What a person, or a key, with these scopes sees of the organization. Months and days are those of `zone`."""
     shows_credits = organization.is_root and "credits:read" in scopes
     balances = balance.of(organization, now) if shows_credits else None
+    used = replica.figures(lambda: (month(organization, zone, now), endpoints(organization, zone, now)))
     return Overview(
         balance=balances,
         runway=runway.of(organization, balances, now) if balances else None,
-        month=month(organization, zone, now),
-        endpoints=endpoints(organization, zone, now),
+        as_of=used.as_of,
+        month=used.value[0],
+        endpoints=used.value[1],
         urgent=attention.urgent(organization, scopes, now),
         others=attention.others(organization, scopes, now),
         checklist=onboarding.of(organization, person),

@@ -7,10 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.core.mail import get_connection
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts import copies
+from accounts.lib import replica
 from accounts.models import Installation
 from apikeys import peppers
 from billing.payments.gateways import startup
@@ -76,6 +77,24 @@ def migrations(now: datetime) -> Findings:
 def database_roles(now: datetime) -> Findings:
     for warning in privileges.warnings():
         yield Level.WARN, f"{warning} See docs/operations.md, Database roles."
+
+
+def read_replica(now: datetime) -> Findings:
+    """Whether reports are answered by the replica of DATABASE_REPLICA_URL, and that it is one of this database."""
+    if not replica.is_configured():
+        return
+    try:
+        replica.as_of()
+        if len(set(map(_cluster, (DEFAULT_DB_ALIAS, replica.ALIAS)))) != 1:
+            yield Level.FAIL, "DATABASE_REPLICA_URL is a replica of another database: reports would show its figures."
+    except (DatabaseError, replica.Unusable) as error:
+        yield Level.WARN, f"Reports are read from the primary. {error}".strip()
+
+
+def _cluster(alias: str) -> int:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT system_identifier FROM pg_control_system()")
+        return int(cursor.fetchone()[0])
 
 
 def partitions(now: datetime) -> Findings:
@@ -153,6 +172,7 @@ CHECKS: dict[str, Callable[[datetime], Findings]] = {
     "database": database,
     "migrations": migrations,
     "database roles": database_roles,
+    "read replica": read_replica,
     "partitions": partitions,
     "tasks": tasks,
     "queues": queues,

@@ -60,6 +60,7 @@ def test_by_default_it_is_the_days_of_this_month(api: Any, alice: User, organiza
     assert answer == {
         "from": "2016-07-01T00:00:00Z",
         "to": "2016-07-03T13:07:00Z",
+        "as_of": "2016-07-03T13:07:00Z",
         "window": "day",
         "timezone": "UTC",
         "group_by": [],
