@@ -74,8 +74,10 @@ def reason(error: BaseException | None) -> str | None:
             return "Redis refuses the password in REDIS_URL."
         case RedisTimeoutError():
             return "Redis doesn't answer."
-        case RedisConnectionError() | BrokerError():
+        case RedisConnectionError():
             return "Redis can't be reached at the address in REDIS_URL."
+        case BrokerError():
+            return "The broker of the tasks can't be reached."
     return None
 
 

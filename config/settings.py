@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from kombu import Queue
 
-from config import databases, logs, sign_in, telemetry
+from config import brokers, databases, logs, sign_in, telemetry
 from config.env import BASE_DIR, STATE_DIR, Env, is_weak
 from config.local import servers
 
@@ -358,18 +358,13 @@ LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LANGUAGE_COOKIE_NAME = "language"
 FORMAT_MODULE_PATH = ["config.formats"]
 
-# A unix socket is unix:///path?db=0 to redis-py and redis+socket:///path?virtual_host=0 to Celery.
-CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", default=brokers.of_redis(REDIS_URL))
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_connect_timeout": 2,
-    "socket_timeout": 1 if databases.process() == "web" else 5,  # a request waits for it
-    "global_keyprefix": "celery:",
-    # A request does not wait for a broker that is down: tasks are nudges, and a sweep does what they were to do.
-    "max_retries": 1,
-    "interval_start": 0,
-    "interval_step": 0.1,
-}
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_TRANSPORT_OPTIONS = brokers.transport_options(
+    CELERY_BROKER_URL,
+    seconds=1 if databases.process() == "web" else 5,  # a request waits for it
+)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_ACKS_LATE = True

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.timesince import timesince
 
+from accounts.lib import broker
 from billing.templatetags.money import amount, money
 from usage.reporting import installation
 from usage.reporting.installation import MOST
@@ -92,9 +93,9 @@ def webhook_failures(now: datetime) -> Tile:
 
 
 def queues(now: datetime) -> Tile:
-    rows, tasks = installation.waiting(), installation.tasks_waiting()
+    rows, tasks = installation.waiting(), broker.tasks_waiting()
     parts = [f"{counted(number)} {name}" for name, number in rows.items()]
-    note = ", ".join(parts) + (", and Redis does not answer" if tasks is None else f", {amount(tasks)} tasks")
+    note = ", ".join(parts) + (", and the broker does not answer" if tasks is None else f", {amount(tasks)} tasks")
     state = "bad" if tasks is None else ""
     url = address("accounts_delivery", status__exact="pending")
     return Tile("Queues", counted(sum(rows.values())), note, url, state)

@@ -9,9 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Count, F, Model, QuerySet, Sum
-from redis import Redis, RedisError
 
 from accounts.lib.identifiers import first_uuid7
 from accounts.lib.money import ZERO
@@ -23,7 +21,6 @@ DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 MOST = 10_000  # what waits is counted up to here
 BURN = (LedgerEntry.Kind.USAGE, LedgerEntry.Kind.CAPTURE, LedgerEntry.Kind.SUBSCRIPTION)
-QUEUES = ("celery", "webhooks")
 
 
 @dataclass(frozen=True)
@@ -82,16 +79,6 @@ def waiting() -> dict[str, int]:
         "gateway events": ReceivedEvent.objects.filter(handled_at=None),
     }
     return {name: capped(rows) for name, rows in queues.items()}
-
-
-def tasks_waiting() -> int | None:
-    """Tasks in Celery's queues; None if Redis doesn't answer."""
-    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
-    try:
-        with Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as redis:
-            return sum(int(redis.llen(f"{prefix}{queue}")) for queue in QUEUES)
-    except RedisError:
-        return None
 
 
 def requests_waiting(now: datetime) -> int:

@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts import copies
-from accounts.lib import replica
+from accounts.lib import broker, replica
 from accounts.models import Installation
 from apikeys import peppers
 from billing.payments.gateways import startup
@@ -104,9 +104,9 @@ def partitions(now: datetime) -> Findings:
 
 
 def tasks(now: datetime) -> Findings:
-    waiting, silence = installation.tasks_waiting(), gauges.silence(now)
+    waiting, silence = broker.tasks_waiting(), gauges.silence(now)
     if waiting is None:
-        yield Level.FAIL, "Redis does not answer at REDIS_URL. Tasks wait for it; nothing is lost."
+        yield Level.FAIL, "The broker of the tasks does not answer. Tasks wait for it; nothing is lost."
     elif silence is None or silence > LONGEST_SILENCE:
         since = f"for {silence:.0f} s" if silence else "since Redis was started"
         missing = "No worker takes tasks" if waiting > 1 else "Beat doesn't start tasks"

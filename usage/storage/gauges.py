@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis import RedisError
 
-from accounts.lib import months
+from accounts.lib import broker, months
 from accounts.models import Delivery, Email, Event, UnpublishedEvent, WebhookEndpoint
 from billing.models import AutoRecharge, Payment, ReceivedEvent
 from usage.reporting import installation
@@ -39,7 +39,7 @@ def gauges(now: datetime) -> Iterator[GaugeMetricFamily]:
     yield labelled("tollgate_webhook_endpoints", "Endpoints by lane.", "lane", endpoints())
     yield labelled("tollgate_recharges", "Organizations with auto-recharge, by state.", "state", recharges())
     yield labelled("tollgate_open_payments", "Payments whose end isn't known yet.", "status", payments())
-    yield gauge("tollgate_celery_tasks", "Tasks in the queues of Redis.", installation.tasks_waiting())
+    yield gauge("tollgate_celery_tasks", "Tasks in the queues of the broker.", broker.tasks_waiting())
     yield gauge("tollgate_heartbeat_seconds", "Since beat and a worker last ran a task.", silence(now))
     yield gauge("tollgate_partition_days", "Until the last partition of usage ends.", partition_days(now))
     proof = installation.last_proof()

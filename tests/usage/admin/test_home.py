@@ -80,9 +80,9 @@ def test_it_reads_no_events_and_scans_no_large_table(operator: Client, busy: Api
             assert "Seq Scan" not in plan, plan
 
 
-def test_a_redis_that_is_down_is_said(operator: Client, settings: Any) -> None:
-    settings.REDIS_URL = "unix:///nowhere/redis.sock"
-    assert "Redis does not answer" in text(operator.get("/admin/"))
+def test_a_broker_that_is_down_is_said(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_BROKER_READ_URL", "redis+socket:///nowhere.sock")
+    assert "the broker does not answer" in text(operator.get("/admin/"))
 
 
 def test_what_waits_is_counted_only_so_far(operator: Client, organization: Organization, charlie: User) -> None:

@@ -6,12 +6,14 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.core.cache import cache
 from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import Email
 from apikeys.models import ApiKeySecret
+from config import brokers
 from tests import factories
 from usage.models import LedgerProof
 from usage.storage import diagnosis, gauges
@@ -110,14 +112,19 @@ def test_partitions_that_run_out_are_named() -> None:
     assert finding.level is Level.FAIL
 
 
-@pytest.mark.parametrize(("name", "value", "subject"), [
-    ("REDIS_URL", "redis://127.0.0.1:9/0", "tasks"),
-    ("EMAIL_PORT", 9, "email"),
-])  # fmt: skip
-def test_who_does_not_answer_is_named(name: str, value: Any, subject: str, settings: Any) -> None:
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:9/0", "amqp://127.0.0.1:9//"])
+def test_a_broker_that_does_not_answer_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_BROKER_READ_URL", url)
+    monkeypatch.setitem(current_app.conf, "broker_transport_options", brokers.transport_options(url, seconds=1))
+    [(level, text)] = found("tasks")
+    assert level is Level.FAIL
+    assert "broker of the tasks does not answer" in text
+
+
+def test_a_mail_server_that_does_not_answer_is_named(settings: Any) -> None:
     settings.EMAIL_BACKEND, settings.EMAIL_HOST = "django.core.mail.backends.smtp.EmailBackend", "127.0.0.1"
-    setattr(settings, name, value)
-    [(level, text)] = found(subject)
+    settings.EMAIL_PORT = 9
+    [(level, text)] = found("email")
     assert level is Level.FAIL
     assert "answer" in text
 
