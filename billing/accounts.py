@@ -151,10 +151,10 @@ def currency_of(account: BillingAccount) -> str:
 
 
 @transaction.atomic
-def fix_currency(account: BillingAccount) -> str:
-    """Set the currency from the country unless it is set already. Returns the account's currency."""
+def fix_currency(account: BillingAccount, currency: str = "") -> str:
+    """Set the currency, by default that of the country, unless it is set already. Returns the account's currency."""
     unset = BillingAccount.objects.filter(pk=account.pk, currency="")
-    fixed = unset.update(currency=countries.currency_of(account.country))
+    fixed = unset.update(currency=currency or countries.currency_of(account.country))
     account.refresh_from_db(fields=["currency"])
     if fixed:
         before, after = {"currency": ""}, {"currency": account.currency}

@@ -7,6 +7,8 @@ from usage.models import (
     EndpointRollup,
     EventVoid,
     ImportedFile,
+    ImportedRow,
+    ImportedUsage,
     MonthClose,
     MonthlyUsage,
     UsageEvent,
@@ -24,12 +26,18 @@ of_organization(
     Section(
         "usage_volumes", lambda o: Volume.objects.filter(account_id=o.pk), order=("account_id", "meter_id", "month")
     ),
+    Section("imported_usage", ImportedUsage.objects.within, order=("account_id", "id")),
     Section("usage_months", MonthlyUsage.objects.within, order=("account_id", "id")),
     Section("month_closes", MonthClose.objects.of),
     Section(
         "imported_files",
         lambda o: ImportedFile.objects.filter(organization__in=beneath(o)),
         without=frozenset({"digest", "digest_read"}),
+    ),
+    Section(
+        "imported_rows",
+        lambda o: ImportedRow.objects.filter(organization__in=beneath(o)),
+        without=frozenset({"digest"}),
     ),
 )
 leave_out({DismissedChecklist: "Which hints a person has put away."})

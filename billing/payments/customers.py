@@ -7,6 +7,8 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.lib import identifiers
+from accounts.lib.problems import Conflict
+from accounts.models import Organization
 from billing import clock
 from billing.ledger import posting
 from billing.models import BillingAccount, GatewayCustomer, PaymentMethod
@@ -16,6 +18,13 @@ from billing.payments.gateways import CustomerDetails, Gateway, UnknownCustomer
 Result = TypeVar("Result")
 
 DELETED = "customer_deleted"
+
+
+class CustomerKnown(Conflict):
+    """Two organizations can't be one customer at the gateway, or their payments would be mixed up."""
+
+    code = "customer_known"
+    detail = "This customer belongs to another organization."
 
 
 def call(account: BillingAccount, gateway: Gateway, step: Callable[[str], Result]) -> Result:
@@ -58,6 +67,17 @@ def ensure(account: BillingAccount, gateway: Gateway) -> str:
         organization_id=account.organization_id, gateway=gateway.name, defaults={"customer": made}
     )
     return row.customer
+
+
+def adopt(organization: Organization, gateway: str, customer: str) -> None:
+    """The organization's customer is one that another system made. `CustomerKnown` if it is somebody's already."""
+    if GatewayCustomer.objects.filter(gateway=gateway, customer=customer).exclude(organization=organization).exists():
+        raise CustomerKnown
+    row, _ = GatewayCustomer.objects.get_or_create(
+        organization=organization, gateway=gateway, defaults={"customer": customer}
+    )
+    if row.customer != customer:
+        raise CustomerKnown("The organization is another customer there already.")
 
 
 def owner_of(customer: str, gateway: Gateway) -> UUID | None:

@@ -81,15 +81,19 @@ def add(
 
 
 @transaction.atomic
-def save(organization: Organization, gateway: str, card: Card, *, by: str, id: UUID | None = None) -> PaymentMethod:
+def save(
+    organization: Organization, gateway: str, card: Card, *, by: str, id: UUID | None = None, consent: str = CONSENT
+) -> PaymentMethod:
     """Keep a card that the gateway saved. Called again for the same card, it changes nothing."""
     # There's a race here: of two first cards, only one may become the default.
     posting.lock([organization.pk], clock.now(organization))
     accounts.required(organization)  # The account may have been closed while we waited.
-    return keep(organization, gateway, card, by=by, id=id)
+    return keep(organization, gateway, card, by=by, id=id, consent=consent)
 
 
-def keep(organization: Organization, gateway: str, card: Card, *, by: str, id: UUID | None = None) -> PaymentMethod:
+def keep(
+    organization: Organization, gateway: str, card: Card, *, by: str, id: UUID | None = None, consent: str = CONSENT
+) -> PaymentMethod:
     """As `save`, under the payer's lock, and for an account that may be closed: its money came with this card."""
     known = PaymentMethod.objects.filter(gateway=gateway, gateway_token=card.token).first()
     if known:
@@ -108,7 +112,7 @@ def keep(organization: Organization, gateway: str, card: Card, *, by: str, id: U
         last4=card.last4,
         exp_month=card.exp_month,
         exp_year=card.exp_year,
-        consent=translated(CONSENT),
+        consent=translated(consent),
         consent_by=by,
         is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
     )

@@ -9,7 +9,7 @@ organization's tree, which never changes.
 
 from usage.models.checklists import DismissedChecklist
 from usage.models.events import UsageEvent
-from usage.models.imports import ImportedFile
+from usage.models.imports import ImportedFile, ImportedRow, ImportedUsage
 from usage.models.months import MonthClose, MonthlyUsage
 from usage.models.proofs import LedgerProof
 from usage.models.retirement import RetiredPartition
@@ -22,6 +22,8 @@ __all__ = [
     "EndpointRollup",
     "EventVoid",
     "ImportedFile",
+    "ImportedRow",
+    "ImportedUsage",
     "LedgerProof",
     "MonthClose",
     "MonthlyUsage",

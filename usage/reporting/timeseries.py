@@ -143,7 +143,8 @@ def sources(query: Query) -> Iterator[tuple[QuerySet[Any], dict[str, Any]]]:
     """The rows that the query is about, each with its `moment`, and the sums to take of them."""
     span = Span(query.start, query.end)
     rollups, edges = totals.sources(query.rollup, query.organization, span, query.environment)
-    yield rollups.filter(query.filter).annotate(moment=F("bucket")), SUMS_OF_ROLLUPS
+    for source in (rollups, totals.imported(query.organization, span, query.environment)):
+        yield source.filter(query.filter).annotate(moment=F("bucket")), SUMS_OF_ROLLUPS
     for events in edges:
         yield events.filter(query.filter).annotate(moment=F("occurred_at")), SUMS_OF_EVENTS
 

@@ -1,5 +1,7 @@
 """What was used between two moments, exactly: whole quarters of an hour from the rollups, the edges from the events.
 
+What was imported from another system is added: each row of it lies at the moment at which its month or day begins.
+
 Where events were retired there are no edges; a moment there is read as the start of its quarter.
 """
 
@@ -17,7 +19,7 @@ from accounts.lib import quarters, timezones
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from apikeys.models import ApiKey
-from usage.models import EndpointRollup, EventVoid, RetiredPartition, UsageEvent, UsageRollup, Volume
+from usage.models import EndpointRollup, EventVoid, ImportedUsage, RetiredPartition, UsageEvent, UsageRollup, Volume
 
 ENDPOINTS_SHOWN = 1000
 OTHER = "(other)"
@@ -83,9 +85,11 @@ def of(
     key: ApiKey | None = None,
 ) -> Totals:
     """Requests, failures and credits in [start, end): of the organization and all beneath it, or of one key there."""
-    rollups, edges = sources(UsageRollup, organization, span_of(start, end), environment)
+    span = span_of(start, end)
+    rollups, edges = sources(UsageRollup, organization, span, environment)
     of_key = Q(key=key) if key else Q()
-    return sum((_sum_events(events.filter(of_key)) for events in edges), _sum_rollups(rollups.filter(of_key)))
+    before = _sum_rollups(imported(organization, span, environment).filter(of_key))
+    return sum((_sum_events(events.filter(of_key)) for events in edges), _sum_rollups(rollups.filter(of_key)) + before)
 
 
 def by_day(
@@ -100,12 +104,13 @@ def by_day(
     start, end = span.start, span.end
     first, last = start.astimezone(zone).date(), max(start, end - datetime.resolution).astimezone(zone).date()
     days = {first + timedelta(days=n): NOTHING for n in range((last - first).days + 1)}
-    rollups, _ = sources(UsageRollup, organization, span, environment)
-    sums = rollups.values_list("bucket").annotate(Sum("requests"), Sum("failed"), Sum("credits")).order_by()
-    for bucket, requests, failed, credits in sums:
-        days[bucket.astimezone(zone).date()] += Totals(int(requests), int(failed), credits)
-    for edge_start, edge_end in span.edges:
-        days[edge_start.astimezone(zone).date()] += of(organization, edge_start, edge_end, environment)
+    rollups, edges = sources(UsageRollup, organization, span, environment)
+    for source in (rollups, imported(organization, span, environment)):
+        sums = source.values_list("bucket").annotate(Sum("requests"), Sum("failed"), Sum("credits")).order_by()
+        for bucket, requests, failed, credits in sums:
+            days[bucket.astimezone(zone).date()] += Totals(int(requests), int(failed), credits)
+    for (edge_start, _), events in zip(span.edges, edges, strict=True):
+        days[edge_start.astimezone(zone).date()] += _sum_events(events)
     return days
 
 
@@ -113,14 +118,16 @@ def by_endpoint(
     organization: Organization, start: datetime, end: datetime, environment: str = "live"
 ) -> dict[str, int]:
     """Requests an endpoint in [start, end), most used first: 1,000 by name, the rest as `(other)`."""
-    rollups, edges = sources(EndpointRollup, organization, span_of(start, end), environment)
-    at_edges: Counter[str] = Counter()
+    span = span_of(start, end)
+    rollups, edges = sources(EndpointRollup, organization, span, environment)
+    before = imported(organization, span, environment)
+    at_edges: Counter[str] = Counter(dict(_of_endpoints(before, Sum("requests"))))
     for events in edges:
         at_edges.update(dict(_of_endpoints(events, Count("id"))))
     inside = _of_endpoints(rollups, Sum("requests"))
     most, others = Counter(dict(inside[: ENDPOINTS_SHOWN + 1])), 0
     if len(most) > ENDPOINTS_SHOWN:
-        # An endpoint that is neither among these nor at an edge can't be among the first 1,000 of the whole.
+        # An endpoint that is neither among these nor elsewhere can't be among the first 1,000 of the whole.
         most.update(dict(inside.filter(name__in=set(at_edges) - set(most))))
         others = rollups.aggregate(n=Sum("requests", default=0))["n"] - most.total()
     used = +(most + at_edges)  # `+` drops endpoints of which every event was taken back
@@ -133,9 +140,10 @@ def by_meter(
     organization: Organization, start: datetime, end: datetime, environment: str = "live"
 ) -> dict[str, Decimal]:
     """The quantity of each meter that was used in [start, end)."""
-    rollups, edges = sources(UsageRollup, organization, span_of(start, end), environment)
+    span = span_of(start, end)
+    rollups, edges = sources(UsageRollup, organization, span, environment)
     quantities: dict[str, Decimal] = {}
-    for source in (rollups, *edges):
+    for source in (rollups, imported(organization, span, environment), *edges):
         for meter, quantity in source.values_list("meter__slug").annotate(n=Sum("quantity")).order_by():
             quantities[meter] = quantities.get(meter, ZERO) + quantity
     return quantities
@@ -145,7 +153,14 @@ def requests_all_time(organization: Organization) -> int:
     """Live requests ever: of a payer from its few volumes, of a child from the rollups."""
     rollups = UsageRollup.objects.within(organization).filter(environment="live")
     counted: QuerySet[Any] = Volume.objects.filter(account_id=organization.pk) if organization.is_root else rollups
-    return int(counted.aggregate(n=Sum("requests", default=0))["n"])
+    before = ImportedUsage.objects.within(organization).filter(environment="live")
+    return sum(int(rows.aggregate(n=Sum("requests", default=0))["n"]) for rows in (counted, before))
+
+
+def imported(organization: Organization, span: Span, environment: str) -> QuerySet[ImportedUsage]:
+    """What was used in the span, as another system counted it."""
+    rows = ImportedUsage.objects.within(organization)
+    return rows.filter(environment=environment, bucket__gte=span.start, bucket__lt=span.end)
 
 
 def sources(

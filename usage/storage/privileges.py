@@ -12,7 +12,8 @@ from accounts.lib import sql
 
 APPEND_ONLY = (
     "accounts_event, accounts_publishedevent, billing_ledgerentry, billing_ledgerseal, billing_invoice,"
-    " billing_invoiceline, billing_invoicedocument, usage_event, usage_eventvoid, usage_monthlyusage"
+    " billing_invoiceline, billing_invoicedocument, usage_event, usage_eventvoid, usage_monthlyusage,"
+    " usage_importedusage"
 )
 
 GRANTS = (

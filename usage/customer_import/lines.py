@@ -1,0 +1,80 @@
+"""The lines of a file with customers: JSON Lines, or CSV with the names of the members in its first line."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from accounts.lib import exact_json
+
+CSV = ".csv"
+
+
+class Unreadable(Exception):
+    """The file as a whole can't be read. The message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row, with the number of its first line from 1. `problem` says why it can't be read as one."""
+
+    number: int
+    members: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+
+def read(path: Path) -> Iterator[Line]:
+    """The rows of a file, of which one ending in `.csv` is read as CSV. `Unreadable` if there is no such file."""
+    try:
+        # What is not UTF-8 comes as lone surrogates, which the checks of the row name.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            yield from _rows_of_csv(file) if path.suffix.lower() == CSV else _rows_of_json(file)
+    except OSError as error:
+        raise Unreadable(f"{path} can't be read: {error.strerror}.") from error
+
+
+def _rows_of_json(file: IO[str]) -> Iterator[Line]:
+    for number, text in enumerate(file, start=1):
+        if text.strip():
+            yield _row_of_json(number, text)
+
+
+def _row_of_json(number: int, text: str) -> Line:
+    if not text.isascii() and _is_not_utf_8(text):
+        return Line(number, problem="The line is not in UTF-8.")
+    try:
+        members = exact_json.loads(text)
+    except exact_json.InvalidJson as error:
+        return Line(number, problem=f"The line is {error}.")
+    if not isinstance(members, dict):
+        return Line(number, problem="The line is not a JSON object.")
+    return Line(number, members)
+
+
+def _rows_of_csv(file: IO[str]) -> Iterator[Line]:
+    """Empty cells are left out. A cell may go over several lines."""
+    reader = csv.reader(file, strict=True)
+    try:
+        names = next(reader, [])
+        if len(set(names)) < len(names):
+            raise Unreadable("The first line names a column twice.")
+        number = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                yield _row_of_csv(number, names, cells)
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise Unreadable(f"Line {reader.line_num} is not CSV: {error}.") from error
+
+
+def _row_of_csv(number: int, names: list[str], cells: list[str]) -> Line:
+    if len(cells) != len(names):
+        return Line(number, problem=f"The line has {len(cells)} cells, and the first line {len(names)}.")
+    if any(map(_is_not_utf_8, cells)):
+        return Line(number, problem="The line is not in UTF-8.")
+    return Line(number, {name: cell for name, cell in zip(names, cells, strict=True) if cell})
+
+
+def _is_not_utf_8(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
