@@ -17,6 +17,7 @@ from billing.models import LedgerAccount
 from usage.models import LedgerProof
 from usage.storage import (
     closing_checks,
+    import_checks,
     ledger_checks,
     paper_checks,
     payer_months,
@@ -33,6 +34,7 @@ CHECKS = {
     **subscription_checks.CHECKS,
     **usage_checks.CHECKS,
     **closing_checks.CHECKS,
+    **import_checks.CHECKS,
 }
 
 SEALED = "each entry of the ledger is as it was sealed"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from accounts import people
 from accounts.models import Event, Invitation, Organization, User
@@ -108,6 +109,22 @@ def test_past_usage_is_in_the_reports_and_nowhere_else(db: None, run: Any, api: 
     assert [point["requests"] for point in days] == [10]
     assert posting.available(acme.pk, NOW) == Decimal("140.5")
     assert reconciliation.run() == []
+
+
+@pytest.mark.parametrize(
+    ("corruption", "check"),
+    [
+        ("UPDATE usage_importedrow SET target = '9' WHERE type = 'balance' AND external_id = 'b1'", "balance"),
+        ("DELETE FROM usage_importedrow WHERE type = 'balance'", "balance"),
+        ("UPDATE usage_importedusage SET id = id + 1000", "usage"),
+        ("DELETE FROM usage_importedusage", "usage"),
+    ],
+)
+def test_the_proof_of_the_books_misses_nothing_of_it(db: None, run: Any, corruption: str, check: str) -> None:
+    run(ALL)
+    with connection.cursor() as cursor:
+        cursor.execute(corruption)
+    assert {finding.check.split()[2] for finding in reconciliation.run()} == {check}
 
 
 def test_the_same_file_changes_nothing_the_second_time(db: None, run: Any) -> None:

@@ -20,6 +20,7 @@ from accounts.models import Organization
 from billing.models import LedgerEntry
 from tests.concurrency import race
 from usage.customer_import import lines, running
+from usage.customer_import.running import Result
 from usage.models import ImportedRow
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,8 +86,8 @@ def test_an_import_that_is_killed_goes_on_where_it_stopped(file: Path, prefix: s
 
     results = Counter(outcome.result for outcome in running.run(lines.read(file)))
 
-    assert results == {"known": 2 * CUSTOMERS - results["new"], "new": results["new"]}
-    assert results["new"]
+    assert results == {Result.KNOWN: 2 * CUSTOMERS - results[Result.NEW], Result.NEW: results[Result.NEW]}
+    assert results[Result.NEW]
     assert figures(prefix) == (CUSTOMERS, CUSTOMERS)
 
 
@@ -102,7 +103,7 @@ def small(tmp_path: Path, prefix: str) -> Path:
 
 def test_two_imports_at_once_import_each_line_once(tmp_path: Path, prefix: str) -> None:
     results = race([partial(import_here, small(tmp_path, prefix))] * 2)
-    assert sorted(map(sorted, zip(*results, strict=True))) == [["known", "new"]] * 10  # type: ignore[arg-type]
+    assert sorted(map(sorted, zip(*results, strict=True))) == [["known", "new"]] * 10
     assert figures(prefix) == (5, 5)
 
 
