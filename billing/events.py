@@ -108,6 +108,7 @@ DISPUTED = {
 VISA = {"payment_method": "pm_0123456789abcdef0123456789abcdef", "brand": "visa", "last4": "4242"}
 VISA_UNTIL = {**VISA, "exp_month": 12, "exp_year": 2026}
 SPENT = {"subject": "key_0123456789abcdef", "monthly_budget": 100, "month": "2026-11", "spent": 80.5, "threshold": 80}
+PACKAGE = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 register(
     EventType("budget.crossed", "Spending reached a threshold of a monthly budget.", BUDGET, SPENT),
@@ -130,6 +131,24 @@ register(
             "after": {"low_balance": 20},
             "actor": "user:7",
         },
+    ),
+    EventType(
+        "finance_package.made",
+        "The tables of a month for bookkeeping were made, of all customers.",
+        {"month": TEXT, "size": INTEGER, "sha256": TEXT},
+        {
+            "month": "2026-10",
+            "size": 48213,
+            "sha256": PACKAGE,
+        },
+        audit_only=True,
+    ),
+    EventType(
+        "finance_package.downloaded",
+        "The tables of a month for bookkeeping were downloaded, or written to a file.",
+        {"month": TEXT, "sha256": TEXT},
+        {"month": "2026-10", "sha256": PACKAGE},
+        audit_only=True,
     ),
     EventType(
         "credits.imported",
@@ -182,7 +201,7 @@ register(
             "log": "ledger",
             "organization": "acct_1b2c3d4e5f6g7h8i",
             "last": 120,
-            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "digest": PACKAGE,
             "signature": "eyJhbGciOiJSUzI1NiJ9…",
         },
     ),

@@ -378,6 +378,7 @@ CELERY_BEAT_SCHEDULE = {
     "usage partitions ahead": {"task": "usage.tasks.make_partitions", "schedule": crontab(minute=7)},
     # Months of all time zones end on quarters of an hour. Usage that was underway then is given five minutes.
     "months that have ended": {"task": "usage.tasks.close_months", "schedule": crontab(minute="5,20,35,50")},
+    "finance package of the last month": {"task": "usage.tasks.make_finance_package", "schedule": crontab(minute=13)},
     "usage past its retention": {"task": "usage.tasks.retire_partitions", "schedule": crontab(minute=37)},
     "accounts of which something is due": {"task": "billing.tasks.expire_due_credits", "schedule": 60.0},
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},

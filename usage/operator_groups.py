@@ -45,7 +45,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "finance": (
         *_each("view", *CUSTOMERS, *CATALOG, "billing.taxrate", "billing.invoiceseries", "billing.receivedevent"),
-        *_each("view", "usage.ledgerproof"),
+        *_each("view", "usage.ledgerproof", "billing.financepackage"),
         *_each("change", "billing.billingaccount", "billing.taxrate", "usage.monthclose"),
         *("billing.add_taxrate", "accounts.add_operatornote", "accounts.export_rows"),
         *_ask("adjust", "grant", "reverse", "refund", "credit_note", "write_off", "credit_limit"),

@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
+from billing.finance import package
 from usage.storage import advancing, closing, event_partitions, gauges, partitions, retention
 
 log = structlog.get_logger()
@@ -38,6 +39,13 @@ def close_months() -> int:
     """Start tasks that close the months that have ended. What gets lost is started again by the next run."""
     tasks = [close_ended_months.delay([str(payer) for payer in payers]) for payers in closing.batches(timezone.now())]
     return len(tasks)
+
+
+@shared_task
+def make_finance_package() -> bool:
+    """The last month's, once the ended months of all payers are closed."""
+    now = timezone.now()
+    return next(closing.due(now), None) is None and package.make_due(now) is not None
 
 
 @shared_task

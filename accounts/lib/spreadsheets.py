@@ -3,23 +3,39 @@
 import csv
 import io
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from accounts.lib.money import plain
 
 FORMULA = frozenset("=+-@")  # spreadsheets treat a cell that begins with one of these as a formula
+PART = 1 << 16  # characters
 
 Cell = str | int | Decimal | None
 
 
 def csv_of(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     """A table in UTF-8, with its header. Numbers are written exactly; None is an empty cell."""
+    return b"".join(stream(columns, rows))
+
+
+def stream(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
+    """As `csv_of`, in parts: the rows are read as they are needed."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(columns)
-    writer.writerows([_written(cell) for cell in row] for row in rows)
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    for row in rows:
+        writer.writerow([_written(cell) for cell in row])
+        if text.tell() >= PART:
+            yield _taken(text)
+    yield _taken(text)
+
+
+def _taken(text: io.StringIO) -> bytes:
+    part = text.getvalue().encode("utf-8", "backslashreplace")
+    text.seek(0)
+    text.truncate()
+    return part
 
 
 def _written(cell: Cell) -> str:

@@ -8,6 +8,7 @@ from billing.api.auto_recharge import AutoRechargeView, RetryView
 from billing.api.budgets import BudgetView
 from billing.api.catalog import MeterViewSet, PlanViewSet
 from billing.api.corrections import AdjustmentsView, ReverseView
+from billing.api.finance import FinancePackageViewSet
 from billing.api.grants import GrantViewSet
 from billing.api.holds import HoldViewSet
 from billing.api.invoices import InvoiceViewSet
@@ -25,6 +26,7 @@ router.register("v1/organizations", OrganizationViewSet)
 router.register("v1/payment-methods", PaymentMethodViewSet)
 router.register("v1/payments", PaymentViewSet)
 router.register("v1/invoices", InvoiceViewSet)
+router.register("v1/finance-packages", FinancePackageViewSet)
 router.register("v1/plans", PlanViewSet)
 router.register("v1/meters", MeterViewSet)
 router.register("v1/subscriptions", SubscriptionViewSet)

@@ -4,7 +4,7 @@ The lots themselves only know what is left now. So they are burnt again, in the 
 entry's own lot first, then those past their expiry, then by priority, expiry and age.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,9 +26,10 @@ SELECT e.seq, e.kind, e.amount, e.balance_after, e.reference, coalesce(p.seq, e.
   LEFT JOIN billing_ledgerentry p
     ON p.account_id = e.account_id AND p.idempotency_key = 'payment:' || substr(e.reference, 5)
    AND e.kind IN ('refund', 'chargeback')
- WHERE e.account_id = %(account)s AND e.created_at < %(end)s
- ORDER BY e.seq
+ WHERE e.account_id = %(account)s AND e.created_at < %(end)s AND e.seq > %(after)s
+ ORDER BY e.seq LIMIT %(batch)s
 """
+BATCH = 10_000  # entries in memory
 
 
 @dataclass
@@ -53,8 +54,15 @@ class _Lot:
 
 def paid(account: UUID, end: datetime) -> Decimal:
     """How much of what an account bought is not used by then."""
-    lots = _replay(sql.rows(ENTRIES, {"account": account, "end": end}))
+    lots = _replay(_entries(account, end))
     return sum((lot.remaining for lot in lots if lot.category == Grant.Category.PAID), ZERO)
+
+
+def _entries(account: UUID, end: datetime) -> Iterator[tuple[Any, ...]]:
+    after = 0
+    while batch := sql.rows(ENTRIES, {"account": account, "end": end, "after": after, "batch": BATCH}):
+        yield from batch
+        after = batch[-1][0]
 
 
 def _replay(entries: Iterable[tuple[Any, ...]]) -> list[_Lot]:

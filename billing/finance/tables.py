@@ -1,15 +1,21 @@
-"""The tables of a month: entries, balances, papers, taxes, and the journal that follows from them."""
+"""The tables of a month: entries, balances, papers, taxes, and the journal that follows from them.
+
+They are read as they are written, a batch of customers at a time, so that a month of any size needs little memory. What
+they are made of never changes, so they need no snapshot.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
 from accounts.events import sealing
+from accounts.exports import rows
 from accounts.lib import months, sql
 from accounts.lib.money import ZERO
 from accounts.lib.spreadsheets import Cell
@@ -17,7 +23,12 @@ from billing.finance import deferred
 from billing.invoicing import tax
 from billing.models import Invoice, LedgerEntry
 
+Bounds = Mapping[str, datetime]  # `start` and `end`
+
 KINDS = [kind.value for kind in LedgerEntry.Kind]
+
+# In memory at a time.
+PAYERS_BATCH, ENTRIES_BATCH, PAPERS_BATCH = 1_000, 10_000, 1_000
 
 ENTRIES = """
 SELECT o.public_id, coalesce(b.currency, ''), e.seq, e.kind, e.amount, e.balance_after, e.description, e.reference,
@@ -25,8 +36,15 @@ SELECT o.public_id, coalesce(b.currency, ''), e.seq, e.kind, e.amount, e.balance
   FROM billing_ledgerentry e
   JOIN accounts_organization o ON o.id = e.account_id
   LEFT JOIN billing_billingaccount b ON b.organization_id = e.account_id
- WHERE e.created_at >= %(start)s AND e.created_at < %(end)s
- ORDER BY o.public_id, e.seq
+ WHERE e.account_id = ANY(%(accounts)s::uuid[]) AND e.created_at >= %(start)s AND e.created_at < %(end)s
+   AND (o.public_id, e.seq) > (%(payer)s, %(seq)s)
+ ORDER BY o.public_id, e.seq LIMIT %(batch)s
+"""
+
+PAYERS = """
+SELECT a.organization_id, o.public_id
+  FROM billing_ledgeraccount a JOIN accounts_organization o ON o.id = a.organization_id
+ WHERE o.public_id > %(after)s ORDER BY o.public_id LIMIT %(batch)s
 """
 
 # The balance at both ends is what the last entry before them left. `is_mixed`: it also got credits as a gift.
@@ -43,18 +61,19 @@ SELECT a.organization_id, o.public_id, coalesce(b.currency, ''), coalesce(openin
   JOIN LATERAL (SELECT balance_after AS balance FROM billing_ledgerentry e
                  WHERE e.account_id = a.organization_id AND e.created_at < %(end)s
                  ORDER BY seq DESC LIMIT 1) closing ON true
+ WHERE a.organization_id = ANY(%(accounts)s::uuid[])
  ORDER BY o.public_id
 """
 MOVED = """
 SELECT account_id, kind, sum(amount) FROM billing_ledgerentry
- WHERE created_at >= %(start)s AND created_at < %(end)s GROUP BY 1, 2
+ WHERE account_id = ANY(%(accounts)s::uuid[]) AND created_at >= %(start)s AND created_at < %(end)s GROUP BY 1, 2
 """
 
 
 @dataclass(frozen=True)
 class Table:
     columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
+    rows: Iterable[Sequence[Cell]]
 
 
 @dataclass(frozen=True)
@@ -73,114 +92,143 @@ class Account:
         return max(self.closing, ZERO) - self.paid
 
 
-def of(month: date) -> dict[str, Table]:
-    """By the name of the file. Months are those of the seller's time zone."""
+def _decimals() -> defaultdict[str, Decimal]:
+    return defaultdict(Decimal)
+
+
+@dataclass
+class Sums:
+    """By currency: what moved the balances by kind of entry, and their sums at both ends."""
+
+    moved: defaultdict[str, defaultdict[str, Decimal]] = field(default_factory=lambda: defaultdict(_decimals))
+    openings: defaultdict[str, Decimal] = field(default_factory=_decimals)
+    closings: defaultdict[str, Decimal] = field(default_factory=_decimals)
+    taxes: defaultdict[str, Decimal] = field(default_factory=_decimals)
+
+    def add(self, account: Account) -> None:
+        for kind, amount in account.moved.items():
+            self.moved[account.currency][kind] += amount
+        self.openings[account.currency] += account.opening
+        self.closings[account.currency] += account.closing
+
+
+def of(month: date) -> Iterator[tuple[str, Table]]:
+    """With the names of their files, to be read in this order. Months are those of the seller's time zone."""
     start, end = months.bounds(month, settings.SELLER["timezone"])
-    accounts = list(_accounts(start, end))
-    papers = list(
-        Invoice.objects.exclude(kind=Invoice.Kind.STATEMENT)
-        .filter(issued_at__gte=start, issued_at__lt=end)
-        .select_related("organization", "corrects")
-        .order_by("kind", "number")
-    )
-    return {
-        "entries.csv": _entries(start, end),
-        "balances.csv": _balances(accounts),
-        "invoices.csv": _invoices(papers),
-        "taxes.csv": _taxes(papers),
-        "journal.csv": _journal(months.shift(month, 1), accounts, papers),
-    }
+    bounds, sums = {"start": start, "end": end}, Sums()
+    yield "entries.csv", _entries(bounds)
+    yield "balances.csv", _balances(bounds, sums)
+    yield "invoices.csv", _invoices(_papers(start, end), sums)
+    yield "taxes.csv", _taxes(_papers(start, end))
+    yield "journal.csv", _journal(months.shift(month, 1), sums)
 
 
-def _accounts(start: datetime, end: datetime) -> Iterator[Account]:
-    bounds = {"start": start, "end": end}
-    moved: defaultdict[Any, dict[str, Decimal]] = defaultdict(dict)
-    for account, kind, amount in sql.rows(MOVED, bounds):
-        moved[account][kind] = amount
-    for account, organization, currency, opening, closing, is_mixed in sql.rows(ACCOUNTS, bounds):
-        paid = deferred.paid(account, end) if is_mixed else max(closing, ZERO)
-        yield Account(organization, currency, opening, closing, moved[account], paid)
+def _payers() -> Iterator[list[UUID]]:
+    after = ""
+    while batch := sql.rows(PAYERS, {"after": after, "batch": PAYERS_BATCH}):
+        yield [payer for payer, _ in batch]
+        after = batch[-1][1]
 
 
-def _entries(start: datetime, end: datetime) -> Table:
+def _accounts(bounds: Bounds) -> Iterator[Account]:
+    for payers in _payers():
+        parameters = {**bounds, "accounts": payers}
+        moved: defaultdict[Any, dict[str, Decimal]] = defaultdict(dict)
+        for account, kind, amount in sql.rows(MOVED, parameters):
+            moved[account][kind] = amount
+        for account, organization, currency, opening, closing, is_mixed in sql.rows(ACCOUNTS, parameters):
+            paid = deferred.paid(account, bounds["end"]) if is_mixed else max(closing, ZERO)
+            yield Account(organization, currency, opening, closing, moved[account], paid)
+
+
+def _entries(bounds: Bounds) -> Table:
     columns = ("organization", "currency", "id", "kind", "amount", "balance_after", "description", "reference")
-    rows = [
-        (*fields, sealing.written(created_at))
-        for *fields, created_at in sql.rows(ENTRIES, {"start": start, "end": end})
-    ]
-    return Table((*columns, "reverses", "created_at"), rows)
+    written = ((*fields, sealing.written(created_at)) for *fields, created_at in _entry_rows(bounds))
+    return Table((*columns, "reverses", "created_at"), written)
 
 
-def _balances(accounts: Iterable[Account]) -> Table:
+def _entry_rows(bounds: Bounds) -> Iterator[tuple[Any, ...]]:
+    for payers in _payers():
+        parameters = {**bounds, "accounts": payers, "batch": ENTRIES_BATCH, "payer": "", "seq": 0}
+        while batch := sql.rows(ENTRIES, parameters):
+            yield from batch
+            parameters["payer"], _, parameters["seq"], *_ = batch[-1]
+
+
+def _papers(start: datetime, end: datetime) -> Iterator[Invoice]:
+    issued = Invoice.objects.exclude(kind=Invoice.Kind.STATEMENT).filter(issued_at__gte=start, issued_at__lt=end)
+    order, after = ("kind", "number", "pk"), None
+    while batch := list(rows.past(issued.select_related("organization", "corrects"), order, after)[:PAPERS_BATCH]):
+        yield from batch
+        after = rows.key_of(batch[-1], order)
+
+
+def _balances(bounds: Bounds, sums: Sums) -> Table:
     """Opening and what moved give closing; paid and promotional credits, less the debt, give closing too."""
     columns = ("organization", "currency", "opening", *KINDS, "closing", "deferred_revenue", "promotional", "debt")
-    rows: list[Sequence[Cell]] = [
-        [
-            *(account.organization, account.currency, account.opening),
-            *(account.moved.get(kind, ZERO) for kind in KINDS),
-            *(account.closing, account.paid, account.promotional, max(-account.closing, ZERO)),
-        ]
-        for account in accounts
-    ]
-    return Table(columns, rows)
+    return Table(columns, (_balance(account, sums) for account in _accounts(bounds)))
 
 
-def _invoices(papers: Iterable[Invoice]) -> Table:
+def _balance(account: Account, sums: Sums) -> Sequence[Cell]:
+    sums.add(account)
+    return (
+        *(account.organization, account.currency, account.opening),
+        *(account.moved.get(kind, ZERO) for kind in KINDS),
+        *(account.closing, account.paid, account.promotional, max(-account.closing, ZERO)),
+    )
+
+
+def _invoices(papers: Iterable[Invoice], sums: Sums) -> Table:
     columns = ("number", "kind", "organization", "name", "country", "vat_id", "issued_at", "due_at", "currency", "net")
-    rows = [
-        (
-            *(paper.number, paper.kind, paper.organization.public_id, paper.buyer["name"], paper.buyer["country"]),
-            *(paper.buyer["vat_id"], sealing.written(paper.issued_at)),
-            *(sealing.written(paper.due_at) if paper.due_at else None, paper.currency, paper.subtotal, paper.tax),
-            *(paper.total, paper.corrects.number if paper.corrects else None),
-        )
-        for paper in papers
-    ]
-    return Table((*columns, "tax", "total", "corrects"), rows)
+    return Table((*columns, "tax", "total", "corrects"), (_invoice(paper, sums) for paper in papers))
+
+
+def _invoice(paper: Invoice, sums: Sums) -> Sequence[Cell]:
+    sums.taxes[paper.currency] += _sign(paper) * paper.tax
+    return (
+        *(paper.number, paper.kind, paper.organization.public_id, paper.buyer["name"], paper.buyer["country"]),
+        *(paper.buyer["vat_id"], sealing.written(paper.issued_at)),
+        *(sealing.written(paper.due_at) if paper.due_at else None, paper.currency, paper.subtotal, paper.tax),
+        *(paper.total, paper.corrects.number if paper.corrects else None),
+    )
 
 
 def _taxes(papers: Iterable[Invoice]) -> Table:
     """Of credit notes below zero, so that the columns can be summed."""
-    rows = [
-        (
+    columns = ("number", "country", "currency", "name", "category", "percent", "taxable", "tax")
+    return Table(columns, (row for paper in papers for row in _taxes_of(paper)))
+
+
+def _taxes_of(paper: Invoice) -> Iterator[Sequence[Cell]]:
+    for part in tax.from_json(paper.taxes):
+        yield (
             *(paper.number, paper.buyer["country"], paper.currency, part.name, part.category, part.percent),
             *(_sign(paper) * part.taxable, _sign(paper) * part.amount),
         )
-        for paper in papers
-        for part in tax.from_json(paper.taxes)
-    ]
-    return Table(("number", "country", "currency", "name", "category", "percent", "taxable", "tax"), rows)
 
 
 def _sign(paper: Invoice) -> int:
     return -1 if paper.kind == Invoice.Kind.CREDIT_NOTE else 1
 
 
-def _journal(end: date, accounts: Iterable[Account], papers: Iterable[Invoice]) -> Table:
+def _journal(end: date, sums: Sums) -> Table:
+    return Table(("date", "currency", "text", "debit", "credit", "amount"), _journal_lines(end, sums))
+
+
+def _journal_lines(end: date, sums: Sums) -> Iterator[Sequence[Cell]]:
     """What moved the customers' credits, by kind, and the taxes; each line a debit and a credit of the same amount.
 
     Lines are rounded to what can be paid. Another one has what the rounding left, so that the lines of customers'
     credits are the rounded balance at the end, less the rounded one at the beginning.
     """
-    moved: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    openings: defaultdict[str, Decimal] = defaultdict(Decimal)
-    closings: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for account in accounts:
-        for kind, amount in account.moved.items():
-            moved[account.currency][kind] += amount
-        openings[account.currency] += account.opening
-        closings[account.currency] += account.closing
-    lines: list[Sequence[Cell]] = []
-    for currency in sorted(closings):
-        kinds = {kind: tax.rounded(moved[currency][kind], currency) for kind in KINDS}
-        change = tax.rounded(closings[currency], currency) - tax.rounded(openings[currency], currency)
+    for currency in sorted(sums.closings):
+        kinds = {kind: tax.rounded(sums.moved[currency][kind], currency) for kind in KINDS}
+        change = tax.rounded(sums.closings[currency], currency) - tax.rounded(sums.openings[currency], currency)
         kinds["rounding"] = change - sum(kinds.values(), ZERO)
-        lines += [_line(end, currency, kind, "credits", amount) for kind, amount in kinds.items() if amount]
-    taxes: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for paper in papers:
-        taxes[paper.currency] += _sign(paper) * paper.tax
-    lines += [_line(end, currency, "purchase", "tax", amount) for currency, amount in sorted(taxes.items()) if amount]
-    return Table(("date", "currency", "text", "debit", "credit", "amount"), lines)
+        yield from (_line(end, currency, kind, "credits", amount) for kind, amount in kinds.items() if amount)
+    yield from (
+        _line(end, currency, "purchase", "tax", amount) for currency, amount in sorted(sums.taxes.items()) if amount
+    )
 
 
 def _line(end: date, currency: str, kind: str, against: str, amount: Decimal) -> Sequence[Cell]:

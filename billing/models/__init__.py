@@ -5,6 +5,7 @@ from billing.models.budgets import Spending
 from billing.models.catalog import EndpointPrice, Interval, Meter, Plan, PlanAllowance, PlanPrice, Price, PriceTier
 from billing.models.change_requests import ChangeRequest
 from billing.models.disputes import Dispute
+from billing.models.finance import FinancePackage, FinancePackagePart
 from billing.models.grants import Grant
 from billing.models.holds import Hold
 from billing.models.invoices import (
@@ -29,6 +30,8 @@ __all__ = [
     "ChangeRequest",
     "Dispute",
     "EndpointPrice",
+    "FinancePackage",
+    "FinancePackagePart",
     "GatewayCustomer",
     "Grant",
     "Hold",

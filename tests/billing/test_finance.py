@@ -1,37 +1,59 @@
 """The finance package: its tables add up to the ledger, which other means sum up, and its seal is proved offline."""
 
 import csv
+import hashlib
 import io
 import json
+import os
 import random
+import tracemalloc
 import zipfile
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 from django.db.models import Sum
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from time_machine import travel
 from tollgate_client.__main__ import main as client
 
 from accounts import signing
-from accounts.lib import months
-from accounts.models import Organization
+from accounts.lib import months, sql
+from accounts.models import Event, Organization
 from billing.finance import deferred, package
+from billing.finance import tables as month_tables
 from billing.ledger import posting
 from billing.ledger.lots import Lot
-from billing.models import BillingAccount, Grant, Invoice, LedgerEntry
+from billing.models import BillingAccount, FinancePackage, FinancePackagePart, Grant, Invoice, LedgerEntry
 from tests import factories
+from tests.billing.admin.desk import staff
 from tests.billing.invoicing.drafts import credit, issue
+from usage.storage import closing
+from usage.tasks import make_finance_package
 
 Kind = LedgerEntry.Kind
 MONTH = months.month_of(timezone.now())
 OVER = months.bounds(MONTH)[1] + timedelta(hours=2)
 Rows = list[dict[str, str]]
+
+# Entries of one account, as many as there are to be.
+MANY = """
+WITH account AS (
+    INSERT INTO billing_ledgeraccount (organization_id, balance, reserved, credit_limit, seq, updated_at)
+    VALUES (%(account)s, %(number)s, 0, 0, %(number)s, %(now)s) RETURNING organization_id)
+INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
+                                 created_at)
+SELECT gen_random_uuid(), organization_id, n, 'purchase', 1, n, 'Many', '', '{}', %(now)s
+  FROM account, generate_series(1, %(number)s::bigint) n
+"""
 
 
 @pytest.fixture
@@ -56,6 +78,10 @@ def payers(organization: Organization) -> list[Organization]:
     return [organization, other, third]
 
 
+def made(month: date = MONTH, now: datetime = OVER) -> bytes:
+    return b"".join(package.download(package.make(month, now), now))
+
+
 def tables(content: bytes) -> dict[str, Rows]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {
@@ -77,11 +103,11 @@ def left(payer: Organization, category: str, now: datetime) -> Decimal:
 
 
 def test_the_tables_add_up_to_the_ledger(payers: list[Organization]) -> None:
-    made = tables(package.make(MONTH, now=OVER))
+    month = tables(made())
     sums = {payer.public_id: LedgerEntry.objects.of(payer).aggregate(sum=Sum("amount"))["sum"] for payer in payers}
-    balances = {row["organization"]: row for row in made["balances.csv"]}
+    balances = {row["organization"]: row for row in month["balances.csv"]}
     assert {name: Decimal(row["closing"]) for name, row in balances.items()} == sums
-    assert total(made["entries.csv"], "amount") == sum(sums.values())
+    assert total(month["entries.csv"], "amount") == sum(sums.values())
     for payer in payers:
         row = balances[payer.public_id]
         assert Decimal(row["deferred_revenue"]) == left(payer, "paid", timezone.now())
@@ -91,20 +117,20 @@ def test_the_tables_add_up_to_the_ledger(payers: list[Organization]) -> None:
 
 
 def test_the_journal_is_the_change_of_the_balances_to_the_cent(payers: list[Organization]) -> None:
-    made = tables(package.make(MONTH, now=OVER))
+    month = tables(made())
     changes: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for line in made["journal.csv"]:
+    for line in month["journal.csv"]:
         changes[line["credit"]] += Decimal(line["amount"])
         changes[line["debit"]] -= Decimal(line["amount"])
     euro, other = (
-        total([row for row in made["balances.csv"] if row["currency"] == currency], "closing")
+        total([row for row in month["balances.csv"] if row["currency"] == currency], "closing")
         for currency in ("EUR", "")
     )
     assert changes["customer credits"] == round(euro, 2) + round(other, 2)
     assert sum(changes.values()) == 0
     papers = Invoice.objects.exclude(kind="statement")
-    assert total(made["taxes.csv"], "tax") == changes["tax"]
-    assert total(made["invoices.csv"], "total") == sum(paper.total for paper in papers)
+    assert total(month["taxes.csv"], "tax") == changes["tax"]
+    assert total(month["invoices.csv"], "total") == sum(paper.total for paper in papers)
 
 
 def test_what_was_deferred_at_any_moment_can_be_told_later(organization: Organization) -> None:
@@ -167,3 +193,75 @@ def test_a_month_that_is_not_over_has_no_package(db: None) -> None:
         call_command("finance_package", f"{MONTH:%Y-%m}")
     with pytest.raises(CommandError, match="2026-10"):
         call_command("finance_package", "october")
+
+
+def test_batches_and_parts_of_any_size_give_the_same(
+    payers: list[Organization], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tables(made())
+    for module, names in ((month_tables, ("PAYERS_BATCH", "ENTRIES_BATCH", "PAPERS_BATCH")), (deferred, ("BATCH",))):
+        for name in names:
+            monkeypatch.setattr(module, name, 1)
+    monkeypatch.setattr(FinancePackagePart, "PART", 100)
+    assert tables(made()) == whole
+    assert FinancePackagePart.objects.count() > 10
+    assert FinancePackage.objects.count() == 1
+
+
+def test_a_month_of_many_entries_needs_no_more_memory(organization: Organization) -> None:
+    """FINANCE_ENTRIES=200000 shows it better."""
+    number = int(os.environ.get("FINANCE_ENTRIES", "3000"))
+    sql.rows(MANY, {"account": organization.pk, "number": number, "now": timezone.now()})
+    peaks = []
+    for _ in range(2):  # the first warms up
+        tracemalloc.start()
+        written = sum(map(len, package.download(package.make(MONTH, OVER), OVER)))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert written > 10 * number
+    assert peaks[-1] < 40 << 20
+
+
+def test_it_is_made_by_itself_once_all_months_are_closed(payers: list[Organization]) -> None:
+    with travel(OVER):
+        assert not make_finance_package()  # the month is not over everywhere
+    with travel(OVER + timedelta(hours=30)):
+        assert not make_finance_package()  # nobody closed it
+        closing.close_ended([payer.pk for payer in payers], timezone.now())
+        assert make_finance_package()
+        assert not make_finance_package()
+    package_made = FinancePackage.objects.get()
+    event = Event.objects.get(type="finance_package.made")
+    assert (package_made.month, event.organization, event.data["month"]) == (MONTH, None, f"{MONTH:%Y-%m}")
+    assert event.data["sha256"] == hashlib.sha256(b"".join(package.download(package_made, OVER))).hexdigest()
+
+
+def test_the_companys_backend_downloads_it(payers: list[Organization], gateway: Any, api: Any, alice: Any) -> None:
+    content, path = made(), f"/v1/finance-packages/{MONTH:%Y-%m}"
+    listed = gateway.get("/v1/finance-packages").json()["results"]
+    assert listed == [gateway.get(path).json()]
+    assert (listed[0]["size"], listed[0]["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    response = gateway.get(f"{path}/download")
+    assert b"".join(response.streaming_content) == content
+    assert response["Content-Length"] == str(len(content))
+    assert Event.objects.filter(type="finance_package.downloaded", actor__kind="platform_key").count() == 1
+    assert gateway.get("/v1/finance-packages/1999-12/download").status_code == 404
+    assert gateway.get("/v1/finance-packages/1999-13").status_code == 404
+    assert api(alice).get(f"{path}/download").status_code == 403
+
+
+def test_operators_who_may_export_download_it_in_the_admin(payers: list[Organization]) -> None:
+    content, kept = made(), FinancePackage.objects.get()
+    path = reverse("admin:finance-package-download", args=[kept.pk])
+    looker, exporter = Client(), Client()
+    looker.force_login(staff("view_financepackage"))
+    exporter.force_login(staff("view_financepackage", "export_rows"))
+
+    assert path in exporter.get(reverse("admin:billing_financepackage_changelist")).content.decode()
+    assert looker.get(path).status_code == 403
+    response = exporter.get(path)
+
+    assert b"".join(response.streaming_content) == content  # type: ignore[attr-defined]
+    event = Event.objects.get(type="finance_package.downloaded", actor__kind="operator")
+    assert event.data == {"month": f"{MONTH:%Y-%m}", "sha256": hashlib.sha256(content).hexdigest()}
+    assert LogEntry.objects.filter(change_message__contains="downloaded").count() == 1

@@ -46,6 +46,7 @@ POSITIONS = ("middle", "root")
 ROLES = tuple(scopes.BY_ROLE)
 UNKNOWN = "unknown"
 NOBODYS = {
+    "month": "1999-12",
     "organization": "acct_0000000000000000",
     "auth_id": "MA000000000000000000",
     "member": "2147483647",
@@ -95,7 +96,7 @@ class World:
 
         For `unknown`, an id that nobody has.
         """
-        return NOBODYS[kind] if relation == UNKNOWN else self.ids[relation][kind]
+        return NOBODYS[kind] if relation == UNKNOWN else self.ids[relation].get(kind)
 
 
 def build(position: str) -> World:

@@ -16,7 +16,10 @@ from usage import operator_groups
 
 MODELS = {f"{model._meta.app_label}.{model._meta.model_name}": page for model, page in admin.site._registry.items()}
 CATALOG = {"billing.meter", "billing.plan", "billing.price"}
-MONEY = {"billing.taxrate", "billing.invoiceseries", "billing.receivedevent", "usage.ledgerproof"}
+MONEY = {
+    *("billing.taxrate", "billing.invoiceseries", "billing.receivedevent", "usage.ledgerproof"),
+    "billing.financepackage",
+}
 OF_CUSTOMERS = {
     *("accounts.organization", "accounts.user", "accounts.invitation", "accounts.event", "accounts.securitypolicy"),
     *("accounts.webhookendpoint", "accounts.delivery", "accounts.redelivery", "apikeys.apikey"),
