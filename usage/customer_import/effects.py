@@ -41,18 +41,21 @@ ABOUT = {
 
 
 def _organization(row: Values) -> Made:
-    if "parent" in row:
-        made = people.add_child(_named(row["parent"], "parent"), name=row["name"], timezone=row["timezone"])
-    else:
-        made = people.add_root(name=row["name"], timezone=row["timezone"] or "UTC")
+    fields = {"name": row["name"], "external_id": row["id"]}
+    try:
+        if "parent" in row:
+            made = people.add_child(_named(row["parent"], "parent"), timezone=row["timezone"], **fields)
+        else:
+            made = people.add_root(timezone=row["timezone"] or "UTC", **fields)
+    except people.ExternalIdTaken as error:
+        raise InvalidField("id", str(error)) from error
     return made, made.public_id
 
 
 def _named(name: str, member: str = "organization") -> Organization:
-    """The organization of an earlier row, or one that was here before."""
-    rows = ImportedRow.objects.filter(type="organization", external_id=name).values("organization")
-    known = Organization.objects.filter(pk__in=rows) | Organization.objects.filter(public_id=name)
-    organization = known.first()
+    """The organization of an earlier row, or one that was here before, by the company's id or by ours."""
+    known = Organization.objects.exclude(external_id="").filter(external_id=name)
+    organization = known.first() or Organization.objects.filter(public_id=name).first()
     if organization is None:
         raise InvalidField(member, "There is no such organization. Its row has to come before this one.")
     if not Organization.objects.unclosed().filter(pk=organization.pk).exists():

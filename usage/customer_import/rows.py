@@ -10,7 +10,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.api.fields import EmailField, NetworkField, NumberField
+from accounts.api.fields import EmailField, NetworkField, NumberField, PrintableField
 from accounts.lib import datetimes, months, timezones
 from accounts.lib.money import LARGEST, ZERO
 from accounts.lib.problems import InvalidField
@@ -20,11 +20,11 @@ from apikeys.api.fields import BudgetField
 from apikeys.models import ApiKey
 from apikeys.rate_limits import LARGEST_RATE, LONGEST_WINDOW_SECONDS
 from apikeys.secrets import LONGEST_HINT
-from billing.api.fields import AmountSerializerField, PrintableField
+from billing.api.fields import AmountSerializerField
 from billing.api.mikrocloud import CountryField
 from billing.models import Grant
 
-LONGEST_ID = 200
+LONGEST_ID = 100
 HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 MOST_REQUESTS = 10**15
 CURRENCY = re.compile(r"[A-Z]{3}")

@@ -73,6 +73,7 @@ def test_all_of_a_customer_comes(db: None, run: Any, gateway: Any) -> None:
 
     assert (code, printed) == (0, ["8 imported, 0 imported before, 0 wrong."])
     acme, lab = Organization.objects.get(name="Acme"), Organization.objects.get(name="Lab")
+    assert (acme.external_id, lab.external_id) == ("acme", "lab")
     assert (acme.timezone, lab.timezone, lab.parent) == ("Europe/Paris", "Europe/Paris", acme)
     invitation = Invitation.objects.get()
     assert (invitation.email, invitation.role, invitation.by_company) == ("ann@acme.example", "owner", True)
