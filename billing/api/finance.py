@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.lib import months
 from accounts.lib.attachments import archive
+from accounts.lib.problems import NotFound
 from accounts.permissions import PlatformKey
 from billing.finance import package
 from billing.models import FinancePackage
@@ -46,10 +47,14 @@ class FinancePackageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Ge
     serializer_class = FinancePackageSerializer
     queryset = FinancePackage.objects.order_by("-month")
     lookup_field = "month"
-    lookup_value_regex = "[0-9]{4}-(?:0[1-9]|1[0-2])"
+    lookup_value_regex = "[0-9]{4}-[0-9]{2}"
 
     def get_object(self) -> FinancePackage:
-        return get_object_or_404(FinancePackage, month=months.parse(self.kwargs["month"]))
+        try:
+            month = months.parse(self.kwargs["month"])
+        except ValueError as error:
+            raise NotFound from error
+        return get_object_or_404(FinancePackage, month=month)
 
     @extend_schema(examples=[ANSWER])
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Any:

@@ -32,7 +32,7 @@ def views() -> dict[tuple[str, str], Any]:
 
 def example(route: str) -> str:
     """A path of this route."""
-    paths = ("/" + re.sub(r"[$*^]|\\Z", "", ARGUMENT.sub(value, route)) for value in ("x", "1"))
+    paths = ("/" + re.sub(r"[$*^]|\\Z", "", ARGUMENT.sub(value, route)) for value in ("x", "1", "2026-10"))
     return next(path for path in paths if is_routed(path))
 
 
