@@ -51,3 +51,13 @@ def committed_database(second_database: str, second_connection: Any) -> Iterator
     yield
     connections[DEFAULT_DB_ALIAS] = usual
     usual.settings_dict["NAME"] = name
+
+
+@pytest.fixture
+def fresh_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Nobody committed anything in it. Modules that prove all books, or break them, have it as `committed_database`."""
+    from tests import template
+    from tests.config.upgrades import databases
+
+    with django_db_blocker.unblock(), databases.scratch("fresh", template.name()):
+        yield

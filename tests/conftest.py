@@ -12,9 +12,9 @@ from django.conf import settings as django_settings
 from django.test import Client
 from redis import Redis
 
-from tests.apart import committed_database, second_connection, second_database
+from tests.apart import committed_database, fresh_database, second_connection, second_database
 
-__all__ = ["committed_database", "second_connection", "second_database"]
+__all__ = ["committed_database", "fresh_database", "second_connection", "second_database"]
 
 
 def pytest_configure() -> None:

@@ -26,6 +26,7 @@ NO_PAGE = {
     "my-export-download": "a file",
     "billing:invoice-csv": "a file",
     "billing:invoice-pdf": "a file",
+    "admin:finance-package-download": "a file",
     "billing:cards": "where the gateway's page leads back to",
     "docs": "Swagger UI's own, out of its wheel",
     "provider-callback": "where a provider leads back to",

@@ -49,5 +49,6 @@ def started() -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield browser
+        connections.close_all()  # Django gives the code under that loop one of its own, which leads to this database
         browser.close()
-    connections.close_all()  # Django gives the code under that loop a connection of its own
+    connections.close_all()

@@ -144,7 +144,7 @@ def test_what_is_answered_to_a_form_is_well_too(page: Any, site: World, address:
     press(page, "Invite")
     look("an invitation")
     page.goto("/accounts/security/tokens/")
-    press(page, "Make tokens")
+    press(page, "Create tokens")
     look("tokens")
     page.goto(f"{home}security/")
     page.fill("#id_allowed_email_domains", "example.org")

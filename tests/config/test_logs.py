@@ -67,6 +67,7 @@ SAMPLES = (
     "key_0000000000000000",
     "MA000000000000000000",
     "a-b",
+    "2026-10",
     "00000000-0000-0000-0000-000000000000",
 )
 
@@ -113,6 +114,8 @@ def fail_everywhere() -> list[int]:
         for body, content_type in ((json.dumps(BODY), "application/json"), (FORM, URLENCODED)):
             query = f"?token={MARK}&password={MARK}"
             answer = client.post(path + query, body, content_type=content_type, headers=headers)
+            if answer.status_code == 400:  # the route has no such parameters
+                answer = client.post(path, body, content_type=content_type, headers=headers)
             statuses.append(answer.status_code)
     return statuses
 

@@ -138,7 +138,7 @@ def test_what_a_credit_note_gave_back_is_not_refunded_too(buyer: Organization) -
     assert payment.invoice is not None
     crediting.give(payment.invoice, amount=Decimal("11.90"), reason="Sorry", actor="test", now=timezone.now())
     with pytest.raises(refunds.NotRefundable):
-        refund(payment)
+        refund(payment, str(payment.amount))
     pending = refunds.begin(payment, amount=Decimal(15), reason="Sorry", actor="test")
     with pytest.raises(crediting.NotCreditable):
         crediting.give(payment.invoice, reason="Sorry", actor="test", now=timezone.now())

@@ -35,6 +35,11 @@ total = lambda payer: LedgerEntry.objects.filter(account=payer).aggregate(sum=Su
 
 
 @pytest.fixture
+def committed_database(fresh_database: None) -> None:
+    """All books of the backup are proved."""
+
+
+@pytest.fixture
 def customer(committed: None) -> Organization:
     organization = factories.organization()
     factories.credit(organization, 100)

@@ -255,6 +255,11 @@ def test_one_accounts_difference_is_not_made_good_by_anothers(books: Organizatio
     assert {finding.organization for finding in reconciliation.run()} == {books.public_id, other.public_id}
 
 
+@pytest.fixture
+def committed_database(fresh_database: None) -> None:
+    """All books are proved."""
+
+
 @pytest.mark.usefixtures("committed")
 def test_the_proof_is_of_one_snapshot_and_writes_nothing() -> None:
     """With no transaction around it, the command opens its own."""

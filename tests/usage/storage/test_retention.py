@@ -215,6 +215,11 @@ def test_an_id_of_a_retired_event_counts_again(retired: Organization) -> None:
 
 
 @pytest.fixture
+def committed_database(fresh_database: None) -> None:
+    """The events behind usage are dropped in it."""
+
+
+@pytest.fixture
 def past(committed: None, two_months: None) -> Iterator[Organization]:
     """An organization with an event that was charged nothing, so that it can be taken away again, leaves and all."""
     partitions.ensure(ARRIVED)
