@@ -43,7 +43,7 @@ class FinancePackageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Ge
     """What bookkeeping needs of each month, of all customers. A task makes it after the month was closed."""
 
     permission_classes = (PlatformKey,)
-    scopes = {"list": "audit:read", "retrieve": "audit:read", "download": "audit:read"}
+    scopes = {"list": "provisioning:read", "retrieve": "provisioning:read", "download": "provisioning:read"}
     serializer_class = FinancePackageSerializer
     queryset = FinancePackage.objects.order_by("-month")
     lookup_field = "month"

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from accounts import events
+from accounts import events, tree
 from accounts.models import Organization
 from billing.ledger import posting
 from billing.ledger.lots import Lot
@@ -16,7 +16,9 @@ from billing.models import Grant, LedgerEntry
 def give(
     organization: Organization, amount: Decimal, lot: Lot, *, description: str, actor: str, now: datetime
 ) -> Grant:
-    """Post a grant with the terms of `lot`. In debt, it pays the debt first."""
+    """Post a grant with the terms of `lot`. In debt, it pays the debt first. A closed payer gets none."""
+    if posting.lock([organization.pk], now)[organization.pk].is_closed:
+        raise tree.OrganizationClosed
     kind = LedgerEntry.Kind.GRANT
     posted = posting.post(
         organization.pk, kind=kind, amount=amount, now=now, lot=lot, description=description, actor=actor

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from accounts import events
+from accounts import events, tree
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from billing.ledger import posting
@@ -20,7 +20,10 @@ def bring(organization: Organization, amount: Decimal, lot: Lot, *, key: str, no
     """Post credits with the terms of `lot`, or a debt as a negative amount; once for each `key`. Returns the seq."""
     if amount < 0 and lot != Lot():
         raise InvalidField("amount", "A debt has no category, no priority and no expiry.")
-    last_seq = posting.lock([organization.pk], now)[organization.pk].seq
+    locked = posting.lock([organization.pk], now)[organization.pk]
+    if locked.is_closed:
+        raise tree.OrganizationClosed
+    last_seq = locked.seq
     posted = posting.post(
         organization.pk,
         kind=LedgerEntry.Kind.IMPORT,

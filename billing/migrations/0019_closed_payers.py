@@ -1,11 +1,6 @@
-"""A payer that is closed takes no usage. Its account says so, since that is what usage locks."""
+"""A payer that is closed takes no usage. Its account says so, since that is what usage locks. 0021 fills it in."""
 
 from django.db import migrations, models
-
-FILL = """
-UPDATE billing_ledgeraccount a SET closed_at = o.closed_at
-  FROM accounts_organization o WHERE o.id = a.organization_id AND o.closed_at IS NOT NULL
-"""
 
 
 class Migration(migrations.Migration):
@@ -13,5 +8,4 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("ledgeraccount", "closed_at", models.DateTimeField(null=True)),
-        migrations.RunSQL(FILL, migrations.RunSQL.noop),
     ]

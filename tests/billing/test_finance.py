@@ -241,6 +241,8 @@ def test_it_is_made_by_itself_once_all_months_are_closed(payers: list[Organizati
 
 
 def test_the_companys_backend_downloads_it(payers: list[Organization], gateway: Any, api: Any, alice: Any) -> None:
+    assert gateway.get("/v1/finance-packages").status_code == 403  # it stands where customers call
+    gateway = api(factories.backend_key())
     content, path = made(), f"/v1/finance-packages/{MONTH:%Y-%m}"
     listed = gateway.get("/v1/finance-packages").json()["results"]
     assert listed == [gateway.get(path).json()]

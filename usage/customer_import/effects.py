@@ -76,8 +76,8 @@ def _billing_account(row: Values) -> Made:
         changes["vat_id"] = _vat_id(row["vat_id"], row["country"])
     account = accounts.create(organization, name=row["name"], email=row["email"], country=row["country"])
     accounts.update(account, changes)
-    if "currency" in row:
-        accounts.fix_currency(account, row["currency"])
+    if "currency" in row and accounts.fix_currency(account, row["currency"]) != row["currency"]:
+        raise InvalidField("currency", f"The account's currency is {account.currency} already.")
     _at_stripe(account, row)
     return organization, account.public_id
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,11 +22,13 @@ from apikeys.secrets import LONGEST_HINT
 from billing.api.fields import AmountSerializerField
 from billing.api.mikrocloud import CountryField
 from billing.models import Grant
+from billing.payments import minor_units
 
 LONGEST_ID = 100
+LONGEST_BALANCE_ID = LONGEST_ID - len("import:")  # with it, it is the idempotency key of the entry
+EARLIEST = date(1970, 1, 1)
 HASH_OF_NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 MOST_REQUESTS = 10**15
-CURRENCY = re.compile(r"[A-Z]{3}")
 CARD = ("card_id", "card_brand", "card_last4", "card_exp_month", "card_exp_year")
 
 
@@ -47,11 +48,14 @@ class PeriodField(serializers.CharField):
     def to_internal_value(self, data: Any) -> date:  # type: ignore[override]
         text = super().to_internal_value(data)
         try:
-            return date.fromisoformat(text) if len(text) == len("2026-09-30") else months.parse(text)
+            period = date.fromisoformat(text) if len(text) == len("2026-09-30") else months.parse(text)
         except ValueError as error:
             raise serializers.ValidationError(
                 "Expected a month such as 2026-09, or a day such as 2026-09-30."
             ) from error
+        if period < EARLIEST:  # the calendar's first year ends too early in some time zones
+            raise serializers.ValidationError("Must be in 1970 or later.")
+        return period
 
 
 class HashField(serializers.CharField):
@@ -122,7 +126,7 @@ class BillingAccountRow(OwnedRow):
     postal_code = PrintableField(max_length=10, required=False)
     vat_id = PrintableField(max_length=30, required=False)
     stripe_customer = serializers.RegexField(r"^cus_\w{1,90}$", required=False)
-    card_id = serializers.RegexField(r"^(pm|card|src)_\w{1,90}$", required=False)
+    card_id = serializers.RegexField(r"^(pm|card|src)_\w{1,59}$", required=False)
     card_brand = PrintableField(max_length=20, required=False)
     card_last4 = serializers.RegexField(r"^\d{4}$", required=False)
     card_exp_month = serializers.IntegerField(min_value=1, max_value=12, required=False)
@@ -130,8 +134,8 @@ class BillingAccountRow(OwnedRow):
     card_fingerprint = PrintableField(max_length=64, default="")
 
     def validate_currency(self, value: str) -> str:
-        if not CURRENCY.fullmatch(value.upper()):
-            raise serializers.ValidationError("Must be an ISO 4217 code such as EUR.")
+        if value.upper() not in minor_units.MINIMUMS:
+            raise serializers.ValidationError("Must be the code of a currency that can be charged, such as EUR.")
         return value.upper()
 
     def validate(self, attrs: Any) -> Any:
@@ -146,6 +150,7 @@ class BillingAccountRow(OwnedRow):
 class BalanceRow(OwnedRow):
     """A lot of credits, or a debt, which is below zero."""
 
+    id = PrintableField(max_length=LONGEST_BALANCE_ID)
     amount = AmountSerializerField(min_value=-LARGEST, max_value=LARGEST)
     category = serializers.ChoiceField(Grant.Category.choices, default=Grant.Category.PAID)
     priority = serializers.IntegerField(min_value=0, max_value=100, default=Grant.ORDINARY)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from django.db import IntegrityError, transaction
@@ -41,10 +41,20 @@ def run(lines: Iterable[Line]) -> Iterator[Outcome]:
 
 
 def rehearse(lines: Iterable[Line]) -> Iterator[Outcome]:
-    """The outcomes that `run` would have. It does the same in one transaction, which is then rolled back."""
+    """The outcomes that `run` would have. It does the same in one transaction, which is then rolled back.
+
+    They come after that, so that no payer is locked while somebody reads them.
+    """
     with transaction.atomic():
-        yield from run(lines)
+        outcomes = [_short(outcome) for outcome in run(lines)]
         transaction.set_rollback(True)
+    yield from outcomes
+
+
+def _short(outcome: Outcome) -> Outcome:
+    """With those members of its line that are shown."""
+    members = {name: outcome.line.members[name] for name in ("type", "id") if name in outcome.line.members}
+    return replace(outcome, line=replace(outcome.line, members=members))
 
 
 def _import(line: Line) -> Outcome:

@@ -56,6 +56,13 @@ def test_a_grant_may_have_another_category_priority_and_expiry(gateway: Api, org
     assert Grant.objects.get().expires_at == datetime.fromisoformat(soon)
 
 
+def test_a_closed_payer_gets_none(gateway: Api, funded: Organization) -> None:
+    LedgerAccount.objects.filter(pk=funded.pk).update(closed_at=timezone.now())
+    answer = give(gateway, funded)
+    assert (answer.status_code, answer.json()["code"]) == (409, "organization_closed")
+    assert LedgerAccount.objects.get(pk=funded.pk).balance == 100
+
+
 def test_in_debt_a_grant_pays_that_first(gateway: Api, organization: Organization) -> None:
     use(organization, 7)
     grant = give(gateway, organization).json()
