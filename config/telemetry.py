@@ -9,7 +9,7 @@ import os
 from django.core.exceptions import ImproperlyConfigured
 
 RECEIVER = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-PROTOCOL = ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+PROTOCOL = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")  # the first that is set counts
 ONLY_PROTOCOL = "http/protobuf"
 
 
@@ -23,8 +23,9 @@ def start() -> None:
     """Call it in each process that is to be traced, before it forks. Raises ImproperlyConfigured."""
     if not is_on():
         return
-    if wrong := next((name for name in PROTOCOL if os.environ.get(name, ONLY_PROTOCOL) != ONLY_PROTOCOL), None):
-        raise ImproperlyConfigured(f"{wrong} is {os.environ[wrong]!r}: traces are sent by {ONLY_PROTOCOL} alone.")
+    decides = next((name for name in PROTOCOL if os.environ.get(name)), None)
+    if decides and os.environ[decides] != ONLY_PROTOCOL:
+        raise ImproperlyConfigured(f"{decides} is {os.environ[decides]!r}: traces are sent by {ONLY_PROTOCOL} alone.")
     try:
         tracing = importlib.import_module("config.tracing")
     except ModuleNotFoundError as error:

@@ -4,6 +4,7 @@ Translations are files of text, which we read ourselves when a language is first
 compiler. Whatever runs without a person speaks English.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +21,7 @@ from django.utils.translation import trans_real
 from accounts.lib.problems import Problem
 
 COMMAS = {"de"}  # they write 1.250,5
+GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
 SWAPPED = str.maketrans(",.", ".,")
 FOLDER = Path(__file__).resolve().parents[2] / "locale"
 
@@ -63,6 +65,11 @@ def typed(number: str) -> str:
     """A number that a person typed, with its decimal mark as a point. One with both marks is left as it is."""
     has_comma = translation.get_language() in COMMAS and "." not in number
     return number.replace(",", ".") if has_comma else number
+
+
+def has_two_meanings(number: str) -> bool:
+    """Such as `1.250`: 1250 where people write commas, and 1.25 to those who type a point nevertheless."""
+    return translation.get_language() in COMMAS and bool(GROUPED.fullmatch(number))
 
 
 def translated(text: str) -> str:

@@ -70,14 +70,17 @@ class NumberFormField(forms.DecimalField):
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, str):
-            value = languages.typed(value.strip())
-            if value and not PLAIN.fullmatch(value):
+            text, value = value.strip(), languages.typed(value.strip())
+            has_point = isinstance(self.widget, forms.NumberInput)  # browsers send one in every language
+            if (value and not PLAIN.fullmatch(value)) or (languages.has_two_meanings(text) and not has_point):
                 raise ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
 
     def prepare_value(self, value: Any) -> Any:
         """What the page shows: `0`, and not the `0E-9` that a stored zero prints as."""
-        return plain(value) if isinstance(value, Decimal) else value
+        if not isinstance(value, Decimal):
+            return value
+        return plain(value) if isinstance(self.widget, forms.NumberInput) else languages.written(plain(value))
 
 
 class AmountField(models.DecimalField[Any, Any]):

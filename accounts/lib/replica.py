@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, ProgrammingError, connections
 from django.utils import timezone
 
 from accounts.lib import snapshot
@@ -68,7 +68,7 @@ def figures(read: Callable[[], T]) -> Figures[T]:
     if is_configured() and time.monotonic() >= _left_alone_until:
         try:
             return _from(ALIAS, read, as_of())
-        except (OperationalError, InterfaceError, Unusable) as error:
+        except (OperationalError, InterfaceError, ProgrammingError, Unusable) as error:  # or it lacks a new table
             if getattr(error.__cause__, "sqlstate", None) == STATEMENT_TIMED_OUT:
                 raise  # the primary would take as long
             _leave_alone(error)

@@ -70,9 +70,11 @@ def _run_prepared(opened: Connection[Any], text: bytes, values: list[Any]) -> li
     """
     adapter = _kept.adapter
     dumped = adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
-    name = opened._prepared._names.get((text, adapter.types or ()))
+    names, key = opened._prepared._names, (text, adapter.types or ())
+    name = names.get(key)
     if name is None:
         return None
+    names.move_to_end(key)  # psycopg drops the one that was not used for longest
     with opened.lock:
         opened.pgconn.send_query_prepared(name, dumped, adapter.formats)
         result = opened.wait(generators.execute(opened.pgconn))[-1]

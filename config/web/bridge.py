@@ -215,7 +215,11 @@ async def _drain(request: Request, receive: Receive) -> None:
 
 def _call(wsgi: WSGIApplication, environ: dict[str, Any]) -> Answer:
     heads: list[tuple[str, list[tuple[str, str]]]] = []
-    parts = wsgi(environ, lambda status, headers, error=None: heads.append((status, headers)))  # type: ignore[arg-type]
+    start: Any = lambda status, headers, error=None: heads.append((status, headers))  # noqa: E731
+    try:
+        parts = wsgi(environ, start)
+    except (ValueError, LookupError):  # of making the request: what fails later is answered by Django
+        raise Refusal(400, "bad_request", "The Content-Type can't be understood.") from None
     try:
         body = b"".join(parts)
     finally:

@@ -63,7 +63,11 @@ class Front:
         added = self.added(environ["wsgi.url_scheme"], environ.get("HTTP_HOST"), environ.get(self.proto))
         if added is None:
             return None
-        request, began = PlainRequest(environ), time.perf_counter()
+        began = time.perf_counter()
+        try:
+            request = PlainRequest(environ)
+        except (ValueError, LookupError):  # a Content-Type that can't be understood
+            return None
         request_id = middleware.identify(request)
         close_old_connections()  # those that broke, as Django does before each request
         tokens = bind_contextvars(request_id=request_id)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
+from django.forms import TextInput
 from django.template import Context, Template
 from django.test import Client
 from django.utils import translation
@@ -213,10 +214,20 @@ def test_an_amount_is_typed_as_people_write_it(language: str, number: str) -> No
         assert NumberFormField().clean(number) == Decimal("12.5")
 
 
-@pytest.mark.parametrize(("language", "number"), [("de", "1.250,5"), ("de", "1,250,5"), ("en", "12,5")])
+@pytest.mark.parametrize(
+    ("language", "number"), [("de", "1.250,5"), ("de", "1,250,5"), ("de", "1.250"), ("en", "12,5")]
+)
 def test_an_amount_with_two_meanings_is_refused(language: str, number: str) -> None:
     with languages.spoken(language), pytest.raises(ValidationError):
-        NumberFormField().clean(number)
+        NumberFormField(widget=TextInput()).clean(number)
+
+
+@pytest.mark.parametrize(("language", "shown"), [("de", "1,255"), ("en", "1.255")])
+def test_an_amount_that_a_page_shows_is_taken_back(language: str, shown: str) -> None:
+    field = NumberFormField(widget=TextInput())
+    with languages.spoken(language):
+        assert field.prepare_value(Decimal("1.255000000")) == shown
+        assert field.clean(shown) == Decimal("1.255")
 
 
 @pytest.mark.django_db

@@ -87,6 +87,16 @@ def test_what_is_not_http_gets_no_html(server: Server, garbage: bytes) -> None:
     assert b"<" not in answer
 
 
+@pytest.mark.parametrize("path", ["/v1/whoami?x=1", "/v1/gate/authorize?x=1"])
+@pytest.mark.parametrize("parameter", ["charset*=bogus'en'x", "charset=hex", "charset=undefined"])
+def test_a_content_type_that_cant_be_understood_is_refused(server: Server, path: str, parameter: str) -> None:
+    """Django fails on these before it has a request."""
+    answer = server.send(request("GET", path, f"Content-Type: text/plain; {parameter}"))
+    assert status(answer) in (400, 401)
+    assert b"application/problem+json" in answer
+    assert b"x-request-id: mine" in answer.lower()
+
+
 @pytest.fixture(scope="module")
 def limited(second_database: str) -> Iterator[Server]:
     """It has short limits. Its socket is handed over as systemd does it."""
