@@ -1,7 +1,6 @@
 """Batches that meet, and batches that die. Races have their negative control: without the lock, the bug is seen."""
 
 import random
-import time
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -100,18 +99,20 @@ def test_batches_in_different_orders_would_deadlock_without_the_lock(
 def from_two_servers(organization: Organization, later: timedelta) -> list[Any]:
     """One event from two servers before either has committed: at the end of a month, and so much later."""
     key, _ = factories.key(organization, environment="test")
-    sent, last, inserted = event(key), next_month_starts() - timedelta(seconds=1), Event()
+    sent, last, inserted, through = event(key), next_month_starts() - timedelta(seconds=1), Event(), Event()
 
     def first() -> list[str]:
         with transaction.atomic():
             outcome = outcomes(sent, at=last)
             inserted.set()
-            time.sleep(0.1)
+            through.wait(timeout=1)  # in vain if the other one waits for this transaction
         return outcome
 
     def second() -> list[str]:
         inserted.wait(timeout=30)
-        return outcomes(sent, at=last + later)
+        outcome = outcomes(sent, at=last + later)
+        through.set()
+        return outcome
 
     return race([first, second])
 
