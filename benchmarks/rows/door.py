@@ -71,7 +71,7 @@ def _doors(cast: Cast) -> Iterator[tuple[str, list[bytes], bytes]]:
         [load.request("POST", "/v1/keys/verify", cast.platform, body) for body in bodies],
         b'"VALID"',
     )
-    asked = [
+    authorizations = [
         load.request(
             "GET",
             "/v1/gate/authorize",
@@ -80,7 +80,7 @@ def _doors(cast: Cast) -> Iterator[tuple[str, list[bytes], bytes]]:
         )
         for key in cast.secrets
     ]
-    yield "GET /v1/gate/authorize", asked, b""
+    yield "GET /v1/gate/authorize", authorizations, b""
 
 
 class Door:

@@ -78,7 +78,7 @@ def _migrate() -> None:
     executor = MigrationExecutor(connection)
     if plan := executor.migration_plan(executor.loader.graph.leaf_nodes()):
         _say(f"Migrating the database: {len(plan)} steps…")
-        call_command("migrate", interactive=False, verbosity=1)
+        call_command("migrate", interactive=False, verbosity=0)
 
 
 def _say(text: str) -> None:

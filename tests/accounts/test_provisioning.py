@@ -80,8 +80,8 @@ def test_an_external_id_is_given_once_and_finds_its_organization(backend: Api, a
     assert refusal(answer)[:2] == (409, "external_id_taken")
     assert answer.json()["organization"] == acme.public_id
     assert (Organization.objects.count(), Invitation.objects.count()) == (1, 0)
-    found = backend.get(f"{PATH}?external_id=customer-42").json()["results"]
-    assert [each["id"] for each in found] == [acme.public_id]
+    results = backend.get(f"{PATH}?external_id=customer-42").json()["results"]
+    assert [each["id"] for each in results] == [acme.public_id]
     other = backend.post(PATH, {"name": "Other"}).json()["id"]
     changed = backend.patch(f"{PATH}/{other}", {"external_id": "customer-42", "name": "Changed"})
     assert refusal(changed)[:2] == (409, "external_id_taken")

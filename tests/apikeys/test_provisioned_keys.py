@@ -71,11 +71,11 @@ def test_the_bounds_of_the_platform_key_are_its_own(organization: Organization, 
 
 def test_keys_are_changed_rotated_and_revoked(backend: Api, organization: Organization, path: str, alice: User) -> None:
     key, _ = factories.key(organization, created_by=alice, permissions=["messaging:send", "keys:read"])
-    one = f"{PATH}/{key.public_id}?organization={organization.public_id}"
-    assert backend.patch(one, {"enabled": False, "monthly_budget": 5}).json()["status"] == "disabled"
+    changed = f"{PATH}/{key.public_id}?organization={organization.public_id}"
+    assert backend.patch(changed, {"enabled": False, "monthly_budget": 5}).json()["status"] == "disabled"
     rotate = f"{PATH}/{key.public_id}/rotate?organization={organization.public_id}"
     assert backend.post(rotate, {"overlap_seconds": 0}).json()["api_key"].startswith("sk_live_")
-    assert backend.delete(one).status_code == 204
+    assert backend.delete(changed).status_code == 204
     types = Event.objects.filter(organization=organization, actor__kind="platform_key").order_by("id")
     assert [event.type for event in types] == ["api_key.changed", "api_key.rotated", "api_key.revoked"]
 

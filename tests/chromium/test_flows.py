@@ -180,6 +180,6 @@ def test_a_page_that_is_not_well_is_noticed(page: Any, address: str) -> None:
     headers = {"Content-Type": "text/html", "Content-Security-Policy": policy}
     page.route("**/bad", lambda route: route.fulfill(status=200, headers=headers, body=BAD))
     page.goto("/bad")
-    found = inspection.problems(page)
-    assert [text for text in EXPECTED if not any(problem.startswith(text) for problem in found)] == []
+    problems = inspection.problems(page)
+    assert [text for text in EXPECTED if not any(problem.startswith(text) for problem in problems)] == []
     assert ["script" in report for report in page.reports] == [True]

@@ -63,10 +63,10 @@ def looked_at(page: Any, visit: Visit) -> list[str]:
     wrong = [f"{shown.name} ({role}): {text}" for text in opened(page, shown.path, refused=refused)]
     for width, theme in visit.looks:
         inspection.turn(page, width, theme)
-        found = inspection.problems(page, whole=visit.whole)
+        problems = inspection.problems(page, whole=visit.whole)
         if visit.walk and theme == visit.looks[-1][1]:
-            found += inspection.passed_over(page)
-        wrong += [f"{shown.name} ({role}, {width}, {theme}) {shown.path}: {text}" for text in found]
+            problems += inspection.passed_over(page)
+        wrong += [f"{shown.name} ({role}, {width}, {theme}) {shown.path}: {text}" for text in problems]
         inspection.keep_picture(page, f"{shown.name} {shown.path.partition('?')[2]} {role} {width} {theme}")
     return wrong
 

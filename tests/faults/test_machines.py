@@ -122,8 +122,8 @@ def test_web_servers_of_two_machines_count_an_event_once(tmp_path: Path, second_
     events = [{"id": f"e{n}", "organization": organization.public_id, "meter": "sms"} for n in range(500)]
     body = json.dumps({"events": events}).encode()
     with (
-        running(tmp_path, second_database, redis_url()) as (one, other),
-        one.serve(second_database) as first,
+        running(tmp_path, second_database, redis_url()) as (machine, other),
+        machine.serve(second_database) as first,
         other.serve(second_database) as second,
         ThreadPoolExecutor(4) as threads,
     ):

@@ -156,12 +156,12 @@ def test_every_route_has_an_entry_and_every_entry_its_methods() -> None:
 
 
 def test_each_scope_of_a_platform_key_opens_a_route_for_it_and_no_other_scope_does() -> None:
-    asked: dict[bool, set[str]] = {True: set(), False: set()}
+    needed: dict[bool, set[str]] = {True: set(), False: set()}
     for entry in ROUTES.values():
         if entry.who in ("platform", "either", "tenant"):
-            asked[entry.who == "tenant"].update(entry.scopes.values())
-    assert asked[False] == scopes.GATEWAY | {scopes.provisioning(reads=True)}  # the books of all customers
-    assert asked[False] | asked[True] - SECURITY | scopes.OF_COMPANY == scopes.PLATFORM
+            needed[entry.who == "tenant"].update(entry.scopes.values())
+    assert needed[False] == scopes.GATEWAY | {scopes.provisioning(reads=True)}  # the books of all customers
+    assert needed[False] | needed[True] - SECURITY | scopes.OF_COMPANY == scopes.PLATFORM
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)

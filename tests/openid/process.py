@@ -48,8 +48,8 @@ def way_of(page: Any) -> str:
 
 def sign_in_there(url: str, **person: Any) -> str:
     """The address that the provider sends the browser back to."""
-    asked = f"{url}&{urlencode({'person': json.dumps(person)})}"
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    address = f"{url}&{urlencode({'person': json.dumps(person)})}"
+    with urllib.request.urlopen(address, timeout=10) as answer:
         link = re.search(r'href="([^"]+)"', answer.read().decode())[1]  # type: ignore[index]
     parts = urlsplit(html.unescape(link))
     return f"{parts.path}?{parts.query}"

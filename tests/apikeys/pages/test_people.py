@@ -29,8 +29,8 @@ def test_it_lists_members_with_what_they_inherit(
     assert page.count(f"from {organization.name}") == 2
     assert "Remove" not in page
     assert bob.email in text(people(browser, organization))
-    found = text(browser.get(at(organization, f"people/?q={bob.email[:5]}")))
-    assert (bob.email in found, f">{alice.email}<" in found.split("</header>")[1]) == (True, False)
+    page = text(browser.get(at(organization, f"people/?q={bob.email[:5]}")))
+    assert (bob.email in page, f">{alice.email}<" in page.split("</header>")[1]) == (True, False)
     assert "Nobody matches" in text(browser.get(at(organization, "people/?q=zzz%00")))
 
 

@@ -96,8 +96,8 @@ def lacking(pins: Mapping[NormalizedName, str], wanted: Iterable[Requirement]) -
         for extra in {"", *requirement.extras} if name in INSTALLED else ():
             if (name, extra) not in seen:
                 seen.add((name, extra))
-                asked = map(Requirement, INSTALLED[name].requires or ())
-                todo += [each for each in asked if each.marker is None or each.marker.evaluate({"extra": extra})]
+                requirements = map(Requirement, INSTALLED[name].requires or ())
+                todo += [each for each in requirements if each.marker is None or each.marker.evaluate({"extra": extra})]
     return names
 
 

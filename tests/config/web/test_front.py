@@ -123,9 +123,9 @@ def test_what_a_proxy_asks(both: Both, secrets: Secrets, funded: Organization) -
     ]
     statuses = Counter[int]()
     for secret, headers in questions:
-        asked = {f"x_tollgate_{name}": value for name, value in headers.items()} | {"x_api_key": secret}
+        parameters = {f"x_tollgate_{name}": value for name, value in headers.items()} | {"x_api_key": secret}
         for more in ({}, {"x_tollgate_refuse_with": "403"}, {"x_forwarded_for": "203.0.113.9", "accept": "text/html"}):
-            front, django = both("GET", AUTHORIZE, **asked, **more)
+            front, django = both("GET", AUTHORIZE, **parameters, **more)
             assert text(front) == text(django)
             statuses[django.status] += 1
     assert statuses.keys() == {200, 401, 402, 403}

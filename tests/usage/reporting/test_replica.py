@@ -91,7 +91,11 @@ def caught_up(settings: dict[str, Any]) -> None:
 
 
 def findings() -> list[str]:
-    return [found.text for found in diagnosis.examine(timezone.now()) if found.subject == "read replica" and found.text]
+    return [
+        finding.text
+        for finding in diagnosis.examine(timezone.now())
+        if finding.subject == "read replica" and finding.text
+    ]
 
 
 def test_without_a_replica_figures_are_as_of_now(organization: Organization, ask: Any) -> None:
