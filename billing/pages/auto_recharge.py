@@ -45,7 +45,7 @@ class AutoRechargeForm(forms.Form):
         card = self.fields["payment_method"]
         assert isinstance(card, forms.ChoiceField)
         named = [(row.public_id, receipts.card_name(row)) for row in cards]
-        card.choices = [("", gettext("The default card, whichever it is")), *named]
+        card.choices = [("", gettext("The default card")), *named]
 
 
 class AutoRechargeView(CreditsMixin):
