@@ -1,9 +1,10 @@
-"""Kills a process with SIGKILL at a chosen point of its work."""
+"""Kills a process with SIGKILL at a chosen point of its work, or lets processes hang for a while."""
 
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.db import connection
@@ -32,3 +33,19 @@ def killed(
     os.waitpid(child, 0)
     os.close(reader)
     os.close(writer)
+
+
+@contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    """During the block, these processes hang: they keep their connections, and neither answer nor restart anything."""
+    try:
+        _send(pids, signal.SIGSTOP)
+        yield
+    finally:
+        _send(pids, signal.SIGCONT)
+
+
+def _send(pids: Iterable[int], what: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it ended a moment ago, as a process of a closed connection does
+            os.kill(pid, what)

@@ -15,6 +15,7 @@ from tests.faults.letters import Letters
 from tests.faults.operations import Claim
 from tests.faults.processes import CELERY, VALKEY, WEB_SERVER, WEB_WORKER, Role
 from tests.faults.running import Loss, Running
+from tests.killing import stopped
 
 CLIENTS = 6
 SWEPT, SWEPT_MEANWHILE = 5, 99  # pending payments in a normal round, and in one that interrupts the sweep
@@ -84,7 +85,7 @@ class Drill:
         backlog = Backlog(self.cast, SWEPT, chance)
         with self._load(done, chance):
             time.sleep(chance.uniform(*BEFORE_SECONDS))
-            with outages.stopped(*role.members(self.running.process.pid)):
+            with stopped(*role.members(self.running.process.pid)):
                 book = outages.look_while_it_hangs(self.running.port, self.cast, chance, role, seconds)
             began = time.monotonic()
             self.running.wait_until(self.running.is_ready, f"{role.name} after it hung")
@@ -123,7 +124,7 @@ class Drill:
             return loss
         if done.role is not VALKEY or sum(past.role is VALKEY for past in self.rounds) % 2:
             return self.running.kill(done.role, chance)
-        with outages.stopped(done.role.watchdog(self.running.process.pid)):
+        with stopped(done.role.watchdog(self.running.process.pid)):
             loss = self.running.kill(done.role, chance)
             done.add(outages.look_without_valkey(self.running.port, self.cast, chance))
             loss.forgive()

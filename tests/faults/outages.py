@@ -1,13 +1,10 @@
 """Checks what users get while a part is down or hangs: what can't be done without it is refused clearly and soon."""
 
 import http.client
-import os
 import random
-import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -30,22 +27,6 @@ WITHOUT: Mapping[str, frozenset[str]] = {
 }
 # What may also be 503: the worker may hang while it has a customer's row locked.
 PERHAPS: Mapping[str, frozenset[str]] = {POSTGRES.name: frozenset(), VALKEY.name: frozenset(), CELERY.name: MONEY}
-
-
-@contextmanager
-def stopped(*pids: int) -> Iterator[None]:
-    """During the block, these processes hang: they keep their connections, and neither answer nor restart anything."""
-    _send(pids, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        _send(pids, signal.SIGCONT)
-
-
-def _send(pids: Iterable[int], what: signal.Signals) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):  # it ended a moment ago, as a process of a closed connection does
-            os.kill(pid, what)
 
 
 def look_while_it_hangs(port: int, cast: Cast, chance: random.Random, role: Role, seconds: float) -> Book:

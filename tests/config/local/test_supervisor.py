@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -17,6 +16,7 @@ import pytest
 
 from config.local.supervisor import DEATHS, Child
 from config.local.watchdog import ServerError
+from tests.killing import stopped
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 120
@@ -135,7 +135,7 @@ REQUEST_SECONDS = 5
 
 def see_what_happens_while_the_database_hangs(run: MakeRun) -> None:
     """Every process of PostgreSQL is stopped, not dead: nothing refuses, and nothing answers."""
-    with stopped([pid for pid, command in processes(run.state).items() if "postgres" in command]):
+    with stopped(*(pid for pid, command in processes(run.state).items() if "postgres" in command)):
         began = time.monotonic()
         with ThreadPoolExecutor(CALLERS) as pool:
             callers = [pool.submit(run.get, "/v1/plans") for _ in range(CALLERS)]
@@ -159,17 +159,6 @@ def database_roles(run: MakeRun) -> str:
         env={**environment, "TOLLGATE_STATE_DIR": str(run.state)},
         text=True,
     ).strip()
-
-
-@contextmanager
-def stopped(pids: list[int]) -> Iterator[None]:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_what_dies_comes_back_what_stops_leaves_nothing_and_the_data_stays(make_run: Callable[[], MakeRun]) -> None:
