@@ -6,6 +6,7 @@ import string
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
 from uuid_utils.compat import uuid7 as _uuid7
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -31,6 +32,14 @@ def uuid_of(public_id: str, prefix: str) -> UUID:
     if digits == public_id or not _UUID_DIGITS.fullmatch(digits):
         raise ValueError(f"not an id that starts with {prefix}")
     return UUID(hex=digits)
+
+
+def named(public_id: str, prefix: str) -> Q:
+    """The row that a public id such as `hold_…` names; none for anything else."""
+    try:
+        return Q(pk=uuid_of(public_id, prefix))
+    except ValueError:
+        return Q(pk=None)
 
 
 def random_text(alphabet: str, length: int) -> str:

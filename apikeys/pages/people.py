@@ -78,6 +78,8 @@ class PeopleView(PeopleMixin):
 
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         if request.GET.get("format") == "csv":
+            if request.GET.get("list") == "invitations":
+                return attachment(_invited(self._invited()), "invitations", "csv")
             return attachment(_table(self._shown()), "people", "csv")
         return self._page(InviteForm(held=self.credential.scopes))
 
@@ -93,23 +95,30 @@ class PeopleView(PeopleMixin):
         return sent(self, invitation, status=201)
 
     def _page(self, form: InviteForm, status: int = 200) -> HttpResponse:
-        search = texts.typed(self.request.GET.get("q", ""))
-        people, shown = members.of(self.organization), self._shown()
-        own = Invitation.objects.of(self.organization).select_related("invited_by")
+        invitations = self._invited()
         context = self.get_context_data(
             form=form,
-            search=search,
-            members=[(row, self._choices(row)) for row in shown[:SHOWN]],
-            count=people.count(),
-            invitations=own.open().order_by("-created_at")[:SHOWN] if self.may("members:read") else (),
+            search=self._search(),
+            members=[(row, self._choices(row)) for row in self._shown()[:SHOWN]],
+            count=members.of(self.organization).count(),
+            invitations=invitations[:SHOWN],
+            invited=invitations.count(),
             may_write=self.may("members:write"),
             now=timezone.now(),
         )
         return render(self.request, "accounts/people/people.html", context, status=status)
 
+    def _search(self) -> str:
+        return texts.typed(self.request.GET.get("q", ""))
+
+    def _invited(self) -> QuerySet[Invitation]:
+        """The open invitations with `q` in their address."""
+        rows = Invitation.objects.of(self.organization).open().filter(email__icontains=self._search())
+        return rows.select_related("invited_by").order_by("-created_at")
+
     def _shown(self) -> QuerySet[Membership]:
         """Those with `q` in their name or address."""
-        search = texts.typed(self.request.GET.get("q", ""))
+        search = self._search()
         named = Q(user__email__icontains=search) | Q(user__name__icontains=search)
         return members.of(self.organization).filter(named) if search else members.of(self.organization)
 
@@ -210,4 +219,11 @@ def _table(rows: QuerySet[Membership]) -> bytes:
             (row.user.name, row.user.email, row.role, row.organization.public_id, row.created_at.isoformat())
             for row in rows
         ),
+    )
+
+
+def _invited(rows: QuerySet[Invitation]) -> bytes:
+    return spreadsheets.csv_of(
+        ("id", "email", "role", "created_at", "expires_at"),
+        ((row.public_id, row.email, row.role, row.created_at.isoformat(), row.expires_at.isoformat()) for row in rows),
     )

@@ -63,12 +63,15 @@ class CreditsMixin(OrganizationMixin):
         posting.bring_up_to_date(self.organization.pk, now)
         lots = Grant.objects.of(self.organization).filter(remaining__gt=0)
         holds = Hold.objects.within(self.organization).with_status("open", now).select_related("organization", "key")
+        shown = list(holds.order_by("expires_at", "pk")[:HOLDS_SHOWN])
         ordered = list(lots.order_by("priority", F("expires_at").asc(nulls_last=True), "created_at")[:LOTS_SHOWN])
         return {
             "lots": ordered,
             "expiring": next((lot for lot in _by_expiry(ordered) if not lot.kept), None),
             "lot_places": places(lot.remaining for lot in ordered),
-            "holds": holds.order_by("expires_at", "pk")[:HOLDS_SHOWN],
+            "amount_places": places(lot.amount for lot in ordered),
+            "holds": shown,
+            "hold_places": places(hold.amount for hold in shown),
             "open_holds": holds.count(),
         }
 

@@ -1,6 +1,6 @@
 """Papers for people: the list, one paper with its document, and paying an open invoice."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from django import forms
 from django.contrib import messages
@@ -9,27 +9,23 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.generic import ListView
 
-from accounts.lib import identifiers, spreadsheets
+from accounts.lib import identifiers
 from accounts.lib.attachments import attachment
 from accounts.lib.languages import sentence
 from accounts.lib.problems import Problem
-from accounts.pages.organizations import OrganizationMixin
+from accounts.lib.spreadsheets import Cell
 from billing import clock
 from billing.invoicing import annex, paying, tax, unpaid
 from billing.models import Invoice, InvoiceDocument, InvoiceState, Payment
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
 from billing.pages.forms import PayForm
+from billing.pages.lists import FilteredListView, FilterForm
 from billing.payments import payments
 
-COLUMNS = ("number", "kind", "status", "issued_at", "due_at", "currency", "subtotal", "tax", "total")
 
-
-class PapersForm(forms.Form):
-    """Filters the papers; fields that are not valid don't filter."""
-
+class PapersForm(FilterForm):
     q = forms.CharField(required=False, max_length=40, label=_("Number"))
     kind = forms.ChoiceField(required=False, choices=[("", _("All kinds")), *Invoice.Kind.choices], label=_("Kind"))
     status = forms.ChoiceField(
@@ -37,50 +33,30 @@ class PapersForm(forms.Form):
     )
 
     def condition(self) -> Q:
-        cleaned = getattr(self, "cleaned_data", {})
-        named = {"number__icontains": cleaned.get("q"), "kind": cleaned.get("kind")}
-        return Q(**{name: value for name, value in {**named, "state__status": cleaned.get("status")}.items() if value})
+        lookups = {"q": "number__icontains", "kind": "kind", "status": "state__status"}
+        return Q(**{lookups[name]: value for name, value in self.chosen().items()})
 
 
-class InvoicesView(OrganizationMixin, ListView[Invoice]):
-    """Invoices, credit notes and statements, newest first; those of the filter, also as CSV."""
+class InvoicesView(FilteredListView):
+    """Invoices, credit notes and statements, newest first."""
 
     scopes = {"get": "billing:read"}
     section = "invoices"
-    paginate_by = 50
+    title = _("Invoices")
+    template_name = "billing/invoices.html"
+    form_class = PapersForm
+    file = "invoices"
+    columns = ("number", "kind", "status", "issued_at", "due_at", "currency", "subtotal", "tax", "total")
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.GET.get("format") == "csv":
-            return attachment(_table(self.get_queryset()), "invoices", "csv")
-        return super().get(request, *args, **kwargs)
-
-    def get_template_names(self) -> list[str]:
-        return ["billing/invoices.html" if self.organization.is_root else "billing/billed_by_root.html"]
-
-    def get_queryset(self) -> QuerySet[Invoice]:
-        self.form = PapersForm(self.request.GET)
-        self.form.is_valid()
-        papers = Invoice.objects.of(self.organization).filter(self.form.condition())
+    def rows(self) -> QuerySet[Invoice]:
+        papers = Invoice.objects.of(self.organization)
         return papers.select_related("state", "document").order_by("-issued_at")
 
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        context = super().get_context_data(title=gettext("Invoices"), **context)
-        is_filtered = bool(self.form.condition())
-        return {**context, "papers": context["object_list"], "form": self.form, "is_filtered": is_filtered}
-
-
-def _table(papers: QuerySet[Invoice]) -> bytes:
-    return spreadsheets.csv_of(
-        COLUMNS,
-        (
-            [
-                *(paper.number, paper.kind, paper.state.status, paper.issued_at.isoformat()),
-                *(paper.due_at.isoformat() if paper.due_at else None, paper.currency),
-                *(paper.subtotal, paper.tax, paper.total),
-            ]
-            for paper in papers
-        ),
-    )
+    def line(self, row: Invoice) -> Sequence[Cell]:
+        return (
+            *(row.number, row.kind, row.state.status, row.issued_at.isoformat()),
+            *(row.due_at.isoformat() if row.due_at else None, row.currency, row.subtotal, row.tax, row.total),
+        )
 
 
 class PaperMixin(CreditsMixin):

@@ -1,8 +1,8 @@
 """Every page in Chromium: what axe, the console and the policy say of it, whether it fits, and what Tab reaches.
 
 `make test` opens each page of ours once, in a role, a size and a theme that change from page to page. The whole matrix
-takes an hour of one core: `LOOKS=all .venv/bin/python -m pytest tests/chromium`; or that of a page or a role:
-`LOOKS=billing:ledger`, `LOOKS=viewer`. `PICTURES=folder` saves what is seen.
+takes an hour of one core: `LOOKS=all .venv/bin/python -m pytest tests/chromium`; or that of some pages or roles, by
+patterns: `LOOKS=billing:ledger`, `LOOKS=viewer,nobody`, `LOOKS=*_history`. `PICTURES=folder` saves what is seen.
 """
 
 import shutil

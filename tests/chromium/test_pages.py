@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import Any
 
 from tests.chromium import inspection
@@ -10,7 +11,7 @@ from tests.chromium.inspection import LOOKS
 from tests.chromium.routes import NO_PAGE, Page, pages, routes
 from tests.chromium.world import World
 
-CHOSEN = os.environ.get("LOOKS", "")
+CHOSEN = [text for text in os.environ.get("LOOKS", "").split(",") if text]
 # Of the default run, axe looks at every so many pages whole, and they are walked through with Tab. The script looks at
 # the focus in all of them.
 WHOLE_EVERY = 16
@@ -52,7 +53,7 @@ def visits(site: World) -> Iterator[Visit]:
         return
     for shown in pages(site):
         for role in (*shown.roles, *shown.others):
-            if CHOSEN in ("all", shown.name, role):
+            if any(fnmatch(name, chosen) for name in ("all", shown.name, role) for chosen in CHOSEN):
                 yield Visit(shown, role, LOOKS, whole=True, walk=role == shown.roles[0])
 
 

@@ -8,7 +8,7 @@ from django.contrib.staticfiles import finders
 
 from config import fonts
 
-CSS = Path(__file__).resolve().parents[2] / "static" / "tollgate" / "tollgate.css"
+CSS = Path(__file__).resolve().parents[2] / "static" / "tollgate" / "palette.css"
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_it_is_made_once_and_found_beside_the_static_files(state: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["inter.woff2"]
     assert finder.find(fonts.NAME) == str(path)
     assert [name for name, _ in finder.list([])] == [fonts.NAME]
-    assert finders.find("tollgate/tollgate.css")
+    assert finders.find("tollgate/palette.css")
 
 
 def test_collecting_the_static_files_makes_it(state: Path, settings: Any) -> None:

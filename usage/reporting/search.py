@@ -15,6 +15,7 @@ from accounts.lib import identifiers
 from accounts.models import Delivery, Event, Invitation, Organization, WebhookEndpoint
 from apikeys.models import ApiKey
 from billing.models import BillingAccount, Grant, Hold, Invoice, LedgerEntry, Payment, PaymentMethod, Subscription
+from billing.templatetags.money import amount
 from usage.models import UsageEvent
 
 LONGEST = 200
@@ -74,7 +75,8 @@ def _people(organization: Organization, text: str) -> Iterator[Hit]:
     if pk := _pk(text, "inv_"):
         invited |= Q(pk=pk)
     for invitation in Invitation.objects.of(organization).filter(invited).order_by("-created_at")[:SHOWN]:
-        yield Hit("invitation", invitation.public_id, _("Invitation of %s") % invitation.email, "people/")
+        page = f"people/?{urlencode({'q': invitation.email})}"
+        yield Hit("invitation", invitation.public_id, _("Invitation of %s") % invitation.email, page)
 
 
 def _entries(organization: Organization, text: str) -> Iterator[Hit]:
@@ -90,9 +92,9 @@ def _entries(organization: Organization, text: str) -> Iterator[Hit]:
 
 def _credits(organization: Organization, text: str) -> Iterator[Hit]:
     for hold in _by_id(Hold.objects.within(organization), text, "hold_"):
-        yield Hit("hold", hold.public_id, _("Hold of %s") % hold.amount.normalize(), "credits/#reserved")
+        yield Hit("hold", hold.public_id, _("Hold of %s") % amount(hold.amount), f"credits/holds/?q={hold.public_id}")
     for grant in _by_id(Grant.objects.of(organization), text, "grant_"):
-        yield Hit("grant", grant.public_id, _("Grant of %s") % grant.amount.normalize(), f"ledger/{grant.entry_seq}/")
+        yield Hit("grant", grant.public_id, _("Grant of %s") % amount(grant.amount), f"ledger/{grant.entry_seq}/")
 
 
 def _papers(organization: Organization, text: str) -> Iterator[Hit]:

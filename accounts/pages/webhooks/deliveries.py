@@ -1,20 +1,29 @@
 """A delivery with its attempts, and sending again."""
 
 from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from accounts import events
+from accounts.lib.attachments import attachment
 from accounts.lib.problems import Problem
-from accounts.models import Delivery, WebhookEndpoint
+from accounts.models import Delivery, Redelivery, WebhookEndpoint
 from accounts.pages.forms import refuse
+from accounts.pages.webhooks import tables
 from accounts.pages.webhooks.base import WebhooksMixin
 from accounts.pages.webhooks.forms import AUDIT, ReplayForm
 from accounts.webhooks import redelivery
 
-SHOWN = 10
+SHOWN = 20
+KINDS = [
+    ("", gettext_lazy("All replays")),
+    ("failed", gettext_lazy("Failed only")),
+    ("all", gettext_lazy("Everything")),
+]
 
 
 class DeliveryView(WebhooksMixin):
@@ -41,7 +50,10 @@ class ReplayView(WebhooksMixin):
     scopes = {"get": "webhooks:read", "post": "webhooks:write"}
 
     def get(self, request: HttpRequest, **_: str) -> HttpResponse:
-        return self._page(self.endpoint(), ReplayForm(zone=self.person.timezone))
+        endpoint = self.endpoint()
+        if request.GET.get("format") == "csv":
+            return attachment(tables.of_replays(self._jobs(endpoint)[: tables.MOST]), "webhook-replays", "csv")
+        return self._page(endpoint, ReplayForm(zone=self.person.timezone))
 
     def post(self, request: HttpRequest, **_: str) -> HttpResponse:
         endpoint = self.endpoint()
@@ -60,5 +72,10 @@ class ReplayView(WebhooksMixin):
         return self._page(endpoint, form, 400)
 
     def _page(self, endpoint: WebhookEndpoint, form: ReplayForm, status: int = 200) -> HttpResponse:
-        jobs = endpoint.redeliveries.order_by("-id")[:SHOWN]
-        return self.page("replay", endpoint=endpoint, form=form, jobs=jobs, status=status)
+        jobs = Paginator(self._jobs(endpoint), SHOWN).get_page(self.request.GET.get("page"))
+        kind = self.request.GET.get("kind", "")
+        return self.page("replay", endpoint=endpoint, form=form, page_obj=jobs, kind=kind, kinds=KINDS, status=status)
+
+    def _jobs(self, endpoint: WebhookEndpoint) -> QuerySet[Redelivery]:
+        rows, kind = endpoint.redeliveries.order_by("-id"), self.request.GET.get("kind")
+        return rows.filter(only_failed=kind == "failed") if kind in ("failed", "all") else rows

@@ -40,7 +40,7 @@ def contrast(first: str, second: str) -> float:
 
 @pytest.fixture(scope="module")
 def themes() -> list[dict[str, str]]:
-    tokens = TOKEN.findall((STATIC / "tollgate.css").read_text())
+    tokens = TOKEN.findall((STATIC / "palette.css").read_text())
     return [{name: light for name, light, _ in tokens}, {name: dark for name, _, dark in tokens}]
 
 

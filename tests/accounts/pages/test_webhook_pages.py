@@ -165,6 +165,10 @@ def test_a_span_of_time_is_replayed_in_the_persons_zone(organization: Organizati
     job = Redelivery.objects.get()
     assert (job.since, job.total) == (since, 1)
     assert "0 of 1" in text(browser.get(path))
+    assert "0 of 1" in text(browser.get(f"{path}?kind=failed"))
+    assert "No replay matches" in text(browser.get(f"{path}?kind=all"))
+    lines = browser.get(f"{path}?format=csv").content.decode().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [job.public_id]
 
 
 PATHS = ["", "change/", "rotate/", "enable/", "disable/", "delete/", "replay/"]

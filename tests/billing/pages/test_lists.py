@@ -1,10 +1,14 @@
 """Lists have a search, a file of what they show, and say whether nothing is there or nothing matches."""
 
+from datetime import timedelta
 from decimal import Decimal
+
+from django.utils import timezone
 
 from accounts import people
 from accounts.models import Organization, User
-from billing.models import Invoice, LedgerAccount, Payment, PaymentMethod
+from billing.ledger import holds
+from billing.models import Grant, Invoice, LedgerAccount, Payment, PaymentMethod
 from billing.payments import payments, purchases
 from tests import factories
 from tests.browser import at, messages_of, signed_in, text
@@ -16,7 +20,7 @@ def test_papers(alice: User, organization: Organization) -> None:
     factories.card(organization)
     payments.complete(purchases.begin(organization, amount=Decimal(10), method=None, by="test").pk)
     paper = Invoice.objects.of(organization).get()
-    assert "No document matches" in text(browser.get(at(organization, "invoices/?kind=credit_note")))
+    assert "Nothing matches the filter" in text(browser.get(at(organization, "invoices/?kind=credit_note")))
     assert paper.number in text(browser.get(at(organization, f"invoices/?q={paper.number[-4:]}&status=paid")))
     lines = browser.get(at(organization, "invoices/?format=csv")).content.decode().splitlines()
     assert [line.split(",")[:3] for line in lines[1:]] == [[paper.number, "invoice", "paid"]]
@@ -38,6 +42,11 @@ def test_people(alice: User, bob: User, organization: Organization) -> None:
     assert "Nobody matches" in text(browser.get(at(organization, "people/?q=zed")))
     lines = browser.get(at(organization, "people/?format=csv&q=bob")).content.decode().splitlines()
     assert [line.split(",")[1:3] for line in lines[1:]] == [[bob.email, "viewer"]]
+    browser.post(at(organization, "people/"), {"email": "dora@example.com", "role": "viewer"})
+    assert "dora@example.com" in text(browser.get(at(organization, "people/?q=DORA")))
+    assert "dora@example.com" not in text(browser.get(at(organization, "people/?q=bob")))
+    lines = browser.get(at(organization, "people/?format=csv&list=invitations")).content.decode().splitlines()
+    assert [line.split(",")[1:3] for line in lines[1:]] == [["dora@example.com", "viewer"]]
 
 
 def test_service_accounts(alice: User, organization: Organization) -> None:
@@ -71,10 +80,49 @@ def test_payments(alice: User, bob: User, organization: Organization) -> None:
     assert "No payments yet" in text(browser.get(at(organization, "payments/")))
     paid = payments.complete(purchases.begin(organization, amount=Decimal(10), method=None, by="test").pk)
     assert f"•••• {card.last4}" in text(browser.get(at(organization, "payments/?status=succeeded&purpose=purchase")))
-    assert "No payment matches" in text(browser.get(at(organization, "payments/?status=failed")))
-    lines = browser.get(at(organization, "payments/?format=csv")).content.decode().splitlines()
+    assert "Nothing matches the filter" in text(browser.get(at(organization, "payments/?status=failed")))
+    assert card.brand.title() in text(browser.get(at(organization, f"payments/?q={card.last4}")))
+    for other in ("0000", "pay_x", f"pay_{organization.pk.hex}"):
+        assert "Nothing matches the filter" in text(browser.get(at(organization, f"payments/?q={other}")))
+    lines = browser.get(at(organization, f"payments/?format=csv&q={paid.public_id}")).content.decode().splitlines()
     assert [line.split(",")[0] for line in lines[1:]] == [paid.public_id]
     assert signed_in(bob).get(at(organization, "payments/")).status_code == 403
+
+
+def test_lots(alice: User, organization: Organization) -> None:
+    browser, page = signed_in(alice), at(organization, "credits/lots/")
+    assert "No credits yet" in text(browser.get(page))
+    factories.credit(organization, 20)
+    lot = Grant.objects.of(organization).get()
+    for query in (f"q={lot.public_id}", f"q=%23{lot.entry_seq}", "state=left", f"category={lot.category}"):
+        assert f"/ledger/{lot.entry_seq}/" in text(browser.get(f"{page}?{query}"))
+    for query in ("state=spent", "q=grant_x", f"q={lot.entry_seq + 1}", "q=²"):
+        assert "Nothing matches the filter" in text(browser.get(f"{page}?{query}"))
+    lines = browser.get(f"{page}?format=csv&state=left").content.decode().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == [lot.public_id]
+
+
+def test_holds(alice: User, organization: Organization) -> None:
+    browser, page = signed_in(alice), at(organization, "credits/holds/")
+    assert "Nothing was reserved yet" in text(browser.get(page))
+    factories.credit(organization, 20)
+    now = timezone.now()
+    hold = holds.place(organization, amount=Decimal(3), ttl=timedelta(hours=1), reference="call-4711", now=now)
+    for query in (f"q={hold.public_id}", "q=4711", "status=open", "purpose=hold"):
+        assert hold.public_id in text(browser.get(f"{page}?{query}"))
+    for query in ("status=released", "purpose=lease", "q=hold_x"):
+        assert "Nothing matches the filter" in text(browser.get(f"{page}?{query}"))
+    lines = browser.get(f"{page}?format=csv").content.decode().splitlines()
+    assert [line.split(",")[:3] for line in lines[1:]] == [[hold.public_id, "hold", "open"]]
+
+
+def test_the_holds_of_an_organization_beneath(alice: User, organization: Organization) -> None:
+    child = people.add_child(organization, name="Website")
+    factories.credit(organization, 20)
+    hold = holds.place(child, amount=Decimal(3), ttl=timedelta(hours=1), now=timezone.now())
+    assert hold.public_id in text(signed_in(alice).get(at(child, "credits/holds/")))
+    found = signed_in(alice).get(at(child, f"search/?q={hold.public_id}"))
+    assert found["Location"] == at(child, f"credits/holds/?q={hold.public_id}")
 
 
 def test_the_warning_of_a_low_balance_is_set(alice: User, bob: User, organization: Organization) -> None:

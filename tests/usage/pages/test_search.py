@@ -41,7 +41,7 @@ def filled(alice: User, organization: Organization) -> dict[str, tuple[str, str]
         secret[:12]: ("api_key", f"keys/{key.public_id}/"),
         "#2": ("ledger_entry", "ledger/2/"),
         payment.public_id: ("payment", f"payments/{payment.public_id}/"),
-        hold.public_id: ("hold", "credits/#reserved"),
+        hold.public_id: ("hold", "credits/holds/?q=hold_"),
         card.public_id: ("payment_method", "credits/#cards"),
         paper.number.lower(): ("invoice", f"invoices/{paper.public_id}/"),
         paper.public_id: ("invoice", f"invoices/{paper.public_id}/"),
