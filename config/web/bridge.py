@@ -8,19 +8,21 @@ that hangs.
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import Any, Generic, TypeVar
 from wsgiref.types import WSGIApplication
 
 import structlog
 from django.conf import settings
 
-from config.web.request import Answer, Refusal, Request, Scope
+from config.web.request import PART_BYTES, Answer, Parts, Refusal, Request, Scope
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Respond = Callable[[dict[str, Any]], Answer]
+T = TypeVar("T")
 
 BODIES_LIMIT_BYTES = 256 << 20  # the limit for all bodies together that a process holds at once
 SMALL_BODY_BYTES = 64 << 10  # a body up to this size is taken even beyond that limit
@@ -63,7 +65,26 @@ class Bridge:
                 log.warning("refused", status=refusal.status, problem=refusal.code, request_id=request.id)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        if answer.rest is None:
+            await send({"type": "http.response.body", "body": answer.body})
+        else:
+            await self._send_parts(answer.body, answer.rest, send)
+
+    async def _send_parts(self, part: bytes, rest: Parts, send: Send) -> None:
+        """Reads a part when the client has taken the one before, so a slow client costs one part and no thread.
+
+        If a part isn't there in time, the connection ends: the client sees that the answer is too short.
+        """
+        more = True
+        try:
+            await send({"type": "http.response.body", "body": part, "more_body": more})
+            while more:
+                part = await self._in_thread(self.pool, Job(rest.read))
+                more = len(part) >= PART_BYTES
+                await send({"type": "http.response.body", "body": part, "more_body": more})
+        finally:
+            if more:
+                self.pool.submit(Job(rest.close))
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         request.check_head()
@@ -98,12 +119,15 @@ class Bridge:
         One that a thread works on goes on and may yet commit. As after any 503, the caller has to ask again.
         """
         pool = self.health if request.path == HEALTH_PATH else self.pool
-        job = Job(self.respond, request.environ(body))
+        job = Job(partial(self.respond, request.environ(body)))
         del body  # the job alone holds it now
+        return await self._in_thread(pool, job)
+
+    async def _in_thread(self, pool: "Pool", job: "Job[T]") -> T:
         pool.submit(job)
         timer = job.loop.call_later(self.seconds, job.give_up)
         try:
-            return await job.answer
+            return await job.outcome
         finally:
             timer.cancel()
             job.drop()
@@ -125,43 +149,42 @@ class Body:
         return whole
 
 
-class Job:
-    """A request for a thread to answer. The queue of the threads keeps it until its turn, even when it is dropped.
+class Job(Generic[T]):
+    """Work for a thread. The queue of the threads keeps the job until its turn, even when it is dropped.
 
-    `answer` is there for the event loop that made the job: threads hand it over, which costs less than a Future of
+    `outcome` is there for the event loop that made the job: threads hand it over, which costs less than a Future of
     `concurrent.futures` and a wait for that.
     """
 
-    def __init__(self, respond: Respond, environ: dict[str, Any]) -> None:
-        self.respond = respond
-        self.environ: dict[str, Any] | None = environ
+    def __init__(self, work: Callable[[], T]) -> None:
+        self.work: Callable[[], T] | None = work
         self.loop = asyncio.get_running_loop()
-        self.answer: asyncio.Future[Answer] = self.loop.create_future()
+        self.outcome: asyncio.Future[T] = self.loop.create_future()
 
     def drop(self) -> None:
-        self.environ = None
+        self.work = None
 
     def give_up(self) -> None:
         self._settle(_unavailable("Tollgate couldn't answer in time."))
 
     def run(self) -> None:
-        environ, self.environ = self.environ, None
-        if environ is None:  # it was dropped while it waited
+        work, self.work = self.work, None
+        if work is None:  # it was dropped while it waited
             return
         try:
-            outcome: Answer | BaseException = self.respond(environ)
+            outcome: T | BaseException = work()
         except BaseException as error:
             outcome = error
         with suppress(RuntimeError):  # the loop has ended
             self.loop.call_soon_threadsafe(self._settle, outcome)
 
-    def _settle(self, outcome: Answer | BaseException) -> None:
-        if self.answer.done():  # nobody waits any more
+    def _settle(self, outcome: T | BaseException) -> None:
+        if self.outcome.done():  # nobody waits any more
             return
         if isinstance(outcome, BaseException):
-            self.answer.set_exception(outcome)
+            self.outcome.set_exception(outcome)
         else:
-            self.answer.set_result(outcome)
+            self.outcome.set_result(outcome)
 
 
 class Pool:
@@ -172,10 +195,10 @@ class Pool:
 
     def __init__(self, threads: int, name: str) -> None:
         self.threads = [Thread(target=self._work, name=f"{name} {number}", daemon=True) for number in range(threads)]
-        self.jobs: SimpleQueue[Job] = SimpleQueue()
+        self.jobs: SimpleQueue[Job[Any]] = SimpleQueue()
         self.started = False
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job[Any]) -> None:
         """Called on the event loop alone."""
         if self.jobs.qsize() >= WAITING_LIMIT:
             raise _unavailable("Too many requests wait for an answer.")
@@ -217,13 +240,9 @@ def _call(wsgi: WSGIApplication, environ: dict[str, Any]) -> Answer:
     heads: list[tuple[str, list[tuple[str, str]]]] = []
     start: Any = lambda status, headers, error=None: heads.append((status, headers))  # noqa: E731
     try:
-        parts = wsgi(environ, start)
+        parts = Parts(wsgi(environ, start))
     except (ValueError, LookupError):  # of making the request: what fails later is answered by Django
         raise Refusal(400, "bad_request", "The Content-Type can't be understood.") from None
-    try:
-        body = b"".join(parts)
-    finally:
-        if close := getattr(parts, "close", None):
-            close()
+    body = parts.read()
     status, headers = heads[-1]
-    return Answer(int(status[:3]), headers, body)
+    return Answer(int(status[:3]), headers, body, None if len(body) < PART_BYTES else parts)

@@ -14,6 +14,7 @@ Scope = MutableMapping[str, Any]
 
 TARGET_LIMIT_BYTES = 16 << 10
 HEADERS_LIMIT_BYTES = 64 << 10
+PART_BYTES = 1 << 20
 
 
 NAMES_REMEMBERED = 1000
@@ -39,11 +40,40 @@ def _variable(header: str) -> str | None:
     return f"HTTP_{header.upper().replace('-', '_')}"
 
 
+class Parts:
+    """The body of an answer, as a WSGI application returns it. It is read in threads, perhaps each part in another."""
+
+    def __init__(self, response: Iterable[bytes]) -> None:
+        self.response, self.iterator = response, iter(response)
+
+    def read(self) -> bytes:
+        """The next part, of at least PART_BYTES. A shorter one is the last."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while size < PART_BYTES and (part := next(self.iterator, None)) is not None:
+                parts.append(part)
+                size += len(part)
+        except BaseException:
+            self.close()
+            raise
+        if size < PART_BYTES:
+            self.close()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def close(self) -> None:
+        if close := getattr(self.response, "close", None):
+            close()
+
+
 @dataclass(frozen=True)
 class Answer:
+    """`rest` is what follows the body, if it is long."""
+
     status: int
     headers: Iterable[tuple[str, str]]
     body: bytes
+    rest: Parts | None = None
 
 
 class Refusal(Exception):

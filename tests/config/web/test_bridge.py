@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from config.web import bridge
 from config.web.bridge import Bridge
+from config.web.request import PART_BYTES, Refusal
 
 Message = dict[str, Any]
 
@@ -151,3 +152,66 @@ def test_a_refusal_of_its_own_is_one_warning(
         assert asyncio.run(send(Bridge(django, threads=1, seconds=60), body, ends=ends))[0] == status
     expected = {"event": "refused", "log_level": "warning", "status": status, "problem": code, "request_id": "mine"}
     assert lines == [expected]
+
+
+class Long:
+    """An answer of five parts. Notes which were read, and whether it was closed."""
+
+    def __init__(self) -> None:
+        self.read, self.is_closed, self.may_go_on = 0, Event(), Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> "Long":
+        start_response("200 OK", [])
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        for number in range(5):
+            if number == 4:
+                self.may_go_on.wait()
+            self.read = number + 1
+            yield b"%d" % number * PART_BYTES
+
+    def close(self) -> None:
+        self.is_closed.set()
+
+
+async def download(long: Long, take: Callable[[bytes], Any], seconds: float = 60) -> None:
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            take(message["body"])
+
+    to = Bridge(long, threads=2, seconds=seconds)
+    await to({**scope(), "headers": []}, asyncio.Event().wait, send)  # type: ignore[arg-type]
+
+
+def test_a_long_answer_is_read_as_the_client_takes_it() -> None:
+    long, taken = Long(), bytearray()
+    long.may_go_on.set()
+
+    def take(part: bytes) -> None:
+        taken.extend(part)
+        assert long.read <= len(taken) // PART_BYTES
+
+    asyncio.run(download(long, take))
+    assert taken == b"".join(b"%d" % number * PART_BYTES for number in range(5))
+    assert long.is_closed.wait(5)
+
+
+def test_a_long_answer_ends_where_the_client_hangs_up() -> None:
+    long = Long()
+
+    def take(part: bytes) -> None:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        asyncio.run(download(long, take))
+    assert long.is_closed.wait(5)
+    assert long.read == 1
+
+
+def test_a_part_that_is_not_there_in_time_ends_the_answer() -> None:
+    long = Long()
+    with pytest.raises(Refusal):
+        asyncio.run(download(long, lambda part: None, seconds=0.5))
+    assert long.is_closed.wait(5)
+    long.may_go_on.set()
