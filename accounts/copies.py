@@ -1,11 +1,13 @@
 """Whether this database is a copy. A copy charges no cards, and sends no mail and no webhooks.
 
 A backup doesn't have the row that says which database is the real one. One that was copied in another way is found out
-by the identifier of its PostgreSQL cluster, which `initdb` makes; a standby has that of its primary, and is no copy.
-So has a cluster that was recovered to a point in time, but its settings name that point.
+by the identifier of its PostgreSQL cluster, which `initdb` makes, or by its timeline: PostgreSQL begins another one
+whenever a recovery ends. So a promoted standby is a copy as well. Where DATABASE_FAILOVER says that it isn't, only the
+server's settings, which name a recovery's point in time, find out a copy.
 `manage.py adopt` makes a copy the real one.
 """
 
+from django.conf import settings
 from django.db.models import F, Q, TextField
 from django.db.models.expressions import RawSQL
 
@@ -13,6 +15,7 @@ from accounts.models import Installation
 
 HINT = "This database is a copy. If it is the real one from now on: manage.py adopt"
 CLUSTER = RawSQL("(SELECT system_identifier::text FROM pg_control_system())", ())
+TIMELINE = RawSQL("left(pg_walfile_name(pg_current_wal_lsn()), 8)", (), output_field=TextField())
 # At most one of them is set: https://www.postgresql.org/docs/current/runtime-config-wal.html
 RECOVERED_TO = RawSQL(
     "(current_setting('recovery_target') || current_setting('recovery_target_lsn') || "
@@ -25,13 +28,14 @@ RECOVERED_TO = RawSQL(
 
 def is_copy() -> bool:
     real = Installation.objects.alias(point=RECOVERED_TO).filter(is_copy=False, system_identifier=CLUSTER)
-    return not real.filter(Q(point="") | Q(point=F("recovered_to"))).exists()
+    real = real.filter(Q(point="") | Q(point=F("recovered_to")))
+    return not (real if settings.DATABASE_FAILOVER else real.filter(timeline=TIMELINE)).exists()
 
 
 def adopt() -> None:
     """From now on, this database is the real one."""
-    real = {"is_copy": False, "system_identifier": CLUSTER, "recovered_to": RECOVERED_TO}
-    Installation.objects.update_or_create(id=1, defaults=real)
+    real = {"system_identifier": CLUSTER, "timeline": TIMELINE, "recovered_to": RECOVERED_TO}
+    Installation.objects.update_or_create(id=1, defaults={"is_copy": False, **real})
 
 
 def mark() -> None:

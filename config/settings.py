@@ -53,6 +53,7 @@ if EVENTS_RETENTION_DAYS not in (0, *range(60, 36_501)):  # deliveries of 30 day
 DATABASE_URL = env.required("DATABASE_URL", servers.database_url)
 DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", default="")
 DATABASE_REPLICA_URL = env.text("DATABASE_REPLICA_URL", default="")
+DATABASE_FAILOVER = env.boolean("DATABASE_FAILOVER", default=False)
 DATABASE_REPLICA_LAG_SECONDS = env.integer("DATABASE_REPLICA_LAG_SECONDS", default=10)
 REDIS_URL = env.required("REDIS_URL", servers.redis_url)
 EMAIL_URL = env.required("EMAIL_URL", lambda: "consolemail://")

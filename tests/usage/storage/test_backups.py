@@ -111,8 +111,22 @@ def test_another_cluster_makes_a_copy_by_itself() -> None:
 
 
 @pytest.mark.django_db
-def test_a_cluster_that_was_recovered_to_a_point_in_time_is_a_copy_until_it_is_adopted(
-    monkeypatch: pytest.MonkeyPatch,
+def test_another_timeline_makes_a_copy_by_itself_unless_a_standby_may_take_over(settings: Any) -> None:
+    """Every recovery ends with another one: tests/howtos makes one in earnest."""
+    assert Installation.objects.get().timeline == "00000001"
+    assert not copies.is_copy()
+    Installation.objects.update(timeline="00000002")
+    assert copies.is_copy()
+    settings.DATABASE_FAILOVER = True
+    assert not copies.is_copy()
+    settings.DATABASE_FAILOVER = False
+    call_command("adopt", "--yes")
+    assert not copies.is_copy()
+
+
+@pytest.mark.django_db
+def test_where_a_standby_may_take_over_the_settings_of_a_recovery_make_a_copy(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     """`recovery_target_time` can be set only when a server starts: tests/howtos recovers one in earnest."""
 
@@ -122,6 +136,7 @@ def test_a_cluster_that_was_recovered_to_a_point_in_time_is_a_copy_until_it_is_a
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('tollgate.recovered_to', %s, true)", [point])
 
+    settings.DATABASE_FAILOVER = True
     assert not copies.is_copy()
     recovered_to("2026-11-27 14:05:00+00")
     assert copies.is_copy()
