@@ -76,7 +76,25 @@ def figures(read: Callable[[], T]) -> Figures[T]:
 
 
 def as_of() -> datetime:
-    """The moment up to which the replica has everything. Raises Unusable, or what Django raises if it can't be reached.
+    """The moment up to which the replica has everything.
+
+    Raises Unusable, or what Django raises if it can't be reached.
+    """
+    now, moment = _progress()
+    if moment is None or (now - moment).total_seconds() > settings.DATABASE_REPLICA_LAG_SECONDS:
+        behind = f"{(now - moment).total_seconds():.0f} s" if moment else "an unknown time"
+        raise Unusable(f"The replica is {behind} behind; DATABASE_REPLICA_LAG_SECONDS allows less.")
+    return moment
+
+
+def lag() -> float | None:
+    """Seconds that the replica is behind; None if it doesn't know. Raises what `as_of` raises."""
+    now, moment = _progress()
+    return (now - moment).total_seconds() if moment else None
+
+
+def _progress() -> tuple[datetime, datetime | None]:
+    """The primary's time, and the moment up to which the replica has everything.
 
     A replica says when the last transaction that it applied was committed. On a quiet primary that is long ago, so one
     that has applied all there is to apply is as of now.
@@ -89,11 +107,7 @@ def as_of() -> datetime:
         is_replica, has_all, applied_at = cursor.fetchone()
     if not is_replica:
         raise Unusable("The database in DATABASE_REPLICA_URL is no streaming replica.")
-    moment: datetime | None = now if has_all else applied_at
-    if moment is None or (now - moment).total_seconds() > settings.DATABASE_REPLICA_LAG_SECONDS:
-        behind = f"{(now - moment).total_seconds():.0f} s" if moment else "an unknown time"
-        raise Unusable(f"The replica is {behind} behind; DATABASE_REPLICA_LAG_SECONDS allows less.")
-    return moment
+    return now, now if has_all else applied_at
 
 
 def _from(alias: str, read: Callable[[], T], as_of: datetime) -> Figures[T]:

@@ -1,17 +1,18 @@
 """How the whole installation does, in figures for Prometheus. Each is cheap, since they are read every few seconds."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Count, Min
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis import RedisError
 
-from accounts.lib import broker, months
+from accounts.lib import broker, months, replica
 from accounts.models import Delivery, Email, Event, UnpublishedEvent, WebhookEndpoint
 from billing.models import AutoRecharge, Payment, ReceivedEvent
 from usage.reporting import installation
@@ -42,6 +43,7 @@ def gauges(now: datetime) -> Iterator[GaugeMetricFamily]:
     yield gauge("tollgate_celery_tasks", "Tasks in the queues of the broker.", broker.tasks_waiting())
     yield gauge("tollgate_heartbeat_seconds", "Since beat and a worker last ran a task.", silence(now))
     yield gauge("tollgate_partition_days", "Until the last partition of usage ends.", partition_days(now))
+    yield from replication()
     proof = installation.last_proof()
     yield gauge("tollgate_ledger_differences", "Found by the last proof.", proof.differences if proof else None)
     seconds = (now - proof.finished_at).total_seconds() if proof else None
@@ -83,6 +85,17 @@ def partition_days(now: datetime) -> float:
         return 0
     end = months.bounds(datetime.strptime(max(names), partitions.NAME).replace(tzinfo=UTC).date())[1]
     return (end - now).total_seconds() / 86_400
+
+
+def replication() -> Iterator[GaugeMetricFamily]:
+    """Both are empty without a replica, and the lag is empty while the replica can't be used."""
+    up = lag = None
+    if replica.is_configured():
+        with suppress(DatabaseError, InterfaceError, replica.Unusable):
+            lag = replica.lag()
+        up = float(lag is not None)
+    yield gauge("tollgate_replica_up", "Whether the read replica answers, and follows.", up)
+    yield gauge("tollgate_replica_lag_seconds", "How far the read replica is behind.", lag)
 
 
 def gauge(name: str, text: str, value: float | None) -> GaugeMetricFamily:

@@ -21,7 +21,7 @@ from tests.browser import signed_in
 from tests.conftest import Api
 from tests.usage.metering.batches import event, record
 from usage.models import UsageRollup
-from usage.storage import diagnosis
+from usage.storage import diagnosis, gauges
 
 pytestmark = pytest.mark.usefixtures("committed")
 real = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="only the embedded PostgreSQL is copied")
@@ -90,6 +90,12 @@ def caught_up(settings: dict[str, Any]) -> None:
         time.sleep(0.02)
 
 
+def metrics() -> list[float]:
+    """Whether the replica is up, and how far it is behind, as far as that is known."""
+    values = [family.samples[0].value for family in gauges.replication() if family.samples]
+    return [value for value in values if value is not None]
+
+
 def findings() -> list[str]:
     return [
         finding.text
@@ -103,6 +109,7 @@ def test_without_a_replica_figures_are_as_of_now(organization: Organization, ask
     answer = ask()
     assert (used(answer), age(answer) < timedelta(seconds=5)) == (1, True)
     assert findings() == []
+    assert metrics() == []
 
 
 def test_a_database_that_is_no_replica_is_not_used(
@@ -121,6 +128,7 @@ def test_the_primary_answers_for_a_replica_that_is_down(
     configured.update(HOST="/nowhere")
     record(event(organization))
     assert used(ask()) == 1
+    assert metrics() == [0]
 
     def fail() -> None:
         raise AssertionError("it is left alone for some seconds")
@@ -148,6 +156,7 @@ def test_figures_say_how_old_they_are_and_nothing_else_waits_for_the_replica(
     assert (used(answer), age(answer) < timedelta(seconds=2)) == (1, True)
     assert connections[replica.ALIAS].connection is not None
     assert findings() == []
+    assert metrics() == [1, 0]
 
     standby.asked(following, "SELECT pg_wal_replay_pause()")
     time.sleep(0.5)
@@ -156,6 +165,8 @@ def test_figures_say_how_old_they_are_and_nothing_else_waits_for_the_replica(
     answer = ask()
     assert (used(answer), age(answer) > timedelta(seconds=0.4)) == (1, True)
     assert ask(f"{USAGE}?key={key.public_id}").json()["data"], "what the query is about comes from the primary"
+    up, seconds = metrics()
+    assert (up, 0.4 < seconds < 60) == (1, True)
     overview = ask("/v1/overview")
     assert age(overview) > timedelta(seconds=0.4)
     assert overview.json()["month"]["requests"] == 1
