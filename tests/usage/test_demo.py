@@ -1,11 +1,12 @@
 """The demo of `make run`: a living product whose books agree."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from accounts.models import Membership, Organization
+from accounts.models import Membership, Organization, User
 from apikeys.models import ApiKey
 from billing.models import Grant, Hold, Invoice, Payment
 from usage import demo
@@ -40,3 +41,10 @@ def test_it_is_a_company_with_two_months_behind_it_and_its_books_agree(payer: Or
     assert seen.before.requests > 0
     assert payer.clock_ahead is None
     assert demo.make(timezone.now()) is None  # there are people already
+
+
+@pytest.mark.parametrize("gateway", ["stripe", ""])
+def test_no_demo_is_paid_at_another_gateway(db: None, settings: Any, gateway: str) -> None:
+    settings.PAYMENT_GATEWAY = gateway
+    assert demo.make(timezone.now()) is None
+    assert not User.objects.exists()

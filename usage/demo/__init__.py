@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from accounts.lib import identifiers
 from accounts.models import Email, User
 from apikeys import keys
@@ -37,8 +39,11 @@ class Demo:
 
 
 def make(now: datetime) -> Demo | None:
-    """Make the demo, unless there are people already: then None. The passwords are random."""
-    if User.objects.exists():
+    """Make the demo, unless there are people already: then None. The passwords are random.
+
+    It is made with the sandbox only: its purchases would be charged at another gateway, or stop the start.
+    """
+    if settings.PAYMENT_GATEWAY != "sandbox" or User.objects.exists():
         return None
     owner = SignIn(OWNER, identifiers.random_text(identifiers.BASE62, 12))
     operator = SignIn(OPERATOR, identifiers.random_text(identifiers.BASE62, 12))
