@@ -10,13 +10,15 @@ from django.utils.translation import gettext_noop
 
 from accounts import events
 from billing import clock
+from billing.invoicing import unpaid
 from billing.models import PaymentMethod
 from billing.models.payments import EXPIRING
-from billing.payments import notices
+from billing.payments import notices, rounds
 from billing.payments.gateways import Card
 
 SWEEP_SIZE = 500
 RENEWABLE = "expired_card"  # a decline that a new expiry date puts right
+DELETED = "customer_deleted"  # the card is gone at the gateway, with its customer
 
 
 def mark_declined(method: PaymentMethod, code: str) -> None:
@@ -25,18 +27,43 @@ def mark_declined(method: PaymentMethod, code: str) -> None:
         tell(method, "payment_method.declined", clock.now(method.organization), code=code)
 
 
+def mark_good(method: PaymentMethod) -> None:
+    """Its owner paid with it, so it may be charged by ourselves again."""
+    PaymentMethod.objects.filter(pk=method.pk).exclude(declined_code="").update(declined_code="")
+
+
+def mark_as_before(method: PaymentMethod) -> None:
+    """A new row of a card that was declined for good, and maybe removed since, has the same mark."""
+    same = ("organization", "fingerprint", "exp_year", "exp_month")
+    earlier = PaymentMethod.objects.filter(**{name: getattr(method, name) for name in same})
+    last = earlier.exclude(declined_code=DELETED).order_by("-created_at", "-pk").first()
+    method.declined_code = last.declined_code if last else ""
+
+
+def take_up(method: PaymentMethod, now: datetime) -> None:
+    """The card can be charged from now on: what waits for another card goes on with it. Under the payer's lock."""
+    if not method.is_chargeable_on(now.date()):
+        return
+    if rounds.is_untried(method.organization, method):
+        rounds.lift(method.organization_id, now)
+    unpaid.charge_new_card(method, now)
+
+
 def renew(method: PaymentMethod, card: Card, now: datetime) -> None:
     """Write down what the gateway shows of a card now. Under the payer's lock."""
     shown = {"brand": card.brand, "last4": card.last4, "exp_month": card.exp_month, "exp_year": card.exp_year}
     shown |= {"fingerprint": card.fingerprint} if card.fingerprint else {}
     if all(getattr(method, name) == value for name, value in shown.items()):
         return
+    was_chargeable, before = method.is_chargeable_on(now.date()), method.fingerprint
     for name, value in shown.items():
         setattr(method, name, value)
     if method.declined_code == RENEWABLE and method.last_day >= now.date():
         method.declined_code = ""
     method.save(update_fields=[*shown, "declined_code"])
     tell(method, "payment_method.updated", now, exp_month=method.exp_month, exp_year=method.exp_year)
+    if (method.is_default or method.is_backup) and not (was_chargeable and before == method.fingerprint):
+        take_up(method, now)
 
 
 def announce_expiring(now: datetime) -> int:

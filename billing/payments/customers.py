@@ -17,8 +17,6 @@ from billing.payments.gateways import CustomerDetails, Gateway, UnknownCustomer
 
 Result = TypeVar("Result")
 
-DELETED = "customer_deleted"
-
 
 class CustomerKnown(Conflict):
     """Two organizations can't be one customer at the gateway, or their payments would be mixed up."""
@@ -100,4 +98,4 @@ def forget(gateway: Gateway, customer: str) -> None:
     deleted, _ = GatewayCustomer.objects.filter(gateway=gateway.name, customer=customer).delete()
     if deleted:
         for card in PaymentMethod.objects.filter(organization=organization, gateway=gateway.name, removed_at=None):
-            cards.mark_declined(card, DELETED)
+            cards.mark_declined(card, cards.DELETED)

@@ -16,7 +16,6 @@ from accounts.lib.problems import Conflict, InvalidField, NotFound
 from accounts.models import Organization
 from billing import accounts, clock
 from billing.exceptions import NoBillingAccount, PaymentMethodRequired
-from billing.invoicing import unpaid
 from billing.ledger import posting
 from billing.models import AutoRecharge, GatewayCustomer, Payment, PaymentMethod
 from billing.payments import cards, customers, gateways, rounds
@@ -99,9 +98,8 @@ def keep(
     if known:
         return known
     now = clock.now(organization)
-    if not PaymentMethod.objects.of(organization).filter(fingerprint=card.fingerprint).exists():
-        rounds.lift(organization.pk, now)  # Another card may work.
-    method = PaymentMethod.objects.create(
+    is_another = not PaymentMethod.objects.of(organization).filter(fingerprint=card.fingerprint).exists()
+    method = PaymentMethod(
         pk=id or identifiers.uuid7(),
         created_at=now,
         organization=organization,
@@ -114,11 +112,33 @@ def keep(
         exp_year=card.exp_year,
         consent=translated(consent),
         consent_by=by,
-        is_default=not PaymentMethod.objects.of(organization).filter(is_default=True).exists(),
     )
+    cards.mark_as_before(method)
+    _give_role(method, now)
+    method.save(force_insert=True)
     cards.tell(method, "payment_method.added", now)
-    unpaid.charge_new_card(method, now)
+    if is_another:
+        cards.take_up(method, now)
+    else:
+        rounds.after_authentication(organization.pk, now)
     return method
+
+
+def _give_role(method: PaymentMethod, now: datetime) -> None:
+    """The first card is the default, and so is one that comes after a default that can't be charged.
+
+    While auto-recharge waits after declines, another card is the backup, or else it would never be charged.
+    """
+    on_file = PaymentMethod.objects.of(method.organization)
+    default = on_file.filter(is_default=True).first()
+    if default is None:
+        method.is_default = True
+    elif method.is_chargeable_on(now.date()):
+        if not default.is_chargeable_on(now.date()):
+            on_file.filter(pk=default.pk).update(is_default=False)
+            method.is_default = True
+        elif rounds.is_waiting(method.organization) and not on_file.filter(is_backup=True).exists():
+            method.is_backup = True
 
 
 def begin_setup(organization: Organization, *, return_url: str, by: str = "") -> Session:
@@ -225,6 +245,8 @@ def change(method: PaymentMethod, changes: Mapping[str, bool]) -> PaymentMethod:
     on_file = PaymentMethod.objects.of(method.organization)
     if not on_file.filter(pk=method.pk).exists():
         raise NotFound
+    method.refresh_from_db()  # It may have got another role while we waited.
+    before = (method.is_default, method.is_backup)
     if changes.get("is_default"):
         on_file.exclude(pk=method.pk).update(is_default=False)
         on_file.filter(pk=method.pk).update(is_default=True, is_backup=False)
@@ -234,11 +256,12 @@ def change(method: PaymentMethod, changes: Mapping[str, bool]) -> PaymentMethod:
         on_file.exclude(pk=method.pk).update(is_backup=False)
     if "is_backup" in changes and not changes.get("is_default"):
         on_file.filter(pk=method.pk).update(is_backup=changes["is_backup"])
-    before = (method.is_default, method.is_backup)
     method.refresh_from_db()
     if before != (method.is_default, method.is_backup):
         roles = {"is_default": method.is_default, "is_backup": method.is_backup}
         cards.tell(method, "payment_method.changed", now, **roles)
+        if any(roles.values()):
+            cards.take_up(method, now)
     return method
 
 
@@ -263,10 +286,11 @@ def remove_here(method: PaymentMethod) -> bool:
     removed = on_file.filter(pk=method.pk).update(removed_at=now, is_default=False, is_backup=False)
     AutoRecharge.objects.filter(payment_method=method).update(payment_method=None)
     newest = on_file.order_by("-created_at", "-pk").first()
-    if was_default and newest:
-        on_file.filter(pk=newest.pk).update(is_default=True, is_backup=False)
     if removed:
         cards.tell(method, "payment_method.removed", now)
+    if was_default and newest:
+        on_file.filter(pk=newest.pk).update(is_default=True, is_backup=False)
+        cards.take_up(newest, now)
     return bool(removed)
 
 

@@ -24,7 +24,7 @@ from accounts.lib.problems import InvalidField, InvalidFields
 from accounts.models import Organization
 from billing import accounts, clock
 from billing.ledger import billing_zone, posting, thresholds
-from billing.models import AutoRecharge, LedgerAccount, Payment, PaymentMethod
+from billing.models import AutoRecharge, LedgerAccount, Payment
 from billing.payments import methods, minor_units, notices, payment_events, payments, purchases, rounds
 
 log = structlog.get_logger()
@@ -195,7 +195,7 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
     if settings.monthly_limit != before.monthly_limit:
         AutoRecharge.objects.filter(pk=settings.pk).update(announced=0)
     thresholds.set_recharge_below(organization.pk, settings.threshold if settings.enabled else None)
-    if consents or _fingerprint(before.payment_method) != _fingerprint(card):
+    if consents or (card and card != before.payment_method and rounds.is_untried(organization, card)):
         rounds.lift(organization.pk, now)
     names = ("enabled", *values)
     changes = {
@@ -243,10 +243,6 @@ def _uncharged(values: Mapping[str, Any], currency: str) -> Iterator[tuple[str, 
                 purchases.check_amount(minor_units.round_up(values[name], currency), currency)
             except InvalidField as error:
                 yield name, error.errors[0]["detail"]
-
-
-def _fingerprint(card: PaymentMethod | None) -> str:
-    return card.fingerprint if card else ""
 
 
 def retry(organization: Organization, now: datetime) -> None:

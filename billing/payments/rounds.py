@@ -10,10 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings as installation
+from django.db.models import Max
 from django.utils.translation import gettext_noop
 
 from accounts import events
 from accounts.lib import identifiers
+from accounts.models import Organization
 from billing.invoicing import unpaid
 from billing.models import AutoRecharge, Payment, PaymentMethod
 from billing.payments import notices, payment_events
@@ -38,6 +40,29 @@ def lift(organization_id: UUID, now: datetime) -> None:
         events.record(organization_id, "auto_recharge.resumed", {"reason": settings.paused}, now)
     settings.failed_rounds, settings.next_attempt_at, settings.paused = 0, None, ""
     settings.save(update_fields=["failed_rounds", "next_attempt_at", "paused"])
+
+
+def after_authentication(organization_id: UUID, now: datetime) -> None:
+    """A card was saved once more, so its owner has authenticated it: that ends a pause for want of it."""
+    if AutoRecharge.objects.filter(organization=organization_id, paused="action_required").exists():
+        lift(organization_id, now)
+
+
+def is_waiting(organization: Organization) -> bool:
+    """Whether the last round failed, and the next one waits or never comes by itself."""
+    return AutoRecharge.objects.of(organization).filter(enabled=True, failed_rounds__gt=0).exists()
+
+
+def is_untried(organization: Organization, card: PaymentMethod) -> bool:
+    """Whether it is another card than those that recharges were declined with since a payment last succeeded.
+
+    A card that was removed and added again has the fingerprint that it had.
+    """
+    payments = Payment.objects.of(organization)
+    success = payments.filter(status=Payment.Status.SUCCEEDED).aggregate(at=Max("settled_at"))["at"]
+    failed = payments.filter(purpose=Payment.Purpose.RECHARGE, status=Payment.Status.FAILED)
+    tried = failed.filter(settled_at__gt=success) if success else failed
+    return not tried.filter(method__fingerprint=card.fingerprint).exists()
 
 
 def chargeable_card(settings: AutoRecharge, now: datetime) -> PaymentMethod | None:

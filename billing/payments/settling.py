@@ -70,6 +70,8 @@ def _succeed(payment: Payment, intent: Intent) -> None:
     if payment.method is None and intent.card:
         payment.method = methods.keep(payment.organization, payment.gateway_name, intent.card, by=payment.created_by)
     payment.status, payment.intent, payment.failure_code, payment.decline_code = Status.SUCCEEDED, intent.id, "", ""
+    if payment.method:
+        cards.mark_good(payment.method)
     _close(payment, "method", "intent")
     posting.post(
         payment.organization_id,
