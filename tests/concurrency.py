@@ -17,7 +17,7 @@ def race(calls: Sequence[Callable[[], Any]]) -> list[Any]:
         try:
             barrier.wait(timeout=30)
             return call()
-        except Exception as error:  # noqa: BLE001: the caller judges it
+        except Exception as error:  # the caller judges it
             return error
         finally:
             connection.close()

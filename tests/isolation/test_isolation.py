@@ -165,6 +165,7 @@ def test_each_scope_of_a_platform_key_opens_a_route_for_it_and_no_other_scope_do
 
 
 @pytest.mark.parametrize(("route", "method"), CALLS)
+@ROOT
 def test_without_a_credential_there_is_nothing(world: World, route: str, method: str) -> None:
     answer = call(world, route, method, "anonymous")
     assert answer.status_code == 401
@@ -172,6 +173,7 @@ def test_without_a_credential_there_is_nothing(world: World, route: str, method:
 
 
 @pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].who != "basic"])
+@ROOT
 def test_a_customer_may_do_what_the_role_may_and_nothing_else(world: World, route: str, method: str) -> None:
     entry = ROUTES[route]
     for credential in CUSTOMERS:
@@ -188,6 +190,7 @@ def test_a_customer_may_do_what_the_role_may_and_nothing_else(world: World, rout
 
 
 @pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].who != "credential"])
+@ROOT
 def test_a_test_key_reads_and_changes_nothing_that_is_live(world: World, route: str, method: str) -> None:
     entry = ROUTES[route]
     answer = call(world, route, method, "test_key")
@@ -292,6 +295,7 @@ def test_a_parameter_names_what_is_in_reach_and_nothing_else(world: World, route
 
 
 @pytest.mark.parametrize(("route", "method"), NAMED)
+@ROOT
 def test_the_network_policy_of_what_the_path_names_counts(world: World, route: str, method: str) -> None:
     entry = ROUTES[route]
     with restricted(world, "child"):
@@ -304,6 +308,7 @@ def test_the_network_policy_of_what_the_path_names_counts(world: World, route: s
 
 
 @pytest.mark.parametrize(("route", "parameter"), PARAMETERS)
+@ROOT
 def test_the_network_policy_of_what_a_parameter_names_counts(world: World, route: str, parameter: str) -> None:
     with restricted(world, "child"):
         for credential in ("owner", "api_key"):
@@ -313,6 +318,7 @@ def test_the_network_policy_of_what_a_parameter_names_counts(world: World, route
 
 
 @pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].who not in ("platform", "credential")])
+@ROOT
 def test_the_network_policy_of_ones_own_organization_counts_everywhere(world: World, route: str, method: str) -> None:
     entry = ROUTES[route]
     if entry.is_for_company(method):
@@ -368,6 +374,7 @@ MONEY = {
 
 
 @pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].bodies.get(c[1]) is not None])
+@ROOT
 def test_members_that_are_not_documented_change_nothing(world: World, route: str, method: str) -> None:
     """The same answer with them as without, and none of their values in it. A body that moves money is refused."""
     entry = ROUTES[route]

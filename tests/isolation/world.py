@@ -14,12 +14,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
+from unittest.mock import patch
 
 from django.db import transaction
-from django.test import override_settings
 from django.utils import timezone
 
 from accounts import access_tokens, authentication, events, invitations, people, scopes, service_accounts, tokens
+from accounts.access_tokens import AccessToken
 from accounts.credentials import Credential
 from accounts.models import Delivery, Export, Invitation, Organization, ServiceAccount, User, WebhookEndpoint
 from accounts.webhooks import signing
@@ -246,7 +247,7 @@ def _freeze(organization: Organization) -> None:
 
 
 def _credentials(world: World, own: Organization) -> None:
-    with override_settings(ACCESS_TOKEN_LIFETIME=timedelta(hours=1)):  # on a busy machine the tests take minutes
+    with patch.object(AccessToken, "lifetime", timedelta(days=1)):  # on a busy machine the tests take minutes
         world.credentials |= {role: tokens.issue(member(own, role), own).access for role in ROLES}
     owner = member(own, "owner")
     world.credentials["api_key"] = factories.key(own, created_by=owner, permissions=sorted(scopes.BY_ROLE["owner"]))[1]

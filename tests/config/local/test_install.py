@@ -145,7 +145,7 @@ def test_a_version_that_will_not_do_is_noticed() -> None:
 
 
 def test_pip_understands_a_lock(environment: Environment, tmp_path: Path) -> None:
-    assert environment.understands(DEVELOPING, tmp_path / "there")
+    assert environment.understands(RUNNING, tmp_path / "there")
 
 
 @pytest.mark.skipif("FULL_INSTALL" not in os.environ, reason="takes minutes; run it with FULL_INSTALL=1")
