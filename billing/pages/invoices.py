@@ -1,6 +1,7 @@
 """Papers for people: the list, one paper with its document, and paying an open invoice."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -23,6 +24,7 @@ from billing.pages.credits import CreditsMixin
 from billing.pages.forms import PayForm
 from billing.pages.lists import FilteredListView, FilterForm
 from billing.payments import payments
+from billing.templatetags.money import places
 
 
 class PapersForm(FilterForm):
@@ -57,6 +59,10 @@ class InvoicesView(FilteredListView):
             *(row.number, row.kind, row.state.status, row.issued_at.isoformat()),
             *(row.due_at.isoformat() if row.due_at else None, row.currency, row.subtotal, row.tax, row.total),
         )
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        context = super().get_context_data(**context)
+        return {**context, "total_places": places(paper.total for paper in context["object_list"])}
 
 
 class PaperMixin(CreditsMixin):
