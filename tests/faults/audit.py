@@ -82,14 +82,19 @@ class Verdict:
 def judge(claims: list[Claim], cast: Cast) -> Verdict:
     """Compares everything that was ever claimed with the database as it is now. `check_ledger` must also pass."""
     connection.close()  # our connection may be to a server that was killed
-    accounts = {claim.account for claim in claims} | {cast.poor.account}
     with snapshot.consistent():
-        effects = _effects(accounts)
-        balances = dict(LedgerAccount.objects.filter(pk__in=accounts).values_list("pk", "balance"))
-        broken = invariants.broken(cast, accounts)
-    verdict = compare(claims, effects, balances, {account: cast.opening(account) for account in accounts})
-    verdict.other += broken
+        verdict = look(claims, cast)
     verdict.other += [str(finding) for finding in reconciliation.run()]
+    return verdict
+
+
+def look(claims: list[Claim], cast: Cast) -> Verdict:
+    """The same without `check_ledger`, in the caller's transaction."""
+    accounts = {claim.account for claim in claims} | {cast.poor.account}
+    balances = dict(LedgerAccount.objects.filter(pk__in=accounts).values_list("pk", "balance"))
+    openings = {account: cast.opening(account) for account in accounts}
+    verdict = compare(claims, _effects(accounts), balances, openings)
+    verdict.other += invariants.broken(cast, accounts)
     return verdict
 
 

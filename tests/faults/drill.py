@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event
 
-from tests.faults import audit, cast, clients, outages
+from tests.faults import audit, cast, clients, damages, outages
 from tests.faults.backlog import Backlog
 from tests.faults.clients import Book, Client
 from tests.faults.letters import Letters
@@ -138,8 +138,9 @@ class Drill:
         done.problems += [] if verdict.is_clean else [str(verdict)]
 
     def control(self) -> list[str]:
-        """Checks the comparison itself: it must notice an id that was never sent, and one that counts twice."""
+        """Checks the comparison itself: an id that was never sent, one that counts twice, and each of the damages."""
         kept = next(claim for claim in self.claims if claim.must and claim.credits)
         lost = audit.judge([*self.claims, replace(kept, id="never sent")], self.cast)
         twice = audit.judge([*self.claims, kept], self.cast)
-        return ["a lost id is not seen"] * (len(lost.lost) != 1) + ["a doubled one is not seen"] * twice.is_clean
+        blind = ["a lost id is not seen"] * (len(lost.lost) != 1) + ["a doubled one is not seen"] * twice.is_clean
+        return blind + damages.overlooked(self.claims, self.cast)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.db import connection
 
+from tests.faults.damages import DAMAGES
 from tests.faults.drill import Drill, Round
 from tests.faults.processes import CELERY, POSTGRES, ROLES, VALKEY
 from tests.faults.running import DidNotComeBack, Running
@@ -45,7 +46,7 @@ def prove(drill: Drill, rounds: int) -> int:
             return 1
     say(summary(drill.rounds[: rounds * len(ROLES)]))
     blind = drill.control()
-    say("\n".join(blind) or "control: a lost id and a doubled one are seen")
+    say("\n".join(blind) or f"control: a lost id, a doubled one and {len(DAMAGES)} damages are seen")
     return 1 if blind else 0
 
 
