@@ -106,11 +106,22 @@ class Request:
         return self.content_length > 0 or "transfer-encoding" in self.first
 
     def check_head(self) -> None:
-        """Raises Refusal for a path, a query or headers that are too long."""
+        """Raises Refusal for a path, a query or headers that are too long, and for a body in an unknown coding."""
         if len(self.scope["raw_path"]) + len(self.scope["query_string"]) > TARGET_LIMIT_BYTES:
             raise Refusal(414, "uri_too_long", f"The path and query are longer than {TARGET_LIMIT_BYTES:,} bytes.")
         if sum(len(name) + len(value) for name, value in self.headers) > HEADERS_LIMIT_BYTES:
             raise Refusal(431, "headers_too_large", f"The headers are larger than {HEADERS_LIMIT_BYTES:,} bytes.")
+        if "transfer-encoding" in self.first:
+            self._check_coding()
+
+    def _check_coding(self) -> None:
+        """The web server undoes `chunked` once and nothing else, so another body would not be what was meant.
+
+        Of a body that also has a length we see the chunks only: the web server drops the length (RFC 9112, 6.3).
+        """
+        codings = [value.strip().lower() for name, value in self.headers if name == "transfer-encoding"]
+        if codings != ["chunked"]:
+            raise Refusal(501, "not_implemented", "The only Transfer-Encoding is chunked.")
 
     def environ(self, body: bytes) -> dict[str, Any]:
         """The WSGI environment. It has a length for every body, also for one that came in chunks."""

@@ -74,6 +74,26 @@ def test_a_capture_that_is_cut_off_debits_nothing(
     assert Hold.objects.of(customer).get().status == Hold.Status.OPEN
 
 
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("Transfer-Encoding: CHUNKED", 200),
+        ("Transfer-Encoding: gzip, chunked", 501),
+        ("Transfer-Encoding: chunked, chunked", 501),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 501),
+    ],
+)
+def test_a_body_in_a_coding_that_is_not_undone_is_refused(
+    server: Server, customer: Organization, bearer: str, header: str, expected: int
+) -> None:
+    hold = place_hold(server, bearer)
+    whole = chunked("POST", f"/v1/credits/holds/{hold}/capture", bearer, body=b'{"amount": 1}')
+    answer = server.send(whole.replace(b"Transfer-Encoding: chunked", header.encode()))
+    assert status(answer) == expected
+    assert (Hold.objects.of(customer).get().status == Hold.Status.CAPTURED) == (expected == 200)
+    assert b"application/json" in answer or b"application/problem+json" in answer
+
+
 def test_a_change_of_a_key_in_chunks_is_made(server: Server, customer: Organization, bearer: str) -> None:
     key, _ = factories.key(customer)
     answer = server.send(chunked("PATCH", f"/v1/account/api-keys/{key.public_id}", bearer, body=b'{"enabled": false}'))
