@@ -56,6 +56,12 @@ def test_only_some_rooms_hold_sql() -> None:
     assert [path for path in speaking if not path.startswith(WITH_SQL)] == []
 
 
+def test_whole_numbers_that_callers_send_are_read_by_our_own_field() -> None:
+    """DRF's field takes `１`, `1_000` and ` +1`, too. A field with a bound is one for input."""
+    lenient = re.compile(r"serializers\.IntegerField\([^()]*(?:min|max)_value")
+    assert [str(path) for path in modules() if lenient.search((ROOT / path).read_text())] == []
+
+
 def names(code: str) -> Iterator[tuple[int, str]]:
     """The names of variables, arguments and attributes in the code, each with its line."""
     for node in ast.walk(ast.parse(code)):

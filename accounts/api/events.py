@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.api.fields import IntegerField
 from accounts.api.filters import CreatedFilter, known_id
 from accounts.credentials import owner_of
 from accounts.events import exporting, sealing
@@ -83,7 +84,7 @@ class ExportSerializer(serializers.Serializer[Any]):
     """The query of an export, beside the filters. `after` is a sequence."""
 
     format = serializers.ChoiceField(exporting.FORMATS, default="jsonl")
-    after = serializers.IntegerField(min_value=0, max_value=10**18, default=0)
+    after = IntegerField(min_value=0, max_value=10**18, default=0)
 
 
 class HeadSerializer(serializers.Serializer[Any]):

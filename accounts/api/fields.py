@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ from accounts.credentials import credential_of
 from accounts.lib import addresses, datetimes, mailboxes, numbers, texts
 from accounts.lib.money import DIGITS, PLACES
 
+DIGITS_ONLY = re.compile(r"-?[0-9]+")
 LARGEST_OFFSET = 10**12  # of a list; PostgreSQL takes up to a bigint
 
 
@@ -47,6 +49,15 @@ class NumberField(serializers.DecimalField):
             return numbers.read(data, **{name: bound for name, bound in bounds.items() if bound is not None})
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
+
+
+class IntegerField(serializers.IntegerField):
+    """In as a JSON number, or a string of digits. DRF's own field also takes `１`, `1_000`, ` +1` and `5.`."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, str) and not DIGITS_ONLY.fullmatch(data):
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
 
 
 class NetworkField(serializers.CharField):

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import security
-from accounts.api.fields import NetworkField
+from accounts.api.fields import IntegerField, NetworkField
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.addresses import client_address
 from accounts.models import Organization, SecurityPolicy
@@ -48,13 +48,9 @@ class SecurityPolicySerializer(serializers.ModelSerializer[SecurityPolicy]):
 
     allowed_networks = serializers.ListField(child=NetworkField(max_length=100), max_length=LONGEST_LIST)
     allowed_email_domains = serializers.ListField(child=DomainField(max_length=253), max_length=LONGEST_LIST)
-    longest_key_life_days = serializers.IntegerField(
-        min_value=1, max_value=security.LONGEST_KEY_LIFE_DAYS, allow_null=True
-    )
+    longest_key_life_days = IntegerField(min_value=1, max_value=security.LONGEST_KEY_LIFE_DAYS, allow_null=True)
 
-    longest_session_hours = serializers.IntegerField(
-        min_value=1, max_value=security.LONGEST_SESSION_HOURS, allow_null=True
-    )
+    longest_session_hours = IntegerField(min_value=1, max_value=security.LONGEST_SESSION_HOURS, allow_null=True)
     sign_in_methods = serializers.ListField(child=serializers.ChoiceField(security.METHODS), max_length=LONGEST_LIST)
 
     class Meta:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
-from accounts.api.fields import MomentField
+from accounts.api.fields import IntegerField, MomentField
 from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, owner_of
@@ -74,9 +74,7 @@ class EndpointWithSecretSerializer(WebhookEndpointSerializer):
 class OverlapSerializer(serializers.Serializer[Any]):
     """How long the current secret keeps signing too; 0 ends it immediately."""
 
-    overlap_seconds = serializers.IntegerField(
-        min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400
-    )
+    overlap_seconds = IntegerField(min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400)
 
 
 class EnableSerializer(serializers.Serializer[Any]):

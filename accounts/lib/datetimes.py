@@ -33,7 +33,7 @@ def parse(text: str, timezone: str) -> datetime:
 
 
 def _in_any_form(text: str, timezone: str) -> datetime:
-    text = text.strip().upper()
+    text = text.upper()
     match = _FORM.fullmatch(text) if len(text) <= LONGEST else None
     if match is None:
         raise ValueError(EXPECTED)

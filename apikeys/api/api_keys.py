@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
-from accounts.api.fields import MomentField, NetworkField, SecondField
+from accounts.api.fields import IntegerField, MomentField, NetworkField, SecondField
 from accounts.api.filters import Filters
 from accounts.credentials import credential_of, organization_of
 from accounts.models import ServiceAccount, User
@@ -104,9 +104,7 @@ class UpdateApiKeySerializer(WritableKeySerializer):
 class RotateSerializer(serializers.Serializer[Any]):
     """How long the current secret keeps working; 0 ends it immediately."""
 
-    overlap_seconds = serializers.IntegerField(
-        min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400
-    )
+    overlap_seconds = IntegerField(min_value=0, max_value=LONGEST_OVERLAP_SECONDS, required=False, default=86_400)
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):

@@ -2,7 +2,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.api.fields import NumberField
+from accounts.api.fields import IntegerField, NumberField
 from accounts.lib.money import LARGEST, ZERO
 from apikeys.rate_limits import LARGEST_RATE, LONGEST_WINDOW_SECONDS
 
@@ -17,7 +17,5 @@ class BudgetField(NumberField):
 class RateLimitSerializer(serializers.Serializer[Any]):
     """At most `limit` calls in any `window_seconds`."""
 
-    limit = serializers.IntegerField(source="rate_limit", min_value=1, max_value=LARGEST_RATE)
-    window_seconds = serializers.IntegerField(
-        source="rate_limit_window_seconds", min_value=1, max_value=LONGEST_WINDOW_SECONDS
-    )
+    limit = IntegerField(source="rate_limit", min_value=1, max_value=LARGEST_RATE)
+    window_seconds = IntegerField(source="rate_limit_window_seconds", min_value=1, max_value=LONGEST_WINDOW_SECONDS)

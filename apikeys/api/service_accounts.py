@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, service_accounts
+from accounts.api.fields import IntegerField
 from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
@@ -45,7 +46,7 @@ class ServiceAccountSerializer(serializers.ModelSerializer[ServiceAccount]):
 class NewServiceAccountSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=100)
     role = serializers.ChoiceField(service_accounts.ROLES)
-    responsible = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**62)
+    responsible = IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**62)
 
 
 class ServiceAccountViewSet(

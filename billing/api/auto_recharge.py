@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import events
+from accounts.api.fields import IntegerField
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.money import LARGEST, ZERO
 from accounts.models import Organization
@@ -54,7 +55,7 @@ class SetAutoRechargeSerializer(MoneySerializer):
     target = PositiveAmountField(allow_null=True, default=None)
     payment_method = serializers.CharField(max_length=40, allow_null=True, default=None)
     monthly_limit = PositiveAmountField(allow_null=True, default=None)
-    monthly_count = serializers.IntegerField(min_value=1, max_value=10_000, allow_null=True, default=None)
+    monthly_count = IntegerField(min_value=1, max_value=10_000, allow_null=True, default=None)
 
 
 class AutoRechargeView(APIView):

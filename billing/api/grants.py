@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
-from accounts.api.fields import MomentField, PrintableField
+from accounts.api.fields import IntegerField, MomentField, PrintableField
 from accounts.api.filters import BooleanFilter, Filters
 from accounts.api.lookups import NAMED
 from accounts.credentials import credential_of
@@ -47,9 +47,7 @@ class GiveGrantSerializer(MoneySerializer):
     organization = serializers.CharField(max_length=21, required=False)
     amount = PositiveAmountField()
     category = serializers.ChoiceField(Grant.Category.choices, default=Grant.Category.PROMOTIONAL)
-    priority = serializers.IntegerField(
-        min_value=Grant.PRIORITIES[0], max_value=Grant.PRIORITIES[1], default=Grant.ORDINARY
-    )
+    priority = IntegerField(min_value=Grant.PRIORITIES[0], max_value=Grant.PRIORITIES[1], default=Grant.ORDINARY)
     expires_at = MomentField(allow_null=True, default=None)
     description = PrintableField(max_length=200, allow_blank=True, default="")
 

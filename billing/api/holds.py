@@ -14,7 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
 from accounts.api import lookups
-from accounts.api.fields import PrintableField
+from accounts.api.fields import IntegerField, PrintableField
 from accounts.api.filters import CreatedFilter
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of
@@ -65,7 +65,7 @@ class PlaceHoldSerializer(MoneySerializer):
     organization = serializers.CharField(max_length=21, required=False)
     key_id = serializers.CharField(max_length=20, required=False, allow_null=True)
     amount = PositiveAmountField()
-    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=300)
+    ttl_seconds = IntegerField(min_value=1, max_value=86400, default=300)
     reference = PrintableField(max_length=100, allow_blank=True, trim_whitespace=False, default="")
     metadata = MetadataField(default=dict)
 

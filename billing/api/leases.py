@@ -8,7 +8,7 @@ from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 
-from accounts.api.fields import PrintableField
+from accounts.api.fields import IntegerField, PrintableField
 from accounts.api.lookups import NAMED
 from accounts.lib.money import LARGEST, ZERO
 from accounts.permissions import HasScopeOrPlatformKey, PlatformKey
@@ -41,8 +41,8 @@ class TakeLeaseSerializer(MoneySerializer):
     key_id = serializers.CharField(max_length=20, required=False, allow_null=True)
     amount = PositiveAmountField()
     minimum = PositiveAmountField(required=False)
-    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=60)
-    grace_seconds = serializers.IntegerField(min_value=0, max_value=86400, default=60)
+    ttl_seconds = IntegerField(min_value=1, max_value=86400, default=60)
+    grace_seconds = IntegerField(min_value=0, max_value=86400, default=60)
     reference = PrintableField(max_length=100, allow_blank=True, trim_whitespace=False, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class ExtendLeaseSerializer(MoneySerializer):
     """`amount` is added to the lease."""
 
     amount = AmountSerializerField(min_value=ZERO, max_value=LARGEST, default=ZERO)
-    ttl_seconds = serializers.IntegerField(min_value=1, max_value=86400, default=60)
+    ttl_seconds = IntegerField(min_value=1, max_value=86400, default=60)
 
 
 class LeaseViewSet(ReservationViewSet):

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from accounts.api.fields import LARGEST_OFFSET
+from accounts.api.fields import LARGEST_OFFSET, IntegerField
 from accounts.lib import timezones
 from accounts.models import Organization
 from billing import accounts, clock
@@ -54,8 +54,8 @@ class SubaccountChangesSerializer(serializers.Serializer[Any]):
 
 
 class PageSerializer(serializers.Serializer[Any]):
-    limit = serializers.IntegerField(min_value=1, max_value=PAGE, default=PAGE)
-    offset = serializers.IntegerField(min_value=0, max_value=LARGEST_OFFSET, default=0)
+    limit = IntegerField(min_value=1, max_value=PAGE, default=PAGE)
+    offset = IntegerField(min_value=0, max_value=LARGEST_OFFSET, default=0)
 
 
 class SubaccountSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import events, idempotency
 from accounts.api import lookups
-from accounts.api.fields import PrintableField
+from accounts.api.fields import IntegerField, PrintableField
 from accounts.api.filters import text_parameter
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
@@ -99,7 +99,7 @@ class ClearanceRequestSerializer(MoneySerializer):
 
     organization = serializers.CharField(max_length=21, required=False)
     cost = PositiveAmountField(required=False)
-    hold_seconds = serializers.IntegerField(min_value=1, max_value=86400, required=False)
+    hold_seconds = IntegerField(min_value=1, max_value=86400, required=False)
     reference = PrintableField(max_length=100, allow_blank=True, trim_whitespace=False, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

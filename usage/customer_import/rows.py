@@ -9,7 +9,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.api.fields import EmailField, NetworkField, NumberField, PrintableField
+from accounts.api.fields import EmailField, IntegerField, NetworkField, NumberField, PrintableField
 from accounts.lib import datetimes, months, timezones
 from accounts.lib.money import LARGEST, ZERO
 from accounts.lib.problems import InvalidField
@@ -129,8 +129,8 @@ class BillingAccountRow(OwnedRow):
     card_id = serializers.RegexField(r"^(pm|card|src)_\w{1,59}$", required=False)
     card_brand = PrintableField(max_length=20, required=False)
     card_last4 = serializers.RegexField(r"^\d{4}$", required=False)
-    card_exp_month = serializers.IntegerField(min_value=1, max_value=12, required=False)
-    card_exp_year = serializers.IntegerField(min_value=2000, max_value=2100, required=False)
+    card_exp_month = IntegerField(min_value=1, max_value=12, required=False)
+    card_exp_year = IntegerField(min_value=2000, max_value=2100, required=False)
     card_fingerprint = PrintableField(max_length=64, default="")
 
     def validate_currency(self, value: str) -> str:
@@ -153,7 +153,7 @@ class BalanceRow(OwnedRow):
     id = PrintableField(max_length=LONGEST_BALANCE_ID)
     amount = AmountSerializerField(min_value=-LARGEST, max_value=LARGEST)
     category = serializers.ChoiceField(Grant.Category.choices, default=Grant.Category.PAID)
-    priority = serializers.IntegerField(min_value=0, max_value=100, default=Grant.ORDINARY)
+    priority = IntegerField(min_value=0, max_value=100, default=Grant.ORDINARY)
     expires_at = MomentField(default=None)
 
     def validate_amount(self, value: Decimal) -> Decimal:
@@ -174,8 +174,8 @@ class KeyRow(OwnedRow):
     permissions = WordsField(child=serializers.CharField(), default=list)
     expires_at = MomentField(default=None)
     allowed_cidrs = WordsField(child=NetworkField(), default=list)
-    rate_limit = serializers.IntegerField(min_value=1, max_value=LARGEST_RATE, default=None)
-    rate_limit_window_seconds = serializers.IntegerField(min_value=1, max_value=LONGEST_WINDOW_SECONDS, default=None)
+    rate_limit = IntegerField(min_value=1, max_value=LARGEST_RATE, default=None)
+    rate_limit_window_seconds = IntegerField(min_value=1, max_value=LONGEST_WINDOW_SECONDS, default=None)
     monthly_budget = BudgetField(default=None)
 
     def validate_permissions(self, value: list[str]) -> list[str]:
@@ -199,8 +199,8 @@ class UsageRow(OwnedRow):
     key = serializers.CharField(max_length=LONGEST_ID, required=False)
     endpoint = PrintableField(max_length=200, default="")
     environment = serializers.ChoiceField(ApiKey.Environment.choices, default=ApiKey.Environment.LIVE)
-    requests = serializers.IntegerField(min_value=1, max_value=MOST_REQUESTS)
-    failed = serializers.IntegerField(min_value=0, max_value=MOST_REQUESTS, default=0)
+    requests = IntegerField(min_value=1, max_value=MOST_REQUESTS)
+    failed = IntegerField(min_value=0, max_value=MOST_REQUESTS, default=0)
     quantity = NumberField(min_value=ZERO, required=False)
     credits = NumberField(min_value=ZERO, default=ZERO)
 

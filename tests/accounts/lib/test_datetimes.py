@@ -21,7 +21,6 @@ from tests.properties import search
         ("2026-03-01", "Asia/Tokyo", datetime(2026, 2, 28, 15, tzinfo=UTC)),
         ("2026-03-01", "Gone/Zone", datetime(2026, 3, 1, tzinfo=UTC)),
         ("2026-07-01T00:00:00.123456Z", "UTC", datetime(2026, 7, 1, 0, 0, 0, 123456, tzinfo=UTC)),
-        (" 2026-03-01 ", "UTC", datetime(2026, 3, 1, tzinfo=UTC)),
         ("2026-03-01t12:00:00z", "Asia/Tokyo", datetime(2026, 3, 1, 12, tzinfo=UTC)),
         ("2026-03-01 12:00:00Z", "Asia/Tokyo", datetime(2026, 3, 1, 12, tzinfo=UTC)),
         ("2026-03-01 12:00", "Asia/Tokyo", datetime(2026, 3, 1, 3, tzinfo=UTC)),
@@ -43,6 +42,8 @@ def test_a_moment_is_read_in_its_zone(text: str, timezone: str, expected: dateti
     [
         "",
         "yesterday",
+        " 2026-03-01",
+        "2026-03-01T12:00:00Z\n",
         "2026-13-01",
         "2026-02-30",
         "12:00",

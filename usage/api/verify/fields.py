@@ -10,6 +10,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api.fields import IntegerField
 from accounts.lib import addresses, numbers
 from accounts.lib.money import LARGEST, ZERO
 from billing.api.fields import AmountSerializerField
@@ -63,7 +64,7 @@ def seconds(most: int, *, help_text: str) -> Field:
             raise ValueError(f"Expected a whole number from 1 to {most}.")
         return int(value)
 
-    schema = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=most, help_text=help_text)
+    schema = IntegerField(required=False, allow_null=True, min_value=1, max_value=most, help_text=help_text)
     return Field(check, schema)
 
 
