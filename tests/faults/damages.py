@@ -110,7 +110,7 @@ def overlooked(claims: Iterable[Claim], cast: Cast) -> list[str]:
 
 
 def _is_noticed(damage: Damage, claim: Claim, claims: list[Claim], cast: Cast) -> bool:
-    params = {"account": claim.account, "id": claim.id, "poor": cast.poor.account, "key": cast.poor.key}
+    params: dict[str, Any] = {"account": claim.account, "id": claim.id, "poor": cast.poor.account, "key": cast.poor.key}
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")  # without triggers: entries never change
