@@ -1,6 +1,6 @@
 """From an earlier release to this one under load: migrations beside requests, web servers and workers one by one.
 
-UPGRADE_FROM=<a checkout of that release, with its .venv> runs it. The schema of 0.1.0 is that of commit bd411d1.
+UPGRADE_FROM=<a checkout of that release, with its .venv> runs it. Commit 7ec8cf2 has the frozen schema of 0.1.0.
 """
 
 import json
