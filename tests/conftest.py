@@ -29,17 +29,26 @@ def pytest_configure() -> None:
     django_settings.WHITENOISE_AUTOREFRESH = True  # else each client looks for all files first
 
 
-def pytest_report_header() -> str:
+def pytest_report_header() -> list[str]:
+    from tests import cluster
     from tests.chromium import CHROMIUM, MISSING
 
-    return f"pages: opened in {CHROMIUM}" if CHROMIUM else f"pages: NOT opened in a browser. {MISSING}."
+    return [
+        f"pages: opened in {CHROMIUM}" if CHROMIUM else f"pages: NOT opened in a browser. {MISSING}.",
+        "Citus: all tables are distributed" if cluster.URL else f"Citus: NOT tested. {cluster.MISSING}.",
+    ]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that mostly wait come first. Then one worker waits while the others keep the cores busy.
 
     The long ones that open all pages come next, or the others would wait for them at the end.
     """
+    from tests import cluster
+
+    for item in items if cluster.URL else ():
+        if reason := cluster.reason_apart(item.path.relative_to(config.rootpath).as_posix(), item.name):
+            item.add_marker(pytest.mark.skip(reason=reason))
     early = ("waits", "browser")
     order = {item: next((n for n, name in enumerate(early) if item.get_closest_marker(name)), 9) for item in items}
     items.sort(key=lambda item: order[item])

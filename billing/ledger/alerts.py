@@ -5,6 +5,7 @@ crossing and each recovery is one event, no matter how many look and how often.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -16,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts import events
-from accounts.lib import sql
+from accounts.lib import distribution, sql
 from accounts.lib.months import month_of
 from accounts.models import Organization
 from apikeys.models import ApiKey
@@ -57,8 +58,14 @@ SELECT NULL::uuid, r.id, r.id, r.public_id, r.timezone, a.zones, a.low_balance, 
         WHERE organization_id = payer::uuid AND is_low <> coalesce(balance < low_balance, false) LIMIT 1) a
  CROSS JOIN LATERAL (SELECT * FROM accounts_organization WHERE id = a.organization_id LIMIT 1) r"""
 
+# The threshold that is reached.
+LEVEL = """
+SELECT CASE WHEN s.spent <= 0 THEN 0 WHEN s.spent >= cap.budget THEN 100 WHEN s.spent >= cap.budget * 0.8 THEN 80
+            WHEN s.spent >= cap.budget * 0.5 THEN 50 ELSE 0 END AS now"""
+
 # Caps that are spent to another threshold than was announced, in a month that may be the present one.
-BUDGETS = """
+BUDGETS = sql.compose(
+    """
 SELECT s.subject, r.id, cap.organization_id, cap.public_id, r.timezone, a.zones, cap.budget, s.month, s.spent,
        s.alerted, level.now
   FROM cap
@@ -67,12 +74,34 @@ SELECT s.subject, r.id, cap.organization_id, cap.public_id, r.timezone, a.zones,
  CROSS JOIN LATERAL (
        SELECT * FROM billing_spending WHERE account_id = r.id AND subject = cap.subject
           AND month BETWEEN %(earliest)s AND %(latest)s LIMIT 2) s
- CROSS JOIN LATERAL (
-       SELECT CASE WHEN s.spent <= 0 THEN 0 WHEN s.spent >= cap.budget THEN 100 WHEN s.spent >= cap.budget * 0.8 THEN 80
-                   WHEN s.spent >= cap.budget * 0.5 THEN 50 ELSE 0 END AS now) level
- WHERE s.alerted <> level.now"""
+ CROSS JOIN LATERAL ({level}) level
+ WHERE s.alerted <> level.now""",
+    level=LEVEL,
+)
 
 DIFFERENT = sql.compose("WITH {caps}{balances} UNION ALL {budgets}", caps=CAPS, balances=BALANCES, budgets=BUDGETS)
+
+# The same of one payer, where the tables are distributed: its machine has no keys, so the caps are found before.
+CAPS_ALONE = sql.compose("WITH {caps} SELECT root_id, subject, public_id, budget, organization_id FROM cap", caps=CAPS)
+BALANCE_OF_ONE = """
+SELECT NULL::uuid, r.id, r.id, r.public_id, r.timezone, a.zones, a.low_balance, NULL::date, a.balance, a.is_low::int,
+       (NOT a.is_low)::int
+  FROM billing_ledgeraccount a JOIN accounts_organization r ON r.id = a.organization_id
+ WHERE a.organization_id = %(account)s AND %(watched)s AND a.is_low <> coalesce(a.balance < a.low_balance, false)"""
+BUDGETS_OF_ONE = sql.compose(
+    """
+SELECT s.subject, r.id, cap.organization_id, cap.public_id, r.timezone, a.zones, cap.budget, s.month, s.spent,
+       s.alerted, level.now
+  FROM billing_spending s
+  JOIN billing_ledgeraccount a ON a.organization_id = s.account_id
+  JOIN accounts_organization r ON r.id = s.account_id
+  JOIN json_to_recordset(%(caps)s::json) AS cap(subject uuid, public_id text, budget numeric, organization_id uuid)
+    ON cap.subject = s.subject
+ CROSS JOIN LATERAL ({level}) level
+ WHERE s.account_id = %(account)s AND s.month BETWEEN %(earliest)s AND %(latest)s AND s.alerted <> level.now""",
+    level=LEVEL,
+)
+DIFFERENT_OF_ONE = sql.compose("{balance} UNION ALL {budgets}", balance=BALANCE_OF_ONE, budgets=BUDGETS_OF_ONE)
 
 # What was announced, and may be over: its month is past, or its budget was taken away.
 ANNOUNCED = """
@@ -197,14 +226,30 @@ def _check_locked(accounts: Collection[UUID], spenders: Collection[Spender], now
 def _different(accounts: Iterable[UUID], spenders: Collection[Spender], now: datetime) -> list[_Change]:
     """What differs from what was announced. Months are compared here, since PostgreSQL may not know a time zone."""
     parameters = {
-        "accounts": _json(accounts),
         "organizations": _json({organization for organization, _ in spenders}),
         "keys": _json(key for _, key in spenders if key),
-        "earliest": month_of(now + EARLIEST),
-        "latest": month_of(now + LATEST),
     }
-    changes = [_Change(*row) for row in sql.rows(DIFFERENT, parameters)]
+    months = {"earliest": month_of(now + EARLIEST), "latest": month_of(now + LATEST)}
+    if distribution.is_distributed():
+        rows = _different_of_each(set(accounts), parameters, months)
+    else:
+        rows = sql.rows(DIFFERENT, {"accounts": _json(accounts), **parameters, **months})
+    changes = [_Change(*row) for row in rows]
     return [change for change in changes if change.month in (None, change.month_at(now))]
+
+
+def _different_of_each(
+    accounts: Collection[UUID], spenders: sql.Parameters, months: sql.Parameters
+) -> list[tuple[Any, ...]]:
+    """The rows of `DIFFERENT`, payer by payer."""
+    caps: defaultdict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for payer, *cap in sql.rows(CAPS_ALONE, spenders):
+        caps[payer].append(dict(zip(("subject", "public_id", "budget", "organization_id"), cap, strict=True)))
+    rows = []
+    for payer in sorted({*accounts, *caps}):
+        of_payer = {"account": payer, "watched": payer in accounts, "caps": json.dumps(caps[payer], default=str)}
+        rows += sql.rows(DIFFERENT_OF_ONE, {**of_payer, **months})
+    return rows
 
 
 def _json(ids: Iterable[UUID]) -> str:

@@ -13,8 +13,9 @@ from uuid import UUID
 
 from django.db import DataError
 from psycopg.errors import NumericValueOutOfRange
+from psycopg.sql import Literal
 
-from accounts.lib import broker, jsonb, sql
+from accounts.lib import broker, distribution, jsonb, sql
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import PLACES, rounded
 from billing.exceptions import BalanceOutOfRange
@@ -23,6 +24,7 @@ from billing.models import LedgerEntry
 
 Kind = LedgerEntry.Kind
 
+USAGE = "Usage"  # the description of entries for usage
 RECHARGE = "billing.tasks.recharge_account"
 
 AVAILABLE = "a.balance - a.reserved + a.credit_limit"
@@ -96,8 +98,9 @@ WITH account AS (
      WHERE a.organization_id = %(account)s AND (%(up_to_date)s OR a.due_at IS NULL OR a.due_at > %(now)s)
        AND (NOT %(guarded)s OR {available} + %(amount)s >= 0)
     RETURNING a.organization_id AS account_id, a.seq, %(amount)s::numeric AS amount, a.balance, a.updated_at,
-              {crossed} AS crossed)
-{entry}, (SELECT crossed FROM account)
+              {crossed} AS crossed),
+entry AS ({entry})
+SELECT entry.*, account.crossed FROM entry, account
 """,
     tick=TICK,
     available=AVAILABLE,
@@ -117,12 +120,13 @@ account AS (
 entry AS (
     INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
                                      created_at)
-    SELECT id, account_id, seq, 'usage', -amount, balance, 'Usage', '', '{{}}', updated_at FROM account
+    SELECT id, account_id, seq, 'usage', -amount, balance, {usage}, '', '{{}}', updated_at FROM account
     RETURNING account_id, seq, balance_after)
 SELECT entry.*, account.crossed FROM entry JOIN account USING (account_id)
 """,
     tick=TICK,
     crossed=sql.compose(CROSSED, amount="-debit.amount"),
+    usage=Literal(USAGE),
 )
 
 
@@ -207,6 +211,10 @@ def write(
 def post_usage(amounts: Mapping[UUID, Decimal], now: datetime) -> list[Posting]:
     """Debit several payers, which are locked, with one usage entry each; amounts are positive."""
     sql.require_transaction()
+    if distribution.is_distributed():
+        entry = Entry(kind=Kind.USAGE, description=USAGE)
+        posted = [write(account, -amount, entry, now, up_to_date=True) for account, amount in amounts.items()]
+        return [posting for posting in posted if posting]
     columns = {"ids": [uuid7() for _ in amounts], "accounts": list(amounts), "amounts": list(amounts.values())}
     return _posted(run(POST_USAGE, {**columns, "now": now}))
 

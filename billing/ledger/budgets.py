@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts import events
-from accounts.lib import sql
+from accounts.lib import distribution, sql
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.exceptions import BudgetExceeded
@@ -45,7 +45,7 @@ SELECT subject, budget, spent, held
   FROM ({nodes} WHERE cap.id = ANY({path}) AND cap.monthly_budget IS NOT NULL
          UNION ALL
         SELECT cap.id, cap.monthly_budget, {spent}, ({held} WHERE {open} AND h.key_id = cap.id)
-          FROM apikeys_apikey cap WHERE cap.id = {key} AND cap.monthly_budget IS NOT NULL) state
+          FROM {keys} cap WHERE cap.id = {key} AND cap.monthly_budget IS NOT NULL) state
  WHERE spent + held + {amount} > budget ORDER BY budget - spent - held LIMIT 1
 """
 
@@ -56,7 +56,9 @@ def nodes(*, account: str, month: str, now: str) -> str:
     return sql.compose(NODES, open=sql.compose(OPEN, account=account, now=now), **parts)
 
 
-def exceeded(*, account: str, path: str, key: str, month: str, now: str, amount: str) -> str:
+def exceeded(
+    *, account: str, path: str, key: str, month: str, now: str, amount: str, keys: str = "apikeys_apikey"
+) -> str:
     """The statement about a call of `key` in the organization of `path`, with columns or parameters for each."""
     return sql.compose(
         EXCEEDED,
@@ -65,6 +67,7 @@ def exceeded(*, account: str, path: str, key: str, month: str, now: str, amount:
         held=HELD,
         open=sql.compose(OPEN, account=account, now=now),
         path=path,
+        keys=keys,
         key=key,
         amount=amount,
     )
@@ -75,6 +78,12 @@ PARAMETERS = {"account": "%(account)s", "month": "%(month)s", "now": "%(now)s"}
 # The path is looked up here: with an array as a parameter, PostgreSQL would plan the statement anew for each call.
 PATH = "(SELECT path FROM accounts_organization WHERE id = %(organization)s)::uuid[]"
 ADMITTED = exceeded(path=PATH, key="%(key)s::uuid", amount="%(amount)s", **PARAMETERS)
+
+# The same where the tables are distributed: the payer's machine has no keys.
+KEY_BUDGET = "SELECT monthly_budget FROM apikeys_apikey WHERE id = %(key)s"
+GIVEN_KEY = "(SELECT %(key)s::uuid AS id, %(key_budget)s::numeric AS monthly_budget)"
+ADMITTED_THERE = exceeded(path=PATH, key="%(key)s::uuid", amount="%(amount)s", keys=GIVEN_KEY, **PARAMETERS)
+
 OF = sql.compose("{nodes} WHERE cap.id = %(organization)s", nodes=nodes(**PARAMETERS))
 
 COUNT = """
@@ -130,7 +139,7 @@ def admit(
         "month": month,
         "now": now,
     }
-    rows = sql.rows(ADMITTED, parameters)
+    rows = excess(parameters)
     if not rows:
         return amount
     [(subject, budget, spent, held)] = rows
@@ -139,6 +148,14 @@ def admit(
         own = {organization.pk: organization.public_id, **({key.pk: key.public_id} if key else {})}
         raise BudgetExceeded(own.get(subject), budget if subject in own else None, left)
     return left
+
+
+def excess(parameters: sql.Parameters) -> list[tuple[UUID, Decimal, Decimal, Decimal]]:
+    """Of the budgets that a call exceeds, the one with the least left: a row (subject, budget, spent, held) or none."""
+    if not distribution.is_distributed():
+        return sql.rows(ADMITTED, parameters)
+    budget = sql.rows(KEY_BUDGET, {"key": parameters["key"]}) if parameters["key"] else []
+    return sql.rows(ADMITTED_THERE, {**parameters, "key_budget": budget[0][0] if budget else None})
 
 
 def count(hold: Hold, amount: Decimal, *, month: date, now: datetime) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.lib import jsonb, sql
+from accounts.lib import distribution, jsonb, sql
 from accounts.lib.identifiers import uuid7
 from accounts.lib.money import ZERO
 from accounts.lib.problems import Conflict, Forbidden
@@ -100,8 +100,7 @@ RETURNING h.id
 
 # The first usage that names a hold captures it; all usage that names a lease draws from it. A hold that is resolved or
 # has expired doesn't change here, and its usage is ordinary usage.
-CAPTURE_BY_USAGE = sql.compose(
-    """
+CAPTURE_BY_USAGE = """
 WITH used AS (SELECT * FROM unnest(%(accounts)s::uuid[], %(holds)s::uuid[], %(credits)s::numeric[])
                          AS used(account_id, id, credits)),
 hold AS (
@@ -110,16 +109,17 @@ hold AS (
            status = CASE old.purpose WHEN 'lease' THEN old.status ELSE 'captured' END,
            resolved_at = CASE old.purpose WHEN 'lease' THEN old.resolved_at ELSE %(now)s END
       FROM used JOIN billing_hold old ON old.account_id = used.account_id AND old.id = used.id
-     WHERE h.account_id = old.account_id AND h.id = old.id AND old.status = 'open'
+     WHERE h.account_id = old.account_id AND h.id = old.id AND old.status = 'open' {routed}
     RETURNING h.account_id, CASE old.purpose WHEN 'lease' THEN least(greatest(old.amount - old.captured, 0),
                                                                      used.credits)
                                              ELSE old.amount END AS freed),
 freed AS (SELECT account_id, sum(freed) AS amount FROM hold GROUP BY account_id),
 {free}
 SELECT FROM account
-""",
-    free=balances.FREE,
-)
+"""
+ROUTED = "AND h.account_id = %(account)s AND old.account_id = %(account)s"
+CAPTURE_OF_SEVERAL = sql.compose(CAPTURE_BY_USAGE, free=balances.FREE, routed="")
+CAPTURE_OF_ONE = sql.compose(CAPTURE_BY_USAGE, free=balances.FREE, routed=ROUTED)
 
 
 class PlatformsHold(Forbidden):
@@ -247,10 +247,19 @@ def capture_by_usage(credits: Mapping[tuple[UUID, UUID], Decimal], now: datetime
     """Free what usage took from the holds that it named: credits by payer and hold. The payers are locked, and the
     usage itself is what debits them."""
     sql.require_transaction()
-    if credits:
-        accounts, holds = zip(*credits, strict=True)
-        columns = {"accounts": list(accounts), "holds": list(holds), "credits": list(credits.values())}
-        sql.rows(CAPTURE_BY_USAGE, {**columns, "now": now})
+    if not credits:
+        return
+    if not distribution.is_distributed():
+        sql.rows(CAPTURE_OF_SEVERAL, _columns(credits, now))
+        return
+    for account in sorted({account for account, _ in credits}):
+        drawn = {(payer, hold): amount for (payer, hold), amount in credits.items() if payer == account}
+        sql.rows(CAPTURE_OF_ONE, {**_columns(drawn, now), "account": account})
+
+
+def _columns(credits: Mapping[tuple[UUID, UUID], Decimal], now: datetime) -> dict[str, Any]:
+    accounts, holds = zip(*credits, strict=True)
+    return {"accounts": list(accounts), "holds": list(holds), "credits": list(credits.values()), "now": now}
 
 
 def load(account: UUID, pk: UUID) -> Hold:

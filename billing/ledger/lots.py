@@ -38,7 +38,7 @@ WITH due AS (
     SELECT g.entry_seq, row_number() OVER expiry AS place,
            sum(g.remaining) OVER expiry
            - (SELECT coalesce(sum(greatest(h.amount - h.captured, 0)), 0) FROM billing_hold h
-               WHERE h.account_id = g.account_id AND h.status = 'open' AND h.created_at < g.expires_at) AS unheld
+               WHERE h.account_id = %(account)s AND h.status = 'open' AND h.created_at < g.expires_at) AS unheld
       FROM billing_grant g
      WHERE g.account_id = %(account)s AND g.remaining > 0 AND g.expires_at <= %(now)s
     WINDOW expiry AS (ORDER BY g.expires_at, g.created_at, g.entry_seq)),

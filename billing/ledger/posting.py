@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.lib import sql
+from accounts.lib import distribution, sql
 from billing.exceptions import NotEnoughCredits, PostingConflict
 from billing.ledger import alerts, balances, billing_zone, expiry, lots
 from billing.ledger.balances import Entry, Locked, Posting
@@ -24,16 +24,24 @@ Kind = LedgerEntry.Kind
 LAZY = frozenset({Kind.USAGE, Kind.CAPTURE})  # what they burn is allotted to the lots later
 PROMOTIONAL = Lot(Grant.Category.PROMOTIONAL)
 
-# A statement of its own: the next one then sees what was committed while this one waited. If an account is missing it
-# locks none: whoever opens accounts may wait for others that do, and must not hold a lock meanwhile.
-LOCK = """
+STATE = """
 SELECT organization_id, seq, due_at, closed_through, zones,
        (SELECT timezone FROM accounts_organization WHERE id = organization_id), closed_at IS NOT NULL
   FROM billing_ledgeraccount
- WHERE organization_id = ANY(%(accounts)s::uuid[])
-   AND (SELECT count(*) FROM billing_ledgeraccount WHERE organization_id = ANY(%(accounts)s::uuid[])) = %(count)s
- ORDER BY organization_id FOR NO KEY UPDATE
 """
+NUMBER = "SELECT count(*) FROM billing_ledgeraccount WHERE organization_id = ANY(%(accounts)s::uuid[])"
+
+# A statement of its own: the next one then sees what was committed while this one waited. If an account is missing it
+# locks none: whoever opens accounts may wait for others that do, and must not hold a lock meanwhile.
+LOCK = sql.compose(
+    """
+{state} WHERE organization_id = ANY(%(accounts)s::uuid[]) AND ({number}) = %(count)s
+ ORDER BY organization_id FOR NO KEY UPDATE
+""",
+    state=STATE,
+    number=NUMBER,
+)
+LOCK_ONE = sql.compose("{state} WHERE organization_id = %(account)s FOR NO KEY UPDATE", state=STATE)
 
 
 class Details(TypedDict, total=False):
@@ -63,12 +71,20 @@ def lock(accounts: Iterable[UUID], now: datetime) -> dict[UUID, Locked]:
 
 
 def _lock(payers: list[UUID], now: datetime) -> dict[UUID, Locked]:
-    parameters = {"accounts": payers, "count": len(payers)}
-    locked = _locked(sql.rows(LOCK, parameters))
+    locked = _locked(_lock_rows(payers))
     due = [account for account, state in locked.items() if state.due_at and state.due_at <= now]
     for account in due:
         _expire(account, now)
-    return _locked(sql.rows(LOCK, parameters)) if due else locked
+    return _locked(_lock_rows(payers)) if due else locked
+
+
+def _lock_rows(payers: list[UUID]) -> Iterable[tuple[Any, ...]]:
+    """The rows of the accounts, locked, or none if one is missing."""
+    if not distribution.is_distributed():
+        return sql.rows(LOCK, {"accounts": payers, "count": len(payers)})
+    if len(payers) > 1 and sql.rows(NUMBER, {"accounts": payers}) != [(len(payers),)]:
+        return ()
+    return [row for payer in payers for row in sql.rows(LOCK_ONE, {"account": payer})]
 
 
 def _locked(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, Locked]:

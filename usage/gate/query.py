@@ -10,14 +10,14 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts import scopes
-from accounts.lib import sql
+from accounts.lib import distribution, sql
 from accounts.lib.identifiers import uuid7
 from apikeys import secrets
 from apikeys.rate_limits import Limit
-from billing.ledger import billing_zone
-from billing.ledger.billing_zone import BillingZone
 from billing.models import Hold
+from usage.gate import distributed
 from usage.gate import sql as gate_sql
+from usage.gate.answer import Answer
 from usage.gate.caller import Caller, digests
 from usage.gate.sql import Form
 from usage.metering import pricing
@@ -29,12 +29,16 @@ MOST_REMEMBERED = 100_000
 
 # The payers and the rate limits of keys and of their payers' plans, by the digests of their secrets.
 KEYS = """
-SELECT s.digest, o.root_id, k.environment = 'test', k.id, k.rate_limit, k.rate_limit_window_seconds, a.rate_limit,
-       a.rate_limit_window_seconds
+SELECT s.digest, o.root_id, k.environment = 'test', k.id, k.rate_limit, k.rate_limit_window_seconds, {plan_limit}
   FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
-  JOIN accounts_organization o ON o.id = k.organization_id
-  LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id WHERE s.digest = ANY(%(digests)s::bytea[])
+  JOIN accounts_organization o ON o.id = k.organization_id {ledger} WHERE s.digest = ANY(%(digests)s::bytea[])
 """
+PLAN_LIMIT = "a.rate_limit, a.rate_limit_window_seconds"
+OF_KEYS_AND_PLANS = sql.compose(
+    KEYS,
+    plan_limit=PLAN_LIMIT,
+    ledger="LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id",
+)
 
 # What a meter costs a payer, a row for each tier, and how much of it was used in the month.
 SCHEDULE = """
@@ -43,10 +47,24 @@ SELECT coalesce(p.unit_amount, 0), t.up_to, t.unit_amount,
                    JOIN billing_planallowance l ON l.plan_id = s.plan_id
                   WHERE s.organization_id = %(payer)s AND s.status IN ('active', 'trialing')
                     AND l.meter_id = m.id LIMIT 1), 0),
-       coalesce((SELECT v.quantity FROM usage_volume v
-                  WHERE v.account_id = %(payer)s AND v.meter_id = m.id AND v.month = %(month)s), 0)
+       coalesce({used}, 0)
   FROM billing_meter m LEFT JOIN billing_price p ON p.meter_id = m.id LEFT JOIN billing_pricetier t ON t.price_id = p.id
  WHERE m.id = %(meter)s ORDER BY t.up_to NULLS LAST
+"""
+USED = """
+(SELECT v.quantity FROM usage_volume v
+  WHERE v.account_id = %(payer)s AND v.meter_id = m.id AND v.month = %(month)s)"""
+SCHEDULE_AND_USED = sql.compose(SCHEDULE, used=USED)
+
+# Where the tables are distributed, what is of payers is asked for apart.
+OF_KEYS = sql.compose(KEYS, plan_limit="NULL, NULL", ledger="")
+OF_PLANS = sql.compose(
+    "SELECT organization_id, {plan_limit} FROM billing_ledgeraccount a WHERE organization_id = ANY(%(payers)s::uuid[])",
+    plan_limit=PLAN_LIMIT,
+)
+SCHEDULE_ALONE = sql.compose(SCHEDULE, used="%(used)s::numeric")
+USED_ALONE = """
+SELECT sum(quantity) FROM usage_volume WHERE account_id = %(payer)s AND meter_id = %(meter)s AND month = %(month)s
 """
 
 
@@ -87,45 +105,6 @@ class Context:
         return real_now + self.ahead if self.ahead else real_now
 
 
-@dataclass(slots=True)
-class Answer:
-    """The statement's row. `code` is None for an unknown key, or says what is missing to decide (`usage.gate.sql`).
-
-    `payer`, `timezone` and `zones` are there only if something is missing that depends on them. `limit` is the key's,
-    and `plan_limit` that of its payer's plan; None if it wasn't looked at.
-    """
-
-    code: str | None
-    meter: int | None
-    key_id: str
-    organization: str
-    permissions: list[str]
-    roles: list[str] | None
-    expires_at: datetime | None
-    cost: Decimal
-    available: Decimal
-    hold: UUID | None
-    limit: int | None
-    window: int
-    is_counted: bool
-    moments: list[float] | None
-    calls: list[int] | None
-    plan_limit: int | None
-    plan_window: int
-    is_counted_in_plan: bool
-    plan_moments: list[float] | None
-    plan_calls: list[int] | None
-    is_test: bool
-    payer: UUID
-    timezone: str
-    zones: str
-    ahead: timedelta | None
-
-    @property
-    def billing_zone(self) -> BillingZone:
-        return billing_zone.parse(self.timezone, self.zones)
-
-
 # The form that keys needed when we last saw them, by the hashes of their secrets: LONG or PLAN. Guessing right saves a
 # trip.
 _needed: dict[int, str] = {}
@@ -150,9 +129,15 @@ def _remember(key: str, needed: str) -> None:
 
 
 def _ask(call: Call, caller: Caller, now: datetime, context: Context, needed: str) -> Answer | None:
+    if distribution.is_distributed():
+        return _checked(call, _ask_there(call, caller, now, context, needed), 0)
     steps = _steps(call, caller, now, context, needed)
     rows = sql.in_one_trip(*steps)[-1] if len(steps) > 1 else sql.rows(*steps[0])
-    return _answer(call, rows[0], 0) if rows else None
+    return _checked(call, Answer(*rows[0]), 0) if rows else None
+
+
+def _ask_there(call: Call, caller: Caller, now: datetime, context: Context, needed: str) -> Answer | None:
+    return distributed.ask(_form(call, context, needed), _parameters(call, caller, now, context))
 
 
 def ask_all(
@@ -186,14 +171,16 @@ def _ask_each(
     contexts: Sequence[Context],
     needed: str,
 ) -> dict[int, Answer | None]:
+    if distribution.is_distributed():
+        answers = ((index, _ask_there(calls[index], caller, now, contexts[index], needed)) for index in indexes)
+        return {index: _checked(calls[index], answer, index) for index, answer in answers}
     steps = {index: _steps(calls[index], caller, now, contexts[index], needed)[-1] for index in indexes}
     results = zip(steps, sql.in_one_trip(*steps.values()), strict=True)
-    return {index: _answer(calls[index], rows[0], index) if rows else None for index, rows in results}
+    return {index: _checked(calls[index], Answer(*rows[0]), index) if rows else None for index, rows in results}
 
 
-def _answer(call: Call, row: tuple[Any, ...], index: int) -> Answer:
-    answer = Answer(*row)
-    if call.meter is not None and answer.meter is None:
+def _checked(call: Call, answer: Answer | None, index: int) -> Answer | None:
+    if answer and call.meter is not None and answer.meter is None:
         raise UnknownMeter(index)
     return answer
 
@@ -201,11 +188,20 @@ def _answer(call: Call, row: tuple[Any, ...], index: int) -> Answer:
 def payers_and_limits(calls: Sequence[Call]) -> tuple[list[UUID | None], set[Limit]]:
     """The payer of each call's key (None: no such key), and the rate limits of those keys and plans that have one."""
     presented = [secrets.digests(call.key) for call in calls]
-    rows = sql.rows(KEYS, {"digests": [digest for digests in presented for digest in digests]})
+    rows = _keys([digest for digests in presented for digest in digests])
     payers = {bytes(digest): payer for digest, payer, *_ in rows}
     limits = {Limit("key", str(key), limit, window) for _, _, _, key, limit, window, _, _ in rows if limit}
     limits |= {of_plan(payer, limit, window, is_test) for _, payer, is_test, *_, limit, window in rows if limit}
     return [next((payers[digest] for digest in digests if digest in payers), None) for digests in presented], limits
+
+
+def _keys(digests: list[bytes]) -> list[tuple[Any, ...]]:
+    if not distribution.is_distributed():
+        return sql.rows(OF_KEYS_AND_PLANS, {"digests": digests})
+    rows = sql.rows(OF_KEYS, {"digests": digests})
+    plans = sql.rows(OF_PLANS, {"payers": list({payer for _, payer, *_ in rows})})
+    limits = {payer: limit for payer, *limit in plans}
+    return [(*row[:-2], *limits.get(row[1], row[-2:])) for row in rows]
 
 
 def of_plan(payer: UUID | str, limit: int, window: int, is_test: bool) -> Limit:
@@ -215,7 +211,11 @@ def of_plan(payer: UUID | str, limit: int, window: int, is_test: bool) -> Limit:
 
 def quote(payer: UUID, meter: int, quantity: Decimal, month: date) -> Decimal:
     """What the next `quantity` units of the month cost, if that depends on how many were used before."""
-    rows = sql.rows(SCHEDULE, {"payer": payer, "meter": meter, "month": month})
+    parameters = {"payer": payer, "meter": meter, "month": month}
+    if distribution.is_distributed():
+        rows = sql.rows(SCHEDULE_ALONE, {**parameters, "used": sql.rows(USED_ALONE, parameters)[0][0]})
+    else:
+        rows = sql.rows(SCHEDULE_AND_USED, parameters)
     tiers = tuple(Tier(up_to, amount) for _, up_to, amount, _, _ in rows if amount is not None)
     unit_amount, _, _, included, used = rows[0]
     return pricing.charge(Schedule(unit_amount, tiers, included), used, quantity)
@@ -225,13 +225,21 @@ def _steps(
     call: Call, caller: Caller, now: datetime, context: Context, needed: str
 ) -> list[tuple[str, Mapping[str, Any]]]:
     """The statement for the call in the form that is needed (LONG, PLAN, or empty), after the lock if one is needed."""
-    peppers, holding = len(settings.API_KEY_PEPPERS), call.hold_seconds is not None
-    long = bool(needed)
-    known = {"up_to_date": context.up_to_date, "month": context.month is not None, "cost": context.cost is not None}
-    form = Form(peppers, long, planned=needed == "PLAN", holding=holding, **known)
-    parameters = _parameters(call, caller, now, context)
+    form, parameters = _form(call, context, needed), _parameters(call, caller, now, context)
     step = (gate_sql.statement(form), parameters)
-    return [(gate_sql.lock(peppers), parameters), step] if holding and long else [step]
+    return [(gate_sql.lock(form.peppers), parameters), step] if form.holding and form.long else [step]
+
+
+def _form(call: Call, context: Context, needed: str) -> Form:
+    return Form(
+        peppers=len(settings.API_KEY_PEPPERS),
+        long=bool(needed),
+        planned=needed == "PLAN",
+        holding=call.hold_seconds is not None,
+        up_to_date=context.up_to_date,
+        month=context.month is not None,
+        cost=context.cost is not None,
+    )
 
 
 def _parameters(call: Call, caller: Caller, now: datetime, context: Context) -> dict[str, Any]:

@@ -63,10 +63,18 @@ presented AS MATERIALIZED (
                                 bool_or(n.monthly_budget IS NOT NULL) AS has_budget,
                                 max(n.timezone) FILTER (WHERE n.id = o.root_id) AS timezone
                            FROM accounts_organization n WHERE n.id = ANY(o.path)) tree
-      LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
+      LEFT JOIN {ledger} a ON a.organization_id = o.root_id
      WHERE s.digest = ANY({digests}) AND (s.expires_at IS NULL OR s.expires_at > %(real_now)s)
        AND EXISTS (SELECT FROM caller))
 """
+LEDGER = "billing_ledgeraccount"
+
+# Where the tables are distributed, all of the statement is worked by the coordinator. So what it needs to know of the
+# payer is asked for before, and comes as parameters: the account's row, and the least that a budget has left.
+LEDGER_GIVEN = """
+(SELECT * FROM json_to_recordset(%(ledger)s::json) AS given(organization_id uuid, balance numeric, reserved numeric,
+        credit_limit numeric, due_at timestamptz, zones jsonb, rate_limit int, rate_limit_window_seconds int))"""
+CAPPED_GIVEN = "WHEN has_budget AND cost > 0 AND cost > %(budget_left)s::numeric THEN 'BUDGET_EXCEEDED'"
 DUE = "coalesce(a.due_at <= %(now)s, false)"
 
 # The meter, and what the quantity costs at its flat price, rounded half-even as `accounts.lib.money` does.
@@ -241,13 +249,18 @@ SELECT FROM billing_ledgeraccount WHERE organization_id IN (
    FOR NO KEY UPDATE
 """
 
+OWNER = """
+SELECT o.root_id, o.id, k.id FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id
+  JOIN accounts_organization o ON o.id = k.organization_id WHERE s.digest = ANY({digests})
+"""
+
 STALE = last_use.stale(key="k", at="%(real_now)s")
 OUR_SCOPES = sql.compose("{scopes}::varchar[]", scopes=Literal(sorted(scopes.ALL)))
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Which parts the statement has. `planned` is a long form.
+    """Which parts the statement has. `planned` is a long form. `given`: what is distributed comes as parameters.
 
     `peppers`: secrets are looked up by so many digests, `caller_0` and `presented_0` onwards. `holding`: the cost is
     held. The rest says what is known already: that nothing is due (`up_to_date`, under the lock), the `month` of the
@@ -261,6 +274,7 @@ class Form:
     up_to_date: bool = False
     month: bool = False
     cost: bool = False
+    given: bool = False
 
 
 @cache
@@ -280,6 +294,12 @@ def caller(scope: str, peppers: int) -> str:
 
 
 @cache
+def owner(peppers: int) -> str:
+    """Finds whose the presented key is: the payer, the organization and the key."""
+    return sql.compose(OWNER, digests=_digests("presented", peppers))
+
+
+@cache
 def lock(peppers: int) -> str:
     """Locks the payer of the presented key, if it has an account."""
     return sql.compose(LOCK, digests=_digests("presented", peppers))
@@ -292,21 +312,27 @@ def _caller(scope: str, peppers: int) -> str:
 def _judged(form: Form) -> list[str]:
     """Everything up to the first reason that is not about money or limits."""
     digests = _digests("presented", form.peppers)
-    due = "false" if form.up_to_date else DUE
+    due, ledger = "false" if form.up_to_date else DUE, LEDGER_GIVEN if form.given else LEDGER
     cost = "%(cost)s::numeric" if form.cost else "meter.charge"
     return [
-        sql.compose(PRESENTED, stale=STALE, due=due, scopes=OUR_SCOPES, digests=digests),
+        sql.compose(PRESENTED, stale=STALE, due=due, scopes=OUR_SCOPES, digests=digests, ledger=ledger),
         METER,
         sql.compose(JUDGED, cost=cost, tiered="" if form.cost else TIERED),
     ]
 
 
 def _short(form: Form) -> str:
-    return sql.compose(SHORT, capped=CAPPED if form.month else BUDGETED, uncounted=UNCOUNTED, unplanned=UNPLANNED)
+    return sql.compose(SHORT, capped=_capped(form), uncounted=UNCOUNTED, unplanned=UNPLANNED)
+
+
+def _capped(form: Form) -> str:
+    if not form.month:
+        return BUDGETED
+    return CAPPED_GIVEN if form.given else CAPPED
 
 
 def _long(form: Form) -> list[str]:
-    uncapped, capped = ("", CAPPED) if form.month else (UNCAPPED, BUDGETED)
+    uncapped, capped = "" if form.month else UNCAPPED, _capped(form)
     limited = sql.compose(LIMITED, uncapped=uncapped, unfilled=UNFILLED if form.planned else UNASKED)
     counted = [limited, rate_limits.counting("counted", "limited")]
     parts = {"capped": capped, "read": rate_limits.READ}

@@ -20,8 +20,9 @@ from accounts.lib.money import ZERO
 from apikeys import key_permissions, peppers, rate_limits
 from billing.ledger import posting
 from usage.gate import query
+from usage.gate.answer import Answer
 from usage.gate.caller import Caller
-from usage.gate.query import Answer, Call, Context
+from usage.gate.query import Call, Context
 
 BATCH_LIMIT = 100
 LONGEST_HOLD_SECONDS = 86_400

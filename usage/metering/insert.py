@@ -11,14 +11,14 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
-from accounts.lib import exact_json, quarters, sql
+from accounts.lib import distribution, exact_json, quarters, sql
 from accounts.lib.money import ZERO
 from accounts.lib.problems import Problem
 from billing.ledger.balances import Locked
 from billing.ledger.billing_zone import BillingZone
 from usage.metering.lookup import Owner, Terms
 from usage.metering.parsing import Rejected, UsageRecord
-from usage.metering.statement import PLANNED_ONCE, RECORD
+from usage.metering.statement import PLANNED_ONCE, RECORD, RECORD_OF_ONE
 
 SEPARATOR = "\x1f"  # in no printable text, and in no JSON
 
@@ -105,7 +105,11 @@ def insert(prepared: Prepared, locked: Mapping[UUID, Locked], entries: Mapping[U
     months = [_month(account, number, locked[account].zone) for account, number in prepared.quarters]
     parameters = {**prepared.parameters, "owners": json.dumps(owners), "months": json.dumps(months)}
     try:
-        sql.in_one_trip((PLANNED_ONCE, {}), (RECORD, parameters))
+        if distribution.is_distributed():
+            [account] = {owner.account for owner in prepared.owners}
+            sql.rows(RECORD_OF_ONE, {**parameters, "account": account})
+        else:
+            sql.in_one_trip((PLANNED_ONCE, {}), (RECORD, parameters))
     except IntegrityError as error:
         if "no partition" not in str(error):
             raise

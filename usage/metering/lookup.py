@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from accounts.lib import sql
+from accounts.lib import distribution, sql
 from accounts.lib.money import LARGEST, ZERO
 from apikeys.models import ApiKey
 from usage.metering import pricing
@@ -36,16 +36,13 @@ meter AS MATERIALIZED (
 
 # One trip for rows of several kinds. All have the same columns: kind, name, id, organization, payer, a text and two
 # numbers that mean what the kind says, and of owners how far the payer's clock is ahead.
-EVERYTHING = sql.compose(
-    """
+ALL = """
 WITH {owners}, {meters}
-SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment,
-       (a.organization_id IS NOT NULL)::int::numeric, o.last_used_at, o.clock_ahead
-  FROM owner o LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id
+SELECT o.kind, o.name, o.id, o.organization_id, o.root_id, o.environment, {has_ledger}::int::numeric, o.last_used_at,
+       o.clock_ahead
+  FROM owner o {ledger}
  UNION ALL
-SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL, NULL
-  FROM billing_hold WHERE id = ANY(%(holds)s::uuid[])
- UNION ALL
+{holds}
 SELECT 'meter', slug, NULL, NULL, NULL, NULL, id, unit_amount, NULL FROM meter
  UNION ALL
 SELECT 'tier', m.slug, NULL, NULL, NULL, NULL, t.up_to, t.unit_amount, NULL
@@ -57,10 +54,24 @@ SELECT 'endpoint', m.slug, NULL, NULL, NULL, e.endpoint, NULL, e.unit_amount, NU
 SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, l.included_quantity, NULL
   FROM billing_subscription s JOIN billing_planallowance l ON l.plan_id = s.plan_id JOIN meter m ON m.id = l.meter_id
  WHERE s.status IN ('active', 'trialing') AND s.organization_id IN (SELECT root_id FROM owner)
-""",
+"""
+HOLDS = """
+SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL, NULL
+  FROM billing_hold WHERE id = ANY(%(holds)s::uuid[])
+"""
+LEDGER = "LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id"
+EVERYTHING = sql.compose(
+    ALL,
     owners=OWNERS,
     meters=METERS,
+    has_ledger="(a.organization_id IS NOT NULL)",
+    ledger=LEDGER,
+    holds=sql.compose("{holds} UNION ALL", holds=HOLDS),
 )
+
+# Where the tables are distributed, such a join would read all accounts. So what is distributed is asked for apart.
+EVERYTHING_ELSE = sql.compose(ALL, owners=OWNERS, meters=METERS, has_ledger="false", ledger="", holds="")
+LEDGERS = "SELECT organization_id FROM billing_ledgeraccount WHERE organization_id = ANY(%(payers)s::uuid[])"
 
 
 def over_limit() -> Rejected:
@@ -150,8 +161,11 @@ class Lookup:
             "endpoints": list(set(endpoints) - {""}),
             "holds": list({event.hold for event in batch if event.hold}),
         }
-        for row in sql.rows(EVERYTHING, parameters):
+        is_distributed = distribution.is_distributed()
+        for row in sql.rows(EVERYTHING_ELSE if is_distributed else EVERYTHING, parameters):
             lookup._add(*row)
+        if is_distributed:
+            lookup._add_distributed(parameters["holds"])
         for tiers in lookup.tiers.values():
             tiers.sort(key=lambda tier: (tier.up_to is None, tier.up_to or ZERO))
         return lookup
@@ -178,6 +192,14 @@ class Lookup:
                 self.endpoints[name, text] = b
             case "allowance":
                 self.allowances[payer, name] = b
+
+    def _add_distributed(self, holds: list[UUID]) -> None:
+        owners = [*self.keys.values(), *self.organizations.values()]
+        payers = {payer for (payer,) in sql.rows(LEDGERS, {"payers": list({owner.account for owner in owners})})}
+        for owner in owners:
+            owner.has_ledger = owner.account in payers
+        for row in sql.rows(HOLDS, {"holds": holds}) if holds else ():
+            self._add(*row)
 
     def terms(self, event: UsageRecord) -> Terms:
         """The event's owner and terms. `Rejected` if it names something that is missing or belongs to someone else."""

@@ -6,9 +6,10 @@ event that is new under the lock stays new until the commit, even at the turn of
 partition can't see the other. It also puts events into one order of arrival, which tiers depend on.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from prometheus_client import Counter
 
-from accounts.lib import sql
+from accounts.lib import distribution, sql
 from accounts.lib.money import ZERO
 from apikeys import last_use
 from apikeys.models.keys import LAST_USE_GRAIN
@@ -113,18 +114,30 @@ def _result(event: RatedEvent) -> Result:
 
 
 def _store_each(batch: list[RatedEvent], now: datetime) -> None:
-    """Store the events by the clocks of their payers: nearly always there is just one, and it is not ahead.
+    """Store the events by the clocks of their payers: nearly always there is just one, and it is not ahead. Where the
+    tables are distributed, store those of each payer apart.
 
     If there are several, all payers are locked first, in id order.
     """
-    clocks = {event.terms.owner.ahead for event in batch}
-    if len(clocks) == 1:
-        _store(batch, now + clocks.pop())
+    groups = _groups(batch)
+    if len(groups) == 1:
+        [((ahead, _), events)] = groups.items()
+        _store(events, now + ahead)
         return
     with transaction.atomic():
         posting.lock({event.terms.owner.account for event in batch}, now)
-        for ahead in sorted(clocks):
-            _store([event for event in batch if event.terms.owner.ahead == ahead], now + ahead)
+        for (ahead, _), events in sorted(groups.items()):
+            _store(events, now + ahead)
+
+
+def _groups(batch: list[RatedEvent]) -> dict[tuple[timedelta, str], list[RatedEvent]]:
+    """The events that are stored together, by how far their clocks are ahead, and by their payer if that matters."""
+    by_payer = distribution.is_distributed()
+    groups: defaultdict[tuple[timedelta, str], list[RatedEvent]] = defaultdict(list)
+    for event in batch:
+        owner = event.terms.owner
+        groups[owner.ahead, owner.account.hex if by_payer else ""].append(event)
+    return groups
 
 
 @transaction.atomic(savepoint=False)

@@ -5,6 +5,8 @@ themselves, one row each, are inserted as they are. `alike` is what is added up:
 counted are one row there, with their number, so that there is far less to add up.
 """
 
+from typing import LiteralString
+
 from accounts.lib import quarters, sql
 
 # Left to itself, PostgreSQL plans this statement anew for each batch, which takes longer than recording an event.
@@ -22,12 +24,11 @@ terms AS MATERIALIZED (
 
 # A datetime comes as microseconds since 1970, which PostgreSQL reads in half the time of a text. An event is late if
 # its month was closed before it came; it is billed in the month that is closed next.
-EVENTS = sql.compose(
-    """
+EVENTS = """
 events AS (
     INSERT INTO usage_event (account_id, organization_id, id, key_id, meter_id, environment, endpoint, quantity, failed,
                              credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late, billed_in)
-    SELECT t.account, t.organization, e.id, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
+    SELECT {account}, t.organization, e.id, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
            CASE WHEN e.credits > 0 THEN t.entry_seq END, moment.occurred_at, %(now)s,
            coalesce(e.properties::jsonb, '{{}}'), e.hold, coalesce(moment.occurred_at < t.closed_through, false),
            CASE WHEN moment.occurred_at < t.closed_through THEN t.billed_in END
@@ -36,15 +37,12 @@ events AS (
            AS e(term, id, quantity, failed, credits, microseconds, properties, hold)
      CROSS JOIN LATERAL (SELECT {occurred_at} AS occurred_at) moment
       JOIN terms t USING (term))
-""",
-    occurred_at=quarters.sql_moment("e.microseconds"),
-)
+"""
 
 # What the batch adds to the rollup by endpoint. Everything else adds up these sums further.
-ENDPOINT_SUMS = sql.compose(
-    """
+ENDPOINT_SUMS = """
 endpoint_sums AS (
-    SELECT t.account AS account_id, t.organization AS organization_id, {bucket} AS bucket, t.meter AS meter_id,
+    SELECT {account} AS account_id, t.organization AS organization_id, {bucket} AS bucket, t.meter AS meter_id,
            t.key AS key_id, t.environment, t.endpoint, sum(alike.number) AS requests,
            coalesce(sum(alike.number) FILTER (WHERE alike.failed), 0) AS failed,
            sum(alike.number * alike.quantity) AS quantity, sum(alike.number * alike.credits) AS credits
@@ -52,9 +50,7 @@ endpoint_sums AS (
                   %(alike_quantity)s::numeric[], %(alike_credits)s::numeric[], %(alike_number)s::int[])
            AS alike(term, quarter, failed, quantity, credits, number)
       JOIN terms t USING (term) GROUP BY 1, 2, 3, 4, 5, 6, 7)
-""",
-    bucket=quarters.sql_start_of("alike.quarter"),
-)
+"""
 METER_SUMS = """
 meter_sums AS (
     SELECT account_id, organization_id, bucket, meter_id, key_id, environment, sum(requests) AS requests,
@@ -119,19 +115,28 @@ spending AS (
     ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent)
 """
 
-RECORD = sql.compose(
-    """
+STATEMENT = """
 WITH {terms}, {events}, {endpoint_sums}, {meter_sums}, {monthly},
 {endpoint_rollup}, {meter_rollup}, {volumes}, {spending}
 SELECT
-""",
-    terms=TERMS,
-    events=EVENTS,
-    endpoint_sums=ENDPOINT_SUMS,
-    meter_sums=METER_SUMS,
-    monthly=MONTHLY,
-    endpoint_rollup=ENDPOINT_ROLLUP,
-    meter_rollup=METER_ROLLUP,
-    volumes=VOLUMES,
-    spending=SPENDING,
-)
+"""
+
+
+def _record(account: LiteralString) -> str:
+    """`account` is the payer of an event of the terms `t`."""
+    return sql.compose(
+        STATEMENT,
+        terms=TERMS,
+        events=sql.compose(EVENTS, account=account, occurred_at=quarters.sql_moment("e.microseconds")),
+        endpoint_sums=sql.compose(ENDPOINT_SUMS, account=account, bucket=quarters.sql_start_of("alike.quarter")),
+        meter_sums=METER_SUMS,
+        monthly=MONTHLY,
+        endpoint_rollup=ENDPOINT_ROLLUP,
+        meter_rollup=METER_ROLLUP,
+        volumes=VOLUMES,
+        spending=SPENDING,
+    )
+
+
+RECORD = _record("t.account")
+RECORD_OF_ONE = _record("%(account)s::uuid")

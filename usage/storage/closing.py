@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import events
-from accounts.lib import months, sql
+from accounts.lib import distribution, months, sql
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from billing import accounts
@@ -78,19 +78,20 @@ WITH done AS (
            paper_id = d.paper_id
       FROM unnest(%(accounts)s::uuid[], %(months)s::date[], %(openings)s::numeric[], %(closings)s::numeric[],
                   %(owed)s::numeric[], %(papers)s::uuid[]) AS d(account_id, month, opening, closing, owed, paper_id)
-     WHERE (c.account_id, c.month) = (d.account_id, d.month)
+     WHERE (c.account_id, c.month) = (d.account_id, d.month) AND c.account_id = ANY(%(accounts)s::uuid[])
     RETURNING c.account_id, c.ends_at)
 UPDATE billing_ledgeraccount a SET closed_through = done.ends_at, updated_at = greatest(a.updated_at, %(now)s)
-  FROM done WHERE a.organization_id = done.account_id
+  FROM done WHERE a.organization_id = done.account_id AND a.organization_id = ANY(%(accounts)s::uuid[])
 """
 
 
 def batches(now: datetime) -> Iterator[Sequence[UUID]]:
     """The payers that are due, in the groups that are closed together.
 
-    If an outside service assesses taxes, each is closed on its own: it is begun again for each invoice's answer.
+    If an outside service assesses taxes, each is closed on its own: it is begun again for each invoice's answer. So it
+    is where the tables are distributed, since each is on its own machine.
     """
-    size = BATCH if settings.TAX_PROVIDER == tax.TABLE else 1
+    size = BATCH if settings.TAX_PROVIDER == tax.TABLE and not distribution.is_distributed() else 1
     payers = due(now)
     while batch := list(islice(payers, size)):
         yield batch
@@ -106,6 +107,8 @@ def due(now: datetime) -> Iterator[UUID]:
 
 def close_ended(payers: Collection[UUID], now: datetime) -> list[MonthClose]:
     """Close every month of these payers that has ended: in each transaction the next one of all of them."""
+    if len(payers) > 1 and distribution.is_distributed():
+        return [close for payer in payers for close in close_ended([payer], now)]
     closed = []
     while started := _start(payers, now):
         closed += finish(started, now)

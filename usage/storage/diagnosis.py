@@ -16,7 +16,7 @@ from accounts.models import Installation
 from apikeys import peppers
 from billing.payments.gateways import startup
 from usage.reporting import installation
-from usage.storage import gauges, privileges
+from usage.storage import distributing, gauges, privileges
 
 MOST_SKEW = 2  # seconds between our clock and the database's
 LONGEST_SILENCE = 120  # seconds; beat gives a sign of life every 30
@@ -97,6 +97,11 @@ def _cluster(alias: str) -> int:
         return int(cursor.fetchone()[0])
 
 
+def distributed_tables(now: datetime) -> Findings:
+    if distributing.is_unfinished():
+        yield Level.FAIL, "Only some of the hot tables are distributed. Stop web and workers, and: manage.py distribute"
+
+
 def partitions(now: datetime) -> Findings:
     if (days := gauges.partition_days(now)) < FEWEST_DAYS:
         level = Level.FAIL if days < 2 else Level.WARN
@@ -173,6 +178,7 @@ CHECKS: dict[str, Callable[[datetime], Findings]] = {
     "migrations": migrations,
     "database roles": database_roles,
     "read replica": read_replica,
+    "distributed tables": distributed_tables,
     "partitions": partitions,
     "tasks": tasks,
     "queues": queues,

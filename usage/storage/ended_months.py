@@ -16,6 +16,12 @@ MONTHS = """
 unnest(%(accounts)s::uuid[], %(months)s::date[], %(since)s::timestamptz[], %(starts)s::timestamptz[],
        %(ends)s::timestamptz[]) AS m(account_id, month, since, starts_at, ends_at)"""
 
+# The same of one payer, as one value, for a database whose tables are distributed.
+MONTH_OF_ONE = """
+(SELECT (%(accounts)s::uuid[])[1] AS account_id, (%(months)s::date[])[1] AS month,
+        (%(since)s::timestamptz[])[1] AS since, (%(starts)s::timestamptz[])[1] AS starts_at,
+        (%(ends)s::timestamptz[])[1] AS ends_at) m"""
+
 
 def parameters(closes: Sequence[MonthClose], zones: Mapping[UUID, BillingZone]) -> dict[str, list[Any]]:
     """Those of `MONTHS`."""

@@ -11,11 +11,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import Identifier, Literal
 
 from accounts.lib import identifiers, months, sql
 from accounts.models import PersonalData
-from usage.storage import privileges
+from usage.storage import partitions, privileges
 from usage.storage.partitions import MONTHS_AHEAD
 
 LOCK_KEY = 7023452  # if two processes make leaves at once, the second one waits and finds them made
@@ -92,7 +92,7 @@ def retire(now: datetime) -> list[str]:
     past = [leaf for leaf in leaves() if leaf.end <= oldest_kept]
     for leaf in past:
         PersonalData.objects.filter(event_id__lt=identifiers.first_uuid7(leaf.end)).delete()
-        mode = SQL("FINALIZE" if leaf.is_pending else "CONCURRENTLY")
+        mode = partitions.detaching(is_pending=leaf.is_pending)
         with privileges.cursor() as cursor:
             cursor.execute(sql.compose(DETACH, leaf=Identifier(leaf.name), mode=mode))
     return [leaf.name for leaf in past]

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from accounts.lib import quarters, sql
+from accounts.lib import distribution, quarters, sql
 from billing.ledger.billing_zone import BillingZone
 from usage.models import MonthClose
 from usage.storage import ended_months
@@ -20,8 +20,7 @@ SUMS = "count(*), count(*) FILTER (WHERE e.failed), sum(e.quantity), sum(e.credi
 
 # Events that are billed in the months, beside those that the rollups have in them. And what was used before the first
 # month that is closed of a payer, which is billed in it.
-BESIDE_ROLLUPS = sql.compose(
-    """
+BESIDE_ROLLUPS = """
 SELECT m.account_id, m.month, e.organization_id, e.meter_id, {bucket}, {sums}
   FROM {months} JOIN usage_event e ON e.account_id = m.account_id AND e.billed_in = m.month
  WHERE e.environment = 'live'
@@ -40,15 +39,10 @@ SELECT m.account_id, m.month, e.organization_id, e.meter_id, {bucket}, {sums}
 SELECT m.account_id, m.month, r.organization_id, r.meter_id, r.bucket, r.requests, r.failed, r.quantity, r.credits
   FROM {months} JOIN usage_usagerollup r ON r.account_id = m.account_id AND r.bucket < m.starts_at
  WHERE m.since < m.starts_at AND r.environment = 'live'
-""",
-    bucket=quarters.sql_floor("e.occurred_at"),
-    sums=SUMS,
-    months=ended_months.MONTHS,
-)
+"""
 
 # The trees' organizations are named, since the index has them before the bucket.
-FREEZE = sql.compose(
-    """
+FREEZE = """
 INSERT INTO usage_monthlyusage (account_id, month, organization_id, meter_id, occurred_in, requests, failed, quantity,
                                 credits)
 SELECT account_id, month, organization_id, meter_id, occurred_in, sum(requests), sum(failed), sum(quantity),
@@ -66,17 +60,26 @@ SELECT account_id, month, organization_id, meter_id, occurred_in, sum(requests),
                occurred_in date, requests bigint, failed bigint, quantity numeric, credits numeric)) counted
  GROUP BY account_id, month, organization_id, meter_id, occurred_in HAVING sum(requests) > 0
  ORDER BY account_id, month, organization_id, meter_id, occurred_in
-""",
-    months=ended_months.MONTHS,
-)
+"""
+
+
+def _statements(months: str) -> tuple[str, str]:
+    bucket = quarters.sql_floor("e.occurred_at")
+    beside = sql.compose(BESIDE_ROLLUPS, bucket=bucket, sums=SUMS, months=months)
+    return beside, sql.compose(FREEZE, months=months)
+
+
+OF_SEVERAL = _statements(ended_months.MONTHS)
+OF_ONE = _statements(ended_months.MONTH_OF_ONE)
 
 
 def freeze(closes: Sequence[MonthClose], zones: Mapping[UUID, BillingZone]) -> None:
     """Write the `MonthlyUsage` of these months, each event in the month in which it is billed."""
     sql.require_transaction()
     parameters = ended_months.parameters(closes, zones)
-    others = _by_month(sql.rows(BESIDE_ROLLUPS, parameters), zones)
-    sql.rows(FREEZE, {**parameters, "others": json.dumps(others, default=str)})
+    beside_rollups, freeze = OF_ONE if distribution.is_distributed() else OF_SEVERAL
+    others = _by_month(sql.rows(beside_rollups, parameters), zones)
+    sql.rows(freeze, {**parameters, "others": json.dumps(others, default=str)})
 
 
 def _by_month(rows: Iterable[tuple[Any, ...]], zones: Mapping[UUID, BillingZone]) -> list[dict[str, Any]]:

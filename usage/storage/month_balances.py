@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from accounts.lib import sql
+from accounts.lib import distribution, sql
 from usage.storage import ended_months
 
-MOVED = sql.compose(
-    """
+MOVED = """
 SELECT account_id, kind, sum(amount)
   FROM (SELECT m.account_id, kind, amount
           FROM {months} JOIN billing_ledgerentry e
@@ -28,9 +27,9 @@ SELECT account_id, kind, sum(amount)
                               = (v.account_id, v.organization_id, v.event_id, v.recorded_at)
          WHERE e.billed_in = m.month OR e.billed_in IS NULL AND e.occurred_at >= m.since) moved
  GROUP BY account_id, kind
-""",
-    months=ended_months.MONTHS,
-)
+"""
+OF_SEVERAL = sql.compose(MOVED, months=ended_months.MONTHS)
+OF_ONE = sql.compose(MOVED, months=ended_months.MONTH_OF_ONE)
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,7 @@ class MonthBalance:
 def moved(parameters: sql.Parameters) -> Mapping[UUID, Mapping[str, Decimal]]:
     """What moved the balances in the months of `ended_months.parameters`, apart from usage."""
     amounts: defaultdict[UUID, dict[str, Decimal]] = defaultdict(dict)
-    for account, kind, amount in sql.rows(MOVED, parameters):
+    statement = OF_ONE if distribution.is_distributed() else OF_SEVERAL
+    for account, kind, amount in sql.rows(statement, parameters):
         amounts[account][kind] = amount
     return amounts

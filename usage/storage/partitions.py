@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg.sql import SQL, Identifier, Literal
 
-from accounts.lib import months, sql
+from accounts.lib import distribution, months, sql
 from usage.storage import privileges
 
 MONTHS_AHEAD = 3
@@ -95,7 +95,14 @@ def detach(month: date) -> str:
 
     It waits for the transactions that may see the leaf, and can't run inside a transaction.
     """
-    leaf, mode = f"{month:{NAME}}", "FINALIZE" if attached()[month] else "CONCURRENTLY"
+    leaf = f"{month:{NAME}}"
     with privileges.cursor() as cursor:
-        cursor.execute(sql.compose(DETACH, leaf=Identifier(leaf), mode=SQL(mode)))
+        cursor.execute(sql.compose(DETACH, leaf=Identifier(leaf), mode=detaching(is_pending=attached()[month])))
     return leaf
+
+
+def detaching(*, is_pending: bool) -> SQL:
+    """How a leaf is detached. Citus can't do it beside others, so there everybody waits for it."""
+    if distribution.is_distributed():
+        return SQL("")
+    return SQL("FINALIZE" if is_pending else "CONCURRENTLY")

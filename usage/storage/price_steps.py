@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from accounts.lib import sql
+from accounts.lib import distribution, sql
 from accounts.lib.money import QUANTUM, ZERO, multiply
 from billing.ledger.billing_zone import BillingZone
 from billing.models import EndpointPrice, Meter
@@ -27,34 +27,54 @@ from usage.storage.ended_months import ALWAYS
 CHARGED = """
 SELECT row, price.unit_amount IS NOT NULL, coalesce(price.unit_amount, round(charged.credits / charged.quantity, 9)),
        sum(charged.quantity * events), sum(charged.credits * events), sum(events)
-  FROM unnest(%(rows)s::bigint[], %(accounts)s::uuid[], %(organizations)s::uuid[], %(meters)s::bigint[],
-              %(months)s::date[], %(since)s::timestamptz[], %(starts)s::timestamptz[], %(ends)s::timestamptz[],
-              %(closes)s::timestamptz[])
-       AS r(row, account_id, organization_id, meter_id, month, since, starts_at, ends_at, closes_at)
- CROSS JOIN LATERAL (
-       SELECT e.quantity, e.credits, count(*) AS events
-         FROM usage_event e
-        WHERE e.account_id = r.account_id AND e.organization_id = r.organization_id AND e.meter_id = r.meter_id
-          AND e.occurred_at >= r.starts_at AND e.occurred_at < r.ends_at AND e.environment = 'live' AND e.quantity > 0
-          AND (e.billed_in = r.month OR e.billed_in IS NULL AND e.occurred_at >= r.since)
-          AND NOT EXISTS (SELECT FROM usage_eventvoid v
-                           WHERE (v.account_id, v.organization_id, v.event_id, v.recorded_at)
-                               = (e.account_id, e.organization_id, e.id, e.recorded_at) AND v.created_at < r.closes_at)
-        GROUP BY 1, 2) charged
+  FROM {charged}
   LEFT JOIN LATERAL (
        SELECT unit_amount
-         FROM (SELECT unit_amount FROM billing_price WHERE meter_id = r.meter_id
+         FROM (SELECT unit_amount FROM billing_price WHERE meter_id = {meter}
                 UNION
                SELECT t.unit_amount FROM billing_pricetier t JOIN billing_price p ON p.id = t.price_id
-                WHERE p.meter_id = r.meter_id
+                WHERE p.meter_id = {meter}
                 UNION
-               SELECT unit_amount FROM billing_endpointprice WHERE meter_id = r.meter_id
+               SELECT unit_amount FROM billing_endpointprice WHERE meter_id = {meter}
                 UNION
                SELECT 0) known
         WHERE abs(charged.quantity * unit_amount - charged.credits) <= 0.0000000005
         ORDER BY abs(charged.quantity * unit_amount - charged.credits), unit_amount DESC LIMIT 1) price ON true
  GROUP BY 1, 2, 3
 """
+EVENTS = """
+unnest(%(rows)s::bigint[], %(accounts)s::uuid[], %(organizations)s::uuid[], %(meters)s::bigint[], %(months)s::date[],
+       %(since)s::timestamptz[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(closes)s::timestamptz[])
+    AS r(row, account_id, organization_id, meter_id, month, since, starts_at, ends_at, closes_at)
+ CROSS JOIN LATERAL (
+       SELECT e.quantity, e.credits, count(*) AS events
+         FROM usage_event e
+        WHERE e.account_id = {account} AND e.organization_id = r.organization_id AND e.meter_id = r.meter_id
+          AND e.occurred_at >= r.starts_at AND e.occurred_at < r.ends_at AND e.environment = 'live' AND e.quantity > 0
+          AND (e.billed_in = r.month OR e.billed_in IS NULL AND e.occurred_at >= r.since)
+          AND NOT EXISTS (SELECT FROM usage_eventvoid v
+                           WHERE (v.account_id, v.organization_id, v.event_id, v.recorded_at)
+                               = (e.account_id, e.organization_id, e.id, e.recorded_at) AND v.created_at < r.closes_at)
+        GROUP BY 1, 2) charged"""
+CHARGED_AT = sql.compose(CHARGED, meter="r.meter_id", charged=sql.compose(EVENTS, account="r.account_id"))
+
+# Where the tables are distributed: the events are on the machine of their payer, the prices on the coordinator.
+CHARGED_THERE = sql.compose(
+    """
+SELECT coalesce(json_agg(json_build_object('row', row, 'meter', meter_id, 'quantity', quantity, 'credits', credits,
+                                           'events', events)), '[]')::text
+  FROM {events}
+""",
+    events=sql.compose(EVENTS, account="(%(accounts)s::uuid[])[1]"),
+)
+PRICED_HERE = sql.compose(
+    CHARGED,
+    meter="charged.meter",
+    charged="""
+json_to_recordset(%(charged)s::json)
+    AS charged(row bigint, meter bigint, quantity numeric, credits numeric, events bigint)
+""",
+)
 
 INCLUDED = """
 SELECT s.organization_id, l.meter_id, l.included_quantity
@@ -118,9 +138,16 @@ class Charges:
 
     def _read(self, rows: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones) -> None:
         self.by_row |= {_key(row): [] for row in rows}
-        charged = sql.rows(CHARGED, _parameters(rows, closes, zones)) if rows else ()
+        charged = _charged(_parameters(rows, closes, zones)) if rows else ()
         for number, is_known, price, quantity, credits, events in charged:
             self.by_row[_key(rows[number])].append((is_known, price, quantity, credits, events))
+
+
+def _charged(parameters: sql.Parameters) -> list[tuple[Any, ...]]:
+    if not distribution.is_distributed():
+        return sql.rows(CHARGED_AT, parameters)
+    [(charged,)] = sql.rows(CHARGED_THERE, parameters)
+    return sql.rows(PRICED_HERE, {"charged": charged})
 
 
 def _key(row: MonthlyUsage) -> Key:

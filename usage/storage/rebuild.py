@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from accounts.lib import quarters, sql
+from accounts.lib import distribution, quarters, sql
 from accounts.models import Organization
 from billing.ledger import posting
 from billing.models import LedgerAccount
@@ -45,13 +45,12 @@ VOIDS = sql.compose(
           FROM usage_eventvoid v JOIN usage_event e
             ON (e.account_id, e.organization_id, e.id, e.recorded_at)
              = (v.account_id, v.organization_id, v.event_id, v.recorded_at)
-         WHERE v.account_id = ANY(%(accounts)s::uuid[])""",
+         WHERE v.account_id = ANY(%(accounts)s::uuid[]) AND e.account_id = ANY(%(accounts)s::uuid[])""",
     bucket=quarters.sql_floor("e.occurred_at"),
 )
 
-NEW_BY_ENDPOINT = sql.compose(
+SUMMED_EVENTS = sql.compose(
     """
-CREATE TEMPORARY TABLE new_endpointrollup AS
 SELECT {key}, endpoint, sum(requests)::bigint AS requests, sum(failed)::bigint AS failed, sum(quantity) AS quantity,
        sum(credits) AS credits
   FROM ({events} UNION ALL {voids}) counted
@@ -61,11 +60,11 @@ SELECT {key}, endpoint, sum(requests)::bigint AS requests, sum(failed)::bigint A
     events=EVENTS,
     voids=VOIDS,
 )
+NEW_BY_ENDPOINT = f"CREATE TEMPORARY TABLE new_endpointrollup AS {SUMMED_EVENTS}"
 
 # From the rollups by endpoint as they are now, which saves a second pass over the events and includes retired ones.
-NEW_BY_METER = sql.compose(
+SUMMED_ROLLUPS = sql.compose(
     """
-CREATE TEMPORARY TABLE new_usagerollup AS
 SELECT {key}, sum(requests)::bigint AS requests, sum(failed)::bigint AS failed, sum(quantity) AS quantity,
        sum(credits) AS credits
   FROM usage_endpointrollup WHERE account_id = ANY(%(accounts)s::uuid[]) AND requests > 0
@@ -73,6 +72,7 @@ SELECT {key}, sum(requests)::bigint AS requests, sum(failed)::bigint AS failed, 
 """,
     key=KEY,
 )
+NEW_BY_METER = f"CREATE TEMPORARY TABLE new_usagerollup AS {SUMMED_ROLLUPS}"
 
 # Whether a new row says the same as a rollup's: `key_id` may be null on both sides.
 SAME = """
@@ -93,19 +93,26 @@ INSERT INTO {table} AS r ({key}, {endpoint} requests, failed, quantity, credits)
 SELECT {key}, {endpoint} requests, failed, quantity, credits
   FROM {new} n
  WHERE NOT EXISTS (SELECT FROM {table} r WHERE {same})
+{raise_known}
+"""
+RAISE_KNOWN = """
 ON CONFLICT (account_id, organization_id, bucket, meter_id, {endpoint} key_id) DO UPDATE
    SET requests = greatest(r.requests, excluded.requests), failed = greatest(r.failed, excluded.failed),
        quantity = greatest(r.quantity, excluded.quantity), credits = greatest(r.credits, excluded.credits)
 """
 
-VOLUMES = sql.compose(
+NEW_VOLUMES = sql.compose(
     """
-WITH new AS (
     SELECT r.account_id, r.meter_id, payer_month.month, sum(r.quantity) AS quantity, sum(r.requests) AS requests
       FROM usage_usagerollup r
       JOIN {payer_months} ON payer_month.account_id = r.account_id
                          AND r.bucket >= payer_month.starts_at AND r.bucket < payer_month.ends_at
-     WHERE r.account_id = ANY(%(accounts)s::uuid[]) AND r.environment = 'live' AND r.requests > 0 GROUP BY 1, 2, 3),
+     WHERE r.account_id = ANY(%(accounts)s::uuid[]) AND r.environment = 'live' AND r.requests > 0 GROUP BY 1, 2, 3""",
+    payer_months=payer_months.INTERVALS,
+)
+VOLUMES = sql.compose(
+    """
+WITH new AS ({new}),
 gone AS (
     DELETE FROM usage_volume v WHERE v.account_id = ANY(%(accounts)s::uuid[])
        AND NOT EXISTS (SELECT FROM new
@@ -115,7 +122,7 @@ SELECT account_id, meter_id, month, quantity, requests FROM new
 ON CONFLICT (account_id, meter_id, month) DO UPDATE
    SET quantity = excluded.quantity, requests = excluded.requests
 """,
-    payer_months=payer_months.INTERVALS,
+    new=NEW_VOLUMES,
 )
 
 # A row that counts nothing any more stays, with what was announced of its budget. What an organization beneath a payer
@@ -147,8 +154,52 @@ def _replacing(table: str, new: str, endpoint: str = "") -> tuple[str, str]:
     same = sql.compose(SAME, n_endpoint=n_endpoint, r_endpoint=r_endpoint)
     delete = sql.compose(DELETE_WRONG, table=table, new=new, same=same)
     listed = f"{endpoint}," if endpoint else ""
-    return delete, sql.compose(INSERT_MISSING, table=table, new=new, same=same, key=KEY, endpoint=listed)
+    raise_known = sql.compose(RAISE_KNOWN, endpoint=listed)
+    return delete, sql.compose(
+        INSERT_MISSING, table=table, new=new, same=same, key=KEY, endpoint=listed, raise_known=raise_known
+    )
 
+
+def _written_anew(table: str, new: str, endpoint: str = "") -> tuple[str, str]:
+    """The same for one payer of a distributed table, all rows of which are written: each statement goes to its machine
+    as a whole."""
+    parts = {"table": table, "new": new, "key": KEY, "endpoint": endpoint}
+    insert = sql.compose(INSERT, **parts, raise_known=sql.compose(RAISE_KNOWN, endpoint=endpoint))
+    return sql.compose(DELETE, table=table), insert
+
+
+DELETE = """
+DELETE FROM {table} WHERE account_id = ANY(%(accounts)s::uuid[]) AND bucket >= %(horizon)s::timestamptz
+"""
+INSERT = """
+INSERT INTO {table} AS r ({key}, {endpoint} requests, failed, quantity, credits)
+SELECT {key}, {endpoint} requests, failed, quantity, credits FROM ({new}) n
+{raise_known}
+"""
+IS_WHOLE = "month > (%(horizon)s::timestamptz AT TIME ZONE 'UTC')::date"
+ANEW = (
+    *_written_anew("usage_endpointrollup", SUMMED_EVENTS, "endpoint,"),
+    *_written_anew("usage_usagerollup", SUMMED_ROLLUPS),
+    "DELETE FROM usage_volume WHERE account_id = ANY(%(accounts)s::uuid[])",
+    f"INSERT INTO usage_volume (account_id, meter_id, month, quantity, requests) {NEW_VOLUMES}",
+    sql.compose(
+        """
+UPDATE billing_spending SET spent = 0
+ WHERE account_id = ANY(%(accounts)s::uuid[]) AND spent <> 0 AND (NOT ({is_beneath}) OR {is_whole})
+""",
+        is_beneath=spending.IS_BENEATH,
+        is_whole=IS_WHOLE,
+    ),
+    sql.compose(
+        """
+INSERT INTO billing_spending AS s (account_id, subject, month, spent)
+SELECT account_id, subject, month, sum(credits) FROM ({by_payers_and_keys} UNION ALL {beneath}) used GROUP BY 1, 2, 3
+ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = excluded.spent
+""",
+        by_payers_and_keys=spending.by_payers_and_keys(spending.CHOSEN_PAYERS),
+        beneath=spending.beneath(spending.CHOSEN_PAYERS, IS_WHOLE),
+    ),
+)
 
 BY_ENDPOINT = _replacing("usage_endpointrollup", "new_endpointrollup", "endpoint")
 BY_METER = _replacing("usage_usagerollup", "new_usagerollup")
@@ -164,12 +215,27 @@ def rebuild(organization_ids: Collection[UUID] | None = None) -> int:
         chosen = Organization.objects.filter(pk__in=organization_ids)
         accounts = accounts.filter(pk__in=chosen.values("root_id"))
     payers = list(accounts.values_list("pk", flat=True))
-    for batch in _batches(payers):
+    if distribution.is_distributed():
+        for payer in payers:
+            _write_anew(payer)
+        return len(payers)
+    for batch in batches(payers):
         _rebuild(batch)
     return len(payers)
 
 
-def _batches(payers: list[UUID]) -> Iterator[list[UUID]]:
+@transaction.atomic
+def _write_anew(payer: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD_RETENTION)
+        posting.lock([payer], timezone.now())
+        parameters: dict[str, Any] = {"accounts": [payer], **payer_months.parameters([payer])}
+        parameters |= {"horizon": RetiredPartition.objects.horizon() or "-infinity", **places.parameters([payer])}
+        for statement in ANEW:
+            cursor.execute(statement, parameters)
+
+
+def batches(payers: list[UUID]) -> Iterator[list[UUID]]:
     """Groups payers with little usage, and takes those with much one by one, so nobody waits long."""
     sizes = dict(Volume.objects.values_list("account_id").annotate(Sum("requests")))
     batch: list[UUID] = []

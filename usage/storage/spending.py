@@ -74,8 +74,8 @@ def by_payers_and_keys(payers: str) -> str:
     return sql.compose(BY_PAYERS_AND_KEYS, payers=payers, captures=captures, in_month=IN_MONTH)
 
 
-def beneath(payers: str) -> str:
-    """The same rows, of the organizations beneath the payers."""
+def beneath(payers: str, is_whole: str = IS_WHOLE) -> str:
+    """The same rows, of the organizations beneath the payers, in months of which all events are there."""
     return sql.compose(
         BENEATH,
         bucket=quarters.sql_floor("occurred_at"),
@@ -83,5 +83,5 @@ def beneath(payers: str) -> str:
         not_voided=NOT_VOIDED,
         captures=sql.compose(CAPTURES, payers=payers),
         in_month=IN_MONTH,
-        is_whole=IS_WHOLE,
+        is_whole=is_whole,
     )

@@ -1,13 +1,16 @@
 """Scratch databases, which Django's connection speaks to meanwhile, in the state of some release."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from io import StringIO
 from typing import Any
 
+from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.lib import months
+from tests import cluster
 from tests.config.upgrades import OWN, Release
 
 # As a release made the leaves of usage_event.
@@ -29,14 +32,21 @@ def run(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def created(suffix: str, template: str = "template1") -> Iterator[str]:
-    """A new database for the time being, by default an empty one; its name."""
+def created(suffix: str, template: str = "template1", *, distributed: bool = bool(cluster.URL)) -> Iterator[str]:
+    """A new database for the time being, by default an empty one; its name.
+
+    On a Citus cluster, what is made from a template is distributed, unless the test does that itself.
+    """
     name = f"{connection.settings_dict['NAME']}_{suffix}"
     with connected("postgres"):
         run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
-        yield name
+        with cluster.joined(name) if cluster.URL and template != "template1" else nullcontext():
+            if distributed and template != "template1":
+                with connected(name):
+                    call_command("distribute", stdout=StringIO())
+            yield name
     finally:
         with connected("postgres"):
             run(f'DROP DATABASE "{name}" WITH (FORCE)')

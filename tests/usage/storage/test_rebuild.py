@@ -214,7 +214,7 @@ def test_who_has_much_usage_is_taken_alone(db: None, monkeypatch: pytest.MonkeyP
     payers = [(factories.organization(), n) for n in (1, 2, 5, 1)]
     for payer, n in payers:
         record(*(event(payer) for _ in range(n)))
-    batches = rebuild._batches([payer.pk for payer, _ in payers])
+    batches = rebuild.batches([payer.pk for payer, _ in payers])
     assert [len(batch) for batch in batches] == [2, 1, 1]
 
 

@@ -1,0 +1,73 @@
+"""A Citus cluster for the tests of money, gate and metering, where CITUS_DATABASE_URL names its coordinator.
+
+Its database knows the machines (`pg_dist_node`), and the role of the URL may make databases on each of them. Each
+database of the tests is made on all machines.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import connection
+from psycopg.sql import SQL, Identifier
+
+URL = os.environ.get("CITUS_DATABASE_URL", "")
+MISSING = "CITUS_DATABASE_URL names no cluster"
+SHARDS = 4
+
+MACHINES = "SELECT groupid, nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid"
+COORDINATOR = "SELECT citus_set_coordinator_host(%s, %s)"
+WORKER = "SELECT citus_add_node(%s, %s)"
+
+# The suites that run there.
+SUITES = (
+    *("tests/billing/ledger/", "tests/apikeys/", "tests/usage/gate/", "tests/usage/metering/"),
+    *("tests/usage/storage/", "tests/usage/reporting/", "tests/usage/api/"),
+)
+
+# Of these, modules and tests that don't, and why.
+APART: dict[str, str] = {}
+
+
+def reason_apart(path: str, name: str) -> str:
+    """Why a test of this file, relative to the repository, doesn't run on the cluster; empty if it does."""
+    if not path.startswith(SUITES):
+        return "not a suite of money, gate and metering: it doesn't run on Citus"
+    return APART.get(f"{path}::{name.partition('[')[0]}", "") or APART.get(path, "")
+
+
+@contextmanager
+def joined(name: str) -> Iterator[None]:
+    """A database of the coordinator that was made from a template becomes one of the cluster, meanwhile."""
+    machines = _machines()
+    for group, host, port in machines:
+        with _to(host, port, "postgres") as other:
+            if group:
+                other.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+                other.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        with _to(host, port, name) as other:
+            other.execute("CREATE EXTENSION citus")
+    [(_, host, port), *workers] = machines
+    with _to(host, port, name) as coordinator:
+        coordinator.execute(COORDINATOR, (host, port))
+        for _, *address in workers:
+            coordinator.execute(WORKER, address)
+        coordinator.execute(SQL("ALTER DATABASE {} SET citus.shard_count TO {}").format(Identifier(name), SHARDS))
+    try:
+        yield
+    finally:
+        for _, host, port in workers:
+            with _to(host, port, "postgres") as other:
+                other.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+def _machines() -> list[tuple[Any, ...]]:
+    with psycopg.connect(URL) as opened:
+        return opened.execute(MACHINES).fetchall()
+
+
+def _to(host: str, port: int, name: str) -> psycopg.Connection[Any]:
+    user, password = connection.settings_dict["USER"], connection.settings_dict["PASSWORD"] or None
+    return psycopg.connect(host=host, port=port, user=user, password=password, dbname=name, autocommit=True)

@@ -1,0 +1,102 @@
+"""manage.py distribute. All but the first run on a Citus cluster alone: CITUS_DATABASE_URL names its coordinator."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import InternalError, connection
+from django.utils import timezone
+
+from accounts.lib import distribution
+from billing.ledger import holds, seals
+from tests import cluster, factories, template
+from tests.config.upgrades import databases
+from tests.usage.metering.batches import event, record
+from usage.storage import closing, distributing, reconciliation
+
+on_a_cluster = pytest.mark.skipif(not cluster.URL, reason=cluster.MISSING)
+COUNTS = {table: f"SELECT count(*) FROM {table}" for table in distributing.HOT}
+
+
+@pytest.mark.skipif(bool(cluster.URL), reason="the database is one of Citus")
+def test_without_citus_it_says_so_and_changes_nothing(db: None) -> None:
+    with pytest.raises(CommandError, match="no Citus extension"):
+        call_command("distribute")
+    assert not distribution.is_distributed()
+    assert not distributing.is_unfinished()
+
+
+@pytest.fixture
+def filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, int]]:
+    """An installation of the cluster with two customers and what they did, before its tables are distributed."""
+    with (
+        django_db_blocker.unblock(),
+        databases.created("filled", template.name(), distributed=False) as name,
+        databases.connected(name),
+    ):
+        distribution.forget()
+        for _ in range(2):
+            payer = factories.organization()
+            factories.credit(payer, Decimal(100))
+            key, _ = factories.key(payer)
+            holds.place(payer, amount=Decimal(2), ttl=timedelta(minutes=5), now=timezone.now(), key=key)
+            record(*(event(key, id=f"{payer}-{n}") for n in range(10)))
+        seals.sweep(timezone.now(), everybody=True)
+        yield _counts()
+    distribution.forget()
+
+
+def _counts() -> dict[str, int]:
+    return {table: databases.run(statement)[0][0] for table, statement in COUNTS.items()}
+
+
+@on_a_cluster
+def test_a_dry_run_changes_nothing(filled: dict[str, int]) -> None:
+    call_command("distribute", "--dry-run", stdout=StringIO())
+    assert not distributing.is_unfinished()
+    assert not distribution.is_distributed()
+
+
+@on_a_cluster
+def test_killed_half_way_and_run_again_it_has_moved_every_row(filled: dict[str, int]) -> None:
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "distribute"]
+    url = cluster.URL.rpartition("/")[0] + "/" + connection.settings_dict["NAME"]
+    environment = {**os.environ, "DATABASE_URL": url, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if "billing_hold" in line:
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.wait() == -signal.SIGKILL
+    assert distributing.is_unfinished()
+    call_command("distribute", stdout=StringIO())
+    assert next(distributing.steps(), None) is None
+    connection.close()  # the settings of the database are those of new connections
+    assert distribution.is_distributed()
+    assert _counts() == filled
+    assert reconciliation.run() == []
+    later = timezone.now() + timedelta(days=32)
+    assert [len(closing.close_ended(payers, later)) for payers in closing.batches(later)] == [1, 1]
+    assert reconciliation.run() == []
+
+
+@on_a_cluster
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE billing_ledgerentry SET amount = 1", "DELETE FROM usage_event", "TRUNCATE billing_ledgerentry"],
+)
+def test_what_is_append_only_stays_so_on_every_machine(funded: Any, statement: str) -> None:
+    key, _ = factories.key(funded)
+    record(event(key))
+    with pytest.raises(InternalError, match="append-only"):
+        databases.run(statement)
