@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import InternalError, connection
+from django.db import IntegrityError, connection
 from django.utils import timezone
 
 from accounts.lib import distribution
@@ -98,5 +98,5 @@ def test_killed_half_way_and_run_again_it_has_moved_every_row(filled: dict[str, 
 def test_what_is_append_only_stays_so_on_every_machine(funded: Any, statement: str) -> None:
     key, _ = factories.key(funded)
     record(event(key))
-    with pytest.raises(InternalError, match="append-only"):
+    with pytest.raises(IntegrityError, match="append-only"):
         databases.run(statement)
