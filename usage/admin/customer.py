@@ -19,7 +19,7 @@ from billing import balance, clock
 from billing.payments import recharge
 from billing.templatetags.money import money
 from usage.admin import lookup, sections
-from usage.admin.sections import Customer
+from usage.admin.sections.table import Customer
 
 NOTES_SHOWN = 50
 ACTIONS = (

@@ -1,0 +1,72 @@
+"""What a table on the page of a customer is made of."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from accounts.models import Organization
+from billing.admin.change_requests import address, may_ask
+from billing.templatetags.money import amount
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: Any
+    url: str = ""
+    kind: str = ""  # `number`, `id`, `bad`
+    actions: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table. `url` leads to the whole list. The names of columns of numbers are in `numbers`."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    url: str = ""
+    numbers: frozenset[str] = frozenset()
+
+    @property
+    def headings(self) -> list[tuple[str, bool]]:
+        return [(name, name in self.numbers) for name in self.columns]
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A root organization, for whom, and as of when."""
+
+    root: Organization
+    request: HttpRequest
+    now: datetime
+
+    def may(self, permission: str) -> bool:
+        return self.request.user.has_perm(permission)
+
+    def action(self, kind: str, subject: str, label: str) -> list[tuple[str, str]]:
+        """A link to the form of the change request, if the operator may use it."""
+        return [(label, address(kind, subject))] if may_ask(self.request, kind) else []
+
+    def page(self, row: Model) -> str:
+        """The admin's own page of a row."""
+        return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+    def list(self, model: type[Model]) -> str:
+        """The admin's list, searched for the customer."""
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        return f"{reverse(name)}?{urlencode({'q': self.root.public_id})}"
+
+
+def number(value: Any) -> Cell:
+    return Cell("–" if value is None else amount(value), kind="number")
+
+
+def moment(value: datetime | None) -> Cell:
+    return Cell(f"{value:%Y-%m-%d %H:%M}" if value else "–")
