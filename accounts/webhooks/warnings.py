@@ -73,14 +73,14 @@ def readers(endpoint: WebhookEndpoint) -> list[str]:
     return list(people.order_by("pk").values_list("email", flat=True)[:MOST_READERS])
 
 
-def _queue(endpoint: WebhookEndpoint, what: str, body: str, **facts: Any) -> None:
+def _queue(endpoint: WebhookEndpoint, subject: str, body: str, **facts: Any) -> None:
     facts |= {
         "host": emails.plain_name(urlsplit(endpoint.url).hostname or ""),
         "owner": emails.plain_name(endpoint.organization.name) if endpoint.organization else "Tollgate",
         "id": endpoint.public_id,
     }
     for address in readers(endpoint):
-        emails.write(SUBJECTS[what], body, _page(endpoint), to=address, facts=facts)
+        emails.write(SUBJECTS[subject], body, _page(endpoint), to=address, facts=facts)
 
 
 def _page(endpoint: WebhookEndpoint) -> str:

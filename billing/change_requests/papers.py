@@ -40,8 +40,8 @@ class Refund(Action):
         return organization
 
     def amount(self, row: Payment, params: Params) -> Decimal:
-        given = _amount(params)
-        return refunds.left_of(row) if given is None else given
+        amount = _amount(params)
+        return refunds.left_of(row) if amount is None else amount
 
     def figures(self, row: Payment, now: datetime) -> Figures:
         payment = Payment.objects.get(pk=row.pk)
@@ -78,8 +78,8 @@ class CreditNote(OfInvoice):
     kind = "credit_note"
 
     def amount(self, row: Invoice, params: Params) -> Decimal:
-        given = _amount(params)
-        return Decimal(row.total - papers.credited(row) if given is None else given)
+        amount = _amount(params)
+        return Decimal(row.total - papers.credited(row) if amount is None else amount)
 
     def run(self, row: Invoice, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         return f"Issued: {crediting.give(row, reason=reason, actor=actor, now=now, amount=_amount(params))}."

@@ -310,8 +310,8 @@ def test_a_reset_ends_what_a_stranger_prepared(
     assert not WebhookEndpoint.objects.of(organization).exists()
     assert not Export.objects.exists()
     assert not ServiceAccount.objects.living().exists()
-    told = Event.objects.within(organization).values_list("type", flat=True)
-    assert {"member.removed", "webhook_endpoint.deleted", "invitation.revoked", "api_key.revoked"} <= set(told)
+    types = Event.objects.within(organization).values_list("type", flat=True)
+    assert {"member.removed", "webhook_endpoint.deleted", "invitation.revoked", "api_key.revoked"} <= set(types)
     alice.refresh_from_db()
     assert "keys:write" in api(alice).get("/v1/whoami").json()["scopes"]
 

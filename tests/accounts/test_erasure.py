@@ -157,8 +157,8 @@ def test_a_person_has_fourteen_days_to_come_back(api: ApiOf, dave: User, organiz
     erasure.request(dave, now)
     assert departures.erase_due(now + timedelta(days=15)) == 1
     assert departures.erase_due(now + timedelta(days=15)) == 0
-    told = Event.objects.of(organization).filter(type__startswith="user.eras").values_list("type", flat=True)
-    assert {"user.erasure_requested", "user.erasure_cancelled", "user.erased"} == set(told)
+    types = Event.objects.of(organization).filter(type__startswith="user.eras").values_list("type", flat=True)
+    assert {"user.erasure_requested", "user.erasure_cancelled", "user.erased"} == set(types)
 
 
 def test_who_takes_it_back_while_others_are_erased_stays(dave: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,10 +66,10 @@ def test_no_secret_is_anywhere(
     bodies = [bytes(body).decode() for body in Delivery.objects.values_list("body", flat=True)]
     assert exports[0].count("api_key.created")
     assert bodies
-    told = "\n".join([*exports, *bodies, caplog.text])
+    output = "\n".join([*exports, *bodies, caplog.text])
     for name, secret in secrets.items():
         bare = re.sub(r"^(whsec_|rt_[0-9a-f]{32}|ch_|sk_live_)", "", secret)
         assert len(bare) >= 8, name
-        assert bare not in told, name
+        assert bare not in output, name
         assert not tables_with(bare), name
-    assert "hooksecret" not in told  # the query of a URL
+    assert "hooksecret" not in output  # the query of a URL

@@ -42,7 +42,9 @@ def test_a_live_key_is_not_changed(
 @pytest.mark.parametrize(("method", "path", "body"), CHANGES)
 def test_a_test_key_is_changed(client: Any, alice: Any, organization: Any, method: str, path: str, body: Any) -> None:
     key, _ = factories.key(organization, created_by=alice, environment="test", permissions=["credits:write"])
-    assert getattr(client, method)(f"{KEYS}/{key.public_id}{path}", body).status_code == (204 if method == "delete" else 200)
+    assert getattr(client, method)(f"{KEYS}/{key.public_id}{path}", body).status_code == (
+        204 if method == "delete" else 200
+    )
 
 
 def test_it_sees_live_keys(client: Any, alice: Any, organization: Any) -> None:

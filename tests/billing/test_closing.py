@@ -66,8 +66,8 @@ def test_what_closing_ends_is_told_and_charges_nothing_any_more(organization: Or
     AutoRecharge.objects.create(organization=organization, enabled=True, threshold=10, amount=20)
     subscriptions.subscribe(organization, "developer", now=timezone.now())
     accounts.close(organization, now=timezone.now())
-    told = Event.objects.of(organization).filter(type__in=["subscription.ended", "auto_recharge.changed"])
-    assert [(event.type, event.data.get("reason"), event.data.get("enabled")) for event in told.order_by("pk")] == [
+    events = Event.objects.of(organization).filter(type__in=["subscription.ended", "auto_recharge.changed"])
+    assert [(event.type, event.data.get("reason"), event.data.get("enabled")) for event in events.order_by("pk")] == [
         ("subscription.ended", "account_closed", None),
         ("auto_recharge.changed", None, False),
     ]

@@ -51,9 +51,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_its_own_tests_pass(package: Path, address: str, platform_secret: str, customer: Organization) -> None:
     key, secret = factories.key(customer, permissions=["messaging:send"])
     server = {"url": address, "platformSecret": platform_secret, "organization": customer.public_id}
-    told = json.dumps({**server, "keyId": key.public_id, "secret": secret})
+    context = json.dumps({**server, "keyId": key.public_id, "secret": secret})
     files = sorted(str(path) for path in package.glob("dist/test/*.test.js"))
-    output = run("node", "--test", "--test-concurrency=1", *files, folder=package, TOLLGATE=told)
+    output = run("node", "--test", "--test-concurrency=1", *files, folder=package, TOLLGATE=context)
     assert "# fail 0" in output
     assert "# skipped 0" in output
 

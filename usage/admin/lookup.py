@@ -64,10 +64,10 @@ SHOWN_BY: dict[type[Any], type[Any]] = {Membership: User, GatewayCustomer: Billi
 
 @dataclass(frozen=True)
 class Hit:
-    """A customer, and what of it was meant: `what` is the kind, `label` the row."""
+    """A customer, and their row that was searched for: its `kind`, such as "Payment", and its `label`."""
 
     customer: Organization
-    what: str
+    kind: str
     label: str
 
 
@@ -150,7 +150,7 @@ def _named(term: str) -> Iterator[Rows]:
     yield Membership.objects.filter(user__name__icontains=term), "organization", "Person"
 
 
-def _hits(rows: QuerySet[Any], way: str, what: str) -> Iterator[Hit]:
+def _hits(rows: QuerySet[Any], way: str, kind: str) -> Iterator[Hit]:
     """The rows' customers, the newest row first. Rows of the company's own have none."""
     related = [f"{way}__root"] if way else ["root"]
     if rows.model is Membership:
@@ -160,4 +160,4 @@ def _hits(rows: QuerySet[Any], way: str, what: str) -> Iterator[Hit]:
         for step in way.split("__") if way else ():
             organization = getattr(organization, step, None)
         if organization is not None:
-            yield Hit(organization.root, what, row.user.email if isinstance(row, Membership) else str(row))
+            yield Hit(organization.root, kind, row.user.email if isinstance(row, Membership) else str(row))

@@ -139,8 +139,8 @@ class BillingAccountRow(OwnedRow):
         return value.upper()
 
     def validate(self, attrs: Any) -> Any:
-        given = [name for name in CARD if name in attrs]
-        if given:
+        present = [name for name in CARD if name in attrs]
+        if present:
             missing = [name for name in ("stripe_customer", *CARD) if name not in attrs]
             if missing:
                 raise serializers.ValidationError({name: ["A card needs this."] for name in missing})

@@ -94,9 +94,9 @@ def _parts(steps: Sequence[tuple[Decimal | None, Decimal]], quantity: Decimal, c
         return []
     begun = _exact.quantize(_exact.divide(cost - _exact.multiply(units, last), first - last), QUANTUM)
     ended = units - begun
-    given = _exact.add(_exact.multiply(begun, first), _exact.multiply(ended, last))
+    total = _exact.add(_exact.multiply(begun, first), _exact.multiply(ended, last))
     fits = 0 < begun <= (first_width or begun) and 0 < ended <= (last_width or ended)
-    if not fits or abs(given - cost) > QUANTUM / 2:
+    if not fits or abs(total - cost) > QUANTUM / 2:
         return []
     start = Part(begun, first, rate(begun, first))
     return [start, *whole, Part(ended, last, cost - start.credits)]

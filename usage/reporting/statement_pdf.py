@@ -52,8 +52,8 @@ def _data(organization: Organization, statement: Statement) -> dict[str, Any]:
 
 
 def _line(line: Line, width: int) -> list[str]:
-    what = f"{line.label}, {line.count:,} entries" if line.entry is None and line.count > 1 else line.label
+    label = f"{line.label}, {line.count:,} entries" if line.entry is None and line.count > 1 else line.label
     if line.entry and line.entry.description not in ("", line.label):
-        what = f"{what}: {line.entry.description}"
+        label = f"{label}: {line.entry.description}"
     figures = aligned(signed(line.amount), width), aligned(amount(line.balance), width)
-    return [f"{line.day:%-d %b %Y}", what, *figures]
+    return [f"{line.day:%-d %b %Y}", label, *figures]

@@ -73,8 +73,8 @@ def test_all_that_an_organization_has_is_in_the_zip(api: ApiOf, alice: User, org
     manifest = json.loads(files.read("manifest.json"))
     assert manifest["rows"]["ledger_entries"] == 1
     assert set(manifest["rows"]) == set(sections.OF_ORGANIZATION)
-    told = set(Event.objects.of(organization).values_list("type", flat=True))
-    assert {"export.requested", "export.finished", "export.downloaded"} <= told
+    types = set(Event.objects.of(organization).values_list("type", flat=True))
+    assert {"export.requested", "export.finished", "export.downloaded"} <= types
 
 
 def test_a_killed_export_goes_on_where_it_was(organization: Organization) -> None:

@@ -73,12 +73,12 @@ def test_a_child_is_not_told_what_its_root_has_and_owes(api: Any, alice: User, g
     child = people.add_child(organization, name="Child")
     factories.join(alice, child, "owner")
     people.switch(alice, child)
-    told = api(alice).post(PATH, {"cost": 7}).json()["reasons"]
-    assert [(reason["code"], reason["action_url"]) for reason in told] == [
+    reasons = api(alice).post(PATH, {"cost": 7}).json()["reasons"]
+    assert [(reason["code"], reason["action_url"]) for reason in reasons] == [
         ("subscription_past_due", None),
         ("not_enough_credits", None),
     ]
-    assert not {"Pro", "30", "0"} & {word.strip(",.:") for reason in told for word in reason["detail"].split()}
+    assert not {"Pro", "30", "0"} & {word.strip(",.:") for reason in reasons for word in reason["detail"].split()}
     answer = gateway.post(PATH, {"organization": child.public_id, "cost": 7}).json()["reasons"]
     assert "Pro is past due: 30 credits" in answer[0]["detail"]
     assert organization.public_id in answer[1]["action_url"]

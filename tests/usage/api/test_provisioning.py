@@ -92,8 +92,8 @@ def test_a_subscription_is_changed_and_ended(backend: Api, funded: Organization)
     bad = backend.patch(path, {"plan": "nothing"})
     assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (400, "/plan")
     assert backend.patch(path, {"cancel_at_period_end": False}).json()["cancel_at_period_end"] is False
-    told = Event.objects.filter(organization=funded, type__startswith="subscription.").order_by("id")
-    assert {each.type for each in told.filter(actor__kind="platform_key")} == {each.type for each in told}
+    events = Event.objects.filter(organization=funded, type__startswith="subscription.").order_by("id")
+    assert {each.type for each in events.filter(actor__kind="platform_key")} == {each.type for each in events}
 
 
 def test_a_suspended_organization_takes_no_plan_from_anybody(backend: Api, funded: Organization) -> None:

@@ -68,8 +68,8 @@ class Command(BaseCommand):
         )
 
 
-def _first(rows: Any, what: str) -> Any:
+def _first(rows: Any, noun: str) -> Any:
     row = rows.first()
     if row is None:
-        raise CommandError(f"There is no {what}.")
+        raise CommandError(f"There is no {noun}.")
     return row
