@@ -14,6 +14,8 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
 
+from config.env import STATE_DIR
+
 NAME = "tollgate/inter.woff2"
 WHEEL, FILE = "fontpkg_inter", "files/Inter[opsz,wght].ttf"
 FEATURES = ("calt", "case", "ccmp", "kern", "locl", "mark", "mkmk", "tnum")
@@ -28,8 +30,7 @@ LETTERS = (
 
 
 def folder() -> Path:
-    state: Path = settings.STATE_DIR
-    return state / "fonts"
+    return STATE_DIR / "fonts"
 
 
 def source() -> Path:

@@ -12,9 +12,9 @@ CSS = Path(__file__).resolve().parents[2] / "static" / "tollgate" / "palette.css
 
 
 @pytest.fixture
-def state(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state folder without a font. Making one takes seconds, so it isn't made here."""
-    settings.STATE_DIR = tmp_path
+    monkeypatch.setattr(fonts, "STATE_DIR", tmp_path)
     monkeypatch.setattr(fonts, "_make", lambda path: path.write_bytes(b"wOF2"))
     return tmp_path
 
