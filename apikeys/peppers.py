@@ -21,12 +21,17 @@ class PepperUse:
     secrets: int
 
 
+def is_single() -> bool:
+    """Whether there is one pepper, so that no key has to move."""
+    return len(settings.API_KEY_PEPPERS) == 1
+
+
 def redigest(presented: Iterable[str]) -> None:
     """Store secrets that were just used under the newest pepper. Costs nothing while there is only one pepper.
 
     Rows are written in the order of their digests, so that two batches don't wait for each other in a circle.
     """
-    if len(settings.API_KEY_PEPPERS) == 1:
+    if is_single():
         return
     moves = {older: secrets.digest(secret) for secret in presented for older in secrets.digests(secret)[1:]}
     stored = ApiKeySecret.objects.filter(digest__in=moves).values_list("digest", flat=True)

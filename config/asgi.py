@@ -13,5 +13,7 @@ application = Bridge(
     django,
     threads=settings.WEB_THREADS,
     seconds=settings.REQUEST_TIMEOUT_SECONDS - MARGIN_SECONDS,
-    front=None if telemetry.is_on() else Front(),  # traces are taken by a middleware
+    front=None
+    if telemetry.is_on()
+    else Front(settings.WEB_THREADS if settings.PREPARE else 0),  # traces are taken by a middleware
 )

@@ -1,8 +1,9 @@
 """JSON with exact numbers: nothing passes through a float, neither on the way in nor on the way out."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring
 from typing import Any
 
 import simplejson
@@ -25,7 +26,7 @@ def loads(text: bytes | str) -> Any:
     """
     try:
         try:
-            return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+            return json.loads(text, cls=_decoder)  # type: ignore[arg-type]
         except (json.JSONDecodeError, UnicodeDecodeError, InvalidJson):
             raise
         except (ValueError, InvalidOperation):  # a number beyond what int() or Decimal() takes
@@ -36,6 +37,34 @@ def loads(text: bytes | str) -> Any:
         raise InvalidJson("not in UTF-8") from error
     except RecursionError as error:
         raise InvalidJson("nested too deeply") from error
+
+
+def dumps_few(members: Mapping[str, Any], default: Callable[[Any], Any] | None = None) -> str:
+    """The same text as that of `dumps`, in a quarter of the time if there are a few members, of simple types."""
+    try:
+        return "{" + ", ".join([f"{_quoted(name)}: {_text(value)}" for name, value in members.items()]) + "}"
+    except KeyError:
+        return dumps(members, default)
+
+
+def _text(value: Any) -> str:
+    return WRITERS[type(value)](value)
+
+
+def _quoted(text: str) -> str:
+    if not text.isascii():
+        raise KeyError(text)
+    return encode_basestring(text)
+
+
+# What writes a value of just this type.
+WRITERS: dict[type, Callable[[Any], str]] = {
+    str: _quoted,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+    Decimal: plain,
+    list: lambda values: "[" + ", ".join(map(_text, values)) + "]",
+}
 
 
 def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> str:
@@ -54,6 +83,14 @@ def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> str:
 
 def _refuse(constant: str) -> None:
     raise InvalidJson(f"not valid JSON: {constant} is not a number")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
+
+
+def _decoder() -> json.JSONDecoder:
+    """Always the same: making one takes longer than reading a small text."""
+    return _DECODER
 
 
 def _whole(text: str) -> int | Decimal:

@@ -12,9 +12,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import JSONField, Model
 from django.db.transaction import TransactionManagementError
 from psycopg import Connection, RawCursor, generators
+from psycopg.abc import Transformer as Adapter
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import OperationalError, error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from accounts.lib import jsonb
@@ -52,7 +54,7 @@ def rows(statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
     database, opened = _connection()
     with database.wrap_database_errors:
         _kept.keep(opened)
-        text, values = _bound(statement, parameters)
+        text, values = bound(statement, parameters)
         if skips_cursors and (opened.autocommit or opened.pgconn.transaction_status == TransactionStatus.INTRANS):
             result = _run_prepared(opened, text, values)
             if result is not None:
@@ -77,13 +79,20 @@ def _run_prepared(opened: Connection[Any], text: bytes, values: list[Any]) -> li
     names.move_to_end(key)  # psycopg drops the one that was not used for longest
     with opened.lock:
         opened.pgconn.send_query_prepared(name, dumped, adapter.formats)
-        result = opened.wait(generators.execute(opened.pgconn))[-1]
+        result = opened.wait(generators.execute(opened.pgconn))[0]  # what follows an error is its consequence
+    return rows_of(result, adapter, opened)
+
+
+def rows_of(result: PGresult, adapter: Adapter, opened: Connection[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a result; raises the error that it may be instead."""
     if result.status == ExecStatus.TUPLES_OK:
         adapter.set_pgresult(result)
         return adapter.load_rows(0, result.ntuples, tuple)
     if result.status == ExecStatus.COMMAND_OK:
         return []
-    raise error_from_result(result, encoding=opened.info.encoding)
+    error = error_from_result(result, encoding=opened.info.encoding)
+    # The server gives every error a state. One without is libpq's own: the connection broke.
+    raise error if error.sqlstate else OperationalError(str(error))
 
 
 def copy(rows: Iterable[Model]) -> None:
@@ -119,11 +128,12 @@ def in_one_trip(*steps: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
     with database.wrap_database_errors:
         with opened.pipeline():
             for cursor, (statement, parameters) in zip(cursors, steps, strict=True):
-                cursor.execute(*_bound(statement, parameters), prepare=True)
+                cursor.execute(*bound(statement, parameters), prepare=True)
         return [cursor.fetchall() if cursor.rownumber is not None else [] for cursor in cursors]
 
 
-def _bound(statement: str, parameters: Parameters) -> tuple[bytes, list[Any]]:
+def bound(statement: str, parameters: Parameters) -> tuple[bytes, list[Any]]:
+    """The statement in the server's form, and the values of its parameters in order."""
     text, names = _numbered(statement)
     return text, [parameters[name] for name in names]
 

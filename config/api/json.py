@@ -37,7 +37,8 @@ class JSONRenderer(BaseRenderer):
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         if data is None:
             return b""
-        return exact_json.dumps(data, default=_encoder.default).encode("utf-8", "backslashreplace")
+        dumps = exact_json.dumps_few if type(data) is dict else exact_json.dumps
+        return dumps(data, default=_encoder.default).encode("utf-8", "backslashreplace")
 
 
 class JSONOnly(BaseContentNegotiation):

@@ -8,7 +8,7 @@ that hangs.
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Generic, TypeVar
@@ -17,7 +17,8 @@ from wsgiref.types import WSGIApplication
 import structlog
 from django.conf import settings
 
-from config.web.request import PART_BYTES, Answer, Parts, Refusal, Request, Scope
+from config.web.front import Front
+from config.web.request import NAMES_REMEMBERED, PART_BYTES, Answer, Parts, Refusal, Request, Scope
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -31,6 +32,7 @@ BODY_SECONDS = 60
 DRAIN_SECONDS = 2
 LOGGED = {408, 413, 503}  # refusals that operators may have to do something about
 HEALTH_PATH = "/healthz"
+TOO_LATE = "Tollgate couldn't answer in time."
 
 log = structlog.get_logger()
 
@@ -47,8 +49,9 @@ class Bridge:
         *,
         threads: int,
         seconds: float,
-        front: Callable[[dict[str, Any]], Answer | None] | None = None,
+        front: Front | None = None,
     ) -> None:
+        self.front = front
         self.respond: Respond = lambda environ: (front and front(environ)) or _call(wsgi, environ)
         self.seconds = seconds
         self.pool = Pool(threads, "request")
@@ -63,7 +66,7 @@ class Bridge:
             answer = request.refused(refusal)
             if refusal.status in LOGGED:
                 log.warning("refused", status=refusal.status, problem=refusal.code, request_id=request.id)
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        headers = [(_name(name), value.encode("latin-1")) for name, value in answer.headers]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if answer.rest is None:
             await send({"type": "http.response.body", "body": answer.body})
@@ -79,7 +82,7 @@ class Bridge:
         try:
             await send({"type": "http.response.body", "body": part, "more_body": more})
             while more:
-                part = await self._in_thread(self.pool, Job(rest.read))
+                part = await self._in_thread(self.pool, Job(rest.read), self._until())
                 more = len(part) >= PART_BYTES
                 await send({"type": "http.response.body", "body": part, "more_body": more})
         finally:
@@ -118,19 +121,33 @@ class Bridge:
 
         One that a thread works on goes on and may yet commit. As after any 503, the caller has to ask again.
         """
+        until = self._until()
+        environ = request.environ(body)
+        if answer := await self._at_once(environ, until):
+            return answer
         pool = self.health if request.path == HEALTH_PATH else self.pool
-        job = Job(partial(self.respond, request.environ(body)))
-        del body  # the job alone holds it now
-        return await self._in_thread(pool, job)
+        job = Job(partial(self.respond, environ))
+        del body, environ  # the job alone holds it now
+        return await self._in_thread(pool, job, until)
 
-    async def _in_thread(self, pool: "Pool", job: "Job[T]") -> T:
+    async def _in_thread(self, pool: "Pool", job: "Job[T]", until: float) -> T:
         pool.submit(job)
-        timer = job.loop.call_later(self.seconds, job.give_up)
+        timer = job.loop.call_at(until, job.give_up)
         try:
             return await job.outcome
         finally:
             timer.cancel()
             job.drop()
+
+    def _until(self) -> float:
+        """When the time of what begins now is up, by the event loop's clock."""
+        return asyncio.get_running_loop().time() + self.seconds
+
+    async def _at_once(self, environ: dict[str, Any], until: float) -> Answer | None:
+        try:
+            return await self.front.at_once(environ, until) if self.front else None
+        except TimeoutError:
+            raise _unavailable(TOO_LATE) from None
 
 
 class Body:
@@ -165,7 +182,7 @@ class Job(Generic[T]):
         self.work = None
 
     def give_up(self) -> None:
-        self._settle(_unavailable("Tollgate couldn't answer in time."))
+        self._settle(_unavailable(TOO_LATE))
 
     def run(self) -> None:
         work, self.work = self.work, None
@@ -211,6 +228,11 @@ class Pool:
     def _work(self) -> None:
         while True:
             self.jobs.get().run()
+
+
+@lru_cache(NAMES_REMEMBERED)
+def _name(header: str) -> bytes:
+    return header.lower().encode("latin-1")
 
 
 def _unavailable(reason: str) -> Refusal:

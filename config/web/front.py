@@ -7,6 +7,7 @@ instead, as if it had never been here. So a refusal has one author, and an answe
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
@@ -21,10 +22,11 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.urls import URLPattern
-from structlog.contextvars import bind_contextvars, reset_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars, reset_contextvars
 
 from accounts.events import origin
 from config import metrics, middleware
+from config.web.lines import Lines
 from config.web.request import Answer
 from usage.api.urls import urlpatterns
 
@@ -48,15 +50,79 @@ class PlainRequest(HttpRequest):
         self._set_content_type_params(environ)  # type: ignore[attr-defined]
 
 
-class Front:
-    """The whole answer to a WSGI environment; None if Django has to answer."""
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A request that can be answered here. `added` is what the middleware adds to every answer."""
 
-    def __init__(self) -> None:
+    request: PlainRequest
+    pattern: URLPattern
+    request_id: str
+    added: "Headers"
+    began: float
+
+    @property
+    def view(self) -> Any:
+        return self.pattern.callback
+
+    def answer(self, response: HttpResponse) -> Answer:
+        seconds = time.perf_counter() - self.began
+        metrics.count(self.request.method, str(self.pattern.pattern), response.status_code, seconds)
+        headers = [*_headers(response, self.added), ("X-Request-Id", self.request_id)]
+        return Answer(response.status_code, headers, response.content)
+
+    def fault(self, error: Exception) -> HttpResponse:
+        with bound_contextvars(request_id=self.request_id):
+            return response_for_exception(self.request, error)
+
+
+class Front:
+    """The whole answer to a WSGI environment; None if Django has to answer.
+
+    `lines` may be asked on the event loop, by so many connections: see `at_once`.
+    """
+
+    def __init__(self, lines: int = 0) -> None:
+        self.lines = Lines(lines)
         self.limits = {pattern: middleware.body_limit(pattern.callback) for pattern in FAST}
         self.proto = (settings.SECURE_PROXY_SSL_HEADER or ("",))[0]
         self.added = lru_cache(HEADS_REMEMBERED)(self._added)
 
     def __call__(self, environ: dict[str, Any]) -> Answer | None:
+        plain = self._plain(environ)
+        if plain is None:
+            return None
+        close_old_connections()  # those that broke, as Django does before each request
+        tokens = bind_contextvars(request_id=plain.request_id)
+        try:
+            with origin.within(plain.request):
+                response: HttpResponse | None = plain.view.fast(plain.request)
+        except Exception as error:
+            response = plain.fault(error)
+        finally:
+            reset_contextvars(**tokens)
+        return plain.answer(response) if response else None
+
+    async def at_once(self, environ: dict[str, Any], until: float) -> Answer | None:
+        """The answer on the event loop, if one statement of the gate gives it. `TimeoutError` after that time.
+
+        None if a thread has to answer. Then nothing was done.
+        """
+        plain = self._plain(environ)
+        if plain is None or not hasattr(plain.view, "question") or not (line := self.lines.free()):
+            return None
+        response: HttpResponse | None = None
+        try:
+            if pair := plain.view.question(plain.request):
+                question, respond = pair
+                verdict = question.verdict(await line.run(question.statement, question.parameters, until))
+                response = respond(verdict) if verdict else None
+        except TimeoutError:
+            raise
+        except Exception as error:
+            response = plain.fault(error)
+        return plain.answer(response) if response else None
+
+    def _plain(self, environ: dict[str, Any]) -> Plain | None:
         pattern = _pattern(environ["PATH_INFO"])
         if pattern is None or "HTTP_COOKIE" in environ or int(environ["CONTENT_LENGTH"]) > self.limits[pattern]:
             return None
@@ -68,19 +134,7 @@ class Front:
             request = PlainRequest(environ)
         except (ValueError, LookupError):  # a Content-Type that can't be understood
             return None
-        request_id = middleware.identify(request)
-        close_old_connections()  # those that broke, as Django does before each request
-        tokens = bind_contextvars(request_id=request_id)
-        try:
-            with origin.within(request):
-                response = _response(pattern, request)
-        finally:
-            reset_contextvars(**tokens)
-        if response is None:
-            return None
-        metrics.count(request.method, str(pattern.pattern), response.status_code, time.perf_counter() - began)
-        headers = [*_headers(response, added), ("X-Request-Id", request_id)]
-        return Answer(response.status_code, headers, response.content)
+        return Plain(request, pattern, middleware.identify(request), added, began)
 
     def _added(self, scheme: str, host: str | None, proto: str | None) -> Headers | None:
         """What the middleware adds to every answer of the API, from the innermost to the outermost.
@@ -109,15 +163,6 @@ def _pattern(path: str) -> URLPattern | None:
     if path in BY_PATH:
         return BY_PATH[path]
     return next((pattern for pattern in LONGER if pattern.pattern.match(path[1:])), None)
-
-
-def _response(pattern: URLPattern, request: HttpRequest) -> HttpResponse | None:
-    view: Any = pattern.callback
-    try:
-        response: HttpResponse | None = view.fast(request)
-    except Exception as error:
-        response = response_for_exception(request, error)
-    return response
 
 
 def _headers(response: HttpResponse, added: Headers) -> Iterator[tuple[str, str]]:

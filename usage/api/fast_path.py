@@ -18,11 +18,17 @@ from rest_framework.views import APIView
 
 from accounts.lib import addresses, exact_json
 from accounts.lib.problems import Problem
+from usage import gate
+from usage.gate.verdict import Verdict
 
 JSON = "application/json"
 PREFIX = "Bearer sk_"
 
 FastResponse = tuple[dict[str, Any], dict[str, str]]  # the members of the body, and the headers
+
+# The gate's statement about a request, and what makes the response of its verdict.
+Question = tuple[gate.Question, Callable[[Verdict], HttpResponse]]
+Ask = tuple[gate.Question, Callable[[Verdict], FastResponse]]
 
 
 class UseView(Exception):
@@ -54,8 +60,14 @@ class Route:
     `answer` raises them before it has done anything, or undoes what it did, since the view then does all of it.
     """
 
-    def __init__(self, view: type[APIView], answer: Callable[[FastRequest], FastResponse]) -> None:
-        self.answer, self.by_view = answer, view.as_view()
+    def __init__(
+        self,
+        view: type[APIView],
+        answer: Callable[[FastRequest], FastResponse],
+        *,
+        ask: Callable[[FastRequest], Ask | None] = lambda _: None,
+    ) -> None:
+        self.answer, self.ask, self.by_view = answer, ask, view.as_view()
         self.body_limit = getattr(view, "body_limit", settings.BODY_LIMIT_BYTES)
         update_wrapper(self, self.by_view)  # which is exempt from CSRF, and has what the schema needs
 
@@ -68,7 +80,19 @@ class Route:
             body, headers = self.answer(accept(request, self.body_limit))
         except (UseView, Problem):
             return None
-        return HttpResponse(_renderer().render(body), content_type=JSON, headers=headers)
+        return _response(body, headers)
+
+    def question(self, request: HttpRequest) -> Question | None:
+        """What to ask the database for the response, if that is one statement. It isn't asked here."""
+        try:
+            ask = self.ask(accept(request, self.body_limit))
+        except (UseView, Problem):
+            return None
+        return ask and (ask[0], lambda verdict: _response(*ask[1](verdict)))
+
+
+def _response(body: dict[str, Any], headers: dict[str, str]) -> HttpResponse:
+    return HttpResponse(_renderer().render(body), content_type=JSON, headers=headers)
 
 
 def accept(request: HttpRequest, limit: int) -> FastRequest:

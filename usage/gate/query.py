@@ -133,6 +133,19 @@ def _ask(call: Call, caller: Caller, now: datetime, context: Context, needed: st
         return _checked(call, _ask_there(call, caller, now, context, needed), 0)
     steps = _steps(call, caller, now, context, needed)
     rows = sql.in_one_trip(*steps)[-1] if len(steps) > 1 else sql.rows(*steps[0])
+    return read(call, rows)
+
+
+def first_step(call: Call, caller: Caller, now: datetime) -> tuple[str, sql.Parameters] | None:
+    """The statement that `ask` runs first, and its parameters; None if that takes several."""
+    if distribution.is_distributed():
+        return None
+    steps = _steps(call, caller, now, Context(), _needed.get(hash(call.key), ""))
+    return steps[0] if len(steps) == 1 else None
+
+
+def read(call: Call, rows: Sequence[tuple[Any, ...]]) -> Answer | None:
+    """The statement's answer to a single call. None if the caller is refused."""
     return _checked(call, Answer(*rows[0]), 0) if rows else None
 
 

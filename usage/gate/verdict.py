@@ -10,12 +10,14 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from prometheus_client import Counter
 
 from accounts import scopes
+from accounts.lib import sql
 from accounts.lib.money import ZERO
 from apikeys import key_permissions, peppers, rate_limits
 from billing.ledger import posting
@@ -80,6 +82,30 @@ def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
         return None
     peppers.redigest([caller.secret, call.key])
     return _verdict(answer, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The one statement that decides about most calls, for the web server to run on its event loop."""
+
+    call: Call
+    now: datetime
+    statement: str
+    parameters: sql.Parameters
+
+    def verdict(self, rows: Sequence[tuple[Any, ...]]) -> Verdict | None:
+        """By the statement's rows. None if they don't decide: then nothing was done, and `verify` has to."""
+        try:
+            answer = query.read(self.call, rows)
+        except query.UnknownMeter:
+            return None
+        return _verdict(answer, self.now) if answer and answer.code not in UNDECIDED else None
+
+
+def question(call: Call, caller: Caller, now: datetime) -> Question | None:
+    """What `verify` would ask first; None if it needs more than one statement."""
+    step = query.first_step(call, caller, now) if peppers.is_single() else None
+    return Question(call, now, *step) if step else None
 
 
 def _decide(call: Call, caller: Caller, now: datetime, context: Context) -> Answer | None:

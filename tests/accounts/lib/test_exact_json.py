@@ -17,6 +17,21 @@ def test_decimals_are_written_digit_by_digit() -> None:
     )
 
 
+FEW: list[dict[str, object]] = [
+    {},
+    {"amount": Decimal("1.500"), "none": None, "yes": True, "no": False, "names": ["a", 'b\n"\\\x01\x7f']},
+    {"zero": Decimal("-0.0"), "empty": [], "mixed": [None, Decimal(1)]},
+    {'"': "quoted", "\n": "new line"},
+    {"é": "\u2028"},
+    {"nested": {"a": 1}, "number": 5},
+]
+
+
+@pytest.mark.parametrize("members", FEW)
+def test_a_few_members_are_written_alike(members: dict[str, object]) -> None:
+    assert exact_json.dumps_few(members) == exact_json.dumps(members)
+
+
 def test_a_number_of_any_size_does_not_fail_its_neighbours() -> None:
     extremes = "[1e999999999999999999999, -1e999999999999999999999, 1e-999999999999999999999, 0e999999999999999999999]"
     largest, smallest, tiny, zero = exact_json.loads(extremes)

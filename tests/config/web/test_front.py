@@ -1,5 +1,6 @@
 """The front of the web server: byte for byte what Django answers, and Django itself for all that isn't plain."""
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -13,16 +14,18 @@ from urllib.parse import quote
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
-from django.db import OperationalError, close_old_connections, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, close_old_connections, connections, transaction
 from django.test import override_settings
 from django.utils import timezone
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from accounts.lib import distribution
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from config.web.bridge import _call
 from config.web.front import Front
+from config.web.lines import Line
 from config.web.request import Answer, Request
 from tests.conftest import Api
 from tests.usage.api import test_fast_path
@@ -40,6 +43,7 @@ NEW_ID = re.compile(r"hold_[0-9a-f]{32}")  # that of what is undone is not given
 _one_moment, secrets = test_fast_path._one_moment, test_fast_path.secrets
 
 Both = Callable[..., tuple[Answer | None, Answer]]
+on_loop: list[bool] = []  # whether the event loop could answer too, of each request
 
 
 def environ(method: str, target: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:
@@ -67,7 +71,11 @@ def _one_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def both(_one_connection: None, gateway: Api) -> Both:
-    """The answers of the front and of Django alone, counted alike. What each of them does is undone."""
+    """The answers of the front and of Django alone, counted alike. What each of them does is undone.
+
+    The event loop's answer has to be the same, if it gives one.
+    """
+    on_loop.clear()
     ApiKey.objects.platform().update(last_used_at=timezone.now())
 
     @cache  # made when the first is asked, with the settings of the test
@@ -78,6 +86,9 @@ def both(_one_connection: None, gateway: Api) -> Both:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"host": "testserver", "x_request_id": "mine", **gateway.headers, **headers}
         front, wsgi = servers()
+        start = counted()
+        by_loop = on_the_loop(method, target, content, headers)
+        assert (counted() - start).total() == (2 if by_loop else 0)
         before = counted()
         with transaction.atomic():
             by_front = front(environ(method, target, headers, content))
@@ -87,9 +98,29 @@ def both(_one_connection: None, gateway: Api) -> Both:
             django = _call(wsgi, environ(method, target, headers, content))
             transaction.set_rollback(True)
         assert between - before == (counted() - between if by_front else Counter())
+        assert by_loop is None or text(by_loop) == text(django)
+        on_loop.append(by_loop is not None)
         return by_front, django
 
     return ask
+
+
+def on_the_loop(method: str, target: str, content: bytes, headers: dict[str, str]) -> Answer | None:
+    """The answer that the event loop gives by one statement, on the test's own connection. It is undone."""
+
+    async def ask() -> Answer | None:
+        front = Front(lines=1)
+        front.lines.idle.append(Line(front.lines, own))
+        until = asyncio.get_running_loop().time() + 60
+        return await front.at_once(environ(method, target, headers, content), until)
+
+    distribution.is_distributed()  # is known before there is a connection
+    own = connections[DEFAULT_DB_ALIAS]
+    with transaction.atomic():
+        own.cursor().execute("SELECT")  # begins the transaction
+        answer = asyncio.run(ask())
+        transaction.set_rollback(True)
+    return answer
 
 
 def text(answer: Answer | None) -> str:
@@ -112,6 +143,7 @@ def test_verdicts(both: Both, secrets: Secrets, path: str) -> None:
         front, django = both("POST", path, {"calls": [body]} if path == BATCH else body)
         assert django.status == 200
         assert text(front) == text(django)
+    assert (sum(on_loop) > len(on_loop) / 2) == (path == VERIFY)  # a batch is left to the threads
 
 
 def test_events(both: Both, funded: Organization) -> None:
@@ -137,6 +169,7 @@ def test_what_a_proxy_asks(both: Both, secrets: Secrets, funded: Organization) -
             assert text(front) == text(django)
             statuses[django.status] += 1
     assert statuses.keys() == {200, 401, 402, 403}
+    assert sum(on_loop) > len(on_loop) / 2
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS", "BREW"])
@@ -200,9 +233,11 @@ def test_a_fault_is_answered_and_logged_as_django_does(
 ) -> None:
     for path, body, headers in ((VERIFY, named(HOLD, secrets), {}), (AUTHORIZE, b"", {"x_api_key": "sk_live_x"})):
         caplog.clear()
-        with patch("usage.gate.query.ask", side_effect=error), capture_logs() as lines:
+        patches = [patch(f"usage.gate.query.{name}", side_effect=error) for name in ("ask", "first_step")]
+        with patches[0], patches[1], capture_logs() as lines:
             front, django = both("POST", path, body, **headers)
         assert (text(front), django.status) == (text(django), status)
         lines += [{"event": record.getMessage(), "level": record.levelname} for record in caplog.records]
-        assert len(lines) % 2 == 0
-        assert all(lines.count(line) == 2 for line in lines)
+        assert on_loop[-1]
+        assert lines
+        assert all(lines.count(line) == 3 for line in lines)

@@ -18,6 +18,7 @@ from accounts.lib.problems import InvalidField, Problem
 from accounts.permissions import PlatformKey
 from usage import gate
 from usage.api.authorize import headers, verdicts
+from usage.api.fast_path import Question
 from usage.gate.caller import Caller
 from usage.gate.query import UnknownMeter
 
@@ -110,6 +111,19 @@ class Authorize:
             return _decide(request, Caller(platform, addresses.client_address(request) or None), customer)
         except (UnknownMeter, Problem):
             return None
+
+    def question(self, request: HttpRequest) -> Question | None:
+        """What to ask the database for the response, if that is one statement. It isn't asked here."""
+        platform, customer = headers.secrets(request)
+        caller = Caller(platform, addresses.client_address(request) or None)
+        try:
+            with_403 = headers.refuses_with_403(request)
+            question = gate.question(headers.call(request, customer), caller, timezone.now())
+        except Problem:
+            return None
+        if question is None:
+            return None
+        return question, lambda verdict: verdicts.answer(request, verdict, with_403=with_403)
 
 
 authorize = Authorize()

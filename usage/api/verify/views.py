@@ -1,6 +1,7 @@
 """The gate over HTTP: by the fast path, or by the view of the route."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -18,10 +19,11 @@ from accounts.permissions import PlatformKey
 from apikeys import rate_limits
 from usage import gate
 from usage.api import fast_path
-from usage.api.fast_path import FastRequest, FastResponse, UseView
+from usage.api.fast_path import Ask, FastRequest, FastResponse, UseView
 from usage.api.verify import calls
 from usage.gate.caller import Caller
 from usage.gate.query import Call, UnknownMeter
+from usage.gate.verdict import Verdict
 
 # The calls of a body, and the function that judges them: None if the caller turns out not to be authorized.
 Judge = Callable[[], FastResponse | None]
@@ -62,9 +64,13 @@ def single(body: Any, caller: Caller) -> tuple[Sequence[Call], Judge]:
         verdict = gate.verify(call, caller, timezone.now())
         if verdict is None:
             return None
-        return calls.body_of(call, verdict), rate_limits.headers(verdict.counts)
+        return _respond(call, verdict)
 
     return [call], judge
+
+
+def _respond(call: Call, verdict: Verdict) -> FastResponse:
+    return calls.body_of(call, verdict), rate_limits.headers(verdict.counts)
 
 
 def batch(body: Any, caller: Caller) -> tuple[Sequence[Call], Judge]:
@@ -96,6 +102,12 @@ def _fast(read: Reader) -> Callable[[FastRequest], FastResponse]:
     return answer
 
 
+def _ask(request: FastRequest) -> Ask | None:
+    call = calls.read(request.json())
+    question = gate.question(call, Caller(request.secret, request.address), timezone.now())
+    return (question, partial(_respond, call)) if question else None
+
+
 def _by_view(view: APIView, request: Request, read: Reader) -> Any:
     """Answers a caller whom DRF has let in."""
     caller = Caller(bearer(request) or "", addresses.client_address(request) or None, counted=True)
@@ -117,5 +129,5 @@ def _by_view(view: APIView, request: Request, read: Reader) -> Any:
     return idempotency.once(request, effect) if holds else effect()
 
 
-verify = fast_path.Route(VerifyView, _fast(single))
+verify = fast_path.Route(VerifyView, _fast(single), ask=_ask)
 verify_batch = fast_path.Route(VerifyBatchView, _fast(batch))
