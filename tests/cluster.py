@@ -8,10 +8,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import connection
 from psycopg.sql import SQL, Identifier
+
+from accounts.lib import sql
 
 URL = os.environ.get("CITUS_DATABASE_URL", "")
 MISSING = "CITUS_DATABASE_URL names no cluster"
@@ -20,6 +23,11 @@ SHARDS = 4
 MACHINES = "SELECT groupid, nodename, nodeport FROM pg_dist_node WHERE noderole = 'primary' ORDER BY groupid"
 COORDINATOR = "SELECT citus_set_coordinator_host(%s, %s)"
 WORKER = "SELECT citus_add_node(%s, %s)"
+CLOSE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+PORT = """
+SELECT nodeport FROM pg_dist_shard_placement
+ WHERE shardid = get_shard_id_for_distribution_column('billing_ledgeraccount', %(payer)s::uuid)
+"""
 
 # The suites that run there.
 SUITES = (
@@ -61,6 +69,25 @@ def joined(name: str) -> Iterator[None]:
         for _, host, port in workers:
             with _to(host, port, "postgres") as other:
                 other.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+def port_of(payer: UUID) -> int:
+    """The port of the machine that a payer of the connected database is on."""
+    [(port,)] = sql.rows(PORT, {"payer": payer})
+    return int(port)
+
+
+@contextmanager
+def lost(name: str, port: int) -> Iterator[None]:
+    """The machine at that port has closed all connections to the database of that name, and takes none meanwhile."""
+    [host] = [host for _, host, other in _machines() if other == port]
+    with _to(host, port, "postgres") as machine:
+        machine.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(Identifier(name)))
+        machine.execute(CLOSE, [name])
+        try:
+            yield
+        finally:
+            machine.execute(SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(Identifier(name)))
 
 
 def _machines() -> list[tuple[Any, ...]]:

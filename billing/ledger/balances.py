@@ -4,14 +4,14 @@ An entry and the balance that it leaves are written by one statement, so they ca
 modules that change a balance are composed of the parts here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import DataError
+from django.db import DataError, transaction
 from psycopg.errors import NumericValueOutOfRange
 from psycopg.sql import Literal
 
@@ -53,36 +53,55 @@ account AS (
 )
 
 # Frees what each row of `freed` (account_id, amount) says is reserved no more.
-FREE = sql.compose(
+FREE_OF_SEVERAL = sql.compose(
     """
 account AS (
     UPDATE billing_ledgeraccount a SET reserved = a.reserved - freed.amount, {tick}
-      FROM freed WHERE a.organization_id = freed.account_id
+      FROM freed WHERE a.organization_id = freed.account_id {{routed}}
     RETURNING a.organization_id)""",
     tick=TICK,
 )
 
-# Changes the balance by the `amount` of each row of `movement` (account_id, amount, freed, …), and frees what was
-# reserved for it. A movement of zero takes no seq.
+# The same of one account. Citus needs it as one value (see `accounts.lib.distribution`).
+FREE = sql.compose(FREE_OF_SEVERAL, routed="AND a.organization_id = %(account)s")
+
+# Changes the balance of an account by the `amount` of the row of `movement` (account_id, amount, freed, …), and frees
+# what was reserved for it. A movement of zero takes no seq.
 MOVE = sql.compose(
     """
 account AS (
     UPDATE billing_ledgeraccount a
        SET balance = a.balance + movement.amount, reserved = a.reserved - movement.freed,
            seq = a.seq + (movement.amount <> 0)::int, {tick}
-      FROM movement WHERE a.organization_id = movement.account_id
+      FROM movement WHERE a.organization_id = movement.account_id AND a.organization_id = %(account)s
     RETURNING movement.*, a.seq, a.balance, a.updated_at)""",
     tick=TICK,
 )
 
-# Writes the entry of the account that was {moved}: one row (account_id, seq, amount, balance, updated_at).
-ENTRY = """
+ENTRY_COLUMNS = """
 INSERT INTO billing_ledgerentry (id, account_id, seq, kind, amount, balance_after, description, reference, metadata,
-                                 idempotency_key, reverses_seq, actor, created_at)
+                                 idempotency_key, reverses_seq, actor, created_at)"""
+
+# Writes the entry of the account that was {{moved}}: one row (account_id, seq, amount, balance, updated_at).
+ENTRY = sql.compose(
+    """
+{columns}
 SELECT %(id)s, account_id, seq, %(kind)s, amount, balance, %(description)s, %(reference)s, %(metadata)s::jsonb,
        %(idempotency_key)s, %(reverses_seq)s::bigint, %(actor)s, updated_at
-  FROM {moved}
-RETURNING account_id, seq, balance_after"""
+  FROM {{moved}}
+RETURNING account_id, seq, balance_after""",
+    columns=ENTRY_COLUMNS,
+)
+
+# The same entry, with that row as parameters.
+ENTRY_ALONE = sql.compose(
+    """
+{columns}
+VALUES (%(id)s, %(account)s, %(seq)s, %(kind)s, %(moved)s, %(balance)s, %(description)s, %(reference)s,
+        %(metadata)s::jsonb, %(idempotency_key)s, %(reverses_seq)s::bigint, %(actor)s, %(updated_at)s)
+RETURNING account_id, seq, balance_after""",
+    columns=ENTRY_COLUMNS,
+)
 
 # Whether a movement of {{amount}} took the account below the threshold of its auto-recharge. It is asked within the
 # statement, so that it costs nothing.
@@ -91,20 +110,20 @@ coalesce(a.balance - a.reserved < a.recharge_below AND a.balance - a.reserved - 
 """
 
 # One entry. The guard refuses what exceeds what is available; what fell due has to be dealt with first.
-POST = sql.compose(
+POSTED = sql.compose(
     """
-WITH account AS (
-    UPDATE billing_ledgeraccount a SET balance = a.balance + %(amount)s, seq = a.seq + 1, {tick}
-     WHERE a.organization_id = %(account)s AND (%(up_to_date)s OR a.due_at IS NULL OR a.due_at > %(now)s)
-       AND (NOT %(guarded)s OR {available} + %(amount)s >= 0)
-    RETURNING a.organization_id AS account_id, a.seq, %(amount)s::numeric AS amount, a.balance, a.updated_at,
-              {crossed} AS crossed),
-entry AS ({entry})
-SELECT entry.*, account.crossed FROM entry, account
-""",
+UPDATE billing_ledgeraccount a SET balance = a.balance + %(amount)s, seq = a.seq + 1, {tick}
+ WHERE a.organization_id = %(account)s AND (%(up_to_date)s OR a.due_at IS NULL OR a.due_at > %(now)s)
+   AND (NOT %(guarded)s OR {available} + %(amount)s >= 0)
+RETURNING a.organization_id AS account_id, a.seq, %(amount)s::numeric AS amount, a.balance, a.updated_at,
+          {crossed} AS crossed""",
     tick=TICK,
     available=AVAILABLE,
     crossed=sql.compose(CROSSED, amount="%(amount)s"),
+)
+POST = sql.compose(
+    "WITH account AS ({posted}), entry AS ({entry}) SELECT entry.*, account.crossed FROM entry, account",
+    posted=POSTED,
     entry=sql.compose(ENTRY, moved="account"),
 )
 
@@ -204,8 +223,27 @@ def write(
     check_decimals(amount)
     parameters = entry.parameters(account, now)
     parameters |= {"amount": amount, "guarded": guarded, "up_to_date": up_to_date}
-    written = _posted(run(POST, parameters))
+    written = _posted(_post_apart(parameters) if distribution.is_distributed() else run(POST, parameters))
     return written[0] if written else None
+
+
+@transaction.atomic(savepoint=False)
+def _post_apart(parameters: sql.Parameters) -> list[tuple[UUID, int, Decimal, bool]]:
+    """`POST` in two statements. Citus sends each of them whole to the payer's machine, but it would take apart an
+    UPDATE that feeds an INSERT."""
+    rows = run(POSTED, parameters)
+    return [(*write_entry(row, parameters), crossed) for *row, crossed in rows]
+
+
+def write_entry(moved: Sequence[Any], parameters: sql.Parameters) -> tuple[UUID, int, Decimal]:
+    """Write the entry of an account that was moved by a statement before, in the same transaction.
+
+    `moved` is its row (account_id, seq, amount, balance, updated_at).
+    """
+    sql.require_transaction()
+    row = dict(zip(("account", "seq", "moved", "balance", "updated_at"), moved, strict=True))
+    [(account, seq, balance)] = sql.rows(ENTRY_ALONE, {**parameters, **row})
+    return account, seq, balance
 
 
 def post_usage(amounts: Mapping[UUID, Decimal], now: datetime) -> list[Posting]:

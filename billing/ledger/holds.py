@@ -25,36 +25,54 @@ from billing.ledger import balances, budgets, posting
 from billing.ledger.balances import Entry
 from billing.models import Hold
 
+COLUMNS = """
+INSERT INTO billing_hold (id, account_id, organization_id, key_id, purpose, amount, captured, status, reference,
+                          metadata, created_at, expires_at, spend_until, by_platform)"""
+ADMITTED = f"{balances.AVAILABLE} >= room.granted"
+
 # Members of a WITH: what `room` (account_id, organization_id, key_id, granted) grants is reserved and the hold written,
 # if it is still available in the latest row of the account. Budgets are not checked here.
 PLACED = sql.compose(
     """
 {reserve},
 hold AS (
-    INSERT INTO billing_hold (id, account_id, organization_id, key_id, purpose, amount, captured, status, reference,
-                              metadata, created_at, expires_at, spend_until, by_platform)
+    {columns}
     SELECT %(id)s, account_id, organization_id, key_id, %(purpose)s, granted, 0, 'open', %(reference)s,
            %(metadata)s, %(now)s, %(expires_at)s, %(spend_until)s::timestamptz,
            %(by_platform)s
       FROM account
     RETURNING id, amount)
 """,
-    reserve=sql.compose(balances.RESERVE, admitted=f"{balances.AVAILABLE} >= room.granted"),
+    columns=COLUMNS,
+    reserve=sql.compose(balances.RESERVE, admitted=ADMITTED),
 )
 
 # Takes what is available, up to `amount`, if that is at least `minimum`.
-PLACE = sql.compose(
+ROOM = sql.compose(
     """
-WITH room AS (
+room AS (
     SELECT a.organization_id AS account_id, %(organization)s::uuid AS organization_id, %(key)s::uuid AS key_id,
-           least(%(amount)s, {available}) AS granted
+           least(%(amount)s::numeric, {available}) AS granted
       FROM billing_ledgeraccount a
-     WHERE a.organization_id = %(account)s AND {available} >= %(minimum)s),
-{placed}
-SELECT id FROM hold
-""",
+     WHERE a.organization_id = %(account)s AND {available} >= %(minimum)s::numeric)""",
     available=balances.AVAILABLE,
-    placed=PLACED,
+)
+PLACE = sql.compose("WITH {room}, {placed} SELECT id FROM hold", room=ROOM, placed=PLACED)
+
+# The same in two statements, where the tables are distributed: see `balances.POSTED`.
+RESERVED = sql.compose(
+    "WITH {room}, {reserve} SELECT granted, available FROM account",
+    room=ROOM,
+    reserve=sql.compose(balances.RESERVE, admitted=f"a.organization_id = %(account)s AND {ADMITTED}"),
+)
+HOLD = sql.compose(
+    """
+{columns}
+VALUES (%(id)s, %(account)s, %(organization)s, %(key)s::uuid, %(purpose)s, %(granted)s, 0, 'open', %(reference)s,
+        %(metadata)s, %(now)s, %(expires_at)s, %(spend_until)s::timestamptz, %(by_platform)s)
+RETURNING id
+""",
+    columns=COLUMNS,
 )
 
 # The hold as it stands under the lock, if it is not resolved yet. `held` is what it still reserves: nothing once it has
@@ -65,24 +83,40 @@ old AS (
            CASE status WHEN 'open' THEN greatest(amount - captured, 0) ELSE 0 END AS held
       FROM billing_hold WHERE account_id = %(account)s AND id = %(hold)s AND status IN ('open', 'expired'))"""
 
+MOVEMENT = """
+movement AS (SELECT account_id, -coalesce(%(amount)s::numeric, unspent) AS amount, held AS freed FROM old)"""
+CAPTURED = """
+UPDATE billing_hold h
+   SET status = 'captured', captured = h.captured - {amount}, resolved_at = %(now)s,
+       late = (h.status = 'expired'), entry_seq = CASE WHEN {amount} <> 0 THEN {seq} END"""
 # Debits `amount`, all that is unspent unless it is given, and writes the entry; of a lease, usage may have taken a part
 # before. The hold is written last, since it names the entry. Nothing expires in between: a lot that was kept for
 # the hold is burnt by the capture before what is left of it lapses.
 CAPTURE = sql.compose(
     """
-WITH {unresolved},
-movement AS (SELECT account_id, -coalesce(%(amount)s::numeric, unspent) AS amount, held AS freed FROM old),
-{move},
+WITH {unresolved}, {movement}, {move},
 entry AS ({entry})
-UPDATE billing_hold h
-   SET status = 'captured', captured = h.captured - account.amount, resolved_at = %(now)s,
-       late = (h.status = 'expired'), entry_seq = CASE WHEN account.amount <> 0 THEN account.seq END
+{captured}
   FROM account WHERE h.account_id = %(account)s AND h.id = %(hold)s
 RETURNING -account.amount, account.updated_at
 """,
     unresolved=UNRESOLVED,
+    movement=MOVEMENT,
     move=balances.MOVE,
     entry=sql.compose(balances.ENTRY, moved="account WHERE amount <> 0"),
+    captured=sql.compose(CAPTURED, amount="account.amount", seq="account.seq"),
+)
+
+# The same in three statements, where the tables are distributed: see `balances.POSTED`.
+MOVED = sql.compose(
+    "WITH {unresolved}, {movement}, {move} SELECT account_id, seq, amount, balance, updated_at FROM account",
+    unresolved=UNRESOLVED,
+    movement=MOVEMENT,
+    move=balances.MOVE,
+)
+CAPTURED_ALONE = sql.compose(
+    "{captured} WHERE h.account_id = %(account)s AND h.id = %(hold)s",
+    captured=sql.compose(CAPTURED, amount="%(moved)s::numeric", seq="%(seq)s::bigint"),
 )
 
 RELEASE = sql.compose(
@@ -118,7 +152,7 @@ freed AS (SELECT account_id, sum(freed) AS amount FROM hold GROUP BY account_id)
 SELECT FROM account
 """
 ROUTED = "AND h.account_id = %(account)s AND old.account_id = %(account)s"
-CAPTURE_OF_SEVERAL = sql.compose(CAPTURE_BY_USAGE, free=balances.FREE, routed="")
+CAPTURE_OF_SEVERAL = sql.compose(CAPTURE_BY_USAGE, free=sql.compose(balances.FREE_OF_SEVERAL, routed=""), routed="")
 CAPTURE_OF_ONE = sql.compose(CAPTURE_BY_USAGE, free=balances.FREE, routed=ROUTED)
 
 
@@ -202,11 +236,17 @@ def reserve(reservation: Reservation, now: datetime) -> Hold:
         "spend_until": reservation.spend_until,
         "expires_at": reservation.expires_at,
     }
-    placed = sql.rows(PLACE, parameters)
+    placed = place_apart(parameters) if distribution.is_distributed() else sql.rows(PLACE, parameters)
     if not placed:
         raise NotEnoughCredits(posting.available(payer, now))
-    [(hold,)] = placed
-    return load(payer, hold)
+    return load(payer, placed[0][0])
+
+
+def place_apart(parameters: sql.Parameters) -> list[tuple[Any, ...]]:
+    """`PLACE` where the tables are distributed: the hold and what is available after it, or no row."""
+    sql.require_transaction()
+    reserved = sql.rows(RESERVED, parameters)
+    return [(*sql.rows(HOLD, {**parameters, "granted": granted})[0], left) for granted, left in reserved]
 
 
 @transaction.atomic
@@ -222,7 +262,7 @@ def capture(hold: Hold, amount: Decimal | None = None, *, now: datetime, actor: 
         actor=actor,
     )
     parameters = {**entry.parameters(hold.account_id, now), "hold": hold.pk, "amount": amount}
-    captured = balances.run(CAPTURE, parameters)
+    captured = _capture_apart(parameters) if distribution.is_distributed() else balances.run(CAPTURE, parameters)
     hold = load(hold.account_id, hold.pk)  # its organization may have moved before the lock
     if not captured:
         raise HoldResolved(hold)
@@ -230,6 +270,16 @@ def capture(hold: Hold, amount: Decimal | None = None, *, now: datetime, actor: 
     if taken > ZERO:
         budgets.count(hold, taken, month=zone.month_of(captured_at), now=now)
     return hold
+
+
+def _capture_apart(parameters: sql.Parameters) -> list[tuple[Any, ...]]:
+    moved = balances.run(MOVED, parameters)
+    for row in moved:
+        _, seq, amount, *_ = row
+        if amount:
+            balances.write_entry(row, parameters)
+        sql.rows(CAPTURED_ALONE, {**parameters, "seq": seq, "moved": amount})
+    return [(-amount, updated_at) for _, _, amount, _, updated_at in moved]
 
 
 @transaction.atomic

@@ -33,7 +33,10 @@ UPDATE billing_hold h SET amount = h.amount + %(amount)s, spend_until = %(spend_
   FROM account WHERE h.account_id = %(account)s AND h.id = account.id
 RETURNING h.id
 """,
-    reserve=sql.compose(balances.RESERVE, admitted=f"(%(amount)s = 0 OR {balances.AVAILABLE} >= %(amount)s)"),
+    reserve=sql.compose(
+        balances.RESERVE,
+        admitted=f"a.organization_id = %(account)s AND (%(amount)s = 0 OR {balances.AVAILABLE} >= %(amount)s)",
+    ),
 )
 
 

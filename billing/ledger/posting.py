@@ -41,6 +41,7 @@ LOCK = sql.compose(
     state=STATE,
     number=NUMBER,
 )
+IS_OPEN = "SELECT FROM billing_ledgeraccount WHERE organization_id = %(account)s"
 LOCK_ONE = sql.compose("{state} WHERE organization_id = %(account)s FOR NO KEY UPDATE", state=STATE)
 
 
@@ -82,7 +83,7 @@ def _lock_rows(payers: list[UUID]) -> Iterable[tuple[Any, ...]]:
     """The rows of the accounts, locked, or none if one is missing."""
     if not distribution.is_distributed():
         return sql.rows(LOCK, {"accounts": payers, "count": len(payers)})
-    if len(payers) > 1 and sql.rows(NUMBER, {"accounts": payers}) != [(len(payers),)]:
+    if len(payers) > 1 and not all(sql.rows(IS_OPEN, {"account": payer}) for payer in payers):
         return ()
     return [row for payer in payers for row in sql.rows(LOCK_ONE, {"account": payer})]
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.lib import sql
-from billing.ledger import balances, budgets, holds
+from billing.ledger import budgets, holds
 from usage.gate import sql as gate_sql
 from usage.gate.answer import Answer
 from usage.gate.sql import Form
@@ -27,19 +27,6 @@ LOCK = sql.compose(LEDGER, lock="FOR NO KEY UPDATE")
 COLUMNS = (
     *("organization_id", "balance", "reserved", "credit_limit", "due_at", "zones"),
     *("rate_limit", "rate_limit_window_seconds"),
-)
-
-HOLD = sql.compose(
-    """
-WITH room AS (
-    SELECT a.organization_id AS account_id, %(organization)s::uuid AS organization_id, %(key)s::uuid AS key_id,
-           %(cost)s::numeric AS granted
-      FROM billing_ledgeraccount a WHERE a.organization_id = %(account)s AND {available} >= %(cost)s::numeric),
-{placed}
-SELECT hold.id, account.available FROM hold, account
-""",
-    available=balances.AVAILABLE,
-    placed=holds.PLACED,
 )
 
 Owner = Mapping[str, Any]  # the parameters account, organization and key
@@ -60,7 +47,7 @@ def ask(form: Form, parameters: sql.Parameters) -> Answer | None:
         return None
     answer = Answer(*rows[0])
     if form.holding and answer.code == "VALID" and answer.cost > 0:
-        _hold(answer, {**parameters, **owner, "cost": answer.cost})
+        _hold(answer, {**parameters, **owner, "amount": answer.cost, "minimum": answer.cost})
     return answer
 
 
@@ -81,7 +68,7 @@ def _budget_left(owner: Owner, parameters: sql.Parameters) -> Decimal | None:
 
 def _hold(answer: Answer, parameters: sql.Parameters) -> None:
     """If another call took the credits meanwhile, the long form, under the lock, decides."""
-    placed = sql.rows(HOLD, parameters)
+    placed = holds.place_apart(parameters)
     if placed:
         [(answer.hold, answer.available)] = placed
     else:

@@ -58,8 +58,8 @@ SCHEDULE_AND_USED = sql.compose(SCHEDULE, used=USED)
 
 # Where the tables are distributed, what is of payers is asked for apart.
 OF_KEYS = sql.compose(KEYS, plan_limit="NULL, NULL", ledger="")
-OF_PLANS = sql.compose(
-    "SELECT organization_id, {plan_limit} FROM billing_ledgeraccount a WHERE organization_id = ANY(%(payers)s::uuid[])",
+OF_PLAN = sql.compose(
+    "SELECT organization_id, {plan_limit} FROM billing_ledgeraccount a WHERE organization_id = %(payer)s",
     plan_limit=PLAN_LIMIT,
 )
 SCHEDULE_ALONE = sql.compose(SCHEDULE, used="%(used)s::numeric")
@@ -212,8 +212,8 @@ def _keys(digests: list[bytes]) -> list[tuple[Any, ...]]:
     if not distribution.is_distributed():
         return sql.rows(OF_KEYS_AND_PLANS, {"digests": digests})
     rows = sql.rows(OF_KEYS, {"digests": digests})
-    plans = sql.rows(OF_PLANS, {"payers": list({payer for _, payer, *_ in rows})})
-    limits = {payer: limit for payer, *limit in plans}
+    payers = {payer for _, payer, *_ in rows}
+    limits = {payer: limit for of in payers for payer, *limit in sql.rows(OF_PLAN, {"payer": of})}
     return [(*row[:-2], *limits.get(row[1], row[-2:])) for row in rows]
 
 

@@ -107,7 +107,7 @@ def insert(prepared: Prepared, locked: Mapping[UUID, Locked], entries: Mapping[U
     try:
         if distribution.is_distributed():
             [account] = {owner.account for owner in prepared.owners}
-            sql.rows(RECORD_OF_ONE, {**parameters, "account": account})
+            sql.in_one_trip(*((statement, {**parameters, "account": account}) for statement in RECORD_OF_ONE))
         else:
             sql.in_one_trip((PLANNED_ONCE, {}), (RECORD, parameters))
     except IntegrityError as error:

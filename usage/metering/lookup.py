@@ -57,7 +57,7 @@ SELECT 'allowance', m.slug, NULL, NULL, s.organization_id, NULL, NULL, l.include
 """
 HOLDS = """
 SELECT 'hold', '', id, organization_id, account_id, NULL, NULL, NULL, NULL
-  FROM billing_hold WHERE id = ANY(%(holds)s::uuid[])
+  FROM billing_hold WHERE id = ANY(%(holds)s::uuid[]) {routed}
 """
 LEDGER = "LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id"
 EVERYTHING = sql.compose(
@@ -66,12 +66,14 @@ EVERYTHING = sql.compose(
     meters=METERS,
     has_ledger="(a.organization_id IS NOT NULL)",
     ledger=LEDGER,
-    holds=sql.compose("{holds} UNION ALL", holds=HOLDS),
+    holds=sql.compose("{holds} UNION ALL", holds=sql.compose(HOLDS, routed="")),
 )
 
-# Where the tables are distributed, such a join would read all accounts. So what is distributed is asked for apart.
+# Where the tables are distributed, such a join would read all accounts. So what is distributed is asked for apart, and
+# payer by payer: an array would be looked for on every machine, even on one that is down.
 EVERYTHING_ELSE = sql.compose(ALL, owners=OWNERS, meters=METERS, has_ledger="false", ledger="", holds="")
-LEDGERS = "SELECT organization_id FROM billing_ledgeraccount WHERE organization_id = ANY(%(payers)s::uuid[])"
+LEDGER_OF_ONE = "SELECT FROM billing_ledgeraccount WHERE organization_id = %(payer)s"
+HOLDS_OF_ONE = sql.compose(HOLDS, routed="AND account_id = %(payer)s")
 
 
 def over_limit() -> Rejected:
@@ -195,11 +197,13 @@ class Lookup:
 
     def _add_distributed(self, holds: list[UUID]) -> None:
         owners = [*self.keys.values(), *self.organizations.values()]
-        payers = {payer for (payer,) in sql.rows(LEDGERS, {"payers": list({owner.account for owner in owners})})}
+        payers = {owner.account for owner in owners}
+        opened = {payer for payer in payers if sql.rows(LEDGER_OF_ONE, {"payer": payer})}
         for owner in owners:
-            owner.has_ledger = owner.account in payers
-        for row in sql.rows(HOLDS, {"holds": holds}) if holds else ():
-            self._add(*row)
+            owner.has_ledger = owner.account in opened
+        for payer in payers if holds else ():
+            for row in sql.rows(HOLDS_OF_ONE, {"holds": holds, "payer": payer}):
+                self._add(*row)
 
     def terms(self, event: UsageRecord) -> Terms:
         """The event's owner and terms. `Rejected` if it names something that is missing or belongs to someone else."""

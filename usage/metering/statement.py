@@ -25,18 +25,17 @@ terms AS MATERIALIZED (
 # A datetime comes as microseconds since 1970, which PostgreSQL reads in half the time of a text. An event is late if
 # its month was closed before it came; it is billed in the month that is closed next.
 EVENTS = """
-events AS (
-    INSERT INTO usage_event (account_id, organization_id, id, key_id, meter_id, environment, endpoint, quantity, failed,
-                             credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late, billed_in)
-    SELECT {account}, t.organization, e.id, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
-           CASE WHEN e.credits > 0 THEN t.entry_seq END, moment.occurred_at, %(now)s,
-           coalesce(e.properties::jsonb, '{{}}'), e.hold, coalesce(moment.occurred_at < t.closed_through, false),
-           CASE WHEN moment.occurred_at < t.closed_through THEN t.billed_in END
-      FROM unnest(%(term)s::int[], %(id)s::text[], %(quantity)s::numeric[], %(failed)s::bool[], %(credits)s::numeric[],
-                  %(microseconds)s::bigint[], %(properties)s::text[], %(hold)s::uuid[])
-           AS e(term, id, quantity, failed, credits, microseconds, properties, hold)
-     CROSS JOIN LATERAL (SELECT {occurred_at} AS occurred_at) moment
-      JOIN terms t USING (term))
+INSERT INTO usage_event (account_id, organization_id, id, key_id, meter_id, environment, endpoint, quantity, failed,
+                         credits, entry_seq, occurred_at, recorded_at, properties, hold_id, late, billed_in)
+SELECT {account}, t.organization, e.id, t.key, t.meter, t.environment, t.endpoint, e.quantity, e.failed, e.credits,
+       CASE WHEN e.credits > 0 THEN t.entry_seq END, moment.occurred_at, %(now)s,
+       coalesce(e.properties::jsonb, '{{}}'), e.hold, coalesce(moment.occurred_at < t.closed_through, false),
+       CASE WHEN moment.occurred_at < t.closed_through THEN t.billed_in END
+  FROM unnest(%(term)s::int[], %(id)s::text[], %(quantity)s::numeric[], %(failed)s::bool[], %(credits)s::numeric[],
+              %(microseconds)s::bigint[], %(properties)s::text[], %(hold)s::uuid[])
+       AS e(term, id, quantity, failed, credits, microseconds, properties, hold)
+ CROSS JOIN LATERAL (SELECT {occurred_at} AS occurred_at) moment
+  JOIN terms t USING (term)
 """
 
 # What the batch adds to the rollup by endpoint. Everything else adds up these sums further.
@@ -75,68 +74,76 @@ DO UPDATE SET requests = r.requests + excluded.requests, failed = r.failed + exc
 """
 ENDPOINT_ROLLUP = sql.compose(
     """
-endpoint_rollup AS (
-    INSERT INTO usage_endpointrollup AS r (account_id, organization_id, bucket, meter_id, key_id, environment, endpoint,
-                                           requests, failed, quantity, credits)
-    SELECT * FROM endpoint_sums ORDER BY account_id, organization_id, bucket, meter_id, key_id, endpoint
-    ON CONFLICT (account_id, organization_id, bucket, meter_id, key_id, endpoint) {add})
+INSERT INTO usage_endpointrollup AS r (account_id, organization_id, bucket, meter_id, key_id, environment, endpoint,
+                                       requests, failed, quantity, credits)
+SELECT * FROM endpoint_sums ORDER BY account_id, organization_id, bucket, meter_id, key_id, endpoint
+ON CONFLICT (account_id, organization_id, bucket, meter_id, key_id, endpoint) {add}
 """,
     add=ADD,
 )
 METER_ROLLUP = sql.compose(
     """
-meter_rollup AS (
-    INSERT INTO usage_usagerollup AS r (account_id, organization_id, bucket, meter_id, key_id, environment,
-                                        requests, failed, quantity, credits)
-    SELECT * FROM meter_sums ORDER BY account_id, organization_id, bucket, meter_id, key_id
-    ON CONFLICT (account_id, organization_id, bucket, meter_id, key_id) {add})
+INSERT INTO usage_usagerollup AS r (account_id, organization_id, bucket, meter_id, key_id, environment,
+                                    requests, failed, quantity, credits)
+SELECT * FROM meter_sums ORDER BY account_id, organization_id, bucket, meter_id, key_id
+ON CONFLICT (account_id, organization_id, bucket, meter_id, key_id) {add}
 """,
     add=ADD,
 )
 
 # The volumes that tiers and included quantities are based on.
 VOLUMES = """
-volumes AS (
-    INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
-    SELECT account_id, meter_id, month, sum(quantity), sum(requests) FROM monthly
-     WHERE environment = 'live' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-    ON CONFLICT (account_id, meter_id, month)
-    DO UPDATE SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests)
+INSERT INTO usage_volume AS v (account_id, meter_id, month, quantity, requests)
+SELECT account_id, meter_id, month, sum(quantity), sum(requests) FROM monthly
+ WHERE environment = 'live' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+ON CONFLICT (account_id, meter_id, month)
+DO UPDATE SET quantity = v.quantity + excluded.quantity, requests = v.requests + excluded.requests
 """
 
 # What counts in budgets: the key's, and those of its organization and of every node above.
 SPENDING = """
-spending AS (
-    INSERT INTO billing_spending AS s (account_id, subject, month, spent)
-    SELECT m.account_id, subject, m.month, sum(m.credits)
-      FROM monthly m JOIN accounts_organization o ON o.id = m.organization_id
-     CROSS JOIN unnest(array_append(o.path, m.key_id)) AS subject
-     WHERE m.credits > 0 AND subject IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-    ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent)
+INSERT INTO billing_spending AS s (account_id, subject, month, spent)
+SELECT m.account_id, subject, m.month, sum(m.credits)
+  FROM monthly m JOIN accounts_organization o ON o.id = m.organization_id
+ CROSS JOIN unnest(array_append(o.path, m.key_id)) AS subject
+ WHERE m.credits > 0 AND subject IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + excluded.spent
 """
 
 STATEMENT = """
-WITH {terms}, {events}, {endpoint_sums}, {meter_sums}, {monthly},
-{endpoint_rollup}, {meter_rollup}, {volumes}, {spending}
+WITH {terms}, {endpoint_sums}, {meter_sums}, {monthly}, events AS ({events}), endpoint_rollup AS ({endpoint_rollup}),
+meter_rollup AS ({meter_rollup}), volumes AS ({volumes}), spending AS ({spending})
 SELECT
 """
 
 
-def _record(account: LiteralString) -> str:
-    """`account` is the payer of an event of the terms `t`."""
-    return sql.compose(
-        STATEMENT,
-        terms=TERMS,
-        events=sql.compose(EVENTS, account=account, occurred_at=quarters.sql_moment("e.microseconds")),
-        endpoint_sums=sql.compose(ENDPOINT_SUMS, account=account, bucket=quarters.sql_start_of("alike.quarter")),
-        meter_sums=METER_SUMS,
-        monthly=MONTHLY,
-        endpoint_rollup=ENDPOINT_ROLLUP,
-        meter_rollup=METER_ROLLUP,
-        volumes=VOLUMES,
-        spending=SPENDING,
+def _parts(account: LiteralString) -> dict[str, str]:
+    """The parts of the statement. `account` is the payer of an event of the terms `t`."""
+    return {
+        "terms": TERMS,
+        "events": sql.compose(EVENTS, account=account, occurred_at=quarters.sql_moment("e.microseconds")),
+        "endpoint_sums": sql.compose(ENDPOINT_SUMS, account=account, bucket=quarters.sql_start_of("alike.quarter")),
+        "meter_sums": METER_SUMS,
+        "monthly": MONTHLY,
+        "endpoint_rollup": ENDPOINT_ROLLUP,
+        "meter_rollup": METER_ROLLUP,
+        "volumes": VOLUMES,
+        "spending": SPENDING,
+    }
+
+
+def _of_one() -> tuple[str, ...]:
+    """The same for one payer, a statement for each table: Citus would copy what those members of a WITH return to every
+    machine, so that none of them may be down."""
+    parts = _parts("%(account)s::uuid")
+    return (
+        sql.compose("WITH {terms} {events}", **parts),
+        sql.compose("WITH {terms}, {endpoint_sums} {endpoint_rollup}", **parts),
+        sql.compose("WITH {terms}, {endpoint_sums}, {meter_sums} {meter_rollup}", **parts),
+        sql.compose("WITH {terms}, {endpoint_sums}, {meter_sums}, {monthly} {volumes}", **parts),
+        sql.compose("WITH {terms}, {endpoint_sums}, {meter_sums}, {monthly} {spending}", **parts),
     )
 
 
-RECORD = _record("t.account")
-RECORD_OF_ONE = _record("%(account)s::uuid")
+RECORD = sql.compose(STATEMENT, **_parts("t.account"))
+RECORD_OF_ONE = _of_one()
