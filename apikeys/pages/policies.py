@@ -64,6 +64,14 @@ class LinesField(forms.CharField):
         return list(dict.fromkeys(normal))
 
 
+def network(text: str) -> str:
+    try:
+        return addresses.network(text)
+    except ValueError:
+        sentence = gettext("“%(text)s” is not an IPv4 or IPv6 network, such as 203.0.113.0/24.")
+        raise ValueError(sentence % {"text": text}) from None
+
+
 class PolicyForm(forms.Form):
     require_two_factor = forms.BooleanField(
         required=False,
@@ -77,7 +85,7 @@ class PolicyForm(forms.Form):
         help_text=gettext_lazy("None chosen: all of them."),
     )
     allowed_networks = LinesField(
-        addresses.network,
+        network,
         label=gettext_lazy("Allowed networks"),
         help_text=gettext_lazy("One per line, such as 203.0.113.0/24. Empty: from everywhere."),
     )

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.timesince import timesince
+from django.utils.translation import ngettext
 
 from accounts.lib import broker
 from billing.templatetags.money import amount, money
@@ -67,14 +68,20 @@ def sign_ups(now: datetime) -> Tile:
 
 def burn(now: datetime) -> Tile:
     moved = installation.movement(now)
-    note = f"credits used in 24 hours by {amount(moved.active_payers)} active payers"
+    note = ngettext(
+        "credits used in 24 hours by %(number)s active payer",
+        "credits used in 24 hours by %(number)s active payers",
+        moved.active_payers,
+    ) % {"number": amount(moved.active_payers)}
     return Tile("Burn", amount(moved.burn), note, address("usage_usagerollup", bucket__gte=day_ago(now)))
 
 
 def purchases(now: datetime) -> Tile:
     rows = installation.purchases(now)
     figure = " + ".join(money(total, currency) for currency, total, _ in rows[:3]) or "0"
-    note = f"by {amount(sum(n for *_, n in rows))} payments in 24 hours"
+    number = sum(n for *_, n in rows)
+    note = ngettext("by %(number)s payment in 24 hours", "by %(number)s payments in 24 hours", number)
+    note %= {"number": amount(number)}
     url = address("billing_payment", status__exact="succeeded", created_at__gte=day_ago(now))
     return Tile("Purchases", figure, note, url)
 
@@ -105,7 +112,11 @@ def drift(now: datetime) -> Tile:
     proof, url = installation.last_proof(), address("usage_ledgerproof")
     if proof is None:
         return Tile("Ledger drift", "?", "never proved: run manage.py check_ledger", url, "bad")
-    note = f"differences, proved {timesince(proof.finished_at, now)} ago over {amount(proof.accounts)} accounts"
+    note = ngettext(
+        "differences, proved %(age)s ago over %(number)s account",
+        "differences, proved %(age)s ago over %(number)s accounts",
+        proof.accounts,
+    ) % {"age": timesince(proof.finished_at, now), "number": amount(proof.accounts)}
     return Tile("Ledger drift", amount(proof.differences), note, url, "bad" if proof.differences else "good")
 
 

@@ -27,7 +27,7 @@ def tiles(operator: Client) -> dict[str, Any]:
 def test_it_shows_what_happened(operator: Client, busy: ApiKey, organization: Organization, charlie: User) -> None:
     shown = tiles(operator)
     assert shown["Sign-ups"].figure == "2"
-    assert (shown["Burn"].figure, shown["Burn"].note) == ("1", "credits used in 24 hours by 1 active payers")
+    assert (shown["Burn"].figure, shown["Burn"].note) == ("1", "credits used in 24 hours by 1 active payer")
     assert (shown["Purchases"].figure, shown["Purchases"].note[:5]) == ("USD\u00a020.00", "by 1 ")
     assert shown["Failed payments"].figure == "0"
     assert shown["Requests"].figure == "0"
