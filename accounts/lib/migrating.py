@@ -4,6 +4,8 @@ no transaction around them.
 Each can be run again after it was killed half-way: it first removes what the earlier run left, say an invalid index.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently, ValidateConstraint
@@ -12,8 +14,34 @@ from django.db.migrations.operations.base import Operation
 from django.db.models import CheckConstraint, Index, UniqueConstraint
 
 
+@contextmanager
+def patience(connection: Any) -> Iterator[None]:
+    """Within it, statements wait for locks as long as it takes. What is done CONCURRENTLY waits for others'
+    transactions, and stops nobody meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout')")
+        [before] = cursor.fetchone()
+        cursor.execute("SET lock_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
+
+
+class AddIndexPatiently(AddIndexConcurrently):
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        with patience(schema_editor.connection):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
+class RunPatiently(RunSQL):
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        with patience(schema_editor.connection):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+
 def add_index(model_name: str, index: Index) -> list[Operation]:
-    return [_without(index.name), AddIndexConcurrently(model_name, index)]
+    return [_without(index.name), AddIndexPatiently(model_name, index)]
 
 
 def add_check(model_name: str, table: str, constraint: CheckConstraint) -> list[Operation]:
@@ -27,7 +55,7 @@ def add_check(model_name: str, table: str, constraint: CheckConstraint) -> list[
 
 def add_unique(model_name: str, constraint: UniqueConstraint, *, on: str) -> list[Operation]:
     """A unique constraint with a condition, which is an index. `on` is its table, columns and condition in SQL."""
-    create = RunSQL(f"CREATE UNIQUE INDEX CONCURRENTLY {constraint.name} ON {on}", _drop(constraint.name))
+    create = RunPatiently(f"CREATE UNIQUE INDEX CONCURRENTLY {constraint.name} ON {on}", _drop(constraint.name))
     state: Any = AddConstraint(model_name, constraint)
     return [_without(constraint.name), SeparateDatabaseAndState([create], [state])]
 
@@ -39,7 +67,7 @@ def drop_constraint(model_name: str, table: str, name: str) -> list[Operation]:
 
 
 def _without(index: str) -> RunSQL:
-    return RunSQL(_drop(index), RunSQL.noop)
+    return RunPatiently(_drop(index), RunSQL.noop)
 
 
 def _drop(index: str) -> str:

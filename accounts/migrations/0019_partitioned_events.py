@@ -1,8 +1,8 @@
 """Events are partitioned by their id, which begins with the time. The table so far becomes the first partition.
 
 Nothing is copied, and nothing is scanned: the check that was validated before says that all rows fit, and the indexes
-are those that are there. Others wait for some milliseconds. If the table can't be locked within ten seconds, because
-a transaction holds it, nothing has changed, and the migration is to be run again.
+are those that are there. Others wait for some milliseconds. If the table can't be locked soon, because a transaction
+holds it, nothing has changed, and `migrate` tries again.
 """
 
 import re
@@ -13,7 +13,6 @@ from django.utils import timezone
 from accounts.lib import identifiers, months
 
 SWAP = """
-SET LOCAL lock_timeout = '10s';
 LOCK TABLE accounts_event IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE accounts_event RENAME TO accounts_event_before;
 ALTER INDEX accounts_event_pkey RENAME TO accounts_event_before_pkey;

@@ -6,6 +6,8 @@ attached. A run that was killed is run again: it keeps what is whole, and builds
 
 from django.db import migrations
 
+from accounts.lib.migrating import patience
+
 INDEXES = {
     "event_of_actor": "((actor -> 'id'), id DESC)",
     "event_of_target": "USING gin (targets jsonb_path_ops)",
@@ -25,17 +27,16 @@ SELECT 1 FROM pg_inherits h JOIN pg_index i ON i.indexrelid = h.inhrelid
 def build(apps, schema_editor):
     with schema_editor.connection.cursor() as cursor:
         for name, definition in INDEXES.items():
-            cursor.execute("SET lock_timeout = '10s'")
             cursor.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY accounts_event {definition}")
-            cursor.execute("RESET lock_timeout")
             cursor.execute(LEAVES)
             for (leaf,) in cursor.fetchall():
                 cursor.execute(ATTACHED, [name, leaf])
                 if cursor.fetchone():
                     continue
                 own = leaf.replace("accounts_event", name)
-                cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {own}")
-                cursor.execute(f"CREATE INDEX CONCURRENTLY {own} ON {leaf} {definition}")
+                with patience(schema_editor.connection):
+                    cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {own}")
+                    cursor.execute(f"CREATE INDEX CONCURRENTLY {own} ON {leaf} {definition}")
                 cursor.execute(f"ALTER INDEX {name} ATTACH PARTITION {own}")
 
 

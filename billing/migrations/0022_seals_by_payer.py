@@ -2,6 +2,8 @@
 
 from django.db import migrations
 
+from accounts.lib.migrating import RunPatiently
+
 # Made beside requests. The key is then exchanged in an instant, and takes the index over, with its name.
 DROP = "DROP INDEX CONCURRENTLY IF EXISTS ledger_seal_by_payer"
 CREATE = "CREATE UNIQUE INDEX CONCURRENTLY ledger_seal_by_payer ON billing_ledgerseal (account_id, id)"
@@ -20,7 +22,7 @@ class Migration(migrations.Migration):
     dependencies = [("billing", "0021_fill_closed_payers")]
 
     operations = [
-        migrations.RunSQL(DROP, migrations.RunSQL.noop),
-        migrations.RunSQL(CREATE, migrations.RunSQL.noop),
+        RunPatiently(DROP, migrations.RunSQL.noop),
+        RunPatiently(CREATE, migrations.RunSQL.noop),
         migrations.RunSQL(EXCHANGE, BACK),
     ]

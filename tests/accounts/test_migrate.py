@@ -103,6 +103,33 @@ def test_a_deadlock_with_a_request_is_no_end(
     assert "Trying again" in capsys.readouterr().out
 
 
+def late_deadlock() -> Any:
+    """What a request gets that needs a second table, which a migration that waits for its first one has locked.
+
+    It begins to wait when PostgreSQL has already looked at the migration, so it is the one that is looked at next.
+    """
+    changing = Thread(target=partial(race, [partial(call_command, "migrate")]))
+    try:
+        with a_report():
+            changing.start()
+            wait_until_blocking()
+            time.sleep(1.2)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM billing_grant")
+                return cursor.fetchone()
+    except OperationalError as error:
+        return error
+    finally:
+        changing.join()
+
+
+def test_in_a_deadlock_the_migration_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(django_migrate.Command, "handle", change_two_tables)
+    assert not isinstance(late_deadlock(), OperationalError)
+    monkeypatch.setattr(migrate, "LOCK_SECONDS", 5)
+    assert "deadlock" in str(late_deadlock()), "the control"
+
+
 def test_it_gives_up_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrate, "PATIENCE_SECONDS", 0)
     with a_report():

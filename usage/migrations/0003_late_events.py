@@ -3,6 +3,8 @@
 from django.db import migrations
 from psycopg.sql import SQL, Identifier
 
+from accounts.lib.migrating import patience
+
 ON_PARENT = """
 CREATE INDEX IF NOT EXISTS usage_event_late ON ONLY usage_event (account_id, billed_in) WHERE billed_in IS NOT NULL
 """
@@ -18,8 +20,8 @@ SELECT leaf.inhrelid::regclass::text, joined.indexrelid::regclass::text, joined.
 MAKE = (
     "DROP INDEX CONCURRENTLY IF EXISTS {index}",
     "CREATE INDEX CONCURRENTLY {index} ON {leaf} (account_id, billed_in) WHERE billed_in IS NOT NULL",
-    "ALTER INDEX usage_event_late ATTACH PARTITION {index}",
 )
+ATTACH = "ALTER INDEX usage_event_late ATTACH PARTITION {index}"
 MAKE_AGAIN = ("REINDEX INDEX CONCURRENTLY {index}",)
 
 
@@ -29,8 +31,13 @@ def index_leaves(apps, schema_editor):
         cursor.execute(LEAVES)
         for leaf, joined, is_valid in cursor.fetchall():
             names = {"leaf": Identifier(leaf), "index": Identifier(joined or f"{leaf}_late")}
-            for statement in () if is_valid else MAKE_AGAIN if joined else MAKE:
-                cursor.execute(SQL(statement).format(**names))
+            if is_valid:
+                continue
+            with patience(schema_editor.connection):
+                for statement in MAKE_AGAIN if joined else MAKE:
+                    cursor.execute(SQL(statement).format(**names))
+            if not joined:
+                cursor.execute(SQL(ATTACH).format(**names))
 
 
 class Migration(migrations.Migration):
