@@ -178,10 +178,10 @@ def _close_books(organization: Organization, now: datetime) -> None:
             now=now,
             description="Written off: the organization is closed",
         )
-    for method in PaymentMethod.objects.of(organization):
-        methods.remove_here(method)
     if accounts.find(organization):
         accounts.close(organization, now=now)
+    for method in PaymentMethod.objects.of(organization).order_by("is_default", "pk"):  # none becomes the next default
+        methods.remove_here(method)
     reason = "The organization is closed"
     thresholds.set_credit_limit(organization.pk, credit_limit=ZERO, reason=reason, actor="", now=now)
     LedgerAccount.objects.filter(pk=organization.pk).update(closed_at=now)

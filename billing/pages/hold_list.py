@@ -37,6 +37,7 @@ class HoldsView(FilteredListView):
     template_name = "billing/hold_list.html"
     form_class = HoldsForm
     file = "holds"
+    most = 10_000
     columns = (
         *("id", "purpose", "status", "organization", "key_id", "reference", "amount", "captured"),
         *("created_at", "expires_at"),

@@ -52,7 +52,7 @@ class InvoicesView(FilteredListView):
 
     def rows(self) -> QuerySet[Invoice]:
         papers = Invoice.objects.of(self.organization)
-        return papers.select_related("state", "document").order_by("-issued_at")
+        return papers.select_related("state", "document").order_by("-issued_at", "-pk")
 
     def line(self, row: Invoice) -> Sequence[Cell]:
         return (

@@ -13,8 +13,6 @@ from accounts.lib.attachments import attachment
 from accounts.lib.spreadsheets import Cell
 from accounts.pages.organizations import OrganizationMixin
 
-MOST = 10_000
-
 
 class FilterForm(forms.Form):
     """Fields that are not valid don't filter."""
@@ -34,6 +32,7 @@ class FilteredListView(OrganizationMixin, ListView[Any]):
     file: ClassVar[str]
     title: ClassVar[Any]
     columns: ClassVar[Sequence[str]]
+    most: ClassVar[int | None] = None  # lines of the CSV
     paginate_by = 50
 
     def rows(self) -> QuerySet[Any]:
@@ -44,7 +43,7 @@ class FilteredListView(OrganizationMixin, ListView[Any]):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.GET.get("format") == "csv":
-            lines = (self.line(row) for row in self.get_queryset()[:MOST])
+            lines = (self.line(row) for row in self.get_queryset()[: self.most])
             return attachment(spreadsheets.csv_of(self.columns, lines), self.file, "csv")
         return super().get(request, *args, **kwargs)
 

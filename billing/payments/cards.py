@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 from accounts import events
 from billing import clock
 from billing.invoicing import unpaid
-from billing.models import PaymentMethod
+from billing.models import AutoRecharge, PaymentMethod
 from billing.models.payments import EXPIRING
 from billing.payments import notices, rounds
 from billing.payments.gateways import Card
@@ -27,9 +27,11 @@ def mark_declined(method: PaymentMethod, code: str) -> None:
         tell(method, "payment_method.declined", clock.now(method.organization), code=code)
 
 
-def mark_good(method: PaymentMethod) -> None:
-    """Its owner paid with it, so it may be charged by ourselves again."""
-    PaymentMethod.objects.filter(pk=method.pk).exclude(declined_code="").update(declined_code="")
+def mark_good(method: PaymentMethod) -> bool:
+    """Its owner paid with it, so it may be charged by ourselves again, if it is still at the gateway. True if it was
+    marked."""
+    marked = PaymentMethod.objects.filter(pk=method.pk).exclude(declined_code__in=("", DELETED))
+    return bool(marked.update(declined_code=""))
 
 
 def mark_as_before(method: PaymentMethod) -> None:
@@ -44,8 +46,7 @@ def take_up(method: PaymentMethod, now: datetime) -> None:
     """The card can be charged from now on: what waits for another card goes on with it. Under the payer's lock."""
     if not method.is_chargeable_on(now.date()):
         return
-    if rounds.is_untried(method.organization, method):
-        rounds.lift(method.organization_id, now)
+    rounds.lift_for(method, now)
     unpaid.charge_new_card(method, now)
 
 
@@ -58,12 +59,21 @@ def renew(method: PaymentMethod, card: Card, now: datetime) -> None:
     was_chargeable, before = method.is_chargeable_on(now.date()), method.fingerprint
     for name, value in shown.items():
         setattr(method, name, value)
-    if method.declined_code == RENEWABLE and method.last_day >= now.date():
+    is_renewed = method.declined_code == RENEWABLE and method.last_day >= now.date()
+    if is_renewed:
         method.declined_code = ""
     method.save(update_fields=[*shown, "declined_code"])
     tell(method, "payment_method.updated", now, exp_month=method.exp_month, exp_year=method.exp_year)
-    if (method.is_default or method.is_backup) and not (was_chargeable and before == method.fingerprint):
-        take_up(method, now)
+    if not _is_charged(method) or (was_chargeable and before == method.fingerprint):
+        return
+    if is_renewed:
+        rounds.lift_declined(method.organization_id, now)
+    take_up(method, now)
+
+
+def _is_charged(method: PaymentMethod) -> bool:
+    """Whether it has a role: others are charged only if their owner names them."""
+    return method.is_default or method.is_backup or AutoRecharge.objects.filter(payment_method=method).exists()
 
 
 def announce_expiring(now: datetime) -> int:

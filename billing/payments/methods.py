@@ -98,7 +98,6 @@ def keep(
     if known:
         return known
     now = clock.now(organization)
-    is_another = not PaymentMethod.objects.of(organization).filter(fingerprint=card.fingerprint).exists()
     method = PaymentMethod(
         pk=id or identifiers.uuid7(),
         created_at=now,
@@ -117,28 +116,29 @@ def keep(
     _give_role(method, now)
     method.save(force_insert=True)
     cards.tell(method, "payment_method.added", now)
-    if is_another:
-        cards.take_up(method, now)
-    else:
-        rounds.after_authentication(organization.pk, now)
+    rounds.after_authentication(organization.pk, now)
+    cards.take_up(method, now)
     return method
 
 
 def _give_role(method: PaymentMethod, now: datetime) -> None:
-    """The first card is the default, and so is one that comes after a default that can't be charged.
+    """The first card is the default. So is one that comes after a default that can't be charged, or that its owner
+    didn't confirm at the bank in time.
 
     While auto-recharge waits after declines, another card is the backup, or else it would never be charged.
     """
     on_file = PaymentMethod.objects.of(method.organization)
-    default = on_file.filter(is_default=True).first()
+    default, backup = (on_file.filter(**{role: True}).first() for role in ("is_default", "is_backup"))
     if default is None:
         method.is_default = True
-    elif method.is_chargeable_on(now.date()):
-        if not default.is_chargeable_on(now.date()):
-            on_file.filter(pk=default.pk).update(is_default=False)
-            method.is_default = True
-        elif rounds.is_waiting(method.organization) and not on_file.filter(is_backup=True).exists():
-            method.is_backup = True
+    elif not method.is_chargeable_on(now.date()):
+        return
+    elif rounds.wants_another(method.organization) or not default.is_chargeable_on(now.date()):
+        on_file.filter(pk=default.pk).update(is_default=False)
+        method.is_default = True
+    elif rounds.is_waiting(method.organization) and not (backup and backup.is_chargeable_on(now.date())):
+        on_file.update(is_backup=False)
+        method.is_backup = True
 
 
 def begin_setup(organization: Organization, *, return_url: str, by: str = "") -> Session:

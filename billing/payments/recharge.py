@@ -178,6 +178,7 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
     accounts.required(organization)
     posting.lock([organization.pk], now)
     before = of(organization)
+    charged_before = rounds.chargeable_card(before, now)
     name = params.get("payment_method")
     kept = None if "payment_method" in params else before.payment_method
     card = methods.choose(organization, name, now) if name else kept
@@ -195,8 +196,11 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
     if settings.monthly_limit != before.monthly_limit:
         AutoRecharge.objects.filter(pk=settings.pk).update(announced=0)
     thresholds.set_recharge_below(organization.pk, settings.threshold if settings.enabled else None)
-    if consents or (card and card != before.payment_method and rounds.is_untried(organization, card)):
+    charged = rounds.chargeable_card(settings, now)
+    if consents:
         rounds.lift(organization.pk, now)
+    elif charged and charged != charged_before:
+        rounds.lift_for(charged, now)
     names = ("enabled", *values)
     changes = {
         "before": {name: getattr(before, name) for name in names},

@@ -22,12 +22,13 @@ from billing.payments import notices, payment_events
 
 WAITS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 FREQUENT = 3  # recharges in an hour
+CHARGEBACK = "chargeback"
 PAUSED = {
     "declined": gettext_noop("Paused: the card was declined. Add another card, or try again."),
     "action_required": gettext_noop(
         "Paused: a payment was not confirmed at the bank in time. Add another card, or try again."
     ),
-    "chargeback": gettext_noop("Paused: a bank took back a payment that was disputed. Buy credits, or try again."),
+    CHARGEBACK: gettext_noop("Paused: a bank took back a payment that was disputed. Buy credits, or try again."),
 }
 
 
@@ -42,6 +43,24 @@ def lift(organization_id: UUID, now: datetime) -> None:
     settings.save(update_fields=["failed_rounds", "next_attempt_at", "paused"])
 
 
+def lift_for(card: PaymentMethod, now: datetime) -> None:
+    """Another card can be charged. That is no answer to a payment that a bank took back."""
+    paused_for = AutoRecharge.objects.of(card.organization).values_list("paused", flat=True).first()
+    if paused_for != CHARGEBACK and is_untried(card.organization, card):
+        lift(card.organization_id, now)
+
+
+def lift_declined(organization_id: UUID, now: datetime) -> None:
+    """What the card was declined for is put right."""
+    if not AutoRecharge.objects.filter(organization=organization_id).exclude(paused__in=("", "declined")).exists():
+        lift(organization_id, now)
+
+
+def wants_another(organization: Organization) -> bool:
+    """Whether it is paused because its card was not confirmed at the bank in time."""
+    return AutoRecharge.objects.of(organization).filter(enabled=True, paused="action_required").exists()
+
+
 def after_authentication(organization_id: UUID, now: datetime) -> None:
     """A card was saved once more, so its owner has authenticated it: that ends a pause for want of it."""
     if AutoRecharge.objects.filter(organization=organization_id, paused="action_required").exists():
@@ -54,7 +73,7 @@ def is_waiting(organization: Organization) -> bool:
 
 
 def is_untried(organization: Organization, card: PaymentMethod) -> bool:
-    """Whether it is another card than those that recharges were declined with since a payment last succeeded.
+    """Whether it is another card than those with which recharges failed since a payment last succeeded.
 
     A card that was removed and added again has the fingerprint that it had.
     """
@@ -134,8 +153,8 @@ def _fail_round(settings: AutoRecharge, now: datetime, *, hard: bool) -> None:
 def after_chargeback(organization_id: UUID, now: datetime) -> None:
     """A bank took back the money of a payment: nothing is charged before its owner does something about it."""
     settings = AutoRecharge.objects.filter(organization=organization_id, enabled=True).first()
-    if settings and settings.paused != "chargeback":
-        _pause(settings, "chargeback", now)
+    if settings and settings.paused != CHARGEBACK:
+        _pause(settings, CHARGEBACK, now)
 
 
 def _backup(payment: Payment, now: datetime) -> PaymentMethod | None:

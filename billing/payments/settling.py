@@ -70,8 +70,8 @@ def _succeed(payment: Payment, intent: Intent) -> None:
     if payment.method is None and intent.card:
         payment.method = methods.keep(payment.organization, payment.gateway_name, intent.card, by=payment.created_by)
     payment.status, payment.intent, payment.failure_code, payment.decline_code = Status.SUCCEEDED, intent.id, "", ""
-    if payment.method:
-        cards.mark_good(payment.method)
+    by_owner = payment.method if payment.created_by not in BY_OURSELVES else None
+    good_again = by_owner if by_owner and cards.mark_good(by_owner) else None
     _close(payment, "method", "intent")
     posting.post(
         payment.organization_id,
@@ -85,6 +85,9 @@ def _succeed(payment: Payment, intent: Intent) -> None:
     payment_events.record(payment, "payment.succeeded", clock.now(payment.organization))
     rounds.after_success(payment, clock.now(payment.organization))
     settlement.after_payment(payment, clock.now(payment.organization))
+    if good_again:
+        good_again.refresh_from_db()
+        cards.take_up(good_again, clock.now(payment.organization))
 
 
 def _put_aside(payment: Payment, sums: str) -> None:

@@ -11,7 +11,7 @@ from accounts import events
 from accounts.models import Organization
 from billing import tasks
 from billing.ledger import posting
-from billing.models import AutoRecharge, LedgerEntry, Payment
+from billing.models import AutoRecharge, LedgerEntry, Payment, PaymentMethod
 from billing.payments import recharge
 from tests import factories
 
@@ -41,9 +41,12 @@ def bought(organization: Organization) -> list[Any]:
     return list(recharges.order_by("created_at").values_list("amount", flat=True))
 
 
-def pause(organization: Organization) -> None:
-    """Its card was declined in three rounds."""
-    factories.card(organization, DECLINED)
+def pause(organization: Organization, token: str = DECLINED) -> PaymentMethod:
+    """Its default card is declined in three rounds. Returns the card."""
+    card = factories.card(organization, token)
     switch_on(organization)
-    AutoRecharge.objects.update(paused="declined", failed_rounds=3)
+    for hours in (0, 1.1, 7.2):
+        sweep(hours=hours)
+        AutoRecharge.objects.update(next_attempt_at=None)
     assert state(organization) == "paused"
+    return card

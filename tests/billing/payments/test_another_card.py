@@ -1,36 +1,47 @@
 """What waits for another card, and which card is another one: the fingerprint says so, and not the row."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import Organization
 from billing.invoicing import dunning
-from billing.models import AutoRecharge, Payment, PaymentMethod
-from billing.payments import methods, payments
+from billing.models import AutoRecharge, Invoice, InvoiceState, Payment, PaymentMethod
+from billing.payments import methods, payments, purchases
+from billing.payments.gateways import Card
 from tests import factories
 from tests.billing.invoicing.drafts import DECEMBER, issue
 from tests.billing.payments.buying import paid
-from tests.billing.payments.recharging import DECLINED, bought, state, sweep, switch_on
+from tests.billing.payments.recharging import DECLINED, bought, pause, state, sweep, switch_on
 
-LOST, GOOD = "pm_card_chargeDeclinedLostCard", "pm_card_visa"
-
-
-def pause(organization: Organization, token: str) -> PaymentMethod:
-    """Its default card is declined until auto-recharge is paused. Returns the card."""
-    card = factories.card(organization, token)
-    switch_on(organization)
-    for hours in (0, 1.1, 7.2):
-        sweep(hours=hours)
-        AutoRecharge.objects.update(next_attempt_at=None)
-    assert AutoRecharge.objects.get().paused == "declined"
-    return card
+LOST, GOOD, MASTERCARD = "pm_card_chargeDeclinedLostCard", "pm_card_visa", "pm_card_mastercard"
 
 
 @pytest.fixture
 def paused(organization: Organization) -> PaymentMethod:
-    return pause(organization, DECLINED)
+    return pause(organization)
+
+
+def waiting_invoice(organization: Organization) -> Invoice:
+    """Nothing can be charged for it."""
+    invoice = issue(organization, 100)
+    InvoiceState.objects.filter(invoice=invoice).update(needs_card=True)
+    return invoice
+
+
+def card_of(method: PaymentMethod, **changes: Any) -> Card:
+    """What the gateway shows of it: in time, and with a customer."""
+    shown: dict[str, Any] = {
+        "token": method.gateway_token,
+        "brand": method.brand,
+        "last4": method.last4,
+        "exp_month": 12,
+    }
+    shown |= {"exp_year": 2040, "fingerprint": method.fingerprint, "customer": "cus_1", **changes}
+    return Card(**shown)
 
 
 def charge() -> None:
@@ -96,6 +107,49 @@ def test_a_card_on_file_that_was_not_tried_lifts_it(organization: Organization, 
     assert state(organization) == "charging"
 
 
+def test_the_default_card_that_is_chosen_again_lifts_it(organization: Organization) -> None:
+    """The recharge's own card was declined, and its default was never tried."""
+    factories.card(organization, GOOD)
+    own = factories.card(organization, DECLINED)
+    switch_on(organization, payment_method=own.public_id)
+    AutoRecharge.objects.update(paused="declined", failed_rounds=3)
+    switch_on(organization, payment_method=None)
+    assert state(organization) == "charging"
+
+
+@pytest.mark.parametrize("how", ["saved", "default", "renewed"])
+def test_no_card_lifts_a_pause_after_a_chargeback(organization: Organization, how: str) -> None:
+    disputed = factories.card(organization, GOOD)
+    switch_on(organization)
+    AutoRecharge.objects.update(paused="chargeback")
+    if how == "saved":
+        factories.card(organization, MASTERCARD)
+    elif how == "default":
+        methods.make_default(factories.card(organization, MASTERCARD))
+    else:
+        shown = card_of(disputed, fingerprint="another")
+        methods.observe(disputed.gateway_token, shown, disputed.gateway, timezone.now())
+    assert state(organization) == "paused"
+
+
+def test_a_card_that_comes_after_one_that_was_not_confirmed_is_charged(organization: Organization) -> None:
+    first = factories.card(organization, GOOD)
+    switch_on(organization)
+    AutoRecharge.objects.update(paused="action_required")
+    new = factories.card(organization, MASTERCARD)
+    first.refresh_from_db()
+    assert (new.is_default, first.is_default, state(organization)) == (True, False, "charging")
+
+
+def test_a_new_date_puts_right_what_a_card_was_declined_for(organization: Organization) -> None:
+    card = factories.card(organization, GOOD)
+    switch_on(organization)
+    PaymentMethod.objects.update(declined_code="expired_card", exp_year=2020)
+    AutoRecharge.objects.update(paused="declined", failed_rounds=1)
+    methods.observe(card.gateway_token, card_of(card), card.gateway, timezone.now())
+    assert state(organization) == "charging"
+
+
 @pytest.mark.parametrize("how", ["default", "chosen"])
 def test_the_card_that_was_tried_does_not(organization: Organization, paused: PaymentMethod, how: str) -> None:
     factories.card(organization, GOOD)
@@ -128,3 +182,34 @@ def test_an_invoice_that_waits_for_another_card_is_charged_when_one_is_made_the_
     payments.sweep(datetime.now(UTC))
     invoice.state.refresh_from_db()
     assert invoice.state.status == "paid"
+
+
+def test_an_invoice_that_waits_is_charged_when_the_same_card_comes_with_a_new_date(organization: Organization) -> None:
+    """The card on file has expired, so what is charged is the new row."""
+    factories.card(organization, GOOD)
+    PaymentMethod.objects.update(declined_code="expired_card", exp_year=2020)
+    invoice = waiting_invoice(organization)
+    assert factories.card(organization, GOOD).is_default
+    payments.sweep(datetime.now(UTC))
+    invoice.state.refresh_from_db()
+    assert invoice.state.status == "paid"
+
+
+def test_an_invoice_that_waits_is_charged_when_its_owner_pays_with_the_card_again(organization: Organization) -> None:
+    card = factories.card(organization, GOOD)
+    PaymentMethod.objects.update(declined_code="restricted_card")
+    invoice = waiting_invoice(organization)
+    assert paid(organization, method=card.public_id).status == "succeeded"
+    payments.sweep(datetime.now(UTC))
+    invoice.state.refresh_from_db()
+    assert invoice.state.status == "paid"
+
+
+@pytest.mark.parametrize(("code", "by"), [("customer_deleted", "user:1"), ("restricted_card", "auto_recharge")])
+def test_what_stays_marked_when_a_payment_succeeds_late(organization: Organization, code: str, by: str) -> None:
+    card = factories.card(organization, GOOD)
+    payment = purchases.begin(organization, amount=Decimal(5), method=None, by=by)
+    PaymentMethod.objects.update(declined_code=code)
+    assert payments.complete(payment.pk).status == "succeeded"
+    card.refresh_from_db()
+    assert card.declined_code == code
