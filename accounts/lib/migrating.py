@@ -66,6 +66,20 @@ def drop_constraint(model_name: str, table: str, name: str) -> list[Operation]:
     return [SeparateDatabaseAndState([drop], [state])]
 
 
+def lead_key_by_payer(table: str, index: str) -> list[Operation]:
+    """Make (account_id, id) the primary key in place of id.
+
+    The index is made beside requests. The key is then exchanged in an instant, and takes the index over.
+    """
+    create = f"CREATE UNIQUE INDEX CONCURRENTLY {index} ON {table} (account_id, id)"
+    exchange = f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey, ADD CONSTRAINT {table}_pkey PRIMARY KEY"
+    return [
+        _without(index),
+        RunPatiently(create, _drop(index)),
+        RunSQL(f"{exchange} USING INDEX {index}", f"{exchange} (id)"),
+    ]
+
+
 def _without(index: str) -> RunSQL:
     return RunPatiently(_drop(index), RunSQL.noop)
 

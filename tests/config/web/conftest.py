@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 
+from accounts.models import Organization
+from tests import factories
+
 PATIENCE_SECONDS = 60
 HAND_OVER = """import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -127,6 +130,14 @@ def running(database: str, listener: socket.socket | None = None, **environment:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def customer(committed: None) -> Organization:
+    """With an owner, and 100 credits."""
+    organization = factories.organization(owner=factories.user("owner"))
+    factories.credit(organization, 100)
+    return organization
 
 
 @pytest.fixture(scope="package")

@@ -23,13 +23,6 @@ WITH_BODY = sorted(
 
 
 @pytest.fixture
-def customer(committed: None) -> Organization:
-    organization = factories.organization(owner=factories.user("owner"))
-    factories.credit(organization, 100)
-    return organization
-
-
-@pytest.fixture
 def bearer(customer: Organization) -> str:
     scopes = ["credits:read", "credits:write", "keys:read", "keys:write"]
     owner = customer.memberships.get().user

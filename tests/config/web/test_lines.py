@@ -25,13 +25,6 @@ Ask = Callable[..., Coroutine[Any, Any, Answer | None]]
 
 
 @pytest.fixture
-def customer(committed: None) -> Organization:
-    organization = factories.organization(owner=factories.user("owner"))
-    factories.credit(organization, 100)
-    return organization
-
-
-@pytest.fixture
 def ask(customer: Organization) -> Ask:
     platform, (_, key) = factories.platform_key(), factories.key(customer)
     ApiKey.objects.update(last_used_at=timezone.now())
