@@ -3,12 +3,14 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from django.utils import timezone
 
 from accounts import people
 from accounts.models import Organization, User
 from billing.ledger import holds
 from billing.models import Grant, Invoice, LedgerAccount, Payment, PaymentMethod
+from billing.pages.hold_list import HoldsView
 from billing.payments import payments, purchases
 from tests import factories
 from tests.browser import at, messages_of, signed_in, text
@@ -114,6 +116,20 @@ def test_holds(alice: User, organization: Organization) -> None:
         assert "Nothing matches the filter" in text(browser.get(f"{page}?{query}"))
     lines = browser.get(f"{page}?format=csv").content.decode().splitlines()
     assert [line.split(",")[:3] for line in lines[1:]] == [[hold.public_id, "hold", "open"]]
+
+
+def test_a_csv_that_would_be_too_long_has_the_newest_lines(
+    alice: User, organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HoldsView, "most", 1)
+    browser, page, now = signed_in(alice), at(organization, "credits/holds/"), timezone.now()
+    factories.credit(organization, 10)
+    first = holds.place(organization, amount=Decimal(1), ttl=timedelta(hours=1), now=now)
+    assert "The CSV has the newest" not in text(browser.get(page))
+    second = holds.place(organization, amount=Decimal(1), ttl=timedelta(hours=1), now=now)
+    assert "The CSV has the newest 1." in text(browser.get(page))
+    csv = browser.get(f"{page}?format=csv").content.decode()
+    assert (second.public_id in csv, first.public_id in csv) == (True, False)
 
 
 def test_the_holds_of_an_organization_beneath(alice: User, organization: Organization) -> None:

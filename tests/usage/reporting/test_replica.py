@@ -25,6 +25,7 @@ from usage.storage import diagnosis, gauges
 
 pytestmark = pytest.mark.usefixtures("committed")
 real = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="only the embedded PostgreSQL is copied")
+PATIENCE_SECONDS = 60
 USAGE = "/v1/usage"
 
 
@@ -84,7 +85,7 @@ def caught_up(settings: dict[str, Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_wal_insert_lsn()::text")
         [position] = cursor.fetchone()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not standby.asked(settings, f"SELECT pg_last_wal_replay_lsn() >= '{position}'")[0]:
         assert time.monotonic() < deadline
         time.sleep(0.02)
