@@ -2,8 +2,8 @@
 
 A backup doesn't have the row that says which database is the real one. One that was copied in another way is found out
 by the identifier of its PostgreSQL cluster, which `initdb` makes, or by its timeline: PostgreSQL begins another one
-whenever a recovery ends. So a promoted standby is a copy as well. Where DATABASE_FAILOVER says that it isn't, only the
-server's settings, which name a recovery's point in time, find out a copy.
+whenever a recovery ends. So a promoted standby is a copy as well. Where DATABASE_FAILOVER says that it isn't, the
+server's settings, which name a recovery's point in time, are asked in place of the timeline.
 `manage.py adopt` makes a copy the real one.
 """
 

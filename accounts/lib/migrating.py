@@ -1,5 +1,5 @@
-"""Operations for migrations that run while requests are served. They take no lock that would stop requests, so there is
-no transaction around them.
+"""Operations for migrations that run while requests are served. They take no lock that would stop requests for long, so
+there is no transaction around them.
 
 Each can be run again after it was killed half-way: it first removes what the earlier run left, say an invalid index.
 """
@@ -26,6 +26,12 @@ def patience(connection: Any) -> Iterator[None]:
             yield
         finally:
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [before])
+
+
+def is_whole(cursor: Any, index: str) -> bool:
+    """Whether there is an index of this name, and it is finished: what an earlier run has left, and need not repeat."""
+    cursor.execute("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid", [index])
+    return cursor.fetchone() is not None
 
 
 class AddIndexPatiently(AddIndexConcurrently):

@@ -22,7 +22,9 @@ from accounts.lib import snapshot
 ALIAS = "replica"
 PAUSE_SECONDS = 10
 STATEMENT_TIMED_OUT = "57014"
-POSITION = "SELECT pg_current_wal_insert_lsn()::text, clock_timestamp()"
+# The clock is read first: what is committed between the two is then in the position. That is the end of what was
+# written, not the place for the next record, which in a new file of the log comes after a header.
+POSITION = "SELECT clock_timestamp(), pg_current_wal_flush_lsn()::text"
 PROGRESS = "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn() >= %s::pg_lsn, pg_last_xact_replay_timestamp()"
 
 log = structlog.get_logger()
@@ -101,7 +103,7 @@ def _progress() -> tuple[datetime, datetime | None]:
     """
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(POSITION)
-        position, now = cursor.fetchone()
+        now, position = cursor.fetchone()
     with connections[ALIAS].cursor() as cursor:
         cursor.execute(PROGRESS, [position])
         is_replica, has_all, applied_at = cursor.fetchone()

@@ -6,7 +6,7 @@ attached. A run that was killed is run again: it keeps what is whole, and builds
 
 from django.db import migrations
 
-from accounts.lib.migrating import patience
+from accounts.lib.migrating import is_whole, patience
 
 INDEXES = {
     "event_of_actor": "((actor -> 'id'), id DESC)",
@@ -34,9 +34,10 @@ def build(apps, schema_editor):
                 if cursor.fetchone():
                     continue
                 own = leaf.replace("accounts_event", name)
-                with patience(schema_editor.connection):
-                    cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {own}")
-                    cursor.execute(f"CREATE INDEX CONCURRENTLY {own} ON {leaf} {definition}")
+                if not is_whole(cursor, own):
+                    with patience(schema_editor.connection):
+                        cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {own}")
+                        cursor.execute(f"CREATE INDEX CONCURRENTLY {own} ON {leaf} {definition}")
                 cursor.execute(f"ALTER INDEX {name} ATTACH PARTITION {own}")
 
 

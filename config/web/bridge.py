@@ -87,7 +87,8 @@ class Bridge:
                 await send({"type": "http.response.body", "body": part, "more_body": more})
         finally:
             if more:
-                self.pool.submit(Job(rest.close))
+                with suppress(Refusal):  # of a pool that is full
+                    self.pool.submit(Job(rest.close))
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         request.check_head()
@@ -140,7 +141,7 @@ class Bridge:
             job.drop()
 
     def _until(self) -> float:
-        """When the time of what begins now is up, by the event loop's clock."""
+        """The time of the event loop's clock by which what begins now has to be done."""
         return asyncio.get_running_loop().time() + self.seconds
 
     async def _at_once(self, environ: dict[str, Any], until: float) -> Answer | None:

@@ -5,6 +5,7 @@ refused, a redirect to https, a body that is too large, a cookie, anything that 
 instead, as if it had never been here. So a refusal has one author, and an answer has the same bytes on both ways.
 """
 
+import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,14 +66,21 @@ class Plain:
         return self.pattern.callback
 
     def answer(self, response: HttpResponse) -> Answer:
-        seconds = time.perf_counter() - self.began
-        metrics.count(self.request.method, str(self.pattern.pattern), response.status_code, seconds)
+        self.count(response.status_code)
         headers = [*_headers(response, self.added), ("X-Request-Id", self.request_id)]
         return Answer(response.status_code, headers, response.content)
 
     def fault(self, error: Exception) -> HttpResponse:
+        """May wait for Redis, which is told of some outages."""
         with bound_contextvars(request_id=self.request_id):
-            return response_for_exception(self.request, error)
+            try:
+                raise error  # what answers it asks for the exception that is being handled
+            except Exception:
+                return response_for_exception(self.request, error)
+
+    def count(self, status: int) -> None:
+        seconds = time.perf_counter() - self.began
+        metrics.count(self.request.method, str(self.pattern.pattern), status, seconds)
 
 
 class Front:
@@ -107,8 +115,11 @@ class Front:
 
         None if a thread has to answer. Then nothing was done.
         """
+        pattern = _pattern(environ["PATH_INFO"]) if self.lines.most else None
+        if pattern is None or not hasattr(pattern.callback, "question"):
+            return None
         plain = self._plain(environ)
-        if plain is None or not hasattr(plain.view, "question") or not (line := self.lines.free()):
+        if plain is None or not (line := self.lines.free()):
             return None
         response: HttpResponse | None = None
         try:
@@ -117,9 +128,10 @@ class Front:
                 verdict = question.verdict(await line.run(question.statement, question.parameters, until))
                 response = respond(verdict) if verdict else None
         except TimeoutError:
+            plain.count(503)
             raise
         except Exception as error:
-            response = plain.fault(error)
+            response = await asyncio.to_thread(plain.fault, error)
         return plain.answer(response) if response else None
 
     def _plain(self, environ: dict[str, Any]) -> Plain | None:

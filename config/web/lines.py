@@ -19,6 +19,7 @@ from accounts.lib import distribution, sql
 
 PAUSE_SECONDS = 1  # after a connection couldn't be opened
 LOST = "The connection ended."
+STUCK = "The server takes no statement."
 
 Rows = list[tuple[Any, ...]]
 
@@ -33,19 +34,21 @@ class Line:
         self.adapter = Transformer(self.opened)
         self.names: dict[tuple[bytes, tuple[int, ...]], bytes] = {}  # of statements that are prepared, with their types
         self.result: asyncio.Future[PGresult] | None = None  # while one is under way
+        self.parts: list[PGresult] = []  # what came of it so far
         self.file, self.is_closed = self.server.socket, False
         self.news = select.poll()
         self.news.register(self.file, select.POLLIN)
         self.loop.add_reader(self.file, self._read)
 
     def is_ended(self) -> bool:
-        """Nothing comes from the server between statements, but that it has closed the connection."""
+        """Whether something came between statements. Nearly always that is the end of the connection."""
         return bool(self.news.poll(0))
 
     async def run(self, statement: str, parameters: sql.Parameters, until: float) -> Rows:
         """The rows of the statement. `TimeoutError` if they aren't there at that time of the event loop.
 
-        The statement goes on then, and the connection ends with it. So it does after any error.
+        The statement goes on then, and the connection ends with it, as it does if the request is canceled. After an
+        error the connection ends at once.
         """
         self.lines.idle.remove(self)
         text, values = sql.bound(statement, parameters)
@@ -58,7 +61,7 @@ class Line:
                 rows = sql.rows_of(await self._result(until), self.adapter, self.opened)
             except TimeoutError:
                 raise
-            except BaseException:
+            except Exception:
                 self.close()
                 raise
         self.lines.idle.append(self)
@@ -72,8 +75,9 @@ class Line:
         return name
 
     async def _result(self, until: float) -> PGresult:
-        self.server.flush()
-        self.result = self.loop.create_future()
+        if self.server.flush():  # a statement fits into the socket's buffer, which is empty
+            raise errors.OperationalError(STUCK)
+        self.parts, self.result = [], self.loop.create_future()
         timer = self.loop.call_at(until, self._give_up, self.result)
         try:
             return await self.result
@@ -85,23 +89,28 @@ class Line:
             result.set_exception(TimeoutError())
 
     def _read(self) -> None:
+        if self.result is None:
+            self.close()
+            return
         try:
             self.server.consume_input()
-            if self.result is None:
-                raise errors.OperationalError(LOST)
-            if self.server.is_busy():
-                return
-            results = []
-            while (part := self.server.get_result()) is not None:
-                results.append(part)
+            while not self.server.is_busy():  # asked each time, or libpq would wait for what has not come yet
+                part = self.server.get_result()
+                if part is None:
+                    self._settle()
+                    return
+                self.parts.append(part)
         except errors.Error as error:
             self._fail(error)
-            return
+
+    def _settle(self) -> None:
         waiting, self.result = self.result, None
-        if waiting.done():  # its time was up
+        if waiting is None or waiting.done():  # its time was up
             self.close()
+        elif self.parts:
+            waiting.set_result(self.parts[0])
         else:
-            waiting.set_result(results[0])
+            waiting.set_exception(errors.OperationalError(LOST))
 
     def _fail(self, error: errors.Error) -> None:
         waiting, self.result = self.result, None
@@ -146,9 +155,11 @@ class Lines:
     def _add(self, opening: "asyncio.Future[BaseDatabaseWrapper]") -> None:
         try:
             self.idle.append(Line(self, opening.result()))
-        except DatabaseError:  # the threads run into it too, and say so
+        except Exception as error:
             self.number -= 1
             self.opens_at = asyncio.get_running_loop().time() + PAUSE_SECONDS
+            if not isinstance(error, DatabaseError):  # the threads run into those too, and say so
+                raise
 
 
 def _connected() -> BaseDatabaseWrapper:

@@ -3,7 +3,7 @@
 from django.db import migrations
 from psycopg.sql import SQL, Identifier
 
-from accounts.lib.migrating import patience
+from accounts.lib.migrating import is_whole, patience
 
 ON_PARENT = """
 CREATE INDEX IF NOT EXISTS usage_event_late ON ONLY usage_event (account_id, billed_in) WHERE billed_in IS NOT NULL
@@ -33,9 +33,10 @@ def index_leaves(apps, schema_editor):
             names = {"leaf": Identifier(leaf), "index": Identifier(joined or f"{leaf}_late")}
             if is_valid:
                 continue
-            with patience(schema_editor.connection):
-                for statement in MAKE_AGAIN if joined else MAKE:
-                    cursor.execute(SQL(statement).format(**names))
+            if joined or not is_whole(cursor, f"{leaf}_late"):
+                with patience(schema_editor.connection):
+                    for statement in MAKE_AGAIN if joined else MAKE:
+                        cursor.execute(SQL(statement).format(**names))
             if not joined:
                 cursor.execute(SQL(ATTACH).format(**names))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
+from django.db.migrations.recorder import MigrationRecorder
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 # Less than the second after which PostgreSQL looks for a deadlock (deadlock_timeout), and ends whoever it finds: in one
@@ -18,25 +19,33 @@ BUSY = (LockNotAvailable, DeadlockDetected)  # somebody else has, or waits for, 
 class Command(migrate.Command):
     """While a change of a table waits for its lock, so does everybody who needs the table after it.
 
-    So it waits half a second at most. Then it lets the others pass and tries again, for ten minutes.
+    So it waits half a second at most. Then it lets the others pass and tries again, until ten minutes have passed since
+    the last migration that succeeded, or since the first try.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not self._try(deadline, *args, **options):
+        applied, deadline = -1, 0.0
+        while error := self._try(*args, **options):
+            if (count := self._applied(options["database"])) != applied:
+                applied, deadline = count, time.monotonic() + PATIENCE_SECONDS
+            if time.monotonic() >= deadline:
+                raise error
             self.stdout.write(f"Somebody uses a table that has to be changed. Trying again in {PAUSE_SECONDS:g} s.")
             time.sleep(PAUSE_SECONDS)
 
-    def _try(self, deadline: float, *args: Any, **options: Any) -> bool:
-        """False if it has to be tried again. What was migrated until then stays."""
+    def _try(self, *args: Any, **options: Any) -> OperationalError | None:
+        """The error if it has to be tried again. What was migrated until then stays."""
         with connections[options["database"]].cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_SECONDS * 1000:.0f}"])
             try:
                 super().handle(*args, **options)
             except OperationalError as error:
-                if isinstance(error.__cause__, BUSY) and time.monotonic() < deadline:
-                    return False
+                if isinstance(error.__cause__, BUSY):
+                    return error
                 raise
             finally:
                 cursor.execute("RESET lock_timeout")
-        return True
+        return None
+
+    def _applied(self, database: str) -> int:
+        return len(MigrationRecorder(connections[database]).applied_migrations())
