@@ -46,6 +46,13 @@ class RunPatiently(RunSQL):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
+def lock_first(*tables: str) -> RunSQL:
+    """For the start of a migration that is a transaction and changes several tables: it waits for all of them before it
+    does anything. Name them in the order in which requests use them, or else they and the migration block each other.
+    """
+    return RunSQL(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE", RunSQL.noop)
+
+
 def add_index(model_name: str, index: Index) -> list[Operation]:
     return [_without(index.name), AddIndexPatiently(model_name, index)]
 

@@ -7,11 +7,14 @@ from django.db import migrations, models
 
 import accounts.lib.identifiers
 
+from accounts.lib.migrating import lock_first
+
 
 class Migration(migrations.Migration):
     dependencies = [("accounts", "0025_sign_in_elsewhere")]
 
     operations = [
+        lock_first("accounts_user", "accounts_organization"),
         migrations.AddField("organization", "closed_at", models.DateTimeField(editable=False, null=True)),
         migrations.AddField("organization", "forgotten_at", models.DateTimeField(editable=False, null=True)),
         migrations.AddField("user", "erase_at", models.DateTimeField(editable=False, null=True)),

@@ -10,6 +10,8 @@ import django.utils.timezone
 from decimal import Decimal
 from django.db import migrations, models
 
+from accounts.lib.migrating import lock_first
+
 
 class Migration(migrations.Migration):
 
@@ -19,6 +21,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        lock_first("billing_paymentmethod", "billing_autorecharge", "billing_payment"),
         migrations.CreateModel(
             name='GatewayCustomer',
             fields=[

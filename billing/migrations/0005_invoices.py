@@ -11,6 +11,8 @@ import django.db.models.expressions
 from decimal import Decimal
 from django.db import migrations, models
 
+from accounts.lib.migrating import lock_first
+
 # The state of a paper, beside it, is the only thing of it that changes.
 IMMUTABLE = """
 CREATE TRIGGER invoice_immutable BEFORE UPDATE OR DELETE ON billing_invoice
@@ -45,6 +47,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        lock_first("billing_billingaccount", "billing_payment", "billing_refund"),
         migrations.CreateModel(
             name='Invoice',
             fields=[

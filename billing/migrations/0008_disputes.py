@@ -7,6 +7,8 @@ import django.utils.timezone
 from decimal import Decimal
 from django.db import migrations, models
 
+from accounts.lib.migrating import lock_first
+
 
 class Migration(migrations.Migration):
 
@@ -15,6 +17,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        lock_first("billing_ledgeraccount", "billing_paymentmethod"),
         migrations.CreateModel(
             name='Dispute',
             fields=[

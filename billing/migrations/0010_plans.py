@@ -7,6 +7,8 @@ import django.db.models.deletion
 from decimal import Decimal
 from django.db import migrations, models
 
+from accounts.lib.migrating import lock_first
+
 
 SOLD = """
 CREATE FUNCTION billing_refuse_terms() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -44,6 +46,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        lock_first("billing_subscription", "billing_plan"),
         migrations.CreateModel(
             name='PlanPrice',
             fields=[

@@ -9,6 +9,8 @@ from django.db import migrations, models
 from django.db.migrations import SeparateDatabaseAndState
 from django.db.models import Q
 
+from accounts.lib.migrating import lock_first
+
 TERMS = """
 DROP TRIGGER plan_sold ON billing_plan;
 CREATE TRIGGER plan_sold BEFORE UPDATE ON billing_plan FOR EACH ROW
@@ -39,6 +41,7 @@ class Migration(migrations.Migration):
     dependencies = [("billing", "0013_credit_notes_of_disputes")]
 
     operations = [
+        lock_first("billing_ledgeraccount", "billing_plan"),
         migrations.AddField("plan", "rate_limit", limit()),
         migrations.AddField("plan", "rate_limit_window_seconds", limit()),
         *[unchecked(name) for name in ("rate_limit", "rate_limit_window_seconds")],

@@ -10,7 +10,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 # Less than the second after which PostgreSQL looks for a deadlock (deadlock_timeout), and ends whoever it finds: in one
 # with a request, the migration gives way before.
-LOCK_SECONDS = 0.5
+LOCK_SECONDS = 0.3
 PAUSE_SECONDS = 3.0
 PATIENCE_SECONDS = 600
 BUSY = (LockNotAvailable, DeadlockDetected)  # somebody else has, or waits for, what we need
@@ -19,8 +19,8 @@ BUSY = (LockNotAvailable, DeadlockDetected)  # somebody else has, or waits for, 
 class Command(migrate.Command):
     """While a change of a table waits for its lock, so does everybody who needs the table after it.
 
-    So it waits half a second at most. Then it lets the others pass and tries again, until ten minutes have passed since
-    the last migration that succeeded, or since the first try.
+    So it waits a third of a second at most. Then it lets the others pass and tries again, until ten minutes have passed
+    since the last migration that succeeded, or since the first try.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
