@@ -23,6 +23,7 @@ from structlog.testing import capture_logs
 from accounts.lib import distribution
 from accounts.models import Organization
 from apikeys.models import ApiKey
+from config.metrics import DURATION, REQUESTS, _duration, _requests
 from config.web.bridge import _call
 from config.web.front import Front
 from config.web.lines import Line
@@ -76,6 +77,10 @@ def both(_one_connection: None, gateway: Api) -> Both:
     The event loop's answer has to be the same, if it gives one.
     """
     on_loop.clear()
+    REQUESTS.clear()  # what other tests counted takes long to read
+    DURATION.clear()
+    _requests.cache_clear()
+    _duration.cache_clear()
     ApiKey.objects.platform().update(last_used_at=timezone.now())
 
     @cache  # made when the first is asked, with the settings of the test
