@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop
 
 from accounts import emails, members, people, sign_in_limits, sign_ins
 from accounts.lib.problems import Conflict
+from accounts.lib.sentences import filled
 from accounts.models import (
     Email,
     EmailChange,
@@ -44,7 +45,9 @@ class SoleOwner(Conflict):
     def __init__(self, organizations: Iterable[Organization]) -> None:
         named = [{"id": row.public_id, "name": row.name} for row in organizations]
         names = ", ".join(row["name"] for row in named)
-        super().__init__(f"Hand over or close what you alone own first: {names}.", organizations=named)
+        super().__init__(
+            filled("Hand over or close what you alone own first: %(names)s.", names=names), organizations=named
+        )
 
 
 class OperatorStays(Conflict):

@@ -14,6 +14,7 @@ from accounts import events, scopes
 from accounts.access import require
 from accounts.credentials import Credential, Kind
 from accounts.lib.problems import Conflict, Forbidden, NotFound
+from accounts.lib.sentences import filled
 from accounts.models import Membership, Organization, User
 from accounts.models.organizations import MembershipQuerySet
 
@@ -25,7 +26,10 @@ class AboveOwnRole(Forbidden):
 
     def __init__(self, role: str, missing: frozenset[str]) -> None:
         super().__init__(
-            f"The role {role} is above yours: it holds {', '.join(sorted(missing))}.", missing_scopes=sorted(missing)
+            filled(
+                "The role %(role)s is above yours: it holds %(scopes)s.", role=role, scopes=", ".join(sorted(missing))
+            ),
+            missing_scopes=sorted(missing),
         )
 
 
@@ -35,7 +39,9 @@ class InheritedMember(Conflict):
     code = "member_inherited"
 
     def __init__(self, source: Organization) -> None:
-        super().__init__(f"This role was given in {source.public_id}, and can be changed only there.")
+        super().__init__(
+            filled("This role was given in %(source)s, and can be changed only there.", source=source.public_id)
+        )
 
 
 class LastOwner(Conflict):

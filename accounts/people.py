@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from accounts import events
 from accounts.lib.problems import Conflict, NotFound, Problem
+from accounts.lib.sentences import filled
 from accounts.models import Membership, Organization, User
 from accounts.models.organizations import MAX_DEPTH
 
@@ -107,7 +108,7 @@ def add_child(parent: Organization, *, name: str, timezone: str = "", external_i
     Organization.objects.lock(parent.root_id)
     parent = Organization.objects.get(pk=parent.pk)
     if len(parent.path) >= MAX_DEPTH:
-        raise Conflict(f"Organizations nest at most {MAX_DEPTH} deep.")
+        raise Conflict(filled("Organizations nest at most %(most)s deep.", most=MAX_DEPTH))
     with unique_external_id(external_id):
         child = Organization.objects.create_child(parent, name=name, timezone=timezone, external_id=external_id)
     _tell_created(child, parent.public_id)

@@ -15,6 +15,7 @@ from accounts import events, second_factors
 from accounts.credentials import Credential, Kind
 from accounts.lib import addresses, mailboxes
 from accounts.lib.problems import Conflict, Forbidden
+from accounts.lib.sentences import filled
 from accounts.models import IdentityProvider, Membership, Organization, SecurityPolicy, User
 
 LONGEST_KEY_LIFE_DAYS = 36_500
@@ -161,7 +162,7 @@ def email_domain(text: str) -> str:
         name = mailboxes.domain(text.strip().removeprefix("@"))
         DomainNameValidator(accept_idna=False)(name)
     except (ValueError, ValidationError) as error:
-        raise ValueError(f"{text[:100]!r} is not a domain, such as example.com.") from error
+        raise ValueError(filled("%(text)r is not a domain, such as example.com.", text=text[:100])) from error
     return name
 
 

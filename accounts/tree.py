@@ -18,6 +18,7 @@ from accounts import events, people, scopes, security
 from accounts.access import OrganizationRequired, require
 from accounts.credentials import Credential, Kind
 from accounts.lib.problems import Conflict, Forbidden, NotFound
+from accounts.lib.sentences import filled
 from accounts.models import Organization
 from accounts.models.organizations import MAX_DEPTH, OrganizationQuerySet
 
@@ -80,7 +81,7 @@ class TooDeep(Conflict):
     """The tree would become too deep."""
 
     code = "too_deep"
-    detail = f"Organizations nest at most {MAX_DEPTH} deep."
+    detail = filled("Organizations nest at most %(most)s deep.", most=MAX_DEPTH)
 
 
 def visible_to(credential: Credential) -> OrganizationQuerySet:

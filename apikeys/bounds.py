@@ -7,6 +7,7 @@ from accounts import scopes
 from accounts.access import LiveKeyRequired, NotAllowed
 from accounts.lib import addresses
 from accounts.lib.problems import InvalidField
+from accounts.lib.sentences import filled
 from apikeys.models import ApiKey
 
 Fields = Mapping[str, Any]  # of a key, by the model's names
@@ -60,7 +61,7 @@ def check_not_beyond(key: ApiKey, holder: frozenset[str], *, by: ApiKey | None) 
     """Refuse to widen a key, or to give out its secret, to someone who may do less than it or is bound more tightly."""
     if excess := sorted((scopes.ALL & set(key.permissions)) - holder):
         raise NotAllowed(
-            f"The key may do more than you: {', '.join(excess)}.",
+            filled("The key may do more than you: %(scopes)s.", scopes=", ".join(excess)),
             required_scopes=excess,
             granted_scopes=sorted(holder),
         )

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import events, scopes, security
 from accounts.lib.problems import Conflict, InvalidField
+from accounts.lib.sentences import filled
 from accounts.models import Organization, User
 from apikeys import bounds, key_permissions, secrets
 from apikeys.models import ApiKey, ApiKeySecret
@@ -179,7 +180,9 @@ def within_longest_life(organization: Organization | None, wanted: datetime | No
     if longest is None:
         return wanted
     if wanted is not None and wanted > start + longest:
-        raise InvalidField("expires_at", f"Keys of this organization live at most {longest.days} days.")
+        raise InvalidField(
+            "expires_at", filled("Keys of this organization live at most %(days)s days.", days=longest.days)
+        )
     return wanted or start + longest
 
 
@@ -229,7 +232,7 @@ def rotate(key: ApiKey, overlap: timedelta) -> str:
     seen = {secret.pk for secret in key.secrets.all()}
     locked, now = _lock(key), timezone.now()
     if (status := locked.status(now)) in ("revoked", "expired"):
-        raise KeyNotUsable(f"The key is {status}.")
+        raise KeyNotUsable(filled("The key is %(status)s.", status=status))
     stored = _secrets_of(key)
     living = [secret for secret in stored if secret.expires_at is None or secret.expires_at > now]
     if {secret.pk for secret in stored} != seen or len(living) >= LIVING_SECRETS:

@@ -12,6 +12,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import include, path, reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import second_factors
 from accounts.models import User
@@ -19,7 +21,7 @@ from accounts.models import User
 
 class OperatorSite(AdminSite):
     site_header = site_title = "Tollgate"
-    index_title = "Operations"
+    index_title = gettext_lazy("Operations")
     enable_nav_sidebar = False  # the lists need the width for their columns of money
 
     def __init__(self, name: str = "admin") -> None:
@@ -47,7 +49,7 @@ class OperatorSite(AdminSite):
         if self.has_permission(request):
             return redirect("admin:index")
         if not second_factors.is_enrolled(user):
-            messages.info(request, "Operators need a second factor. Add one to go on to the administration.")
+            messages.info(request, _("Operators need a second factor. Add one to go on to the administration."))
             return redirect("mfa_index")
         return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': here})}")
 

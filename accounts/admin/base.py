@@ -65,7 +65,7 @@ class RecordedAdmin(ExportedAdmin[Row], SearchedAdmin[Row]):
         return (before, {name: form.cleaned_data.get(name) for name in names}) if names else ()
 
     def _tell(self, request: HttpRequest, obj: Row, before: dict[str, Any], after: dict[str, Any]) -> None:
-        type = str(obj._meta.verbose_name).lower().replace(" ", "_") + ".changed"
+        type = obj._meta.verbose_name_raw.lower().replace(" ", "_") + ".changed"
         identified, now = self.identify(obj), timezone.now()
         targets = [str(value) for value in identified.values()]
         for organization in self.concerned(obj):

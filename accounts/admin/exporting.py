@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IS_POPUP_VAR
@@ -11,7 +12,9 @@ from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
+from accounts.lib import languages
 from accounts.lib.attachments import attachment
 from accounts.lib.spreadsheets import Cell, csv_of
 from accounts.models import User
@@ -28,7 +31,7 @@ class ExportedAdmin(admin.ModelAdmin[Row]):
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
         if IS_POPUP_VAR not in request.GET and request.user.has_perm(PERMISSION):
-            actions["export_rows"] = (export_rows, "export_rows", "Export the selected rows as CSV")
+            actions["export_rows"] = (export_rows, "export_rows", _("Export the selected rows as CSV"))
         return actions
 
 
@@ -37,9 +40,16 @@ def export_rows(page: admin.ModelAdmin[Any], request: HttpRequest, chosen: Query
     assert isinstance(request.user, User)
     rows = list(chosen[: MOST + 1])
     if len(rows) > MOST:
-        page.message_user(request, f"At most {MOST:,} rows are exported at once. Filter the list.", messages.WARNING)
+        text = _("At most %(most)s rows are exported at once. Filter the list.")
+        page.message_user(request, text % {"most": MOST}, messages.WARNING)
         return None
     columns = [str(name) for name in page.get_list_display(request)]
+    with languages.spoken(settings.LANGUAGE_CODE):  # what programs read is English
+        return _exported(page, request, rows, columns)
+
+
+def _exported(page: admin.ModelAdmin[Any], request: HttpRequest, rows: list[Any], columns: list[str]) -> HttpResponse:
+    assert isinstance(request.user, User)
     content = csv_of(
         [str(label_for_field(name, page.model, page)) for name in columns],
         [[_cell(name, row, page) for name in columns] for row in rows],

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts import invitations
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.search import exactly, owner_fields
+from accounts.lib.languages import translated
 from accounts.lib.problems import Conflict
 from accounts.models import Invitation
 
@@ -50,4 +51,4 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
                     invitations.withdraw(invitation)
                     self.note(request, invitation, "invitation.revoked")
             except Conflict as error:
-                self.message_user(request, f"{invitation.email}: {error}", messages.WARNING)
+                self.message_user(request, f"{invitation.email}: {translated(str(error))}", messages.WARNING)

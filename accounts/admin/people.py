@@ -12,6 +12,7 @@ from django.db.models import ManyToManyField, QuerySet
 from django.forms import BooleanField, ModelMultipleChoiceField
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import email_changes, password_reset, sign_ins
 from accounts.admin import privileges
@@ -28,9 +29,9 @@ admin.site.unregister(Authenticator)
 
 class PersonForm(UserChangeForm[User]):
     email_is_proved = BooleanField(
-        label="The address is theirs",
+        label=_("The address is theirs"),
         required=False,
-        help_text="Tick it if you know that the person reads its mail. A changed address is else proved by a code.",
+        help_text=_("Tick it if you know that the person reads its mail. A changed address is else proved by a code."),
     )
 
 
@@ -52,8 +53,8 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
             None,
             {"fields": ["email", "email_verified_at", "email_is_proved", "name", "timezone", "current_organization"]},
         ),
-        ("Access", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
-        ("Dates", {"fields": ["last_login", "created_at"]}),
+        (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        (_("Dates"), {"fields": ["last_login", "created_at"]}),
     ]
     inlines = [MembershipInline]
     actions = ["send_reset", "remove_factors"]

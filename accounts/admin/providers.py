@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import identity_providers, security
 from accounts.admin.base import ChangedFieldsAdmin, ReadOnlyAdmin
@@ -15,10 +16,14 @@ from accounts.webhooks import urls
 class ProviderForm(forms.ModelForm[IdentityProvider]):
     domains = forms.CharField(
         widget=forms.Textarea,
-        help_text="Email domains of the organization, one a line. Make sure that they are its own.",
+        label=_("Domains"),
+        help_text=_("Email domains of the organization, one a line. Make sure that they are its own."),
     )
     secret = forms.CharField(
-        required=False, widget=forms.PasswordInput, help_text="Encrypted, and never shown. Empty: as it is."
+        required=False,
+        widget=forms.PasswordInput,
+        label=_("Client secret"),
+        help_text=_("Encrypted, and never shown. Empty: as it is."),
     )
 
     class Meta:
@@ -52,7 +57,7 @@ class ProviderForm(forms.ModelForm[IdentityProvider]):
     def clean_secret(self) -> str:
         secret: str = self.cleaned_data["secret"]
         if not secret and self.instance._state.adding:
-            raise forms.ValidationError("A new provider needs its secret.")
+            raise forms.ValidationError(_("A new provider needs its secret."))
         return secret
 
 

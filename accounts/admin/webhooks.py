@@ -6,11 +6,13 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 
 from accounts import events, scopes
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.search import owner_fields
 from accounts.lib import form_ids
+from accounts.lib.languages import sentence
 from accounts.lib.problems import Problem
 from accounts.models import Attempt, Delivery, Redelivery, WebhookEndpoint
 from accounts.webhooks import endpoints, redelivery
@@ -21,7 +23,7 @@ CHOICES = [(endpoints.EVERYTHING, "* (all, also those that are added later)")]
 class PlatformEndpointForm(forms.ModelForm[WebhookEndpoint]):
     """An endpoint of the company's own: it gets the events of all organizations."""
 
-    url = forms.CharField(max_length=2048, strip=False, label="URL")
+    url = forms.CharField(max_length=2048, strip=False, label=_("URL"))
     event_types = forms.MultipleChoiceField()
     form_id = forms.CharField(initial=form_ids.new, widget=forms.HiddenInput)
 
@@ -115,7 +117,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin[WebhookEndpoint]):
         try:
             return super().add_view(request, form_url, extra_context)
         except Problem as problem:  # the page with the secret was reloaded, or another operator was faster
-            self.message_user(request, problem.sentence, messages.WARNING)
+            self.message_user(request, sentence(problem), messages.WARNING)
             return redirect("admin:accounts_webhookendpoint_changelist")
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
@@ -135,7 +137,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin[WebhookEndpoint]):
     ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": "Webhook endpoint of the company",
+            "title": _("Webhook endpoint of the company"),
             "endpoint": obj,
             "secret": request.webhook_secret,  # type: ignore[attr-defined]
             "opts": self.opts,

@@ -19,6 +19,7 @@ from accounts.exports import archive, rows, sections
 from accounts.exports.sections import Section
 from accounts.lib import broker, exact_json, spreadsheets
 from accounts.lib.problems import Conflict, TooManyRequests
+from accounts.lib.sentences import filled
 from accounts.models import Export, ExportFile, Organization, User
 
 KEPT = timedelta(days=7)
@@ -45,7 +46,7 @@ class TooManyExports(TooManyRequests):
     """Three a day."""
 
     code = "too_many_exports"
-    detail = f"At most {MOST_A_DAY} exports a day."
+    detail = filled("At most %(most)s exports a day.", most=MOST_A_DAY)
 
 
 def check_may_export(credential: Credential) -> None:

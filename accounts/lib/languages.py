@@ -19,6 +19,7 @@ from django.utils import translation
 from django.utils.translation import trans_real
 
 from accounts.lib.problems import Problem
+from accounts.lib.sentences import Sentence
 
 COMMAS = {"de"}  # they write 1.250,5
 GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
@@ -74,6 +75,8 @@ def has_two_meanings(number: str) -> bool:
 
 def translated(text: str) -> str:
     """What is English in code and in the API's answers, such as the detail of a problem, as pages show it."""
+    if isinstance(text, Sentence):
+        return translation.gettext(text.template) % text.values
     return translation.gettext(text) if text else ""
 
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.lib.money import DIGITS, PLACES, PLAIN, QUANTUM, ZERO, plain, rounded
+from accounts.lib.sentences import filled
 
 LARGEST_STORED = Decimal(10) ** (DIGITS - PLACES) - QUANTUM
 
@@ -22,8 +23,8 @@ def read(value: Any, *, least: Decimal = -LARGEST_STORED, most: Decimal = LARGES
         raise ValueError("A valid number is required. In a string: plain digits such as 12.5, without an exponent.")
     number = Decimal(value)
     if not (number.is_finite() and least <= number <= most):
-        raise ValueError(f"Must be from {plain(least)} to {plain(most)}.")
+        raise ValueError(filled("Must be from %(least)s to %(most)s.", least=plain(least), most=plain(most)))
     exact = rounded(number)
     if exact != number:
-        raise ValueError(f"At most {PLACES} decimals.")
+        raise ValueError(filled("At most %(most)s decimals.", most=PLACES))
     return exact or ZERO

@@ -4,6 +4,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 
 @cache
@@ -13,7 +14,7 @@ def names() -> frozenset[str]:
 
 def validate(name: str) -> None:
     if name not in names():
-        raise ValidationError("Must be an IANA time zone name, such as Europe/Paris.", code="invalid")
+        raise ValidationError(_("Must be an IANA time zone name, such as Europe/Paris."), code="invalid")
 
 
 def zone(name: str) -> ZoneInfo:

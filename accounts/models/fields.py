@@ -2,6 +2,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.lib import mailboxes
 
@@ -14,7 +15,7 @@ class EmailField(models.EmailField[str, str]):
         try:
             return mailboxes.normalize(text) if text else text
         except ValueError as error:
-            raise ValidationError("Enter a valid email address.", code="invalid") from error
+            raise ValidationError(_("Enter a valid email address."), code="invalid") from error
 
     def get_prep_value(self, value: Any) -> Any:
         """An address that has no normal form is nobody's, so that looking it up finds nothing."""

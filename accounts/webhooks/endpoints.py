@@ -17,6 +17,7 @@ from accounts import events
 from accounts.events.catalog import API_VERSION
 from accounts.lib import broker, identifiers
 from accounts.lib.problems import Conflict, InvalidField, NotFound, TooManyRequests
+from accounts.lib.sentences import filled
 from accounts.models import Delivery, Organization, WebhookEndpoint
 from accounts.webhooks import bodies, sending, signing, urls, warnings
 
@@ -53,7 +54,7 @@ class TooManyEndpoints(Conflict):
     """An organization has as many endpoints as it may have."""
 
     code = "too_many_webhook_endpoints"
-    detail = f"An organization has at most {MOST} webhook endpoints."
+    detail = filled("An organization has at most %(most)s webhook endpoints.", most=MOST)
 
 
 def check_url(text: str) -> str:
@@ -71,9 +72,9 @@ def check_types(names: Collection[str], scopes: Collection[str]) -> list[str]:
     for name in names:
         type = events.TYPES.get(name)
         if name != EVERYTHING and type is None:
-            raise InvalidField("event_types", f"{name[:60]!r} is not an event type.")
+            raise InvalidField("event_types", filled("%(name)r is not an event type.", name=name[:60]))
         if type and type.audit_only and AUDIT not in scopes:
-            raise InvalidField("event_types", f"{name} takes the scope {AUDIT}.")
+            raise InvalidField("event_types", filled("%(name)s takes the scope %(scope)s.", name=name, scope=AUDIT))
     if not names:
         raise InvalidField("event_types", "Must name at least one event type, or *.")
     return list(dict.fromkeys(names))

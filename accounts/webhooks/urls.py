@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from accounts.lib.sentences import filled
 from accounts.webhooks.addresses import Network, is_public, is_within, parse, parse_networks
 
 LONGEST = 2048
@@ -50,7 +51,7 @@ def allowed_networks() -> list[Network]:
 def target(text: str, networks: list[Network] | None = None) -> Target:
     """The parts of a URL; `ValueError` says in plain words why it is refused. `networks` are the operator's."""
     if len(text) > LONGEST:
-        raise ValueError(f"Must be at most {LONGEST} characters long.")
+        raise ValueError(filled("Must be at most %(most)s characters long.", most=LONGEST))
     if not _PRINTABLE.fullmatch(text) or "\\" in text:
         raise ValueError("Must consist of printable ASCII characters, without spaces and backslashes.")
     try:

@@ -8,11 +8,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import scopes
 from accounts.admin import RecordedAdmin
 from accounts.admin.search import exactly, owner_fields
 from accounts.lib import form_ids
+from accounts.lib.languages import sentence
 from apikeys import keys
 from apikeys.models import ApiKey, ApiKeySecret
 
@@ -36,7 +38,10 @@ class PlatformKeyForm(forms.ModelForm[ApiKey]):
         choices=[(scope, scope) for scope in sorted(scopes.PLATFORM)],
         initial=sorted(scopes.GATEWAY),
         widget=forms.CheckboxSelectMultiple,
-        help_text="Those of a gateway are chosen. A backend that acts for customers needs one of provisioning:… too.",
+        label=_("Permissions"),
+        help_text=_(
+            "Those of a gateway are chosen. A backend that acts for customers needs one of provisioning:… too."
+        ),
     )
 
     def clean_form_id(self) -> UUID:
@@ -101,7 +106,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
             with transaction.atomic():
                 keys.revoke(key)
                 self.note(request, key, "api_key.revoked")
-        self.message_user(request, f"{len(chosen)} revoked. Their next request is refused.")
+        self.message_user(request, _("Revoked: %(number)s. Their next request is refused.") % {"number": len(chosen)})
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **options: Any) -> Any:
         form = PlatformKeyForm if obj is None else self.form
@@ -111,7 +116,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
         try:
             return super().add_view(request, form_url, extra_context)
         except keys.KeyMadeAlready as problem:  # the page with the secret was reloaded
-            self.message_user(request, problem.sentence, messages.WARNING)
+            self.message_user(request, sentence(problem), messages.WARNING)
             return redirect("admin:apikeys_apikey_changelist")
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
@@ -129,7 +134,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": "Platform key",
+            "title": _("Platform key"),
             "key": obj,
             "secret": request.platform_key_secret,  # type: ignore[attr-defined]
             "opts": self.opts,

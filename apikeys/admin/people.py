@@ -3,9 +3,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import erasure
 from accounts.admin.people import UserAdmin as AccountsUserAdmin
+from accounts.lib.languages import translated
 from accounts.lib.problems import Conflict
 from accounts.models import User
 from apikeys import departures
@@ -27,7 +29,7 @@ class UserAdmin(AccountsUserAdmin):
         if "confirmed" not in request.POST:
             made = ApiKey.objects.unrevoked()
             rows = [(user, made.filter(created_by=user).count(), erasure.owned_alone(user)) for user in people]
-            context = {"title": "Erase people", "chosen": rows, "opts": self.opts}
+            context = {"title": _("Erase people"), "chosen": rows, "opts": self.opts}
             return render(request, "admin/apikeys/erase.html", {**self.admin_site.each_context(request), **context})
         for user in people:
             try:
@@ -35,5 +37,5 @@ class UserAdmin(AccountsUserAdmin):
                 user.refresh_from_db()
                 self.note(request, user, "user.erased")
             except Conflict as error:
-                self.message_user(request, f"{user}: {error}", messages.WARNING)
+                self.message_user(request, f"{user}: {translated(str(error))}", messages.WARNING)
         return None

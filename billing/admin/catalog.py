@@ -6,12 +6,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import date
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
 from accounts.admin.search import owner_fields
-from accounts.lib.money import plain
 from billing.admin import change_requests
 from billing.invoicing import periods, plans
 from billing.models import (
@@ -25,6 +27,8 @@ from billing.models import (
     Subscription,
     SubscriptionPeriod,
 )
+from billing.models.catalog import Interval
+from billing.templatetags.money import amount
 
 
 class PriceInline(admin.StackedInline[Price, Meter]):
@@ -125,7 +129,7 @@ class PlanAdmin(KeptAdmin[Plan]):
     def preview(self, plan: Plan) -> str:
         """By currency and interval: on taking it today, and at each renewal. Taxed when the credits are bought."""
         if plan.pk is None:
-            return "Save the plan first."
+            return _("Save the plan first.")
         now = timezone.now()
         rows = format_html_join("", "<li>{}</li>", ((line,) for line in _lines(plan, now)))
         return format_html("<ul>{}</ul>", rows)
@@ -135,14 +139,14 @@ class PlanAdmin(KeptAdmin[Plan]):
         for plan in queryset:
             copy = plans.next_version(plan)
             self.log_addition(request, copy, f"Made from version {plan.version}.")
-            self.message_user(request, f"{copy} is there. It is not on offer yet.")
+            self.message_user(request, _("%(plan)s is there. It is not on offer yet.") % {"plan": copy})
 
     @admin.action(description="Offer this version from now on", permissions=["change"])
     def offer(self, request: HttpRequest, queryset: QuerySet[Plan]) -> None:
         for plan in queryset:
             plans.offer(plan)
             self.log_change(request, plan, "Offered from now on.")
-            self.message_user(request, f"{plan} is on offer.")
+            self.message_user(request, _("%(plan)s is on offer.") % {"plan": plan})
 
 
 def _lines(plan: Plan, now: datetime) -> Iterator[str]:
@@ -150,27 +154,39 @@ def _lines(plan: Plan, now: datetime) -> Iterator[str]:
     start = now + timedelta(days=plan.trial_days)
     currencies = sorted({price.currency for price in plan.prices.all()})
     if plan.monthly_price is not None:
-        currencies.append("Any other currency" if currencies else "Any currency")
+        currencies.append(_("Any other currency") if currencies else _("Any currency"))
     for currency in currencies:
         for interval, price in plans.intervals(plan, currency).items():
-            yield f"{currency}, by the {interval}: {_charges(price, interval, start)}"
+            charges = {"currency": currency, "charges": _charges(price, interval, start)}
+            yield (
+                _("%(currency)s, by the year: %(charges)s")
+                if interval == Interval.YEAR
+                else _("%(currency)s, by the month: %(charges)s")
+            ) % charges
     if plan.trial_days:
-        yield f"The first {plan.trial_days} days are a trial, which costs nothing."
+        text = ngettext(
+            "The first day is a trial, which costs nothing.",
+            "The first %(days)s days are a trial, which costs nothing.",
+            plan.trial_days,
+        )
+        yield text % {"days": plan.trial_days}
     if plan.grant:
-        yield f"{plain(plan.grant)} credits are given each month, and end with it."
+        yield _("Credits given each month, which end with it: %(credits)s.") % {"credits": amount(plan.grant)}
     if plan.rate_limit:
-        window = f"{plan.rate_limit_window_seconds} seconds"
-        yield f"At most {plan.rate_limit} requests each {window}, with all keys together."
+        rate = {"limit": plan.rate_limit, "seconds": plan.rate_limit_window_seconds}
+        yield _("Most requests in %(seconds)s s, of all keys together: %(limit)s.") % rate
     for allowance in plan.allowances.select_related("meter"):
-        yield f"{plain(allowance.included_quantity)} of {allowance.meter.name} each calendar month cost nothing."
+        included = {"quantity": amount(allowance.included_quantity), "meter": allowance.meter.name}
+        yield _("Free in each calendar month: %(quantity)s of %(meter)s.") % included
 
 
 def _charges(price: Decimal, interval: str, start: datetime) -> str:
     if not price:
-        return "nothing."
+        return _("nothing.")
     anchor = periods.wall_time(start, "UTC")
-    days = [f"{periods.boundary(anchor, number, interval, 'UTC'):%-d %B %Y}" for number in range(4)]
-    return f"{plain(price)} credits on {days[0]}, and again on {', '.join(days[1:])}, …"
+    days = [date(periods.boundary(anchor, number, interval, "UTC"), "DATE_FORMAT") for number in range(4)]
+    text = _("%(credits)s credits on %(first)s, and again on %(next)s, …")
+    return text % {"credits": amount(price), "first": days[0], "next": ", ".join(days[1:])}
 
 
 class SubscriptionPeriodInline(admin.TabularInline[SubscriptionPeriod, Subscription]):

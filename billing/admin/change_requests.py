@@ -10,9 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.admin import ReadOnlyAdmin
 from accounts.admin.search import owner_fields
+from accounts.lib.languages import sentence, translated
 from accounts.lib.problems import NotFound, Problem
 from accounts.models import User
 from billing.admin.request_forms import FORMS, RequestForm
@@ -33,7 +35,7 @@ def may_ask(request: HttpRequest, kind: str) -> bool:
 def lead(page: admin.ModelAdmin[Any], request: HttpRequest, kind: str, subjects: list[str]) -> HttpResponse | None:
     """From the action of a list to the form, for the one row that was chosen."""
     if len(subjects) != 1:
-        page.message_user(request, "Select exactly one.", messages.WARNING)
+        page.message_user(request, _("Select exactly one."), messages.WARNING)
         return None
     return redirect(address(kind, subjects[0]))
 
@@ -78,9 +80,9 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
                 if "confirmed" in request.POST:
                     return self._confirm(request, kind, subject, form)
             except deciding.StalePreview as problem:
-                self.message_user(request, problem.sentence, messages.WARNING)
+                self.message_user(request, sentence(problem), messages.WARNING)
             except Problem as problem:
-                form.add_error(None, problem.sentence)
+                form.add_error(None, sentence(problem))
             shown = self._preview(request, kind, subject, form)
         return self._page(request, kind, subject, form, shown)
 
@@ -91,7 +93,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         try:
             shown, _, waits = deciding.preview(kind, subject, form.params(), reason=reason, by=by, now=now)
         except Problem as problem:
-            form.add_error(None, problem.sentence)
+            form.add_error(None, sentence(problem))
             return None
         return shown, waits
 
@@ -110,7 +112,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         )
         self.log_addition(request, row, f"{row.get_state_display()}. {row.outcome} Reason: {row.reason}")
         waits = row.state == ChangeRequest.State.WAITING
-        self.message_user(request, "It waits for someone else to approve it." if waits else row.outcome)
+        self.message_user(request, _("It waits for someone else to approve it.") if waits else translated(row.outcome))
         return redirect("admin:billing_changerequest_change", row.pk)
 
     def _page(
@@ -119,7 +121,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         organization = ACTIONS[kind].organization(form.row)
         context = {
             **self.admin_site.each_context(request),
-            "title": f"{ChangeRequest.Kind(kind).label}: {organization or form.row}",
+            "title": f"{translated(ChangeRequest.Kind(kind).label)}: {organization or form.row}",
             "subtitle": str(form.row) if organization and form.row != organization else "",
             "form": form,
             "preview": shown[0] if shown else None,
@@ -139,7 +141,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         try:
             shown = deciding.look(row, timezone.now()) if waits else None
         except Problem as problem:
-            refusal = problem.sentence
+            refusal = sentence(problem)
         context = {
             **self.admin_site.each_context(request),
             "title": str(row),
@@ -177,9 +179,10 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
             else:
                 row = deciding.decline(row.pk, by=by, now=now)
             self.log_change(request, row, f"{row.get_state_display()}. {row.outcome}")
-            self.message_user(request, row.outcome or f"The request is {row.get_state_display().lower()}.")
+            state = {"state": row.get_state_display()}
+            self.message_user(request, row.outcome or _("The request is now: %(state)s.") % state)
         except Problem as problem:
-            self.message_user(request, problem.sentence, messages.WARNING)
+            self.message_user(request, sentence(problem), messages.WARNING)
         return redirect("admin:billing_changerequest_change", row.pk)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeRequest]:

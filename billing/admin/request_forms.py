@@ -6,23 +6,25 @@ from uuid import UUID
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.lib import form_ids
+from accounts.lib.languages import translated
 from accounts.lib.money import LARGEST, QUANTUM, ZERO, NumberFormField, plain
 from billing.models import EndpointPrice, Grant, Meter, Price
 
-REASON = "What the customer reads: in the ledger, among the events, on a paper. Say it to them."
-NOTE = "For operators only. The customer never sees it."
+REASON = _("What the customer reads: in the ledger, among the events, on a paper. Say it to them.")
+NOTE = _("For operators only. The customer never sees it.")
 
 
 class RequestForm(forms.Form):
     """`form_id` becomes the id of the request, so that a form sent twice asks once."""
 
-    reason = forms.CharField(min_length=10, max_length=200, help_text=REASON)
+    reason = forms.CharField(min_length=10, max_length=200, label=_("Reason"), help_text=REASON)
     note = forms.CharField(
         required=False,
         max_length=4000,
-        label="Internal note",
+        label=_("Internal note"),
         help_text=NOTE,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
@@ -48,78 +50,104 @@ class RequestForm(forms.Form):
             return form_ids.read(self.cleaned_data["form_id"])
         except ValueError as error:
             self.data = {**dict(self.data.items()), "form_id": form_ids.new()}  # the next try has a good one
-            raise forms.ValidationError(str(error)) from error
+            raise forms.ValidationError(translated(str(error))) from error
 
     def clean_expires_at(self) -> Any:
         expires_at = self.cleaned_data["expires_at"]
         if expires_at and expires_at <= timezone.now():
-            raise forms.ValidationError("Must be in the future.")
+            raise forms.ValidationError(_("Must be in the future."))
         return expires_at
 
 
 class ReverseForm(RequestForm):
-    expires_at = forms.DateTimeField(required=False, help_text="UTC. When credits that are given back expire.")
+    expires_at = forms.DateTimeField(
+        required=False, label=_("Expires at"), help_text=_("UTC. When credits that are given back expire.")
+    )
 
 
 class AdjustForm(ReverseForm):
     amount = NumberFormField(
-        min_value=-LARGEST, max_value=LARGEST, help_text="In credits. A negative amount takes credits."
+        min_value=-LARGEST,
+        max_value=LARGEST,
+        label=_("Amount"),
+        help_text=_("In credits. A negative amount takes credits."),
     )
 
     def clean_amount(self) -> Decimal:
         amount: Decimal = self.cleaned_data["amount"]
         if not amount:
-            raise forms.ValidationError("Must not be 0.")
+            raise forms.ValidationError(_("Must not be 0."))
         return amount
 
 
 class GrantForm(RequestForm):
-    amount = NumberFormField(min_value=QUANTUM, max_value=LARGEST, help_text="In credits.")
-    category = forms.ChoiceField(choices=Grant.Category.choices, initial=Grant.Category.PROMOTIONAL)
-    priority = forms.IntegerField(min_value=0, max_value=100, initial=Grant.ORDINARY, help_text="0 burns first.")
-    expires_at = forms.DateTimeField(required=False, help_text="UTC. Without it they never expire.")
+    amount = NumberFormField(min_value=QUANTUM, max_value=LARGEST, label=_("Amount"), help_text=_("In credits."))
+    category = forms.ChoiceField(
+        choices=[(value, _(label)) for value, label in Grant.Category.choices],
+        initial=Grant.Category.PROMOTIONAL,
+        label=_("Category"),
+    )
+    priority = forms.IntegerField(
+        min_value=0, max_value=100, initial=Grant.ORDINARY, label=_("Priority"), help_text=_("0 burns first.")
+    )
+    expires_at = forms.DateTimeField(
+        required=False, label=_("Expires at"), help_text=_("UTC. Without it they never expire.")
+    )
 
 
 class RefundForm(RequestForm):
     amount = NumberFormField(
         min_value=QUANTUM,
         required=False,
-        help_text="In credits. All that is left of the payment, if it is empty.",
+        label=_("Amount"),
+        help_text=_("In credits. All that is left of the payment, if it is empty."),
     )
-    force = forms.BooleanField(required=False, label="Also if the credits are spent: the balance may go below zero")
+    force = forms.BooleanField(required=False, label=_("Also if the credits are spent: the balance may go below zero"))
 
 
 class CreditNoteForm(RequestForm):
     amount = NumberFormField(
         min_value=QUANTUM,
         required=False,
-        help_text="In money, with the tax. All that is left of the invoice, if it is empty. The net amount comes back "
-        "as credits. To pay money back to a card, refund the payment instead: that issues the credit note, too.",
+        label=_("Amount"),
+        help_text=_(
+            "In money, with the tax. All that is left of the invoice, if it is empty. The net amount comes back as "
+            "credits. To pay money back to a card, refund the payment instead: that issues the credit note, too."
+        ),
     )
 
 
 class CreditLimitForm(RequestForm):
     credit_limit = NumberFormField(
-        min_value=ZERO, max_value=LARGEST, help_text="How far below 0 the balance may go, in credits."
+        min_value=ZERO,
+        max_value=LARGEST,
+        label=_("Credit limit"),
+        help_text=_("How far below 0 the balance may go, in credits."),
     )
 
 
 class PriceForm(RequestForm):
     endpoint = forms.CharField(
-        required=False, max_length=2000, help_text="For the price at one endpoint. Empty: the meter's own price."
+        required=False,
+        max_length=2000,
+        label=_("Endpoint"),
+        help_text=_("For the price at one endpoint. Empty: the meter's own price."),
     )
     unit_amount = NumberFormField(
         required=False,
         min_value=ZERO,
         max_value=LARGEST,
-        label="Price of a unit",
-        help_text="In credits. Empty, with an endpoint: it has no price of its own any more.",
+        label=_("Price of a unit"),
+        help_text=_("In credits. Empty, with an endpoint: it has no price of its own any more."),
     )
     tiers = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="Of the meter's own price, one a line: up to how many units of a month, and the price of a unit, "
-        "such as “1000 0.002”. The last may be “- 0.001”: any quantity. Empty: no tiers.",
+        label=_("Tiers"),
+        help_text=_(
+            "Of the meter's own price, one a line: up to how many units of a month, and the price of a unit, such as "
+            "“1000 0.002”. The last may be “- 0.001”: any quantity. Empty: no tiers."
+        ),
     )
 
     def current(self, row: Meter) -> dict[str, Any]:
@@ -134,10 +162,10 @@ class PriceForm(RequestForm):
         for line in self.cleaned_data["tiers"].splitlines():
             words = line.split()
             if len(words) != 2:
-                raise forms.ValidationError(f"“{line}” is not a quantity and a price.")
+                raise forms.ValidationError(_("“%(line)s” is not a quantity and a price."), params={"line": line})
             tiers.append([None if words[0] == "-" else number.clean(words[0]), number.clean(words[1])])
         if len({up_to for up_to, _ in tiers}) < len(tiers) or Decimal(0) in [up_to for up_to, _ in tiers]:
-            raise forms.ValidationError("Each tier needs a quantity of its own, above 0.")
+            raise forms.ValidationError(_("Each tier needs a quantity of its own, above 0."))
         return tiers
 
     def clean(self) -> dict[str, Any]:
@@ -146,7 +174,7 @@ class PriceForm(RequestForm):
         if amount is None and "unit_amount" not in self.errors:
             has_own = EndpointPrice.objects.filter(meter=self.row, endpoint=endpoint).exists()
             if not (endpoint and has_own):
-                self.add_error("unit_amount", "Say a price.")
+                self.add_error("unit_amount", _("Say a price."))
         return cleaned
 
 

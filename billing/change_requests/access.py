@@ -1,5 +1,7 @@
 from datetime import datetime
 
+from django.utils.translation import gettext, gettext_noop
+
 from accounts import tree
 from accounts.credentials import Credential, Kind
 from accounts.lib.problems import NotFound
@@ -32,8 +34,8 @@ class OfNode(Action):
         keys = ApiKey.objects.filter(organization__in=tree_of.operational()).with_status("active", now)
         return {
             "Status": Organization.objects.get(pk=row.pk).get_status_display(),
-            "Organizations that work": str(tree_of.operational().count()),
-            "Keys that are accepted": str(keys.count()),
+            gettext_noop("Organizations that work"): str(tree_of.operational().count()),
+            gettext_noop("Keys that are accepted"): str(keys.count()),
         }
 
 
@@ -42,7 +44,7 @@ class Suspend(OfNode):
 
     def run(self, row: Organization, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         tree.suspend(row, by=operator(actor), reason=reason)
-        return "Suspended. The next request is refused."
+        return gettext("Suspended. The next request is refused.")
 
 
 class Resume(OfNode):
@@ -50,7 +52,7 @@ class Resume(OfNode):
 
     def run(self, row: Organization, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         tree.resume(row, by=operator(actor))
-        return "Resumed."
+        return gettext("Resumed.")
 
 
 class Close(OfNode):
@@ -58,4 +60,4 @@ class Close(OfNode):
 
     def run(self, row: Organization, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         closing.close(row, by=operator(actor), now=now)
-        return "Closed for good."
+        return gettext("Closed for good.")

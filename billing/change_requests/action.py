@@ -2,7 +2,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from accounts.lib.money import ZERO
 from accounts.lib.problems import NotFound
@@ -10,7 +10,16 @@ from accounts.models import Organization
 from billing.ledger import posting
 
 Params = Mapping[str, Any]
-Figures = dict[str, str]
+
+
+class Amount(NamedTuple):
+    """Of money, or of credits where there is no currency."""
+
+    number: Decimal
+    currency: str = ""
+
+
+Figures = dict[str, str | Amount]  # by their names
 
 
 class Action(ABC):

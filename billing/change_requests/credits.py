@@ -1,6 +1,8 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext
+
 from accounts.lib.money import ZERO
 from accounts.lib.problems import NotFound
 from accounts.models import Organization
@@ -29,7 +31,8 @@ class Adjust(OfPayer):
     def run(self, row: Organization, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         amount, expires_at = Decimal(params["amount"]), moment(params, "expires_at")
         terms = {"reason": reason, "actor": actor}
-        return f"Posted: {corrections.adjust(row.pk, amount=amount, now=now, expires_at=expires_at, **terms)}."
+        entry = corrections.adjust(row.pk, amount=amount, now=now, expires_at=expires_at, **terms)
+        return gettext("Posted: %(entry)s.") % {"entry": entry}
 
 
 class Grant(OfPayer):
@@ -41,7 +44,7 @@ class Grant(OfPayer):
     def run(self, row: Organization, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         lot = Lot(params["category"], params["priority"], moment(params, "expires_at"))
         grant = grants.give(row, Decimal(params["amount"]), lot, description=reason, actor=actor, now=now)
-        return f"Granted: {grant.public_id}."
+        return gettext("Granted: %(lot)s.") % {"lot": grant.public_id}
 
 
 class SetCreditLimit(OfPayer):
@@ -56,7 +59,7 @@ class SetCreditLimit(OfPayer):
     def run(self, row: Organization, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         limit = Decimal(params["credit_limit"])
         thresholds.set_credit_limit(row.pk, credit_limit=limit, reason=reason, actor=actor, now=now)
-        return "The credit limit is set."
+        return gettext("The credit limit is set.")
 
 
 class Reverse(Action):
@@ -81,4 +84,5 @@ class Reverse(Action):
 
     def run(self, row: LedgerEntry, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         expires_at = moment(params, "expires_at")
-        return f"Posted: {corrections.reverse(row, reason=reason, actor=actor, now=now, expires_at=expires_at)}."
+        entry = corrections.reverse(row, reason=reason, actor=actor, now=now, expires_at=expires_at)
+        return gettext("Posted: %(entry)s.") % {"entry": entry}

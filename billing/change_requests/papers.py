@@ -3,11 +3,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext, gettext_noop
 
 from accounts.lib import identifiers
 from accounts.lib.problems import NotFound
+from accounts.lib.sentences import filled
 from accounts.models import Organization
-from billing.change_requests.action import Action, Figures, Params
+from billing.change_requests.action import Action, Amount, Figures, Params
 from billing.invoicing import crediting, papers
 from billing.models import Invoice, Payment
 from billing.payments import refunds
@@ -47,14 +49,21 @@ class Refund(Action):
         payment = Payment.objects.get(pk=row.pk)
         paid_back = sum((refund.total for refund in payment.refunds.exclude(status="failed")), Decimal(0))
         return {
-            "Credits of the payment taken back": money(payment.refunded, payment.currency),
-            f"Money back to {row.method or 'the card'}": money(paid_back, payment.currency),
+            gettext_noop("Credits of the payment taken back"): Amount(payment.refunded, payment.currency),
+            (
+                filled("Money back to %(card)s", card=row.method)
+                if row.method
+                else gettext_noop("Money back to the card")
+            ): Amount(paid_back, payment.currency),
         }
 
     def run(self, row: Payment, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         begun = refunds.begin(row, reason=reason, actor=actor, amount=_amount(params), force=params["force"])
         transaction.on_commit(lambda: refunds.complete(begun.pk))  # The gateway is called with no transaction open.
-        return f"Being paid back: {money(begun.total, row.currency)} ({begun.public_id})."
+        return gettext("Being paid back: %(money)s (%(refund)s).") % {
+            "money": money(begun.total, row.currency),
+            "refund": begun.public_id,
+        }
 
 
 class OfInvoice(Action):
@@ -71,7 +80,10 @@ class OfInvoice(Action):
     def figures(self, row: Invoice, now: datetime) -> Figures:
         invoice = Invoice.objects.select_related("state").get(pk=row.pk)
         left = invoice.total - papers.credited(invoice)
-        return {"Invoice": invoice.state.get_status_display(), "Left of the invoice": money(left, invoice.currency)}
+        return {
+            "Invoice": invoice.state.get_status_display(),
+            gettext_noop("Left of the invoice"): Amount(left, invoice.currency),
+        }
 
 
 class CreditNote(OfInvoice):
@@ -82,7 +94,9 @@ class CreditNote(OfInvoice):
         return Decimal(row.total - papers.credited(row) if amount is None else amount)
 
     def run(self, row: Invoice, params: Params, *, reason: str, actor: str, now: datetime) -> str:
-        return f"Issued: {crediting.give(row, reason=reason, actor=actor, now=now, amount=_amount(params))}."
+        return gettext("Issued: %(paper)s.") % {
+            "paper": crediting.give(row, reason=reason, actor=actor, now=now, amount=_amount(params))
+        }
 
 
 class WriteOff(OfInvoice):
@@ -93,4 +107,4 @@ class WriteOff(OfInvoice):
 
     def run(self, row: Invoice, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         crediting.write_off(row, now)
-        return f"{row} is uncollectible. The debt stays in the ledger."
+        return gettext("%(invoice)s is uncollectible. The debt stays in the ledger.") % {"invoice": row}

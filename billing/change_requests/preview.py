@@ -8,13 +8,13 @@ from typing import Any
 from django.core import signing
 from django.db import transaction
 
-from accounts.lib import exact_json
+from accounts.lib import countries, exact_json
 from accounts.lib.identifiers import uuid7
 from accounts.models import Event, Organization
 from billing import balance
-from billing.change_requests.action import Action, Figures, Params
+from billing.change_requests.action import Action, Amount, Figures, Params
 from billing.models import LedgerAccount, LedgerEntry
-from billing.templatetags.money import money, signed
+from billing.templatetags.money import aligned, money, places, signed
 
 SALT = "change request"
 # Usage goes on while an operator reads. It moves these figures, and doesn't make the preview stale.
@@ -24,10 +24,13 @@ USAGE = (LedgerEntry.Kind.USAGE, LedgerEntry.Kind.CAPTURE)
 
 @dataclass(frozen=True)
 class Preview:
-    """`entries` and `events` are what the customer will read. `seen` names the state that the preview was made of."""
+    """`before` and `after` are figures as a person reads them, by their names.
 
-    before: Figures
-    after: Figures
+    `entries` and `events` are what the customer will read. `seen` names the state that the preview was made of.
+    """
+
+    before: dict[str, str]
+    after: dict[str, str]
     entries: list[str]
     events: list[str]
     outcome: str
@@ -56,7 +59,8 @@ def rehearse(action: Action, row: Any, params: Params, *, reason: str, actor: st
         seen = {"seq": seq, "figures": _steady(before), "debt": _in_debt(payer)}
         seen["asked"] = _digest(action, params, reason)
         transaction.set_rollback(True)
-    return Preview(before, after, entries, events, outcome, seen)
+    shown_before, shown_after = _written(before, after)
+    return Preview(shown_before, shown_after, entries, events, outcome, seen)
 
 
 def is_stale(token: str, preview: Preview, payer: Organization | None) -> bool:
@@ -86,11 +90,23 @@ def _figures(action: Action, row: Any, payer: Organization | None, now: datetime
         "Credit limit": current.credit_limit,
         "Available": current.available,
     }
-    return {name: money(number, current.currency) for name, number in named.items()} | action.figures(row, now)
+    return {name: Amount(number, current.currency) for name, number in named.items()} | action.figures(row, now)
 
 
-def _steady(figures: Figures) -> Figures:
-    return {name: text for name, text in figures.items() if name not in MOVING}
+def _written(*columns: Figures) -> list[dict[str, str]]:
+    """With as many decimals everywhere as the longest amount has, so that the points line up."""
+    amounts = [figure for figures in columns for figure in figures.values() if isinstance(figure, Amount)]
+    least = [countries.decimals_of(amount.currency) for amount in amounts if amount.currency]
+    decimals = max([places(amount.number for amount in amounts), *least])
+
+    def write(figure: str | Amount) -> str:
+        return aligned(money(*figure), decimals) if isinstance(figure, Amount) else figure
+
+    return [{name: write(figure) for name, figure in figures.items()} for figures in columns]
+
+
+def _steady(figures: Figures) -> dict[str, str]:
+    return {name: str(figure) for name, figure in figures.items() if name not in MOVING}
 
 
 def _account(payer: Organization | None) -> LedgerAccount | None:

@@ -1,9 +1,12 @@
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext, gettext_noop
+
 from accounts.lib.money import plain
 from accounts.lib.problems import NotFound
-from billing.change_requests.action import Action, Figures, Params
+from accounts.lib.sentences import filled
+from billing.change_requests.action import Action, Amount, Figures, Params
 from billing.models import EndpointPrice, Meter, Price, PriceTier
 
 
@@ -31,10 +34,12 @@ class ChangePrice(Action):
 
     def figures(self, row: Meter, now: datetime) -> Figures:
         price = Price.objects.get(meter=row)
-        figures = {f"Price of a {row.unit}": plain(price.unit_amount)}
-        figures |= {f"Up to {_end(tier)}": plain(tier.unit_amount) for tier in price.tiers.all()}
+        figures: Figures = {filled("Price of a unit (%(unit)s)", unit=row.unit): Amount(price.unit_amount)}
+        figures |= {_name(tier): Amount(tier.unit_amount) for tier in price.tiers.all()}
         at_endpoints = EndpointPrice.objects.filter(meter=row)
-        return figures | {f"At {own.endpoint}": plain(own.unit_amount) for own in at_endpoints}
+        return figures | {
+            filled("At %(endpoint)s", endpoint=own.endpoint): Amount(own.unit_amount) for own in at_endpoints
+        }
 
     def run(self, row: Meter, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         price = Price.objects.get(meter=row)
@@ -51,8 +56,10 @@ class ChangePrice(Action):
             PriceTier.objects.bulk_create(
                 PriceTier(price=price, up_to=up_to, unit_amount=amount) for up_to, amount in tiers
             )
-        return "The price counts from the next event on."
+        return gettext("The price counts from the next event on.")
 
 
-def _end(tier: PriceTier) -> str:
-    return "any quantity" if tier.up_to is None else plain(tier.up_to)
+def _name(tier: PriceTier) -> str:
+    if tier.up_to is None:
+        return gettext_noop("Up to any quantity")
+    return filled("Up to %(quantity)s", quantity=plain(tier.up_to))

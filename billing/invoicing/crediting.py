@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.lib.problems import Conflict, InvalidField
+from accounts.lib.sentences import filled
 from billing.invoicing import papers, paying, tax, unpaid
 from billing.ledger import corrections, posting
 from billing.models import Dispute, Invoice, InvoiceState, Refund
@@ -35,7 +36,7 @@ def give(invoice: Invoice, *, reason: str, actor: str, now: datetime, amount: De
     left = papers.left(invoice)
     amount = left if amount is None else amount
     if amount != tax.rounded(amount, invoice.currency):
-        raise InvalidField("amount", f"More decimals than {invoice.currency} has.")
+        raise InvalidField("amount", filled("More decimals than %(currency)s has.", currency=invoice.currency))
     if not 0 < amount <= left:
         raise NotCreditable(left=left)
     if payment := unpaid.open_payment(invoice):

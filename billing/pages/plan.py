@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 
 from accounts import events
+from accounts.lib.languages import sentence
 from accounts.lib.problems import InvalidField, Problem
 from accounts.pages.organizations import OrganizationMixin
 from billing import accounts, balance, clock
@@ -45,7 +46,7 @@ class PlanMixin(OrganizationMixin):
             verb()
             messages.success(self.request, done)
         except Problem as problem:
-            messages.error(self.request, problem.sentence)
+            messages.error(self.request, sentence(problem))
         return self.back()
 
 
@@ -81,7 +82,7 @@ class ChangePlanView(PlanMixin):
             plan, interval = form.cleaned_data["plan"], form.cleaned_data["interval"]
             quote = changes.quote(self.organization, plan, interval, now)
         except Problem as problem:
-            messages.error(request, problem.sentence)
+            messages.error(request, sentence(problem))
             return self.back()
         available = balance.of(self.organization, now)
         context = self.get_context_data(form=ChoiceForm(initial=form.cleaned_data), quote=quote, balance=available)

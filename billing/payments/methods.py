@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 from accounts.lib import identifiers
 from accounts.lib.languages import translated
 from accounts.lib.problems import Conflict, InvalidField, NotFound
+from accounts.lib.sentences import filled
 from accounts.models import Organization
 from billing import accounts, clock
 from billing.exceptions import NoBillingAccount, PaymentMethodRequired
@@ -194,7 +195,9 @@ def choose(organization: Organization, public_id: str | None, now: datetime) -> 
     else:
         method = _named(methods, public_id)
     if method.last_day < now.date():
-        raise InvalidField("payment_method", f"The card expired on {method.last_day:%-d %B %Y}. Add another one.")
+        raise InvalidField(
+            "payment_method", filled("The card expired on %(day)s. Add another one.", day=f"{method.last_day:%Y-%m-%d}")
+        )
     return method
 
 

@@ -7,6 +7,8 @@ no decimals, but they are charged in hundredths. Source: docs.stripe.com/currenc
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
+from accounts.lib.sentences import filled
+
 # Charged in whole units, and sent as they are: 500 JPY is 500.
 _ZERO_DECIMALS = {
     "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
@@ -67,13 +69,19 @@ class Money:
 def money(amount: Decimal, currency: str) -> Money:
     """The exact amount in minor units. Raises `NotChargeable` for an unknown currency or too many decimals."""
     if currency not in MINIMUMS:
-        raise NotChargeable("currency_not_supported", f"{currency} can't be charged.")
+        raise NotChargeable("currency_not_supported", filled("%(currency)s can't be charged.", currency=currency))
     largest = Money(LARGEST_MINOR, currency).amount
     if amount > largest:
-        raise NotChargeable("amount_too_large", f"The largest charge is {largest} {currency}.")
+        raise NotChargeable(
+            "amount_too_large",
+            filled("The largest charge is %(largest)s %(currency)s.", largest=largest, currency=currency),
+        )
     places = decimals(currency)
     if amount != round(amount, places):
-        raise NotChargeable("amount_too_precise", f"{currency} is charged with at most {places} decimals.")
+        raise NotChargeable(
+            "amount_too_precise",
+            filled("%(currency)s is charged with at most %(places)s decimals.", currency=currency, places=places),
+        )
     return Money(int(amount.scaleb(_exponent(currency))), currency)
 
 
@@ -81,7 +89,10 @@ def charge(amount: Decimal, currency: str) -> Money:
     """An amount to charge: as `money`, and not below the currency's minimum."""
     result = money(amount, currency)
     if amount < MINIMUMS[currency]:
-        raise NotChargeable("amount_too_small", f"The smallest charge is {MINIMUMS[currency]} {currency}.")
+        raise NotChargeable(
+            "amount_too_small",
+            filled("The smallest charge is %(smallest)s %(currency)s.", smallest=MINIMUMS[currency], currency=currency),
+        )
     return result
 
 

@@ -21,6 +21,7 @@ from accounts import events
 from accounts.lib.languages import translated, written
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import InvalidField, InvalidFields
+from accounts.lib.sentences import filled
 from accounts.models import Organization
 from billing import accounts, clock
 from billing.ledger import billing_zone, posting, thresholds
@@ -223,7 +224,7 @@ def _refusals(values: Mapping[str, Any], currency: str) -> Iterator[tuple[str, s
     least, threshold = minor_units.MINIMUMS.get(currency), values["threshold"]
     amount, target, limit = values["amount"], values["target"], values["monthly_limit"]
     if least is None:
-        yield "enabled", f"{currency} can't be charged."
+        yield "enabled", filled("%(currency)s can't be charged.", currency=currency)
         return
     if threshold is None:
         yield "threshold", "Required to switch auto-recharge on."
@@ -232,11 +233,17 @@ def _refusals(values: Mapping[str, Any], currency: str) -> Iterator[tuple[str, s
         return
     charge = amount if amount is not None else target - (threshold or ZERO)
     if amount is not None and amount < least:
-        yield "amount", f"At least {plain(least)}, the smallest charge in {currency}."
+        yield (
+            "amount",
+            filled("At least %(least)s, the smallest charge in %(currency)s.", least=plain(least), currency=currency),
+        )
     if target is not None and threshold is not None and charge < least:
-        yield "target", f"At least {plain(threshold + least)}: the threshold and the smallest charge."
+        yield (
+            "target",
+            filled("At least %(least)s: the threshold and the smallest charge.", least=plain(threshold + least)),
+        )
     if limit is not None and limit < charge:
-        yield "monthly_limit", f"At least {plain(charge)}, one charge."
+        yield "monthly_limit", filled("At least %(charge)s, one charge.", charge=plain(charge))
 
 
 def _uncharged(values: Mapping[str, Any], currency: str) -> Iterator[tuple[str, str]]:

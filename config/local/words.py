@@ -14,14 +14,17 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 from django.apps import apps
+from django.contrib import admin
 from django.utils.translation.template import templatize
 
 from accounts.lib import languages
+from config import names
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("accounts", "apikeys", "billing", "config", "usage")
 CALLS = {
     "_": None,
+    "filled": None,
     "gettext": None,
     "gettext_lazy": None,
     "gettext_noop": None,
@@ -44,8 +47,8 @@ msgstr ""
 
 
 def marked() -> set[Text]:
-    """The texts that templates and code mark, each with its context."""
-    return {*_of_templates(), *_of_code()}
+    """The texts that templates and code mark, and the names that the admin shows; each with its context."""
+    return {*_of_templates(), *_of_code(), *((text, None) for text in names.texts(admin.site))}
 
 
 def catalog() -> Catalog:
@@ -88,7 +91,7 @@ def _of_code() -> Iterator[Text]:
     for app in APPS:
         for file in sorted((ROOT / app).rglob("*.py")):
             code = file.read_text()
-            if "gettext" in code:
+            if "gettext" in code or "filled(" in code:
                 yield from _calls(code)
 
 
@@ -116,7 +119,7 @@ def _detail(line: ast.stmt) -> str:
 
 
 def _labels() -> Iterator[Text]:
-    """What pages call the values of a choice. In the admin and in the database they are English."""
+    """What pages call the values of a choice."""
     for model in apps.get_models():
         for field in model._meta.get_fields() if model.__module__.startswith(APPS) else ():
             for _, label in getattr(field, "choices", None) or ():

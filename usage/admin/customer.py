@@ -11,6 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import visits
 from accounts.models import OperatorNote, Organization, User
@@ -23,17 +25,20 @@ from usage.admin.sections.table import Customer
 
 NOTES_SHOWN = 50
 ACTIONS = (
-    ("adjust", "Adjust the balance"),
-    ("grant", "Grant credits"),
-    ("credit_limit", "Set the credit limit"),
-    ("suspend", "Suspend"),
-    ("resume", "Resume"),
+    ("adjust", gettext_lazy("Adjust the balance")),
+    ("grant", gettext_lazy("Grant credits")),
+    ("credit_limit", gettext_lazy("Set the credit limit")),
+    ("suspend", gettext_lazy("Suspend")),
+    ("resume", gettext_lazy("Resume")),
 )
 
 
 class NoteForm(forms.Form):
     text = forms.CharField(
-        max_length=4000, label="A note for operators", widget=forms.Textarea(attrs={"rows": 3}), strip=True
+        max_length=4000,
+        label=gettext_lazy("A note for operators"),
+        widget=forms.Textarea(attrs={"rows": 3}),
+        strip=True,
     )
 
 
@@ -45,7 +50,7 @@ def search(request: HttpRequest) -> HttpResponse:
     customers = {hit.customer.pk: hit.customer for hit in hits}
     if len(customers) == 1:
         return redirect("admin:customer", next(iter(customers.values())).public_id)
-    context = {**admin.site.each_context(request), "title": "Customers", "term": term, "hits": hits}
+    context = {**admin.site.each_context(request), "title": _("Customers"), "term": term, "hits": hits}
     return render(request, "admin/desk/search.html", context)
 
 
@@ -71,7 +76,7 @@ def note(request: HttpRequest, organization: str) -> HttpResponse:
             organization=row, author=_operator(request), text=form.cleaned_data["text"], created_at=timezone.now()
         )
         LogEntry.objects.log_actions(_operator(request).pk, [row], CHANGE, "A note was added.", single_object=True)
-    messages.success(request, "The note is kept.")
+    messages.success(request, _("The note is kept."))
     return redirect("admin:customer", row.public_id)
 
 
@@ -79,7 +84,8 @@ class VisitForm(forms.Form):
     reason = forms.CharField(
         min_length=10,
         max_length=200,
-        help_text="The customer reads it: among the events, and on the overview.",
+        label=gettext_lazy("Reason"),
+        help_text=gettext_lazy("The customer reads it: among the events, and on the overview."),
     )
 
 
@@ -88,7 +94,8 @@ def visit(request: HttpRequest, organization: str) -> HttpResponse:
     require(request, visits.PERMISSION)
     row, form = _organization(organization).root, VisitForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
-        context = {**admin.site.each_context(request), "title": f"Visit {row.name}", "customer": row, "form": form}
+        title = _("Visit %(customer)s") % {"customer": row.name}
+        context = {**admin.site.each_context(request), "title": title, "customer": row, "form": form}
         return render(request, "admin/desk/visit.html", context)
     reason, now = form.cleaned_data["reason"], timezone.now()
     with transaction.atomic():
@@ -140,18 +147,18 @@ def _facts(who: Customer) -> list[tuple[str, str, str]]:
     """What the customer is: a name, a value, and where it is changed."""
     root, account = who.root, getattr(who.root, "billing_account", None)
     facts = [
-        ("Status", root.get_status_display(), ""),
-        ("Auth id", root.auth_id, ""),
-        ("Time zone", root.timezone, who.page(root)),
-        ("Since", f"{root.created_at:%Y-%m-%d}", ""),
+        (_("Status"), root.get_status_display(), ""),
+        (_("Auth id"), root.auth_id, ""),
+        (_("Time zone"), root.timezone, who.page(root)),
+        (_("Since"), f"{root.created_at:%Y-%m-%d}", ""),
     ]
     if account and who.may("billing.view_billingaccount"):
         facts += [
-            ("Payer", f"{account.name}, {account.email}", who.page(account)),
-            ("Payer's id", account.public_id, who.page(account)),
+            (_("Payer"), f"{account.name}, {account.email}", who.page(account)),
+            (_("Payer's id"), account.public_id, who.page(account)),
             (
-                "Billed",
-                f"{account.get_billing_mode_display()}, {account.country}, {account.currency or 'no currency'}",
+                _("Billed"),
+                f"{account.get_billing_mode_display()}, {account.country}, {account.currency or _('no currency')}",
                 "",
             ),
         ]
@@ -161,21 +168,23 @@ def _facts(who: Customer) -> list[tuple[str, str, str]]:
 def _money(who: Customer) -> list[tuple[str, str]]:
     current = balance.of(who.root, who.now)
     named = {
-        "Available": current.available,
-        "Balance": current.balance,
-        "Reserved": current.reserved,
-        "Credit limit": current.credit_limit,
+        _("Available"): current.available,
+        _("Balance"): current.balance,
+        _("Reserved"): current.reserved,
+        _("Credit limit"): current.credit_limit,
     }
     return [(name, money(figure, current.currency)) for name, figure in named.items()]
 
 
 def _actions(who: Customer) -> list[tuple[str, str]]:
     hidden = "resume" if who.root.status == Organization.Status.ACTIVE else "suspend"
-    links = [link for kind, label in ACTIONS if kind != hidden for link in who.action(kind, who.root.public_id, label)]
+    links = [
+        link for kind, label in ACTIONS if kind != hidden for link in who.action(kind, who.root.public_id, str(label))
+    ]
     if who.may(visits.PERMISSION):
-        links.append(("Visit", reverse("admin:customer-visit", args=[who.root.public_id])))
+        links.append((_("Visit"), reverse("admin:customer-visit", args=[who.root.public_id])))
     if who.may("accounts.change_organization"):
-        links.append(("Change", who.page(who.root)))
+        links.append((_("Change"), who.page(who.root)))
     if who.may("accounts.view_organization"):
-        links.append(("History", reverse("admin:accounts_organization_history", args=[who.root.pk])))
+        links.append((_("History"), reverse("admin:accounts_organization_history", args=[who.root.pk])))
     return links

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.lib import broker
@@ -34,7 +35,7 @@ class Tile:
 def home(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
-        "title": "Operations",
+        "title": _("Operations"),
         "app_list": admin.site.get_app_list(request),
         "tiles": list(tiles(request, timezone.now())),
     }
@@ -53,7 +54,7 @@ def address(model: str, **query: Any) -> str:
 
 
 def counted(number: int) -> str:
-    return f"more than {MOST:,}" if number > MOST else amount(number)
+    return _("more than %(number)s") % {"number": amount(MOST)} if number > MOST else amount(number)
 
 
 def day_ago(now: datetime) -> str:
@@ -63,7 +64,8 @@ def day_ago(now: datetime) -> str:
 def sign_ups(now: datetime) -> Tile:
     day, week = (installation.sign_ups(now, span) for span in (installation.DAY, installation.WEEK))
     url = address("accounts_organization", created_at__gte=day_ago(now), parent__isnull=1)
-    return Tile("Sign-ups", amount(day), f"in 24 hours; {amount(week)} in 7 days", url)
+    note = _("in 24 hours; %(number)s in 7 days") % {"number": amount(week)}
+    return Tile(_("Sign-ups"), amount(day), note, url)
 
 
 def burn(now: datetime) -> Tile:
@@ -73,7 +75,7 @@ def burn(now: datetime) -> Tile:
         "credits used in 24 hours by %(number)s active payers",
         moved.active_payers,
     ) % {"number": amount(moved.active_payers)}
-    return Tile("Burn", amount(moved.burn), note, address("usage_usagerollup", bucket__gte=day_ago(now)))
+    return Tile(_("Burn"), amount(moved.burn), note, address("usage_usagerollup", bucket__gte=day_ago(now)))
 
 
 def purchases(now: datetime) -> Tile:
@@ -83,46 +85,62 @@ def purchases(now: datetime) -> Tile:
     note = ngettext("by %(number)s payment in 24 hours", "by %(number)s payments in 24 hours", number)
     note %= {"number": amount(number)}
     url = address("billing_payment", status__exact="succeeded", created_at__gte=day_ago(now))
-    return Tile("Purchases", figure, note, url)
+    return Tile(_("Purchases"), figure, note, url)
 
 
 def failed_payments(now: datetime) -> Tile:
     failed = installation.failed_payments(now)
     url = address("billing_payment", status__exact="failed", created_at__gte=day_ago(now))
-    return Tile("Failed payments", amount(failed), "in 24 hours", url)
+    return Tile(_("Failed payments"), amount(failed), _("in 24 hours"), url)
 
 
 def webhook_failures(now: datetime) -> Tile:
     failed, failing = installation.failed_deliveries(now), installation.failing_endpoints()
-    note = f"given up in 24 hours; {amount(failing)} endpoints fail now"
+    note = ngettext(
+        "given up in 24 hours; %(number)s endpoint fails now",
+        "given up in 24 hours; %(number)s endpoints fail now",
+        failing,
+    ) % {"number": amount(failing)}
     url = address("accounts_delivery", status__exact="failed", created_at__gte=day_ago(now))
-    return Tile("Webhook failures", counted(failed), note, url)
+    return Tile(_("Webhook failures"), counted(failed), note, url)
 
 
 def queues(now: datetime) -> Tile:
     rows, tasks = installation.waiting(), broker.tasks_waiting()
-    parts = [f"{counted(number)} {name}" for name, number in rows.items()]
-    note = ", ".join(parts) + (", and the broker does not answer" if tasks is None else f", {amount(tasks)} tasks")
+    parts = [_queue(name, number) for name, number in rows.items()]
+    parts.append(_("and the broker does not answer") if tasks is None else _queue("tasks", tasks))
     state = "bad" if tasks is None else ""
     url = address("accounts_delivery", status__exact="pending")
-    return Tile("Queues", counted(sum(rows.values())), note, url, state)
+    return Tile(_("Queues"), counted(sum(rows.values())), ", ".join(parts), url, state)
+
+
+def _queue(name: str, number: int) -> str:
+    text = {
+        "events": ngettext("%(number)s event", "%(number)s events", number),
+        "webhooks": ngettext("%(number)s webhook", "%(number)s webhooks", number),
+        "emails": ngettext("%(number)s email", "%(number)s emails", number),
+        "gateway events": ngettext("%(number)s gateway event", "%(number)s gateway events", number),
+        "tasks": ngettext("%(number)s task", "%(number)s tasks", number),
+    }[name]
+    return text % {"number": counted(number)}
 
 
 def drift(now: datetime) -> Tile:
     proof, url = installation.last_proof(), address("usage_ledgerproof")
     if proof is None:
-        return Tile("Ledger drift", "?", "never proved: run manage.py check_ledger", url, "bad")
+        return Tile(_("Ledger drift"), "?", _("never proved: run manage.py check_ledger"), url, "bad")
     note = ngettext(
         "differences, proved %(age)s ago over %(number)s account",
         "differences, proved %(age)s ago over %(number)s accounts",
         proof.accounts,
     ) % {"age": timesince(proof.finished_at, now), "number": amount(proof.accounts)}
-    return Tile("Ledger drift", amount(proof.differences), note, url, "bad" if proof.differences else "good")
+    return Tile(_("Ledger drift"), amount(proof.differences), note, url, "bad" if proof.differences else "good")
 
 
 def requests(now: datetime) -> Tile:
-    url = address("billing_changerequest", state__exact="waiting")
-    return Tile("Requests", amount(installation.requests_waiting(now)), "wait for a second person", url)
+    url, waiting = address("billing_changerequest", state__exact="waiting"), installation.requests_waiting(now)
+    note = ngettext("waits for a second person", "wait for a second person", waiting)
+    return Tile(_("Requests"), amount(waiting), note, url)
 
 
 TILES = (

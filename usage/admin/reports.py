@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from accounts.admin import ReadOnlyAdmin
 from accounts.admin.search import exactly, owner_fields
@@ -64,12 +65,13 @@ class MonthCloseAdmin(ReadOnlyAdmin[MonthClose]):
     def run_again(self, request: HttpRequest, chosen: QuerySet[MonthClose]) -> None:
         """What is done stays as it is."""
         for close in chosen.order_by("month"):
+            which = {"month": close, "customer": self.organization(close)}
             if close.is_done:
-                self.message_user(request, f"{close} of {self.organization(close)} is closed, and stays as it is.")
+                self.message_user(request, _("%(month)s of %(customer)s is closed, and stays as it is.") % which)
                 continue
             closing.finish({close.account_id: close.month}, clock.now_of(close.account_id))
             self.log_change(request, close, "Run again")
-            self.message_user(request, f"{close} of {self.organization(close)} is closed now.")
+            self.message_user(request, _("%(month)s of %(customer)s is closed now.") % which)
 
 
 @admin.register(MonthlyUsage)

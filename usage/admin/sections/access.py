@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
+
+from accounts.lib.languages import translated
 from accounts.models import Event, Invitation, Membership, Organization, Visit, WebhookEndpoint
 from apikeys.models import ApiKey
 from billing.ledger import billing_zone
@@ -20,7 +23,7 @@ def people(customer: Customer) -> Section:
             Cell(row.user.name),
             Cell(row.get_role_display()),
             Cell(row.organization.name),
-            Cell("active" if row.user.is_active else "inactive", kind="" if row.user.is_active else "bad"),
+            Cell(_("active") if row.user.is_active else _("inactive"), kind="" if row.user.is_active else "bad"),
             moment(row.user.last_login),
         ]
         for row in members.order_by("created_at")[:TREE_SHOWN]
@@ -32,12 +35,14 @@ def people(customer: Customer) -> Section:
             Cell(""),
             Cell(row.get_role_display()),
             Cell(row.organization.name),
-            Cell("invited"),
+            Cell(_("invited")),
             Cell("–"),
         ]
         for row in invited[:SHOWN]
     ]
-    return Section("People", ["Email", "Name", "Role", "Organization", "Status", "Last sign-in"], rows)
+    return Section(
+        _("People"), [_("Email"), _("Name"), _("Role"), _("Organization"), _("Status"), _("Last sign-in")], rows
+    )
 
 
 def tree(customer: Customer) -> Section:
@@ -59,14 +64,14 @@ def tree(customer: Customer) -> Section:
         ]
         for row in ordered
     ]
-    columns = ["Organization", "Id", "Status", "Spent this month", "Budget", "Actions"]
-    return Section("Tree", columns, rows, numbers=frozenset({"Spent this month", "Budget"}))
+    columns = [_("Organization"), _("Id"), _("Status"), _("Spent this month"), _("Budget"), _("Actions")]
+    return Section(_("Tree"), columns, rows)
 
 
 def _of_node(customer: Customer, row: Organization) -> list[tuple[str, str]]:
     if row.status == Organization.Status.ACTIVE:
-        return customer.action("suspend", row.public_id, "Suspend")
-    return customer.action("resume", row.public_id, "Resume") if row.status == Organization.Status.SUSPENDED else []
+        return customer.action("suspend", row.public_id, _("Suspend"))
+    return customer.action("resume", row.public_id, _("Resume")) if row.status == Organization.Status.SUSPENDED else []
 
 
 def keys(customer: Customer) -> Section:
@@ -77,13 +82,13 @@ def keys(customer: Customer) -> Section:
             Cell(row.public_id, kind="id"),
             Cell(", ".join(secret.hint for secret in row.secrets.all()), kind="id"),
             Cell(row.organization.name if row.organization else ""),
-            Cell(row.status(customer.now)),
+            Cell(translated(row.status(customer.now).capitalize())),
             moment(row.last_used_at),
         ]
         for row in keys.order_by("revoked_at", "-created_at")[: 2 * SHOWN]
     ]
-    columns = ["Key", "Id", "Secret", "Organization", "Status", "Last used"]
-    return Section("API keys", columns, rows, customer.list(ApiKey))
+    columns = [_("Key"), _("Id"), _("Secret"), _("Organization"), _("Status"), _("Last used")]
+    return Section(_("API keys"), columns, rows, customer.list(ApiKey))
 
 
 def webhooks(customer: Customer) -> Section:
@@ -97,8 +102,8 @@ def webhooks(customer: Customer) -> Section:
         ]
         for row in endpoints.exclude(status="deleted").order_by("-id")[:SHOWN]
     ]
-    columns = ["Endpoint", "Status", "Failures", "Next attempt"]
-    return Section("Webhooks", columns, rows, customer.list(WebhookEndpoint), frozenset({"Failures"}))
+    columns = [_("Endpoint"), _("Status"), _("Failures"), _("Next attempt")]
+    return Section(_("Webhooks"), columns, rows, customer.list(WebhookEndpoint))
 
 
 def events(customer: Customer) -> Section:
@@ -112,7 +117,7 @@ def events(customer: Customer) -> Section:
         ]
         for row in events[: 2 * SHOWN]  # type: ignore[index]
     ]
-    return Section("Events", ["Event", "Organization", "By", "At"], rows, customer.list(Event))
+    return Section(_("Events"), [_("Event"), _("Organization"), _("By"), _("At")], rows, customer.list(Event))
 
 
 def visits(customer: Customer) -> Section:
@@ -126,4 +131,4 @@ def visits(customer: Customer) -> Section:
         ]
         for row in visits[:SHOWN]
     ]
-    return Section("Visits", ["Operator", "Reason", "From", "Until"], rows)
+    return Section(_("Visits"), [_("Operator"), _("Reason"), _("From"), _("Until")], rows)

@@ -1,7 +1,9 @@
 """What a customer has and owes: change requests, lots, holds, entries, payments, cards, papers, plans."""
 
 from django.db.models import F
+from django.utils.translation import gettext as _
 
+from accounts.lib.languages import translated
 from billing.models import ChangeRequest, Grant, Hold, Invoice, LedgerEntry, Payment, PaymentMethod, Subscription
 from billing.templatetags.money import money, signed
 from usage.admin.sections.table import SHOWN, Cell, Customer, Section, moment, number
@@ -20,8 +22,8 @@ def requests(customer: Customer) -> Section:
         ]
         for row in rows
     ]
-    columns = ["Request", "State", "Reason", "By", "At", "Credits"]
-    return Section("Requests", columns, cells, customer.list(ChangeRequest), frozenset({"Credits"}))
+    columns = [_("Request"), _("State"), _("Reason"), _("By"), _("At"), _("Credits")]
+    return Section(_("Requests"), columns, cells, customer.list(ChangeRequest))
 
 
 def lots(customer: Customer) -> Section:
@@ -38,8 +40,8 @@ def lots(customer: Customer) -> Section:
         ]
         for row in ordered[: 2 * SHOWN]
     ]
-    columns = ["Lot", "Category", "Priority", "Expires", "Amount", "Left"]
-    return Section("Lots", columns, rows, customer.list(Grant), frozenset({"Priority", "Amount", "Left"}))
+    columns = [_("Lot"), _("Category"), _("Priority"), _("Expires"), _("Amount"), _("Left")]
+    return Section(_("Lots"), columns, rows, customer.list(Grant))
 
 
 def holds(customer: Customer) -> Section:
@@ -56,8 +58,8 @@ def holds(customer: Customer) -> Section:
         ]
         for row in holds.order_by("expires_at", "pk")[: 2 * SHOWN]
     ]
-    columns = ["Hold", "Purpose", "Organization", "Key", "Expires", "Amount", "Captured"]
-    return Section("Holds", columns, rows, customer.list(Hold), frozenset({"Amount", "Captured"}))
+    columns = [_("Hold"), _("Purpose"), _("Organization"), _("Key"), _("Expires"), _("Amount"), _("Captured")]
+    return Section(_("Holds"), columns, rows, customer.list(Hold))
 
 
 def entries(customer: Customer) -> Section:
@@ -73,15 +75,15 @@ def entries(customer: Customer) -> Section:
         ]
         for row in LedgerEntry.objects.of(customer.root).order_by("-seq")[:SHOWN]
     ]
-    columns = ["Entry", "Kind", "Description", "At", "Amount", "Balance", "Actions"]
-    return Section("Ledger", columns, rows, customer.list(LedgerEntry), frozenset({"Entry", "Amount", "Balance"}))
+    columns = [_("Entry"), _("Kind"), _("Description"), _("At"), _("Amount"), _("Balance"), _("Actions")]
+    return Section(_("Ledger"), columns, rows, customer.list(LedgerEntry))
 
 
 def _of_entry(customer: Customer, row: LedgerEntry) -> list[tuple[str, str]]:
     """Usage is corrected by voiding its events."""
     if row.kind in (LedgerEntry.Kind.USAGE, LedgerEntry.Kind.REVERSAL):
         return []
-    return customer.action("reverse", f"{customer.root.public_id}.{row.seq}", "Reverse")
+    return customer.action("reverse", f"{customer.root.public_id}.{row.seq}", _("Reverse"))
 
 
 def payments(customer: Customer) -> Section:
@@ -96,13 +98,13 @@ def payments(customer: Customer) -> Section:
             Cell(money(row.total, row.currency), kind="number"),
             Cell(
                 "",
-                actions=customer.action("refund", row.public_id, "Refund") if row.status == "succeeded" else [],
+                actions=customer.action("refund", row.public_id, _("Refund")) if row.status == "succeeded" else [],
             ),
         ]
         for row in payments[:SHOWN]
     ]
-    columns = ["Payment", "Status", "Purpose", "Card", "At", "Total", "Actions"]
-    return Section("Payments", columns, rows, customer.list(Payment), frozenset({"Total"}))
+    columns = [_("Payment"), _("Status"), _("Purpose"), _("Card"), _("At"), _("Total"), _("Actions")]
+    return Section(_("Payments"), columns, rows, customer.list(Payment))
 
 
 def cards(customer: Customer) -> Section:
@@ -110,13 +112,18 @@ def cards(customer: Customer) -> Section:
         [
             Cell(str(row), customer.page(row)),
             Cell(f"{row.exp_month:02}/{row.exp_year}"),
-            Cell(row.status_on(customer.now.date()), kind="bad" if row.declined_code else ""),
-            Cell("default" if row.is_default else "backup" if row.is_backup else ""),
+            Cell(
+                translated(PaymentMethod.Status(row.status_on(customer.now.date())).label),
+                kind="bad" if row.declined_code else "",
+            ),
+            Cell(_("default") if row.is_default else _("backup") if row.is_backup else ""),
             moment(row.created_at),
         ]
         for row in PaymentMethod.objects.of(customer.root).order_by("-is_default", "-created_at")[:SHOWN]
     ]
-    return Section("Cards", ["Card", "Expires", "Status", "Use", "Added"], rows, customer.list(PaymentMethod))
+    return Section(
+        _("Cards"), [_("Card"), _("Expires"), _("Status"), _("Use"), _("Added")], rows, customer.list(PaymentMethod)
+    )
 
 
 def papers(customer: Customer) -> Section:
@@ -132,16 +139,16 @@ def papers(customer: Customer) -> Section:
         ]
         for row in papers[:SHOWN]
     ]
-    columns = ["Paper", "Kind", "Status", "Issued", "Total", "Actions"]
-    return Section("Papers", columns, rows, customer.list(Invoice), frozenset({"Total"}))
+    columns = [_("Paper"), _("Kind"), _("Status"), _("Issued"), _("Total"), _("Actions")]
+    return Section(_("Papers"), columns, rows, customer.list(Invoice))
 
 
 def _of_paper(customer: Customer, row: Invoice) -> list[tuple[str, str]]:
     if row.kind != Invoice.Kind.INVOICE:
         return []
-    actions = customer.action("credit_note", row.public_id, "Credit")
+    actions = customer.action("credit_note", row.public_id, _("Credit"))
     unpaid = row.state.status in ("open", "past_due")
-    return actions + (customer.action("write_off", row.public_id, "Give up") if unpaid else [])
+    return actions + (customer.action("write_off", row.public_id, _("Give up")) if unpaid else [])
 
 
 def plans(customer: Customer) -> Section:
@@ -156,5 +163,5 @@ def plans(customer: Customer) -> Section:
         ]
         for row in subscriptions[:SHOWN]
     ]
-    columns = ["Plan", "Status", "Interval", "Period ends", "Price"]
-    return Section("Subscriptions", columns, rows, customer.list(Subscription), frozenset({"Price"}))
+    columns = [_("Plan"), _("Status"), _("Interval"), _("Period ends"), _("Price")]
+    return Section(_("Subscriptions"), columns, rows, customer.list(Subscription))

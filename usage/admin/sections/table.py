@@ -26,17 +26,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """A table. `url` leads to the whole list. The names of columns of numbers are in `numbers`."""
+    """A table. `url` leads to the whole list."""
 
     title: str
     columns: list[str]
     rows: list[list[Cell]]
     url: str = ""
-    numbers: frozenset[str] = frozenset()
 
     @property
     def headings(self) -> list[tuple[str, bool]]:
-        return [(name, name in self.numbers) for name in self.columns]
+        """The names of the columns, and whether numbers stand in them."""
+        return [(name, cell.kind == "number") for name, cell in zip(self.columns, self.rows[0], strict=True)]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,67 @@
+"""The names that the admin shows of models, fields, choices, columns and actions, in the operator's language.
+
+In the code they are plain English; most of them Django makes of the names of classes, fields and methods.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin import AdminSite
+from django.db.models import Field, Model
+from django.forms.utils import pretty_name
+from django.utils.translation import gettext_lazy
+
+APPS = ("accounts", "apikeys", "billing", "usage")
+
+
+def translate(site: AdminSite) -> None:
+    """From now on they are translated whenever they are shown."""
+    for owner, name in _places(site):
+        setattr(owner, name, gettext_lazy(str(getattr(owner, name))))
+    for field in _fields(site):
+        if field.choices:
+            field.choices = [(value, gettext_lazy(str(label))) for value, label in field.flatchoices]
+
+
+def texts(site: AdminSite) -> Iterator[str]:
+    """Those that need a translation, but for choices."""
+    return (str(getattr(owner, name)) for owner, name in _places(site))
+
+
+def _places(site: AdminSite) -> Iterator[tuple[Any, str]]:
+    """Where the names are: an object, and its attribute."""
+    for label in APPS:
+        yield apps.get_app_config(label), "verbose_name"
+    for model in _models(site):
+        yield from ((model._meta, "verbose_name"), (model._meta, "verbose_name_plural"))
+    for field in _fields(site):
+        yield from ((field, name) for name in ("verbose_name", "help_text") if getattr(field, name))
+    for function in dict.fromkeys(_functions(site)):
+        if not hasattr(function, "short_description"):
+            function.short_description = pretty_name(function.__name__)  # type: ignore[attr-defined]
+        yield function, "short_description"
+
+
+def _models(site: AdminSite) -> Iterator[type[Model]]:
+    """Those that have pages, and those that are shown on the pages of others."""
+    models = dict.fromkeys(site._registry)
+    for page in site._registry.values():
+        models |= dict.fromkeys(inline.model for inline in page.inlines)
+        models |= dict.fromkeys(each.related_model for each in page.model._meta.related_objects if each.one_to_one)
+    return (model for model in models if model._meta.app_label in APPS)
+
+
+def _fields(site: AdminSite) -> Iterator["Field[Any, Any]"]:
+    for model in _models(site):
+        yield from model._meta.local_fields
+
+
+def _functions(site: AdminSite) -> Iterator[Callable[..., Any]]:
+    """What columns and actions are made by: methods of the admin's pages, and methods and properties of models."""
+    for page in site._registry.values():
+        for name in [*page.list_display, *page.readonly_fields, *(page.actions or ())]:
+            attribute = getattr(type(page), str(name), None) or getattr(page.model, str(name), None)
+            function = attribute.fget if isinstance(attribute, property) else attribute
+            if callable(function) and str(name) != "__str__":
+                yield function
