@@ -126,7 +126,7 @@ def _end_charges(organization: Organization, now: datetime) -> None:
 
 @transaction.atomic
 def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccount:
-    """Write the named fields only, so that a concurrent change of another field stays."""
+    """Write the named fields only, so that a concurrent change of another field isn't lost."""
     if changes:
         row = BillingAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         is_same_id = changes.get("vat_id", row.vat_id) == row.vat_id
@@ -141,7 +141,7 @@ def update(account: BillingAccount, changes: Mapping[str, Any]) -> BillingAccoun
 
 
 def unchecked() -> dict[str, Any]:
-    """For another VAT id: what the register said of the one before doesn't count for it."""
+    """For a new VAT id: what the register said about the old one no longer applies."""
     return {"vat_id_valid": None, "vat_id_checked_at": None, "vat_id_due_at": timezone.now()}
 
 

@@ -1,6 +1,6 @@
 """What needs a person's attention in an organization now, and the page on which something can be done about it.
 
-What is urgent stands above every page. Whoever may not read a fact isn't told of it.
+Urgent alerts are shown above every page. People only see alerts about things that they may read.
 """
 
 from collections.abc import Collection, Iterator
@@ -30,7 +30,7 @@ from billing.models import (
 from billing.payments import rounds
 from billing.templatetags.money import amount, money
 
-REMEMBERED = timedelta(days=14)  # a failed payment that nobody tried again is old news afterwards
+REMEMBERED = timedelta(days=14)  # a failed payment that nobody repeated is no longer shown after this
 EXPIRING = timedelta(days=14)
 SUBJECTS_SHOWN = 5
 NEARLY, ALL = 80, 100  # per cent of a budget
@@ -53,13 +53,13 @@ class Alert:
     action: str = ""
 
     def within(self, organization: Organization) -> "Alert":
-        """With the whole path of a page that was named beneath the organization."""
+        """The alert with the full path of its page, which was relative to the organization."""
         is_whole = not self.page or self.page.startswith("/")
         return self if is_whole else replace(self, page=f"/o/{organization.public_id}/{self.page}")
 
 
 def urgent(organization: Organization, scopes: Collection[str], now: datetime) -> list[Alert]:
-    """What stands above every page: suspensions, and for a payer its credits, payments, plan and invoices."""
+    """The alerts above every page: suspensions, and for a payer its credits, payments, plan and invoices."""
     alerts = list(_suspensions(organization))
     if organization.is_root and "credits:read" in scopes:
         alerts += _credits(organization)
@@ -69,7 +69,7 @@ def urgent(organization: Organization, scopes: Collection[str], now: datetime) -
 
 
 def others(organization: Organization, scopes: Collection[str], now: datetime) -> list[Alert]:
-    """What can wait: budgets, cards, keys and webhooks."""
+    """The alerts that can wait: budgets, cards, keys and webhooks."""
     alerts = list(_budgets(organization, now))
     if organization.is_root and "billing:read" in scopes:
         alerts += _cards(organization, now)
@@ -112,7 +112,7 @@ def _credits(organization: Organization) -> Iterator[Alert]:
 
 
 def _payments(organization: Organization, now: datetime) -> Iterator[Alert]:
-    """What the last payment came to, and why auto-recharge has stopped."""
+    """The result of the last payment, and why auto-recharge has stopped."""
     last = Payment.objects.of(organization).order_by("-created_at", "-pk").first()
     if last and last.status == Payment.Status.ACTION_REQUIRED:
         text = _("Your bank wants you to confirm a payment of %(total)s.")

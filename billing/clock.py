@@ -1,8 +1,8 @@
-"""The clock of a payer: the real time, unless it was moved ahead to try out what time brings.
+"""The clock of a payer: the real time, unless it was moved ahead to try things out.
 
-Every verb about money takes its `now` as an argument, and whoever calls it takes it from here. A moved clock goes on at
-the usual speed and is never set back; its organization stays marked as a test organization. How far it is ahead stands
-in every node of the payer's tree, so nobody pays a query for it.
+Every verb about money takes its `now` as an argument, and its callers get it from here. A moved clock goes on at the
+usual speed and is never set back; its organization stays marked as a test organization. Every node of the payer's tree
+stores how far the clock is ahead, so reading it needs no query.
 
 People, keys, rate limits, webhooks and emails follow the real time.
 """
@@ -30,17 +30,17 @@ class ClockNotMovable(Conflict):
 
 
 def now(organization: Organization) -> datetime:
-    """The payer's now, of any organization in its tree."""
+    """The payer's current time, for any organization in its tree."""
     return at(organization, timezone.now())
 
 
 def at(organization: Organization, real_now: datetime) -> datetime:
-    """The payer's now when it is really `real_now`."""
+    """The payer's time at the real time `real_now`."""
     return real_now + (organization.clock_ahead or NOT_MOVED)
 
 
 def now_of(payer: UUID) -> datetime:
-    """The payer's now, for those who know no more of it than its id."""
+    """The payer's current time, for callers that only have its id."""
     return at(Organization.objects.only("clock_ahead").get(pk=payer), timezone.now())
 
 
@@ -50,7 +50,7 @@ def is_moved(organization: Organization) -> bool:
 
 
 def check_movable(organization: Organization) -> None:
-    """`ClockNotMovable` unless no money of this payer can be real."""
+    """`ClockNotMovable` if any money of this payer could be real."""
     customers = GatewayCustomer.objects.of(organization).exclude(gateway=SANDBOX)
     payments = Payment.objects.of(organization).exclude(gateway__in=["", SANDBOX])
     if settings.PAYMENT_GATEWAY != SANDBOX or customers.exists() or payments.exists():
@@ -61,9 +61,9 @@ def check_movable(organization: Organization) -> None:
 def move(payer: UUID, to: datetime) -> None:
     """Set the payer's clock ahead to `to`, unless it is there already, and mark its tree.
 
-    What falls due in between is for the caller to run.
+    The caller has to run whatever falls due in between.
 
-    There's a race here: a child that is added meanwhile copies its parent's clock. Who adds one locks the root first.
+    There's a race here: a child that is added meanwhile copies its parent's clock. So adding one locks the root first.
     """
     LedgerAccount.objects.select_for_update(no_key=True).filter(pk=payer).first()  # The payer first, as everywhere.
     root = Organization.objects.lock(payer)

@@ -38,7 +38,7 @@ PEOPLE = (Kind.TOKEN, Kind.SESSION)
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why an organization can't be closed yet."""
+    """A reason why an organization can't be closed yet."""
 
     code: str
     detail: str
@@ -46,7 +46,7 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Facts:
-    """What closing would end, and what stands in its way. `promotional` credits are given up."""
+    """What closing would end, and what prevents it. `promotional` credits are given up."""
 
     obstacles: tuple[Obstacle, ...]
     api_keys: int
@@ -68,14 +68,14 @@ class NotClosable(Conflict):
 
 
 class PersonRequired(Forbidden):
-    """No program closes an organization."""
+    """Only people may close an organization, not programs."""
 
     code = "person_required"
     detail = "Only a person closes an organization."
 
 
 def check_may_close(organization: Organization, by: Credential) -> None:
-    """Who administers its parent, an owner of its own, or the operator. `Forbidden` for everyone else."""
+    """People who administer its parent, its own owners, and the operator may. `Forbidden` for everyone else."""
     if by.is_platform:
         tree.check_administers(organization, by)
     elif by.kind not in PEOPLE:
@@ -85,7 +85,7 @@ def check_may_close(organization: Organization, by: Credential) -> None:
 
 
 def facts(organization: Organization, now: datetime) -> Facts:
-    """What a page shows before somebody decides."""
+    """The facts that the page shows before somebody decides."""
     if organization.is_root:
         posting.bring_up_to_date(organization.pk, now)
     subscription = subscriptions.live(organization)
@@ -102,7 +102,7 @@ def facts(organization: Organization, now: datetime) -> Facts:
 
 @transaction.atomic
 def close(organization: Organization, *, by: Credential, now: datetime) -> Organization:
-    """Close it. `NotClosable` names everything that stands in the way; nothing has changed then.
+    """Close it. `NotClosable` lists all obstacles, and nothing has changed.
 
     There's a race here: a payment, a hold or a child may begin meanwhile. So the payer and the root are locked first.
     """
@@ -123,7 +123,7 @@ def close(organization: Organization, *, by: Credential, now: datetime) -> Organ
 
 
 def _obstacles(organization: Organization) -> Iterator[Obstacle]:
-    """Of a child, what it used is its root's to pay."""
+    """A child owes nothing: its root pays for its usage."""
     children = Organization.objects.filter(parent=organization).exclude(status=Organization.Status.CLOSED).count()
     if children:
         verb = "organizations beneath it are" if children > 1 else "organization beneath it is"
@@ -159,13 +159,15 @@ def _left(organization: Organization, category: str) -> Decimal:
 
 
 def _dust(organization: Organization) -> Decimal:
-    """The smallest amount that money can pay. Nobody owes less than that to anybody."""
+    """The smallest amount that can be paid in money. Smaller debts are ignored."""
     account = BillingAccount.objects.of(organization).first()
     return Decimal(1).scaleb(-minor_units.decimals(account.currency if account and account.currency else "USD"))
 
 
 def _close_books(organization: Organization, now: datetime) -> None:
-    """What would charge or give anything ends. What nobody paid for, and what no money can pay, is written off."""
+    """End everything that would charge or give something. Promotional credits, and amounts too small to be paid, are
+    written off.
+    """
     live = Subscription.objects.of(organization).live().select_related("plan", "organization").first()
     if live:
         subscriptions.end(live, now, "organization_closed", events.origin.actor())

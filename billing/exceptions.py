@@ -73,14 +73,14 @@ class BalanceOutOfRange(Conflict):
 
 
 class AlreadyReversed(Conflict):
-    """An entry is reversed once."""
+    """The entry was already reversed."""
 
     code = "already_reversed"
     detail = "The entry was already reversed."
 
 
 class CorrectedByVoid(Conflict):
-    """A usage entry is the sum of its events, which are voided one by one."""
+    """A usage entry is the sum of its events. Void those one by one."""
 
     code = "corrected_by_void"
     detail = "Usage is corrected by voiding its events."

@@ -1,6 +1,7 @@
 """Changes of an organization that the payer's ledger has to know of: its time zone, and its place in the tree.
 
-The verbs of `accounts` know of no ledger. These take the payer's lock first, and note in the ledger what changed.
+The verbs of `accounts` don't know about the ledger. These take the payer's lock first, and record the change in the
+ledger.
 """
 
 from datetime import datetime
@@ -18,7 +19,8 @@ from billing.models import LedgerAccount
 def change_timezone(organization: Organization, name: str, *, now: datetime) -> None:
     """Change an organization's time zone. The months of a payer are counted in it from the next turn of the month on.
 
-    If the payer has no account it is opened here, so that nobody counts in the old time zone and opens it meanwhile.
+    If the payer has no account, it is opened here. Otherwise somebody could open it meanwhile, and count in the old
+    time zone.
     """
     if organization.is_root:
         zone = posting.lock([organization.pk], now)[organization.pk].zone

@@ -127,7 +127,9 @@ class PlanAdmin(KeptAdmin[Plan]):
 
     @admin.display(description="What a customer pays")
     def preview(self, plan: Plan) -> str:
-        """By currency and interval: on taking it today, and at each renewal. Taxed when the credits are bought."""
+        """By currency and interval: the price when taking it today, and at each renewal. Taxed when the credits are
+        bought.
+        """
         if plan.pk is None:
             return _("Save the plan first.")
         now = timezone.now()

@@ -47,7 +47,7 @@ def operator(request: HttpRequest) -> User:
 
 @admin.register(ChangeRequest)
 class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
-    """What operators asked for, and who decided. Nobody approves their own request."""
+    """The requests of operators, and who decided them. Nobody can approve their own request."""
 
     list_display = ["kind", "organization", "subject", "amount", "state", "requested_by", "requested_at", "decided_by"]
     list_filter = ["state", "kind", "needs_approval"]
@@ -64,7 +64,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         return [*own, *super().get_urls()]
 
     def ask(self, request: HttpRequest, kind: str, subject: str) -> HttpResponse:
-        """The form first; once it is valid, what it would do; and once that is confirmed, it is done or waits."""
+        """Show the form; once it is valid, the preview; once that is confirmed, run the request or let it wait."""
         action = ACTIONS.get(kind)
         if action is None:
             raise Http404
@@ -158,7 +158,7 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
         return render(request, "admin/billing/change_request.html", context)
 
     def _may_approve(self, request: HttpRequest, row: ChangeRequest) -> bool:
-        """Who approves must be allowed to ask for it as well."""
+        """People can only approve what they would be allowed to request themselves."""
         return request.user.has_perm(deciding.APPROVE) and may_ask(request, row.kind)
 
     def _may_decline(self, request: HttpRequest, row: ChangeRequest) -> bool:

@@ -82,7 +82,7 @@ class TaxRateForm(forms.ModelForm[TaxRate]):
 
 @admin.register(TaxRate)
 class TaxRateAdmin(KeptAdmin[TaxRate]):
-    """A rate counts from its day on, until another one does. To end a tax, add a rate of 0."""
+    """A rate applies from its day on, until the next one. To end a tax, add a rate of 0."""
 
     form = TaxRateForm
     list_display = ["country", "region", "name", "percent", "valid_from"]

@@ -68,7 +68,7 @@ class PaymentMethodAdmin(ReadOnlyAdmin[PaymentMethod]):
 
 @admin.register(AutoRecharge)
 class AutoRechargeAdmin(ReadOnlyAdmin[AutoRecharge]):
-    """To look at. Its owner sets it, with a card that the owner agreed to have charged."""
+    """Read-only. The owner sets it, with a card that the owner has agreed to have charged."""
 
     list_display = ["organization", "enabled", "threshold", "amount", "target", "monthly_limit"]
     list_select_related = ["organization"]

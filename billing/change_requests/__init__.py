@@ -1,7 +1,7 @@
-"""What operators do to a customer's money, access and prices: asked for, seen beforehand, and decided.
+"""Changes by operators to a customer's money, access and prices: requested, previewed, and decided.
 
-An action is rehearsed by its own verb, in a transaction that is rolled back. So the preview shows what will really be
-in the customer's ledger and events, and a refusal shows before anybody confirms.
+To preview an action, its own verb runs in a transaction that is rolled back. So the preview shows what the customer's
+ledger and events will really contain, and a refusal shows before anybody confirms.
 """
 
 from billing.change_requests.access import Close, Resume, Suspend

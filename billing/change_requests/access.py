@@ -18,7 +18,7 @@ def operator(actor: str) -> Credential:
 
 
 class OfNode(Action):
-    """Done to any organization of a tree."""
+    """An action on any organization of a tree."""
 
     def load(self, subject: str) -> Organization:
         organization = Organization.objects.filter(public_id=subject).first()

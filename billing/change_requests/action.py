@@ -37,11 +37,11 @@ class Action(ABC):
 
     @abstractmethod
     def organization(self, row: Any) -> Organization | None:
-        """Whose events tell of it; none if it concerns every customer."""
+        """The organization whose events report it; None if it concerns every customer."""
 
     @abstractmethod
     def run(self, row: Any, params: Params, *, reason: str, actor: str, now: datetime) -> str:
-        """Do it, in the caller's transaction; in words, what was done."""
+        """Do it, in the caller's transaction. Returns in words what was done."""
 
     def lock(self, row: Any, now: datetime) -> None:
         """Lock what it changes, until the end of the transaction: by default the payer."""
@@ -54,7 +54,7 @@ class Action(ABC):
         return ZERO
 
     def figures(self, row: Any, now: datetime) -> Figures:
-        """What it changes, beside the payer's balance, as a person reads it."""
+        """The figures that it changes, besides the payer's balance, formatted for people."""
         return {}
 
     @property

@@ -13,7 +13,7 @@ from billing.models import LedgerAccount, LedgerEntry
 
 
 class OfPayer(Action):
-    """Done to a root organization."""
+    """An action on a root organization."""
 
     def load(self, subject: str) -> Organization:
         return payer(subject)
@@ -51,7 +51,7 @@ class SetCreditLimit(OfPayer):
     kind = "credit_limit"
 
     def amount(self, row: Organization, params: Params) -> Decimal:
-        """What may be owed beyond what already may be."""
+        """By how much the limit is raised."""
         account = LedgerAccount.objects.filter(pk=row.pk).first()
         before = account.credit_limit if account else ZERO
         return max(Decimal(params["credit_limit"]) - before, ZERO)

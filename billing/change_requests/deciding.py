@@ -1,11 +1,11 @@
-"""Requests of operators: asked for, and decided once.
+"""Requests of operators: how they are made, and decided once.
 
-What one person may do alone is limited: the credits of a day, by `OPERATOR_APPROVAL_LIMIT`. What goes beyond waits for
-a second person. Verb and row are one transaction.
+`OPERATOR_APPROVAL_LIMIT` limits the credits that one person may move alone in a day. Requests beyond it wait for a
+second person. Verb and row are one transaction.
 
-There are two races. Two requests of one operator could each be within the limit and both together beyond it: so whoever
-asks locks their own row first. And two people could decide at once: so whoever decides locks the request first. Payers
-are locked after either.
+There are two races. Two requests of one operator could each be within the limit, but together exceed it: so asking
+locks the operator's row first. And two people could decide at the same time: so deciding locks the request first.
+Payers are locked after either.
 """
 
 from datetime import datetime, timedelta
@@ -47,7 +47,7 @@ class AlreadyDecided(Conflict):
 
 
 class OwnRequest(Forbidden):
-    """A second person approves, never who asked."""
+    """A request must be approved by a second person."""
 
     code = "own_request"
     detail = "Someone else has to approve what you ask for."
@@ -56,7 +56,7 @@ class OwnRequest(Forbidden):
 def preview(
     kind: str, subject: str, params: Params, *, reason: str, by: User, now: datetime
 ) -> tuple[Preview, Decimal, bool]:
-    """What it would do, the credits that count against the limit, and whether it needs a second person."""
+    """What the action would do, the credits that count against the limit, and whether it needs a second person."""
     action = ACTIONS[kind]
     row = action.load(subject)
     shown = rehearse(action, row, params, reason=reason, actor=actor_of(by), now=_now_of(action, row, now))
@@ -68,7 +68,7 @@ def preview(
 def ask(
     kind: str, subject: str, params: Params, *, id: UUID, reason: str, note: str, seen: str, by: User, now: datetime
 ) -> ChangeRequest:
-    """Do it, or let it wait for a second person. With the same `id` again, the request that is there.
+    """Do it, or let it wait for a second person. If there is already a request with this `id`, return that one.
 
     `seen` is the token of the preview that the person saw. `StalePreview` if it would come out otherwise now.
     """
@@ -105,7 +105,7 @@ def ask(
 
 @transaction.atomic
 def approve(pk: UUID, *, seen: str, by: User, now: datetime) -> ChangeRequest:
-    """Do what was asked for. If the verb refuses, the request goes on waiting."""
+    """Run the request. If the verb refuses, the request goes on waiting."""
     request = _open(pk, now)
     if request.state != State.WAITING:
         return request
@@ -135,13 +135,13 @@ def look(request: ChangeRequest, now: datetime) -> Preview:
 
 
 def expire(now: datetime) -> int:
-    """Those that nobody decided in time."""
+    """Expire the requests that nobody decided in time."""
     waiting = ChangeRequest.objects.filter(state=State.WAITING, expires_at__lte=now)
     return waiting.update(state=State.EXPIRED, decided_at=now)
 
 
 def actor_of(person: User) -> str:
-    """In the form that ledger entries and events use."""
+    """The operator in the format that ledger entries and events use."""
     return f"user:{person.pk}"
 
 
@@ -153,8 +153,8 @@ def _now_of(action: Action, row: Any, now: datetime) -> datetime:
 def _locked(action: Action, subject: str, now: datetime) -> Any:
     """What it is done to, read under the lock of the payer, or of the price.
 
-    There's a race here: the preview takes everything back, and its locks with it. So the lock is taken before it, or
-    something else could happen between the preview and what is done.
+    There's a race here: rolling the preview back also releases its locks. So the lock is taken before the preview, or
+    else something could happen between the preview and the action.
     """
     row = action.load(subject)
     action.lock(row, _now_of(action, row, now))

@@ -1,4 +1,4 @@
-"""What a request would do, found out by doing it in a transaction that is rolled back."""
+"""The preview of a request: we run it in a transaction that is rolled back."""
 
 import hashlib
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Preview:
 
 
 def rehearse(action: Action, row: Any, params: Params, *, reason: str, actor: str, now: datetime) -> Preview:
-    """Do it, look at what came of it, and take it back. Raises what the verb raises."""
+    """Run it, look at the result, and roll it back. Raises what the verb raises."""
     organization = action.organization(row)
     payer = organization.root if organization else None
     with transaction.atomic():
@@ -64,7 +64,7 @@ def rehearse(action: Action, row: Any, params: Params, *, reason: str, actor: st
 
 
 def is_stale(token: str, preview: Preview, payer: Organization | None) -> bool:
-    """Whether the state is another one than when the person looked: more than usage has come, or it leads into debt."""
+    """Whether the state has changed since the person looked: by more than usage, or so that it leads into debt."""
     try:
         seen = signing.loads(token, salt=SALT)
     except signing.BadSignature:
@@ -131,7 +131,7 @@ def _entries(payer: Organization | None, seq: int) -> list[str]:
 
 
 def _events(organization: Organization | None, mark: Any) -> list[str]:
-    """The events since the rehearsal began, with the reason where they tell it."""
+    """The events since the rehearsal began, with their reason if they have one."""
     if organization is None:
         return []
     events = Event.objects.within(organization.root).filter(pk__gte=mark).order_by("pk")

@@ -14,7 +14,7 @@ class ChangePrice(Action):
     """Sets the price of a meter's unit and its tiers, or the price at one endpoint. It concerns every customer.
 
     - `unit_amount`: credits; null takes the endpoint's own price away.
-    - `tiers`: pairs of `up_to` and `unit_amount`, all that there are from then on. Not looked at with an endpoint.
+    - `tiers`: pairs of `up_to` and `unit_amount`, the complete list from then on. Ignored with an endpoint.
     """
 
     kind = "price"

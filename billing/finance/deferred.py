@@ -1,4 +1,5 @@
-"""Deferred revenue: what is left of sold credits at a moment. The entries up to then say it, so it can be told later.
+"""Deferred revenue: what was left of sold credits at a given time. It follows from the entries up to then, so it can be
+computed later.
 
 The lots themselves only know what is left now. So they are burnt again, in the order of `billing.ledger.lots`: an
 entry's own lot first, then those past their expiry, then by priority, expiry and age.
@@ -53,7 +54,7 @@ class _Lot:
 
 
 def paid(account: UUID, end: datetime) -> Decimal:
-    """How much of what an account bought is not used by then."""
+    """How many of the credits that an account bought were unused by then."""
     lots = _replay(_entries(account, end))
     return sum((lot.remaining for lot in lots if lot.category == Grant.Category.PAID), ZERO)
 

@@ -23,19 +23,19 @@ from billing.models import FinancePackage, FinancePackagePart
 
 LOG = "finance"
 SEAL = "seal.json"
-MARGIN = timedelta(hours=1)  # what was underway at the end of the month is committed by then
+MARGIN = timedelta(hours=1)  # everything that was under way at the end of the month is committed by then
 EVERYWHERE = timedelta(hours=27)  # after that the month is over in every time zone
 
 
 class MonthNotOver(Conflict):
-    """Entries and papers of it may still come."""
+    """There may still be new entries and papers in this month."""
 
     code = "month_not_over"
     detail = "The month isn't over yet. Its package can be made an hour after its end."
 
 
 class _Parts:
-    """What is written to it becomes the parts of a package."""
+    """A file-like object that writes the parts of a package."""
 
     def __init__(self, package: FinancePackage) -> None:
         self.package, self.pending, self.number, self.sha256 = package, bytearray(), 0, hashlib.sha256()
@@ -47,7 +47,7 @@ class _Parts:
         return len(content)
 
     def flush(self) -> None:
-        """A ZIP asks for it after each file. Parts are larger."""
+        """zipfile calls this after each file. Does nothing, because parts are larger."""
 
     def flush_part(self) -> None:
         self.number += 1
@@ -59,7 +59,8 @@ class _Parts:
 
 
 def make_due(now: datetime) -> FinancePackage | None:
-    """Make the last month's, once it is over everywhere. None if it was made, or if there was nobody yet.
+    """Make the last month's package, once the month is over everywhere. None if it exists already, or if there were no
+    customers yet.
 
     There's a race here: of two workers, the second waits for the first, and is refused by the unique month.
     """
@@ -76,13 +77,13 @@ def make_due(now: datetime) -> FinancePackage | None:
 
 
 def ensure(month: date, now: datetime) -> FinancePackage:
-    """The package of a month, which is made if there is none."""
+    """The package of a month. Made if there is none."""
     return FinancePackage.objects.filter(month=month).first() or make(month, now)
 
 
 @transaction.atomic
 def make(month: date, now: datetime) -> FinancePackage:
-    """Make the package of a month, in place of one that there is."""
+    """Make the package of a month, replacing an existing one."""
     if months.bounds(month, settings.SELLER["timezone"])[1] + MARGIN > now:
         raise MonthNotOver
     FinancePackage.objects.filter(month=month).delete()
@@ -112,7 +113,7 @@ def _write(month: date, target: IO[bytes]) -> None:
 
 
 def _add(archive: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> str:
-    """Writes a file of any size. Returns its SHA-256."""
+    """Write a file of any size. Returns its SHA-256."""
     sha256 = hashlib.sha256()
     with archive.open(name, "w", force_zip64=True) as file:
         for part in parts:
@@ -122,7 +123,7 @@ def _add(archive: zipfile.ZipFile, name: str, parts: Iterable[bytes]) -> str:
 
 
 def download(package: FinancePackage, now: datetime) -> Iterator[bytes]:
-    """The ZIP, a part at a time. It is an event of the company's."""
+    """The ZIP, one part at a time. The download is recorded as an event of the company."""
     downloaded = {"month": str(package), "sha256": bytes(package.sha256).hex()}
     events.record(None, "finance_package.downloaded", downloaded, now, targets=[str(package)])
     numbers = list(package.parts.order_by("number").values_list("number", flat=True))

@@ -1,7 +1,7 @@
 """The tables of a month: entries, balances, papers, taxes, and the journal that follows from them.
 
-They are read as they are written, a batch of customers at a time, so that a month of any size needs little memory. What
-they are made of never changes, so they need no snapshot.
+Rows are read while they are written, a batch of customers at a time, so a month of any size needs little memory. The
+underlying rows never change, so no snapshot is needed.
 """
 
 from collections import defaultdict
@@ -47,7 +47,7 @@ SELECT a.organization_id, o.public_id
  WHERE o.public_id > %(after)s ORDER BY o.public_id LIMIT %(batch)s
 """
 
-# The balance at both ends is what the last entry before them left. `is_mixed`: it also got credits as a gift.
+# The balances at both ends are those after the last entry before them. `is_mixed`: it also got credits as a gift.
 ACCOUNTS = """
 SELECT a.organization_id, o.public_id, coalesce(b.currency, ''), coalesce(opening.balance, 0), closing.balance,
        EXISTS (SELECT FROM billing_grant g WHERE g.account_id = a.organization_id AND g.category = 'promotional'
@@ -113,7 +113,7 @@ class Sums:
 
 
 def of(month: date) -> Iterator[tuple[str, Table]]:
-    """With the names of their files, to be read in this order. Months are those of the seller's time zone."""
+    """The tables with their file names, to be read in this order. Months are in the seller's time zone."""
     start, end = months.bounds(month, settings.SELLER["timezone"])
     bounds, sums = {"start": start, "end": end}, Sums()
     yield "entries.csv", _entries(bounds)
@@ -164,7 +164,9 @@ def _papers(start: datetime, end: datetime) -> Iterator[Invoice]:
 
 
 def _balances(bounds: Bounds, sums: Sums) -> Table:
-    """Opening and what moved give closing; paid and promotional credits, less the debt, give closing too."""
+    """The opening balance plus all movements is the closing balance; so are paid and promotional credits, less the
+    debt.
+    """
     columns = ("organization", "currency", "opening", *KINDS, "closing", "deferred_revenue", "promotional", "debt")
     return Table(columns, (_balance(account, sums) for account in _accounts(bounds)))
 
@@ -194,7 +196,7 @@ def _invoice(paper: Invoice, sums: Sums) -> Sequence[Cell]:
 
 
 def _taxes(papers: Iterable[Invoice]) -> Table:
-    """Of credit notes below zero, so that the columns can be summed."""
+    """Taxes of credit notes are negative, so that the columns can be summed."""
     columns = ("number", "country", "currency", "name", "category", "percent", "taxable", "tax")
     return Table(columns, (row for paper in papers for row in _taxes_of(paper)))
 
@@ -218,8 +220,8 @@ def _journal(end: date, sums: Sums) -> Table:
 def _journal_lines(end: date, sums: Sums) -> Iterator[Sequence[Cell]]:
     """What moved the customers' credits, by kind, and the taxes; each line a debit and a credit of the same amount.
 
-    Lines are rounded to what can be paid. Another one has what the rounding left, so that the lines of customers'
-    credits are the rounded balance at the end, less the rounded one at the beginning.
+    Lines are rounded to what can be paid. One more line has the rounding difference, so that the lines of customers'
+    credits add up to the rounded closing balance less the rounded opening balance.
     """
     for currency in sorted(sums.closings):
         kinds = {kind: tax.rounded(sums.moved[currency][kind], currency) for kind in KINDS}
@@ -232,7 +234,7 @@ def _journal_lines(end: date, sums: Sums) -> Iterator[Sequence[Cell]]:
 
 
 def _line(end: date, currency: str, kind: str, against: str, amount: Decimal) -> Sequence[Cell]:
-    """What raises the customers' credits is credited to them."""
+    """A movement that raises the customers' credits is credited to their account."""
     names = settings.FINANCE_ACCOUNTS
     debit, credit = (names[kind], names[against]) if amount > 0 else (names[against], names[kind])
     text = f"Customers' credits: {kind}" if against == "credits" else "Tax"

@@ -1,6 +1,6 @@
 """Changing a subscription: a dearer plan begins now, a cheaper one with the next period; canceling and resuming.
 
-For a dearer plan the difference is paid for what is left of the period. Nothing is ever paid back.
+For a dearer plan, the difference is charged for the rest of the period. Nothing is ever paid back.
 """
 
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def change(
 ) -> Subscription:
     """Change the plan or the interval. A dearer one is an admission: `NotEnoughCredits`, and nothing has changed.
 
-    The plan that the subscription has takes back a change that was to come. If the period has ended and the sweep has
+    Changing to the current plan cancels a pending change. If the period has ended and the sweep has
     not renewed it yet, it is renewed first.
     """
     accounts.required(organization)
@@ -151,7 +151,7 @@ def _begin_anew(subscription: Subscription, at: datetime) -> None:
 
 
 def _more(subscription: Subscription, plan: Plan, now: datetime) -> Decimal:
-    """How much larger the grant of `plan` is, for what is left of the month of the last grant."""
+    """How much larger the grant of `plan` is, for the rest of the month of the last grant."""
     anchor, end = subscription.anchored_at, subscription.granted_through
     zone = subscriptions.zone_of(subscription)
     if end is None or end <= now:
@@ -177,7 +177,7 @@ def cancel(organization: Organization, *, now: datetime, actor: events.Actor) ->
 
 @transaction.atomic
 def resume(organization: Organization, *, now: datetime, actor: events.Actor) -> Subscription:
-    """Take back a cancelation that has not come yet."""
+    """Take back a cancelation that has not taken effect yet."""
     subscription = _locked(organization, now)
     if subscription.cancel_at_period_end:
         subscription.cancel_at_period_end = False

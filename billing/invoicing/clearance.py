@@ -1,8 +1,8 @@
 """Clearance: may an organization create a service now? Every reason against it, with what to do about each.
 
-The payer is the root of the organization's tree, so a child is cleared by its root. What the root has and owes is not
-for a child to see: it is told what is wrong, and who can mend it. All is judged under the payer's lock. With a hold,
-the credits are reserved in the same transaction, so that what is cleared at once never exceeds what is there.
+The payer is the root of the organization's tree, so a child is cleared by its root. A child may not see what the root
+has and owes: it only learns what is wrong, and who can fix it. Everything is checked under the payer's lock. With a
+hold, the credits are reserved in the same transaction, so simultaneous clearances never exceed what is available.
 """
 
 from dataclasses import dataclass, field
@@ -56,7 +56,9 @@ def clear(
     reference: str = "",
     by_platform: bool = False,
 ) -> Clearance:
-    """Judge a service that needs `cost` credits. With a `ttl` they are held for so long, if it is allowed."""
+    """Check a service that needs `cost` credits. If it is allowed and there is a `ttl`, the credits are held for that
+    time.
+    """
     payer = organization.root
     zone = posting.lock([payer.pk], now)[payer.pk].zone
     reasons = [*_standing(organization, payer), *_debts(payer)]

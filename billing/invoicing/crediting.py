@@ -17,7 +17,7 @@ from billing.models import Dispute, Invoice, InvoiceState, Refund
 
 
 class NotCreditable(Conflict):
-    """More than is left of the invoice, or nothing is."""
+    """The amount is more than is left of the invoice, or nothing is left."""
 
     code = "not_creditable"
     detail = "There is less left of the invoice."
@@ -55,7 +55,7 @@ def give(invoice: Invoice, *, reason: str, actor: str, now: datetime, amount: De
 
 @transaction.atomic
 def write_off(invoice: Invoice, now: datetime) -> None:
-    """An operator gives an invoice up. The debt stays in the ledger."""
+    """An operator gives up on an invoice. The debt stays in the ledger."""
     posting.lock([invoice.organization_id], now)
     invoice.state = InvoiceState.objects.get(pk=invoice.pk)
     if invoice.state.status not in InvoiceState.UNPAID:

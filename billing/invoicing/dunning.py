@@ -1,4 +1,4 @@
-"""Collecting what postpaid invoices owe: charges on a schedule, then a suspension, and at last the end of trying.
+"""Collecting unpaid invoices: charges on a schedule, then a suspension, and finally we give up.
 
 The schedule counts days from `due_at`. A step is written before it is taken, so that a killed worker doesn't take it
 again; the charge is a payment, which its own sweep completes.
@@ -29,7 +29,7 @@ SWEEP_SIZE = 100
 
 
 def sweep(now: datetime) -> int:
-    """Take the steps that are due at that moment, or on a payer's own clock. Returns how many."""
+    """Take the steps that are due at that time, or by a payer's own clock. Returns how many."""
     ahead = Coalesce("invoice__organization__clock_ahead", Value(clock.NOT_MOVED))
     states = InvoiceState.objects.filter(status__in=InvoiceState.UNPAID, next_attempt_at__lte=Value(now) + ahead)
     due = states.select_related("invoice__organization").order_by("?")

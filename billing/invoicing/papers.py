@@ -30,7 +30,7 @@ PRINT = "billing.tasks.make_documents"
 
 @dataclass(frozen=True)
 class Line:
-    """`meter` is a slug or empty. Nothing has to be multiplied out: `amount` is what counts."""
+    """`meter` is a slug or empty. `quantity` times the price needn't give `amount`, which is what counts."""
 
     description: str
     meter: str
@@ -78,7 +78,7 @@ def issue(draft: Draft, *, now: datetime) -> Invoice:
     """Issue a paper in the caller's transaction, which holds the payer's lock and commits soon after.
 
     All payers share the series of numbers, so call it last. The PDF is made after the commit. `ValueError` for lines
-    that can't be on such a paper, which is a mistake in our code.
+    that such a paper can't have, which is a bug in our code.
     """
     [paper] = issue_all([draft], now=now)
     return paper
@@ -218,7 +218,7 @@ def _happening(paper: Invoice) -> tuple[UUID, dict[str, Any], list[str]]:
 
 
 def credit(invoice: Invoice, amount: Decimal, description: str, *, now: datetime) -> Invoice:
-    """Issue a credit note over `amount`, tax included. The caller has checked that so much is left of the invoice."""
+    """Issue a credit note over `amount`, tax included. The caller has checked that this much is left of the invoice."""
     taxes = tax.credited(invoice, before=credited(invoice), amount=amount)
     net = amount - tax.total(taxes)
     draft = Draft(

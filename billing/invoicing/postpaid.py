@@ -1,4 +1,4 @@
-"""What postpaid invoices still bring in, so that the next one doesn't ask for it again."""
+"""What postpaid invoices still demand, so that the next one doesn't demand it again."""
 
 from collections.abc import Mapping
 from datetime import datetime

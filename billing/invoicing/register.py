@@ -1,4 +1,6 @@
-"""What an online register says of VAT ids. Its outage blocks nothing: until it answers, an id counts by its form."""
+"""What an online register says about VAT ids. An outage of the register blocks nothing: until it answers, an id counts
+as valid if its format is.
+"""
 
 from datetime import datetime, timedelta
 
@@ -17,7 +19,7 @@ SWEEP_SIZE = 20
 
 
 def sweep(now: datetime) -> int:
-    """Ask about VAT ids that are new, and keep the answers with their time. Returns how many there were."""
+    """Ask about new VAT ids, and store the answers with their time. Returns how many there were."""
     if not settings.VAT_ID_REGISTER:
         return 0
     due = BillingAccount.objects.filter(vat_id_due_at__lte=now).exclude(vat_id="").order_by("vat_id_due_at")

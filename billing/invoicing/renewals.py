@@ -1,8 +1,9 @@
 """What falls due in a subscription: the trial's mail, a month's grant, the next period, and another try to be paid.
 
-The row says when, in `next_at`. A renewal is an admission: if the credits are not there, auto-recharge gets one chance
-to buy them, with no transaction open. Without them the subscription is past due; it is tried again on the days of
-`SCHEDULE`, and then ends. Killed anywhere and run again, it ends the same: periods and their fees are unique.
+The row says when, in `next_at`. A renewal is an admission: if the credits are not available, auto-recharge gets one
+chance to buy them, with no transaction open. Without them the subscription is past due; it is tried again on the days
+of `SCHEDULE`, and then ends. If a run is killed and repeated, the result is the same, because periods and their fees
+are unique.
 """
 
 from datetime import datetime, timedelta
@@ -215,7 +216,7 @@ def _mail(subscription: Subscription, subject: str, body: str, **facts: Any) -> 
 
 
 def retry(organization: Organization, now: datetime) -> None:
-    """Its owner wants a subscription that is past due to be tried again at once."""
+    """The owner asks to try again at once to pay a subscription that is past due."""
     Subscription.objects.of(organization).filter(status=Status.PAST_DUE).update(next_at=now)
     run(organization, now)
 

@@ -1,4 +1,4 @@
-"""What the end of a payment, a refund or a dispute means for papers. Called last in the transaction that settles it.
+"""The papers that follow when a payment, a refund or a dispute ends. Called last in the transaction that settles it.
 
 No invoice is credited twice: if an operator's credit note has given money back as credits, and then the money itself
 goes back, only what is left of the invoice is credited.

@@ -1,7 +1,7 @@
-"""Subscriptions: taking a plan, and the parts of which renewals and changes are made.
+"""Subscriptions: taking a plan, and the parts that renewals and changes use.
 
-Every verb locks the payer, so that what happens at once happens one after the other. A fee is an admission: it is
-refused beyond what is available, and nothing has changed.
+Every verb locks the payer, so simultaneous calls run one after the other. A fee is an admission: if the credits aren't
+available it is refused, and nothing has changed.
 """
 
 from datetime import datetime, timedelta
@@ -51,7 +51,7 @@ def subscribe(
 
 @transaction.atomic
 def take(organization: Organization, plan_slug: str, *, now: datetime, interval: str = Interval.MONTH) -> Subscription:
-    """As `subscribe`, also for who is suspended: the plan that follows one that was not paid costs nothing."""
+    """As `subscribe`, but also for suspended organizations: the plan that replaces an unpaid one costs nothing."""
     plan = plans.offered(plan_slug)
     posting.lock([organization.pk], now)
     account = accounts.required(organization)  # The account may have been closed while we waited.

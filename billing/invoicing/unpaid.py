@@ -1,4 +1,4 @@
-"""An invoice that is owed: what is left to pay of it, and what follows when it is charged, paid, declined or overdue.
+"""An unpaid invoice: what is left to pay, and what happens when it is charged, paid, declined or overdue.
 
 Everything here happens under the payer's lock.
 """
@@ -103,7 +103,7 @@ def suspend(invoice: Invoice, now: datetime) -> None:
 
 
 def write_off(invoice: Invoice, now: datetime) -> None:
-    """Nobody tries to collect it any more. The debt stays in the ledger, and a suspension stays too."""
+    """Stop collecting it. The debt stays in the ledger, and a suspension stays too."""
     state = invoice.state
     state.status, state.next_attempt_at = Status.UNCOLLECTIBLE, None
     state.save(update_fields=["status", "next_attempt_at"])

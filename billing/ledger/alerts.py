@@ -1,7 +1,7 @@
 """Alerts: a budget that is spent to 50, 80 or 100 %, or a balance below its threshold, when crossed and when recovered.
 
-What was announced last is stored beside the figure, and the update that changes it expects the old value there. So each
-crossing and each recovery is one event, no matter how many look and how often.
+The last announcement is stored beside the figure, and the update that changes it expects the old value there. So each
+crossing and each recovery is one event, no matter how many processes check, and how often.
 """
 
 import json
@@ -28,9 +28,9 @@ THRESHOLDS = (50, 80, 100)
 EARLIEST, LATEST = timedelta(hours=-12), timedelta(hours=14)  # how far local clocks are off UTC
 CHUNK = 1000
 
-# The budgets that may have been crossed: of the organizations, of every node above them, and of the keys. Each list
-# is JSON, and each of its members is looked up by itself (LATERAL … LIMIT 1): PostgreSQL then plans the statement once,
-# whatever the length of the lists.
+# The budgets that may have been crossed: those of the organizations, of every node above them, and of the keys. Each
+# list is JSON, and each of its members is looked up separately (LATERAL … LIMIT 1). So PostgreSQL plans the statement
+# once, whatever the length of the lists.
 CAPS = """
 cap AS MATERIALIZED (
     SELECT node.*, node.subject AS organization_id
@@ -48,7 +48,7 @@ cap AS MATERIALIZED (
             WHERE id = spender::uuid AND monthly_budget IS NOT NULL LIMIT 1) key
      CROSS JOIN LATERAL (SELECT id, root_id FROM accounts_organization WHERE id = key.organization_id LIMIT 1) o)"""
 
-# Payers whose balance is low and was not announced as low, or the other way about.
+# Payers whose balance is low but was not announced as low, or the other way round.
 BALANCES = """
 SELECT NULL::uuid, r.id, r.id, r.public_id, r.timezone, a.zones, a.low_balance, NULL::date, a.balance, a.is_low::int,
        (NOT a.is_low)::int
@@ -63,7 +63,7 @@ LEVEL = """
 SELECT CASE WHEN s.spent <= 0 THEN 0 WHEN s.spent >= cap.budget THEN 100 WHEN s.spent >= cap.budget * 0.8 THEN 80
             WHEN s.spent >= cap.budget * 0.5 THEN 50 ELSE 0 END AS now"""
 
-# Caps that are spent to another threshold than was announced, in a month that may be the present one.
+# Caps whose spending has reached another threshold than was announced, in a month that may be the current one.
 BUDGETS = sql.compose(
     """
 SELECT s.subject, r.id, cap.organization_id, cap.public_id, r.timezone, a.zones, cap.budget, s.month, s.spent,
@@ -81,7 +81,7 @@ SELECT s.subject, r.id, cap.organization_id, cap.public_id, r.timezone, a.zones,
 
 DIFFERENT = sql.compose("WITH {caps}{balances} UNION ALL {budgets}", caps=CAPS, balances=BALANCES, budgets=BUDGETS)
 
-# The same of one payer, where the tables are distributed: its machine has no keys, so the caps are found before.
+# The same for one payer, if the tables are distributed: its machine has no keys, so the caps are found beforehand.
 CAPS_ALONE = sql.compose("WITH {caps} SELECT root_id, subject, public_id, budget, organization_id FROM cap", caps=CAPS)
 BALANCE_OF_ONE = """
 SELECT NULL::uuid, r.id, r.id, r.public_id, r.timezone, a.zones, a.low_balance, NULL::date, a.balance, a.is_low::int,
@@ -103,7 +103,7 @@ SELECT s.subject, r.id, cap.organization_id, cap.public_id, r.timezone, a.zones,
 )
 DIFFERENT_OF_ONE = sql.compose("{balance} UNION ALL {budgets}", balance=BALANCE_OF_ONE, budgets=BUDGETS_OF_ONE)
 
-# What was announced, and may be over: its month is past, or its budget was taken away.
+# Announcements that may be over: the month is past, or the budget was removed.
 ANNOUNCED = """
 SELECT s.subject, s.account_id, o.id, coalesce(k.public_id, o.public_id), r.timezone, a.zones,
        CASE WHEN k.id IS NULL THEN o.monthly_budget ELSE k.monthly_budget END, s.month, s.spent, s.alerted, 0
@@ -179,16 +179,18 @@ class _Change:
 
 
 def check(accounts: Iterable[UUID], now: datetime, spenders: Collection[Spender] = ()) -> None:
-    """Announce what the balances of these payers crossed or recovered from, and the budgets of the spenders and of
-    every node above them. Call it after a posting, in its transaction, under the payers' lock."""
+    """Announce crossings and recoveries of these payers' balances, and of the budgets of the spenders and every node
+    above them. Call it after a posting, in its transaction, under the payers' lock.
+    """
     sql.require_transaction()
     for change in _different(accounts, spenders, now):
         change.announce(now)
 
 
 def end(now: datetime, account: UUID | None = None) -> None:
-    """Announce as recovered what was announced for a month that is past, or for a budget that was taken away: of one
-    payer, or of all, each in a transaction of its own."""
+    """Announce the recovery of budgets whose month is past, or that were removed: for one payer, or for all, each in
+    its own transaction.
+    """
     for change in (_Change(*row) for row in sql.rows(ANNOUNCED, {"account": account})):
         if change.bound is None or (change.month and change.month < change.month_at(now)):
             with transaction.atomic():
@@ -213,7 +215,7 @@ def sweep(now: datetime) -> None:
 
 
 def _check_locked(accounts: Collection[UUID], spenders: Collection[Spender], now: datetime) -> None:
-    """Look without a lock, and look again under the lock of each payer that has something to announce."""
+    """Check without a lock, and check again under the lock of each payer that has something to announce."""
     organizations: dict[UUID, set[UUID]] = {}
     for change in _different(accounts, spenders, now):
         organizations.setdefault(change.account, set()).add(change.organization)

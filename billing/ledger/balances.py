@@ -1,4 +1,5 @@
-"""The only writer of an account's `balance`, `reserved` and `seq`: nobody else changes them or guesses the next seq.
+"""The only module that writes an account's `balance`, `reserved` and `seq`. No other code changes them or predicts the
+next seq.
 
 An entry and the balance that it leaves are written by one statement, so they can't disagree. Statements of other
 modules that change a balance are composed of the parts here.
@@ -29,8 +30,8 @@ RECHARGE = "billing.tasks.recharge_account"
 
 AVAILABLE = "a.balance - a.reserved + a.credit_limit"
 
-# The account's clock. `created_at` of an entry is read from it, so that it never decreases with `seq`: a writer that
-# waited for the row may have taken its `now` before the entry that it waited for.
+# The account's clock. `created_at` of an entry is read from it, so that it never decreases with `seq`. Without it there
+# would be a race: a writer that waited for the row may have taken its `now` before the entry that it waited for.
 TICK = "updated_at = greatest(a.updated_at, %(now)s)"
 
 OPEN = """
@@ -52,7 +53,7 @@ account AS (
     available=AVAILABLE,
 )
 
-# Frees what each row of `freed` (account_id, amount) says is reserved no more.
+# Frees the reservations in `freed` (account_id, amount).
 FREE_OF_SEVERAL = sql.compose(
     """
 account AS (
@@ -103,13 +104,13 @@ RETURNING account_id, seq, balance_after""",
     columns=ENTRY_COLUMNS,
 )
 
-# Whether a movement of {{amount}} took the account below the threshold of its auto-recharge. It is asked within the
-# statement, so that it costs nothing.
+# Whether a movement of {{amount}} took the account below the threshold of its auto-recharge. Checked within the
+# statement, so it costs nothing.
 CROSSED = """
 coalesce(a.balance - a.reserved < a.recharge_below AND a.balance - a.reserved - ({amount}) >= a.recharge_below, false)
 """
 
-# One entry. The guard refuses what exceeds what is available; what fell due has to be dealt with first.
+# One entry. The guard refuses an amount that isn't available. Overdue holds and lots must have expired first.
 POSTED = sql.compose(
     """
 UPDATE billing_ledgeraccount a SET balance = a.balance + %(amount)s, seq = a.seq + 1, {tick}
@@ -181,8 +182,8 @@ class Entry:
 class Locked:
     """An account as it stands under its lock, with nothing due.
 
-    `seq` is that of its last entry. A closed one takes no usage. Usage that occurred before `closed_through` belongs to
-    a closed month. Months are those of `zone`.
+    `seq` is that of its last entry. A closed account takes no usage. Usage that occurred before `closed_through`
+    belongs to a closed month. Months are those of `zone`.
     """
 
     seq: int
@@ -258,7 +259,7 @@ def post_usage(amounts: Mapping[UUID, Decimal], now: datetime) -> list[Posting]:
 
 
 def _posted(rows: Iterable[tuple[UUID, int, Decimal, bool]]) -> list[Posting]:
-    """Wakes auto-recharge, after the commit, of the accounts that were taken below its threshold."""
+    """Start auto-recharge, after the commit, for the accounts that fell below its threshold."""
     postings = []
     for account, seq, balance_after, crossed in rows:
         postings.append(Posting(account, seq, balance_after))

@@ -1,7 +1,8 @@
-"""Budgets: what a key, or an organization with all beneath it, may spend in a month of its payer's billing zone.
+"""Budgets: how much a key, or an organization with everything beneath it, may spend in a month of its payer's billing
+zone.
 
-Admission refuses what would exceed a budget; what has happened counts against it all the same. What is held counts in
-the budgets of its key and of every node above. `Spending` is kept for every key and node, with a budget or without.
+Admission refuses whatever would exceed a budget. Settlement is never refused, but counts. Held credits count in the
+budgets of their key and of every node above. `Spending` is kept for every key and node, with a budget or without.
 """
 
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ PARAMETERS = {"account": "%(account)s", "month": "%(month)s", "now": "%(now)s"}
 PATH = "(SELECT path FROM accounts_organization WHERE id = %(organization)s)::uuid[]"
 ADMITTED = exceeded(path=PATH, key="%(key)s::uuid", amount="%(amount)s", **PARAMETERS)
 
-# The same where the tables are distributed: the payer's machine has no keys.
+# The same for distributed tables: the payer's machine has no keys.
 KEY_BUDGET = "SELECT monthly_budget FROM apikeys_apikey WHERE id = %(key)s"
 GIVEN_KEY = "(SELECT %(key)s::uuid AS id, %(key_budget)s::numeric AS monthly_budget)"
 ADMITTED_THERE = exceeded(path=PATH, key="%(key)s::uuid", amount="%(amount)s", keys=GIVEN_KEY, **PARAMETERS)
@@ -159,8 +160,9 @@ def excess(parameters: sql.Parameters) -> list[tuple[UUID, Decimal, Decimal, Dec
 
 
 def count(hold: Hold, amount: Decimal, *, month: date, now: datetime) -> None:
-    """Count what a hold was captured for in the budgets of its key and of every node above it, and announce what that
-    crossed. Call it after the posting, under the lock."""
+    """Count the captured amount of a hold in the budgets of its key and of every node above it, and announce crossings.
+    Call it after the posting, under the lock.
+    """
     organization = hold.organization
     _add(organization, organization.path, hold.key_id, amount, month, now)
 
@@ -168,8 +170,9 @@ def count(hold: Hold, amount: Decimal, *, month: date, now: datetime) -> None:
 def give_back(
     organization: Organization, key: UUID | None, amount: Decimal, *, month: date, seq: int, now: datetime
 ) -> None:
-    """Take off what the payer's entry `seq` counted in `month`, of the key and of the nodes that were above the
-    organization at that time. Call it after the posting, under the lock."""
+    """Undo what the payer's entry `seq` counted in `month`, for the key and for the nodes that were above the
+    organization at that time. Call it after the posting, under the lock.
+    """
     organization = Organization.objects.get(pk=organization.pk)
     _add(organization, moves.path_at(organization, seq), key, -amount, month, now)
 
@@ -187,7 +190,7 @@ def _add(
 
 @transaction.atomic
 def limit(organization: Organization, monthly_budget: Decimal | None, *, now: datetime) -> Organization:
-    """Set the budget of an organization, or take it away. Admissions at the same time come before it or after it."""
+    """Set or remove the budget of an organization. Concurrent admissions happen entirely before or after it."""
     payer = organization.root_id
     posting.lock([payer], now)
     row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)

@@ -1,7 +1,7 @@
 """Corrections: nothing that was posted is edited. An entry is reversed by another, once; an adjustment has a reason.
 
 Neither is ever refused for lack of credits, and both may lead into debt. They move no money outside the ledger: if you
-reverse a purchase, you have to pay it back yourself. A refund or a chargeback of it then takes no credits any more.
+reverse a purchase, you have to refund it yourself. A later refund or chargeback of it takes no more credits.
 """
 
 from datetime import date, datetime
@@ -30,8 +30,8 @@ def reverse(
 ) -> LedgerEntry:
     """Post the opposite of an entry; `AlreadyReversed` the second time.
 
-    What the entry brought is burnt from its own lot first. What it took comes back as a lot that expires at
-    `expires_at`.
+    Credits that the entry added are burnt from its own lot first. Credits that it took come back as a lot that expires
+    at `expires_at`.
     """
     zone = posting.lock([entry.account_id], now)[entry.account_id].zone
     _check(entry)
@@ -100,9 +100,9 @@ def _check(entry: LedgerEntry) -> None:
 
 
 def _is_taken_back(entry: LedgerEntry) -> bool:
-    """Whether a refund or a dispute has taken some of a purchase, or a bank has returned some of a chargeback.
+    """Whether a refund or a dispute has taken part of a purchase, or a bank has returned part of a chargeback.
 
-    What is reversed as a whole would then move twice.
+    If the whole entry were reversed, that part would move twice.
     """
     source, id, *_ = [*(entry.idempotency_key or "").split(":"), ""]
     if (entry.kind, source) == (Kind.PURCHASE, "payment"):

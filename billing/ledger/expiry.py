@@ -1,4 +1,4 @@
-"""What falls due in an account: holds at their expiry, and the moment before which nothing else does.
+"""What falls due in an account: expiring holds, and the next time at which anything falls due.
 
 Every verb needs the account's lock.
 """

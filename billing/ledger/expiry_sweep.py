@@ -1,6 +1,6 @@
 """The sweep over accounts in which something is due.
 
-Nothing depends on it, because posting, placing a hold and reading bring the account up to date first. It only tidies.
+Nothing depends on it, because posting, placing a hold and reading bring the account up to date first.
 """
 
 from datetime import datetime

@@ -1,8 +1,8 @@
 """Holds: credits reserved for work that is not finished, and what becomes of them.
 
-Placing admits, and is refused beyond what is available. Capturing settles what has happened, and is never refused: it
-may take less than was held, or more. An overdue hold reserves nothing; if it is captured all the same, it is late, and
-a plain debit. A lease (`billing.ledger.leases`) is a hold that usage draws from.
+Placing a hold is an admission, and is refused if the credits aren't available. Capturing is a settlement and never
+refused; it may take less than was held, or more. An overdue hold reserves nothing. It can still be captured; that is
+late, and a plain debit. A lease (`billing.ledger.leases`) is a hold that usage draws from.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ room AS (
 )
 PLACE = sql.compose("WITH {room}, {placed} SELECT id FROM hold", room=ROOM, placed=PLACED)
 
-# The same in two statements, where the tables are distributed: see `balances.POSTED`.
+# The same in two statements, for distributed tables: see `balances.POSTED`.
 RESERVED = sql.compose(
     "WITH {room}, {reserve} SELECT granted, available FROM account",
     room=ROOM,
@@ -75,8 +75,7 @@ RETURNING id
     columns=COLUMNS,
 )
 
-# The hold as it stands under the lock, if it is not resolved yet. `held` is what it still reserves: nothing once it has
-# expired.
+# The hold under the lock, if it is not resolved yet. `held` is what it still reserves: nothing once it has expired.
 UNRESOLVED = """
 old AS (
     SELECT account_id, status, greatest(amount - captured, 0) AS unspent,
@@ -107,7 +106,7 @@ RETURNING -account.amount, account.updated_at
     captured=sql.compose(CAPTURED, amount="account.amount", seq="account.seq"),
 )
 
-# The same in three statements, where the tables are distributed: see `balances.POSTED`.
+# The same in three statements, for distributed tables: see `balances.POSTED`.
 MOVED = sql.compose(
     "WITH {unresolved}, {movement}, {move} SELECT account_id, seq, amount, balance, updated_at FROM account",
     unresolved=UNRESOLVED,
@@ -243,7 +242,7 @@ def reserve(reservation: Reservation, now: datetime) -> Hold:
 
 
 def place_apart(parameters: sql.Parameters) -> list[tuple[Any, ...]]:
-    """`PLACE` where the tables are distributed: the hold and what is available after it, or no row."""
+    """`PLACE` for distributed tables: the hold and what is available after it, or no row."""
     sql.require_transaction()
     reserved = sql.rows(RESERVED, parameters)
     return [(*sql.rows(HOLD, {**parameters, "granted": granted})[0], left) for granted, left in reserved]

@@ -1,7 +1,6 @@
 """Leases: holds that a gateway spends from by itself. Usage that names a lease draws it down while it is open.
 
-Nothing more is spent from a lease after `spend_until`. Usage that is reported after that, until `expires_at`, is still
-covered.
+A gateway stops spending at `spend_until`. Usage that it reports after that is still covered until `expires_at`.
 """
 
 from collections.abc import Mapping
@@ -20,8 +19,8 @@ from billing.ledger import balances, budgets, holds, lots, posting
 from billing.ledger.holds import Reservation
 from billing.models import Hold
 
-# Of the amount that is added, what usage took beyond the lease already is not reserved once more. Time alone needs no
-# credits: what the lease has is reserved already.
+# If usage has already taken more than the lease, that part of the added amount is not reserved again. Adding only time
+# needs no credits, because they are reserved already.
 EXTEND = sql.compose(
     """
 WITH room AS (

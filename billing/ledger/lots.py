@@ -29,10 +29,10 @@ UPDATE billing_grant g SET remaining = g.remaining - least(lot.remaining, lot.sp
   FROM lot WHERE g.account_id = %(account)s AND g.entry_seq = lot.entry_seq AND lot.spent > lot.before
 """
 
-# A lot that is due keeps what open holds that were placed before its expiry may still take, less what lots that were
-# due before it keep for them. What is kept burns before everything else, so that the capture of a hold takes no credits
-# that others may have reserved meanwhile. `unheld` is what the lots up to this one have beyond the holds. As much of
-# them lapses as the largest `unheld` so far, and a lot's own part is what it adds to that.
+# A lot that is due keeps the credits that open holds, placed before its expiry, may still take, less what earlier lots
+# keep for them. Kept credits burn before everything else, so that capturing a hold takes no credits that others have
+# reserved meanwhile. `unheld` is what the lots up to this one have beyond the holds. As much of them lapses as the
+# largest `unheld` so far, and a lot's own part is what it adds to that.
 EXPIRE = """
 WITH due AS (
     SELECT g.entry_seq, row_number() OVER expiry AS place,
@@ -98,7 +98,7 @@ def is_kept(account: UUID, placed: datetime) -> bool:
 
 
 def add(posting: Posting, lot: Lot, *, amount: Decimal, now: datetime) -> None:
-    """Add the lot of a posted entry of `amount`. What of it pays a debt is gone at once."""
+    """Add the lot of a posted entry of `amount`. The part that pays off a debt is spent at once."""
     sql.require_transaction()
     Grant.objects.create(
         account_id=posting.account_id,

@@ -1,4 +1,5 @@
-"""The moves within a payer's tree, so that what is taken back goes to the nodes that were above it when it was counted.
+"""The moves within a payer's tree. With them, whatever is taken back goes to the nodes that were above it when it was
+counted.
 
 Usage and captures count in the nodes above at that time, under the payer's lock. A move takes the same lock and notes
 the last entry before it: so for each entry it is known which nodes were above.

@@ -31,8 +31,9 @@ SELECT organization_id, seq, due_at, closed_through, zones,
 """
 NUMBER = "SELECT count(*) FROM billing_ledgeraccount WHERE organization_id = ANY(%(accounts)s::uuid[])"
 
-# A statement of its own: the next one then sees what was committed while this one waited. If an account is missing it
-# locks none: whoever opens accounts may wait for others that do, and must not hold a lock meanwhile.
+# This is a separate statement, so that the next one sees what was committed while this one waited. If an account is
+# missing, it locks none of them: opening accounts may wait for others that do the same, and we could deadlock if we
+# held a lock meanwhile.
 LOCK = sql.compose(
     """
 {state} WHERE organization_id = ANY(%(accounts)s::uuid[]) AND ({number}) = %(count)s
@@ -120,8 +121,8 @@ def post(
 ) -> Posting:
     """Post one entry of a signed `amount`, whatever the balance.
 
-    What raises the balance brings a `lot`. What takes back an earlier entry burns the lot of that one first, and names
-    its seq as `own_lot`.
+    An entry that raises the balance has a `lot`. An entry that takes back an earlier one burns that one's lot first,
+    and names its seq as `own_lot`.
     """
     entry = Entry(kind=kind, **details)
     posting = _write_lazily(account, amount, entry, now, guarded=False)

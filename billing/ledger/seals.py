@@ -1,8 +1,8 @@
 """The seal of the ledger: a chain of digests over each payer's entries, as events have it.
 
 Postings know nothing of it: a sweep seals what they have written, in batches. Whoever changes an entry in the database
-later changes what its digest should be. And who rewrites the digests too contradicts the signed heads that have left
-the database by then: in exports, and once a day in an event.
+later changes what its digest should be. And anyone who rewrites the digests as well contradicts the signed heads that
+have already left the database, in exports and once a day in an event.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,8 @@ COLUMNS = (
     "created_at",
 )
 
-# Two that seal one payer would both continue the same digest. The lock ends with the transaction.
+# There's a race: two processes that seal one payer would both continue the same digest. The lock ends with the
+# transaction.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('seals of ' || %(payer)s::uuid, 0))"
 
 # Payers that have entries past their last seal: those that posted lately, or all of them.
@@ -141,7 +142,7 @@ def announce(now: datetime) -> int:
 
 
 def check() -> Iterator[tuple[UUID, str]]:
-    """What is not as it was sealed: a payer, and a sentence that names the first wrong entry. In one snapshot."""
+    """Entries that differ from their seal: the payer, and a sentence with the first wrong entry. In one snapshot."""
     for payer in LedgerSeal.objects.order_by("account").values_list("account", flat=True).distinct():
         if wrong := _first_wrong(payer):
             yield payer, wrong

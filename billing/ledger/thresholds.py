@@ -1,5 +1,5 @@
-"""The bounds that are set for an account: when its balance is low, when auto-recharge is woken, how far it may go into
-debt, and how often its keys may call.
+"""The limits of an account: when its balance is low, when auto-recharge starts, how far it may go into debt, and how
+often its keys may call.
 """
 
 from datetime import datetime
@@ -48,7 +48,7 @@ def set_credit_limit(account: UUID, *, credit_limit: Decimal, reason: str, actor
 
 
 def set_recharge_below(account: UUID, threshold: Decimal | None) -> None:
-    """Wake auto-recharge by the posting that takes the account below this; None if none does. Under its lock."""
+    """Start auto-recharge when a posting takes the account below this; None to turn that off. Under its lock."""
     LedgerAccount.objects.filter(pk=account).update(recharge_below=threshold)
 
 

@@ -1,4 +1,4 @@
-"""The settings of auto-recharge, with the sentence that says what happens next."""
+"""The settings of auto-recharge, with a sentence about what will happen next."""
 
 from decimal import Decimal
 from typing import Any

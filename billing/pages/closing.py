@@ -1,4 +1,4 @@
-"""Closing an organization: what would end, what stands in the way, and the name typed in to confirm."""
+"""Closing an organization: what would end, what prevents it, and the name typed in to confirm."""
 
 from typing import Any
 

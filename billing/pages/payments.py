@@ -19,7 +19,7 @@ from billing.payments import gateways, methods, payments
 
 
 class PaymentView(CreditsMixin):
-    """GET looks what became of the payment, and says so. POST leads to the bank's page, or cancels the payment."""
+    """GET shows the state of the payment. POST leads to the bank's page, or cancels the payment."""
 
     scopes = {"get": "credits:write", "post": "credits:write"}
 

@@ -1,4 +1,4 @@
-"""The organization's plan: what it has, what there is, and what a change costs today."""
+"""The organization's plan, the plans on offer, and what a change costs today."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -41,7 +41,7 @@ class PlanMixin(OrganizationMixin):
         return redirect("billing:plan", self.organization.public_id)
 
     def attempt(self, verb: Any, done: str) -> HttpResponse:
-        """Run a verb, and say what came of it."""
+        """Run a verb, and show a message with the result."""
         try:
             verb()
             messages.success(self.request, done)
@@ -69,7 +69,7 @@ class PlanView(PlanMixin):
 
 
 class ChangePlanView(PlanMixin):
-    """Shows what a change costs today; sent again, it makes it."""
+    """Shows what a change costs today; sent again, makes the change."""
 
     scopes = {"get": "billing:write", "post": "billing:write"}
 

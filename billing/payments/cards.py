@@ -43,7 +43,7 @@ def mark_as_before(method: PaymentMethod) -> None:
 
 
 def take_up(method: PaymentMethod, now: datetime) -> None:
-    """The card can be charged from now on: what waits for another card goes on with it. Under the payer's lock."""
+    """The card can be charged from now on: whatever waits for another card goes on. Under the payer's lock."""
     if not method.is_chargeable_on(now.date()):
         return
     rounds.lift_for(method, now)
@@ -72,7 +72,7 @@ def renew(method: PaymentMethod, card: Card, now: datetime) -> None:
 
 
 def _is_charged(method: PaymentMethod) -> bool:
-    """Whether it has a role: others are charged only if their owner names them."""
+    """Whether it has a role. Cards without one are charged only if their owner chooses them."""
     return method.is_default or method.is_backup or AutoRecharge.objects.filter(payment_method=method).exists()
 
 

@@ -68,7 +68,9 @@ def ensure(account: BillingAccount, gateway: Gateway) -> str:
 
 
 def adopt(organization: Organization, gateway: str, customer: str) -> None:
-    """The organization's customer is one that another system made. `CustomerKnown` if it is somebody's already."""
+    """Use a customer that another system created for the organization. `CustomerKnown` if it already belongs to an
+    organization.
+    """
     if GatewayCustomer.objects.filter(gateway=gateway, customer=customer).exclude(organization=organization).exists():
         raise CustomerKnown
     row, _ = GatewayCustomer.objects.get_or_create(

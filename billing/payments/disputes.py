@@ -1,7 +1,7 @@
-"""Disputes: what banks take back of a payment, and what they return.
+"""Disputes: money of a payment that banks take back, and return.
 
 A dispute's row holds the money that has moved so far, and the ledger follows it: a withdrawal takes the credits back, a
-reinstatement returns them. Both only grow, so it does not matter in which order, how late or how often we hear of it.
+reinstatement returns them. Both only grow, so it doesn't matter in which order, how late or how often we hear of it.
 
 Credits move once: if an operator has reversed the purchase before, a withdrawal takes none; if an operator has reversed
 the withdrawal's entry, a reinstatement returns only the rest. A dispute that is lost is a refund that the bank made, so
@@ -69,7 +69,7 @@ def observe(answer: gateways.Dispute, gateway: Gateway, now: datetime) -> Disput
 
 
 def _move(row: Dispute, answer: gateways.Dispute, now: datetime) -> None:
-    """What was withdrawn or reinstated since we last looked. An answer that is older than another changes nothing."""
+    """Post what was withdrawn or reinstated since the last time. An outdated answer changes nothing."""
     payment = row.payment
     if answer.money.currency != payment.currency:
         notices.alarm(
@@ -92,7 +92,7 @@ def _credits(payment: Payment, answer: gateways.Dispute, money: Money) -> Decima
 
 
 def _whole(payment: Payment, answer: gateways.Dispute) -> Decimal:
-    """What the payment's total is in the dispute's currency: in another one, the sum that is disputed stands for it."""
+    """The payment's total in the dispute's currency. If the currencies differ, the disputed amount is used instead."""
     return payment.total if answer.money.currency == payment.currency else answer.money.amount
 
 

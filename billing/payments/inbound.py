@@ -1,6 +1,6 @@
 """The gateway's events: delivered to us, or found by asking for them. Each is a row, which a task or the sweep handles.
 
-A webhook is a nudge, and asking is the guarantee: an installation without a public address works the same.
+A webhook is only a nudge, and polling is the guarantee, so an installation without a public address works the same.
 """
 
 from collections.abc import Iterable

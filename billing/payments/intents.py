@@ -1,4 +1,4 @@
-"""The payment behind an intent, whoever tells of it: an event, a poll, the daily comparison, a refund or a dispute."""
+"""The payment behind an intent, which an event, a poll, the daily comparison, a refund or a dispute names."""
 
 from collections.abc import Mapping
 

@@ -24,7 +24,7 @@ from billing.payments.gateways import Card, Session, SessionState, Setup, SetupS
 
 log = structlog.get_logger()
 
-# What whoever saves a card agrees to; the page shows it, and it is kept with the card.
+# The text that people agree to when they save a card. The page shows it, and it is stored with the card.
 CONSENT = gettext_noop(
     "The card is kept with the payment provider. It is charged for what you buy, for auto-recharge while that is on, "
     "and for invoices that are due."

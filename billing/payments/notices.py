@@ -15,7 +15,7 @@ log = structlog.get_logger()
 def mail(organization_id: UUID, subject: str, body: str, *, page: str, **facts: Any) -> None:
     """An email to whoever pays, after the commit, as `emails.write` takes it, and the address of a page.
 
-    Nobody is written to whose account is closed.
+    Closed accounts get no emails.
     """
     accounts = BillingAccount.objects.filter(organization=organization_id).open()
     if account := accounts.select_related("organization").first():

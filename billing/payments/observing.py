@@ -1,6 +1,6 @@
 """Looking at an object of the gateway, and bringing our rows and the ledger up to it.
 
-What an event says is not read. So it does not matter in which order, how late or how often events come.
+The contents of an event are never used. So it doesn't matter in which order, how late or how often events arrive.
 """
 
 from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ def _setup(id: str, gateway: Gateway, now: datetime) -> None:
 
 
 def _keep(customer: str, card: gateways.Card, gateway: Gateway, by: str) -> None:
-    """Of an open account: whoever closed it in the meantime has no use for a card."""
+    """Only for an open account: if it was closed in the meantime, nobody needs the card."""
     owner = customers.owner_of(customer, gateway)
     account = BillingAccount.objects.filter(organization=owner).open().select_related("organization").first()
     if account:
@@ -75,7 +75,7 @@ def _customer(id: str, gateway: Gateway, now: datetime) -> None:
 
 
 def _fraud_warning(id: str, gateway: Gateway, now: datetime) -> None:
-    """A card network takes a payment for a fraud: a dispute is likely, and a refund may still avoid it."""
+    """A card network suspects that a payment is fraud: a dispute is likely, and a refund may still avoid it."""
     payment = Payment.objects.filter(gateway=gateway.name, intent=id).first()
     if payment:
         body = f"{payment.public_id}: a refund may avoid a dispute."

@@ -2,8 +2,8 @@
 
 A payment has these steps, each committed before the next: the row; an intent at the gateway, which moves no money; the
 intent's id on the row; the confirmation, which charges. Whenever it is unclear what happened, the intent is retrieved.
-The request, its retry, a page and the sweep may all take a payment up at any step: there is one intent, so there is one
-charge. No transaction is open while a gateway is called. `docs/payments.md` has the table of states.
+The request, its retry, a page and the sweep may all continue a payment at any step. There is one intent, so there is
+one charge. No transaction is open while a gateway is called. `docs/payments.md` has the table of states.
 """
 
 from collections.abc import Callable
@@ -187,7 +187,7 @@ def _open_checkout(payment: Payment, gateway: Gateway) -> Payment:
 
 
 def _look(payment: Payment, gateway: Gateway) -> Payment:
-    """Ask the gateway how the payment stands, and write that down."""
+    """Ask the gateway for the state of the payment, and record it."""
     if not payment.intent:
         payment.refresh_from_db()
     if not payment.intent:

@@ -213,7 +213,7 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
 
 
 def _check(organization: Organization, values: Mapping[str, Any]) -> None:
-    """Refuse settings that could never end at or above the threshold, or never charge at all."""
+    """Refuse settings with which the balance could never reach the threshold, or that could never charge at all."""
     currency = _currency(organization)
     if refusals := [*_refusals(values, currency), *_uncharged(values, currency)]:
         raise InvalidFields(refusals)
@@ -247,7 +247,7 @@ def _refusals(values: Mapping[str, Any], currency: str) -> Iterator[tuple[str, s
 
 
 def _uncharged(values: Mapping[str, Any], currency: str) -> Iterator[tuple[str, str]]:
-    """Amounts that are too large for one charge: with nothing left, all of it would be charged."""
+    """Amounts that are too large for one charge: with an empty balance, the whole amount would be charged."""
     for name in ("threshold", "amount", "target"):
         if values[name] is not None and currency in minor_units.MINIMUMS:
             try:
@@ -266,7 +266,7 @@ def retry(organization: Organization, now: datetime) -> None:
 
 
 def run(organization: Organization, now: datetime, *, needed: Decimal = ZERO) -> Payment | None:
-    """Charge what is due, if anything is and one charge can be so large. Called twice or at once, it charges once.
+    """Charge what is due, if anything is, and if it fits into one charge. Repeated or concurrent calls charge once.
 
     `needed` is what will be taken at once, such as the price of a plan: it counts as spent.
     """
@@ -289,7 +289,7 @@ def _begin(
 ) -> Payment | None:
     """Commit the payment that is due. There's a race here: whoever comes second under the lock finds it in flight.
 
-    If another charge is due by now than the terms say, the next sweep makes it.
+    If a different charge is due by now, the next sweep makes it.
     """
     posting.lock([organization.pk], now)
     state, settings = assess(organization, now, needed), of(organization)
@@ -316,7 +316,9 @@ def _begin(
 
 
 def _announce_limit(settings: AutoRecharge, now: datetime, percent: int) -> None:
-    """Once a month for each threshold. What leaves no room for a charge counts as 100 %. Under the payer's lock."""
+    """Once a month for each threshold. If there is no room left for a charge, that counts as 100 %. Under the payer's
+    lock.
+    """
     month = billing_zone.of(settings.organization).month_of(now)
     before = settings.announced if settings.announced_month == month else 0
     spent, _ = spent_this_month(settings.organization, now)

@@ -38,7 +38,7 @@ UNKNOWN = "refund_unknown"
 
 
 class NotRefundable(Conflict):
-    """More than is left of the payment, or of its credits; or nothing was paid."""
+    """The amount is more than is left of the payment, or of its credits; or nothing was paid."""
 
     code = "not_refundable"
     detail = "That is more than is left to refund."
@@ -48,8 +48,8 @@ class NotRefundable(Conflict):
 def begin(payment: Payment, *, reason: str, actor: str, amount: Decimal | None = None, force: bool = False) -> Refund:
     """Take the credits back and commit a pending refund. Without an `amount` it is all that is left of the payment.
 
-    `NotRefundable` beyond what is left of the payment; and beyond what is left of the credits that it bought, unless
-    `force`: then the balance may go below zero.
+    `NotRefundable` if that is more than is left of the payment, or, unless `force`, of the credits that it bought. With
+    `force` the balance may go below zero.
     """
     now = clock.now(payment.organization)
     posting.lock([payment.organization_id], now)

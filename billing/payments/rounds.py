@@ -1,4 +1,4 @@
-"""What a payment's end means for auto-recharge. Called under the payer's lock, in the transaction that settles it.
+"""What auto-recharge does when a payment ends. Called under the payer's lock, in the transaction that settles it.
 
 A round tries the recharge's card, then the backup. After a failed round the next waits 1 and 6 hours; after three in a
 row, or once no card is left that could be charged, auto-recharge is paused until its owner does something about it.
@@ -44,14 +44,14 @@ def lift(organization_id: UUID, now: datetime) -> None:
 
 
 def lift_for(card: PaymentMethod, now: datetime) -> None:
-    """Another card can be charged. That is no answer to a payment that a bank took back."""
+    """Another card can be charged. That doesn't lift a pause after a bank took a payment back."""
     paused_for = AutoRecharge.objects.of(card.organization).values_list("paused", flat=True).first()
     if paused_for != CHARGEBACK and is_untried(card.organization, card):
         lift(card.organization_id, now)
 
 
 def lift_declined(organization_id: UUID, now: datetime) -> None:
-    """What the card was declined for is put right."""
+    """The reason why the card was declined is gone."""
     if not AutoRecharge.objects.filter(organization=organization_id).exclude(paused__in=("", "declined")).exists():
         lift(organization_id, now)
 
@@ -62,7 +62,7 @@ def wants_another(organization: Organization) -> bool:
 
 
 def after_authentication(organization_id: UUID, now: datetime) -> None:
-    """A card was saved once more, so its owner has authenticated it: that ends a pause for want of it."""
+    """A card was saved again, so its owner has authenticated it. That ends a pause for a missing authentication."""
     if AutoRecharge.objects.filter(organization=organization_id, paused="action_required").exists():
         lift(organization_id, now)
 

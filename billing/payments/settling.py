@@ -91,7 +91,9 @@ def _succeed(payment: Payment, intent: Intent) -> None:
 
 
 def _put_aside(payment: Payment, sums: str) -> None:
-    """Another sum was paid, and an operator has to decide. It stays open, and is looked at again from time to time."""
+    """A different amount was paid, and an operator has to decide. The payment stays open, and is checked again from
+    time to time.
+    """
     if payment.problem != "mismatch":
         body = f"{payment.public_id}: {sums}, in the currency's minor unit. Nothing was credited."
         notices.alarm("Another sum was paid than was asked for", body, payment=payment.public_id)
@@ -121,7 +123,7 @@ def _require_action(payment: Payment) -> None:
 
 def _fail(payment: Payment, decline: Decline, *, declined: bool) -> None:
     """`declined`: a bank said so. Otherwise it was canceled, or the gateway refused it."""
-    lapsed = payment.status == Status.ACTION_REQUIRED  # Its owner was asked, and did not confirm.
+    lapsed = payment.status == Status.ACTION_REQUIRED  # The owner was asked to authenticate, and didn't.
     payment.status = Status.FAILED
     payment.failure_code, payment.decline_code = decline.reason, decline.decline_code
     _close(payment)

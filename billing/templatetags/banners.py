@@ -9,7 +9,7 @@ register = template.Library()
 
 @register.inclusion_tag("billing/banners.html", takes_context=True)
 def banners(context: Any) -> dict[str, Any]:
-    """What is urgent in the organization that the page is about."""
+    """The urgent alerts of the organization that the page is about."""
     organization = context.get("organization")
     if organization is None:
         return {"alerts": []}

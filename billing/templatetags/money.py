@@ -33,7 +33,7 @@ def signed(number: Decimal) -> str:
 
 @register.filter
 def aligned(text: str, places: int) -> str:
-    """With as many decimals as the column has, so that its points line up: `5.000` beside `0.125`."""
+    """With as many decimals as its column, so that the decimal points line up: `5.000` above `0.125`."""
     whole, _, fraction = text.partition(point := written("."))
     return f"{whole}{point}{fraction.ljust(places, '0')}" if places else text
 

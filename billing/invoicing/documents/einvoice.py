@@ -26,7 +26,7 @@ NOT_TAXED = tax.Tax("VAT", "O", Decimal(0), Decimal(0), Decimal(0), "Not subject
 
 
 def xml(paper: Invoice) -> str:
-    """Empty if the extra is not installed, or the standard can't say what is on the paper.
+    """Empty if the extra is not installed, or the standard can't express the paper.
 
     A paper never waits for its e-invoice: if making it fails, that is logged.
     """
@@ -86,7 +86,7 @@ def _fields(paper: Invoice, each: tax.Tax) -> dict[str, Any]:
 
 
 def _party(party: Mapping[str, str], each: tax.Tax, *, code: str) -> dict[str, Any]:
-    """Of what is not subject to VAT, neither party's VAT id may stand there (BR-O-02)."""
+    """If something is not subject to VAT, neither party's VAT id may be given (BR-O-02)."""
     fields = {
         "name": party["name"],
         "identifiers": {None: code},
@@ -131,5 +131,5 @@ def _line(line: InvoiceLine, each: tax.Tax) -> dict[str, str]:
 
 
 def _rate(each: tax.Tax) -> str:
-    """What is not subject to VAT has no rate at all (BR-O-05)."""
+    """Something that is not subject to VAT has no rate at all (BR-O-05)."""
     return "" if each.category == NOT_TAXED.category else plain(each.percent)

@@ -1,4 +1,4 @@
-"""What stands on a paper, as text that the template only has to place."""
+"""The contents of a paper, as text that the template only has to place."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping

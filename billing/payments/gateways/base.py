@@ -32,9 +32,9 @@ SESSION_ID = "{CHECKOUT_SESSION_ID}"
 
 
 class Gateway(Protocol):
-    """Every method may raise `GatewayUnavailable` and `GatewayMisconfigured`, and where it writes, `GatewayRefused`.
+    """Every method may raise `GatewayUnavailable` and `GatewayMisconfigured`, and if it writes, `GatewayRefused`.
 
-    Who is asked for an object by its id may raise `UnknownObject`.
+    Methods that take an object's id may raise `UnknownObject`.
     """
 
     name: str

@@ -8,7 +8,7 @@ HARMLESS = frozenset({"missing_permissions", "read_webhook"})
 
 
 class Guarded:
-    """A gateway that isn't asked for anything from a copy of the database: rows wait, as with a wrong key."""
+    """The gateway in a copy of the database: it is never called, and rows wait, as with a wrong key."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

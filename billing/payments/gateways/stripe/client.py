@@ -19,7 +19,7 @@ from billing.payments.gateways.errors import (
     UnknownToken,
 )
 
-# Named, so that neither an update of the library nor the account's default changes what we get.
+# Pinned, so that neither an update of the library nor the account's default changes what we get.
 API_VERSION = "2026-10-28.endive"
 TIMEOUT = (3, 20)  # seconds to connect, and to wait for an answer: the library's 80 would outlive a web request
 READ: RequestOptions = {"max_network_retries": 2}
