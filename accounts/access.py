@@ -33,7 +33,7 @@ class LiveKeyRequired(Forbidden):
 
 
 class EmailNotVerified(Forbidden):
-    """The person has not shown that the mailbox is theirs. Until then they only look."""
+    """The person has not verified their address. Until then, their account is read-only."""
 
     code = "email_not_verified"
     detail = "Your email address is not verified yet."

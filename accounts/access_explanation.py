@@ -74,7 +74,7 @@ def _reason(credential: Credential, scope: str, policy: Reason | None) -> Reason
 
 
 def _platform_reason(credential: Credential, scope: str) -> Reason | None:
-    """Some scopes open nothing by themselves: they are used in an organization's name."""
+    """Some scopes open nothing by themselves: they are used on behalf of an organization."""
     if scope not in scopes.PLATFORM:
         return Reason.ORGANIZATION_REQUIRED
     if scope not in credential.scopes:

@@ -56,7 +56,7 @@ def _living_family(claims: Claims) -> TokenFamily:
 
 
 def credential(user: User, claims: Claims) -> Credential:
-    """A token for an organization that its user has left opens only /v1/whoami and /v1/auth/switch."""
+    """If the user has left the token's organization, the token only works for /v1/whoami and /v1/auth/switch."""
     organization = Organization.objects.visible_to(user).filter(public_id=claims.organization or "").first()
     held = scopes.of_roles(organization.roles_of(user)) if organization else frozenset()
     return Credential(

@@ -1,4 +1,4 @@
-"""What becomes of a closed organization: nobody is invited and nothing is sent any more, and in time it is forgotten.
+"""What happens to a closed organization: no more invitations and webhooks, and after a while personal data is erased.
 
 Whether it may be closed is a question of money, so `billing.closing` answers it.
 """
@@ -18,7 +18,7 @@ BATCH = 1000
 
 @transaction.atomic
 def close(organization: Organization, now: datetime) -> None:
-    """Close it for good, and end what would go on by itself. The caller has locked its root."""
+    """Close it for good, and end everything that would continue by itself. The caller has locked its root."""
     for endpoint in WebhookEndpoint.objects.of(organization):
         endpoints.delete(endpoint)
     for invitation in Invitation.objects.of(organization).open():
@@ -31,7 +31,7 @@ def close(organization: Organization, now: datetime) -> None:
 
 
 def forget(now: datetime) -> int:
-    """Erase what is personal in organizations that were closed 30 days ago. Returns how many there were.
+    """Erase personal data of organizations that were closed 30 days ago. Returns how many there were.
 
     Their ledger and their papers stay: the law asks for them for years.
     """
@@ -40,7 +40,7 @@ def forget(now: datetime) -> int:
 
 
 def _forget(pk: UUID, now: datetime) -> int:
-    """Batches first, so that a run that is killed goes on where it was."""
+    """Batches first, so that a run that was killed continues where it stopped."""
     kept = PersonalData.objects.filter(event__in=Event.objects.filter(organization=pk).values("pk"))
     while ids := list(kept.values_list("pk", flat=True)[:BATCH]):
         PersonalData.objects.filter(pk__in=ids).delete()

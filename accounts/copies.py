@@ -1,10 +1,10 @@
 """Whether this database is a copy. A copy charges no cards, and sends no mail and no webhooks.
 
-A backup doesn't have the row that says which database is the real one. One that was copied in another way is found out
-by the identifier of its PostgreSQL cluster, which `initdb` makes, or by its timeline: PostgreSQL begins another one
-whenever a recovery ends. So a promoted standby is a copy as well. Where DATABASE_FAILOVER says that it isn't, the
-server's settings, which name a recovery's point in time, are asked in place of the timeline.
-`manage.py adopt` makes a copy the real one.
+A backup doesn't contain the row that says which database is the real one. A database that was copied in another way is
+recognized by the identifier of its PostgreSQL cluster, which `initdb` makes, or by its timeline: PostgreSQL begins a
+new timeline whenever a recovery ends. So a promoted standby is a copy as well. With DATABASE_FAILOVER it isn't; then
+the timeline is ignored, and we check whether the server's settings name a recovery's point in time. `manage.py adopt`
+makes a copy the real one.
 """
 
 from django.conf import settings

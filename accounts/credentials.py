@@ -1,4 +1,4 @@
-"""What a request proved: whom it acts for, and which scopes it really has at this moment."""
+"""The credential of a request: whom it acts for, and which scopes it currently has."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -75,12 +75,12 @@ def credential_of(request: Request) -> Credential:
 
 
 def organization_of(request: Request) -> Organization:
-    """The organization that a request acts for. `HasScope` made sure that there is one."""
+    """The organization that a request acts for. `HasScope` has made sure that there is one."""
     organization = credential_of(request).organization
     assert organization is not None
     return organization
 
 
 def owner_of(request: Request) -> Organization | None:
-    """The organization whose webhooks or audit log a request is about; None for those of the company's own."""
+    """The organization whose webhooks or audit log a request is about; None for the company's own."""
     return credential_of(request).organization

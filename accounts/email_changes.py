@@ -34,7 +34,8 @@ class ChangeUndone(Gone):
 def begin(user: User, email: str, *, network: str, now: datetime) -> EmailCode:
     """Sends a code to the new address, and tells the old one. A taken address gets an email that says so.
 
-    One's own address gets the code whatever it had before: a stranger's attempt has only told it that it is taken.
+    The person's current address always gets the code. After a stranger's attempt, it would only have been told that it
+    is taken.
     """
     is_own = email == user.email
     with transaction.atomic():
@@ -58,7 +59,7 @@ def finish(
         _set(user, email, now)
         if email != old:
             sign_ins.end_others(user, current, now)
-            if was_proved:  # else the account may be a stranger's, and its keys with it
+            if was_proved:  # otherwise the account, and its keys, may be a stranger's
                 _offer_undo(user, old, email, now)
 
 
@@ -90,9 +91,9 @@ def find(token: str, now: datetime) -> EmailChange:
 
 @transaction.atomic
 def undo(token: str, now: datetime) -> User:
-    """The old address is back, all sign-ins end, and the person chooses a new password by the email that we send.
+    """Restore the old address, end all sign-ins, and email the person a link to choose a new password.
 
-    Later changes are taken back with it: whoever made them may be a thief.
+    Later changes are taken back too, because a thief may have made them.
     """
     row = find(token, now)
     user = User.objects.select_for_update(no_key=True).get(pk=row.user_id)
@@ -106,9 +107,9 @@ def undo(token: str, now: datetime) -> User:
 
 @transaction.atomic
 def set_by_operator(user: User, old: str, *, is_proved: bool, now: datetime) -> None:
-    """What follows once an operator has saved an address. A new one is not proved, unless the operator vouches for it.
+    """Called after an operator has saved an address. A new one is not proved, unless the operator vouches for it.
 
-    Both addresses are told, all sign-ins end, and a former address takes nothing back any more.
+    Both addresses are told, all sign-ins end, and former addresses can no longer take a change back.
     """
     if is_proved or user.email != old:
         user.email_verified_at = now if is_proved else None
@@ -121,13 +122,13 @@ def set_by_operator(user: User, old: str, *, is_proved: bool, now: datetime) -> 
 
 
 def email_context(to: str, queued: emails.Context) -> dict[str, Any]:
-    """The email has the code. For an address that somebody else has, it only says so."""
+    """The email has the code. If somebody else has the address, it only says that."""
     taken = User.objects.filter(email=to).exclude(pk=queued["user"]).exists()
     return {"email": to, "code": "" if taken else queued["code"], "minutes": email_codes.MINUTES}
 
 
 def purge(now: datetime) -> int:
-    """Forget the former addresses that can take nothing back any more."""
+    """Delete the former addresses that can no longer take a change back."""
     return EmailChange.objects.filter(expires_at__lte=now).delete()[0]
 
 

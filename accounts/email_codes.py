@@ -1,9 +1,9 @@
 """Codes that are sent to an address, to prove that a person reads its mail.
 
-All attempts that need the same proof of an address share a code, which is a new one every few minutes and is emailed
-once. The code says that the mailbox is one's own, and the attempt's id says which attempt to finish. So a stranger who
-starts attempts for somebody's address can neither finish them nor use up the emails that the owner needs: the owner's
-own attempt takes the code that lies in the mailbox already.
+All attempts that need the same proof of an address share a code, which changes every few minutes and is emailed once.
+The code proves access to the mailbox, and the attempt's id says which attempt to finish. So a stranger who starts
+attempts for somebody's address can't finish them. They can't use up the owner's emails either: the owner's own attempt
+takes the code that is already in the mailbox.
 """
 
 import hmac
@@ -73,10 +73,10 @@ def issue(
 def redeem(purpose: str, email: str, code: str, *, network: str, now: datetime, only: UUID | None = None) -> EmailCode:
     """The attempt that a code finishes, which is used up by that. `InvalidCode` if there is none.
 
-    `only` is the attempt's id. Without it there must be no other for this address. A wrong code counts even if the
-    caller's transaction is rolled back, so call this outside of one. Strangers' guesses hold up the person who has the
-    address, but not where they have signed in. The networks of who types the code in don't count: anybody can sign in
-    to an account of their own from many.
+    `only` is the attempt's id. Without it, the address must have no other attempt. A wrong code counts even if the
+    caller's transaction is rolled back, so call this outside of one. Strangers' guesses delay the owner of the address,
+    except in networks where the owner has signed in. The known networks of the person who enters the code don't matter:
+    anybody can sign in to an account of their own from many.
     """
     digits = "".join(code.split())
     try:

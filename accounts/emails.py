@@ -34,7 +34,7 @@ TASK = "accounts.tasks.send_emails"
 LEASE = timedelta(minutes=2)  # longer than a mail server may take; a killed worker's email waits for it
 FIRST_RETRY, SLOWEST_RETRY = timedelta(seconds=5), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
-SERVICE_CLOSING = 421  # the mail server ends the connection, as it may at any command
+SERVICE_CLOSING = 421  # the mail server closes the connection, which it may do at any command
 
 Context = Mapping[str, Any]
 # Makes the context of an email at the time of sending: from the address and what was queued. None: do not send it.
@@ -61,7 +61,7 @@ def queue(
 ) -> None:
     """An email that goes out after the commit. Attachments are a member of the context that no template shows.
 
-    It is in the language that its recipient chose, or else in `language`, by default the one that is spoken now.
+    It is in the language that its recipient chose, or else in `language`, by default the active one.
     """
     queued = {**context, ATTACHMENTS: [asdict(each) for each in attachments]} if attachments else context
     sealed = encryption.encrypt(json.dumps(queued).encode(), purpose=PURPOSE)
@@ -92,7 +92,7 @@ def write(
 
 
 def _shown(value: Any) -> str:
-    """Moments have their date and time, in UTC unless they say otherwise. A function writes its fact itself."""
+    """Datetimes show date and time, in UTC by default. A function formats its own fact."""
     if callable(value):
         return str(value())
     if isinstance(value, Decimal):
@@ -155,7 +155,9 @@ def _send(email: Email, make: ContextMaker) -> bool:
 
 
 def language_of(address: str, organization: Organization | None = None) -> str:
-    """What the person with this address chose, or else an owner of the organization. Empty if none chose any."""
+    """The language that the person with this address chose, or else an owner of the organization. Empty if nobody chose
+    one.
+    """
     people = User.objects.exclude(language="").order_by("pk")
     chosen = people.filter(email=address).values_list("language", flat=True).first()
     if chosen is None and organization:
@@ -187,7 +189,7 @@ def _as_queued(to: str, context: Context) -> Context:
 
 
 def _message(template: str, to: str, context: Context) -> EmailMultiAlternatives:
-    """The text and the HTML end in the same footer: who runs this installation, and where."""
+    """Text and HTML have the same footer, which says who runs this installation, and where."""
     shown = {**context, "installation": _installation()}
 
     def render(part: str) -> str:

@@ -1,4 +1,4 @@
-"""Erasing a person: everything that says who they are goes, and their id stays where the ledger and the events have it.
+"""Erasing a person: everything that identifies them is removed, and only their id stays in the ledger and the events.
 
 A person may come back for 14 days. Events keep ids and digests only, so their chain stays valid.
 """
@@ -38,7 +38,7 @@ BATCH = 1000
 
 
 class SoleOwner(Conflict):
-    """Somebody else has to own the organization first, or it has to be closed."""
+    """The organization needs another owner first, or has to be closed."""
 
     code = "sole_owner"
 
@@ -51,14 +51,14 @@ class SoleOwner(Conflict):
 
 
 class OperatorStays(Conflict):
-    """An operator's rights are taken away first, by another operator."""
+    """Another operator has to remove the operator's rights first."""
 
     code = "operator_not_erasable"
     detail = "An operator can't be erased. Take their operator rights away first."
 
 
 def owned_alone(user: User) -> list[Organization]:
-    """The open root organizations that nobody else owns."""
+    """The open root organizations of which the person is the only owner."""
     owners = Membership.objects.filter(role=Membership.Role.OWNER, user__is_active=True)
     roots = Organization.objects.unclosed().filter(parent=None, memberships__in=owners.filter(user=user))
     return [root for root in roots.order_by("name", "pk") if not owners.filter(organization=root).exclude(user=user)]
@@ -73,7 +73,7 @@ def check(user: User) -> None:
 
 @transaction.atomic
 def request(user: User, now: datetime) -> datetime:
-    """The person will be erased in 14 days. Their sign-ins end now; whoever signs in again can take it back."""
+    """The person will be erased in 14 days. Their sign-ins end now; if they sign in again, they can take it back."""
     check(user)
     user.erase_at = now + GRACE
     user.save(update_fields=["erase_at"])
@@ -88,7 +88,7 @@ def request(user: User, now: datetime) -> datetime:
 
 @transaction.atomic
 def take_back(user: User) -> bool:
-    """Whether the person stays. It is too late once the erasure has begun."""
+    """Cancel the erasure. Returns False if it has already begun."""
     stays = User.objects.filter(pk=user.pk, is_active=True)
     if stays.filter(erase_at__isnull=False).update(erase_at=None):
         people.tell(user, "user.erasure_cancelled", {"user": user.pk})
@@ -97,7 +97,7 @@ def take_back(user: User) -> bool:
 
 @transaction.atomic
 def postpone(user: User, reason: str, now: datetime) -> None:
-    """It can't be done yet. The person is told why, once in 14 days."""
+    """The erasure isn't possible yet. The person is told why, once in 14 days."""
     User.objects.filter(pk=user.pk).update(erase_at=now + GRACE)
     _write(user, gettext_noop("Your account is not erased yet"), "%(reason)s", reason=reason)
 
@@ -108,7 +108,7 @@ def _write(user: User, subject: str, body: str, **facts: Any) -> None:
 
 
 def forget(user: User, now: datetime) -> None:
-    """Erase what events know of somebody who became nobody, in batches.
+    """Erase the personal data of events about an erased person, in batches.
 
     A run that is killed goes on at the next one, since `erase_at` stays until `erased_at` is set.
     """
@@ -120,7 +120,7 @@ def forget(user: User, now: datetime) -> None:
 
 @transaction.atomic
 def become_nobody(user: User, now: datetime) -> None:
-    """Erase what says who the person is. The caller has dealt with the API keys that they made; `forget` comes next.
+    """Erase everything that identifies the person. The caller has dealt with their API keys; call `forget` next.
 
     There's a race here: two owners may be erased at once. `members.leave` locks each organization for that.
     """
@@ -139,7 +139,9 @@ def become_nobody(user: User, now: datetime) -> None:
 
 
 def _end_sign_ins(user: User) -> None:
-    """Whatever would be deleted with the row of the person: factors, sign-ins, known networks, accounts elsewhere."""
+    """Delete everything that would be deleted with the person's row: factors, sign-ins, known networks, linked
+    accounts.
+    """
     sign_ins.end_others(user, sign_ins.Current(), user.created_at)
     relations: Any = User._meta.get_fields(include_hidden=True)
     for relation in relations:
@@ -149,7 +151,7 @@ def _end_sign_ins(user: User) -> None:
 
 
 def _forget_address(user: User) -> None:
-    """Every row in which the address stands, or what the person has asked for lately."""
+    """Every row that contains the address, or a recent request of the person."""
     email = user.email
     EmailChange.objects.filter(old=email).delete()
     EmailCode.objects.filter(email=email).delete()
@@ -165,7 +167,7 @@ def _forget_address(user: User) -> None:
 
 
 def _forget_events(of: Q) -> None:
-    """Only the data beside the events: they keep its salted digest, and stay as they are."""
+    """Only the data stored beside the events: the events keep its salted digest, and don't change."""
     kept = PersonalData.objects.filter(event__in=Event.objects.filter(of).values("pk"))
     while ids := list(kept.values_list("pk", flat=True)[:BATCH]):
         PersonalData.objects.filter(pk__in=ids).delete()

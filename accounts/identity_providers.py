@@ -15,7 +15,7 @@ FIELDS = ("name", "issuer", "client_id", "is_enabled")
 
 
 class DomainTaken(Conflict):
-    """A domain leads to one provider."""
+    """The domain already belongs to another provider."""
 
     code = "domain_taken"
 
@@ -27,7 +27,9 @@ class DomainTaken(Conflict):
 def save(
     row: IdentityProvider, params: Mapping[str, Any], *, domains: Sequence[str] | None, secret: str, now: datetime
 ) -> None:
-    """Makes the provider, or saves of it what `params` has. No domains or an empty secret leave those that it has."""
+    """Create the provider, or update the fields in `params`. If there are no domains, or the secret is empty, the
+    existing ones stay.
+    """
     is_new = row._state.adding
     before = {**_fields(row), "domains": [] if is_new else _domains(row)}
     for name, value in params.items():

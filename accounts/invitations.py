@@ -134,7 +134,7 @@ def _make(invitation: Invitation) -> None:
 
 @transaction.atomic
 def resend(invitation: Invitation, *, by: Credential) -> Invitation:
-    """A new token, good for another week. The former one stops working. Whoever resends vouches for it from now on."""
+    """A new token, good for another week. The former one stops working. Whoever resends it becomes the inviter."""
     invitation = Invitation.objects.select_for_update(no_key=True).get(pk=invitation.pk)
     members.check_grant(invitation.role, by)
     if invitation.accepted_at:
@@ -152,7 +152,7 @@ def resend(invitation: Invitation, *, by: Credential) -> Invitation:
 
 
 def revoke(invitation: Invitation, *, by: Credential) -> None:
-    """As `withdraw`, by somebody who could have given this role."""
+    """Withdraw it. The caller must be able to give this role."""
     members.check_grant(invitation.role, by)
     withdraw(invitation)
 
@@ -214,7 +214,7 @@ def check(token: str, email: str) -> None:
 
 @transaction.atomic
 def sign_up(user: User, token: str) -> Organization:
-    """Save a new user who comes by an invitation: they join its organization, and get none of their own."""
+    """Save a new user who was invited: they join that organization, and get none of their own."""
     people.register(user)
     organization = accept(token, user=user).organization
     people.switch(user, organization)
@@ -272,7 +272,7 @@ def _one_more(key: str) -> int:
 
 
 def email_context(to: str, queued: emails.Context) -> dict[str, Any] | None:
-    """What the email says at the time of sending. None if the invitation is over, or was sent anew since."""
+    """The context of the email when it is sent. None if the invitation is over, or was resent since."""
     pending = Invitation.objects.pending(timezone.now()).filter(pk=queued["invitation"])
     invitation = pending.select_related("organization", "invited_by").first()
     if invitation is None or invitation.expires_at.isoformat() != queued["expires_at"]:

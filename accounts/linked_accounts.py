@@ -1,7 +1,8 @@
-"""What a sign-in elsewhere means here.
+"""Sign-ins elsewhere, and the accounts here that they are linked to.
 
 An account is linked with both proofs: the person is signed in here, and at the provider. An address that a provider
-names opens no account that is there already: at most it makes a new one, if we believe the provider that it is theirs.
+names never gives access to an existing account. At most it creates a new one, if we trust the provider that the address
+is theirs.
 """
 
 from datetime import datetime
@@ -88,7 +89,7 @@ def _sign_up(provider: Provider, identity: Identity, invitation: str, zone: str,
 
 @transaction.atomic
 def link(user: User, provider: Provider, identity: Identity, now: datetime) -> None:
-    """Links it to who is signed in. Linking it twice changes nothing."""
+    """Link it to the person who is signed in. Linking it twice changes nothing."""
     linked = LinkedAccount.objects.filter(provider=provider.id, subject=identity.subject).first()
     if linked and linked.user_id != user.pk:
         raise LinkedElsewhere

@@ -1,4 +1,4 @@
-"""The people of an organization, and what each may do in it. Nobody grants, changes or takes what is above themselves.
+"""The people of an organization, and their roles. Nobody can grant, change or take away a role above their own.
 
 A role is above you if you lack any of its scopes. It depends on what the credential may do now: an API key can't give
 a role that holds more than the key itself.
@@ -102,7 +102,7 @@ def remove(organization: Organization, user_id: int, *, by: Credential) -> None:
 
 @transaction.atomic
 def leave(membership: Membership, now: datetime) -> None:
-    """The member goes for good. `LastOwner` unless there is another one, or the organization is closed."""
+    """Remove the member. `LastOwner` if they are the last owner, unless the organization is closed."""
     organization = Organization.objects.lock(membership.organization_id)
     if organization.status != Organization.Status.CLOSED:
         _keep_an_owner(membership)

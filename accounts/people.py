@@ -79,7 +79,7 @@ class ExternalIdTaken(Conflict):
 
 @contextmanager
 def unique_external_id(external_id: str) -> Iterator[None]:
-    """What happens meanwhile gives an organization this id. A retry learns which one the first request made."""
+    """Within this block an organization gets this id. If it is taken, the error names the organization that has it."""
     try:
         with transaction.atomic():
             yield
@@ -121,7 +121,7 @@ def _tell_created(organization: Organization, parent: str | None, actor: events.
 
 
 def tell(user: User, type: str, data: Mapping[str, Any]) -> None:
-    """Records what a person did to their account, in every organization that they have a role in."""
+    """Record a change that a person made to their account, in every organization in which they have a role."""
     for organization in user.memberships.values_list("organization_id", flat=True):
         person = events.Actor.of_person(user.pk)
         events.record(organization, type, data, now(), actor=person, targets=[str(person.id)])

@@ -69,7 +69,7 @@ class HasScope(Authenticated):
 
 
 class HasScopeAnywhere(HasScope):
-    """Like `HasScope`, for what is about organizations themselves: a platform key need not act for one."""
+    """Like `HasScope`, for what is about organizations themselves: a platform key needn't act for one."""
 
     needs_organization = False
 
@@ -86,7 +86,7 @@ class HasScopeOrPlatformKey(HasScope):
 
 
 class HasScopeOrCompany(HasScope):
-    """Like `HasScope`, for what the company has of its own, too: that is meant if a platform key names nobody."""
+    """Like `HasScope`, but if a platform key names no organization, the request is about the company's own objects."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         is_platform = isinstance(request.auth, Credential) and request.auth.is_platform

@@ -1,4 +1,4 @@
-"""Whom a change of a security policy would stop, before it is made: facts for whoever decides."""
+"""The people whom a change of a security policy would lock out, computed before it is made."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ PASSKEY = "passkey"
 
 @dataclass(frozen=True)
 class SignIn:
-    """One that was used in the last 30 days."""
+    """A sign-in that was used in the last 30 days."""
 
     email: str
     network: str
@@ -34,7 +34,7 @@ class SignIn:
 
 
 def people(organization: Organization) -> QuerySet[User]:
-    """Those with a role in the organization or beneath it."""
+    """The people with a role in the organization or beneath it."""
     within = Membership.objects.filter(organization__in=Organization.objects.within(organization))
     return User.objects.filter(is_service=False, is_active=True, pk__in=within.values("user")).order_by("email")
 
@@ -44,7 +44,7 @@ def without_factor(organization: Organization) -> QuerySet[User]:
 
 
 def without_method(organization: Organization, methods: Collection[str]) -> QuerySet[User]:
-    """People who can't sign in by any of these methods. Passwords are not looked at."""
+    """People who can't sign in by any of these methods. Passwords are not considered."""
     linked = Q(provider__in=methods) | (Q(provider__startswith="idp_") if security.SSO in methods else Q())
     able = people(organization).exclude(pk__in=LinkedAccount.objects.filter(linked).values("user"))
     return able.exclude(pk__in=second_factors.enrolled(second_factors.PASSKEY)) if PASSKEY in methods else able

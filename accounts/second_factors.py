@@ -1,6 +1,6 @@
 """Second factors: an authenticator app, passkeys, and recovery codes beside them. allauth keeps them, encrypted.
 
-Every code that is typed in, on whatever page or at the API, counts in one series a person.
+All codes that a person enters, on any page or at the API, are counted together.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ NAMES = {TOTP: "totp", PASSKEY: "passkey", RECOVERY: "recovery_code"}
 
 
 def of(user: User) -> Any:
-    """The factors of a person, but for the recovery codes, which only replace one."""
+    """The factors of a person, without the recovery codes, which only replace one."""
     return Authenticator.objects.filter(user=user).exclude(type=RECOVERY)
 
 
@@ -60,7 +60,7 @@ def was_used(request: HttpRequest, user: User) -> bool:
 
 
 def note_use(request: HttpRequest, user: User, type: str) -> None:
-    """Whoever adds a factor has just shown it. A password that was shown before counts no more."""
+    """Adding a factor counts as showing it. A confirmation by password no longer counts."""
     records = get_authentication_records(request, user)
     kept = [record for record in records if not (record["method"] == "password" and record.get("reauthenticated"))]
     request.session[AUTHENTICATION_METHODS_SESSION_KEY] = kept

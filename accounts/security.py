@@ -1,4 +1,4 @@
-"""What organizations ask of those who work in them. An ancestor's policy is the minimum for all beneath it."""
+"""Security policies: what organizations require of their people. A policy is the minimum for everything beneath it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,7 +118,7 @@ def effective(organization: Organization) -> Effective:
 
 
 def _methods(organization: Organization, policy: SecurityPolicy) -> tuple[str, ...]:
-    """With the ids of the providers that `sso` means: those of the policy's organization, and of all above it."""
+    """The methods, with `sso` replaced by the ids of the providers of the policy's organization and of all above it."""
     if SSO not in policy.sign_in_methods:
         return tuple(policy.sign_in_methods)
     above = organization.path[: organization.path.index(policy.organization_id) + 1]
@@ -138,7 +138,7 @@ def check(credential: Credential, organization: Organization, address: str) -> N
 
 
 def _has_factor(credential: Credential) -> bool:
-    """A sign-in must have used one. A key goes by the person who made it."""
+    """A sign-in must have used one. For a key, its creator must have one."""
     if credential.kind in OF_PEOPLE:
         return credential.second_factor
     return credential.user is None or credential.user.is_service or second_factors.is_enrolled(credential.user)

@@ -35,7 +35,7 @@ def create(
 
 @transaction.atomic
 def remove(account: ServiceAccount, now: datetime) -> None:
-    """It loses its role. The caller revokes its keys. A second removal changes nothing."""
+    """Remove its role. The caller revokes its keys. Removing it again changes nothing."""
     if ServiceAccount.objects.living().filter(pk=account.pk).update(removed_at=now):
         Membership.objects.filter(user=account.user_id).delete()
         User.objects.filter(pk=account.user_id).update(is_active=False)
@@ -43,7 +43,9 @@ def remove(account: ServiceAccount, now: datetime) -> None:
 
 
 def hand_over(organization: Organization, user_id: int, *, by: Credential | None, now: datetime) -> None:
-    """Another person becomes responsible for what the leaving one was: who removes them, else an owner."""
+    """Make another person responsible for the service accounts of one who leaves: the person who removes them, or an
+    owner.
+    """
     owners = Membership.objects.reaching(organization.path).filter(role=Membership.Role.OWNER)
     heir = owners.exclude(user=user_id).filter(user__is_active=True).select_related("user").first()
     remover = _person(by) if by else None
@@ -55,7 +57,7 @@ def hand_over(organization: Organization, user_id: int, *, by: Credential | None
 
 
 def _person(by: Credential) -> User | None:
-    """Whoever makes the request; by a service account's key, the person who is responsible for that one."""
+    """The person who makes the request; for a service account's key, the person who is responsible for it."""
     account = ServiceAccount.objects.filter(user=by.user).select_related("responsible").first()
     return account.responsible if account else by.user
 

@@ -1,4 +1,4 @@
-"""How often a password may be wrong. Nothing is counted by what the caller can choose, such as the Host header.
+"""Limits on wrong passwords. Nothing is counted by values that the caller can choose, such as the Host header.
 
 | counted by | limit |
 |---|---|
@@ -6,8 +6,8 @@
 | network | 10 in a minute, whatever the accounts |
 | account | 100 in a day, then a delay after each that doubles from a second to 15 minutes |
 
-The last one holds strangers up, not the owner: it does not count where the person has signed in before. Sessions and
-refresh tokens never come here, so they go on through all of this.
+The last limit delays strangers, not the owner: it doesn't apply in networks where the person has signed in before.
+Sessions and refresh tokens aren't affected.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ class Attempt:
         return remember(user, self.network)
 
     def take_back(self) -> None:
-        """It was right, so it doesn't count."""
+        """The password was right, so the attempt doesn't count."""
         # A statement a row: rows that were locked together in another order than `begin` does could deadlock with it.
         for row in self.rows:
             left = Func(F("failed_at"), Value(self.at), function="array_remove")
@@ -69,8 +69,8 @@ class Attempt:
 def begin(series: str, network: str, *, person: str = "", is_guessable: bool = True) -> Attempt:
     """Counts an attempt of a series, such as the passwords of an address, or raises `TooManyFailures`.
 
-    `person` is the address of whose series it is: strangers' failures don't hold them up where they have signed in. A
-    secret that nobody can guess is not held up by them either.
+    `person` is the address of the series' owner: strangers' failures don't delay the owner in networks where they have
+    signed in. They don't delay secrets that can't be guessed either.
     """
     now, account = timezone.now(), _digest(series)
     is_known = KnownNetwork.objects.filter(user__email=person, network=network).exists()
@@ -91,7 +91,7 @@ def begin(series: str, network: str, *, person: str = "", is_guessable: bool = T
 
 
 def is_slow(series: str, now: datetime) -> bool:
-    """Whether guesses of this series have to wait, from wherever they come."""
+    """Whether guesses of this series have to wait, from any network."""
     row = SignInFailures.objects.filter(account=_digest(series), network="").first()
     return row is not None and sum(moment > now - DAY for moment in row.failed_at) >= ACCOUNT_BOUND
 

@@ -36,7 +36,7 @@ class SignIn:
 
 @dataclass(frozen=True)
 class Current:
-    """What the caller itself is signed in by: a session's key, or a family's `sid`."""
+    """The caller's own sign-in: a session's key, or a family's `sid`."""
 
     session_key: str = ""
     sid: UUID | None = None
@@ -65,7 +65,7 @@ def touch(user: User, session_key: str, origin: Origin, now: datetime) -> None:
 
 
 def warn(user: User, origin: Origin, now: datetime) -> None:
-    """An email to the person, who has just signed in where they never did before."""
+    """Email the person that somebody has signed in to their account from a new network."""
     with languages.spoken(user.language or translation.get_language() or ""):
         device, at = origin.device, f"{date_format(now, 'DATETIME_FORMAT')} UTC"
     security_url = settings.BASE_URL + reverse("mfa_index")

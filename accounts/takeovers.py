@@ -1,8 +1,8 @@
-"""An account that comes back to its owner: what somebody else made there ends.
+"""An account returns to its owner: whatever somebody else created there ends.
 
-The owner proves the address in another way than by the code of their own sign-up, so a stranger may have made the
-account: all that it has ends. Or the owner takes a changed address back: all that was made since the change ends. The
-keys and service accounts are in `apikeys.recoveries`.
+There are two cases. If the owner proves the address in another way than with the code of their own sign-up, a stranger
+may have created the account, so everything that it has ends. If the owner takes a changed address back, everything
+created since the change ends. The keys and service accounts are in `apikeys.recoveries`.
 """
 
 from collections.abc import Iterable
@@ -64,7 +64,9 @@ def followers(user: User, organization: Organization, since: datetime | None = N
 
 
 def made_since(user: User, type: str, since: datetime) -> set[str]:
-    """The public ids of what the user, or a key of theirs, did this to since then: the events tell."""
+    """The public ids of the objects that the user, or one of their keys, has done this to since then, according to the
+    events.
+    """
     reached = Organization.objects.visible_to(user)
     rows = Event.objects.filter(organization__in=reached, pk__gte=identifiers.first_uuid7(since), type=type)
     person = f"user:{user.pk}"
@@ -74,7 +76,7 @@ def made_since(user: User, type: str, since: datetime) -> set[str]:
 
 @transaction.atomic
 def take_over(user: User, now: datetime) -> None:
-    """The address is proved. End what the account had until now, but for its organizations and their books."""
+    """The address is proved. End everything that the account had so far, except its organizations and their books."""
     for organization in owned(user):
         within = Organization.objects.within(organization)
         gone = followers(user, organization)
@@ -93,7 +95,8 @@ def take_over(user: User, now: datetime) -> None:
 
 @transaction.atomic
 def end_since(user: User, since: datetime, now: datetime) -> None:
-    """End what the account got since then: people, invitations, endpoints, exports, second factors and links.
+    """End everything that the account got since then: people, invitations, endpoints, exports, second factors and
+    links.
 
     An endpoint that was only changed since then is disabled: it may lead elsewhere now.
     """

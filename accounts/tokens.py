@@ -136,8 +136,8 @@ def issue(
 def refresh(token: str) -> Pair:
     """Exchange a refresh token for a new pair, once.
 
-    If several requests present it, one wins. The others get 409 within `REFRESH_GRACE_SECONDS` of the exchange: a
-    busy machine may get to them late. Whoever presents it after that uses a stolen or lost token, so the family ends.
+    If several requests present it, one wins. The others get 409 within `REFRESH_GRACE_SECONDS` of the exchange, because
+    a busy machine may handle them late. After that it counts as a stolen token, and the family ends.
     """
     family_id, presented = _parse(token)
     pair = _exchange(_living(family_id), presented)
@@ -155,7 +155,7 @@ def _exchange(family: TokenFamily, presented: bytes) -> Pair | None:
 
 
 def _rotate(family: TokenFamily, presented: bytes, replacement: bytes) -> bool:
-    """One statement, so that of concurrent ones with the same digest exactly one changes the row."""
+    """One statement, so that exactly one of several concurrent calls with the same digest changes the row."""
     current = TokenFamily.objects.filter(pk=family.pk, digest=presented, revoked_at=None)
     return current.update(digest=replacement, last_used_at=timezone.now()) == 1
 
@@ -204,7 +204,7 @@ def _revoke(family_id: UUID) -> bool:
 
 
 def person(credential: Credential) -> User:
-    """The person who signed in. A program's key does not speak for one."""
+    """The person who signed in. An API key doesn't act for a person."""
     if credential.kind is not Kind.TOKEN or credential.user is None:
         raise Forbidden("Only a person's access token can do this.")
     return credential.user

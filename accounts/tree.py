@@ -1,7 +1,7 @@
 """The organization tree: who sees which part of it; suspending, resuming and moving a subtree.
 
-There's a race: two moves that cross could make a cycle. So whoever changes the shape of a tree locks its root first and
-reads the paths under that lock; the second move then sees the first.
+There's a race: two concurrent moves could make a cycle. So every change of a tree locks its root first and reads the
+paths under that lock; the second move then sees the first.
 """
 
 from collections.abc import Mapping
@@ -99,7 +99,7 @@ def visible_to(credential: Credential) -> OrganizationQuerySet:
 
 
 def named(by: Credential, address: str, among: OrganizationQuerySet | None = None, **name: str) -> Organization:
-    """The organization that a caller names, by `public_id` or `auth_id`. Every route that takes a name asks here.
+    """The organization that a caller names, by `public_id` or `auth_id`. Every route that takes a name uses this.
 
     `among` narrows what the caller may name; by default that is all it can see. Raises `NotFound` for any other name,
     and `NetworkNotAllowed` where the organization's own policy does not admit the caller's address.
@@ -112,7 +112,9 @@ def named(by: Credential, address: str, among: OrganizationQuerySet | None = Non
 
 
 def nameable(by: Credential) -> OrganizationQuerySet:
-    """What a request may name of organizations: its own and those beneath. A platform key that acts for none, any."""
+    """The organizations that a request may name: its own and those beneath. A platform key that acts for none may name
+    any.
+    """
     if by.organization:
         return Organization.objects.within(by.organization)
     return Organization.objects.all() if by.is_platform else Organization.objects.none()
@@ -139,7 +141,7 @@ def check_address(by: Credential, organization: Organization, address: str) -> N
 
 
 def standing(credential: Credential, organization: Organization) -> Credential:
-    """The same credential in another organization, where its person may have another role."""
+    """The same credential in another organization, in which its person may have another role."""
     if credential.user is None:
         return credential
     if credential.kind is Kind.VISIT:
@@ -156,7 +158,7 @@ def check_unclosed(organization: Organization) -> None:
 
 @transaction.atomic
 def change(organization: Organization, changes: Mapping[str, Any]) -> Organization:
-    """Write only the named fields, so that a suspension or a move that happens meanwhile stays."""
+    """Write only the named fields, so that a concurrent suspension or move isn't lost."""
     row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     before = {name: getattr(row, name) for name in changes}
     for name, value in changes.items():
@@ -199,13 +201,13 @@ def resume(organization: Organization, *, by: Credential) -> Organization:
 
 @transaction.atomic
 def suspend_unpaid(organization: Organization, invoice: str, now: datetime) -> None:
-    """Suspend it because that invoice was not paid. Only paying lifts it."""
+    """Suspend it because an invoice was not paid. Only paying lifts it."""
     _suspend(organization, Suspension.UNPAID, now, reason=f"{invoice} is unpaid")
 
 
 @transaction.atomic
 def resume_paid(organization: Organization, now: datetime) -> None:
-    """Nothing is overdue any more. A suspension for another reason stays."""
+    """Lift the suspension for unpaid invoices. A suspension for another reason stays."""
     if Organization.objects.filter(pk=organization.pk, suspended_for__contains=[Suspension.UNPAID]).exists():
         _resume(organization, Suspension.UNPAID, now)
 
@@ -250,7 +252,7 @@ def _resume(organization: Organization, cause: str, now: datetime) -> Organizati
 
 
 def _modified(cause: str, now: datetime) -> dict[str, datetime]:
-    """Only what people change counts as a modification, not what an unpaid invoice does."""
+    """Only changes by people count as a modification, not a suspension for an unpaid invoice."""
     return {"modified_at": now} if cause == Suspension.MANUAL else {}
 
 
@@ -274,7 +276,7 @@ def _tell(organization: Organization, type: str, now: datetime, **data: str) -> 
 
 @transaction.atomic
 def move(organization: Organization, *, parent: str, by: Credential, address: str) -> Organization:
-    """Put the organization, with all beneath it, under another parent of the same root.
+    """Move the organization, with everything beneath it, to another parent with the same root.
 
     The caller must administer the organization, its new parent, and the topmost ancestor that loses it. The network
     policy of the new parent must admit `address`, unless the caller is the operator.
@@ -305,7 +307,9 @@ def _check_move(node: Organization, target: Organization) -> None:
 
 
 def _losers(node: Organization, target: Organization) -> list[Organization]:
-    """The ancestors that will no longer be above the node, topmost first. Who administers that one administers all."""
+    """The ancestors that will no longer be above the node, topmost first. Whoever administers the topmost administers
+    all of them.
+    """
     lost = set(node.path[:-1]) - set(target.path)
     return sorted(Organization.objects.filter(pk__in=lost), key=lambda organization: len(organization.path))
 

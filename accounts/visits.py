@@ -1,7 +1,7 @@
-"""Visits: an operator looks at a customer's pages, as its owner sees them, and changes nothing.
+"""Visits: an operator sees a customer's pages as its owner does, and can't change anything.
 
-A visit belongs to one session of one operator, ends by itself, and reaches the customer's tree. Each request asks again
-whether it goes on: whether the operator may still visit customers, and has shown a second factor.
+A visit belongs to one session of one operator, ends by itself, and reaches the customer's tree. Each request checks
+again whether the operator may still visit customers, and has shown a second factor.
 """
 
 from datetime import datetime, timedelta
@@ -43,7 +43,7 @@ def start(organization: Organization, *, operator: User, reason: str, now: datet
 
 @transaction.atomic
 def end(visit: Visit, now: datetime) -> None:
-    """End it before its time. One that is over stays as it is."""
+    """End it early. A visit that is over doesn't change."""
     if Visit.objects.filter(pk=visit.pk, ended_at=None).update(ended_at=min(now, visit.expires_at)):
         _tell(visit, "visit.ended", now)
 
@@ -59,7 +59,7 @@ def live(pk: UUID, operator: User, now: datetime) -> Visit | None:
 
 
 def recent(organization: Organization, now: datetime) -> list[Visit]:
-    """The last visits of the organization's tree, for those who were visited."""
+    """The last visits of the organization's tree, shown to the customer."""
     visits = Visit.objects.filter(organization=organization.root_id, started_at__gt=now - SHOWN_FOR)
     return list(visits.order_by("-started_at")[:3])
 

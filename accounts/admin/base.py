@@ -25,7 +25,7 @@ def actor(request: HttpRequest) -> str:
 class RecordedAdmin(ExportedAdmin[Row], SearchedAdmin[Row]):
     """Every action of an operator is in the admin's history, and in the events of the customers whom it concerns.
 
-    A form that was saved is an event such as `organization.changed`, with the values `before` and `after`. The values
+    Saving a form records an event such as `organization.changed`, with the values `before` and `after`. The values
     of fields in `personal` can be erased; where `tells_values` is false, only the fields are named. Fields in
     `recorded` are left out: their verbs have recorded the event.
     """
@@ -35,7 +35,7 @@ class RecordedAdmin(ExportedAdmin[Row], SearchedAdmin[Row]):
     recorded: frozenset[str] = frozenset()
 
     def concerned(self, obj: Row) -> Iterable[UUID]:
-        """The organizations whose events tell what an operator does to the row."""
+        """The organizations whose events report what an operator does to the row."""
         organization = getattr(obj, "organization_id", None)
         return [organization] if organization else []
 
@@ -79,7 +79,7 @@ class RecordedAdmin(ExportedAdmin[Row], SearchedAdmin[Row]):
 
 
 class ReadOnlyAdmin(RecordedAdmin[Row]):
-    """Rows to look at. `id_prefix` starts the public ids that are made of the primary key, such as `pay_`."""
+    """A read-only list. `id_prefix` starts the public ids that are made of the primary key, such as `pay_`."""
 
     id_prefix = ""
     show_full_result_count = False
@@ -116,7 +116,7 @@ class ChangedFieldsAdmin(RecordedAdmin[Row]):
 
 
 class KeptAdmin(ChangedFieldsAdmin[Row]):
-    """Rows that money or history refers to. They are changed, and never deleted."""
+    """Rows that money or history refers to. They can be changed, but never deleted."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -26,7 +26,7 @@ MOST = 10_000
 
 
 class ExportedAdmin(admin.ModelAdmin[Row]):
-    """A list whose rows can be exported, in the columns that it shows, by those who may."""
+    """A list whose rows can be exported, with the columns that it shows, by those who have the permission."""
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
@@ -36,7 +36,7 @@ class ExportedAdmin(admin.ModelAdmin[Row]):
 
 
 def export_rows(page: admin.ModelAdmin[Any], request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponse | None:
-    """Kept in the history before a byte of it leaves."""
+    """The export is recorded in the history before its first byte is sent."""
     assert isinstance(request.user, User)
     rows = list(chosen[: MOST + 1])
     if len(rows) > MOST:
@@ -66,7 +66,9 @@ def _exported(page: admin.ModelAdmin[Any], request: HttpRequest, rows: list[Any]
 
 
 def _search(request: HttpRequest) -> str:
-    """The filters of the list. A text that was typed may be a name or an address, which the history can't forget."""
+    """The filters of the list, without the search text: it may be a name or an address, which the history could never
+    forget.
+    """
     params = request.GET.copy()
     if params.get(SEARCH_VAR):
         params[SEARCH_VAR] = "*"

@@ -14,7 +14,9 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin):
-    """Operators change groups that hold no more than they do, and put no more into them."""
+    """Operators can only change groups that have no more permissions than themselves, and only add permissions that
+    they have.
+    """
 
     filter_horizontal = ()  # its script makes markup that screen readers can't use
 

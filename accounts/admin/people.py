@@ -76,7 +76,7 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
         return obj.memberships.values_list("organization_id", flat=True)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """The actions check this too: nobody resets someone with more privileges."""
+        """The actions check this too: nobody can reset someone with more privileges."""
         may_change = super().has_change_permission(request, obj)
         return may_change and (obj is None or not privileges.is_above(obj, request.user))
 
@@ -88,7 +88,7 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
     def formfield_for_manytomany(
         self, db_field: ManyToManyField[Any, Any], request: HttpRequest, **options: Any
     ) -> ModelMultipleChoiceField[Any] | None:
-        """Offers what the operator holds. That loses nothing, since those who hold more can't be edited."""
+        """Offers the permissions that the operator has. Nothing gets lost, since people with more can't be edited."""
         if db_field.name == "groups":
             options["queryset"] = privileges.grantable_groups(request.user)
         if db_field.name == "user_permissions":
@@ -96,7 +96,7 @@ class UserAdmin(ChangedFieldsAdmin[User], DjangoUserAdmin[User]):
         return super().formfield_for_manytomany(db_field, request, **options)
 
     def get_urls(self) -> list[Any]:
-        """Without the page that sets a password: operators send a link, and never know a password."""
+        """Leaves out the page that sets a password: operators send a link, and never know a password."""
         return [url for url in super().get_urls() if url.name != "auth_user_password_change"]
 
     @admin.action(description="Send a link to choose a new password", permissions=["change"])

@@ -1,4 +1,4 @@
-"""Who may change whose privileges: nobody gives what they lack, and nobody edits above themselves."""
+"""Who may change whose privileges: nobody can give privileges that they lack, or edit people who have more."""
 
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.db.models import Q, QuerySet
@@ -10,7 +10,7 @@ APPROVES = "approve_changerequest"
 
 
 def of(user: Operator) -> QuerySet[Permission]:
-    """What a person has been given, or would have once they are active again."""
+    """The person's permissions, or those that they would have once they are active again."""
     if user.is_superuser:
         return Permission.objects.all()
     return Permission.objects.filter(Q(group__user=user.pk) | Q(user=user.pk)).distinct()
@@ -19,7 +19,7 @@ def of(user: Operator) -> QuerySet[Permission]:
 def is_above(user: User, operator: Operator) -> bool:
     """Whether `user` has a privilege that `operator` lacks, or is somebody else who approves requests.
 
-    Whoever could change the address of one who approves could sign in as them, and approve their own requests.
+    Somebody who could change the address of an approver could sign in as them, and approve their own requests.
     """
     if operator.is_superuser:
         return False

@@ -84,13 +84,13 @@ class IdentityProviderAdmin(ChangedFieldsAdmin[IdentityProvider]):
         identity_providers.save(row, params, domains=domains, secret=secret, now=timezone.now())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """One that is not wanted any more is switched off."""
+        """A provider that is no longer wanted is switched off."""
         return False
 
 
 @admin.register(LinkedAccount)
 class LinkedAccountAdmin(ReadOnlyAdmin[LinkedAccount]):
-    """Who signs in where. People link and unlink themselves."""
+    """Read-only: people link and unlink their accounts themselves."""
 
     list_display = ["user", "provider", "label", "created_at", "last_used_at"]
     list_select_related = ["user"]

@@ -1,6 +1,6 @@
-"""How the admin's lists are searched: by an id or an address exactly, and only then by how it begins or is named.
+"""How the admin's lists are searched: first by the exact id or address, and only then by the beginning or the name.
 
-A part of an id says nothing, so no list looks for one: it would show strangers before the row that is meant.
+Parts of ids are not searched, because they would show unrelated rows before the one that is meant.
 """
 
 from typing import Any, TypeVar

@@ -49,5 +49,5 @@ class SecurityPolicyAdmin(ChangedFieldsAdmin[SecurityPolicy]):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: SecurityPolicy | None = None) -> bool:
-        """A policy that asks for nothing has empty fields."""
+        """A policy that requires nothing has empty fields."""
         return False

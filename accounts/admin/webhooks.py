@@ -82,7 +82,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin[WebhookEndpoint]):
         return self.get_fields(request, obj) if obj else []
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """It gets the events of every organization: more than any permission here gives."""
+        """It gets the events of every organization, which is more than any permission here allows."""
         return request.user.is_superuser
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -121,7 +121,7 @@ class WebhookEndpointAdmin(ReadOnlyAdmin[WebhookEndpoint]):
             return redirect("admin:accounts_webhookendpoint_changelist")
 
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
-        """Only adding saves anything. The secret goes to the page that answers, and nowhere else."""
+        """Only adding saves anything. The secret is shown on the next page, and nowhere else."""
         if not change:
             data = form.cleaned_data
             params = {name: data[name] for name in ("url", "description", "event_types")}
@@ -161,7 +161,7 @@ class AttemptInline(admin.TabularInline[Attempt, Delivery]):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
-    """What was sent, with every attempt, and what waits. An operator sends it again."""
+    """Deliveries, sent and waiting, with every attempt. Operators can send them again."""
 
     id_prefix = "dlv_"
     list_display = ["public_id", "type", "endpoint", "status", "attempt_count", "created_at", "next_attempt_at"]

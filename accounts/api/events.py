@@ -98,7 +98,7 @@ class HeadSerializer(serializers.Serializer[Any]):
 
 
 class LogOfRoot(Forbidden):
-    """The log belongs to the root organization, and says how much happens in all of its tree."""
+    """The log belongs to the root organization, and reveals how much happens in its whole tree."""
 
     code = "log_of_root"
     detail = "The log is the root organization's. Ask with a credential of that one."

@@ -27,13 +27,15 @@ SYSTEM = Actor("system", None)
 
 
 def actor_of(credential: Credential) -> Actor:
-    """Whoever makes a request of the API."""
+    """The actor of an API request."""
     kinds = {Kind.API_KEY: "api_key", Kind.PLATFORM_KEY: "platform_key"}
     return Actor(kinds.get(credential.kind, "person"), credential.id)
 
 
 def platform_actor(id: str) -> Actor:
-    """Whoever did what only the platform may: one of its keys, an operator in the admin (`user:7`), or the system."""
+    """The actor of something that only the platform may do: one of its keys, an operator in the admin (`user:7`), or
+    the system.
+    """
     if not id:
         return SYSTEM
     return Actor("platform_key" if id.startswith("key_") else "operator", id)

@@ -14,7 +14,7 @@ API_VERSION = "v1"
 
 
 class UnregisteredEventType(ValueError):
-    """An event of a type that is not in the registry. It is a mistake in our code."""
+    """The event's type is not in the registry. This is a bug in our code."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ NUMBER_OR_NULL: Schema = {"type": ["number", "null"], "format": "decimal"}
 FIELDS: Schema = {"type": "object", "description": "Values by the name of the field"}
 NAMES: Schema = {"type": "array", "items": {"type": "string"}}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
-# What `record_change` writes. `fields` also names those whose values are personal, and so in neither of the two.
+# The data that `record_change` writes. `fields` also names fields with personal values, which are in neither of the
+# two.
 CHANGES: Mapping[str, Schema] = {"fields": NAMES, "before": FIELDS, "after": FIELDS, "actor": TEXT_OR_NULL}
 OPERATOR = "user:7"  # in examples
 

@@ -1,4 +1,4 @@
-"""Where a change comes from: who asks for it, and by which request.
+"""The origin of a change: who makes it, and with which request.
 
 A middleware keeps the request of each thread, so that the verbs don't have to pass it on. Outside of a request it is
 the system that acts.
@@ -23,7 +23,7 @@ _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 @contextmanager
 def within(request: HttpRequest) -> Iterator[None]:
-    """What happens meanwhile comes from this request."""
+    """Changes within this block come from this request."""
     token = _request.set(request)
     try:
         yield
@@ -32,7 +32,7 @@ def within(request: HttpRequest) -> Iterator[None]:
 
 
 def actor() -> Actor:
-    """Whoever makes the request: by its credential, or by its session, which in the admin is an operator's."""
+    """The maker of the request: by its credential, or by its session, which in the admin is an operator's."""
     request = _request.get()
     if request is None:
         return SYSTEM
@@ -46,7 +46,7 @@ def actor() -> Actor:
 
 
 def context() -> dict[str, str]:
-    """What an event may say for ever: the request's id, the kind of credential, and whose key it is."""
+    """What events keep of the origin forever: the request's id, the kind of credential, and whose key it is."""
     request = _request.get()
     if request is None:
         return {}
@@ -62,7 +62,7 @@ def context() -> dict[str, str]:
 
 
 def personal() -> dict[str, Any]:
-    """What can be erased: where the request came from."""
+    """The part that can be erased: where the request came from."""
     request = _request.get()
     if request is None:
         return {}

@@ -46,7 +46,7 @@ def record_all(
     actor: Actor | None = None,
     personal: Mapping[str, Any] | None = None,
 ) -> list[Event]:
-    """Writes an event of the same type for each of several things that happened at once, as `record` does for one."""
+    """Write several events of the same type at once, each as `record` does."""
     known = {**origin.personal(), **(personal or {})}
     text = exact_json.dumps(known)
     salts = [os.urandom(SALT_BYTES) for _ in happenings]
@@ -83,7 +83,7 @@ def record_change(
     personal: Collection[str] = (),
     **data: Any,
 ) -> Event | None:
-    """Writes what a change made of the fields in `after`. Nothing if it left them as they were.
+    """Record the change of the fields in `after`. Does nothing if they are unchanged.
 
     The event names all fields that changed. The values of those in `personal` can be erased.
     """
@@ -107,5 +107,5 @@ def _values(row: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON has it."""
+    """The value in the form that JSON can store."""
     return sealing.written(value) if isinstance(value, datetime) else value

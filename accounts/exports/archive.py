@@ -1,4 +1,4 @@
-"""ZIP archives out of files that are compressed already, so that serving one computes nothing and needs no memory.
+"""ZIP archives made of files that are already compressed, so serving one needs no computation and no memory.
 
 The format is PKWARE's APPNOTE 6.3, with its 64-bit records where an archive is larger than 4 GiB.
 """
@@ -25,7 +25,7 @@ class Entry:
 
 
 def compress(content: bytes) -> tuple[bytes, int]:
-    """The bytes as an archive has them, and their checksum."""
+    """The bytes compressed as in an archive, and their checksum."""
     squeezing = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
     return squeezing.compress(content) + squeezing.flush(), zlib.crc32(content)
 

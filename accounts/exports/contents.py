@@ -66,13 +66,15 @@ def _personal(organization: Organization) -> QuerySet[PersonalData]:
 
 
 def _invitations(user: User) -> QuerySet[Invitation]:
-    """Those that they made, and those to an address that they have proved: else it may be somebody else's."""
+    """Invitations that they sent, and those to their address if they have verified it: otherwise it may be somebody
+    else's.
+    """
     made = Q(invited_by=user)
     return Invitation.objects.filter(made | Q(email=user.email) if user.has_proved_email else made)
 
 
 def _done_by(user: User) -> QuerySet[Event]:
-    """What they did, and what was done to them."""
+    """Events that they caused, and events about them."""
     id = f"user:{user.pk}"
     return Event.objects.filter(Q(actor__id=id) | Q(targets__contains=[id]) | Q(context__person=id))
 

@@ -1,7 +1,7 @@
 """The job of an export: a row that a worker works on, section by section.
 
-Each step is a transaction that writes files and moves the job on. So a job that is killed goes on where it was, on
-whatever machine. The files are rows too: no two machines need to share a disk.
+Each step is a transaction that writes files and advances the job. So a job that was killed continues where it stopped,
+on any machine. The files are rows too, so machines don't need a shared disk.
 """
 
 import time
@@ -36,7 +36,7 @@ class ExportUnderWay(Conflict):
 
 
 class ExportNotReady(Conflict):
-    """Its files are not all there yet, or are not there any more."""
+    """Its files aren't complete yet, or have been deleted."""
 
     code = "export_not_ready"
     detail = "The export is not ready, or was deleted after seven days."
@@ -50,7 +50,7 @@ class TooManyExports(TooManyRequests):
 
 
 def check_may_export(credential: Credential) -> None:
-    """An export of an organization has all there is, so whoever may read only a part gets none."""
+    """An organization's export contains everything, so callers who may only read a part of it can't have one."""
     for scope in sorted(scopes.READS):
         require(credential, scope)
 
@@ -98,7 +98,9 @@ def run(now: datetime) -> int:
 
 @transaction.atomic
 def _step(now: datetime) -> bool:
-    """The next files of the smallest export that nobody else works on: a large one keeps no small one waiting."""
+    """Write the next files of the smallest export that nobody else works on, so that a large export doesn't delay small
+    ones.
+    """
     unfinished = Export.objects.unfinished().select_for_update(skip_locked=True, no_key=True, of=("self",))
     export = unfinished.select_related("organization", "user").order_by("size", "pk").first()
     if export is None:
@@ -178,7 +180,7 @@ def _subject(export: Export) -> Organization | User | None:
 
 
 def _tell(export: Export, verb: str, now: datetime) -> None:
-    """In the organization; for a person in every organization that they have a role in."""
+    """Record the event in the organization; for a person, in every organization in which they have a role."""
     data, type = {"export": export.public_id}, f"export.{verb}"
     if export.organization_id:
         events.record(export.organization_id, type, data, now, targets=[export.public_id])

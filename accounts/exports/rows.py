@@ -1,4 +1,4 @@
-"""Rows as an export has them: plain values, and public ids where there are some."""
+"""Rows in the format of exports: plain values, and public ids if there are some."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -15,7 +15,7 @@ from accounts.lib.spreadsheets import Cell
 from accounts.models import User
 
 Row = dict[str, Any]
-NAMES = ("public_id", "slug")  # what a table calls its rows, if it has such a column
+NAMES = ("public_id", "slug")  # the column with the public id, if a table has one
 
 
 def past(rows: QuerySet[Any], order: Sequence[str], key: Sequence[Any] | None) -> QuerySet[Any]:
@@ -62,7 +62,7 @@ def _plain(row: Model, fields: Sequence[Field[Any, Any]], names: dict[str, dict[
 
 
 def _names(field: Field[Any, Any], rows: Iterable[Model]) -> dict[Any, Any]:
-    """How the rows that a foreign key names are called, by their primary keys."""
+    """The public ids of the rows that a foreign key refers to, by primary key."""
     related: Any = field.related_model
     keys = {getattr(row, field.attname) for row in rows} - {None}
     if related is User:
@@ -76,7 +76,7 @@ def _names(field: Field[Any, Any], rows: Iterable[Model]) -> dict[Any, Any]:
 
 
 def value(held: Any) -> Any:
-    """As JSON has it. Decimals keep their digits."""
+    """The value for JSON. Decimals keep their digits."""
     match held:
         case datetime():
             return written(held)

@@ -57,7 +57,7 @@ def _quoted(text: str) -> str:
     return encode_basestring(text)
 
 
-# What writes a value of just this type.
+# Functions that write a value of exactly this type.
 WRITERS: dict[type, Callable[[Any], str]] = {
     str: _quoted,
     bool: lambda value: "true" if value else "false",
@@ -89,7 +89,7 @@ _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse)
 
 
 def _decoder() -> json.JSONDecoder:
-    """Always the same: making one takes longer than reading a small text."""
+    """Cached, because making a decoder takes longer than reading a small text."""
     return _DECODER
 
 

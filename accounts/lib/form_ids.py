@@ -1,6 +1,7 @@
-"""The id that a form holds for the row it will make: sent twice, by a reload say, it makes one.
+"""The id that a form contains for the row that it will create. If the form is sent twice, for example by a reload, it
+creates one row.
 
-It is signed, so that nobody chooses the primary key of a row.
+It is signed, so that nobody can choose the primary key of a row.
 """
 
 from uuid import UUID

@@ -37,14 +37,14 @@ def path(language: str) -> Path:
 
 
 def activate(language: str) -> None:
-    """Speak it in this thread from now on. Within `spoken`, until that ends."""
+    """Use the language in this thread from now on; inside `spoken`, until that ends."""
     load(language)
     translation.activate(language)
 
 
 @contextmanager
 def spoken(language: str) -> Iterator[None]:
-    """Speak it in this block. Empty is English."""
+    """Use the language in this block. Empty is English."""
     language = language or settings.LANGUAGE_CODE
     load(language)
     with translation.override(language):
@@ -52,7 +52,7 @@ def spoken(language: str) -> Iterator[None]:
 
 
 def of_page() -> str:
-    """What a person who signs up on this page is taken to choose. Empty for English, which the browser may change."""
+    """The language to store for a person who signs up on this page. Empty for English: then the browser may decide."""
     language = translation.get_language() or ""
     return "" if language == settings.LANGUAGE_CODE else language
 
@@ -74,7 +74,7 @@ def has_two_meanings(number: str) -> bool:
 
 
 def translated(text: str) -> str:
-    """What is English in code and in the API's answers, such as the detail of a problem, as pages show it."""
+    """A text that is English in code and in the API, such as the detail of a problem, translated for a page."""
     if isinstance(text, Sentence):
         return translation.gettext(text.template) % text.values
     return translation.gettext(text) if text else ""

@@ -1,8 +1,8 @@
 """Reads the figures of reports from a replica of the database, if there is one, and says how old they are.
 
-Only figures: who may see them, and what they are about, is read from the primary, so that nobody misses what they have
-just made. A replica that is down, too far behind, or no replica at all is left alone for some seconds, and the primary
-answers instead.
+Only figures come from it. Permissions, and the objects that the figures are about, are read from the primary, so that
+people always see what they have just created. If the replica is down, too far behind, or no longer a replica, it isn't
+used for some seconds, and the primary answers instead.
 """
 
 import time

@@ -79,7 +79,7 @@ def _run_prepared(opened: Connection[Any], text: bytes, values: list[Any]) -> li
     names.move_to_end(key)  # psycopg drops the one that was not used for longest
     with opened.lock:
         opened.pgconn.send_query_prepared(name, dumped, adapter.formats)
-        result = opened.wait(generators.execute(opened.pgconn))[0]  # what follows an error is its consequence
+        result = opened.wait(generators.execute(opened.pgconn))[0]  # later errors only follow from the first one
     return rows_of(result, adapter, opened)
 
 

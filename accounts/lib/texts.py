@@ -7,7 +7,7 @@ _NO_JOINERS = str.maketrans("", "", JOINERS)
 
 
 def typed(text: str) -> str:
-    """What came in a field that no form checks: without space around it, and without NUL, which PostgreSQL refuses."""
+    """The text of a field that no form checks: without surrounding space, and without NUL, which PostgreSQL refuses."""
     return text.replace("\0", "").strip()
 
 

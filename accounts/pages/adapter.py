@@ -66,7 +66,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """allauth would count by the Host header here, which the caller chooses."""
+        """Does nothing: allauth would count by the Host header here, which the caller can choose."""
 
     def login(self, request: HttpRequest, user: User) -> None:
         with transaction.atomic():
@@ -99,7 +99,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return chosen or [{"id": "choose_password", "description": "", "url": reverse("account_reset_password")}]
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """What limits count by. It is never missing, as it would be on a unix socket."""
+        """The address by which limits count. It is never empty, not even on a unix socket."""
         return caller_network(request)
 
     def send_notification_mail(
@@ -115,7 +115,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         emails.queue("message", to=email, context={"subject": str(message.subject), "body": str(message.body)})
 
     def set_password(self, user: User, password: str) -> None:
-        """Saves only the password, so that a deactivation that came meanwhile stays."""
+        """Saves only the password, so that a concurrent deactivation isn't lost."""
         user.set_password(password)
         with transaction.atomic():
             user.save(update_fields=["password"])

@@ -26,7 +26,7 @@ ASKED = "email_change"  # in the session: the attempt whose code is awaited, and
 
 @method_decorator(reauthentication_required, name="dispatch")
 class ChangeEmailView(LoginRequiredMixin, FormView[EmailForm]):
-    """Asks for the new address. The same one is proved."""
+    """Asks for the new address. Entering the current one verifies it."""
 
     template_name = "accounts/email.html"
     form_class = EmailForm

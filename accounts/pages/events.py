@@ -72,7 +72,7 @@ class EventsForm(forms.Form):
 
 
 class AuditMixin(OrganizationMixin):
-    """What an owner or an admin may read."""
+    """Pages that only owners and admins may read."""
 
     scopes = {"get": "audit:read"}
     section = "events"
@@ -161,6 +161,6 @@ def names_of(rows: Iterable[Event]) -> dict[str, str]:
 
 
 def who(event: Event, names: Mapping[str, str]) -> str:
-    """Their name, or what they are."""
+    """The actor's name, or its kind."""
     actor = event.actor or {"kind": "unknown", "id": None}
     return names.get(actor["id"] or "", "") or str(ACTORS.get(actor["kind"], actor["kind"]))

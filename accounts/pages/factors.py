@@ -38,7 +38,7 @@ from accounts.pages.sessions import current_of
 
 
 class CodeMixin:
-    """Counts a code that is typed in here and at the API in one series."""
+    """Counts codes entered here and at the API together."""
 
     user: User
     cleaned_data: dict[str, Any]
@@ -85,7 +85,7 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
 
 @contextmanager
 def _nonsense_refused() -> Iterator[None]:
-    """allauth takes the shape of the browser's answer for granted."""
+    """Refuses malformed answers of the browser, which allauth doesn't check."""
     try:
         yield
     except ValidationError:
@@ -95,7 +95,7 @@ def _nonsense_refused() -> Iterator[None]:
 
 
 class PasskeyRefusal:
-    """A passkey that is unknown, removed or nonsense gets an answer that says so, and no redirect."""
+    """An unknown, removed or malformed passkey gets an answer that says so, and no redirect."""
 
     request: HttpRequest
 

@@ -57,7 +57,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
         return email
 
     def validate_unique_email(self, value: str) -> str:
-        """Where addresses are verified, a taken one gets an email that says so. The page says nothing of it."""
+        """If addresses are verified, a taken one gets an email that says so, and the page doesn't reveal it."""
         if settings.EMAIL_VERIFICATION:
             return value
         email: str = super().validate_unique_email(value)
@@ -97,7 +97,7 @@ class ResetPasswordForm(AllauthResetPasswordForm):  # type: ignore[misc]
 
 
 class ChangePasswordForm(AllauthChangePasswordForm):  # type: ignore[misc]
-    """Wrong passwords count in one series with those at signing in."""
+    """Wrong passwords here and at signing in count together."""
 
     def clean_oldpassword(self) -> str:
         password: str = self.cleaned_data["oldpassword"]

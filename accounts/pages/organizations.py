@@ -118,7 +118,7 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
 
 
 def _to_factor(request: HttpRequest, user: User) -> HttpResponse:
-    """Who has a factor shows it; who has none can add one."""
+    """People with a factor are asked for it; others can add one."""
     if not second_factors.is_enrolled(user):
         return redirect("mfa_index")
     here = urlencode({"next": request.get_full_path()})

@@ -135,7 +135,7 @@ class OrganizationSignInView(FormView[EmailForm]):
 
 @method_decorator(never_cache, name="dispatch")
 class CallbackView(View):
-    """Where the browser comes back to. Whatever it brings, a refusal is a page that says so, and nothing changes."""
+    """The page to which the provider sends the browser back. Any refusal is shown on a page, and nothing changes."""
 
     def get(self, request: HttpRequest, provider: str) -> HttpResponse:
         try:
@@ -153,7 +153,7 @@ class CallbackView(View):
             return _refused(request, problem)
 
     def _begun(self, provider: str) -> dict[str, Any]:
-        """What this browser began with this state, once."""
+        """What this browser began with this state; returned only once."""
         kept = self.request.session.get(BEGUN, {})
         begun = kept.pop(self.request.GET.get("state", ""), None)
         self.request.session[BEGUN] = kept
@@ -177,7 +177,7 @@ class CallbackView(View):
         return identity
 
     def _link(self, provider: Provider, identity: Identity, begun: dict[str, Any]) -> HttpResponse:
-        """With both proofs: this person was signed in when it began, and is now, and has just confirmed it here."""
+        """Requires both proofs: the person was signed in when it began, still is, and has just confirmed it here."""
         user = self.request.user
         if not isinstance(user, User) or user.pk != begun["user"]:
             raise SignInExpired

@@ -29,7 +29,9 @@ def current_of(request: HttpRequest) -> Current:
 
 
 def session_facts(request: HttpRequest, user: User) -> dict[str, Any]:
-    """What a security policy asks of a session: its age, how it began, and whether a second factor was shown."""
+    """The facts about a session that a security policy checks: its age, how it began, and whether a second factor was
+    shown.
+    """
     records = get_authentication_records(request, user)
     if not records:
         return {"sign_in_method": "unknown"}

@@ -1,4 +1,4 @@
-"""The session of an operator who visits a customer: it reads pages, and does nothing else."""
+"""The session of an operator who visits a customer: it can only read pages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,9 +31,9 @@ def visit_of(request: HttpRequest) -> Visit | None:
 
 
 class ReadOnlyVisits:
-    """During a visit every form is refused, and so is whatever would be a file: only pages are shown.
+    """During a visit, all forms and file downloads are refused: only pages are shown.
 
-    The admin is the operator's own place. There their own permissions count, with a visit or without.
+    In the admin, operators have their own permissions, with or without a visit.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

@@ -1,6 +1,6 @@
 """Requests to providers, by the client that also sends webhooks: it refuses internal addresses and never hangs.
 
-What a provider answers may be nonsense. Then the sign-in fails with `ProviderFailed`, and the reason is in the log.
+If a provider's answer is invalid, the sign-in fails with `ProviderFailed`, and the reason is in the log.
 """
 
 import json

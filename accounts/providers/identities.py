@@ -1,4 +1,4 @@
-"""What a sign-in elsewhere begins with, and what it ends with."""
+"""The data with which a sign-in elsewhere begins and ends."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ LONGEST_SUBJECT = 255
 
 @dataclass(frozen=True)
 class Challenge:
-    """What is kept in the browser's session from the beginning of a sign-in to its end."""
+    """Kept in the browser's session from the beginning of a sign-in to its end."""
 
     state: str
     nonce: str

@@ -67,7 +67,7 @@ def identify(provider: Provider, challenge: Challenge, params: Mapping[str, str]
 
 
 def _configuration(calls: Calls) -> dict[str, Any]:
-    """What the provider publishes about itself, kept for ten minutes."""
+    """The provider's published configuration, cached for ten minutes."""
     issuer = calls.provider.issuer
     key = f"openid:{hashlib.sha256(issuer.encode()).hexdigest()}"
     if kept := cache.get(key):
@@ -137,7 +137,7 @@ def _issuer(provider: Provider, claims: Mapping[str, Any]) -> str:
 
 
 def _user_info(calls: Calls, url: str, answer: Mapping[str, Any], subject: str) -> dict[str, Any]:
-    """What the token did not say of the person. It counts only if it is the same person."""
+    """Claims that the token lacks, from the user info endpoint. They only count if they are about the same person."""
     known = _object(calls, calls.get(url, token=str(answer.get("access_token"))))
     if known.get("sub") != subject:
         refuse(calls.provider, "the user info is somebody else's")

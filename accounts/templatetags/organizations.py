@@ -24,7 +24,7 @@ def sections(context: Any) -> dict[str, Any]:
 
 @register.inclusion_tag("components/visits.html", takes_context=True)
 def operator_visits(context: Any) -> dict[str, Any]:
-    """Who of the company looked at the organization's pages, for its own people."""
+    """The operators' visits to the organization's pages, for its own people."""
     organization, now = context.get("organization"), timezone.now()
     shown = visits.recent(organization, now) if organization else []
     return {"visits": [(visit, visit.is_live(now)) for visit in shown], "zone": context.get("zone")}

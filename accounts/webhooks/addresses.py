@@ -1,4 +1,4 @@
-"""Which addresses a customer's URL may lead to: only ordinary ones of the public internet.
+"""Which addresses a customer's URL may resolve to: only ordinary addresses of the public internet.
 
 `ipaddress.is_global` alone lets many special ones through, such as NAT64, 6to4, multicast, and a cloud's host agent.
 """
@@ -40,7 +40,7 @@ _SPECIAL_IPV6 = [
 
 
 def parse_networks(texts: Iterable[str]) -> list[Network]:
-    """The operator's networks; `ValueError` for what is none."""
+    """The operator's networks; `ValueError` if one is invalid."""
     return [ip_network(text) for text in texts]
 
 

@@ -45,7 +45,7 @@ class DeliveryView(WebhooksMixin):
 
 
 class ReplayView(WebhooksMixin):
-    """Sends again what was sent in a span of time, and shows how far earlier replays are."""
+    """Sends the deliveries of a time span again, and shows the progress of earlier replays."""
 
     scopes = {"get": "webhooks:read", "post": "webhooks:write"}
 

@@ -108,7 +108,7 @@ class EndpointView(WebhooksMixin, ListView[Delivery]):
 
 
 def _naming(text: str) -> Q:
-    """Deliveries by what people know of them: the type of their event, its id, or their own."""
+    """Finds deliveries by what people know: the type of the event, its id, or the delivery's id."""
     for prefix, field in (("evt_", "event_id"), ("dlv_", "pk")):
         with suppress(ValueError):
             return Q(**{field: identifiers.uuid_of(text, prefix)})

@@ -22,7 +22,9 @@ HOUR_SECONDS, DAY_SECONDS, WEEK_SECONDS = 3600, 86_400, 604_800
 
 
 class EndpointForm(forms.Form):
-    """What an endpoint gets, and where. Types that are only for audits are offered to who may read these."""
+    """The URL and event types of an endpoint. Types that are only for audits are offered to people who may read the
+    audit log.
+    """
 
     url = forms.CharField(
         label="URL",
@@ -72,7 +74,7 @@ class EndpointForm(forms.Form):
             yield noun, boxes, sum(bool(row["box"].data["selected"]) for row in boxes)
 
     def clean_url(self) -> str:
-        """Checked with the other fields, so that all mistakes show at once."""
+        """Checked together with the other fields, so that all mistakes show at once."""
         try:
             return endpoints.check_url(self.cleaned_data["url"])
         except InvalidField as problem:

@@ -1,4 +1,4 @@
-"""What is done to an endpoint by one button: enabling, disabling, deleting, testing."""
+"""Actions on an endpoint with a button each: enable, disable, delete, test."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -63,7 +63,7 @@ class DeleteView(WebhooksMixin):
 
 
 class TestView(WebhooksMixin):
-    """Sends a test event, and shows what came back."""
+    """Sends a test event, and shows the answer."""
 
     scopes = {"post": "webhooks:write"}
 
