@@ -33,7 +33,7 @@ class KeyCredential(Credential):
 
 class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User | None, KeyCredential] | None:
-        """A key in another form than ours may have come from another system. If there is none, it is no key."""
+        """A secret in another format may belong to a key that was imported from another system."""
         secret = bearer(request)
         if secret is None or access_tokens.has_form(secret):
             return None
@@ -87,7 +87,7 @@ def _admitted(key: ApiKey, request: Request) -> tuple[User | None, KeyCredential
 
 
 def credential(key: ApiKey) -> KeyCredential:
-    """What the key may do now: its own permissions, within what its creator holds at this moment."""
+    """The key's current permissions: its own, limited to those that its creator has now."""
     held = key_permissions.held_by_creator(key)
     return KeyCredential(
         kind=Kind.PLATFORM_KEY if key.is_platform else Kind.API_KEY,

@@ -1,4 +1,6 @@
-"""What binds a key: environment, expiry, networks, rate limit and budget. A key makes and widens none beyond itself."""
+"""The bounds of a key: environment, expiry, networks, rate limit and budget. A key can't make or widen another beyond
+its own.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,8 +31,8 @@ UNBOUND: dict[str, Any] = {
 def within(maker: ApiKey | None, fields: Fields) -> dict[str, Any]:
     """The fields of a key that `maker` makes or widens, bound at least as tightly as `maker` is.
 
-    A field that is empty takes the maker's value. A value that is looser is refused, except that of two rate limits or
-    budgets the maker's is taken.
+    An empty field gets the maker's value. A looser value is refused, except that of two rate limits or budgets the
+    tighter one is used.
     """
     looser = loosened(maker, fields) if maker else set()
     for name, refusal in REFUSALS.items():
@@ -58,7 +60,7 @@ def check_environment(key: ApiKey, *, by: ApiKey | None) -> None:
 
 
 def check_not_beyond(key: ApiKey, holder: frozenset[str], *, by: ApiKey | None) -> None:
-    """Refuse to widen a key, or to give out its secret, to someone who may do less than it or is bound more tightly."""
+    """Refuse to let someone with fewer permissions or tighter bounds than a key widen it, or get its secret."""
     if excess := sorted((scopes.ALL & set(key.permissions)) - holder):
         raise NotAllowed(
             filled("The key may do more than you: %(scopes)s.", scopes=", ".join(excess)),

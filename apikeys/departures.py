@@ -1,4 +1,4 @@
-"""When a member leaves an organization: what becomes of the API keys that they made there."""
+"""When a member leaves an organization: what happens to the API keys that they made there."""
 
 from datetime import datetime
 from uuid import UUID
@@ -42,7 +42,7 @@ def remove_member(organization: Organization, user_id: int, *, by: Credential, h
 
 @transaction.atomic
 def remove_service_account(account: ServiceAccount, *, by: Credential, now: datetime) -> None:
-    """Its keys are revoked with it. Nobody removes one whose role is above their own, as with people."""
+    """Its keys are revoked with it. As with people, nobody can remove one whose role is above their own."""
     for membership in account.user.memberships.all():
         members.check_grant(membership.role, by)
     end_service_account(account, now)
@@ -71,7 +71,9 @@ def _leave(user: User, now: datetime) -> None:
 
 
 def erase_due(now: datetime) -> int:
-    """Erase those who asked for it 14 days ago. Who has become a sole owner since is mailed, and asked again later."""
+    """Erase people who asked for it 14 days ago. People who have become a sole owner since get an email, and are tried
+    again later.
+    """
     due = User.objects.filter(erase_at__lte=now, erased_at=None)
     erased = 0
     for user in due:

@@ -1,4 +1,4 @@
-"""What an export has of API keys: never a secret, nor its digest."""
+"""The API keys in an export, without secrets and digests."""
 
 from accounts.exports.contents import beneath
 from accounts.exports.sections import Section, of_organization, of_person

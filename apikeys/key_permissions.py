@@ -1,4 +1,4 @@
-"""The permissions of a key: their form, and what is left of them while its creator holds less."""
+"""The permissions of a key: their format, and which of them remain if its creator has lost scopes."""
 
 import re
 from collections.abc import Iterable
@@ -31,7 +31,9 @@ def held_by_creator(key: ApiKey) -> frozenset[str]:
 
 
 def held_by(creator: User | None, organization: Organization) -> frozenset[str]:
-    """The scopes that keys of this creator may have there. A key without one has only permissions of the company's."""
+    """The scopes that keys of this creator may have there. A key without a creator only has the company's own
+    permissions.
+    """
     if creator is None or not creator.is_active:
         return frozenset()
     return scopes.of_roles(organization.roles_of(creator))

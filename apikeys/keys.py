@@ -36,7 +36,7 @@ class KeyMadeAlready(Conflict):
 
 
 class SecretKnown(Conflict):
-    """Two keys can't have one secret, so this one was imported before."""
+    """Two keys can't have the same secret: this key was imported before."""
 
     code = "secret_known"
     detail = "There is a key with this secret already."
@@ -82,7 +82,8 @@ def create(
 def adopt(
     organization: Organization, *, sha256: bytes, hint: str, name: str, permissions: Iterable[str] = (), **fields: Any
 ) -> ApiKey:
-    """A key of another system, by the SHA-256 of its secret, which goes on working. `fields` as for `create`.
+    """Import a key of another system, by the SHA-256 of its secret, so that the secret keeps working. `fields` as for
+    `create`.
 
     `hint` is what is shown of the secret. `SecretKnown` if there is a key with this secret.
     """
@@ -126,7 +127,7 @@ def _make(
 
 
 def tell(key: ApiKey, verb: str, now: datetime, *, personal: Mapping[str, Any] | None = None, **data: Any) -> None:
-    """Records an event such as `api_key.created`. That of a platform key is the company's, and no customer's."""
+    """Record an event such as `api_key.created`. For a platform key, it belongs to the company, not to a customer."""
     data["api_key"] = key.public_id
     events.record(key.organization_id, f"api_key.{verb}", data, now, targets=[key.public_id], personal=personal)
 
@@ -175,7 +176,9 @@ def _living(now: datetime) -> Q:
 
 
 def within_longest_life(organization: Organization | None, wanted: datetime | None, start: datetime) -> datetime | None:
-    """When a key that began at `start` expires: as wanted, or else as late as the organization's policy allows."""
+    """The expiry of a key that began at `start`: as requested, or by default the latest that the organization's policy
+    allows.
+    """
     longest = security.longest_key_life(organization) if organization else None
     if longest is None:
         return wanted

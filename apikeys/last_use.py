@@ -1,4 +1,4 @@
-"""When a key was last used. It is noted at most once a minute, and nobody waits for that: a locked row is skipped."""
+"""When a key was last used. It is updated at most once a minute, and nobody waits for that: locked rows are skipped."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,7 @@ from accounts.lib import sql
 
 STALE = "coalesce({key}.last_used_at <= {at} - interval '1 minute', true)"
 
-# Skipping locked rows also keeps two batches that name the same keys in another order from waiting for each other.
+# Skipping locked rows also prevents a deadlock between two batches that name the same keys in another order.
 NOTE = """
 UPDATE apikeys_apikey k SET last_used_at = used.at
   FROM (SELECT k.id, used.at
@@ -19,7 +19,7 @@ UPDATE apikeys_apikey k SET last_used_at = used.at
 
 
 def stale(*, key: str, at: str) -> str:
-    """The condition on a key, in SQL, that its use at that moment has to be noted."""
+    """The SQL condition that a key's last use has to be updated at that time."""
     return sql.compose(STALE, key=key, at=at)
 
 

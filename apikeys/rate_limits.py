@@ -1,10 +1,10 @@
 """Rate limits: at most `limit` calls in any `window` seconds, counted and decided by one statement.
 
 Each subject has a row of the moments at which it called. Up to `EXACT` calls a window, every call has its own moment.
-Beyond that, calls are dated at the end of the slot that they fall in, a `EXACT`th of the window: then a call counts up
-to that much longer than the window, and never shorter. So a row has at most `EXACT` + 1 moments, whatever the limit.
+Above that, the window is divided into `EXACT` slots, and a call is dated at the end of its slot. So a call may count up
+to one slot too long, and never too short, and a row has at most `EXACT` + 1 moments, whatever the limit.
 
-The table is unlogged, so counting waits for no disk, and a crash of PostgreSQL forgets the counts.
+The table is unlogged, so counting doesn't wait for the disk, and a crash of PostgreSQL loses the counts.
 """
 
 import math
@@ -114,7 +114,8 @@ class Limit:
 
 @dataclass(frozen=True)
 class Count:
-    """What a call found: whether it was allowed, and the calls in the window up to `now`, itself included if it was.
+    """The result for a call: whether it was allowed, and the calls in the window up to `now`, including itself if it
+    was.
 
     `calls` are moments, oldest first, and how many there were. Empty if the call was refused by a row that its
     snapshot did not see yet.
@@ -157,7 +158,7 @@ class Count:
 
 
 def headers(counts: Sequence[Count]) -> dict[str, str]:
-    """Those of several limits, each by its name."""
+    """The headers of several limits, each under its name."""
     each = [count.headers for count in counts]
     return {name: ", ".join(headers[name] for headers in each) for name in (each[0] if each else ())}
 
@@ -175,7 +176,9 @@ def of_key(key: ApiKey) -> Limit | None:
 
 
 def take(limit: Limit, now: float) -> Count:
-    """Count one more call if the limit allows it. Of any number at once, just as many pass as the limit says."""
+    """Count one more call if the limit allows it. Of any number of concurrent calls, exactly as many pass as the limit
+    allows.
+    """
     parameters = {"subject": _row_of(limit), "limit": limit.limit, "window": limit.window, "epoch": now}
     [(allowed, moments, calls)] = sql.rows(TAKE, parameters)
     return count(limit, now, allowed, moments, calls)

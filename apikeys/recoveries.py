@@ -1,4 +1,4 @@
-"""An account that comes back to its owner, with its API keys and service accounts. See `accounts.takeovers`."""
+"""An account returns to its owner, with its API keys and service accounts. See `accounts.takeovers`."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from apikeys.models import ApiKey, ApiKeySecret
 
 @transaction.atomic
 def take_over(user: User, now: datetime) -> None:
-    """The owner of an address has proved it, and a stranger may have made the account: nothing of it stays."""
+    """The owner of an address has proved it, but a stranger may have created the account: nothing of it stays."""
     for organization in takeovers.owned(user):
         makers = takeovers.followers(user, organization) | {user.pk}
         within = Organization.objects.within(organization)
@@ -28,7 +28,7 @@ def take_over(user: User, now: datetime) -> None:
 
 @transaction.atomic
 def undo_email_change(token: str, now: datetime) -> User:
-    """The old address is back, and what was made in the account since the change ends."""
+    """Restore the old address, and end everything that was created in the account since the change."""
     since = email_changes.find(token, now).created_at
     user = email_changes.undo(token, now)
     for key in ApiKey.objects.unrevoked().filter(created_by=user, created_at__gte=since):

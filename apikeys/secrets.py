@@ -1,8 +1,8 @@
 """The text of an API key: `sk_live_` or `sk_test_`, 32 random base62 characters, and 6 of checksum.
 
 The checksum is a CRC-32 of everything before it. It adds no security: with it a scanner, or we, can tell a mistyped
-key from a real one. We store an HMAC-SHA256 under a pepper. So a copy of the database gives no key away, and replacing
-SECRET_KEY breaks none.
+key from a real one. We store an HMAC-SHA256 under a pepper. So a copy of the database doesn't reveal keys, and
+replacing SECRET_KEY doesn't break them.
 
 A key of another system has another form, and comes as the SHA-256 of its secret. What we store of such a key is the
 HMAC of that hash. It can be computed when the key is imported, so the hash itself is never stored.

@@ -1,4 +1,4 @@
-"""What an export has of usage: each event, and the figures that are made of them."""
+"""The usage in an export: each event, and the figures made from them."""
 
 from accounts.exports.contents import beneath
 from accounts.exports.sections import Section, leave_out, of_organization

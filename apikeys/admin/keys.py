@@ -53,7 +53,7 @@ class PlatformKeyForm(forms.ModelForm[ApiKey]):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(RecordedAdmin[ApiKey]):
-    """Operators look at keys and revoke them, and add platform keys. Customers make their own keys themselves."""
+    """Operators can see and revoke keys, and add platform keys. Customers create their own keys."""
 
     list_display = [
         "name",
@@ -90,7 +90,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
         return [SecretInline] if obj else []
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """A platform key acts for every organization, and moves credits: more than any permission here gives."""
+        """A platform key acts for every organization and moves credits: more than any permission here allows."""
         return request.user.is_superuser
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -120,7 +120,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
             return redirect("admin:apikeys_apikey_changelist")
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        """Only adding saves anything. The secret goes to the page that answers, and nowhere else."""
+        """Only adding saves anything. The secret is shown on the next page, and nowhere else."""
         if not change:
             made, form.secret = keys.create_platform(
                 obj.name, form.cleaned_data["scopes"], id=form.cleaned_data["form_id"]

@@ -18,13 +18,13 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class UserAdmin(AccountsUserAdmin):
-    """Whoever is erased leaves API keys behind."""
+    """Erasing a person is here, because they leave API keys behind."""
 
     actions = [*AccountsUserAdmin.actions, "erase"]
 
     @admin.action(description="Erase the selected people", permissions=["change"])
     def erase(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
-        """Runs after a page that says what would be lost. There are no 14 days in which to come back."""
+        """Runs after a page that says what will be lost. Unlike the person's own request, it happens at once."""
         people = self._editable(request, chosen)
         if "confirmed" not in request.POST:
             made = ApiKey.objects.unrevoked()

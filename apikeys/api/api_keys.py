@@ -269,7 +269,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Des
 
 
 def _maker(request: Request) -> ApiKey | None:
-    """The key that makes or changes another one, and binds it. A platform key binds no customer's."""
+    """The key that makes or changes another one, and whose restrictions apply to it. None for a platform key."""
     credential = credential_of(request)
     return None if credential.is_platform else key_of(credential)
 

@@ -3,7 +3,8 @@ from django.db import models
 
 
 class RateCount(models.Model):
-    """When a subject of a rate limit called: moments (seconds since 1970), oldest first, and the calls at each.
+    """The calls of a subject of a rate limit: moments (seconds since 1970), oldest first, and the number of calls at
+    each.
 
     `subject` is the limit's policy and whom it counts, such as `key:` and the id of the key, or `address:` and an IP
     address. The table is unlogged: a crash empties it, and counting starts again.

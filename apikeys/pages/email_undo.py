@@ -12,7 +12,7 @@ from apikeys import recoveries
 
 
 class UndoEmailView(View):
-    """What the link in the email to the old address opens. GET asks, POST takes the change back."""
+    """The page that the link in the email to the old address opens. GET asks, POST takes the change back."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self._answer(request, request.GET.get("token", ""))

@@ -1,6 +1,6 @@
 """The page on which a person asks to be erased, and takes it back.
 
-It is here and not in `accounts`, since the API keys that they made end with them.
+It is here and not in `accounts`, because the person's API keys end too.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The people of an organization: their roles, invitations, and what becomes of the keys of those who leave.
+"""The people of an organization: roles, invitations, and what happens to the keys of people who leave.
 
 It is here and not in `accounts`, since a member who is removed leaves API keys behind.
 """
@@ -123,7 +123,7 @@ class PeopleView(PeopleMixin):
         return members.of(self.organization).filter(named) if search else members.of(self.organization)
 
     def _choices(self, membership: Membership) -> list[tuple[str, str]]:
-        """The roles that this person may give the member; none where it may change nothing."""
+        """The roles that this person may give the member; none if they may not change it."""
         inherited = membership.organization_id != self.organization.pk
         above = scopes.BY_ROLE[membership.role] - self.credential.scopes
         return [] if inherited or above or not self.may("members:write") else grantable(self.credential.scopes)

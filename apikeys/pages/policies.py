@@ -1,4 +1,4 @@
-"""The page of an organization's security policy: its own, those above it, and whom a change would stop.
+"""The page of an organization's security policy: its own, those above it, and whom a change would lock out.
 
 It is here and not in `accounts`, since a policy concerns API keys too.
 """
@@ -115,7 +115,7 @@ class PolicyForm(forms.Form):
 
 
 class PolicyView(OrganizationMixin):
-    """GET shows it. POST first says whom the change would stop, and saves it once that is confirmed."""
+    """GET shows it. POST first says whom the change would lock out, and saves it once that is confirmed."""
 
     scopes = {"get": "security:read", "post": "security:write"}
     section = "security"
@@ -141,12 +141,12 @@ class PolicyView(OrganizationMixin):
         return redirect("apikeys:policy", organization)
 
     def _changes(self, form: PolicyForm) -> dict[str, Any]:
-        """Only what is another value than now: nobody is asked to confirm what was there before."""
+        """Only values that differ from the current ones: nobody has to confirm what is in place already."""
         policy = security.policy_of(self.organization)
         return {name: value for name, value in form.cleaned_data.items() if getattr(policy, name) != value}
 
     def _impact(self, changes: Mapping[str, Any]) -> list[tuple[str, list[str], int]]:
-        """A sentence for each change that is noticed, the first of those whom it concerns, and how many more."""
+        """A sentence for each change that affects people, the first of these people, and how many more there are."""
         now = timezone.now()
         of_people = policy_impact.of(self.organization, changes, now)
         rows = [(_sentence(field, len(emails)), emails) for field, emails in of_people.items()]
@@ -177,7 +177,9 @@ class PolicyView(OrganizationMixin):
 
 
 def _fingerprint(changes: Mapping[str, Any]) -> str:
-    """Of the change that was shown. Other values that are typed in meanwhile are shown first, too."""
+    """A fingerprint of the change that was shown. If other values are entered meanwhile, they are shown for
+    confirmation too.
+    """
     return hashlib.sha256(exact_json.dumps(changes).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Service accounts: members without a sign-in, with the keys that they have and the person to ask about them."""
+"""Service accounts: members without a sign-in, with their keys and the person to ask about them."""
 
 from typing import Any
 

@@ -87,7 +87,7 @@ class CreateKeyView(OrganizationMixin):
         return CreateKeyForm(data, holder=holder, zone=self.person.timezone, longest=longest)
 
     def service_account(self) -> ServiceAccount | None:
-        """The one that the key is to belong to. Without one in the address it is the person's."""
+        """The service account that the key will belong to. If the address has none, the key is the person's."""
         named = self.request.GET.get("for")
         if not named:
             return None

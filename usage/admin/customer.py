@@ -43,7 +43,7 @@ class NoteForm(forms.Form):
 
 
 def search(request: HttpRequest) -> HttpResponse:
-    """Leads to the one customer that is meant, or lists those that it could be."""
+    """Goes to the customer that was found, or lists them if there are several."""
     require(request, "accounts.view_organization")
     term = request.GET.get("q", "").strip()[:200]
     hits = lookup.find(term, request.user.has_perm)
@@ -63,7 +63,7 @@ def customer(request: HttpRequest, organization: str) -> HttpResponse:
 
 
 def note(request: HttpRequest, organization: str) -> HttpResponse:
-    """Keeps a note. It is in the admin's history, and in nothing that the customer sees."""
+    """Save a note. It is in the admin's history, and the customer never sees it."""
     require(request, "accounts.view_organization")  # a note that is refused shows the customer's page
     require(request, "accounts.add_operatornote")
     row, form = _organization(organization).root, NoteForm(request.POST)
@@ -90,7 +90,9 @@ class VisitForm(forms.Form):
 
 
 def visit(request: HttpRequest, organization: str) -> HttpResponse:
-    """Asks why, and then leads to the customer's overview, where the operator looks around for an hour at most."""
+    """Asks for a reason, and then leads to the customer's overview, where the operator can look around for up to an
+    hour.
+    """
     require(request, visits.PERMISSION)
     row, form = _organization(organization).root, VisitForm(request.POST or None)
     if request.method != "POST" or not form.is_valid():
@@ -144,7 +146,7 @@ def _context(request: HttpRequest, root: Organization, form: NoteForm) -> dict[s
 
 
 def _facts(who: Customer) -> list[tuple[str, str, str]]:
-    """What the customer is: a name, a value, and where it is changed."""
+    """Facts about the customer: a name, a value, and where it can be changed."""
     root, account = who.root, getattr(who.root, "billing_account", None)
     facts = [
         (_("Status"), root.get_status_display(), ""),

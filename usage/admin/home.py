@@ -43,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def tiles(request: HttpRequest, now: datetime) -> Iterator[Tile]:
-    """Those whose list the operator may see."""
+    """The tiles whose list the operator may see."""
     for permission, make in TILES:
         if request.user.has_perm(permission):
             yield make(now)

@@ -1,6 +1,7 @@
 """The search of the admin: which customer has this id, address, card, number or name?
 
-An exact id or address comes first, and leaves nothing else. Then what begins so, and last what has it in its name.
+An exact id or address comes first, and then nothing else is shown. Next come ids that begin with the text, and last
+names that contain it.
 """
 
 from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ BY_KEY: dict[str, tuple[type[Any], str]] = {
     "svc_": (ServiceAccount, "organization"),
 }
 
-# What is found by the columns of another row, which the operator must be allowed to see.
+# Rows that are found by columns of another row, which the operator must be allowed to see.
 SHOWN_BY: dict[type[Any], type[Any]] = {Membership: User, GatewayCustomer: BillingAccount}
 
 
@@ -78,7 +79,7 @@ Rows = tuple[QuerySet[Any], str, str]  # rows, the way to their organization, an
 def find(term: str, may: May) -> list[Hit]:
     """The first stage that finds something, among the rows that the operator may see.
 
-    One customer stands in it once for each kind of row.
+    A customer appears once for each kind of row.
     """
     term = term.strip()
     if not term or "\0" in term:

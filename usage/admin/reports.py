@@ -63,7 +63,7 @@ class MonthCloseAdmin(ReadOnlyAdmin[MonthClose]):
 
     @admin.action(description="Run the selected closes again", permissions=["run"])
     def run_again(self, request: HttpRequest, chosen: QuerySet[MonthClose]) -> None:
-        """What is done stays as it is."""
+        """Closes that are done don't change."""
         for close in chosen.order_by("month"):
             which = {"month": close, "customer": self.organization(close)}
             if close.is_done:
@@ -76,7 +76,7 @@ class MonthCloseAdmin(ReadOnlyAdmin[MonthClose]):
 
 @admin.register(MonthlyUsage)
 class MonthlyUsageAdmin(ReadOnlyAdmin[MonthlyUsage]):
-    """What is frozen of closed months."""
+    """The frozen usage of closed months."""
 
     list_display = ["organization", "month", "meter", "occurred_in", "requests", "failed", "quantity", "credits"]
     list_filter = ["meter", "month"]

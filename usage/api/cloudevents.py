@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP: one in a body, or a batch of them. The third way, in headers, is refused by name.
+"""CloudEvents over HTTP: one in a body, or a batch of them. The third way, in headers, is refused with an explanation.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """

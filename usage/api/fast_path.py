@@ -2,7 +2,7 @@
 
 What a platform key posts as plain JSON of a normal size is answered by a plain function. Anything else (another
 credential, a bad body, an Idempotency-Key) goes to the DRF view of the route, which treats it as any view does. So the
-fast path never refuses anything itself. Where both answer, they differ by the view's `Allow` header alone.
+fast path never refuses anything itself. Both give the same answer, except for the view's `Allow` header.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ PREFIX = "Bearer sk_"
 
 FastResponse = tuple[dict[str, Any], dict[str, str]]  # the members of the body, and the headers
 
-# The gate's statement about a request, and what makes the response of its verdict.
+# The gate's statement for a request, and the function that makes the response from its verdict.
 Question = tuple[gate.Question, Callable[[Verdict], HttpResponse]]
 Ask = tuple[gate.Question, Callable[[Verdict], FastResponse]]
 
@@ -37,7 +37,7 @@ class UseView(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FastRequest:
-    """A request that the fast path may answer. Whose `secret` it is was not checked yet.
+    """A request that the fast path may answer. The `secret` has not been checked yet.
 
     `address` is the client's, None if it is not known.
     """
@@ -75,7 +75,7 @@ class Route:
         return self.fast(request) or self.by_view(request)
 
     def fast(self, request: HttpRequest) -> HttpResponse | None:
-        """The response, or None if the view has to give it. It needs no middleware: see `config.web.front`."""
+        """The response, or None if the view has to answer. It needs no middleware: see `config.web.front`."""
         try:
             body, headers = self.answer(accept(request, self.body_limit))
         except (UseView, Problem):
@@ -83,7 +83,7 @@ class Route:
         return _response(body, headers)
 
     def question(self, request: HttpRequest) -> Question | None:
-        """What to ask the database for the response, if that is one statement. It isn't asked here."""
+        """The single statement that decides the response, if one is enough. It isn't run here."""
         try:
             ask = self.ask(accept(request, self.body_limit))
         except (UseView, Problem):

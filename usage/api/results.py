@@ -1,4 +1,4 @@
-"""What became of a batch, as JSON. Writing a thousand results as text takes a tenth of the time of an encoder."""
+"""The results of a batch, as JSON. Writing a thousand results as text takes a tenth of the time of an encoder."""
 
 from decimal import Decimal
 from json.encoder import encode_basestring

@@ -1,4 +1,4 @@
-"""Taking a usage event back, for the company's back office."""
+"""Voiding usage events, for the company's back office."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 """Customers from another system: organizations, people, billing accounts, balances, keys and past usage, from a file.
 
-Each row has an id of its own in the system that it comes from, and is committed with the note that it was imported. So
-an import that was killed goes on where it stopped, and the same file changes nothing the second time.
+Each row has an id in the system that it comes from. It is committed together with a record that it was imported. So an
+import that was killed continues where it stopped, and importing the same file again changes nothing.
 """

@@ -1,4 +1,6 @@
-"""What a row makes. Each effect returns the organization that it is about, and the id of what was made."""
+"""The effect of each type of row. Each returns the organization that it is about, and the id of the object that it
+made.
+"""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -29,7 +31,7 @@ STRIPE = "stripe"
 CONSENT = "The card was saved in another system, before the customer moved here."
 ADDRESS = ("line1", "line2", "city", "state", "postal_code")
 
-# The member that a refusal is about, unless it names one.
+# The field that a refusal is about, unless it names one itself.
 ABOUT = {
     "organization": "parent",
     "person": "email",
@@ -53,7 +55,7 @@ def _organization(row: Values) -> Made:
 
 
 def _named(name: str, member: str = "organization") -> Organization:
-    """The organization of an earlier row, or one that was here before, by the company's id or by ours."""
+    """The organization of an earlier row, or one that existed before, by the company's id or by ours."""
     known = Organization.objects.exclude(external_id="").filter(external_id=name)
     organization = known.first() or Organization.objects.filter(public_id=name).first()
     if organization is None:

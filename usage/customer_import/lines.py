@@ -27,7 +27,7 @@ class Line:
 def read(path: Path) -> Iterator[Line]:
     """The rows of a file, of which one ending in `.csv` is read as CSV. `Unreadable` if there is no such file."""
     try:
-        # What is not UTF-8 comes as lone surrogates, which the checks of the row name.
+        # Bytes that are not UTF-8 become lone surrogates, which the checks of the row report.
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             yield from _rows_of_csv(file) if path.suffix.lower() == CSV else _rows_of_json(file)
     except OSError as error:

@@ -82,7 +82,7 @@ class WordsField(serializers.ListField):
 
 
 class Row(serializers.Serializer[Any]):
-    """`id` is what the row is called where it comes from."""
+    """`id` is the row's id in the other system."""
 
     type = serializers.CharField()
     id = PrintableField(max_length=LONGEST_ID)
@@ -223,7 +223,7 @@ Errors = list[tuple[str, str]]  # the member, empty for the whole row, and a sen
 
 
 def check(members: Mapping[str, Any]) -> tuple[dict[str, Any], Errors]:
-    """The values of a row, or what is wrong with it. A member that is null is not there."""
+    """The values of a row, or what is wrong with it. A null member counts as missing."""
     members = {name: value for name, value in members.items() if value is not None}
     row_type = members.get("type")
     if not isinstance(row_type, str) or row_type not in TYPES:

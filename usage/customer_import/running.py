@@ -26,7 +26,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a line. `target` is the id of what was made of it, now or before."""
+    """The result for a line. `target` is the id of the object that it made, now or earlier."""
 
     line: Line
     result: Result
@@ -43,7 +43,7 @@ def run(lines: Iterable[Line]) -> Iterator[Outcome]:
 def rehearse(lines: Iterable[Line]) -> Iterator[Outcome]:
     """The outcomes that `run` would have. It does the same in one transaction, which is then rolled back.
 
-    They come after that, so that no payer is locked while somebody reads them.
+    They are yielded after that, so that no payer is locked while somebody reads them.
     """
     with transaction.atomic():
         outcomes = [_short(outcome) for outcome in run(lines)]
@@ -72,7 +72,7 @@ def _import(line: Line) -> Outcome:
 
 
 def _make(line: Line, row: effects.Values, digest: bytes) -> Outcome:
-    """There's a race here: of two imports of the same file, the second one waits for the first, and is undone.
+    """There's a race here: if two imports of the same file run, the second one waits for the first, and is undone.
 
     Or it is refused, because of what the first one made. Either way the line is known by then.
     """

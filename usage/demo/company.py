@@ -93,7 +93,7 @@ def _credential(organization: Organization, person: User) -> Credential:
 
 
 def _join(node: Organization, name: str, email: str, role: str, by: Credential, start: datetime) -> None:
-    """Invited, and accepted. Their passwords are set by nobody, so only the owner signs in."""
+    """Invite a person and accept. They have no password, so only the owner can sign in."""
     person = User(email=email, name=name, created_at=start)
     person.set_unusable_password()
     people.register(person)

@@ -121,7 +121,7 @@ def _give(cast: Cast, amount: int, reason: str, expires_at: datetime, now: datet
 
 
 def _settle_in(cast: Cast, now: datetime) -> None:
-    """What is set and held at the moment."""
+    """The current settings and holds."""
     company.change_keys(cast, now)
     thresholds.set_low_balance(cast.payer, Decimal(20), now=now)
     backup = PaymentMethod.objects.of(cast.payer).filter(brand="mastercard").get()

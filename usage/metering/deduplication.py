@@ -51,7 +51,7 @@ def known(events: Iterable[RatedEvent], now: datetime) -> set[Identity]:
 
 
 def _known_of_each(sent: Sequence[Mapping[str, Any]], now: datetime) -> Iterator[tuple[UUID, str]]:
-    """Each organization goes to the machine of its payer, whose settings are not ours to change."""
+    """Each organization is looked up on its payer's machine, whose settings we can't change."""
     for ids in sent:
         parameters = {"sent": json.dumps([ids]), "account": ids["account"], "window": now - WINDOW}
         yield from sql.rows(KNOWN_OF_ONE, parameters)

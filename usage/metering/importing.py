@@ -1,6 +1,6 @@
 """Importing access logs: in batches, resumable, and each line counted once, however often its log comes again.
 
-How far a log was read is written in the transaction that records its events, so that an import that was killed goes on
+The position in the log is written in the transaction that records the events, so an import that was killed continues
 where it stopped. An import remembers the digest of the lines that it read. If a log begins with these, it has grown
 since, or is the same, and only what comes after them is counted.
 """

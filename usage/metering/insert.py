@@ -28,7 +28,7 @@ COUNTED = ("term", "quarter", "failed", "quantity", "credits")  # events that ag
 
 
 class NoPartition(Problem):
-    """There is no partition for this month yet: the event is not taken, so that it can't be lost."""
+    """There is no partition for this month yet, so the event is refused."""
 
     status = 503
     code = "not_ready"
@@ -40,7 +40,7 @@ class NoPartition(Problem):
 
 @dataclass(slots=True, eq=False)
 class RatedEvent:
-    """An event on its terms, what it is charged (with tiers, only known under the lock), and what became of it."""
+    """An event with its terms, its charge (with tiers, only known under the lock), and its result."""
 
     record: UsageRecord
     terms: Terms

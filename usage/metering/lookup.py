@@ -83,7 +83,7 @@ def over_limit() -> Rejected:
 
 @dataclass(slots=True, eq=False)
 class Owner:
-    """Whose events are: an organization, its payer, and the key that was used.
+    """The owner of events: an organization, its payer, and the key that was used.
 
     `tenant` is the organization in hexadecimal digits, which Python compares faster than a UUID. `number` is the
     owner's within the batch. `last_used_at` is the key's, in seconds since 1970. The payer's clock is `ahead`.
@@ -137,7 +137,7 @@ Names = tuple[str | None, str | None, str, str]  # what an event names: its key,
 
 @dataclass(slots=True)
 class Lookup:
-    """What a batch names, as it stood before the lock: prices and plans are those at the arrival."""
+    """Everything that a batch names, read before the lock: prices and plans are those at the arrival."""
 
     keys: dict[str, Owner] = field(default_factory=dict)
     organizations: dict[str, Owner] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Usage events as they arrive. Each is checked by itself, before any SQL, so that a bad one is rejected alone."""
+"""Parses usage events. Each is checked separately, before any SQL, so that an invalid one is rejected alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ def _failed(value: Any) -> bool:
 
 
 def _occurred_at(value: Any, now: datetime) -> datetime:
-    """What the event says, or `now` itself; `not_ahead` checks it once the payer is known."""
+    """The event's own time, or `now`; `not_ahead` checks it once the payer is known."""
     if value is None:
         return now
     try:
@@ -131,8 +131,9 @@ def _occurred_at(value: Any, now: datetime) -> datetime:
 
 
 def not_ahead(occurred_at: datetime, now: datetime, ahead: timedelta) -> datetime:
-    """Never after the payer's now, which is `ahead` of `now`: an accepted event counts at once in every figure that
-    ends now. An event that says no time has `now` itself."""
+    """The time of an event, at most the payer's now (`now` plus `ahead`), so that an accepted event counts at once in
+    every figure that ends now. An event without a time has `now` itself. `Rejected` if it is over an hour ahead.
+    """
     payers_now = now + ahead
     if occurred_at is now:
         return payers_now

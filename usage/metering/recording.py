@@ -171,7 +171,7 @@ def _store(batch: list[RatedEvent], now: datetime) -> None:
 
 
 def _refuse(batch: Iterable[RatedEvent], known: set[Identity], closed: set[UUID]) -> None:
-    """Nobody would pay for new events of these payers: they are closed for good."""
+    """Refuse new events of payers that are closed for good: nobody would pay for them."""
     for event in batch:
         if event.terms.owner.account in closed and event.identity not in known:
             event.reject(Rejected("organization_closed", "The organization is closed.", "organization"))

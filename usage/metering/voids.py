@@ -1,4 +1,4 @@
-"""Voids: a usage event is taken back. It counts in no figure any more, and what it was charged comes back.
+"""Voids: a usage event is taken back. It no longer counts in any figure, and its charge is returned.
 
 Nothing is edited: the event stays, its id is still a duplicate for a retry, and an adjustment returns exactly its
 charge. A hold that it captured stays captured, and what it took from a lease stays taken.
@@ -87,7 +87,7 @@ SELECT created_at FROM void
 
 
 class AlreadyVoided(Conflict):
-    """An event is voided once."""
+    """The event was already voided."""
 
     code = "already_voided"
     detail = "The event was already voided."
@@ -127,7 +127,7 @@ def void(
 ) -> Voided:
     """Take back the newest event of this id. `NotFound`, `UnknownOrRetired`; of two at once, one is `AlreadyVoided`.
 
-    What it was charged comes back as a lot that expires at `expires_at`.
+    Its charge is returned as a lot that expires at `expires_at`.
     """
     payer = organization.root_id
     zone = posting.lock([payer], now)[payer].zone

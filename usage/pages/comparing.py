@@ -1,4 +1,4 @@
-"""How a figure changed against the one of the period before, in words."""
+"""The change of a figure since the previous period, in words."""
 
 from decimal import Decimal
 

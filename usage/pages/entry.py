@@ -30,7 +30,7 @@ KINDS = dict(LedgerEntry.Kind.choices)
 
 
 class EntryView(OrganizationMixin):
-    """What an entry did to the balance, what made it, and what took it back."""
+    """An entry's effect on the balance, what caused it, and what reversed it."""
 
     scopes = {"get": "credits:read"}
     section = "ledger"

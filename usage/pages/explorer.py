@@ -1,4 +1,4 @@
-"""The usage page: what was used, when, and by what; in a chart, in a table, and as CSV."""
+"""The usage page: usage over time and by group, as a chart, a table and CSV."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ class UsageView(OrganizationMixin):
         )
 
     def _labels(self, query: Query, result: Breakdown) -> list[str]:
-        """What people call the groups: keys and organizations by their names."""
+        """The labels of the groups: keys and organizations have their names."""
         names = [series.name for series in result.series if series.name]
         called: dict[str, str] = {}
         if query.group_by == ("key",):

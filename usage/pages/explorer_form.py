@@ -1,4 +1,4 @@
-"""What the usage page shows. All of it is in the URL."""
+"""The form of the usage page. Its whole state is in the URL."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

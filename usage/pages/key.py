@@ -1,4 +1,4 @@
-"""The page of one key: what it did, what it may do, and what can be done with it."""
+"""The page of one key: its usage, its permissions, and its actions."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -43,7 +43,7 @@ class KeyView(KeyMixin):
         return render(request, "usage/key.html", context)
 
     def _budget(self, key: ApiKey, now: datetime) -> dict[str, Any]:
-        """What the key spent this month, and which part of its budget that is, in per cent."""
+        """The key's spending this month, and the percentage of its budget."""
         month = billing_zone.of(self.organization).month_of(now)
         row = Spending.objects.filter(account_id=self.organization.root_id, subject=key.pk, month=month).first()
         spent: Decimal = row.spent if row else ZERO

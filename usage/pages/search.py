@@ -6,7 +6,7 @@ from usage.reporting import search
 
 
 class SearchView(OrganizationMixin):
-    """Goes to the page of what was typed; lists the pages if there are several."""
+    """Goes to the page of the object that was found; lists the pages if there are several."""
 
     scopes = {"get": "account:read"}
 

@@ -45,7 +45,7 @@ class StackedChart:
 
 
 def axis(window: str, zone: str) -> dict[str, str]:
-    """What stands under the bars, and over the table that has their numbers."""
+    """The labels under the bars, and the headings of the table with their numbers."""
     match window:
         case "hour":
             title, numbers = gettext("Hours in %(zone)s"), gettext("The numbers, hour by hour")
@@ -81,7 +81,7 @@ def _stack(
 ) -> Stack:
     slot, parts, reached = 100 / count, [], Decimal(0)
     for index, part in enumerate(column):
-        if part > 0:  # what was taken back may leave less than nothing in one window
+        if part > 0:  # voids may make the sum of a window negative
             reached += part
             parts.append(
                 Part(index, labels[index], part, _percent(100 - 100 * reached / top), _percent(100 * part / top))

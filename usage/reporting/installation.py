@@ -1,4 +1,4 @@
-"""How the whole installation does: the figures of the operators' home.
+"""The state of the whole installation: the figures of the operators' home.
 
 Each is cheap, however much there is: rows of a day are found by their primary keys, which begin with the time, what
 waits is counted by partial indexes and only so far, and usage is read off the ledger's entries, never off the events.
@@ -25,7 +25,7 @@ BURN = (LedgerEntry.Kind.USAGE, LedgerEntry.Kind.CAPTURE, LedgerEntry.Kind.SUBSC
 
 @dataclass(frozen=True)
 class Movement:
-    """What the ledger's entries of a day say. `burn` is what was used, in credits."""
+    """The sums of a day's ledger entries. `burn` is usage, in credits."""
 
     burn: Decimal
     active_payers: int
@@ -37,7 +37,7 @@ def since(rows: QuerySet[Any], moment: datetime) -> QuerySet[Any]:
 
 
 def capped(rows: QuerySet[Any]) -> int:
-    """How many there are, and MOST + 1 for more than that."""
+    """The number of rows, or MOST + 1 if there are more."""
     return rows.order_by()[: MOST + 1].count()
 
 
@@ -71,7 +71,7 @@ def failing_endpoints() -> int:
 
 
 def waiting() -> dict[str, int]:
-    """How much waits in each queue of rows."""
+    """The number of waiting rows in each queue."""
     queues: dict[str, QuerySet[Any, Model]] = {
         "events": UnpublishedEvent.objects.all(),
         "webhooks": Delivery.objects.filter(status=Delivery.Status.PENDING),

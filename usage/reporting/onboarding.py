@@ -1,4 +1,4 @@
-"""How far a new organization has come, read from its data, and which people have hidden it."""
+"""The first steps of a new organization, read from its data, and which people have hidden them."""
 
 from dataclasses import dataclass
 from datetime import datetime

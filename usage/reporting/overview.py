@@ -57,7 +57,7 @@ class Overview:
 
 
 def of(organization: Organization, person: User | None, scopes: Collection[str], zone: str, now: datetime) -> Overview:
-    """What a person, or a key, with these scopes sees of the organization. Months and days are those of `zone`."""
+    """The overview for a person or key with these scopes. Months and days are in `zone`."""
     shows_credits = organization.is_root and "credits:read" in scopes
     balances = balance.of(organization, now) if shows_credits else None
     used = replica.figures(lambda: (month(organization, zone, now), endpoints(organization, zone, now)))

@@ -1,4 +1,4 @@
-"""How long the credits last: what an organization may spend, at the pace at which it spent lately."""
+"""How long the available credits will last, at the recent pace of spending."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

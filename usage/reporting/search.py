@@ -1,4 +1,4 @@
-"""Finds what an id, a number, a name or an address means in an organization, and the page that shows it."""
+"""Finds the object with an id, a number, a name or an address in an organization, and the page that shows it."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -38,7 +38,7 @@ Finder = Callable[[Organization, str], Iterator[Hit]]
 
 
 def find(organization: Organization, scopes: Collection[str], text: str) -> list[Hit]:
-    """What `text` names, of that which the scopes allow to read."""
+    """The objects that `text` names, among those that the scopes allow to read."""
     text = text.strip()[:LONGEST]
     if not text or "\0" in text:
         return []

@@ -91,7 +91,7 @@ def _read(organization: Organization, start: datetime, end: datetime, timezone: 
 
 
 def balance_before(organization: Organization, moment: datetime) -> Decimal:
-    """What the last entry before the moment left."""
+    """The balance after the last entry before the moment."""
     before = LedgerEntry.objects.of(organization).filter(created_at__lt=moment)
     last = before.order_by("-created_at", "-seq").values_list("balance_after", flat=True).first()
     return ZERO if last is None else last

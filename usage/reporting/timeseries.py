@@ -1,4 +1,4 @@
-"""Usage over time: what was used in each window, by meter, endpoint, key or organization.
+"""Usage over time: the usage in each window, by meter, endpoint, key or organization.
 
 PostgreSQL sums the buckets by the number of the window that they lie in (`width_bucket`). Python makes the windows'
 bounds, because PostgreSQL's `date_trunc` makes one hour of two where clocks are set back, and uses its own copy of the
@@ -62,7 +62,7 @@ class Query:
 
     @property
     def has_one_unit(self) -> bool:
-        """Whether quantities may be added up: a second of voice and an SMS are not two of anything."""
+        """Whether quantities may be added up. A second of voice and an SMS can't."""
         return self.meter is not None or "meter" in self.group_by
 
     @property

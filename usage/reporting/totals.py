@@ -1,4 +1,4 @@
-"""What was used between two moments, exactly: whole quarters of an hour from the rollups, the edges from the events.
+"""The exact usage between two moments: whole quarters of an hour from the rollups, the edges from the events.
 
 What was imported from another system is added: each row of it lies at the moment at which its month or day begins.
 

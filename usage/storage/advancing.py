@@ -1,7 +1,7 @@
 """Moving a payer's clock ahead, and running what falls due in between, in order.
 
-The clock is set to each moment at which something is due, and then all that is due runs with that moment as its now. So
-an integrator sees a year in seconds as it would have come about.
+The clock is set to each moment at which something is due, and everything due then runs with that moment as its now. So
+an integrator sees in seconds what would happen in a year.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class ClockNotReady(Conflict):
 
 @dataclass(frozen=True)
 class Work:
-    """What falls due by itself: when it is due next for a payer (None: nothing waits), and what does it."""
+    """A kind of scheduled work: when it is next due for a payer (None: nothing waits), and its function."""
 
     due: Callable[[Organization, datetime], datetime | None]
     run: Callable[[Organization, datetime], object]
@@ -108,7 +108,7 @@ WORK = (
 def advance(payer: Organization, to: datetime, *, actor: events.Actor = events.SYSTEM) -> datetime:
     """Move the payer's clock to `to`, and run what falls due on the way. Returns its now.
 
-    The first move marks the organization for good. Killed half-way, it has come as far as its clock says.
+    The first move marks the organization for good. If this is killed half-way, the clock shows how far it got.
     """
     now = clock.now(payer)
     clock.check_movable(payer)
@@ -127,7 +127,7 @@ def advance(payer: Organization, to: datetime, *, actor: events.Actor = events.S
 
 
 def _check_room(now: datetime, to: datetime) -> None:
-    """Before anything is moved."""
+    """Called before anything is moved."""
     try:
         partitions.ensure(now, ahead=(to.year - now.year) * 12 + to.month - now.month + 1)
     except ProgrammingError as error:
@@ -140,7 +140,7 @@ def _due(payer: Organization, now: datetime) -> list[datetime]:
 
 
 def run_due(payer: Organization, now: datetime) -> None:
-    """Run all that is due by `now`. What fails is logged, and stops nothing else."""
+    """Run everything that is due by `now`. A failure is logged, and doesn't stop the rest."""
     for work in WORK:
         try:
             work.run(payer, now)
@@ -149,7 +149,9 @@ def run_due(payer: Organization, now: datetime) -> None:
 
 
 def sweep(real_now: datetime) -> int:
-    """Run what has fallen due by the moved clocks, which go on at the usual speed, and make room for the next moves."""
+    """Run what has fallen due by the moved clocks, which go on at the usual speed, and make the partitions for the next
+    moves.
+    """
     if settings.PAYMENT_GATEWAY == clock.SANDBOX:
         partitions.ensure(real_now, ahead=ROOM)
     moved = Organization.objects.filter(pk=F("root"), clock_ahead__isnull=False)

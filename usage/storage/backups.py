@@ -1,4 +1,4 @@
-"""Backups by pg_dump, and restoring one into an empty database, which knows then that it is a copy."""
+"""Backups with pg_dump, and restoring one into an empty database, which is then marked as a copy."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 
 class BackupError(Exception):
-    """What pg_dump or pg_restore said, or why nothing was done."""
+    """The error of pg_dump or pg_restore, or why nothing was done."""
 
 
 def dump(file: Path, now: datetime) -> int:
@@ -48,7 +48,7 @@ def restore(file: Path) -> None:
 
 
 def _run(program: str, *arguments: str) -> None:
-    """The password goes by the environment, where others can't read it."""
+    """The password is passed in the environment, where others can't read it."""
     settings = connections[privileges.owner()].settings_dict
     variables = {variable: str(settings[name]) for name, variable in VARIABLES.items() if settings.get(name)}
     environment, command = {**os.environ, **variables}, [_path(program), *arguments]
@@ -58,7 +58,7 @@ def _run(program: str, *arguments: str) -> None:
 
 
 def _path(program: str) -> str:
-    """Out of the wheel that has the embedded PostgreSQL, or in PATH. pg_dump may not be older than the server."""
+    """The program from the wheel of the embedded PostgreSQL, or from PATH. pg_dump may not be older than the server."""
     spec = importlib.util.find_spec(WHEEL)
     folders = [f"{folder}/pginstall/bin" for folder in (spec and spec.submodule_search_locations) or ()]
     location = shutil.which(program, path=os.pathsep.join([*folders, os.environ.get("PATH", "")]))

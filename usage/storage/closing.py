@@ -1,10 +1,11 @@
 """The close of a month: once, it freezes what was used, issues a paper, and sets the mark before which usage is late.
 
 A payer's months are closed one after the other, from the one in which its organization was made. Each has a row, which
-is committed before the work and done with it. If the work is killed, it leaves nothing, and the next run does it.
+is committed before the work, and marked as done together with it. If the work is killed, it leaves nothing behind, and
+the next run does it.
 
-Months of many payers are closed together: by the same statements, in one transaction. If that fails because of one of
-them, `usage.tasks` closes each on its own.
+Months of many payers are closed together, by the same statements in one transaction. If that fails because of one of
+them, `usage.tasks` closes each separately.
 """
 
 from collections import defaultdict
@@ -98,7 +99,7 @@ def batches(now: datetime) -> Iterator[Sequence[UUID]]:
 
 
 def due(now: datetime) -> Iterator[UUID]:
-    """The payers of which a month has ended that is not closed; those that wait longest first."""
+    """The payers with a month that has ended but isn't closed; those that wait longest first."""
     for account, timezone, zones, created_at, closed_through in sql.rows(TO_CLOSE, {"latest": now - SHORTEST}):
         zone = billing_zone.parse(timezone, zones)
         if zone.bounds(zone.month_of(closed_through or created_at))[1] <= now:
@@ -106,7 +107,7 @@ def due(now: datetime) -> Iterator[UUID]:
 
 
 def close_ended(payers: Collection[UUID], now: datetime) -> list[MonthClose]:
-    """Close every month of these payers that has ended: in each transaction the next one of all of them."""
+    """Close every ended month of these payers: each transaction closes the next month of all of them."""
     if len(payers) > 1 and distribution.is_distributed():
         return [close for payer in payers for close in close_ended([payer], now)]
     closed = []
@@ -116,7 +117,7 @@ def close_ended(payers: Collection[UUID], now: datetime) -> list[MonthClose]:
 
 
 def _start(payers: Collection[UUID], now: datetime) -> dict[UUID, date]:
-    """The next month of each payer of which one has ended."""
+    """Start the next ended month of each payer."""
     columns: dict[str, list[Any]] = {"accounts": [], "months": [], "starts": [], "ends": []}
     for account, timezone, zones, created_at, last, last_end in sql.rows(LAST, {"accounts": list(payers)}):
         zone = billing_zone.parse(timezone, zones)
@@ -131,7 +132,7 @@ def _start(payers: Collection[UUID], now: datetime) -> dict[UUID, date]:
 
 
 class _NotAssessed(Exception):
-    """The taxes of an invoice have to be asked for first, outside the transaction."""
+    """The taxes of an invoice must be assessed first, outside the transaction."""
 
     def __init__(self, draft: Draft) -> None:
         super().__init__()
@@ -161,8 +162,8 @@ def finish(started: Mapping[UUID, date], now: datetime) -> list[MonthClose]:
 def _finish(
     started: Mapping[UUID, date], now: datetime, assessed: Assessed, charges: price_steps.Charges
 ) -> list[MonthClose]:
-    """Under the payers' locks: what was committed before is in the closed figures, and what comes after knows that it
-    is late. The papers are issued last, because everybody waits for the number of an invoice until this commits.
+    """Under the payers' locks: usage committed before is in the closed figures, and later usage is marked as late. The
+    papers are issued last, because everybody waits for invoice numbers until this commits.
     """
     locked = posting.lock(started, now)
     closes = _closes(started)
@@ -190,7 +191,7 @@ def _months(
     zones: Mapping[UUID, BillingZone],
     charges: price_steps.Charges,
 ) -> list[Month]:
-    """What the papers are made of, once the usage is frozen."""
+    """The data for the papers, once the usage is frozen."""
     parameters = ended_months.parameters(undone, zones)
     payers = Organization.objects.select_related("billing_account").in_bulk(parameters["accounts"])
     moved, owed, usage = month_balances.moved(parameters), _owed(undone, payers), _usage(undone)
@@ -220,7 +221,7 @@ def _account(payer: Organization) -> BillingAccount | None:
 
 
 def _owed(undone: Iterable[MonthClose], payers: Mapping[UUID, Organization]) -> dict[UUID, Decimal]:
-    """What earlier invoices of the postpaid payers ask for."""
+    """The amounts that earlier invoices of postpaid payers still demand."""
     ends = {}
     for close in undone:
         account = _account(payers[close.account_id])
@@ -246,7 +247,7 @@ def _credits(usage: Iterable[MonthlyUsage]) -> Decimal:
 
 
 def _record(ended: Sequence[Month], now: datetime) -> None:
-    """Done figures, and the events that tell them."""
+    """Write the figures, and record the events with them."""
     for month in ended:
         month.close.status, month.close.done_at = MonthClose.Status.DONE, now
         month.close.opening, month.close.closing = month.balance.opening, month.balance.closing

@@ -1,4 +1,4 @@
-"""What has to be true of closed months. Each statement selects what is wrong, as in `usage_checks`."""
+"""Checks of closed months. Each statement selects what is wrong, as in `usage_checks`."""
 
 from psycopg.sql import Literal
 

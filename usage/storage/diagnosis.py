@@ -1,4 +1,4 @@
-"""What is wrong with an installation, and what to do about it, in sentences. For `manage.py doctor`."""
+"""Finds problems of an installation, and says in sentences what to do about them. For `manage.py doctor`."""
 
 import smtplib
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """Distributing an installation that has data over the machines of a Citus cluster, by payer.
 
-What is to be done is read from the database's catalogs, and each step is a transaction. So a run that was killed leaves
-whole steps behind, and the next run does the others.
+The remaining steps are read from the database's catalogs, and each step is a transaction. So if a run is killed, the
+next one does the remaining steps.
 """
 
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ ADD = "ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({columns}) REFEREN
 
 
 class NotReady(Exception):
-    """Why nothing is distributed. Nothing was changed."""
+    """The database can't be distributed. Nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def is_unfinished() -> bool:
 
 
 def steps() -> Iterator[Step]:
-    """What is left to be done, in order. It is read as it is asked for, so each step has to be run before the next."""
+    """The remaining steps, in order. They are found lazily, so run each step before asking for the next."""
     yield from _settings()
     bound = _rows(BOUND, list(HOT))
     if bound:

@@ -1,4 +1,4 @@
-"""How the whole installation does, in figures for Prometheus. Each is cheap, since they are read every few seconds."""
+"""Metrics of the whole installation for Prometheus. They are cheap, because they are read every few seconds."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -63,7 +63,7 @@ def overdue(now: datetime) -> dict[str, float]:
 
 
 def beat(now: datetime) -> None:
-    """Notes that beat and a worker are alive. For a task that beat starts."""
+    """Record that beat and a worker are alive. Called by a task that beat starts."""
     cache.set(HEARTBEAT, now.timestamp(), timeout=None)
 
 

@@ -1,4 +1,4 @@
-"""What has to be true of what was imported: each row is there once. Each statement selects what is wrong."""
+"""Checks of imports: each row was imported once. Each statement selects what is wrong."""
 
 BALANCES = """
 SELECT coalesce(r.organization_id, e.account_id),

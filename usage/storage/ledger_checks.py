@@ -1,4 +1,4 @@
-"""What has to be true of accounts, entries, holds and lots.
+"""Checks of accounts, entries, holds and lots.
 
 Each statement selects what is wrong: the organization's id, and a sentence with both sides.
 """

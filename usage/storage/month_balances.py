@@ -46,7 +46,7 @@ class MonthBalance:
 
 
 def moved(parameters: sql.Parameters) -> Mapping[UUID, Mapping[str, Decimal]]:
-    """What moved the balances in the months of `ended_months.parameters`, apart from usage."""
+    """The movements of the balances in the months of `ended_months.parameters`, apart from usage."""
     amounts: defaultdict[UUID, dict[str, Decimal]] = defaultdict(dict)
     statement = OF_ONE if distribution.is_distributed() else OF_SEVERAL
     for account, kind, amount in sql.rows(statement, parameters):

@@ -1,8 +1,8 @@
 """The paper of a closed month: a statement of what moved the balance, or a postpaid payer's invoice of what it owes.
 
-An invoice asks for the debt at the end of the month, less what earlier invoices ask for already, rounded down to what
-can be paid: whole units of money, and not below the smallest charge. What is left of it stays in the balance, and so it
-is in the next invoice. The lines are rounded so that they add up to the total; the annex has them exactly.
+An invoice demands the debt at the end of the month, less what earlier invoices already demand, rounded down to what can
+be paid: whole units of money, and not below the smallest charge. The rest stays in the balance, and is part of the next
+invoice. The lines are rounded so that they add up to the total; the annex has them exactly.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,10 +37,10 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Month:
-    """What a paper is made of.
+    """The data for a paper.
 
     - `steps`: the price steps of each row of the usage, by its key.
-    - `owed_before`, `owed`: what earlier invoices of a postpaid payer ask for, at the close before this one and now.
+    - `owed_before`, `owed`: what earlier invoices of a postpaid payer demand, at the previous close and now.
     """
 
     payer: Organization
@@ -55,12 +55,12 @@ class Month:
 
     @property
     def debt(self) -> Decimal:
-        """What no invoice asks for yet, exactly. Below zero there are credits."""
+        """The exact debt that no invoice demands yet. If negative, there are credits."""
         return -self.balance.closing - self.owed
 
 
 def draft(month: Month) -> Draft | None:
-    """None if nothing moved, or nobody is known to whom a paper could go."""
+    """None if nothing moved, or there is nobody to send a paper to."""
     account = month.account
     if account is None:
         return None

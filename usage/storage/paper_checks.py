@@ -1,4 +1,4 @@
-"""What has to be true of papers, their numbers and documents, and of the payments and refunds that they are for.
+"""Checks of papers, their numbers and documents, and of the payments and refunds that they are for.
 
 Each statement selects what is wrong: the organization's id, and a sentence with both sides. Payments of release 0.1.0,
 which have no intent, have no invoice either.

@@ -1,4 +1,4 @@
-"""What has to be true of payments, refunds, disputes and auto-recharge, and of the entries that they posted.
+"""Checks of payments, refunds, disputes and auto-recharge, and of the entries that they posted.
 
 Each statement selects what is wrong: the organization's id, and a sentence with both sides.
 """

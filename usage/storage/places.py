@@ -1,4 +1,4 @@
-"""Where the organizations beneath payers stood in their trees, from one ledger entry to another."""
+"""The places of organizations in their payers' trees, from one ledger entry to another."""
 
 import json
 from collections import defaultdict

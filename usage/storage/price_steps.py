@@ -1,4 +1,4 @@
-"""What was frozen of a month by price step, so that a line of a paper is a quantity at one price.
+"""A month's frozen usage by price step, so that each line of a paper is a quantity at one price.
 
 Nearly always all units of a row had the only price of their meter. Where they hadn't (tiers, included quantities,
 prices of endpoints, a price that was changed), the events say at which price each was charged. A few events are read
@@ -101,7 +101,7 @@ class Step:
 
 
 class ManyEvents(Exception):
-    """So many events are to be read that no payer should wait for it. The caller reads these rows and begins again."""
+    """There are too many events to read while payers wait. The caller reads these rows and begins again."""
 
     def __init__(self, rows: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class ManyEvents(Exception):
 
 @dataclass
 class Charges:
-    """What the events of rows were charged, as far as it was read."""
+    """The charges of the events of rows, as far as they were read."""
 
     by_row: dict[Key, list[Charge]] = field(default_factory=dict)
     readings: int = 0

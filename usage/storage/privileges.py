@@ -38,7 +38,7 @@ SELECT r.oid, r.rolname::text FROM pg_roles r JOIN pg_class t ON t.oid = 'billin
  ORDER BY 2
 """
 
-# What each of them may do to append-only tables, though it should not.
+# The privileges on append-only tables that a role has, but shouldn't have.
 EXCESS = """
 SELECT r.rolname::text, t.oid::regclass::text, string_agg(privilege, ', ' ORDER BY privilege)
   FROM pg_roles r
@@ -77,7 +77,7 @@ def grant(role: str) -> list[str]:
 
 
 def warnings() -> list[str]:
-    """What the triggers alone prevent, in sentences; nothing if the application's roles can only append."""
+    """What only the triggers prevent, in sentences; empty if the application's roles can only append."""
     roles = dict(sql.rows(ROLES, {}))
     if not roles:
         return ["The application signs in to the database as the owner of its tables."]

@@ -61,7 +61,7 @@ class Finding:
 
 
 def prove() -> list[Finding]:
-    """Run every check, and keep when it was done and what came of it."""
+    """Run every check, and store the time and the result."""
     started_at, findings = timezone.now(), run()
     LedgerProof.objects.create(
         started_at=started_at,

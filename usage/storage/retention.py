@@ -1,6 +1,6 @@
 """Retention: events that arrived long ago leave the table of events. From then on the rollups are the truth about them.
 
-A month is marked first, and detached only later, when nobody can still be reading events without having seen the mark.
+A month is marked first, and only detached later, when every reader has seen the mark.
 Its table is kept under its name, for the operator to archive and drop.
 """
 

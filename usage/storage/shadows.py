@@ -21,7 +21,7 @@ CREATE TEMPORARY TABLE {table} ON COMMIT DROP AS SELECT * FROM public.{table} WH
 
 @contextmanager
 def of(payers: Collection[UUID]) -> Iterator[None]:
-    """The copies are there meanwhile. The payers are locked, so that nothing moves between one copy and the next."""
+    """The copies exist within this block. The payers are locked, so that nothing moves between two copies."""
     with transaction.atomic():
         for payer in sorted(payers):
             LedgerAccount.objects.select_for_update(no_key=True).filter(pk=payer).first()

@@ -25,7 +25,7 @@ NOT_VOIDED = """
 NOT EXISTS (SELECT FROM usage_eventvoid v WHERE (v.account_id, v.organization_id, v.event_id, v.recorded_at)
                                               = (e.account_id, e.organization_id, e.id, e.recorded_at))"""
 
-# Where a row that counts in a month finds its month.
+# How a row finds the month in which it counts.
 IN_MONTH = sql.compose(
     """
 JOIN {payer_months} ON payer_month.account_id = counted.account_id

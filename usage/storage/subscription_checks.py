@@ -1,4 +1,4 @@
-"""What has to be true of subscriptions. Each statement selects what is wrong, as in `usage_checks`.
+"""Checks of subscriptions. Each statement selects what is wrong, as in `usage_checks`.
 
 A row without an anchor is one of the first release that was not brought up to date yet: it has no periods.
 """

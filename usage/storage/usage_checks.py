@@ -1,7 +1,7 @@
-"""What has to be true of events, rollups, volumes and spending.
+"""Checks of events, rollups, volumes and spending.
 
-Each statement selects what is wrong: the organization's id, and a sentence with both sides. What is retired can't be
-proved by its events any more: rollups from before the horizon have at least what is left of theirs. The parameters are
+Each statement selects what is wrong: the organization's id, and a sentence with both sides. Retired usage can no longer
+be proved by its events: rollups from before the horizon must have at least what is left of them. The parameters are
 those of `payer_months` and `places`.
 """
 

@@ -1,4 +1,4 @@
-"""What a table on the page of a customer is made of."""
+"""The tables on the page of a customer."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,7 +41,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Customer:
-    """A root organization, for whom, and as of when."""
+    """A root organization, the operator who looks at it, and the time."""
 
     root: Organization
     request: HttpRequest

@@ -1,4 +1,4 @@
-"""What a proxy asks with, in headers. The proxy's configuration sets them, over whatever the customer sent.
+"""The headers of a proxy's request. The proxy's configuration sets them, and overwrites whatever the customer sent.
 
 An empty header counts as a missing one, since that is how proxies clear headers.
 """
@@ -27,7 +27,7 @@ CALL = {
     "ip": "X-Tollgate-Ip",
     "hold_seconds": "X-Tollgate-Hold-Seconds",
 }
-# Where the customer's own path and query stand: nginx by our configuration, then Caddy and Traefik.
+# The headers with the customer's own path and query: nginx by our configuration, then Caddy and Traefik.
 ORIGINAL_ADDRESS = ("X-Original-Uri", "X-Forwarded-Uri")
 LONGEST_SECRET = 255
 BEARER = "bearer "
@@ -73,7 +73,7 @@ def _in_query(request: HttpRequest) -> str:
 
 
 def call(request: HttpRequest, secret: str) -> Call:
-    """The call that is asked about. A 400 names the headers with values that can't be accepted."""
+    """The call in the headers. A 400 names the headers with invalid values."""
     values: dict[str, Any] = {}
     errors: list[Mapping[str, str]] = []
     for name, header in CALL.items():
@@ -91,7 +91,7 @@ def call(request: HttpRequest, secret: str) -> Call:
 
 
 def refuses_with_403(request: HttpRequest) -> bool:
-    """nginx passes on no refusals but 401 and 403, so its configuration asks for 403 instead of 402 and 429."""
+    """nginx only passes on 401 and 403, so its configuration asks for 403 instead of 402 and 429."""
     text = value(request, REFUSE_WITH)
     if text not in {"", "403"}:
         raise InvalidField(REFUSE_WITH, "Expected 403, or no such header.")

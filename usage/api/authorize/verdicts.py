@@ -8,7 +8,7 @@ from accounts.lib import problems
 from apikeys import rate_limits
 from usage.gate.verdict import Code, Verdict
 
-# What the customer is answered, and why.
+# The status and the reason that the customer gets.
 REFUSALS = {
     Code.NOT_FOUND: (401, "The API key is missing or unknown."),
     Code.REVOKED: (401, "The API key is revoked."),

@@ -1,4 +1,6 @@
-"""The route that proxies ask: by the gate's own statement, or by a DRF view for callers whom that doesn't let in."""
+"""The route for proxies: answered by the gate's own statement, or by a DRF view for callers that the statement doesn't
+let in.
+"""
 
 from collections.abc import Mapping
 from functools import update_wrapper
@@ -88,14 +90,14 @@ def _decide(request: HttpRequest, caller: Caller, customer: str) -> HttpResponse
 
 
 class Authorize:
-    """Answers a platform key at once, and leaves everyone else, and bad headers, to the view."""
+    """Answers a platform key at once, and leaves all others, and bad headers, to the view."""
 
     def __init__(self) -> None:
         self.by_view = AuthorizeView.as_view()
         update_wrapper(self, self.by_view)  # which is exempt from CSRF, and has what the schema needs
 
     def __call__(self, request: HttpRequest, path: str = "") -> HttpResponseBase:
-        """Envoy adds the customer's `path` to ours, and asks by the customer's method."""
+        """Envoy adds the customer's `path` to ours, and uses the customer's method."""
         if response := self.fast(request):
             return response
         platform, customer = headers.secrets(request)

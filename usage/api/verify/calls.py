@@ -1,4 +1,4 @@
-"""What the gate is asked and what it answers, as JSON. Calls are checked before any SQL: a bad one does nothing."""
+"""The gate's requests and answers as JSON. Calls are checked before any SQL, so an invalid one has no effect."""
 
 from copy import deepcopy
 from typing import Any
@@ -71,7 +71,7 @@ def read_all(body: Any) -> list[Call]:
 
 
 def body_of(call: Call, verdict: Verdict) -> dict[str, Any]:
-    """A verdict as JSON has it; with `hold` if the call asked for one."""
+    """A verdict as JSON; with `hold` if the call asked for one."""
     expires_at = verdict.expires_at.isoformat().replace("+00:00", "Z") if verdict.expires_at else None
     body = {
         "valid": verdict.code is Code.VALID,

@@ -87,7 +87,7 @@ def batch(body: Any, caller: Caller) -> tuple[Sequence[Call], Judge]:
 
 
 def _fast(read: Reader) -> Callable[[FastRequest], FastResponse]:
-    """Answers a caller whom the gate's own statement lets in."""
+    """Answers a caller that the gate's own statement lets in."""
 
     def answer(request: FastRequest) -> FastResponse:
         _, judge = read(request.json(), Caller(request.secret, request.address))
@@ -109,7 +109,7 @@ def _ask(request: FastRequest) -> Ask | None:
 
 
 def _by_view(view: APIView, request: Request, read: Reader) -> Any:
-    """Answers a caller whom DRF has let in."""
+    """Answers a caller that DRF has let in."""
     caller = Caller(bearer(request) or "", addresses.client_address(request) or None, counted=True)
     several, judge = read(request.data, caller)
 
