@@ -68,7 +68,6 @@ doors = [
 ]
 
 ENDPOINT = f"{ORGANIZATION}webhooks/<str:endpoint>/"
-DELIVERIES = f"{ORGANIZATION}webhooks/deliveries/"
 webhooks = [
     path(f"{ORGANIZATION}webhooks/", endpoints.EndpointsView.as_view(), name="webhooks"),
     path(f"{ORGANIZATION}webhooks/new/", endpoints.NewEndpointView.as_view(), name="webhook-new"),

@@ -18,7 +18,7 @@ from billing import accounts
 from billing.invoicing import periods, plans
 from billing.ledger import posting, thresholds
 from billing.ledger.lots import Lot
-from billing.models import Grant, Interval, LedgerEntry, Plan, Subscription, SubscriptionPeriod
+from billing.models import Grant, Interval, LedgerEntry, Subscription, SubscriptionPeriod
 
 Status = Subscription.Status
 Kind = LedgerEntry.Kind
@@ -194,9 +194,3 @@ def tell(
     described = {"subscription": subscription.public_id, "plan": subscription.plan.slug, **data}
     type, targets = f"subscription.{verb}", [subscription.public_id]
     events.record(subscription.organization_id, type, described, now, actor=actor, targets=targets)
-
-
-def plan_of(organization: Organization) -> Plan | None:
-    """The plan of the organization's payer."""
-    subscription = live(organization.root)
-    return subscription.plan if subscription else None

@@ -268,10 +268,6 @@ def change(method: PaymentMethod, changes: Mapping[str, bool]) -> PaymentMethod:
     return method
 
 
-def make_default(method: PaymentMethod) -> PaymentMethod:
-    return change(method, {"is_default": True})
-
-
 def remove(method: PaymentMethod) -> None:
     """Remove a card, here and at the gateway. A payment under way goes on."""
     removed = remove_here(method)

@@ -1,4 +1,3 @@
-from datetime import date
 from typing import ClassVar
 
 from django.db import models
@@ -7,7 +6,6 @@ from accounts.lib import jsonb
 from accounts.lib.money import AmountField
 from accounts.models import Organization
 from apikeys.models import ApiKey
-from billing.ledger.billing_zone import BillingZone
 from billing.models import Meter
 from usage.models.tenancy import UsageQuerySet
 
@@ -53,7 +51,3 @@ class UsageEvent(models.Model):
 
     def __str__(self) -> str:
         return self.id
-
-    def billing_month(self, zone: BillingZone, first: date) -> date:
-        """The month on whose paper the event is. `first` is the first month that its payer closes."""
-        return self.billed_in or max(zone.month_of(self.occurred_at), first)

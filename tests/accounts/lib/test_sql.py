@@ -1,6 +1,6 @@
 """Hand-written statements: one trip, one transaction, and a connection that is known to live."""
 
-import time
+import select
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_a_connection_that_the_server_has_closed_is_opened_again(committed: None
     [(mine,)] = sql.rows("SELECT pg_backend_pid()", {})
     with psycopg.connect(**_parameters()) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [mine])
-    time.sleep(0.1)
+    select.select([connection.connection.fileno()], [], [], 30)  # until the news is here
     connection.health_check_done = False  # type: ignore[attr-defined]  # as at the start of a request
     assert sql.rows("SELECT pg_backend_pid()", {}) != [(mine,)]
 

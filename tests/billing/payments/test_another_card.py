@@ -95,7 +95,7 @@ def test_a_card_with_which_its_owner_has_paid_can_be_charged_again(organization:
 def test_a_card_on_file_that_was_not_tried_lifts_it(organization: Organization, how: str) -> None:
     other = factories.card(organization, GOOD)
     tried = factories.card(organization, DECLINED)
-    methods.make_default(tried)
+    methods.change(tried, {"is_default": True})
     switch_on(organization)
     AutoRecharge.objects.update(paused="declined", failed_rounds=3)
     if how == "removed":
@@ -125,7 +125,7 @@ def test_no_card_lifts_a_pause_after_a_chargeback(organization: Organization, ho
     if how == "saved":
         factories.card(organization, MASTERCARD)
     elif how == "default":
-        methods.make_default(factories.card(organization, MASTERCARD))
+        methods.change(factories.card(organization, MASTERCARD), {"is_default": True})
     else:
         shown = card_of(disputed, fingerprint="another")
         methods.observe(disputed.gateway_token, shown, disputed.gateway, timezone.now())
@@ -156,7 +156,7 @@ def test_the_card_that_was_tried_does_not(organization: Organization, paused: Pa
     AutoRecharge.objects.update(paused="declined", failed_rounds=3)
     if how == "default":
         PaymentMethod.objects.filter(pk=paused.pk).update(is_default=False)
-        methods.make_default(paused)
+        methods.change(paused, {"is_default": True})
     else:
         switch_on(organization, payment_method=paused.public_id)
     assert state(organization) == "paused"
@@ -174,11 +174,11 @@ def test_an_invoice_that_waits_for_another_card_is_charged_when_one_is_made_the_
     organization: Organization,
 ) -> None:
     other = factories.card(organization, GOOD)
-    methods.make_default(factories.card(organization, LOST))
+    methods.change(factories.card(organization, LOST), {"is_default": True})
     invoice = issue(organization, 100)
     dunning.sweep(DECEMBER)
     assert (invoice.state.status, Payment.objects.get().status) == ("open", "failed")
-    methods.make_default(other)
+    methods.change(other, {"is_default": True})
     payments.sweep(datetime.now(UTC))
     invoice.state.refresh_from_db()
     assert invoice.state.status == "paid"

@@ -246,13 +246,19 @@ def three(committed: None) -> list[PaymentMethod]:
 
 
 def test_of_cards_that_are_made_default_at_once_one_is(three: list[PaymentMethod]) -> None:
-    results = race([lambda card=card: methods.make_default(card) for card in three[1:] * 5])  # type: ignore[misc]
+    results = race([lambda card=card: methods.change(card, {"is_default": True}) for card in three[1:] * 5])  # type: ignore[misc]
     assert not [result for result in results if isinstance(result, Exception)]
     assert len(default(three[0].organization)) == 1
 
 
 def test_a_card_that_is_removed_while_it_is_made_default_is_not_left_so(three: list[PaymentMethod]) -> None:
-    race([lambda: methods.make_default(three[1]), lambda: methods.remove(three[1]), lambda: methods.remove(three[0])])
+    race(
+        [
+            lambda: methods.change(three[1], {"is_default": True}),
+            lambda: methods.remove(three[1]),
+            lambda: methods.remove(three[0]),
+        ]
+    )
     assert default(three[0].organization) == [three[2]]
 
 
@@ -261,7 +267,7 @@ def test_without_the_lock_some_would_fail(three: list[PaymentMethod], monkeypatc
     monkeypatch.setattr(posting, "lock", lambda *arguments: None)
     failed: list[Any] = []
     for _ in range(10):
-        results = race([lambda card=card: methods.make_default(card) for card in three * 5])  # type: ignore[misc]
+        results = race([lambda card=card: methods.change(card, {"is_default": True}) for card in three * 5])  # type: ignore[misc]
         failed += [result for result in results if isinstance(result, Exception)]
         if failed:
             break

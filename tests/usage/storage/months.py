@@ -42,4 +42,5 @@ def billed_in(payer: Organization) -> dict[str, date]:
     payer.refresh_from_db()
     zone = billing_zone.of(payer)
     events = UsageEvent.objects.filter(account_id=payer.pk)
-    return {event.id: event.billing_month(zone, zone.month_of(payer.created_at)) for event in events}
+    first = zone.month_of(payer.created_at)
+    return {event.id: event.billed_in or max(zone.month_of(event.occurred_at), first) for event in events}
