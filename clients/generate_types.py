@@ -2,7 +2,7 @@
 
     python manage.py spectacular --format openapi-json | python clients/generate_types.py
 
-Only the schemas of what a gateway sends and gets. A test compares the files with the document.
+Only the schemas that a gateway sends and receives. A test compares the files with the document.
 """
 
 import json

@@ -25,12 +25,12 @@ class OperatorSite(AdminSite):
     enable_nav_sidebar = False  # the lists need the width for their columns of money
 
     def __init__(self, name: str = "admin") -> None:
-        """Without the action that deletes many rows at once: history and money refer to nearly all of them."""
+        """Removes the action that deletes many rows at once: history and money refer to nearly all of them."""
         super().__init__(name)
         self.disable_action("delete_selected")
 
     def get_urls(self) -> list[Any]:
-        """With the operators' home, search and customers, which put all apps together."""
+        """Adds the operators' home, search and customers, which combine all apps."""
         return [path("", include("usage.admin.urls")), *super().get_urls()]
 
     def has_permission(self, request: HttpRequest) -> bool:

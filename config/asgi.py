@@ -1,4 +1,4 @@
-"""What the web server calls: `python -m config.web` starts granian with it."""
+"""The application that the web server calls: `python -m config.web` starts granian with it."""
 
 from django.conf import settings
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-# A request doesn't wait for a broker that is down: tasks are nudges, and a sweep does what they were to do.
+# A request doesn't wait for a broker that is down: tasks are only nudges, and a sweep does their work.
 TRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1}
 
 
 def of_redis(url: str) -> str:
-    """Celery's name for it: `unix:///path?db=0` of redis-py is `redis+socket:///path?virtual_host=0`."""
+    """The URL in Celery's notation: `unix:///path?db=0` of redis-py is `redis+socket:///path?virtual_host=0`."""
     return url.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 
 

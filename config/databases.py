@@ -8,13 +8,13 @@ from typing import Any
 import environ
 
 WEB_SERVERS = {"gunicorn", "granian", "uvicorn"}
-# When the other side is gone without a word, such as after a failover, the kernel finds out in 20 seconds at most.
+# If the other side disappears silently, for example after a failover, the kernel notices within 20 seconds.
 # Connections over Unix sockets have no use for these.
 TCP_LIMITS = {"tcp_user_timeout": 5000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
-# A replica is given up soon enough for the primary to answer the same request.
+# We give up on a replica soon enough for the primary to answer the same request.
 REPLICA_LIMITS = {"connect_timeout": 2, "tcp_user_timeout": 2000}
 
-# A process that hangs in a transaction has customers' rows locked. PostgreSQL then ends its session.
+# A process that hangs in a transaction keeps customers' rows locked, so PostgreSQL ends its session.
 IDLE_IN_TRANSACTION_SECONDS = 60
 
 

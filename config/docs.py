@@ -1,4 +1,4 @@
-"""The API's schema, and the page that renders it by Swagger UI out of a wheel, so that no other server is asked."""
+"""The API's schema, and the page that renders it with Swagger UI, which is in a wheel: no other server is needed."""
 
 from functools import cache
 from threading import Lock

@@ -106,7 +106,7 @@ class Env:
         return [(int(number), secret.encode()) for number, _, secret in pairs]
 
     def refuse(self, insecure: bool, reason: str) -> None:
-        """Notes what production must not start with."""
+        """Record a problem that must stop a start in production."""
         if insecure and self.production:
             self._refused.append(reason)
 

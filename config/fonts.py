@@ -1,4 +1,4 @@
-"""The font of the pages: Inter, out of a wheel, as a small WOFF2 with the letters and figures that the pages need.
+"""The font of the pages: Inter, from a wheel, as a small WOFF2 file with the characters that the pages need.
 
 It is made once, into the state folder, by `python -m config.fonts`: `make run` and `collectstatic` see to that. Until
 it is there, pages have the system's font.
@@ -61,7 +61,7 @@ def _make(path: Path) -> None:
 
 
 class FontFinder(BaseFinder):
-    """Where Django finds the font beside the other static files."""
+    """Lets Django find the font beside the other static files."""
 
     def find(self, path: str, find_all: bool = False, **_: Any) -> Any:
         file = folder() / NAME

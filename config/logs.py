@@ -1,7 +1,7 @@
 """Logs go to standard error: a line of JSON each in production, plain text elsewhere. Every line has the request's id.
 
-No line holds a secret. Bodies and headers are never logged, tracebacks have no local variables, and what looks like a
-secret is taken out of every finished line, wherever it came from.
+No line contains a secret. Bodies and headers are never logged, tracebacks have no local variables, and anything that
+looks like a secret is removed from every finished line, wherever it came from.
 """
 
 import logging
@@ -59,7 +59,7 @@ def configure(*, production: bool) -> dict[str, Any]:
             # Django warns of every 4xx, which is the caller's affair.
             "django.request": {"level": "ERROR", "propagate": True},
             "django.security": {"level": "ERROR", "propagate": True},
-            # An error to Django, and anyone can cause it by sending a wrong Host.
+            # Django logs this as an error, although anyone can cause it by sending a wrong Host.
             "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
         },
     }

@@ -1,8 +1,8 @@
-"""GET /metrics for Prometheus: what this web server counted, and how the installation does.
+"""GET /metrics for Prometheus: this web server's counters, and the state of the installation.
 
 The workers of a web server count in files of a folder that they share (`config.web` makes it), so that a scrape of any
-of them has the sums of all. Each machine's web server is scraped for itself. The figures of the installation come from
-the database, and are the same everywhere.
+of them has the sums of all. Scrape each machine's web server. The figures of the installation come from the database,
+and are the same everywhere.
 """
 
 import hmac

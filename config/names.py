@@ -16,7 +16,7 @@ APPS = ("accounts", "apikeys", "billing", "usage")
 
 
 def translate(site: AdminSite) -> None:
-    """From now on they are translated whenever they are shown."""
+    """Make the names translatable: from now on they are translated whenever they are shown."""
     for owner, name in _places(site):
         setattr(owner, name, gettext_lazy(str(getattr(owner, name))))
     for field in _fields(site):
@@ -25,12 +25,12 @@ def translate(site: AdminSite) -> None:
 
 
 def texts(site: AdminSite) -> Iterator[str]:
-    """Those that need a translation, but for choices."""
+    """The names that need a translation, without choices."""
     return (str(getattr(owner, name)) for owner, name in _places(site))
 
 
 def _places(site: AdminSite) -> Iterator[tuple[Any, str]]:
-    """Where the names are: an object, and its attribute."""
+    """The places of the names: an object, and its attribute."""
     for label in APPS:
         yield apps.get_app_config(label), "verbose_name"
     for model in _models(site):
@@ -44,7 +44,7 @@ def _places(site: AdminSite) -> Iterator[tuple[Any, str]]:
 
 
 def _models(site: AdminSite) -> Iterator[type[Model]]:
-    """Those that have pages, and those that are shown on the pages of others."""
+    """The models that have pages, or are shown on the pages of others."""
     models = dict.fromkeys(site._registry)
     for page in site._registry.values():
         models |= dict.fromkeys(inline.model for inline in page.inlines)
@@ -58,7 +58,7 @@ def _fields(site: AdminSite) -> Iterator["Field[Any, Any]"]:
 
 
 def _functions(site: AdminSite) -> Iterator[Callable[..., Any]]:
-    """What columns and actions are made by: methods of the admin's pages, and methods and properties of models."""
+    """The functions behind columns and actions: methods of the admin's pages, and methods and properties of models."""
     for page in site._registry.values():
         for name in [*page.list_display, *page.readonly_fields, *(page.actions or ())]:
             attribute = getattr(type(page), str(name), None) or getattr(page.model, str(name), None)

@@ -1,4 +1,4 @@
-"""Which errors mean that PostgreSQL or Redis can't do its part, and what is wrong then, in a sentence for operators."""
+"""Recognizes errors that mean that PostgreSQL or Redis is out of order, and describes them in a sentence."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -43,14 +43,14 @@ BY_MESSAGE: Mapping[str, str] = {
     "timeout expired": "The database doesn't answer.",
 }
 
-# What a probe's SELECT doesn't meet, because it needs no disk and no statement of an earlier transaction.
+# Errors that a probe's SELECT doesn't meet, because it needs no disk and no statement of an earlier transaction.
 ONLY_IN_USE = {BY_STATE[state] for state in ("25006", "26000", "53100")}
 REMEMBERED_SECONDS = 60
 REMEMBERED_KEY = "outage"
 
 
 def remember(sentence: str) -> None:
-    """Lets /readyz of all processes say for a minute what a request ran into, if a probe wouldn't notice it."""
+    """Make /readyz of all processes report for a minute what a request ran into, if a probe wouldn't notice it."""
     if sentence in ONLY_IN_USE:
         with suppress(RedisError):
             cache.set(REMEMBERED_KEY, sentence, REMEMBERED_SECONDS)
@@ -63,7 +63,7 @@ def remembered() -> str:
 
 
 def reason(error: BaseException | None) -> str | None:
-    """What is wrong; None if the error is a fault of ours."""
+    """What is wrong; None if the error is a bug of ours."""
     match error:
         case DatabaseError():
             state = getattr(error.__cause__, "sqlstate", None) or ""

@@ -1,4 +1,4 @@
-"""Query parameters that a route doesn't have are refused, so that a typo never means "unfiltered"."""
+"""Refuses query parameters that a route doesn't have, so that a typo never means "unfiltered"."""
 
 from collections.abc import Callable
 from functools import cache
@@ -13,9 +13,9 @@ from drf_spectacular.plumbing import ComponentRegistry, build_mock_request
 from config import problems
 
 OURS = "/v1/"
-# The references of these are other people's, and say nothing about such parameters, so they are ignored.
+# These routes follow other vendors' references, which don't mention unknown parameters, so we ignore them.
 OTHERS = ("/v1/account", "/v1/account/details")
-MAKES_KEYS = "/v1/account/api-keys"  # the POST is theirs, and the rest is ours
+MAKES_KEYS = "/v1/account/api-keys"  # the POST follows another vendor's reference, the rest is ours
 
 MOST, LONGEST = 20, 100  # that an answer names, and characters of a name
 

@@ -1,4 +1,4 @@
-"""RFC 9457 problem documents, and the answers that come from no view: unknown paths, refused forms, our own faults."""
+"""RFC 9457 problem documents, and answers that no view gives: unknown paths, refused forms, our own bugs."""
 
 import re
 import sys
@@ -68,7 +68,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 with Retry-After while the database or Redis is out of order; else a 500 that shows nothing of the fault."""
+    """503 with Retry-After while the database or Redis is out of order; otherwise a 500 without details."""
     if reason := outages.reason(sys.exc_info()[1]):
         outages.remember(reason)
         log.error("outage", path=request.path, reason=reason, exc_info=False)

@@ -1,4 +1,4 @@
-"""Takes secrets out of text that is about to be logged: by their shape, or by the name that stands before them."""
+"""Removes secrets from text that is about to be logged, recognized by their shape, or by the name before them."""
 
 import re
 

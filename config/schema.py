@@ -1,4 +1,4 @@
-"""The OpenAPI schema: what drf-spectacular can't find out by itself and holds for every endpoint."""
+"""The OpenAPI schema: common properties of all endpoints, which drf-spectacular can't find out by itself."""
 
 from typing import Any
 

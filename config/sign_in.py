@@ -12,7 +12,7 @@ ANY_TENANT = "{tenantid}"
 
 
 def providers(env: Env) -> list[dict[str, Any]]:
-    """Those whose `…_CLIENT_ID` is set. An address that Microsoft names proves nothing: its owner may choose it."""
+    """The providers whose `…_CLIENT_ID` is set. An address from Microsoft proves nothing: people can choose it."""
     microsoft = env.text("MICROSOFT_TENANT", default="") or ANY_TENANT
     known: dict[str, dict[str, Any]] = {
         "google": {"name": "Google", "issuer": "https://accounts.google.com"},

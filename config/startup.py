@@ -1,4 +1,4 @@
-"""What has to be right before anything is served. The message of a failed check says what to do."""
+"""Checks before anything is served. The message of a failed check says what to do."""
 
 from django.conf import settings
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage, staticfiles_storage
@@ -9,7 +9,7 @@ from accounts import signing
 
 
 def check() -> None:
-    """Raises ImproperlyConfigured. A database that can't be asked yet is no reason not to start: /readyz says so."""
+    """Raises ImproperlyConfigured. A database that doesn't answer yet doesn't stop the start: /readyz reports it."""
     check_static_files()
     try:
         check_secret_key()
@@ -20,7 +20,7 @@ def check() -> None:
 
 
 def check_static_files() -> None:
-    """In production, pages name static files by the manifest that collectstatic writes."""
+    """In production, pages look up static files in the manifest that collectstatic writes."""
     storage = staticfiles_storage
     if isinstance(storage, ManifestStaticFilesStorage) and not storage.hashed_files:
         raise ImproperlyConfigured(

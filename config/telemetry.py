@@ -1,4 +1,4 @@
-"""Whether traces are sent by OpenTelemetry. Unless its variables name a receiver, no tracing is loaded.
+"""Whether traces are sent with OpenTelemetry. Unless its variables name a receiver, no tracing code is loaded.
 
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/ has the variables. `config/tracing.py` has what is traced.
 """

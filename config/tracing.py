@@ -113,7 +113,7 @@ class Requests:
 
 
 def publish(headers: dict[str, Any], **_: Any) -> None:
-    """A task belongs to the trace of who starts it."""
+    """A task belongs to the trace of the request or task that starts it."""
     traceparent.inject(headers)
 
 
@@ -134,7 +134,7 @@ def end_task(task_id: str, **_: Any) -> None:
 
 
 def _traced(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """Every cursor, Django's and ours, is one of psycopg's. What is outside of a request or task is not traced."""
+    """Every cursor, Django's and ours, is one of psycopg's. Statements outside of a request or task are not traced."""
 
     @wraps(execute)
     def traced(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:

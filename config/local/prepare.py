@@ -1,4 +1,4 @@
-"""What has to be done before Tollgate can serve: `python -m config.local.prepare`, a step of `make run`.
+"""Prepares everything that Tollgate needs before it can serve: `python -m config.local.prepare`, a step of `make run`.
 
 It runs as the owner of the tables. It waits for PostgreSQL and Valkey or Redis, and migrates. Outside production it
 makes demo data if there are no users yet. Another process makes the font of the pages meanwhile.

@@ -82,7 +82,7 @@ def detach() -> None:
 
 
 def tend() -> dict[str, str]:
-    """What runs of the services that this process is attached to: `{"PostgreSQL": the run's name, or "" if none}`.
+    """The runs of the services that this process is attached to: `{"PostgreSQL": the run's name, or "" if none}`.
 
     A server that died comes back by itself, and its run has another name. If its watchdog died too, this call starts
     another. Raises ServerError if a server doesn't stay alive.

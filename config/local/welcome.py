@@ -1,4 +1,6 @@
-"""What `make run` prints when Tollgate answers: its address, who may sign in, and first requests with curl."""
+"""The message that `make run` prints when Tollgate answers: its address, the demo's sign-ins, and first requests with
+curl.
+"""
 
 import json
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""The texts that are translated. `make words` puts what is new into the files of `locale/`, and takes out what is gone.
+"""The texts to translate. `make words` adds new texts to the files of `locale/`, and removes old ones.
 
-It is Python alone: gettext's programs need not be there.
+It is pure Python: gettext's programs aren't needed.
 """
 
 import ast
@@ -65,7 +65,7 @@ def read(language: str) -> Catalog:
 
 
 def update(language: str) -> Catalog:
-    """Brings the file up to date. A new text has no translation yet: nothing is guessed from one that is alike."""
+    """Brings the file up to date. A new text has no translation yet: nothing is guessed from a similar text."""
     words = read(language)
     words.update(catalog(), no_fuzzy_matching=True)
     words.obsolete.clear()
@@ -74,7 +74,7 @@ def update(language: str) -> Catalog:
 
 
 def write(words: Catalog) -> None:
-    """Without dates and places, which would be another conflict whenever two people add texts."""
+    """Writes no dates and no source lines, which would cause conflicts whenever two people add texts."""
     with languages.path(str(words.locale)).open("wb") as file:
         file.write((HEADER % (words.locale, words.plural_forms)).encode())
         write_po(file, words, width=120, no_location=True, sort_output=True, omit_header=True)
@@ -101,7 +101,7 @@ def _calls(code: str) -> Iterator[Text]:
 
 
 def _details() -> Iterator[Text]:
-    """What the problem documents of the API say, in English always, and pages in the person's language."""
+    """The details of problem documents: always English in the API, and in the person's language on pages."""
     for app in APPS:
         for file in sorted((ROOT / app).rglob("*.py")):
             if "    detail = " not in (code := file.read_text()):
@@ -119,7 +119,7 @@ def _detail(line: ast.stmt) -> str:
 
 
 def _labels() -> Iterator[Text]:
-    """What pages call the values of a choice."""
+    """The labels of choices on pages."""
     for model in apps.get_models():
         for field in model._meta.get_fields() if model.__module__.startswith(APPS) else ():
             for _, label in getattr(field, "choices", None) or ():

@@ -1,4 +1,4 @@
-"""What the environment says. A start fails here if a variable is missing, wrong or insecure."""
+"""Reads the environment. A start fails here if a variable is missing, wrong or insecure."""
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -95,7 +95,7 @@ SELLER = {
     "note": env.text("SELLER_NOTE", default=""),
     "timezone": env.text("SELLER_TIMEZONE", default="UTC"),
 }
-# Accounts of the company's books, by kind of ledger entry: what stands against the customers' credits in the journal.
+# Accounts of the company's books, by kind of ledger entry: the other side of the customers' credits in the journal.
 FINANCE_ACCOUNTS = env.mapping(
     "FINANCE_ACCOUNTS",
     default={

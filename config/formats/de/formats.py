@@ -1,4 +1,4 @@
-"""Dates as German pages write them.
+"""Date formats of German pages.
 
 Numbers stay as in SVG and in forms; those for people are written by `accounts.lib.languages.written`.
 """

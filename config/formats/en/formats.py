@@ -1,4 +1,4 @@
-"""Dates as English pages write them."""
+"""Date formats of English pages."""
 
 DATE_FORMAT = "j F Y"
 DATETIME_FORMAT = "j F Y, H:i"

@@ -30,18 +30,19 @@ FIELDS = {
 
 
 class Unreadable(ValueError):
-    """The line is of no format that is known."""
+    """The line has an unknown format."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """How lines become events. `defaults` are members that a line doesn't have itself, such as the organization."""
+    """How lines become events. `defaults` are members that the lines lack, such as the organization."""
 
     defaults: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=lambda: dict(FIELDS))
 
     def event(self, line: str, identity: str) -> dict[str, Any] | None:
-        """The event of one line, under its own `id` or `identity`. None if the request was of no key and so no usage.
+        """The event of one line, under its own `id` or `identity`. None if the request had no key, so that it isn't
+        usage.
 
         Raises `Unreadable`.
         """
@@ -80,7 +81,7 @@ def _combined(line: str) -> dict[str, Any]:
 
 
 def _moment(value: Any) -> str:
-    """RFC 3339, of a moment as proxies write it: ISO 8601, seconds since 1970, or the combined format's own."""
+    """Converts a time as proxies write it (ISO 8601, seconds since 1970, or the combined format) to RFC 3339."""
     try:
         if isinstance(value, int | Decimal):
             return datetime.fromtimestamp(float(value), UTC).isoformat()

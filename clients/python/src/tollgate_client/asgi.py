@@ -17,7 +17,7 @@ UNFINISHED = 499  # as nginx calls it: the customer didn't wait
 class Middleware:
     """`app.add_middleware(Middleware, gate=gate)`. The application finds the passage in `scope["tollgate"]`.
 
-    The address of the customer is the connection's: behind a proxy, put what corrects it in front.
+    The customer's address is that of the connection: behind a proxy, put a middleware in front that corrects it.
     """
 
     def __init__(self, app: Application, gate: Gate) -> None:

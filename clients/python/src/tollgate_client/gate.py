@@ -1,4 +1,4 @@
-"""The gate in front of a Python application: what the ASGI and the WSGI middleware have in common."""
+"""The gate in front of a Python application: the common part of the ASGI and the WSGI middleware."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from tollgate_client.client import Client, Verdict
 from tollgate_client.errors import Unreachable
 from tollgate_client.reporter import Reporter
 
-# What the customer is answered, and why.
+# The status and the reason that the customer gets.
 REFUSALS = {
     "NOT_FOUND": (401, "The API key is missing or unknown."),
     "REVOKED": (401, "The API key is revoked."),
@@ -35,7 +35,7 @@ BEARER = "bearer "
 
 @dataclass(frozen=True)
 class Rule:
-    """What a request needs and costs. `endpoint` is what usage calls it; by default the route, or the path."""
+    """What a request requires and costs. `endpoint` is its name in usage; by default the route, or the path."""
 
     permission: str | None = None
     meter: str | None = None
@@ -78,7 +78,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Gate:
-    """Asks about requests, and reports what was served.
+    """Asks about requests, and reports the usage.
 
     `rule` says what a request needs, by its method and path; None for one that needs no key. Without a `reporter`
     nothing is metered. If Tollgate doesn't answer, requests are refused with 503; "serve" lets them pass, unmetered.
@@ -106,7 +106,7 @@ class Gate:
         return Passage(rule, verdict) if verdict.valid else _refuse(verdict.code)
 
     def report(self, passage: Passage, endpoint: str, status: int) -> None:
-        """Says what was served, and with what status."""
+        """Reports a served request, with its status."""
         rule, verdict = passage.rule, passage.verdict
         if self.reporter is None or rule.meter is None or verdict is None:
             return

@@ -16,7 +16,7 @@ from tollgate_client.errors import Refused, TollgateError, Unreachable
 
 REFILL = Decimal("0.3")  # of a slice: when less is left, we ask for more
 MARGIN = 0.2  # of the time: when less is left, we extend the lease
-QUIET = 1.0  # seconds that we don't ask again after a refusal or no answer
+QUIET = 1.0  # seconds before we ask again after a refusal or no answer
 
 
 class OutOfCredits(TollgateError):
@@ -32,7 +32,7 @@ class Spending:
     estimate: Decimal
 
     def settle(self, actual: Decimal) -> None:
-        """Say what the call has cost. The rest of the estimate can be spent again."""
+        """Set the actual cost of the call. The rest of the estimate can be spent again."""
         self.lease.settle(self, actual)
 
 
@@ -50,8 +50,8 @@ class _Request:
 class Lease:
     """Spends slices of `slice_` credits of one organization. Safe to share between threads.
 
-    A slice is spent for `ttl_seconds` unless it's extended. Its usage may arrive for `grace_seconds` more: choose more
-    than a reporter is ever cut off. `terms` go to `Client.take_lease`.
+    A slice can be spent for `ttl_seconds` unless it's extended. Its usage may arrive up to `grace_seconds` later:
+    choose a longer time than a reporter is ever cut off. `terms` go to `Client.take_lease`.
     """
 
     def __init__(

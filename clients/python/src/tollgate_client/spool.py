@@ -68,7 +68,7 @@ class Spool:
         return [(place, json.loads(event)) for place, event in rows]
 
     def settle(self, places: Sequence[int], rejected: Mapping[int, EventResult]) -> None:
-        """Deletes what was acknowledged. What Tollgate rejected is kept apart, with the reason."""
+        """Deletes acknowledged events. Rejected ones are kept separately, with the reason."""
         keep = "INSERT INTO rejected SELECT id, event, ?, ?, ? FROM waiting WHERE place = ?"
         reasons = [(result.get("code"), result.get("detail"), time.time(), place) for place, result in rejected.items()]
         with self._lock, self._database:

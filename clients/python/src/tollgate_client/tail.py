@@ -1,8 +1,8 @@
 """Follows a proxy's access log and writes its requests into a spool, each of them once.
 
-How far we are is in the spool's own file, and moves in the same transaction that adds the events. So it doesn't matter
-at which byte we are killed. A log is known by its first line, not by its name or inode: a rotated log is found again
-under its new name, compressed or not, and read to its end before the next.
+The position is stored in the spool's own file, in the same transaction that adds the events. So it doesn't matter at
+which byte we are killed. A log is known by its first line, not by its name or inode: a rotated log is found again under
+its new name, compressed or not, and read to its end before the next.
 """
 
 import gzip
@@ -18,7 +18,7 @@ from tollgate_client.access_log import Format, Unreadable
 from tollgate_client.spool import Position, Spool
 
 BATCH = 1000
-LONGEST_LINE = 1 << 20  # bytes; a longer one is taken for something else than a request
+LONGEST_LINE = 1 << 20  # bytes; a longer one is not a request
 GZIP_MAGIC = b"\x1f\x8b"
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Log:
-    """A file of the log. `head` is the digest of its first line, which no other file has."""
+    """A file of the log. `head` is the digest of its first line, which is unique to the file."""
 
     path: Path
     head: str

@@ -19,7 +19,7 @@ Claims = Mapping[str, Any]
 
 
 class NotProved(Exception):
-    """The file isn't what the server sealed. `row` is the first one that is wrong, by its number in the log."""
+    """The file differs from what the server sealed. `row` is the number of the first wrong row in the log."""
 
     def __init__(self, row: int, reason: str) -> None:
         super().__init__(f"row {row}: {reason}")
@@ -90,7 +90,7 @@ def _follow(proof: Proof, text: str, member: str, number: str) -> None:
 
 
 def _check_personal(row: Mapping[str, Any], beside: Mapping[str, Any], expected: int) -> bool:
-    """Whether what the event knew about a person was erased."""
+    """Whether the event's personal data was erased."""
     sealed = row.get("personal_digest")
     if sealed is None or "personal" not in beside:
         return sealed is not None
@@ -100,7 +100,7 @@ def _check_personal(row: Mapping[str, Any], beside: Mapping[str, Any], expected:
 
 
 def _check_balance(proof: Proof, row: Mapping[str, Any], expected: int) -> None:
-    """Each balance is the one before and the amount."""
+    """Each balance must be the previous one plus the amount."""
     balance, amount = Decimal(row["balance_after"]), Decimal(row["amount"])
     before = proof.balance if proof.balance is not None else Decimal(0) if expected == 1 else balance - amount
     if before + amount != balance:
@@ -118,7 +118,7 @@ def _finish(proof: Proof, previous: bytes, row: Mapping[str, Any], keys: Sequenc
 
 
 def check_head(proof: Proof, seal: str, keys: Sequence[Mapping[str, str]]) -> None:
-    """A seal that was kept earlier: what it covers has to be in the log as it was."""
+    """Checks a seal that was stored earlier: the rows that it covers must be unchanged in the log."""
     claims = read_seal(seal, keys)
     if (claims["log"], claims["organization"]) != (proof.log, proof.organization):
         raise NotProved(proof.first, "the seal is of another log")

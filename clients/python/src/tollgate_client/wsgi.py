@@ -13,7 +13,7 @@ UNFINISHED = 499  # as nginx calls it: the customer didn't wait
 class Middleware:
     """`app.wsgi_app = Middleware(app.wsgi_app, gate)`. The application finds the passage in `environ["tollgate"]`.
 
-    The address of the customer is `REMOTE_ADDR`: behind a proxy, put what corrects it in front.
+    The customer's address is `REMOTE_ADDR`: behind a proxy, put a middleware in front that corrects it.
     """
 
     def __init__(self, application: Application, gate: Gate) -> None:
@@ -32,7 +32,7 @@ class Middleware:
 
 
 class _Served:
-    """The application's response. It's reported when the server closes it, as WSGI has it do in any case."""
+    """The application's response. It's reported when the server closes it, which WSGI requires in any case."""
 
     def __init__(self, middleware: Middleware, passage: Passage, path: str, environ: Environ, start: Any) -> None:
         self.gate, self.passage, self.path, self.start = middleware.gate, passage, path, start
