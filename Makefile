@@ -32,6 +32,7 @@ faults: $(DEVELOPING) ## kill -9 everything that runs, 20 times each, under load
 	$(BIN)/python -m tests.faults
 	$(BIN)/python -m tests.faults --control
 	$(BIN)/python -m tests.faults.payments
+	$(BIN)/python -m tests.faults.outside
 	MACHINES=1 $(BIN)/python -m pytest -s tests/faults/test_machines.py
 	WEBHOOKS_KILLED=20 WEBHOOKS_DEAD=12 WEBHOOKS_GOOD=50 $(BIN)/python -m pytest -s \
 		tests/accounts/webhooks/test_killed.py tests/accounts/webhooks/test_lanes.py

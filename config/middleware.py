@@ -14,10 +14,11 @@ from django.utils import translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from accounts.events import origin
-from accounts.lib import languages
+from accounts.lib import deadlines, languages
 from accounts.lib.identifiers import uuid7
 from config import problems
 
+AFTERWARDS_SECONDS = 1.5  # to record what another system said, and to answer
 ACCEPTED_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 
 
@@ -37,10 +38,17 @@ def identify(request: HttpRequest) -> str:
     return own_id
 
 
+def _seconds_left(request: HttpRequest) -> float:
+    received_at: datetime = request.received_at  # type: ignore[attr-defined]
+    waited = time.time() - received_at.timestamp()
+    return settings.REQUEST_TIMEOUT_SECONDS - AFTERWARDS_SECONDS - waited
+
+
 class RequestId:
     """Gives every request an id, which is in the answer, in problem documents and in the log.
 
-    It also notes when the request was received: before its body came in, and before it waited for a thread.
+    It also notes when the request was received: before its body came in, and before it waited for a thread. Calls to
+    other systems, such as the payment gateway, have to end in time for an answer.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -48,7 +56,7 @@ class RequestId:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         own_id = identify(request)
-        with structlog.contextvars.bound_contextvars(request_id=own_id):
+        with structlog.contextvars.bound_contextvars(request_id=own_id), deadlines.within(_seconds_left(request)):
             response = self.get_response(request)
         response["X-Request-Id"] = own_id
         return response

@@ -4,11 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
+import requests
 import stripe
 from django.conf import settings
 from stripe import RequestOptions, StripeClient
 
+from accounts.lib import deadlines
 from billing.payments.gateways.errors import (
     GatewayMisconfigured,
     GatewayRefused,
@@ -21,8 +24,16 @@ from billing.payments.gateways.errors import (
 
 # Pinned, so that neither an update of the library nor the account's default changes what we get.
 API_VERSION = "2026-10-28.endive"
-TIMEOUT = (3, 20)  # seconds to connect, and to wait for an answer: the library's 80 would outlive a web request
+CONNECT_SECONDS, ANSWER_SECONDS = 3, 20  # the library's own limit is 80
 READ: RequestOptions = {"max_network_retries": 2}
+
+
+class _Session(requests.Session):
+    """Waits no longer than the web request that makes the call. What then isn't known yet is found out by a sweep."""
+
+    def request(self, *args: Any, **options: Any) -> requests.Response:
+        timeout = deadlines.left(CONNECT_SECONDS), deadlines.left(ANSWER_SECONDS)
+        return super().request(*args, **{**options, "timeout": timeout})
 
 
 def client() -> StripeClient:
@@ -41,7 +52,7 @@ def _client(key: str, api_base: str, process: int) -> StripeClient:
         stripe_version=API_VERSION,
         base_addresses={"api": api_base},
         max_network_retries=0,
-        http_client=stripe.RequestsClient(timeout=TIMEOUT),
+        http_client=stripe.RequestsClient(session=_Session()),
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -40,12 +40,9 @@ WITHOUT_EFFECT: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits half a second for an answer, not 20."""
-    client._client.cache_clear()
-    monkeypatch.setattr(client, "TIMEOUT", (3, 0.5))
-    yield
-    client._client.cache_clear()
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.5)
 
 
 def calls(stand_in: StandIn, name: str, key: str) -> int:
