@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts import scopes, security, tree
+from accounts import naming, scopes, security, tree
 from accounts.access import OrganizationRequired, PlatformOnly, require
 from accounts.credentials import Credential, credential_of
 from accounts.lib.addresses import client_address
@@ -62,7 +62,7 @@ class HasScope(Authenticated):
         name = request.query_params[ORGANIZATION]
         if not name or "\0" in name:  # PostgreSQL has no text with a NUL
             raise InvalidField(ORGANIZATION, "Must be the id of an organization.")
-        acting = tree.acting(credential_of(request), client_address(request), name)
+        acting = naming.acting(credential_of(request), client_address(request), name)
         if acting.is_platform and acting.organization and request.method not in SAFE_METHODS:
             tree.check_unclosed(acting.organization)
         request.auth = acting

@@ -1,11 +1,10 @@
-"""The organization tree: who sees which part of it; suspending, resuming and moving a subtree.
+"""The organization tree: changing, suspending, resuming and moving a subtree.
 
 There's a race: two concurrent moves could make a cycle. So every change of a tree locks its root first and reads the
 paths under that lock; the second move then sees the first.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +13,10 @@ from django.db import models, transaction
 from django.db.models import Case, F, Func, Value, When
 from django.utils import timezone
 
-from accounts import events, people, scopes, security
-from accounts.access import OrganizationRequired, require
-from accounts.credentials import Credential, Kind
-from accounts.lib.problems import Conflict, Forbidden, NotFound
+from accounts import events, naming, people
+from accounts.access import require
+from accounts.credentials import Credential
+from accounts.lib.problems import Conflict, Forbidden
 from accounts.lib.sentences import filled
 from accounts.models import Organization
 from accounts.models.organizations import MAX_DEPTH, OrganizationQuerySet
@@ -82,72 +81,6 @@ class TooDeep(Conflict):
 
     code = "too_deep"
     detail = filled("Organizations nest at most %(most)s deep.", most=MAX_DEPTH)
-
-
-def visible_to(credential: Credential) -> OrganizationQuerySet:
-    """A person sees all their organizations, a program its own and those beneath, a platform key every one.
-
-    A platform key that acts for an organization sees what a program of that one sees.
-    """
-    if credential.is_platform and credential.organization is None:
-        return Organization.objects.all()
-    if credential.kind not in (Kind.API_KEY, Kind.VISIT) and credential.user:
-        return Organization.objects.visible_to(credential.user)
-    if credential.organization:
-        return Organization.objects.within(credential.organization)
-    raise OrganizationRequired
-
-
-def named(by: Credential, address: str, among: OrganizationQuerySet | None = None, **name: str) -> Organization:
-    """The organization that a caller names, by `public_id` or `auth_id`. Every route that takes a name uses this.
-
-    `among` narrows what the caller may name; by default that is all it can see. Raises `NotFound` for any other name,
-    and `NetworkNotAllowed` where the organization's own policy does not admit the caller's address.
-    """
-    organization = (visible_to(by) if among is None else among).filter(**name).first()
-    if organization is None:
-        raise NotFound("There is no such organization.")
-    check_address(by, organization, address)
-    return organization
-
-
-def nameable(by: Credential) -> OrganizationQuerySet:
-    """The organizations that a request may name: its own and those beneath. A platform key that acts for none may name
-    any.
-    """
-    if by.organization:
-        return Organization.objects.within(by.organization)
-    return Organization.objects.all() if by.is_platform else Organization.objects.none()
-
-
-def acting(by: Credential, address: str, public_id: str) -> Credential:
-    """The same credential, acting for the organization that it names. `NotFound` if it may not name that one.
-
-    A platform key acts as one of the organization's own would, in its time zone, but no suspension binds the company.
-    """
-    organization = named(by, address, nameable(by), public_id=public_id)
-    if by.is_platform:
-        return replace(by, organization=organization, timezone=organization.timezone)
-    return standing(by, organization)
-
-
-def check_address(by: Credential, organization: Organization, address: str) -> None:
-    """Apply the security policy of an organization that is not the caller's own: it may be stricter.
-
-    The policy of the caller's own is applied to every request by `HasScope`. None binds the operator.
-    """
-    if not by.is_platform and organization != by.organization:
-        security.check(by, organization, address)
-
-
-def standing(credential: Credential, organization: Organization) -> Credential:
-    """The same credential in another organization, in which its person may have another role."""
-    if credential.user is None:
-        return credential
-    if credential.kind is Kind.VISIT:
-        return credential.in_organization(organization, credential.held)
-    held = scopes.of_roles(organization.roles_of(credential.user))
-    return credential.in_organization(organization, held)
 
 
 def check_unclosed(organization: Organization) -> None:
@@ -215,7 +148,7 @@ def resume_paid(organization: Organization, now: datetime) -> None:
 def check_administers(organization: Organization, by: Credential) -> None:
     """Refuse everyone who administers neither the organization nor its parent."""
     if not administers_parent(organization, by):
-        require(standing(by, organization), ADMINISTER)
+        require(naming.standing(by, organization), ADMINISTER)
 
 
 def _check_root(organization: Organization, by: Credential) -> None:
@@ -227,8 +160,8 @@ def _check_root(organization: Organization, by: Credential) -> None:
 
 def administers_parent(organization: Organization, by: Credential) -> bool:
     """An API key of the organization itself never does, whoever made it: nothing reaches up."""
-    parent = visible_to(by).filter(children=organization).first()
-    return parent is not None and ADMINISTER in standing(by, parent).scopes
+    parent = naming.visible_to(by).filter(children=organization).first()
+    return parent is not None and ADMINISTER in naming.standing(by, parent).scopes
 
 
 def _suspend(organization: Organization, cause: str, now: datetime, *, reason: str) -> Organization:
@@ -283,9 +216,9 @@ def move(organization: Organization, *, parent: str, by: Credential, address: st
     """
     Organization.objects.lock(organization.root_id)
     node = Organization.objects.get(pk=organization.pk)
-    target = named(by, address, public_id=parent)
+    target = naming.named(by, address, public_id=parent)
     for concerned in (node, target, *_losers(node, target)[:1]):
-        require(standing(by, concerned), ADMINISTER)
+        require(naming.standing(by, concerned), ADMINISTER)
     _check_move(node, target)
     _rewrite(node, target)
     parents = Organization.objects.in_bulk([*node.path[-2:-1], target.pk])

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Sum
 
-from accounts import events, members, tree
+from accounts import events, members, naming, tree
 from accounts.credentials import Credential, Kind
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import Conflict, Forbidden
@@ -81,7 +81,7 @@ def check_may_close(organization: Organization, by: Credential) -> None:
     elif by.kind not in PEOPLE:
         raise PersonRequired
     elif organization.is_root or not tree.administers_parent(organization, by):
-        members.check_grant(Membership.Role.OWNER, tree.standing(by, organization))
+        members.check_grant(Membership.Role.OWNER, naming.standing(by, organization))
 
 
 def facts(organization: Organization, now: datetime) -> Facts:

@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from accounts import tree
+from accounts import naming
 from accounts.api.filters import text_parameter
 from accounts.credentials import credential_of
 from accounts.lib import identifiers
@@ -57,9 +57,9 @@ def organization(request: Request, public_id: str | None = None) -> Organization
         if credential.organization is None:
             raise InvalidField("organization", "Required with a platform key.")
         return credential.organization
-    return tree.named(credential, client_address(request), tree.nameable(credential), public_id=name)
+    return naming.named(credential, client_address(request), naming.nameable(credential), public_id=name)
 
 
 def check_address(request: Request, organization: Organization) -> None:
     """Refuse an address that is not allowed by the organization of an object that the request names."""
-    tree.check_address(credential_of(request), organization, client_address(request))
+    naming.check_address(credential_of(request), organization, client_address(request))

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency, invitations, people, tree
+from accounts import idempotency, invitations, naming, people, tree
 from accounts.access import require
 from accounts.api.fields import EmailField, PrintableField
 from accounts.api.filters import Filters
@@ -119,11 +119,11 @@ class OrganizationViewSet(
     mover: Callable[..., Organization] = staticmethod(tree.move)
 
     def get_queryset(self) -> OrganizationQuerySet:
-        return tree.visible_to(credential_of(self.request)).select_related("parent").order_by("created_at", "pk")
+        return naming.visible_to(credential_of(self.request)).select_related("parent").order_by("created_at", "pk")
 
     def get_object(self) -> Organization:
         name = self.kwargs["id"]
-        return tree.named(
+        return naming.named(
             credential_of(self.request), client_address(self.request), self.get_queryset(), public_id=name
         )
 
@@ -148,7 +148,7 @@ class OrganizationViewSet(
         return idempotency.once(request, effect)
 
     def perform_update(self, serializer: Any) -> None:
-        require(tree.standing(credential_of(self.request), serializer.instance), "account:write")
+        require(naming.standing(credential_of(self.request), serializer.instance), "account:write")
         tree.check_unclosed(serializer.instance)
         self.save(serializer)
 

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import idempotency, tree
+from accounts import idempotency, naming, tree
 from accounts.credentials import credential_of
 from accounts.lib.addresses import client_address
 from accounts.lib.money import LARGEST, ZERO
@@ -75,5 +75,5 @@ class BudgetView(APIView):
 
 def _organization(request: Request, public_id: str) -> Organization:
     credential = credential_of(request)
-    among = tree.visible_to(credential).select_related("root")
-    return tree.named(credential, client_address(request), among, public_id=public_id)
+    among = naming.visible_to(credential).select_related("root")
+    return naming.named(credential, client_address(request), among, public_id=public_id)

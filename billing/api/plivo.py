@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import idempotency, tree
+from accounts import idempotency, naming, tree
 from accounts.credentials import credential_of
 from accounts.lib import exact_json
 from accounts.lib.addresses import client_address
@@ -55,7 +55,7 @@ class PlivoView(APIView):
 
     def account(self) -> Organization:
         """The organization in the path. 404 if the credential may not see it."""
-        visible = tree.visible_to(credential_of(self.request)).unclosed()
+        visible = naming.visible_to(credential_of(self.request)).unclosed()
         return self._get(visible.select_related("root"), self.kwargs["auth_id"])
 
     def subaccounts(self) -> OrganizationQuerySet:
@@ -67,7 +67,7 @@ class PlivoView(APIView):
 
     def _get(self, among: OrganizationQuerySet, auth_id: str) -> Organization:
         try:
-            return tree.named(credential_of(self.request), client_address(self.request), among, auth_id=auth_id)
+            return naming.named(credential_of(self.request), client_address(self.request), among, auth_id=auth_id)
         except NotFound as error:
             raise NotFound("not found") from error
 

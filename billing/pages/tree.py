@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, gettext_lazy
 
-from accounts import people, tree
+from accounts import naming, people, tree
 from accounts.credentials import Credential
 from accounts.lib import spreadsheets, texts
 from accounts.lib.addresses import client_address
@@ -78,12 +78,12 @@ class TreeMixin(OrganizationMixin):
         """The organization that the address names: this one or one beneath it."""
         beneath = Organization.objects.within(self.organization).select_related("root", "parent")
         address = client_address(self.request)
-        return tree.named(self.credential, address, beneath, public_id=self.kwargs["node"])
+        return naming.named(self.credential, address, beneath, public_id=self.kwargs["node"])
 
     def page(self, node: Organization, status: int = 200, **shown: forms.Form) -> HttpResponse:
         """The page of a node; `shown` are forms that were refused."""
         state = budgets.of(node, clock.now(node))
-        visible = tree.visible_to(self.credential)
+        visible = naming.visible_to(self.credential)
         context = self.get_context_data(
             node=node,
             state=state,
@@ -212,7 +212,7 @@ class MoveView(TreeMixin):
 
     def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
         row = self.node()
-        form = MoveForm(request.POST, node=row, among=tree.visible_to(self.credential))
+        form = MoveForm(request.POST, node=row, among=naming.visible_to(self.credential))
         if not form.is_valid():
             return self.page(row, 400, move_form=form)
         parent, address = form.cleaned_data["parent"], client_address(request)
