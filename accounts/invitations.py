@@ -1,4 +1,4 @@
-"""Inviting an email address to a role, and accepting.
+"""Inviting an email address to a role.
 
 The token of an invitation is an HMAC of its id and expiry, so the email can be made from the row, which keeps only a
 digest of the token. A token goes to the invited address, and to the inviter, who may want to copy the link.
@@ -16,11 +16,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts import emails, events, members, people, scopes, security
-from accounts.access import EmailNotVerified
+from accounts import emails, events, members, security
 from accounts.credentials import Credential
-from accounts.lib.problems import Conflict, Gone, NotFound, TooManyRequests
-from accounts.models import Invitation, Membership, Organization, User
+from accounts.lib.problems import Conflict, TooManyRequests
+from accounts.models import Invitation, Membership, Organization
 from accounts.models.invitations import LIFETIME
 
 PREFIX = "it_"
@@ -55,39 +54,11 @@ class EmailDomainNotAllowed(Conflict):
         super().__init__(errors=[{"pointer": "/email", "detail": self.detail}])
 
 
-class InvitationEmailMismatch(Conflict):
-    """The person who is signed in has another address than the invitation."""
-
-    code = "invitation_email_mismatch"
-    detail = "This invitation is for another email address. Sign in with that one."
-
-
 class InvitationAccepted(Conflict):
     """It was already accepted."""
 
     code = "invitation_accepted"
     detail = "This invitation was already accepted."
-
-
-class InviterLostRight(Conflict):
-    """Whoever sent the invitation may no longer give this role."""
-
-    code = "inviter_lost_right"
-    detail = "Whoever sent this invitation may no longer give this role. Ask for a new one."
-
-
-class InvitationExpired(Gone):
-    """It was not accepted in time."""
-
-    code = "invitation_expired"
-    detail = "This invitation has expired. Ask for a new one."
-
-
-class InvitationRevoked(Gone):
-    """It was withdrawn by those who administer the organization."""
-
-    code = "invitation_revoked"
-    detail = "This invitation was revoked."
 
 
 class TokenLost(Exception):
@@ -115,7 +86,7 @@ def invite_for_company(organization: Organization, *, email: str, role: str) -> 
 
 
 def _make(invitation: Invitation) -> None:
-    _check_address(invitation.organization, invitation.email)
+    check_address(invitation.organization, invitation.email)
     now = timezone.now()
     same = Invitation.objects.of(invitation.organization).filter(email=invitation.email)
     same.open().filter(expires_at__lte=now).update(revoked_at=now)
@@ -129,7 +100,7 @@ def _make(invitation: Invitation) -> None:
             raise
         raise InvitationPending from error
     _send(invitation)
-    _tell(invitation, "invitation.created", role=invitation.role)
+    tell(invitation, "invitation.created", role=invitation.role)
 
 
 @transaction.atomic
@@ -141,13 +112,13 @@ def resend(invitation: Invitation, *, by: Credential) -> Invitation:
         raise InvitationAccepted
     if invitation.revoked_at:
         raise Conflict("This invitation was revoked, or a newer one took its place.")
-    _check_address(invitation.organization, invitation.email)
+    check_address(invitation.organization, invitation.email)
     _count_email(invitation.organization, invitation.email)
     _renew(invitation, timezone.now())
     invitation.invited_by, invitation.by_company = by.user, by.is_platform
     invitation.save(update_fields=["digest", "expires_at", "invited_by", "by_company"])
     _send(invitation)
-    _tell(invitation, "invitation.resent", role=invitation.role)
+    tell(invitation, "invitation.resent", role=invitation.role)
     return invitation
 
 
@@ -165,89 +136,10 @@ def withdraw(invitation: Invitation) -> None:
     if invitation.accepted_at:
         raise InvitationAccepted
     if revoked:
-        _tell(invitation, "invitation.revoked", actor=events.origin.actor().id)
+        tell(invitation, "invitation.revoked", actor=events.origin.actor().id)
 
 
-def find(token: str) -> Invitation:
-    """The invitation that a token belongs to."""
-    known = Invitation.objects.filter(digest=_digest(token)).select_related("organization", "invited_by")
-    invitation = known.first()
-    if invitation is None:
-        raise NotFound("There is no such invitation.")
-    return invitation
-
-
-@transaction.atomic
-def accept(token: str, *, user: User) -> Invitation:
-    """Make `user` a member. The guarded update decides who accepts; a later refusal rolls it back."""
-    invitation = find(token)
-    Organization.objects.lock(
-        invitation.organization_id
-    )  # There's a race here: the inviter may be demoted at this moment.
-    now = timezone.now()
-    pending = Invitation.objects.pending(now).filter(pk=invitation.pk, digest=invitation.digest)
-    decided = pending.update(accepted_at=now) == 1
-    invitation = find(token)
-    if not decided:
-        raise _refusal(invitation)
-    if invitation.email != user.email:
-        raise InvitationEmailMismatch
-    if not user.has_proved_email:  # the link proves nothing: the inviter has seen it too
-        raise EmailNotVerified
-    if not security.effective(invitation.organization).admits_email(user.email):
-        raise EmailDomainNotAllowed
-    _check_inviter(invitation)
-    _join(invitation, user)
-    person = events.Actor.of_person(user.pk)
-    _tell(invitation, "invitation.accepted", person, member=person.id, role=invitation.role)
-    return invitation
-
-
-def check(token: str, email: str) -> None:
-    """Refuse a token that nobody with this address can accept."""
-    invitation = find(token)
-    if invitation.status(timezone.now()) != "pending":
-        raise _refusal(invitation)
-    if invitation.email != email:
-        raise InvitationEmailMismatch
-
-
-@transaction.atomic
-def sign_up(user: User, token: str) -> Organization:
-    """Save a new user who was invited: they join that organization, and get none of their own."""
-    people.register(user)
-    organization = accept(token, user=user).organization
-    people.switch(user, organization)
-    return organization
-
-
-def _refusal(invitation: Invitation) -> Exception:
-    if invitation.accepted_at:
-        return InvitationAccepted()
-    return InvitationRevoked() if invitation.status(timezone.now()) == "revoked" else InvitationExpired()
-
-
-def _check_inviter(invitation: Invitation) -> None:
-    """The inviter needs the right to invite now, not only when they invited. The company always has it."""
-    inviter, organization = invitation.invited_by, invitation.organization
-    if invitation.by_company and organization.is_operational:
-        return
-    held = scopes.of_roles(organization.roles_of(inviter)) if inviter and inviter.is_active else frozenset()
-    if "members:write" not in held or scopes.BY_ROLE[invitation.role] - held or not organization.is_operational:
-        raise InviterLostRight
-
-
-def _join(invitation: Invitation, user: User) -> None:
-    try:
-        with transaction.atomic():
-            Membership.objects.create(organization=invitation.organization, user=user, role=invitation.role)
-    except IntegrityError as error:
-        if "membership_once" not in str(error):
-            raise
-        raise AlreadyMember from error
-
-
-def _check_address(organization: Organization, email: str) -> None:
+def check_address(organization: Organization, email: str) -> None:
     if not security.effective(organization).admits_email(email):
         raise EmailDomainNotAllowed
     if Membership.objects.filter(organization=organization, user__email=email).exists():
@@ -303,12 +195,12 @@ def token_of(invitation: Invitation) -> str:
     """The current token, made again from the row. `TokenLost` if the secret it was made with is gone."""
     for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         token = _token(invitation, secret)
-        if _digest(token) == bytes(invitation.digest):
+        if digest(token) == bytes(invitation.digest):
             return token
     raise TokenLost(invitation.public_id)
 
 
-def _tell(invitation: Invitation, type: str, by: events.Actor | None = None, **data: str | None) -> None:
+def tell(invitation: Invitation, type: str, by: events.Actor | None = None, **data: str | None) -> None:
     data["invitation"] = invitation.public_id
     targets = [invitation.public_id]
     events.record(invitation.organization_id, type, data, timezone.now(), actor=by, targets=targets)
@@ -316,7 +208,7 @@ def _tell(invitation: Invitation, type: str, by: events.Actor | None = None, **d
 
 def _renew(invitation: Invitation, now: datetime) -> None:
     invitation.expires_at = now + LIFETIME
-    invitation.digest = _digest(_token(invitation, settings.SECRET_KEY))
+    invitation.digest = digest(_token(invitation, settings.SECRET_KEY))
 
 
 def _token(invitation: Invitation, secret: str) -> str:
@@ -325,5 +217,5 @@ def _token(invitation: Invitation, secret: str) -> str:
     return PREFIX + base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
 
-def _digest(token: str) -> bytes:
+def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

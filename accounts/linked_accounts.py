@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_noop
 
-from accounts import emails, invitations, people, second_factors, sign_ins
+from accounts import accepting, emails, people, second_factors, sign_ins
 from accounts.lib import languages, timezones
 from accounts.lib.problems import Conflict, NotFound
 from accounts.models import LinkedAccount, User
@@ -80,7 +80,7 @@ def _sign_up(provider: Provider, identity: Identity, invitation: str, zone: str,
     user.language = languages.of_page()
     user.set_unusable_password()
     if invitation:
-        invitations.sign_up(user, invitation)
+        accepting.sign_up(user, invitation)
     else:
         people.sign_up(user)
     _link(user, provider, identity, now)

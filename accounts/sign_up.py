@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from accounts import email_codes, emails, invitations, people
+from accounts import accepting, email_codes, emails, people
 from accounts.models import EmailCode, Organization, User
 
 TEMPLATE = "sign_up"
@@ -22,7 +22,7 @@ PURPOSE = EmailCode.Purpose.SIGN_UP
 def begin(user: User, *, organization_name: str, invitation: str, network: str, now: datetime) -> EmailCode:
     """Sends a code to the address of `user`, who is not saved and has a password already."""
     if invitation:
-        invitations.check(invitation, user.email)
+        accepting.check(invitation, user.email)
     data = {
         "name": user.name,
         "timezone": user.timezone,
@@ -52,7 +52,7 @@ def finish(
     user.password = data["password"]
     with transaction.atomic():
         if data["invitation"]:
-            organization = invitations.sign_up(user, data["invitation"])
+            organization = accepting.sign_up(user, data["invitation"])
         else:
             organization = people.sign_up(user, organization_name=data["organization_name"])
         EmailCode.objects.filter(email=row.email, purpose=PURPOSE).delete()

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency, invitations, tokens
+from accounts import accepting, idempotency, invitations, tokens
 from accounts.api.fields import EmailField
 from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
@@ -191,7 +191,7 @@ class AcceptView(APIView):
         token = request.query_params.get("token", "")
         if not 0 < len(token) <= TOKEN_LENGTH:
             raise InvalidField("token", "Must be the token of an invitation.")
-        return _shown(invitations.find(token))
+        return _shown(accepting.find(token))
 
     @extend_schema(
         request=TokenSerializer,
@@ -208,7 +208,7 @@ class AcceptView(APIView):
         person = tokens.person(credential_of(request))
 
         def effect() -> Response:
-            return _shown(invitations.accept(serializer.validated_data["token"], user=person))
+            return _shown(accepting.accept(serializer.validated_data["token"], user=person))
 
         return idempotency.once(request, effect)
 

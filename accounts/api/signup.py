@@ -10,7 +10,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import invitations, people, sign_in_limits, sign_up, tokens
+from accounts import accepting, people, sign_in_limits, sign_up, tokens
 from accounts.api.fields import EmailField
 from accounts.api.invitations import TOKEN_LENGTH
 from accounts.api.organizations import OrganizationSerializer
@@ -100,7 +100,7 @@ class SignUpView(AnonymousView):
                 now=timezone.now(),
             )
             return Response(CodeSentSerializer(sent).data, status=status.HTTP_202_ACCEPTED)
-        organization = invitations.sign_up(user, token) if token else people.sign_up(user, organization_name=name)
+        organization = accepting.sign_up(user, token) if token else people.sign_up(user, organization_name=name)
         return _signed_up(request, user, organization)
 
 

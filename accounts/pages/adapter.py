@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from accounts import emails, invitations, people, second_factors, sign_in_limits, sign_ins
+from accounts import accepting, emails, people, second_factors, sign_in_limits, sign_ins
 from accounts.credentials import Kind
 from accounts.lib import languages, mailboxes
 from accounts.lib.addresses import caller_network
@@ -125,6 +125,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 def _sign_up(user: User, form: Any) -> None:
     if form.accepted:
-        invitations.sign_up(user, form.cleaned_data["invitation"])
+        accepting.sign_up(user, form.cleaned_data["invitation"])
     else:
         people.sign_up(user, organization_name=form.cleaned_data["organization_name"])

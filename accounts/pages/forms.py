@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import invitations, password_reset
+from accounts import accepting, password_reset
 from accounts.lib import languages, timezones
 from accounts.lib.languages import sentence, translated
 from accounts.lib.problems import NotFound, Problem
@@ -53,7 +53,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
     def clean_email(self) -> str:
         email: str = super().clean_email()
         if self.accepted and email != self.accepted.email:
-            raise ValidationError(translated(invitations.InvitationEmailMismatch.detail))
+            raise ValidationError(translated(accepting.InvitationEmailMismatch.detail))
         return email
 
     def validate_unique_email(self, value: str) -> str:
@@ -77,7 +77,7 @@ class SignupForm(AllauthSignupForm):  # type: ignore[misc]
 def _pending(token: str) -> Invitation | None:
     """The invitation that can still be accepted with this token."""
     try:
-        invitation = invitations.find(token)
+        invitation = accepting.find(token)
     except NotFound:
         return None
     return invitation if invitation.status(timezone.now()) == "pending" else None

@@ -9,7 +9,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.generic.base import View
 
-from accounts import invitations, people
+from accounts import accepting, people
 from accounts.lib.problems import NotFound, Problem
 from accounts.models import Invitation, User
 
@@ -27,7 +27,7 @@ class AcceptInvitationView(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Whoever has accepted it, by signing up say, is led to the organization."""
         token = request.GET.get("token", "")
-        invitation = invitations.find(token)
+        invitation = accepting.find(token)
         if invitation.accepted_at and _is_invited(request, invitation):
             return redirect("usage:overview", invitation.organization.public_id)
         return _page(request, token)
@@ -37,7 +37,7 @@ class AcceptInvitationView(View):
         if not isinstance(request.user, User):
             return _page(request, token)
         try:
-            invitation = invitations.accept(token, user=request.user)
+            invitation = accepting.accept(token, user=request.user)
         except NotFound:
             raise
         except Problem as problem:
@@ -47,7 +47,7 @@ class AcceptInvitationView(View):
 
 
 def _page(request: HttpRequest, token: str, problem: Problem | None = None) -> HttpResponse:
-    invitation = invitations.find(token)
+    invitation = accepting.find(token)
     context = {
         "invitation": invitation,
         "status": invitation.status(timezone.now()),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import invitations, people, scopes
+from accounts import accepting, invitations, people, scopes
 from accounts.models import Invitation, Membership, Organization, SecurityPolicy, User
 from accounts.models.invitations import InvitationQuerySet
 from tests import factories
@@ -211,8 +211,8 @@ def race_to_accept(count: int = 8) -> tuple[list[Any], Invitation]:
     alice, dora = factories.user("alice"), factories.user("dora")
     assert alice.current_organization is not None
     secret = invite(alice, alice.current_organization, dora.email)
-    results = race([partial(invitations.accept, secret, user=dora)] * count)
-    return results, invitations.find(secret)
+    results = race([partial(accepting.accept, secret, user=dora)] * count)
+    return results, accepting.find(secret)
 
 
 def test_accepted_many_times_at_once_it_counts_once(committed: None) -> None:
@@ -227,8 +227,8 @@ def test_accepting_and_revoking_at_once_have_one_outcome(committed: None) -> Non
         alice, dora = factories.user("alice"), factories.user("dora")
         assert alice.current_organization is not None
         secret = invite(alice, alice.current_organization, dora.email)
-        made = invitations.find(secret)
-        race([partial(invitations.accept, secret, user=dora), partial(invitations.revoke, invitations.find(secret))])
+        made = accepting.find(secret)
+        race([partial(accepting.accept, secret, user=dora), partial(invitations.revoke, accepting.find(secret))])
         made.refresh_from_db()
         assert (made.accepted_at is None) != (made.revoked_at is None)
         joined = Membership.objects.filter(organization=made.organization, user=dora).exists()
@@ -246,18 +246,18 @@ def test_a_look_before_the_update_would_accept_what_was_revoked(
     secret = invite(alice, alice.current_organization, dora.email)
 
     def accept() -> None:
-        assert invitations.find(secret).status(timezone.now()) == "pending"
+        assert accepting.find(secret).status(timezone.now()) == "pending"
         looked.wait(timeout=30)
         revoked.wait(timeout=30)
-        invitations.accept(secret, user=dora)
+        accepting.accept(secret, user=dora)
 
     def revoke() -> None:
         looked.wait(timeout=30)
-        invitations.withdraw(invitations.find(secret))
+        invitations.withdraw(accepting.find(secret))
         revoked.wait(timeout=30)
 
     assert race([accept, revoke]) == [None, None]
-    made = invitations.find(secret)
+    made = accepting.find(secret)
     assert made.accepted_at
     assert made.revoked_at
 

@@ -10,7 +10,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts import email_changes, invitations, sign_in_limits, sign_ins, tasks
+from accounts import accepting, email_changes, invitations, sign_in_limits, sign_ins, tasks
 from accounts.exports import jobs
 from accounts.lib.identifiers import uuid_of
 from accounts.lib.problems import Problem
@@ -114,7 +114,7 @@ def test_taking_it_back_ends_what_a_thief_made_since(alice: User, api: Any, orga
     thiefs_key = api(made["api_key"])
     new_secret = thief.post(f"/v1/account/api-keys/{rotated.public_id}/rotate", {}).json()["api_key"]
     token = invitations.token_of(factories.invitation(organization, mallory.email, "owner", by=alice))
-    invitations.accept(token, user=mallory)
+    accepting.accept(token, user=mallory)
     assert thief.post("/v1/invitations", {"email": "eve@example.com", "role": "owner"}).status_code == 201
     assert thiefs_key.post("/v1/webhook-endpoints", hook).status_code == 201
     thief.patch(f"/v1/webhook-endpoints/{led_away}", {"url": "https://thief.example/"})

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import email_codes, invitations, people, tasks, tokens
+from accounts import accepting, email_codes, invitations, people, tasks, tokens
 from accounts.exports import jobs
 from accounts.models import (
     EmailCode,
@@ -286,7 +286,7 @@ def test_a_reset_ends_what_a_stranger_prepared(
     factories.key(organization, created_by=alice)
     mallory = factories.user("mallory")
     token = invitations.token_of(factories.invitation(organization, mallory.email, "owner", by=alice))
-    invitations.accept(token, user=mallory)
+    accepting.accept(token, user=mallory)
     _, by_mallory = factories.key(organization, created_by=mallory)
     factories.invitation(organization, "eve@example.com", "owner", by=mallory)
     account = api(alice).post("/v1/service-accounts", {"name": "Deployment", "role": "admin"}).json()

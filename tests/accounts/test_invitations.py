@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import invitations, people, scopes
+from accounts import accepting, invitations, people, scopes
 from accounts.credentials import Credential, Kind
 from accounts.models import Invitation, Membership, Organization, SecurityPolicy, User
 from tests import factories
@@ -304,7 +304,7 @@ def test_the_company_invites_an_owner_to_an_organization_without_people(db: None
     with pytest.raises(invitations.InvitationPending):
         invitations.invite_for_company(empty, email=ann.email, role="owner")
 
-    invitations.accept(invitations.token_of(invitation), user=ann)
+    accepting.accept(invitations.token_of(invitation), user=ann)
 
     assert Membership.objects.get(organization=empty, user=ann).role == "owner"
     with pytest.raises(invitations.AlreadyMember):
@@ -315,5 +315,5 @@ def test_the_company_invites_nobody_into_what_is_suspended_meanwhile(db: None) -
     empty, ann = Organization.objects.create_root(name="Moved"), factories.user("ann")
     invitation = invitations.invite_for_company(empty, email=ann.email, role="owner")
     Organization.objects.filter(pk=empty.pk).update(status="suspended", suspended_for=["manual"])
-    with pytest.raises(invitations.InviterLostRight):
-        invitations.accept(invitations.token_of(invitation), user=ann)
+    with pytest.raises(accepting.InviterLostRight):
+        accepting.accept(invitations.token_of(invitation), user=ann)

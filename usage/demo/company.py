@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import invitations, people, scopes, tree
+from accounts import accepting, invitations, people, scopes, tree
 from accounts.credentials import Credential, Kind
 from accounts.models import Invitation, Membership, Organization, User
 from apikeys import keys
@@ -98,6 +98,6 @@ def _join(node: Organization, name: str, email: str, role: str, by: Credential, 
     person.set_unusable_password()
     people.register(person)
     invitation = invitations.invite(node, email=email, role=role, by=by)
-    invitations.accept(invitations.token_of(invitation), user=person)
+    accepting.accept(invitations.token_of(invitation), user=person)
     people.switch(person, node)
     Invitation.objects.filter(pk=invitation.pk).update(created_at=start)
