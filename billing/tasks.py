@@ -6,7 +6,7 @@ from billing import clock
 from billing.change_requests import deciding
 from billing.invoicing import documents, dunning, register, renewals
 from billing.ledger import alerts, expiry_sweep, seals
-from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunds
+from billing.payments import cards, comparison, gateways, inbound, payments, recharge, refunding
 
 
 @shared_task
@@ -38,7 +38,7 @@ def renew_subscriptions() -> int:
 
 @shared_task
 def settle_pending_refunds() -> int:
-    return refunds.sweep(timezone.now())
+    return refunding.sweep(timezone.now())
 
 
 @shared_task

@@ -14,7 +14,7 @@ from apikeys.models import ApiKey
 from billing import accounts, organizations
 from billing.ledger import balances, posting
 from billing.models import BillingAccount, LedgerEntry, PaymentMethod
-from billing.payments import methods
+from billing.payments import saving_cards
 from billing.payments.gateways.sandbox import visits
 
 PASSWORD = "correct horse battery"
@@ -94,16 +94,16 @@ def card(organization: Organization, token: str = "pm_card_visa") -> PaymentMeth
     """A saved card. Also makes the billing account that the card needs."""
     if accounts.find(organization) is None:
         billing_account(organization)
-    return methods.add(organization, token)
+    return saving_cards.add(organization, token)
 
 
 def card_on_page(organization: Organization, name: str) -> PaymentMethod:
     """A test card that its owner saved on the sandbox's page, where the bank may ask them to authenticate."""
     if accounts.find(organization) is None:
         billing_account(organization)
-    session = methods.begin_setup(organization, return_url="https://app.example/back")
+    session = saving_cards.begin_setup(organization, return_url="https://app.example/back")
     visits.complete(session.id, name)
-    method = methods.finish_setup(organization, session.id)
+    method = saving_cards.finish_setup(organization, session.id)
     assert method is not None
     return method
 

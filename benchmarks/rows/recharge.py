@@ -18,7 +18,7 @@ AGAINST = "the same with it off"
 BOUND = 0.95
 TURNS = 4  # of each side in a round
 
-# As `recharge.change` leaves it, for every payer. The threshold is never reached.
+# As `recharge_settings.change` leaves it, for every payer. The threshold is never reached.
 SETTINGS = """
 INSERT INTO billing_autorecharge (organization_id, enabled, threshold, amount)
 SELECT organization_id, true, 20, 50 FROM billing_ledgeraccount

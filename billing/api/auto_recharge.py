@@ -18,7 +18,7 @@ from billing import accounts, clock
 from billing.api.fields import AmountSerializerField, PositiveAmountField
 from billing.api.money import MoneySerializer, check_currency
 from billing.models import AutoRecharge
-from billing.payments import recharge, recharge_sentence
+from billing.payments import recharge, recharge_sentence, recharge_settings
 
 
 class AutoRechargeSerializer(serializers.ModelSerializer[AutoRecharge]):
@@ -76,7 +76,7 @@ class AutoRechargeView(APIView):
         serializer.is_valid(raise_exception=True)
         params = dict(serializer.validated_data)
         check_currency(organization, params)
-        recharge.change(organization, params, by=events.actor_of(credential_of(request)), now=now)
+        recharge_settings.change(organization, params, by=events.actor_of(credential_of(request)), now=now)
         recharge.run(organization, now)
         return _answer(organization, clock.now(organization))
 

@@ -19,7 +19,7 @@ from accounts.lib import identifiers
 from billing import accounts, clock
 from billing.api.payers import own_payer
 from billing.models import PaymentMethod
-from billing.payments import methods
+from billing.payments import methods, saving_cards
 
 
 class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):
@@ -122,7 +122,7 @@ class PaymentMethodViewSet(
             return identifiers.uuid7().hex
 
         def keep(id: str) -> Response:
-            method = methods.add(organization_of(request), token, by=credential_of(request).id, id=UUID(hex=id))
+            method = saving_cards.add(organization_of(request), token, by=credential_of(request).id, id=UUID(hex=id))
             return Response(PaymentMethodSerializer(method).data, status=status.HTTP_201_CREATED)
 
         return idempotency.in_two_steps(request, begin, keep)
@@ -136,6 +136,6 @@ class PaymentMethodViewSet(
         organization = organization_of(request)
         own_page = f"{settings.BASE_URL}/o/{organization.public_id}/credits/cards/page/"
         return_url = serializer.validated_data.get("return_url", own_page)
-        session = methods.begin_setup(organization, return_url=return_url, by=credential_of(request).id)
+        session = saving_cards.begin_setup(organization, return_url=return_url, by=credential_of(request).id)
         page = {"id": session.id, "url": session.url, "expires_at": session.expires_at}
         return Response(SetupPageSerializer(page).data, status=status.HTTP_201_CREATED)

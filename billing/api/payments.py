@@ -23,7 +23,7 @@ from billing.api.fields import AmountSerializerField, PositiveAmountField
 from billing.api.money import MoneySerializer, check_currency
 from billing.api.payers import own_payer
 from billing.models import Payment, Refund
-from billing.payments import payments, purchases, refunds
+from billing.payments import payments, purchases, refunding, refunds
 
 OPTIONAL = ("next_action_url", "failure_code", "decline_code")
 
@@ -148,7 +148,7 @@ class PaymentViewSet(PublicIdMixin, mixins.ListModelMixin, mixins.RetrieveModelM
             return refunds.begin(payment, actor=credential_of(request).id, **params).pk.hex
 
         def finish(refund_id: str) -> Response:
-            refund = refunds.complete(UUID(hex=refund_id))
+            refund = refunding.complete(UUID(hex=refund_id))
             return Response(RefundSerializer(refund).data, status=status.HTTP_201_CREATED)
 
         return idempotency.in_two_steps(request, begin, finish)

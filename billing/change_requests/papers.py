@@ -12,7 +12,7 @@ from accounts.models import Organization
 from billing.change_requests.action import Action, Amount, Figures, Params
 from billing.invoicing import crediting, papers
 from billing.models import Invoice, Payment
-from billing.payments import refunds
+from billing.payments import refunding, refunds
 from billing.templatetags.money import money
 
 
@@ -59,7 +59,7 @@ class Refund(Action):
 
     def run(self, row: Payment, params: Params, *, reason: str, actor: str, now: datetime) -> str:
         begun = refunds.begin(row, reason=reason, actor=actor, amount=_amount(params), force=params["force"])
-        transaction.on_commit(lambda: refunds.complete(begun.pk))  # The gateway is called with no transaction open.
+        transaction.on_commit(lambda: refunding.complete(begun.pk))  # The gateway is called with no transaction open.
         return gettext("Being paid back: %(money)s (%(refund)s).") % {
             "money": money(begun.total, row.currency),
             "refund": begun.public_id,

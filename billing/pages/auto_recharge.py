@@ -19,7 +19,7 @@ from billing import accounts, clock
 from billing.models import PaymentMethod
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
-from billing.payments import recharge, recharge_sentence
+from billing.payments import recharge, recharge_sentence, recharge_settings
 
 
 def _amount(label: Promise, help_text: Promise | str = "") -> NumberFormField:
@@ -29,7 +29,9 @@ def _amount(label: Promise, help_text: Promise | str = "") -> NumberFormField:
 
 class AutoRechargeForm(forms.Form):
     enabled = forms.BooleanField(
-        label=gettext_lazy("Buy credits automatically"), required=False, help_text=gettext_lazy(recharge.CONSENT)
+        label=gettext_lazy("Buy credits automatically"),
+        required=False,
+        help_text=gettext_lazy(recharge_settings.CONSENT),
     )
     threshold = _amount(gettext_lazy("When less than this is left"))
     amount = _amount(gettext_lazy("Buy this much"), gettext_lazy("Or name a target instead."))
@@ -65,7 +67,7 @@ class AutoRechargeView(CreditsMixin):
         if form.is_valid():
             try:
                 by = events.actor_of(self.credential)
-                recharge.change(self.organization, form.cleaned_data, by=by, now=now)
+                recharge_settings.change(self.organization, form.cleaned_data, by=by, now=now)
                 recharge.run(self.organization, now)
             except Problem as problem:
                 refuse(form, problem)

@@ -15,7 +15,7 @@ from billing.models import AutoRecharge, Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
 from billing.pages.forms import SandboxCardForm
-from billing.payments import methods
+from billing.payments import methods, saving_cards
 
 
 class AddCardView(CreditsMixin):
@@ -28,7 +28,7 @@ class AddCardView(CreditsMixin):
         if not form.is_valid():
             return self.page(card_form=form, status=400)
         try:
-            card = methods.add(self.organization, form.cleaned_data["gateway_token"], by=self.credential.id)
+            card = saving_cards.add(self.organization, form.cleaned_data["gateway_token"], by=self.credential.id)
         except Problem as problem:
             refuse(form, problem)
             return self.page(card_form=form, status=problem.status)

@@ -16,7 +16,7 @@ from billing import accounts, balance, clock
 from billing.ledger import posting
 from billing.models import Grant, Hold, Payment, PaymentMethod
 from billing.pages.forms import AmountForm, BillingAccountForm, SandboxCardForm, presets
-from billing.payments import methods
+from billing.payments import saving_cards
 from billing.templatetags.money import places
 
 PAYMENTS_SHOWN = 10
@@ -79,7 +79,7 @@ class CreditsMixin(OrganizationMixin):
         contact = {"name": self.organization.name, "email": self.person.email}
         return {
             "amount_form": AmountForm(),
-            "consent": translated(methods.CONSENT),
+            "consent": translated(saving_cards.CONSENT),
             "account_form": BillingAccountForm(initial=contact),
             "card_form": SandboxCardForm() if settings.PAYMENT_GATEWAY == "sandbox" else None,
         }

@@ -15,7 +15,7 @@ from accounts.lib.problems import NotFound, Problem
 from billing.models import Payment
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
-from billing.payments import gateways, methods, payments
+from billing.payments import gateways, payments, saving_cards
 
 
 class PaymentView(CreditsMixin):
@@ -75,7 +75,7 @@ class SetupView(CreditsMixin):
     def get(self, request: HttpRequest, organization: str) -> HttpResponse:
         session = texts.typed(request.GET.get("session", ""))
         try:
-            card = methods.finish_setup(self.organization, session) if session else None
+            card = saving_cards.finish_setup(self.organization, session) if session else None
         except NotFound as error:
             raise Http404 from error
         except Problem as problem:
@@ -88,7 +88,7 @@ class SetupView(CreditsMixin):
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         address = reverse("billing:cards", args=[self.organization.public_id])
         try:
-            session = methods.begin_setup(
+            session = saving_cards.begin_setup(
                 self.organization, return_url=f"{settings.BASE_URL}{address}", by=self.credential.id
             )
         except Problem as problem:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from billing.models import Dispute, PolledGateway
-from billing.payments import disputes, gateways, inbound, intents, observing, refunds
+from billing.payments import disputes, gateways, inbound, intents, observing, refunding
 from billing.payments.gateways import Gateway, Subject
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ def compare(gateway: Gateway, since: datetime, now: datetime) -> None:
     for intent in gateway.intents(since - INTENTS):
         _observe(intent.id, partial(intents.observe, intent, gateway))
     for refund in gateway.refunds(since - AFTERMATH):
-        _observe(refund.id, partial(refunds.observe, refund, gateway, now))
+        _observe(refund.id, partial(refunding.observe, refund, gateway, now))
     for dispute in gateway.disputes(since - AFTERMATH):
         _observe(dispute.id, partial(disputes.observe, dispute, gateway, now))
     for id in _older(gateway, since - AFTERMATH):

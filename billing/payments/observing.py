@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from billing.models import BillingAccount, Payment
-from billing.payments import customers, disputes, gateways, intents, methods, notices, payments, refunds
+from billing.payments import customers, disputes, gateways, intents, methods, notices, payments, refunding, saving_cards
 from billing.payments.gateways import Gateway, SessionState, SetupState, Subject
 
 Look = Callable[[str, Gateway, datetime], None]
@@ -37,13 +37,13 @@ def _session(id: str, gateway: Gateway, now: datetime) -> None:
     if payment:
         payments.complete(payment.pk)
     elif session.state == SessionState.COMPLETE and session.card:
-        _keep(session.customer, session.card, gateway, methods.consenting(session.metadata))
+        _keep(session.customer, session.card, gateway, saving_cards.consenting(session.metadata))
 
 
 def _setup(id: str, gateway: Gateway, now: datetime) -> None:
     setup = gateway.setup(id)
     if setup.state == SetupState.SUCCEEDED and setup.card:
-        _keep(setup.customer, setup.card, gateway, methods.consenting(setup.metadata))
+        _keep(setup.customer, setup.card, gateway, saving_cards.consenting(setup.metadata))
 
 
 def _keep(customer: str, card: gateways.Card, gateway: Gateway, by: str) -> None:
@@ -51,7 +51,7 @@ def _keep(customer: str, card: gateways.Card, gateway: Gateway, by: str) -> None
     owner = customers.owner_of(customer, gateway)
     account = BillingAccount.objects.filter(organization=owner).open().select_related("organization").first()
     if account:
-        methods.save(account.organization, gateway.name, card, by=by)
+        saving_cards.save(account.organization, gateway.name, card, by=by)
 
 
 def _card(id: str, gateway: Gateway, now: datetime) -> None:
@@ -63,7 +63,7 @@ def _card(id: str, gateway: Gateway, now: datetime) -> None:
 
 
 def _refund(id: str, gateway: Gateway, now: datetime) -> None:
-    refunds.observe(gateway.retrieve_refund(id), gateway, now)
+    refunding.observe(gateway.retrieve_refund(id), gateway, now)
 
 
 def _dispute(id: str, gateway: Gateway, now: datetime) -> None:

@@ -13,7 +13,7 @@ from billing import clock
 from billing.invoicing import settlement, unpaid
 from billing.ledger import posting
 from billing.models import LedgerEntry, Payment
-from billing.payments import cards, methods, minor_units, notices, payment_events, rounds
+from billing.payments import cards, minor_units, notices, payment_events, rounds, saving_cards
 from billing.payments.gateways import Decline, Intent, IntentState
 from billing.templatetags.money import money
 
@@ -68,7 +68,9 @@ def _succeed(payment: Payment, intent: Intent) -> None:
     if payment.status == Status.FAILED:
         log.error("a payment succeeded after it had failed", payment=payment.public_id)
     if payment.method is None and intent.card:
-        payment.method = methods.keep(payment.organization, payment.gateway_name, intent.card, by=payment.created_by)
+        payment.method = saving_cards.keep(
+            payment.organization, payment.gateway_name, intent.card, by=payment.created_by
+        )
     payment.status, payment.intent, payment.failure_code, payment.decline_code = Status.SUCCEEDED, intent.id, "", ""
     by_owner = payment.method if payment.created_by not in BY_OURSELVES else None
     good_again = by_owner if by_owner and cards.mark_good(by_owner) else None

@@ -16,7 +16,7 @@ from billing.exceptions import NoBillingAccount
 from billing.invoicing import renewals, subscriptions
 from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, Subscription
-from billing.payments import methods, purchases, recharge
+from billing.payments import purchases, recharge, saving_cards
 from tests import factories
 from tests.concurrency import race, wait_until_blocking
 from tests.conftest import Api
@@ -126,7 +126,7 @@ def test_what_waits_for_a_closing_finds_the_account_closed(committed: None, step
     factories.billing_account(organization)
     begun = {
         "subscribe": lambda: subscriptions.subscribe(organization, "developer", now=timezone.now()),
-        "add_method": lambda: methods.add(organization, "pm_card_visa"),
+        "add_method": lambda: saving_cards.add(organization, "pm_card_visa"),
     }[step]
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():

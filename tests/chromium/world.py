@@ -38,7 +38,7 @@ from billing.invoicing import papers
 from billing.invoicing.papers import Draft, Line
 from billing.ledger import posting
 from billing.models import Invoice, Payment, PaymentMethod
-from billing.payments import methods, payments, purchases
+from billing.payments import payments, purchases, saving_cards
 from billing.payments.gateways.sandbox import visits as sandbox_visits
 from tests import factories
 from usage import demo
@@ -141,16 +141,16 @@ def _add_papers(world: World, owner: User) -> None:
     """An open invoice, a payment that waits for the bank, and a page of the gateway's."""
     payer, by = world.payer, f"user:{owner.pk}"
     world.names["invoice"] = _bill(payer).public_id
-    session = methods.begin_setup(payer, return_url="http://localhost/back")
+    session = saving_cards.begin_setup(payer, return_url="http://localhost/back")
     sandbox_visits.complete(session.id, "pm_card_authenticationRequired")
-    card = methods.finish_setup(payer, session.id)
+    card = saving_cards.finish_setup(payer, session.id)
     assert card is not None
     waiting = payments.complete(purchases.begin(payer, amount=Decimal(30), method=card.public_id, by=by).pk)
     assert waiting.status == Payment.Status.ACTION_REQUIRED
     opened = payments.authenticate(waiting, "http://localhost/back")
     world.names["payment"] = waiting.public_id
     world.names["card"] = PaymentMethod.objects.of(payer).filter(is_default=False)[0].public_id
-    world.names["billing:sandbox-session id"] = methods.begin_setup(payer, return_url="http://localhost/back").id
+    world.names["billing:sandbox-session id"] = saving_cards.begin_setup(payer, return_url="http://localhost/back").id
     world.names["billing:sandbox-authentication id"] = opened.rstrip("/").rpartition("/")[2]
 
 

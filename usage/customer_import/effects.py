@@ -20,7 +20,7 @@ from billing.invoicing import vat_ids
 from billing.ledger import imports
 from billing.ledger.lots import Lot
 from billing.models import BillingAccount, Meter
-from billing.payments import customers, methods
+from billing.payments import customers, saving_cards
 from billing.payments.gateways import Card
 from usage.models import ImportedRow, ImportedUsage
 
@@ -109,7 +109,7 @@ def _at_stripe(account: BillingAccount, row: Values) -> None:
             fingerprint=row["card_fingerprint"] or row["card_id"],
             customer=row["stripe_customer"],
         )
-        saved = methods.save(account.organization, STRIPE, card, by="", consent=CONSENT)
+        saved = saving_cards.save(account.organization, STRIPE, card, by="", consent=CONSENT)
         if saved.organization_id != account.organization_id:
             raise InvalidField("card_id", "The card belongs to another organization.")
 

@@ -15,7 +15,7 @@ from billing.invoicing import subscriptions
 from billing.ledger import grants, holds, thresholds
 from billing.ledger.lots import Lot
 from billing.models import Grant, PaymentMethod
-from billing.payments import methods, payments, purchases, recharge
+from billing.payments import methods, payments, purchases, recharge_settings, saving_cards
 from usage import metering
 from usage.demo import company, traffic
 from usage.demo.company import Cast
@@ -86,7 +86,7 @@ def _use(cast: Cast, start: datetime, end: datetime, age: float, chance: random.
 
 
 def _begin(cast: Cast, now: datetime) -> None:
-    methods.add(cast.payer, "pm_card_visa")
+    saving_cards.add(cast.payer, "pm_card_visa")
     _buy(40)(cast, now)
     subscriptions.subscribe(cast.payer, "developer", now=now)
 
@@ -100,11 +100,11 @@ def _buy(amount: int) -> Callable[[Cast, datetime], None]:
 
 
 def _be_declined(cast: Cast, now: datetime) -> None:
-    card = methods.add(cast.payer, "pm_card_chargeDeclinedInsufficientFunds")
+    card = saving_cards.add(cast.payer, "pm_card_chargeDeclinedInsufficientFunds")
     by = f"user:{cast.owner.pk}"
     payments.complete(purchases.begin(cast.payer, amount=Decimal(50), method=card.public_id, by=by).pk)
     methods.remove(card)
-    methods.add(cast.payer, "pm_card_mastercard")
+    saving_cards.add(cast.payer, "pm_card_mastercard")
 
 
 def _be_given_credits(cast: Cast, now: datetime) -> None:
@@ -127,7 +127,7 @@ def _settle_in(cast: Cast, now: datetime) -> None:
     backup = PaymentMethod.objects.of(cast.payer).filter(brand="mastercard").get()
     methods.change(backup, {"is_backup": True})
     settings = {"enabled": True, "threshold": Decimal(15), "amount": Decimal(50), "monthly_limit": Decimal(200)}
-    recharge.change(cast.payer, settings, by=events.Actor.of_person(cast.owner.pk), now=now)
+    recharge_settings.change(cast.payer, settings, by=events.Actor.of_person(cast.owner.pk), now=now)
     for name, amount in (("iOS app", "0.48"), ("Production", "1.2")):
         key = cast.keys[name]
         assert key.organization is not None

@@ -21,7 +21,7 @@ from billing import clock
 from billing.invoicing import dunning, renewals
 from billing.ledger import alerts, balances, billing_zone, posting
 from billing.models import InvoiceState, LedgerAccount, Payment, Refund
-from billing.payments import payments, recharge, refunds
+from billing.payments import payments, recharge, refunding
 from usage.storage import closing, partitions
 
 log = structlog.get_logger()
@@ -75,7 +75,7 @@ def _refunds_due(payer: Organization, now: datetime) -> datetime | None:
 def _settle_refunds(payer: Organization, now: datetime) -> None:
     waiting = Refund.objects.filter(payment__organization=payer, status=Refund.Status.PENDING)
     for refund in waiting.filter(next_attempt_at__lte=now):
-        refunds.complete(refund.pk)
+        refunding.complete(refund.pk)
 
 
 def _unpaid(payer: Organization) -> QuerySet[InvoiceState]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Organization
 from billing.invoicing import crediting, papers, tax
 from billing.models import AutoRecharge, Invoice, LedgerEntry, Payment, Refund, TaxRate
-from billing.payments import gateways, payments, purchases, recharge, refunds
+from billing.payments import gateways, payments, purchases, recharge, refunding, refunds
 from billing.payments.gateways import RefundState
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox
@@ -33,7 +33,7 @@ def buy(organization: Organization, amount: str = "25") -> Payment:
 
 def refund(payment: Payment, amount: str | None = None) -> Refund:
     number = None if amount is None else Decimal(amount)
-    return refunds.complete(refunds.begin(payment, amount=number, reason="Sorry", actor="test").pk)
+    return refunding.complete(refunds.begin(payment, amount=number, reason="Sorry", actor="test").pk)
 
 
 def entries(organization: Organization) -> list[Any]:
@@ -142,7 +142,7 @@ def test_what_a_credit_note_gave_back_is_not_refunded_too(buyer: Organization) -
     pending = refunds.begin(payment, amount=Decimal(15), reason="Sorry", actor="test")
     with pytest.raises(crediting.NotCreditable):
         crediting.give(payment.invoice, reason="Sorry", actor="test", now=timezone.now())
-    refunds.complete(pending.pk)
+    refunding.complete(pending.pk)
     assert papers.credited(payment.invoice) == payment.invoice.total
     assert reconciliation.run() == []
 
@@ -163,7 +163,7 @@ def test_a_refund_that_comes_back_days_later_is_invoiced_again(buyer: Organizati
     done = refund(payment)
     gateway = gateways.BY_NAME[payment.gateway_name]
     answer = gateway.retrieve_refund(done.gateway_reference)
-    refunds.settle(done.pk, type(answer)(**{**vars(answer), "state": RefundState.FAILED}))
+    refunding.settle(done.pk, type(answer)(**{**vars(answer), "state": RefundState.FAILED}))
     kinds = list(Invoice.objects.of(buyer).order_by("issued_at").values_list("kind", "total"))
     assert kinds == [("invoice", Decimal("29.75")), ("credit_note", Decimal("29.75")), ("invoice", Decimal("29.75"))]
     assert payment.invoice is not None

@@ -15,7 +15,7 @@ from billing import accounts
 from billing.exceptions import NoBillingAccount
 from billing.ledger import posting
 from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Payment, PaymentMethod
-from billing.payments import gateways, methods, payments, purchases
+from billing.payments import gateways, payments, purchases, saving_cards
 from billing.payments.gateways.sandbox import visits
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
@@ -283,7 +283,7 @@ def test_a_child_can_not_pay(browser: Client, organization: Organization, path: 
 
 def test_yen_are_offered_in_amounts_that_people_pay(browser: Client, organization: Organization) -> None:
     factories.billing_account(organization, country="JP")
-    methods.add(organization, "pm_card_visa")
+    saving_cards.add(organization, "pm_card_visa")
     page = text(browser.get(at(organization, "credits/")))
     assert "JPY\u00a01,000" in page
     assert "JPY\u00a010<" not in page

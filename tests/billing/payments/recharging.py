@@ -12,7 +12,7 @@ from accounts.models import Organization
 from billing import tasks
 from billing.ledger import posting
 from billing.models import AutoRecharge, LedgerEntry, Payment, PaymentMethod
-from billing.payments import recharge
+from billing.payments import recharge, recharge_settings
 from tests import factories
 
 DECLINED = "pm_card_chargeDeclinedInsufficientFunds"
@@ -20,7 +20,7 @@ DECLINED = "pm_card_chargeDeclinedInsufficientFunds"
 
 def switch_on(organization: Organization, **params: Any) -> None:
     given = {"enabled": True, "threshold": Decimal(20), **({} if "target" in params else {"amount": Decimal(50)})}
-    recharge.change(organization, {**given, **params}, by=events.Actor("person", "user:0"), now=timezone.now())
+    recharge_settings.change(organization, {**given, **params}, by=events.Actor("person", "user:0"), now=timezone.now())
 
 
 def spend(organization: Organization, amount: int | str) -> None:

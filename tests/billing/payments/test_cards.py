@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Email, Event, Organization
 from billing import tasks
 from billing.models import GatewayCustomer, PaymentMethod
-from billing.payments import cards, customers, gateways, methods, payments
+from billing.payments import cards, customers, gateways, methods, payments, saving_cards
 from tests import factories
 from tests.billing.payments.buying import begin, paid
 from tests.billing.payments.gateway import FaultySandbox
@@ -82,7 +82,7 @@ def test_a_page_is_opened_though_the_customer_was_deleted(
     card: PaymentMethod, customer: Organization, stand_in: StandIn
 ) -> None:
     stand_in.delete_customer(customer=GatewayCustomer.objects.get().customer)
-    assert methods.begin_setup(customer, return_url="https://app.example/").url
+    assert saving_cards.begin_setup(customer, return_url="https://app.example/").url
     stand_in.delete_customer(customer=GatewayCustomer.objects.get().customer)
     assert payments.complete(begin(customer, checkout=True).pk).next_action_url
 

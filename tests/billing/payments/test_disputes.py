@@ -14,7 +14,7 @@ from accounts.models import Email, Event, Organization
 from billing import accounts, tasks
 from billing.ledger import posting
 from billing.models import AutoRecharge, Dispute, GatewayCustomer, LedgerEntry, Payment, PolledGateway, Refund
-from billing.payments import disputes, gateways, intents, payments, refunds
+from billing.payments import disputes, gateways, intents, payments, refunding, refunds
 from billing.payments.gateways import DisputeState
 from billing.payments.minor_units import Money
 from tests import factories
@@ -233,7 +233,7 @@ def test_our_own_refund_may_be_pending_for_days(
     payment: Payment, customer: Organization, stand_in: StandIn, ends: str
 ) -> None:
     stand_in.fault("refunds.create", "pending")
-    refund = refunds.complete(refunds.begin(payment, reason="Sorry", actor="test").pk)
+    refund = refunding.complete(refunds.begin(payment, reason="Sorry", actor="test").pk)
     assert (refund.status, available(customer)) == ("pending", 0)
     stand_in.finish_refund(refund=refund.gateway_reference, status=ends)
     hear()
@@ -244,14 +244,14 @@ def test_our_own_refund_is_known_before_its_answer_is(
     payment: Payment, customer: Organization, stand_in: StandIn
 ) -> None:
     stand_in.fault("refunds.create", "cut_after")
-    assert refunds.complete(refunds.begin(payment, reason="Sorry", actor="test").pk).status == "pending"
+    assert refunding.complete(refunds.begin(payment, reason="Sorry", actor="test").pk).status == "pending"
     hear()
     assert (Refund.objects.get().status, entries(customer)) == ("succeeded", [("purchase", 25), ("refund", -25)])
 
 
 def test_a_disputed_payment_is_not_refunded(payment: Payment, customer: Organization, stand_in: StandIn) -> None:
     stand_in.dispute(intent=payment.intent, amount=1000)
-    refund = refunds.complete(refunds.begin(payment, reason="Sorry", actor="test", amount=Decimal(5)).pk)
+    refund = refunding.complete(refunds.begin(payment, reason="Sorry", actor="test", amount=Decimal(5)).pk)
     assert (refund.status, refund.failure_code) == ("failed", "charge_disputed")
     hear()
     assert available(customer) == 15
@@ -262,7 +262,7 @@ def test_a_refund_heard_of_before_its_payment_settles_that_first(customer: Organ
     payment = payments.complete(begin(customer).pk)
     row = stand_in.refund(intent=payment.intent, amount=1000)
     gateway = gateways.BY_NAME["stripe"]
-    refunds.observe(gateway.retrieve_refund(row["id"]), gateway, timezone.now())
+    refunding.observe(gateway.retrieve_refund(row["id"]), gateway, timezone.now())
     assert entries(customer) == [("purchase", 25), ("refund", -10)]
 
 

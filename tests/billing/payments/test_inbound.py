@@ -13,7 +13,7 @@ from stripe import WebhookSignature
 from accounts.models import Organization
 from billing import tasks
 from billing.models import Payment, PaymentMethod, PolledGateway, ReceivedEvent
-from billing.payments import gateways, methods, observing, payments
+from billing.payments import gateways, observing, payments, saving_cards
 from tests import factories
 from tests.billing.payments.buying import begin, bought, paid
 from tests.stripe.fixtures import SECRETS
@@ -162,7 +162,7 @@ def test_asking_goes_on_from_the_last_event_by_the_gateways_clock(unanswered: Pa
 
 
 def test_a_card_is_kept_though_its_owner_never_came_back(customer: Organization, stand_in: StandIn) -> None:
-    page = methods.begin_setup(customer, return_url="https://app.example/", by="user:7")
+    page = saving_cards.begin_setup(customer, return_url="https://app.example/", by="user:7")
     stand_in.complete(session=page.id, card="pm_card_mastercard")
     tasks.poll_gateway_events()
     tasks.handle_gateway_events()

@@ -12,7 +12,7 @@ from accounts.lib.problems import NotFound
 from accounts.models import Organization
 from billing.ledger import posting
 from billing.models import AutoRecharge, Payment, PaymentMethod
-from billing.payments import gateways, methods, payments, purchases
+from billing.payments import gateways, methods, payments, purchases, saving_cards
 from billing.payments.gateways.sandbox import visits
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
@@ -196,25 +196,25 @@ def test_a_card_is_saved_on_the_gateways_page(alice: Any, api: Any, organization
     factories.billing_account(organization)
     page = api(alice).post(f"{CARDS}/setup", {"return_url": "https://app.example/back?a=1"}).json()
     assert set(page) == {"id", "url", "expires_at"}
-    assert methods.finish_setup(organization, page["id"]) is None
+    assert saving_cards.finish_setup(organization, page["id"]) is None
     back = visits.complete(page["id"], "pm_card_authenticationRequired")
     assert back == f"https://app.example/back?a=1&session={page['id']}"
-    card = methods.finish_setup(organization, page["id"])
-    assert card == methods.finish_setup(organization, page["id"])
+    card = saving_cards.finish_setup(organization, page["id"])
+    assert card == saving_cards.finish_setup(organization, page["id"])
     assert default(organization) == [card]
     assert card
-    assert (card.consent, card.consent_by) == (methods.CONSENT, f"user:{alice.pk}")
+    assert (card.consent, card.consent_by) == (saving_cards.CONSENT, f"user:{alice.pk}")
 
 
 def test_another_organizations_page_saves_nothing(organization: Any, charlie: Any) -> None:
     factories.billing_account(organization)
     theirs = charlie.current_organization
     factories.card(theirs)
-    session = methods.begin_setup(theirs, return_url="https://app.example/")
+    session = saving_cards.begin_setup(theirs, return_url="https://app.example/")
     visits.complete(session.id, "pm_card_visa")
     for id_ in (session.id, "cs_nothing"):
         with pytest.raises(NotFound):
-            methods.finish_setup(organization, id_)
+            saving_cards.finish_setup(organization, id_)
     assert not PaymentMethod.objects.of(organization).exists()
 
 
@@ -223,8 +223,8 @@ def test_while_the_gateway_does_not_answer_coming_back_from_its_page_is_no_error
 ) -> None:
     factories.billing_account(organization)
     bank.before["session"] = unavailable
-    with pytest.raises(methods.GatewayNotAvailable):
-        methods.finish_setup(organization, "cs_1")
+    with pytest.raises(saving_cards.GatewayNotAvailable):
+        saving_cards.finish_setup(organization, "cs_1")
 
 
 def test_a_token_that_needs_an_authentication_names_the_banks_page(alice: Any, api: Any, organization: Any) -> None:

@@ -16,7 +16,7 @@ from accounts.models import Event, Organization, User
 from billing import tasks
 from billing.ledger import balances, holds, posting
 from billing.models import AutoRecharge, LedgerAccount, LedgerEntry, Payment
-from billing.payments import payments, purchases, recharge
+from billing.payments import payments, purchases, recharge, recharge_settings
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
 from tests.billing.payments.recharging import bought, pause, spend, state, sweep, switch_on
@@ -200,7 +200,11 @@ def test_switching_it_on_below_the_threshold_charges_at_once(api: Any, alice: Us
     }
     assert api(alice).get(PATH).json() == answer.json()
     kept = AutoRecharge.objects.get()
-    assert (kept.consent, kept.consent_by, kept.consent_at is None) == (recharge.CONSENT, f"user:{alice.pk}", False)
+    assert (kept.consent, kept.consent_by, kept.consent_at is None) == (
+        recharge_settings.CONSENT,
+        f"user:{alice.pk}",
+        False,
+    )
     assert Payment.objects.get().method == card
     actor = Event.objects.filter(type="auto_recharge.changed").latest("id").actor
     assert actor == {"kind": "person", "id": f"user:{alice.pk}"}

@@ -18,7 +18,7 @@ from accounts.models import Event, Organization, User
 from billing.invoicing import crediting
 from billing.ledger import posting
 from billing.models import BillingAccount, LedgerEntry, Payment, Refund, SandboxObject
-from billing.payments import gateways, minor_units, payments, purchases, refunds
+from billing.payments import gateways, minor_units, payments, purchases, refunding, refunds
 from billing.payments.gateways import GatewayRefused, RefundState
 from tests import factories
 from tests.billing.payments.gateway import FaultySandbox, unavailable
@@ -40,7 +40,7 @@ def payment(organization: Organization, bank: FaultySandbox) -> Payment:
 
 def refund(payment: Payment, amount: int | str | None = None, **options: Any) -> Refund:
     number = None if amount is None else Decimal(amount)
-    return refunds.complete(refunds.begin(payment, amount=number, reason="Sorry", actor="test", **options).pk)
+    return refunding.complete(refunds.begin(payment, amount=number, reason="Sorry", actor="test", **options).pk)
 
 
 def paid_back() -> list[Any]:
@@ -123,8 +123,8 @@ def test_a_lost_answer_pays_back_once(payment: Payment, bank: FaultySandbox, whe
     assert pending.status == "pending"
     getattr(bank, when).clear()
     with time_machine.travel(timezone.now() + timedelta(hours=2)):
-        assert refunds.sweep(timezone.now()) == 1
-        assert refunds.sweep(timezone.now()) == 0
+        assert refunding.sweep(timezone.now()) == 1
+        assert refunding.sweep(timezone.now()) == 0
     assert paid_back() == [2500]
 
 
@@ -136,7 +136,7 @@ def test_a_refund_whose_key_is_forgotten_is_found(payment: Payment, bank: Faulty
     bank.after.clear()
     SandboxObject.objects.update(idempotency_key=None)
     with time_machine.travel(timezone.now() + timedelta(hours=hours)):
-        assert refunds.sweep(timezone.now()) == 1
+        assert refunding.sweep(timezone.now()) == 1
     assert Refund.objects.get().status == "succeeded"
     assert paid_back() == [2500]
 
@@ -146,7 +146,7 @@ def test_an_old_refund_that_the_gateway_never_got_is_paid(payment: Payment, bank
     refund(payment, 10)
     bank.before.clear()
     with time_machine.travel(timezone.now() + timedelta(hours=30)):
-        assert refunds.sweep(timezone.now()) == 1
+        assert refunding.sweep(timezone.now()) == 1
     assert paid_back() == [1000]
 
 
@@ -160,7 +160,7 @@ def test_a_refund_that_a_new_key_does_not_know_stays_pending_and_is_not_looked_f
     SandboxObject.objects.filter(kind="refund").delete()
     for hours in (1, 30, 80, 200):
         with time_machine.travel(timezone.now() + timedelta(hours=hours)):
-            refunds.sweep(timezone.now())
+            refunding.sweep(timezone.now())
     pending.refresh_from_db()
     assert (pending.status, pending.next_attempt_at, pending.attempts) == ("pending", None, 3)
     assert posting.available(payment.organization_id, timezone.now()) == 0
@@ -173,7 +173,7 @@ def test_after_any_number_of_tries_the_wait_is_an_hour(payment: Payment, bank: F
     bank.before["refund"] = unavailable
     pending = refund(payment)
     Refund.objects.filter(pk=pending.pk).update(attempts=500)
-    at = refunds.complete(pending.pk).next_attempt_at
+    at = refunding.complete(pending.pk).next_attempt_at
     assert at
     assert timedelta(minutes=59) < at - timezone.now() <= timedelta(hours=1)
 
@@ -199,7 +199,7 @@ def test_money_that_comes_back_days_later_is_credited_again(payment: Payment, or
     money = minor_units.money(Decimal(25), "USD")
     failed = gateways.Refund(done.gateway_reference, RefundState.FAILED, money, payment.intent, timezone.now())
     for _ in range(2):
-        assert refunds.settle(done.pk, failed).status == "failed"
+        assert refunding.settle(done.pk, failed).status == "failed"
     assert entries(organization) == [("purchase", 25), ("refund", -25), ("reversal", 25)]
 
 

@@ -15,7 +15,7 @@ import requests
 from accounts.models import Event, Organization, User
 from billing import tasks
 from billing.models import LedgerEntry, Payment, PaymentMethod
-from billing.payments import methods, payments, recharge
+from billing.payments import payments, recharge, saving_cards
 from billing.payments.gateways.stripe import client
 from config.middleware import AFTERWARDS_SECONDS
 from tests import factories
@@ -195,7 +195,7 @@ def test_a_bank_may_decline_after_the_authentication(customer: Organization, sta
 
 def saved(organization: Organization, stand_in: StandIn, name: str) -> PaymentMethod:
     """A card that its owner saved on Stripe's page, and told us by an event only."""
-    page = methods.begin_setup(organization, return_url="https://app.example/")
+    page = saving_cards.begin_setup(organization, return_url="https://app.example/")
     stand_in.complete(session=page.id, card=name)
     hear()
     return card(organization)

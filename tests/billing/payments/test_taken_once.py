@@ -13,7 +13,7 @@ from billing.exceptions import NotReversible
 from billing.invoicing import crediting, papers, postpaid
 from billing.ledger import corrections
 from billing.models import Dispute, Invoice, LedgerAccount, LedgerEntry, Payment, Refund
-from billing.payments import disputes, gateways, refunds
+from billing.payments import disputes, gateways, refunding, refunds
 from billing.payments.gateways import DisputeState, RefundState
 from billing.payments.minor_units import Money
 from tests import factories
@@ -42,7 +42,7 @@ def refund_at_the_gateway(
 ) -> Refund:
     money, id = Money(minor, "USD"), id or f"re_{uuid4().hex}"
     answer = gateways.Refund(id, state, money, payment.intent, timezone.now())
-    row = refunds.observe(answer, gateways.BY_NAME["sandbox"], timezone.now())
+    row = refunding.observe(answer, gateways.BY_NAME["sandbox"], timezone.now())
     assert row is not None
     return row
 
@@ -81,7 +81,7 @@ def test_a_refund_of_a_purchase_that_was_reversed_takes_nothing_more(payment: Pa
     """In parts, by us and in the gateway's dashboard; other credits stay."""
     factories.credit(payment.organization, 100)
     reversal = reverse(payment)
-    ours = refunds.complete(refunds.begin(payment, amount=Decimal(10), reason="Sorry", actor="key_0").pk)
+    ours = refunding.complete(refunds.begin(payment, amount=Decimal(10), reason="Sorry", actor="key_0").pk)
     theirs = refund_at_the_gateway(payment, 1500)
     payment.refresh_from_db()
     assert (balance(payment), payment.refunded) == (100, 25)

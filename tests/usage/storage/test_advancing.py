@@ -15,7 +15,7 @@ from billing.invoicing import subscriptions
 from billing.ledger import holds, posting
 from billing.ledger.lots import Lot
 from billing.models import Hold, LedgerAccount, LedgerEntry, Payment, Subscription
-from billing.payments import recharge
+from billing.payments import recharge_settings
 from tests import factories
 from tests.billing.invoicing.subscribing import BY, plan, subscriber
 from tests.conftest import Api
@@ -39,7 +39,7 @@ def test_time_passes_in_order(db: None) -> None:
     plan("pro", 30, grant=10)
     now = timezone.now()
     terms = {"enabled": True, "threshold": Decimal(5), "target": Decimal(60), "payment_method": card.public_id}
-    recharge.change(organization, terms, by=BY, now=now)
+    recharge_settings.change(organization, terms, by=BY, now=now)
     subscriptions.subscribe(organization, "pro", now=now)
     holds.place(organization, amount=Decimal(5), ttl=timedelta(hours=1), now=now)
     organization = advance(organization, DAYS)

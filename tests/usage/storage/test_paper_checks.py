@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Organization
 from billing.invoicing import crediting, documents
 from billing.models import TaxRate
-from billing.payments import payments, purchases, refunds
+from billing.payments import payments, purchases, refunding, refunds
 from tests import factories
 from tests.billing.invoicing.drafts import issue
 from usage.storage import paper_checks, reconciliation
@@ -40,7 +40,7 @@ def books(organization: Organization) -> Organization:
     factories.billing_account(organization, country="DE")
     factories.card(organization)
     payment = payments.complete(purchases.begin(organization, amount=Decimal(25), method=None, by="test").pk)
-    refunds.complete(refunds.begin(payment, amount=Decimal(5), reason="Sorry", actor="").pk)
+    refunding.complete(refunds.begin(payment, amount=Decimal(5), reason="Sorry", actor="").pk)
     invoice = issue(organization, 100)
     crediting.give(invoice, amount=Decimal(19), reason="Goodwill", actor="", now=timezone.now())
     documents.make_due(timezone.now())

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import Organization
 from billing.ledger import corrections
 from billing.models import LedgerEntry, Payment
-from billing.payments import disputes, gateways, payments, purchases, refunds
+from billing.payments import disputes, gateways, payments, purchases, refunding, refunds
 from billing.payments.gateways import DisputeState, RefundState
 from billing.payments.minor_units import Money
 from tests import factories
@@ -50,10 +50,10 @@ def books(organization: Organization) -> Organization:
     """
     card, gateway, now = factories.card(organization), gateways.BY_NAME["sandbox"], timezone.now()
     payment = payments.complete(purchases.begin(organization, amount=Decimal(25), method=None, by="test").pk)
-    refunds.complete(refunds.begin(payment, amount=Decimal(5), reason="Sorry", actor="").pk)
-    failed = refunds.complete(refunds.begin(payment, amount=Decimal(3), reason="Sorry", actor="").pk)
+    refunding.complete(refunds.begin(payment, amount=Decimal(5), reason="Sorry", actor="").pk)
+    failed = refunding.complete(refunds.begin(payment, amount=Decimal(3), reason="Sorry", actor="").pk)
     answer = gateways.Refund(failed.gateway_reference, RefundState.FAILED, Money(300, "USD"), payment.intent, now)
-    refunds.settle(failed.pk, answer)
+    refunding.settle(failed.pk, answer)
     for reinstated in (0, 400):
         money, state = Money(1000, "USD"), DisputeState.OPEN
         answer_of = gateways.Dispute("du_1", state, money, payment.intent, "", now, 1000, reinstated)
