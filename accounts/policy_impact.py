@@ -25,7 +25,7 @@ PASSKEY = "passkey"
 
 
 @dataclass(frozen=True)
-class SignIn:
+class RecentSignIn:
     """A sign-in that was used in the last 30 days."""
 
     email: str
@@ -50,13 +50,13 @@ def without_method(organization: Organization, methods: Collection[str]) -> Quer
     return able.exclude(pk__in=second_factors.enrolled(second_factors.PASSKEY)) if PASSKEY in methods else able
 
 
-def sign_ins(organization: Organization, now: datetime) -> list[SignIn]:
+def sign_ins(organization: Organization, now: datetime) -> list[RecentSignIn]:
     """The sign-ins that still work and were used lately."""
     members = people(organization).values("pk")
     sessions = BrowserSession.objects.filter(user__in=members, last_used_at__gt=now - RECENT)
     families = TokenFamily.objects.filter(user__in=members, revoked_at=None, expires_at__gt=now)
     rows = [*sessions.select_related("user"), *families.filter(last_used_at__gt=now - RECENT).select_related("user")]
-    return [SignIn(row.user.email, row.network, row.created_at) for row in rows]
+    return [RecentSignIn(row.user.email, row.network, row.created_at) for row in rows]
 
 
 def of(organization: Organization, changes: Mapping[str, Any], now: datetime) -> dict[str, list[str]]:

@@ -45,7 +45,7 @@ class TooManyFailures(ValidationError):
 
 
 @dataclass(frozen=True)
-class Attempt:
+class SignInAttempt:
     """One attempt, which counts as failed until `succeeded`: so parallel guesses can't all pass before one counts."""
 
     rows: list[SignInFailures]
@@ -66,7 +66,7 @@ class Attempt:
 
 
 @transaction.atomic
-def begin(series: str, network: str, *, person: str = "", is_guessable: bool = True) -> Attempt:
+def begin(series: str, network: str, *, person: str = "", is_guessable: bool = True) -> SignInAttempt:
     """Counts an attempt of a series, such as the passwords of an address, or raises `TooManyFailures`.
 
     `person` is the address of the series' owner: strangers' failures don't delay the owner in networks where they have
@@ -87,7 +87,7 @@ def begin(series: str, network: str, *, person: str = "", is_guessable: bool = T
         row.failed_at.append(now)
         row.last_at = now
         row.save(update_fields=["failed_at", "last_at"])
-    return Attempt([row for row, _ in rules], network, now)
+    return SignInAttempt([row for row, _ in rules], network, now)
 
 
 def is_slow(series: str, now: datetime) -> bool:

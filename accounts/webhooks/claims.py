@@ -87,12 +87,12 @@ class Work:
     url: str
     sealed: tuple[bytes, bytes | None, datetime | None]
 
-    def send(self) -> sending.Answer:
+    def send(self) -> sending.Response:
         now = timezone.now()
         try:
             live = signing.live(*self.sealed, now)
         except InvalidToken:
-            return sending.Answer(None, "secret_unreadable", "", 0)
+            return sending.Response(None, "secret_unreadable", "", 0)
         headers = signing.headers(self.webhook_id, int(now.timestamp()), self.body, live)
         return sending.post(self.url, self.body, {"content-type": "application/json", **headers})
 

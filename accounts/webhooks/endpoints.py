@@ -192,7 +192,7 @@ def delete(endpoint: WebhookEndpoint) -> None:
     broker.nudge(PURGE)
 
 
-def test(endpoint: WebhookEndpoint) -> sending.Answer:
+def test(endpoint: WebhookEndpoint) -> sending.Response:
     """Sends a test event now. It isn't retried and doesn't count as a failure. `TooManyRequests` while another runs."""
     now = timezone.now()
     id = f"evt_{identifiers.uuid7().hex}"

@@ -45,17 +45,17 @@ UPDATE accounts_webhookendpoint endpoint
 
 
 @dataclass(frozen=True)
-class Result:
+class AttemptResult:
     """An attempt with what came back, and what becomes of its delivery."""
 
     work: Work
-    answer: sending.Answer
+    answer: sending.Response
     outcome: str
     next_attempt_at: datetime | None
 
 
 @transaction.atomic
-def record(answered: Sequence[tuple[Work, sending.Answer]], now: datetime, *, over: Collection[UUID]) -> None:
+def record(answered: Sequence[tuple[Work, sending.Response]], now: datetime, *, over: Collection[UUID]) -> None:
     """Writes down attempts, and gives back the leases of the endpoints that are `over`.
 
     If a lease has run out and another worker holds it, nothing is written: that one sends the event again.
@@ -77,27 +77,27 @@ def record(answered: Sequence[tuple[Work, sending.Answer]], now: datetime, *, ov
             _give_up_or_warn(held[result.work.endpoint], result.answer, now)
 
 
-def _lock(answered: Sequence[tuple[Work, sending.Answer]]) -> dict[UUID, WebhookEndpoint]:
+def _lock(answered: Sequence[tuple[Work, sending.Response]]) -> dict[UUID, WebhookEndpoint]:
     """The endpoints whose lease is still ours."""
     tokens = {work.endpoint: work.token for work, _ in answered}
     rows = WebhookEndpoint.objects.select_for_update(no_key=True, of=("self",)).select_related("organization")
     return {row.pk: row for row in rows.filter(pk__in=tokens).order_by("pk") if row.lease_token == tokens[row.pk]}
 
 
-def _judge(row: WebhookEndpoint, work: Work, answer: sending.Answer, now: datetime) -> Result:
+def _judge(row: WebhookEndpoint, work: Work, answer: sending.Response, now: datetime) -> AttemptResult:
     """Counts the attempt for its endpoint, and says what becomes of the delivery."""
     if answer.is_success:
         row.failures = 0
-        return Result(work, answer, Status.SUCCEEDED, None)
+        return AttemptResult(work, answer, Status.SUCCEEDED, None)
     row.failures += 1
     row.first_failed_at = row.first_failed_at or now
     if row.failures >= CIRCUIT:
         row.next_attempt_at = now + schedule.delay(row.failures, answer, now)
     outcome = Status.FAILED if work.number >= MOST_ATTEMPTS else Status.PENDING
-    return Result(work, answer, outcome, now + schedule.delay(work.number, answer, now))
+    return AttemptResult(work, answer, outcome, now + schedule.delay(work.number, answer, now))
 
 
-def _columns(results: Sequence[Result]) -> dict[str, object]:
+def _columns(results: Sequence[AttemptResult]) -> dict[str, object]:
     answers = [result.answer for result in results]
     return {
         "attempts": [identifiers.uuid7() for _ in results],
@@ -123,7 +123,7 @@ def _states(rows: Sequence[WebhookEndpoint]) -> dict[str, object]:
     }
 
 
-def _give_up_or_warn(row: WebhookEndpoint, answer: sending.Answer, now: datetime) -> None:
+def _give_up_or_warn(row: WebhookEndpoint, answer: sending.Response, now: datetime) -> None:
     if row.status != WebhookEndpoint.Status.ENABLED:
         return
     if answer.status == GONE:

@@ -28,7 +28,7 @@ DELAYS = (
 MOST_ATTEMPTS = len(DELAYS) + 1
 
 
-def delay(failures: int, answer: sending.Answer, now: datetime) -> timedelta:
+def delay(failures: int, answer: sending.Response, now: datetime) -> timedelta:
     """The schedule's, with jitter. Retry-After counts from that up to twice as long."""
     base = DELAYS[min(failures, len(DELAYS)) - 1]
     if answer.status in THROTTLED or answer.error == "timeout":

@@ -30,7 +30,7 @@ RESOLVERS = 32
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """`status` is None where there was no answer; `error` then says why, as `timeout` or `address_refused`.
 
     `address` is where the connection went. `body` is the beginning of the answer.
@@ -80,12 +80,12 @@ class Request:
     most: int = ANSWER_BYTES
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = DEADLINE_SECONDS) -> Answer:
+def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = DEADLINE_SECONDS) -> Response:
     """Sends a webhook once. Whatever the other side does, it returns an answer within `seconds`."""
     return send(Request("POST", url, body, headers, urls.allowed_networks()), Deadline(seconds))
 
 
-def send(request: Request, deadline: Deadline) -> Answer:
+def send(request: Request, deadline: Deadline) -> Response:
     """Several requests may have one deadline."""
     began = time.monotonic()
     backend = _Pinned(deadline, request.networks)
@@ -96,7 +96,7 @@ def send(request: Request, deadline: Deadline) -> Answer:
     except Exception as failure:
         error = _name(failure)
     duration = round((time.monotonic() - began) * 1000)
-    return Answer(status, error, backend.connected, duration, text, retry_after)
+    return Response(status, error, backend.connected, duration, text, retry_after)
 
 
 def _exchange(backend: "_Pinned", target: Target, request: Request) -> tuple[int, str, str]:

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.2
 GATHER_SECONDS = 0.005  # what ends within it is written down together
 QUICK_MS = 1000
 
-Answered = Sequence[tuple[Work, sending.Answer]]
+Answered = Sequence[tuple[Work, sending.Response]]
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class Turn:
     left: int = 0
     is_quick: bool = True
 
-    def count(self, answer: sending.Answer) -> None:
+    def count(self, answer: sending.Response) -> None:
         self.left -= 1
         self.is_quick &= answer.is_success and answer.duration_ms < QUICK_MS
 
@@ -47,7 +47,7 @@ class Senders:
     """
 
     pool: ThreadPoolExecutor
-    running: dict[Future[sending.Answer], Work] = field(default_factory=dict)
+    running: dict[Future[sending.Response], Work] = field(default_factory=dict)
     turns: dict[UUID, Turn] = field(default_factory=dict)
     paces: dict[UUID, int] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Senders:
     def count(self, *, failing: bool) -> int:
         return sum(work.is_failing == failing for work in self.running.values())
 
-    def finish(self, done: Iterable[Future[sending.Answer]]) -> None:
+    def finish(self, done: Iterable[Future[sending.Response]]) -> None:
         """Writes down what has ended, and gives back the leases of the endpoints whose turn is over."""
         answered = [(self.running.pop(future), future.result()) for future in done]
         for work, answer in answered:
@@ -99,7 +99,7 @@ def run(*, seconds: float = SECONDS) -> int:
             sent += len(done)
 
 
-def _ended(running: Collection[Future[sending.Answer]]) -> set[Future[sending.Answer]]:
+def _ended(running: Collection[Future[sending.Response]]) -> set[Future[sending.Response]]:
     if not wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED).done:
         return set()
     return wait(running, timeout=GATHER_SECONDS, return_when=ALL_COMPLETED).done

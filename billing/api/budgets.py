@@ -40,7 +40,7 @@ class BudgetSerializer(serializers.Serializer[Any]):
     held = AmountSerializerField()
     left = AmountSerializerField(allow_null=True)
 
-    def get_month(self, state: budgets.State) -> str:
+    def get_month(self, state: budgets.BudgetState) -> str:
         month: date = state.month
         return f"{month:%Y-%m}"
 

@@ -6,17 +6,17 @@ ledger and events will really contain, and a refusal shows before anybody confir
 
 from billing.change_requests.access import Close, Resume, Suspend
 from billing.change_requests.action import Action
-from billing.change_requests.credits import Adjust, Grant, Reverse, SetCreditLimit
-from billing.change_requests.papers import CreditNote, Refund, WriteOff
+from billing.change_requests.credits import Adjust, GrantCredits, Reverse, SetCreditLimit
+from billing.change_requests.papers import CreditNote, RefundPayment, WriteOff
 from billing.change_requests.prices import ChangePrice
 
 ACTIONS: dict[str, Action] = {
     action.kind: action
     for action in (
         Adjust(),
-        Grant(),
+        GrantCredits(),
         Reverse(),
-        Refund(),
+        RefundPayment(),
         CreditNote(),
         WriteOff(),
         SetCreditLimit(),

@@ -35,7 +35,7 @@ class Adjust(OfPayer):
         return gettext("Posted: %(entry)s.") % {"entry": entry}
 
 
-class Grant(OfPayer):
+class GrantCredits(OfPayer):
     kind = "grant"
 
     def amount(self, row: Organization, params: Params) -> Decimal:

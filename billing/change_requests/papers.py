@@ -27,7 +27,7 @@ def _key(subject: str, prefix: str) -> UUID:
         raise NotFound from error
 
 
-class Refund(Action):
+class RefundPayment(Action):
     kind = "refund"
 
     def load(self, subject: str) -> Payment:

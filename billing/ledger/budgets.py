@@ -95,7 +95,7 @@ ON CONFLICT (account_id, subject, month) DO UPDATE SET spent = s.spent + exclude
 
 
 @dataclass(frozen=True)
-class State:
+class BudgetState:
     """A node's budget in a month, None if it has none: what was spent, and what open holds may still take."""
 
     subject: UUID
@@ -109,13 +109,13 @@ class State:
         return None if self.monthly_budget is None else self.monthly_budget - self.spent - self.held
 
 
-def of(organization: Organization, now: datetime) -> State:
+def of(organization: Organization, now: datetime) -> BudgetState:
     """The organization's own budget, and what counts in it, as it stands now."""
     posting.current(organization.root_id, now)  # what fell due reserves nothing any more
     month = billing_zone.of(organization).month_of(now)
     parameters = {"account": organization.root_id, "organization": organization.pk, "month": month, "now": now}
     [(subject, budget, spent, held)] = sql.rows(OF, parameters)
-    return State(subject, budget, spent, held, month)
+    return BudgetState(subject, budget, spent, held, month)
 
 
 def admit(

@@ -36,7 +36,7 @@ LIMIT_BODY = gettext_noop("Auto-recharge has reached %(percent)s %% of its month
 
 
 @dataclass(frozen=True)
-class State:
+class RechargeState:
     """What will happen next, and why not. `charge` is the amount to buy now, in credits; None if nothing is due."""
 
     code: str
@@ -64,26 +64,26 @@ def spent_this_month(organization: Organization, now: datetime) -> tuple[Decimal
     return sums["amount"] or ZERO, sums["number"]
 
 
-def assess(organization: Organization, now: datetime, needed: Decimal = ZERO) -> State:
+def assess(organization: Organization, now: datetime, needed: Decimal = ZERO) -> RechargeState:
     """The state of an organization's auto-recharge. Under the payer's lock it decides whether to charge."""
     settings = of(organization)
     blocked = _blocked(settings, organization, now) or _in_flight(organization)
     return blocked or _waiting(settings, organization, now, needed)
 
 
-def _blocked(settings: AutoRecharge, organization: Organization, now: datetime) -> State | None:
+def _blocked(settings: AutoRecharge, organization: Organization, now: datetime) -> RechargeState | None:
     if not settings.enabled:
-        return State("disabled", gettext("Auto-recharge is off."))
+        return RechargeState("disabled", gettext("Auto-recharge is off."))
     if accounts.find(organization) is None:
-        return State("no_billing_account", gettext("Create a billing account first."))
+        return RechargeState("no_billing_account", gettext("Create a billing account first."))
     if not organization.is_operational:
-        return State("suspended", gettext("The organization is suspended. Nothing is charged."))
+        return RechargeState("suspended", gettext("The organization is suspended. Nothing is charged."))
     if rounds.chargeable_card(settings, now) is None:
-        return State("no_payment_method", gettext("Add a card: there is none that can be charged."))
+        return RechargeState("no_payment_method", gettext("Add a card: there is none that can be charged."))
     return None
 
 
-def _in_flight(organization: Organization) -> State | None:
+def _in_flight(organization: Organization) -> RechargeState | None:
     recharges = Payment.objects.of(organization).filter(purpose=Payment.Purpose.RECHARGE, status__in=Payment.OPEN)
     payment = recharges.first()
     if payment is None:
@@ -93,29 +93,31 @@ def _in_flight(organization: Organization) -> State | None:
         sentence = gettext(
             "Your bank wants you to confirm a payment of %(price)s. Nothing else is charged before that."
         )
-        return State("action_required", sentence % price, payment.expires_at)
+        return RechargeState("action_required", sentence % price, payment.expires_at)
     if payment.problem == "misconfigured":
-        return State("gateway_misconfigured", gettext("Payments are not available. We are working on it."))
+        return RechargeState("gateway_misconfigured", gettext("Payments are not available. We are working on it."))
     if payment.problem:
         sentence = gettext("The bank has not answered about a charge of %(price)s. We ask again.")
-        return State("confirming", sentence % price, payment.next_attempt_at)
-    return State("charging", gettext("%(price)s are being charged.") % price)
+        return RechargeState("confirming", sentence % price, payment.next_attempt_at)
+    return RechargeState("charging", gettext("%(price)s are being charged.") % price)
 
 
-def _waiting(settings: AutoRecharge, organization: Organization, now: datetime, needed: Decimal) -> State:
+def _waiting(settings: AutoRecharge, organization: Organization, now: datetime, needed: Decimal) -> RechargeState:
     """Checks the limits one by one, in the order in which we report them."""
     assert settings.threshold is not None
     if settings.paused:
-        return State("paused", translated(rounds.PAUSED[settings.paused]))
+        return RechargeState("paused", translated(rounds.PAUSED[settings.paused]))
     if settings.next_attempt_at and settings.next_attempt_at > now:
         sentence = gettext("The last try did not succeed. The next is at %(next)s.")
-        return State("declined", sentence % {"next": _moment(settings.next_attempt_at)}, settings.next_attempt_at)
+        return RechargeState(
+            "declined", sentence % {"next": _moment(settings.next_attempt_at)}, settings.next_attempt_at
+        )
     ledger = LedgerAccount.objects.of(organization).first() or LedgerAccount()
     measure = ledger.balance - ledger.reserved - needed
     charge = _charge(settings, organization, measure)
     if measure >= settings.threshold:
         sentence = gettext("When less than %(threshold)s credits are left, credits are bought.")
-        return State("armed", sentence % {"threshold": written(plain(settings.threshold))})
+        return RechargeState("armed", sentence % {"threshold": written(plain(settings.threshold))})
     last = Payment.objects.of(organization).filter(
         purpose=Payment.Purpose.RECHARGE, status=Payment.Status.SUCCEEDED, settled_at__isnull=False
     )
@@ -124,22 +126,22 @@ def _waiting(settings: AutoRecharge, organization: Organization, now: datetime, 
     if success and success.settled_at and success.settled_at + rest > now:
         at = success.settled_at + rest
         sentence = gettext("There was a recharge just now. The next is at %(next)s at the earliest.")
-        return State("cooldown", sentence % {"next": _moment(at)}, at)
+        return RechargeState("cooldown", sentence % {"next": _moment(at)}, at)
     return _bounded(settings, organization, charge, now)
 
 
-def _bounded(settings: AutoRecharge, organization: Organization, charge: Decimal, now: datetime) -> State:
+def _bounded(settings: AutoRecharge, organization: Organization, charge: Decimal, now: datetime) -> RechargeState:
     spent, number = spent_this_month(organization, now)
     zone = billing_zone.of(organization)
     _, turn = zone.bounds(zone.month_of(now))
     if settings.monthly_limit is not None and spent + charge > settings.monthly_limit:
         sentence = gettext("The monthly limit of %(limit)s credits leaves no room for %(charge)s.")
         facts = {"limit": written(plain(settings.monthly_limit)), "charge": written(plain(charge))}
-        return State("monthly_limit", sentence % facts, turn)
+        return RechargeState("monthly_limit", sentence % facts, turn)
     if settings.monthly_count is not None and number >= settings.monthly_count:
         sentence = gettext("There were %(count)s recharges this month, which is the limit.")
-        return State("monthly_count", sentence % {"count": number}, turn)
-    return State(
+        return RechargeState("monthly_count", sentence % {"count": number}, turn)
+    return RechargeState(
         "charging", gettext("%(charge)s credits are bought now.") % {"charge": written(plain(charge))}, now, charge
     )
 

@@ -64,7 +64,7 @@ SHOWN_BY: dict[type[Any], type[Any]] = {Membership: User, GatewayCustomer: Billi
 
 
 @dataclass(frozen=True)
-class Hit:
+class CustomerHit:
     """A customer, and their row that was searched for: its `kind`, such as "Payment", and its `label`."""
 
     customer: Organization
@@ -76,7 +76,7 @@ May = Callable[[str], bool]  # whether the operator has a permission
 Rows = tuple[QuerySet[Any], str, str]  # rows, the way to their organization, and what they are
 
 
-def find(term: str, may: May) -> list[Hit]:
+def find(term: str, may: May) -> list[CustomerHit]:
     """The first stage that finds something, among the rows that the operator may see.
 
     A customer appears once for each kind of row.
@@ -151,7 +151,7 @@ def _named(term: str) -> Iterator[Rows]:
     yield Membership.objects.filter(user__name__icontains=term), "organization", "Person"
 
 
-def _hits(rows: QuerySet[Any], way: str, kind: str) -> Iterator[Hit]:
+def _hits(rows: QuerySet[Any], way: str, kind: str) -> Iterator[CustomerHit]:
     """The rows' customers, the newest row first. Rows of the company's own have none."""
     related = [f"{way}__root"] if way else ["root"]
     if rows.model is Membership:
@@ -161,4 +161,4 @@ def _hits(rows: QuerySet[Any], way: str, kind: str) -> Iterator[Hit]:
         for step in way.split("__") if way else ():
             organization = getattr(organization, step, None)
         if organization is not None:
-            yield Hit(organization.root, kind, row.user.email if isinstance(row, Membership) else str(row))
+            yield CustomerHit(organization.root, kind, row.user.email if isinstance(row, Membership) else str(row))

@@ -18,7 +18,7 @@ from billing.api.payers import own_payer
 from billing.models import LedgerEntry
 from usage.api import parameters
 from usage.reporting import statement, statement_pdf
-from usage.reporting.statement import Line, Statement
+from usage.reporting.statement import Statement, StatementLine
 
 PARAMETERS = [
     OpenApiParameter("from", str, description="ISO 8601, inclusive; the start of this month by default"),
@@ -88,7 +88,7 @@ def _statement(request: Request) -> tuple[Organization, Statement]:
         raise InvalidField("from", "At most 400 days, and 2,000 entries besides usage.") from error
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _line(line: StatementLine) -> dict[str, Any]:
     return {
         "date": line.day,
         "kind": line.kind,

@@ -16,7 +16,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Line:
+class ImportLine:
     """A row, with the number of its first line from 1. `problem` says why it can't be read as one."""
 
     number: int
@@ -24,7 +24,7 @@ class Line:
     problem: str = ""
 
 
-def read(path: Path) -> Iterator[Line]:
+def read(path: Path) -> Iterator[ImportLine]:
     """The rows of a file, of which one ending in `.csv` is read as CSV. `Unreadable` if there is no such file."""
     try:
         # Bytes that are not UTF-8 become lone surrogates, which the checks of the row report.
@@ -34,25 +34,25 @@ def read(path: Path) -> Iterator[Line]:
         raise Unreadable(f"{path} can't be read: {error.strerror}.") from error
 
 
-def _rows_of_json(file: IO[str]) -> Iterator[Line]:
+def _rows_of_json(file: IO[str]) -> Iterator[ImportLine]:
     for number, text in enumerate(file, start=1):
         if text.strip():
             yield _row_of_json(number, text)
 
 
-def _row_of_json(number: int, text: str) -> Line:
+def _row_of_json(number: int, text: str) -> ImportLine:
     if not text.isascii() and _is_not_utf_8(text):
-        return Line(number, problem="The line is not in UTF-8.")
+        return ImportLine(number, problem="The line is not in UTF-8.")
     try:
         members = exact_json.loads(text)
     except exact_json.InvalidJson as error:
-        return Line(number, problem=f"The line is {error}.")
+        return ImportLine(number, problem=f"The line is {error}.")
     if not isinstance(members, dict):
-        return Line(number, problem="The line is not a JSON object.")
-    return Line(number, members)
+        return ImportLine(number, problem="The line is not a JSON object.")
+    return ImportLine(number, members)
 
 
-def _rows_of_csv(file: IO[str]) -> Iterator[Line]:
+def _rows_of_csv(file: IO[str]) -> Iterator[ImportLine]:
     """Empty cells are left out. A cell may go over several lines."""
     reader = csv.reader(file, strict=True)
     try:
@@ -68,12 +68,12 @@ def _rows_of_csv(file: IO[str]) -> Iterator[Line]:
         raise Unreadable(f"Line {reader.line_num} is not CSV: {error}.") from error
 
 
-def _row_of_csv(number: int, names: list[str], cells: list[str]) -> Line:
+def _row_of_csv(number: int, names: list[str], cells: list[str]) -> ImportLine:
     if len(cells) != len(names):
-        return Line(number, problem=f"The line has {len(cells)} cells, and the first line {len(names)}.")
+        return ImportLine(number, problem=f"The line has {len(cells)} cells, and the first line {len(names)}.")
     if any(map(_is_not_utf_8, cells)):
-        return Line(number, problem="The line is not in UTF-8.")
-    return Line(number, {name: cell for name, cell in zip(names, cells, strict=True) if cell})
+        return ImportLine(number, problem="The line is not in UTF-8.")
+    return ImportLine(number, {name: cell for name, cell in zip(names, cells, strict=True) if cell})
 
 
 def _is_not_utf_8(text: str) -> bool:

@@ -21,7 +21,7 @@ from billing.ledger import posting
 from billing.models import Meter
 from usage import metering
 from usage.metering import access_log, log_files
-from usage.metering.log_files import Line
+from usage.metering.log_files import LogLine
 from usage.metering.parsing import BATCH_LIMIT
 from usage.models import ImportedFile
 
@@ -110,14 +110,14 @@ def _begin(surveyed: Survey, name: str, organization: Organization, meter: Meter
     return imported
 
 
-def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+def _batches(lines: Iterator[LogLine]) -> Iterator[list[LogLine]]:
     while batch := list(islice(lines, BATCH_LIMIT)):
         yield batch
 
 
 @transaction.atomic
 def _import(
-    batch: list[Line],
+    batch: list[LogLine],
     imported: ImportedFile,
     key: ApiKey | None,
     summary: Summary,
@@ -143,7 +143,7 @@ def _import(
 
 
 def _read(
-    batch: Iterable[Line], progress: ImportedFile, imported: ImportedFile, key: ApiKey | None
+    batch: Iterable[LogLine], progress: ImportedFile, imported: ImportedFile, key: ApiKey | None
 ) -> tuple[list[dict[str, Any]], list[int], list[tuple[int, str]]]:
     """The events of the lines that were not read yet, the numbers of these lines, and those that are no requests."""
     events, numbers = [], []
@@ -158,7 +158,7 @@ def _read(
     return events, numbers, problems
 
 
-def _event(line: Line, imported: ImportedFile, key: ApiKey | None) -> dict[str, Any]:
+def _event(line: LogLine, imported: ImportedFile, key: ApiKey | None) -> dict[str, Any]:
     """The id is the digest of the log up to this line: the same line of the same log, however much the log grows."""
     request = access_log.parse(line.content.decode("utf-8", "replace"))
     return {

@@ -18,7 +18,7 @@ UNREADABLE = (OSError, EOFError, zlib.error)  # missing, truncated or corrupt
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """A line, its number from 1, and the SHA-256 of everything from the first line up to its end.
 
     Every line counts as if it ended in `\\n`, even a last one without an end: a log that goes on has the same digests.
@@ -41,7 +41,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             yield copy
 
 
-def lines(file: IO[bytes]) -> Iterator[Line]:
+def lines(file: IO[bytes]) -> Iterator[LogLine]:
     """The lines of a log from its first one, unpacked if it is gzipped."""
     file.seek(0)
     is_gzip = file.read(2) == GZIP_MAGIC
@@ -49,4 +49,4 @@ def lines(file: IO[bytes]) -> Iterator[Line]:
     sha256 = hashlib.sha256()
     for number, content in enumerate(cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_gzip else file, start=1):
         sha256.update(content.rstrip(b"\r\n") + b"\n")
-        yield Line(number, content, sha256.copy().digest())
+        yield LogLine(number, content, sha256.copy().digest())

@@ -68,7 +68,7 @@ def _ids_in(reference: str, prefix: str) -> list[UUID]:
 
 
 @dataclass(frozen=True)
-class Step:
+class Movements:
     """All entries of a kind between the two balances, and the address of their list."""
 
     kind: str
@@ -104,10 +104,12 @@ class ExplainView(OrganizationMixin):
         )
         return render(request, "usage/explain.html", context)
 
-    def _steps(self, start: datetime, end: datetime, form: LedgerForm) -> list[Step]:
+    def _steps(self, start: datetime, end: datetime, form: LedgerForm) -> list[Movements]:
         between = LedgerEntry.objects.of(self.organization).filter(created_at__gte=start, created_at__lt=end)
         sums = between.values_list("kind").annotate(n=Count("id"), total=Sum("amount")).order_by()
         rows: dict[str, tuple[int, Decimal]] = {kind: (n, total) for kind, n, total in sums}
         days = {name: value for name, value in form.data.items() if name in ("from", "to") and value}
         days = days or {"from": start.astimezone(form.zone).date().isoformat()}
-        return [Step(KINDS[kind], *rows[kind], urlencode({**days, "kind": kind})) for kind in KINDS if kind in rows]
+        return [
+            Movements(KINDS[kind], *rows[kind], urlencode({**days, "kind": kind})) for kind in KINDS if kind in rows
+        ]

@@ -30,7 +30,7 @@ PRESETS = {name: label for name, label in RANGES.items() if name != "custom"}
 
 
 @dataclass(frozen=True)
-class Line:
+class TableRow:
     """A row of the table. `share` is in per cent of all, None where nothing was measured."""
 
     number: int
@@ -123,11 +123,11 @@ def _pairs(labels: list[str], result: Breakdown) -> Iterator[tuple[str, Series]]
     return zip(labels, result.series, strict=True)
 
 
-def _line(number: int, label: str, series: Series, total: Sums, measure: str) -> Line:
+def _line(number: int, label: str, series: Series, total: Sums, measure: str) -> TableRow:
     value, whole = MEASURES[measure](series.total), MEASURES[measure](total)
     before = MEASURES[measure](series.before) if series.before else None
     share = written(f"{100 * value / whole:.1f}%") if whole > 0 else None
-    return Line(number, label, series.total, value, share, _change(value, before))
+    return TableRow(number, label, series.total, value, share, _change(value, before))
 
 
 def _change_of(result: Breakdown, measure: str) -> str | None:

@@ -17,7 +17,7 @@ FORMATS = {"hour": "j M, H:i", "day": "j M", "month": "M Y"}
 
 
 @dataclass(frozen=True)
-class Part:
+class Segment:
     """What one series has in one bar. `number` is that of its colour."""
 
     number: int
@@ -34,7 +34,7 @@ class Stack:
     total: Decimal
     x: str
     width: str
-    parts: list[Part]
+    parts: list[Segment]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _stack(
         if part > 0:  # voids may make the sum of a window negative
             reached += part
             parts.append(
-                Part(index, labels[index], part, _percent(100 - 100 * reached / top), _percent(100 * part / top))
+                Segment(index, labels[index], part, _percent(100 - 100 * reached / top), _percent(100 * part / top))
             )
     x, width = f"{slot * (number + GAP / 2):.3f}%", f"{slot * (1 - GAP):.3f}%"
     return Stack(start, label, sum(column, Decimal(0)), x, width, parts)

@@ -19,18 +19,18 @@ TEXTS = {
 
 
 @dataclass(frozen=True)
-class Step:
+class FirstStep:
     title: str
     text: str
     done: bool
     address: str
 
 
-def shown(progress: Mapping[str, bool], organization: Organization, scopes: frozenset[str]) -> list[Step]:
+def shown(progress: Mapping[str, bool], organization: Organization, scopes: frozenset[str]) -> list[FirstStep]:
     """The steps as text. A step has an address only if the person may take it."""
     steps = []
     for name, done in progress.items():
         title, text, page, scope = TEXTS[name]
         address = reverse(page, args=[organization.public_id]) if scope in scopes else ""
-        steps.append(Step(str(title), str(text), done, address))
+        steps.append(FirstStep(str(title), str(text), done, address))
     return steps

@@ -29,7 +29,7 @@ class TooLong(Exception):
 
 
 @dataclass(frozen=True)
-class Line:
+class StatementLine:
     """All entries of a kind in a day, or the single one in `entry`. `balance` is after it, in the statement's order."""
 
     day: date
@@ -53,7 +53,7 @@ class Statement:
     timezone: str
     opening: Decimal
     closing: Decimal
-    lines: list[Line]
+    lines: list[StatementLine]
 
 
 def of(organization: Organization, start: datetime, end: datetime, timezone: str, now: datetime) -> Statement:
@@ -84,7 +84,7 @@ def _read(organization: Organization, start: datetime, end: datetime, timezone: 
     drafts.sort(key=lambda draft: (*draft[:2], draft[5].seq if draft[5] else 0, draft[2]))
     balances = list(accumulate((draft[4] for draft in drafts), initial=opening))
     lines = [
-        Line(day, kind, count, amount, balance, entry)
+        StatementLine(day, kind, count, amount, balance, entry)
         for (day, _, kind, count, amount, entry), balance in zip(drafts, balances[1:], strict=True)
     ]
     return Statement(start, end, timezone, opening, balances[-1], lines)

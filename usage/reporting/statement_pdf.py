@@ -12,7 +12,7 @@ from accounts.models import Organization
 from billing import accounts
 from billing.invoicing.documents import layout
 from billing.templatetags.money import aligned, amount, places, signed
-from usage.reporting.statement import Line, Statement
+from usage.reporting.statement import Statement, StatementLine
 
 PATIENCE_SECONDS = 20
 
@@ -51,7 +51,7 @@ def _data(organization: Organization, statement: Statement) -> dict[str, Any]:
     return {name: layout.printable(value) for name, value in data.items()}
 
 
-def _line(line: Line, width: int) -> list[str]:
+def _line(line: StatementLine, width: int) -> list[str]:
     label = f"{line.label}, {line.count:,} entries" if line.entry is None and line.count > 1 else line.label
     if line.entry and line.entry.description not in ("", line.label):
         label = f"{label}: {line.entry.description}"

@@ -34,7 +34,7 @@ from billing.models import BillingAccount, Invoice
 from usage.models import MonthClose, MonthlyUsage
 from usage.storage import ended_months, freezing, month_balances, month_papers, price_steps
 from usage.storage.month_balances import MonthBalance
-from usage.storage.month_papers import Month
+from usage.storage.month_papers import ClosedMonth
 
 # A month has at least 28 days, and a change of the time zone takes at most 26 hours away from it.
 SHORTEST = timedelta(days=26)
@@ -190,7 +190,7 @@ def _months(
     closes: Mapping[tuple[UUID, date], MonthClose],
     zones: Mapping[UUID, BillingZone],
     charges: price_steps.Charges,
-) -> list[Month]:
+) -> list[ClosedMonth]:
     """The data for the papers, once the usage is frozen."""
     parameters = ended_months.parameters(undone, zones)
     payers = Organization.objects.select_related("billing_account").in_bulk(parameters["accounts"])
@@ -201,7 +201,7 @@ def _months(
     for close, start in zip(undone, parameters["starts"], strict=True):
         payer, last = close.account_id, closes.get((close.account_id, months.shift(close.month, -1)))
         ended.append(
-            Month(
+            ClosedMonth(
                 payer=payers[payer],
                 account=_account(payers[payer]),
                 start=start,
@@ -246,7 +246,7 @@ def _credits(usage: Iterable[MonthlyUsage]) -> Decimal:
     return sum((row.credits for row in usage), ZERO)
 
 
-def _record(ended: Sequence[Month], now: datetime) -> None:
+def _record(ended: Sequence[ClosedMonth], now: datetime) -> None:
     """Write the figures, and record the events with them."""
     for month in ended:
         month.close.status, month.close.done_at = MonthClose.Status.DONE, now
@@ -256,7 +256,7 @@ def _record(ended: Sequence[Month], now: datetime) -> None:
     events.record_all("month.closed", happenings, now)
 
 
-def _told(month: Month) -> dict[str, Any]:
+def _told(month: ClosedMonth) -> dict[str, Any]:
     return {
         "month": str(month.close),
         "opening": month.balance.opening,
@@ -265,7 +265,7 @@ def _told(month: Month) -> dict[str, Any]:
     }
 
 
-def _issue_papers(ended: Iterable[Month], now: datetime, assessed: Assessed) -> None:
+def _issue_papers(ended: Iterable[ClosedMonth], now: datetime, assessed: Assessed) -> None:
     drafts = ((month.close, month_papers.draft(month)) for month in ended)
     drafted = [(close, _with_taxes(draft, assessed)) for close, draft in drafts if draft]
     issued = papers.issue_all([draft for _, draft in drafted], now=now) if drafted else []

@@ -17,7 +17,7 @@ from billing.models import BillingAccount, Invoice, LedgerEntry
 from billing.payments import minor_units
 from usage.models import MonthClose, MonthlyUsage
 from usage.storage.month_balances import MonthBalance
-from usage.storage.price_steps import Step
+from usage.storage.price_steps import PriceStep
 
 Kind = LedgerEntry.Kind
 
@@ -36,7 +36,7 @@ GROUPS = {
 
 
 @dataclass(frozen=True)
-class Month:
+class ClosedMonth:
     """The data for a paper.
 
     - `steps`: the price steps of each row of the usage, by its key.
@@ -49,7 +49,7 @@ class Month:
     close: MonthClose
     balance: MonthBalance
     usage: Sequence[MonthlyUsage]
-    steps: Mapping[int, Sequence[Step]]
+    steps: Mapping[int, Sequence[PriceStep]]
     owed_before: Decimal
     owed: Decimal
 
@@ -59,7 +59,7 @@ class Month:
         return -self.balance.closing - self.owed
 
 
-def draft(month: Month) -> Draft | None:
+def draft(month: ClosedMonth) -> Draft | None:
     """None if nothing moved, or there is nobody to send a paper to."""
     account = month.account
     if account is None:
@@ -69,13 +69,13 @@ def draft(month: Month) -> Draft | None:
     return _statement(month, account.currency) if month.usage or month.balance.moved else None
 
 
-def _due(month: Month, currency: str) -> Decimal:
+def _due(month: ClosedMonth, currency: str) -> Decimal:
     """Less than a card can be charged stays in the balance, for the next invoice."""
     due = max(month.debt, ZERO).quantize(_unit(currency), ROUND_FLOOR)
     return due if due >= minor_units.MINIMUMS.get(currency, ZERO) else ZERO
 
 
-def _statement(month: Month, currency: str) -> Draft:
+def _statement(month: ClosedMonth, currency: str) -> Draft:
     """Its lines are credits, exact, and add up to the closing balance."""
     moved = month.balance.moved
     bought = [(text, moved.get(kind, ZERO)) for text, kind in GAINS.items()]
@@ -89,7 +89,7 @@ def _statement(month: Month, currency: str) -> Draft:
     return _draft(month, Invoice.Kind.STATEMENT, currency, lines)
 
 
-def _invoice(month: Month, currency: str, due: Decimal) -> Draft:
+def _invoice(month: ClosedMonth, currency: str, due: Decimal) -> Draft:
     moved = month.balance.moved
     carried = -month.balance.opening - month.owed_before
     others = -sum((amount for kind, amount in moved.items() if kind not in (Kind.CAPTURE, Kind.SUBSCRIPTION)), ZERO)
@@ -120,11 +120,11 @@ def _unit(currency: str) -> Decimal:
     return Decimal(1).scaleb(-minor_units.decimals(currency))
 
 
-def _draft(month: Month, kind: str, currency: str, lines: Sequence[Line]) -> Draft:
+def _draft(month: ClosedMonth, kind: str, currency: str, lines: Sequence[Line]) -> Draft:
     return Draft(month.payer, kind, currency, month.start, month.close.ends_at, lines)
 
 
-def _usage_lines(month: Month, *, sign: int) -> Iterator[Line]:
+def _usage_lines(month: ClosedMonth, *, sign: int) -> Iterator[Line]:
     for row in month.usage:
         owner = "" if row.organization_id == month.payer.pk else f", {row.organization.name}"
         late = f", late of {row.occurred_in:%B %Y}" if row.late else ""

@@ -92,7 +92,7 @@ Charge = tuple[bool, Decimal, Decimal, Decimal, int]  # whether the price is kno
 
 
 @dataclass(frozen=True)
-class Step:
+class PriceStep:
     """`credits` are what the quantity was charged, exactly. Without a `unit_amount`, its units had several prices."""
 
     quantity: Decimal
@@ -156,7 +156,7 @@ def _key(row: MonthlyUsage) -> Key:
 
 def of(
     usage: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones, charges: Charges
-) -> dict[int, list[Step]]:
+) -> dict[int, list[PriceStep]]:
     """The steps of each row, by its key, the dearest first. They add up to the row. Raises `ManyEvents`."""
     schedules, several = _schedules(usage)
     steps = {row.pk: [_whole(row, None if row.meter_id in several else schedules[row.pk])] for row in usage}
@@ -169,11 +169,11 @@ def of(
     return steps
 
 
-def _whole(row: MonthlyUsage, schedule: Schedule | None) -> Step:
+def _whole(row: MonthlyUsage, schedule: Schedule | None) -> PriceStep:
     """With a price, if it is the only one that a unit can have."""
     price = _price(row.quantity, row.credits)
     is_only = schedule is not None and schedule.is_flat and price == schedule.unit_amount
-    return Step(row.quantity, price if is_only else None, row.credits)
+    return PriceStep(row.quantity, price if is_only else None, row.credits)
 
 
 def _schedules(usage: Sequence[MonthlyUsage]) -> tuple[dict[int, Schedule], set[int]]:
@@ -217,17 +217,17 @@ def _parameters(rows: Iterable[MonthlyUsage], closes: Mapping[UUID, MonthClose],
     return columns
 
 
-def _steps(charged: Iterable[Charge], schedule: Schedule) -> list[Step]:
+def _steps(charged: Iterable[Charge], schedule: Schedule) -> list[PriceStep]:
     """The charges at each price together, the dearest first."""
     sums: defaultdict[Decimal | None, list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for is_known, price, quantity, credits, events in charged:
         parts = pricing.split(schedule, quantity, credits) if events == 1 and not is_known else []
-        whole = Step(quantity, price if is_known else _price(quantity, credits), credits)
-        for step in [Step(part.quantity, part.unit_amount, part.credits) for part in parts] or [whole]:
+        whole = PriceStep(quantity, price if is_known else _price(quantity, credits), credits)
+        for step in [PriceStep(part.quantity, part.unit_amount, part.credits) for part in parts] or [whole]:
             total = sums[step.unit_amount]
             total[0], total[1] = total[0] + step.quantity, total[1] + step.credits
     ordered = sorted(sums.items(), key=lambda step: (step[0] is None, -(step[0] or ZERO)))
-    return [Step(quantity, price, credits) for price, (quantity, credits) in ordered]
+    return [PriceStep(quantity, price, credits) for price, (quantity, credits) in ordered]
 
 
 def _price(quantity: Decimal, credits: Decimal) -> Decimal | None:
@@ -238,6 +238,6 @@ def _price(quantity: Decimal, credits: Decimal) -> Decimal | None:
     return price if multiply(price, quantity) == credits else None
 
 
-def _sums(steps: Iterable[Step]) -> tuple[Decimal, Decimal]:
+def _sums(steps: Iterable[PriceStep]) -> tuple[Decimal, Decimal]:
     steps = list(steps)
     return sum((step.quantity for step in steps), ZERO), sum((step.credits for step in steps), ZERO)

@@ -52,7 +52,7 @@ OF_PAYERS = NAMED + " WHERE o.root_id IS NULL OR o.root_id = ANY(%(accounts)s::u
 
 
 @dataclass(frozen=True)
-class Finding:
+class Difference:
     """What is wrong: the check, the organization's public id, and both sides in a sentence."""
 
     check: str
@@ -60,7 +60,7 @@ class Finding:
     detail: str
 
 
-def prove() -> list[Finding]:
+def prove() -> list[Difference]:
     """Run every check, and store the time and the result."""
     started_at, findings = timezone.now(), run()
     LedgerProof.objects.create(
@@ -73,7 +73,7 @@ def prove() -> list[Finding]:
     return findings
 
 
-def run() -> list[Finding]:
+def run() -> list[Difference]:
     """Run every check over all accounts."""
     if distribution.is_distributed():
         return [finding for payers in rebuild.batches(_roots()) for finding in _run_over(payers)]
@@ -83,7 +83,7 @@ def run() -> list[Finding]:
         return _run(list(LedgerAccount.objects.values_list("pk", flat=True)), NAMED)
 
 
-def _run_over(payers: list[UUID]) -> list[Finding]:
+def _run_over(payers: list[UUID]) -> list[Difference]:
     """Over a few payers, which are locked instead of in a snapshot: that of Citus isn't the same on all machines."""
     with shadows.of(payers):
         return _run(payers, OF_PAYERS)
@@ -93,13 +93,13 @@ def _roots() -> list[UUID]:
     return list(Organization.objects.filter(parent=None).order_by("pk").values_list("pk", flat=True))
 
 
-def _run(payers: list[UUID], named: LiteralString) -> list[Finding]:
+def _run(payers: list[UUID], named: LiteralString) -> list[Difference]:
     findings = []
     parameters = {"accounts": payers, **payer_months.parameters(payers), **places.parameters(payers)}
     for name, check in CHECKS.items():
         wrong = sql.rows(sql.compose(named, check=check), parameters)
-        findings += [Finding(name, organization, detail) for organization, detail in wrong]
-    return findings + [Finding(SEALED, _public_id(payer), detail) for payer, detail in seals.check()]
+        findings += [Difference(name, organization, detail) for organization, detail in wrong]
+    return findings + [Difference(SEALED, _public_id(payer), detail) for payer, detail in seals.check()]
 
 
 def _public_id(payer: UUID) -> str:

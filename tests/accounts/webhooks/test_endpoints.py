@@ -220,11 +220,11 @@ def test_one_test_is_sent_at_a_time(api: Any, alice: User, monkeypatch: pytest.M
     client, inner = api(alice), list[Any]()
     made = make(client)
 
-    def slow(*_: Any, **__: Any) -> sending.Answer:
+    def slow(*_: Any, **__: Any) -> sending.Response:
         if not inner:
             inner.append(client.post(f"/v1/webhook-endpoints/{made['id']}/test"))
             raise RuntimeError  # the place is free again whatever happens
-        return sending.Answer(200, "", "127.0.0.1", 5)
+        return sending.Response(200, "", "127.0.0.1", 5)
 
     monkeypatch.setattr(sending, "post", slow)
     with pytest.raises(RuntimeError):

@@ -40,19 +40,19 @@ def happen(organization: Organization, times: int = 1) -> list[Event]:
     return made
 
 
-def answer(status: int | None = 500, error: str = "", retry_after: str = "") -> sending.Answer:
-    return sending.Answer(status, error, "127.0.0.1", 5, "", retry_after)
+def answer(status: int | None = 500, error: str = "", retry_after: str = "") -> sending.Response:
+    return sending.Response(status, error, "127.0.0.1", 5, "", retry_after)
 
 
 def claim(*, failing: bool = False, places: int = 1, **options: Any) -> list[Work]:
     return claims.claim(timezone.now(), failing=failing, places=places, **options)
 
 
-def record(work: Work, result: sending.Answer) -> None:
+def record(work: Work, result: sending.Response) -> None:
     results.record([(work, result)], timezone.now(), over={work.endpoint})
 
 
-def attempt(result: sending.Answer) -> Work:
+def attempt(result: sending.Response) -> Work:
     """Claims from whatever lane and records, as the worker does, with this answer in place of the sending."""
     [work] = claim() or claim(failing=True)
     record(work, result)
@@ -90,7 +90,7 @@ def test_a_delivery_is_tried_by_the_schedule_and_then_has_failed(organization: O
         (answer(503, retry_after="Fri, 01 Jan 2100 00:00:00 GMT"), 10, 10),
     ],
 )
-def test_retry_after_counts_within_bounds(result: sending.Answer, least: float, most: float) -> None:
+def test_retry_after_counts_within_bounds(result: sending.Response, least: float, most: float) -> None:
     for _ in range(20):
         assert least <= schedule.delay(1, result, timezone.now()).total_seconds() <= most
 

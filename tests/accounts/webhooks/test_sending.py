@@ -96,7 +96,7 @@ def local(settings: Any) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8"]
 
 
-def post(url: str, seconds: float = SECONDS) -> sending.Answer:
+def post(url: str, seconds: float = SECONDS) -> sending.Response:
     return sending.post(url, b"{}", {"content-type": "application/json"}, seconds=seconds)
 
 

@@ -20,7 +20,7 @@ from accounts.models import Organization
 from billing.models import LedgerEntry
 from tests.concurrency import race
 from usage.customer_import import lines, running
-from usage.customer_import.running import Result
+from usage.customer_import.running import LineResult
 from usage.models import ImportedRow, ImportedUsage
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -86,8 +86,9 @@ def test_an_import_that_is_killed_goes_on_where_it_stopped(file: Path, prefix: s
 
     results = Counter(outcome.result for outcome in running.run(lines.read(file)))
 
-    assert results == {Result.KNOWN: 2 * CUSTOMERS - results[Result.NEW], Result.NEW: results[Result.NEW]}
-    assert results[Result.NEW]
+    new = results[LineResult.NEW]
+    assert results == {LineResult.KNOWN: 2 * CUSTOMERS - new, LineResult.NEW: new}
+    assert new
     assert figures(prefix) == (CUSTOMERS, CUSTOMERS)
 
 

@@ -30,7 +30,7 @@ from usage.metering import voids
 from usage.models import MonthClose, MonthlyUsage, UsageEvent
 from usage.reporting import totals
 from usage.storage import advancing, closing, freezing, month_papers, reconciliation
-from usage.storage.month_papers import Month
+from usage.storage.month_papers import ClosedMonth
 
 MONTH = this_month(1).date()
 NEXT = months.shift(MONTH, 1)
@@ -232,7 +232,7 @@ def test_months_of_several_payers_are_closed_together(payers: list[UUID]) -> Non
 def test_a_payer_that_can_not_be_closed_holds_up_no_other(payers: list[UUID], monkeypatch: pytest.MonkeyPatch) -> None:
     draft, again = month_papers.draft, list[list[str]]()
 
-    def fail(month: Month) -> Any:
+    def fail(month: ClosedMonth) -> Any:
         if month.payer.pk == payers[1]:
             raise RuntimeError
         return draft(month)

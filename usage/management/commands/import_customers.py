@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from usage.customer_import import lines, running
 from usage.customer_import.lines import Unreadable
-from usage.customer_import.running import Outcome, Result
+from usage.customer_import.running import LineResult, Outcome
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would become of each line, write nothing")
 
     def handle(self, *args: Any, file: Path, dry_run: bool, **options: Any) -> None:
-        counts: Counter[Result] = Counter()
+        counts: Counter[LineResult] = Counter()
         outcomes = running.rehearse(lines.read(file)) if dry_run else running.run(lines.read(file))
         try:
             for outcome in outcomes:
@@ -28,15 +28,14 @@ class Command(BaseCommand):
         except Unreadable as error:
             raise CommandError(str(error)) from error
         verb = "would be imported" if dry_run else "imported"
-        self.stdout.write(
-            f"{counts[Result.NEW]:,} {verb}, {counts[Result.KNOWN]:,} imported before, {counts[Result.WRONG]:,} wrong."
-        )
-        if counts[Result.WRONG]:
+        new, known, wrong = (counts[result] for result in (LineResult.NEW, LineResult.KNOWN, LineResult.WRONG))
+        self.stdout.write(f"{new:,} {verb}, {known:,} imported before, {wrong:,} wrong.")
+        if wrong:
             sys.exit(1)
 
     def _report(self, outcome: Outcome, *, everything: bool) -> None:
         line = outcome.line
         for name, detail in outcome.errors or ():
             self.stdout.write(f"line {line.number}: wrong: {f'{name}: ' if name else ''}{detail}")
-        if everything and outcome.result is not Result.WRONG:
+        if everything and outcome.result is not LineResult.WRONG:
             self.stdout.write(f"line {line.number}: {outcome.result}: {line.members['type']} {line.members['id']}")
