@@ -89,27 +89,16 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
     def _preview(self, request: HttpRequest, kind: str, subject: str, form: RequestForm) -> tuple[Preview, bool] | None:
         if form.errors:
             return None
-        reason, by, now = form.cleaned_data["reason"], operator(request), timezone.now()
         try:
-            shown, _, waits = deciding.preview(kind, subject, form.params(), reason=reason, by=by, now=now)
+            shown, _, waits = deciding.preview(_proposal(request, kind, subject, form), timezone.now())
         except Problem as problem:
             form.add_error(None, sentence(problem))
             return None
         return shown, waits
 
     def _confirm(self, request: HttpRequest, kind: str, subject: str, form: RequestForm) -> HttpResponse:
-        cleaned = form.cleaned_data
-        row = deciding.ask(
-            kind,
-            subject,
-            form.params(),
-            id=cleaned["form_id"],
-            reason=cleaned["reason"],
-            note=cleaned["note"],
-            seen=request.POST.get("seen", ""),
-            by=operator(request),
-            now=timezone.now(),
-        )
+        id, seen = form.cleaned_data["form_id"], request.POST.get("seen", "")
+        row = deciding.ask(_proposal(request, kind, subject, form), id=id, seen=seen, now=timezone.now())
         self.log_addition(request, row, f"{row.get_state_display()}. {row.outcome} Reason: {row.reason}")
         waits = row.state == ChangeRequest.State.WAITING
         self.message_user(request, _("It waits for someone else to approve it.") if waits else translated(row.outcome))
@@ -187,3 +176,8 @@ class ChangeRequestAdmin(ReadOnlyAdmin[ChangeRequest]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeRequest]:
         return super().get_queryset(request).select_related("organization", "requested_by", "decided_by")
+
+
+def _proposal(request: HttpRequest, kind: str, subject: str, form: RequestForm) -> deciding.Proposal:
+    reason, note = form.cleaned_data["reason"], form.cleaned_data["note"]
+    return deciding.Proposal(kind, subject, form.params(), reason, operator(request), note)

@@ -8,6 +8,7 @@ locks the operator's row first. And two people could decide at the same time: so
 Payers are locked after either.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -53,44 +54,53 @@ class OwnRequest(Forbidden):
     detail = "Someone else has to approve what you ask for."
 
 
-def preview(
-    kind: str, subject: str, params: Params, *, reason: str, by: User, now: datetime
-) -> tuple[Preview, Decimal, bool]:
+@dataclass(frozen=True)
+class Proposal:
+    """What an operator asks for, with the fields of `ChangeRequest`."""
+
+    kind: str
+    subject: str
+    params: Params
+    reason: str
+    by: User
+    note: str = ""
+
+
+def preview(proposal: Proposal, now: datetime) -> tuple[Preview, Decimal, bool]:
     """What the action would do, the credits that count against the limit, and whether it needs a second person."""
-    action = ACTIONS[kind]
-    row = action.load(subject)
-    shown = rehearse(action, row, params, reason=reason, actor=actor_of(by), now=_now_of(action, row, now))
-    amount = action.amount(row, params)
-    return shown, amount, _needs_approval(action, amount, by, now)
+    action, actor = ACTIONS[proposal.kind], actor_of(proposal.by)
+    row = action.load(proposal.subject)
+    at = _now_of(action, row, now)
+    shown = rehearse(action, row, proposal.params, reason=proposal.reason, actor=actor, now=at)
+    amount = action.amount(row, proposal.params)
+    return shown, amount, _needs_approval(action, amount, proposal.by, now)
 
 
 @transaction.atomic
-def ask(
-    kind: str, subject: str, params: Params, *, id: UUID, reason: str, note: str, seen: str, by: User, now: datetime
-) -> ChangeRequest:
+def ask(proposal: Proposal, *, id: UUID, seen: str, now: datetime) -> ChangeRequest:
     """Do it, or let it wait for a second person. If there is already a request with this `id`, return that one.
 
     `seen` is the token of the preview that the person saw. `StalePreview` if it would come out otherwise now.
     """
-    User.objects.select_for_update(no_key=True).get(pk=by.pk)
-    if known := ChangeRequest.objects.filter(pk=id, requested_by=by).first():
+    User.objects.select_for_update(no_key=True).get(pk=proposal.by.pk)
+    if known := ChangeRequest.objects.filter(pk=id, requested_by=proposal.by).first():
         return known
-    action = ACTIONS[kind]
-    row = _locked(action, subject, now)
-    shown, amount, needs_approval = preview(kind, subject, params, reason=reason, by=by, now=now)
+    action = ACTIONS[proposal.kind]
+    row = _locked(action, proposal.subject, now)
+    shown, amount, needs_approval = preview(proposal, now)
     _check(seen, shown, action, row)
     request = ChangeRequest(
         id=id,
-        kind=kind,
+        kind=proposal.kind,
         organization=action.organization(row),
-        subject=subject,
-        params=dict(params),
+        subject=proposal.subject,
+        params=dict(proposal.params),
         amount=amount,
-        reason=reason,
-        note=note,
+        reason=proposal.reason,
+        note=proposal.note,
         needs_approval=needs_approval,
         state=State.WAITING if needs_approval else State.DONE,
-        requested_by=by,
+        requested_by=proposal.by,
         requested_at=now,
         expires_at=now + LIFETIME,
         decided_at=None if needs_approval else now,

@@ -41,8 +41,8 @@ def token(by: User, customer: Organization) -> str:
 
 
 def ask(by: User, customer: Organization, seen: str) -> ChangeRequest:
-    terms = {"reason": REASON, "note": "", "seen": seen}
-    return deciding.ask("adjust", customer.public_id, PARAMS, id=uuid7(), by=by, now=timezone.now(), **terms)
+    proposal = deciding.Proposal("adjust", customer.public_id, PARAMS, REASON, by)
+    return deciding.ask(proposal, id=uuid7(), seen=seen, now=timezone.now())
 
 
 def states(by: User) -> list[str]:
@@ -128,9 +128,9 @@ def two_prices(meter: Meter) -> list[Callable[[], ChangeRequest]]:
     by, now, requests = staff(), timezone.now(), []
     for amount in (2, 3):
         params: dict[str, Any] = {"endpoint": "", "unit_amount": amount, "tiers": []}
-        terms: dict[str, Any] = {"reason": REASON, "by": by, "now": now}
-        seen = deciding.preview("price", meter.slug, params, **terms)[0].token
-        requests.append(deciding.ask("price", meter.slug, params, id=uuid7(), note="", seen=seen, **terms))
+        proposal = deciding.Proposal("price", meter.slug, params, REASON, by)
+        seen = deciding.preview(proposal, now)[0].token
+        requests.append(deciding.ask(proposal, id=uuid7(), seen=seen, now=now))
     seen_now = [deciding.look(ChangeRequest.objects.get(pk=row.pk), now).token for row in requests]
     pairs = zip(requests, seen_now, strict=True)
     return [partial(deciding.approve, row.pk, seen=seen, by=staff(), now=now) for row, seen in pairs]
