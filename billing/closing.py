@@ -12,6 +12,7 @@ from accounts import events, members, naming, tree
 from accounts.credentials import Credential, Kind
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import Conflict, Forbidden
+from accounts.lib.sentences import filled
 from accounts.models import Membership, Organization, WebhookEndpoint
 from apikeys import departures
 from apikeys.models import ApiKey
@@ -126,11 +127,16 @@ def _obstacles(organization: Organization) -> Iterator[Obstacle]:
     """A child owes nothing: its root pays for its usage."""
     children = Organization.objects.filter(parent=organization).exclude(status=Organization.Status.CLOSED).count()
     if children:
-        verb = "organizations beneath it are" if children > 1 else "organization beneath it is"
-        yield Obstacle("children_open", f"{children} {verb} open. Close them first.")
+        text = "An organization beneath it is open. Close it first."
+        if children > 1:
+            text = filled("%(children)s organizations beneath it are open. Close them first.", children=children)
+        yield Obstacle("children_open", text)
     held = Hold.objects.within(organization).filter(status=Hold.Status.OPEN).aggregate(held=Sum("amount"))["held"]
     if held:
-        yield Obstacle("credits_held", f"{plain(held)} credits are held. Capture or release them first.")
+        yield Obstacle(
+            "credits_held",
+            filled("Credits that are held: %(credits)s. Capture or release them first.", credits=plain(held)),
+        )
     if organization.is_root:
         yield from _debts(organization)
 
@@ -140,9 +146,14 @@ def _debts(organization: Organization) -> Iterator[Obstacle]:
     balance, paid = account.balance if account else ZERO, _left(organization, Grant.Category.PAID)
     dust = _dust(organization)
     if balance <= -dust:
-        yield Obstacle("balance_owed", f"{plain(-balance)} credits are owed. Pay them first.")
+        yield Obstacle(
+            "balance_owed", filled("Credits that are owed: %(credits)s. Pay them first.", credits=plain(-balance))
+        )
     if paid >= dust:
-        yield Obstacle("credits_left", f"{plain(paid)} paid credits are left. Spend them, or ask us for a refund.")
+        yield Obstacle(
+            "credits_left",
+            filled("Paid credits that are left: %(credits)s. Spend them, or ask us for a refund.", credits=plain(paid)),
+        )
     if Payment.objects.of(organization).filter(status__in=Payment.OPEN).exists():
         yield Obstacle("payment_open", "A payment is under way. Wait for its end, or cancel it.")
     if Refund.objects.filter(payment__organization=organization, status=Refund.Status.PENDING).exists():

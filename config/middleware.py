@@ -12,10 +12,12 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.translation import gettext_noop
 
 from accounts.events import origin
 from accounts.lib import deadlines, languages
 from accounts.lib.identifiers import uuid7
+from accounts.lib.sentences import filled
 from config import problems
 
 AFTERWARDS_SECONDS = 1.5  # to record what another system said, and to answer
@@ -133,11 +135,15 @@ class BodyLimit:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if "HTTP_TRANSFER_ENCODING" in request.META:
-            return problems.refuse(request, 411, "length_required", "Send the body with a Content-Length.")
+            return problems.refuse(
+                request, 411, "length_required", gettext_noop("Send the body with a Content-Length.")
+            )
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
         limit = body_limit(view)
         if int(request.META.get("CONTENT_LENGTH") or 0) <= limit:
             return None
-        return problems.refuse(request, 413, "request_too_large", f"The body is larger than {limit:,} bytes.")
+        return problems.refuse(
+            request, 413, "request_too_large", filled("The body is larger than %(limit)s bytes.", limit=f"{limit:,}")
+        )

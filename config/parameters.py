@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_noop
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.plumbing import ComponentRegistry, build_mock_request
 
@@ -46,7 +47,7 @@ class KnownParameters:
         if not unknown:
             return None
         errors = [{"pointer": f"/{name[:LONGEST]}", "detail": "There is no such parameter."} for name in unknown[:MOST]]
-        return problems.refuse(request, 400, "invalid", "Some parameters are not known.", errors)
+        return problems.refuse(request, 400, "invalid", gettext_noop("Some parameters are not known."), errors)
 
 
 def _is_checked(request: HttpRequest, view: Any) -> bool:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext_noop
 
 from accounts.lib.problems import CONTENT_TYPE, TITLES, document
 from config import outages
@@ -52,19 +53,21 @@ def refuse(
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return refuse(request, 400, "bad_request", "The request can't be understood.")
+    return refuse(request, 400, "bad_request", gettext_noop("The request can't be understood."))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return refuse(request, 403, "forbidden", "You may not do that.")
+    return refuse(request, 403, "forbidden", gettext_noop("You may not do that."))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return refuse(request, 403, "csrf", "This form is out of date. Go back, load the page again, and repeat it.")
+    return refuse(
+        request, 403, "csrf", gettext_noop("This form is out of date. Go back, load the page again, and repeat it.")
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return refuse(request, 404, "not_found", "There is nothing here.")
+    return refuse(request, 404, "not_found", gettext_noop("There is nothing here."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -72,5 +75,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if reason := outages.reason(sys.exc_info()[1]):
         outages.remember(reason)
         log.error("outage", path=request.path, reason=reason, exc_info=False)
-        return refuse(request, 503, "unavailable", "Tollgate can't do this at the moment. Try again in some seconds.")
-    return refuse(request, 500, "internal_error", "Something went wrong on our side. It has been logged.")
+        return refuse(
+            request,
+            503,
+            "unavailable",
+            gettext_noop("Tollgate can't do this at the moment. Try again in some seconds."),
+        )
+    return refuse(request, 500, "internal_error", gettext_noop("Something went wrong on our side. It has been logged."))

@@ -36,7 +36,7 @@ class EventAdmin(ReadOnlyAdmin[Event]):
         kept = getattr(event, "personal_data", None)
         return kept.text if kept else "none, or erased"
 
-    @admin.display
+    @admin.display(description="sequence")
     def sequence(self, event: Event) -> int | None:
         published = getattr(event, "published", None)
         return published.sequence if published else None

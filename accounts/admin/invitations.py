@@ -5,6 +5,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations
 from accounts.admin.base import ReadOnlyAdmin
@@ -12,6 +13,8 @@ from accounts.admin.search import exactly, owner_fields
 from accounts.lib.languages import translated
 from accounts.lib.problems import Conflict
 from accounts.models import Invitation
+
+STATUSES = {"accepted": _("Accepted"), "revoked": _("Revoked"), "expired": _("Expired"), "pending": _("Pending")}
 
 
 @admin.register(Invitation)
@@ -41,7 +44,7 @@ class InvitationAdmin(ReadOnlyAdmin[Invitation]):
 
     @admin.display(description="status")
     def state(self, invitation: Invitation) -> str:
-        return invitation.status(timezone.now())
+        return str(STATUSES[invitation.status(timezone.now())])
 
     @admin.action(description="Revoke the selected invitations", permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:

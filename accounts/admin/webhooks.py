@@ -12,19 +12,19 @@ from accounts import events, scopes
 from accounts.admin.base import ReadOnlyAdmin
 from accounts.admin.search import owner_fields
 from accounts.lib import form_ids
-from accounts.lib.languages import sentence
+from accounts.lib.languages import sentence, translated
 from accounts.lib.problems import Problem
 from accounts.models import Attempt, Delivery, Redelivery, WebhookEndpoint
 from accounts.webhooks import endpoints, redelivery
 
-CHOICES = [(endpoints.EVERYTHING, "* (all, also those that are added later)")]
+CHOICES = [(endpoints.EVERYTHING, _("* (all, also those that are added later)"))]
 
 
 class PlatformEndpointForm(forms.ModelForm[WebhookEndpoint]):
     """An endpoint of the company's own: it gets the events of all organizations."""
 
     url = forms.CharField(max_length=2048, strip=False, label=_("URL"))
-    event_types = forms.MultipleChoiceField()
+    event_types = forms.MultipleChoiceField(label=_("Event types"))
     form_id = forms.CharField(initial=form_ids.new, widget=forms.HiddenInput)
 
     class Meta:
@@ -41,16 +41,16 @@ class PlatformEndpointForm(forms.ModelForm[WebhookEndpoint]):
         try:
             return endpoints.check_url(self.cleaned_data["url"])
         except Problem as problem:
-            raise ValidationError([error["detail"] for error in problem.errors]) from problem
+            raise ValidationError([translated(error["detail"]) for error in problem.errors]) from problem
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         try:
             data["form_id"] = form_ids.read(data.get("form_id", ""))
         except ValueError as error:
-            raise ValidationError(str(error)) from error
+            raise ValidationError(translated(str(error))) from error
         if WebhookEndpoint.objects.owned_by(None).count() >= endpoints.MOST:
-            raise ValidationError(endpoints.TooManyEndpoints.detail)
+            raise ValidationError(translated(endpoints.TooManyEndpoints.detail))
         return data
 
 
@@ -174,7 +174,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return [
-            *("public_id", "endpoint", "event_id", "type", "sequence", "status", "attempt_count"),
+            *("public_id", "endpoint", "event", "type", "sequence", "status", "attempt_count"),
             *("created_at", "next_attempt_at", "sent"),
         ]
 
@@ -185,7 +185,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         """Needed by the action; every field is read-only."""
         return admin.ModelAdmin.has_change_permission(self, request, obj)
 
-    @admin.display
+    @admin.display(description="type")
     def type(self, delivery: Delivery) -> str:
         return delivery.event.type
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.text import capfirst
+
 Schema = Mapping[str, Any]
 
 API_VERSION = "v1"
@@ -30,6 +32,11 @@ class EventType:
     example: Mapping[str, Any]
     optional: frozenset[str] = frozenset()
     audit_only: bool = False
+
+    @property
+    def noun(self) -> str:
+        """What it is about, for people: `API key` of `api_key.created`."""
+        return capfirst(self.name.partition(".")[0].replace("_", " ").replace("api", "API"))
 
     @property
     def schema(self) -> dict[str, Any]:

@@ -43,6 +43,13 @@ def field(bound: BoundField) -> dict[str, Any]:
     return {"field": bound}
 
 
+@register.filter
+def uncut(bound: BoundField) -> BoundField:
+    """Without `maxlength`: the browser would cut what is pasted, and say nothing. The form's error names the limit."""
+    bound.field.widget.attrs.pop("maxlength", None)
+    return bound
+
+
 @register.inclusion_tag("components/fields.html")
 def fields(form: BaseForm) -> dict[str, Any]:
     """All of a form: its own errors, then its fields."""

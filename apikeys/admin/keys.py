@@ -14,7 +14,7 @@ from accounts import scopes
 from accounts.admin import RecordedAdmin
 from accounts.admin.search import exactly, owner_fields
 from accounts.lib import form_ids
-from accounts.lib.languages import sentence
+from accounts.lib.languages import sentence, translated
 from apikeys import keys
 from apikeys.models import ApiKey, ApiKeySecret
 
@@ -98,7 +98,7 @@ class ApiKeyAdmin(RecordedAdmin[ApiKey]):
 
     @admin.display(description="status")
     def state(self, key: ApiKey) -> str:
-        return key.status(timezone.now())
+        return translated(key.status(timezone.now()).capitalize())
 
     @admin.action(description="Revoke the selected keys", permissions=["change"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[ApiKey]) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, gettext_lazy
 from accounts import scopes
 from accounts.lib import addresses, form_ids, timezones
 from accounts.lib.languages import translated
-from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
+from accounts.lib.money import LARGEST, ZERO, NumberFormField
 from accounts.lib.problems import Problem
 from accounts.pages.forms import refuse
 from apikeys import key_permissions
@@ -79,12 +79,10 @@ class KeyForm(forms.Form):
         label=gettext_lazy("Window"),
         help_text=gettext_lazy("In seconds."),
     )
-    monthly_budget = forms.DecimalField(
+    monthly_budget = NumberFormField(
         required=False,
         min_value=ZERO,
         max_value=LARGEST,
-        max_digits=DIGITS,
-        decimal_places=PLACES,
         label=gettext_lazy("Monthly budget"),
         help_text=gettext_lazy("Credits that it may spend in a calendar month."),
     )

@@ -13,6 +13,7 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import date
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext, gettext_lazy
@@ -60,7 +61,7 @@ class DeleteAccountView(LoginRequiredMixin, View):
             refuse(form, problem)
             return self._page(form, status=problem.status)
         logout(request)
-        until = f"{day:%d %B %Y}"
+        until = date(day, "DATE_FORMAT")
         messages.success(request, gettext("Your account will be erased on %(day)s.") % {"day": until})
         return redirect("account_login")
 

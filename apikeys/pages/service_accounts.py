@@ -26,7 +26,7 @@ SHOWN = 200
 
 class ServiceAccountForm(forms.Form):
     name = forms.CharField(max_length=100, help_text=gettext_lazy("What it is for: “Deployment”, say."))
-    role = forms.ChoiceField()
+    role = forms.ChoiceField(label=gettext_lazy("Role"))
     responsible = forms.TypedChoiceField(
         coerce=int, label=gettext_lazy("Responsible"), help_text=gettext_lazy("The person to ask about it.")
     )

@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy
 
 from accounts.admin import KeptAdmin, ReadOnlyAdmin
 from accounts.admin.search import exactly, owner_fields
@@ -77,7 +78,7 @@ class InvoiceSeriesAdmin(ReadOnlyAdmin[InvoiceSeries]):
 
 
 class TaxRateForm(forms.ModelForm[TaxRate]):
-    country = forms.ChoiceField(choices=countries.by_name)
+    country = forms.ChoiceField(choices=countries.by_name, label=gettext_lazy("Country"))
 
 
 @admin.register(TaxRate)

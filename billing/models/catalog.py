@@ -4,7 +4,7 @@ from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from accounts.lib.money import ZERO, AmountField
+from accounts.lib.money import ZERO, AmountField, plain
 
 
 class Meter(models.Model):
@@ -31,7 +31,7 @@ class Price(models.Model):
         constraints = [models.CheckConstraint(condition=Q(unit_amount__gte=0), name="price_not_negative")]
 
     def __str__(self) -> str:
-        return f"{self.unit_amount} a {self.meter.unit}"
+        return f"{plain(self.unit_amount)} a {self.meter.unit}"
 
 
 class PriceTier(models.Model):
@@ -54,7 +54,7 @@ class PriceTier(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.unit_amount} up to {self.up_to or 'any quantity'}"
+        return f"{plain(self.unit_amount)} up to {plain(self.up_to) if self.up_to else 'any quantity'}"
 
 
 class EndpointPrice(models.Model):
@@ -72,7 +72,7 @@ class EndpointPrice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.unit_amount} at {self.endpoint}"
+        return f"{plain(self.unit_amount)} at {self.endpoint}"
 
 
 class Interval(models.TextChoices):
@@ -150,7 +150,7 @@ class PlanPrice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency} a {self.interval}"
+        return f"{plain(self.amount)} {self.currency} a {self.interval}"
 
 
 class PlanAllowance(models.Model):
@@ -167,4 +167,4 @@ class PlanAllowance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.included_quantity} of {self.meter}"
+        return f"{plain(self.included_quantity)} of {self.meter}"

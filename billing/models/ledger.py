@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.lib import identifiers, jsonb
-from accounts.lib.money import ZERO, AmountField
+from accounts.lib.money import ZERO, AmountField, plain
 from accounts.models import Organization, TenantQuerySet
 
 DIGEST_BYTES = 32
@@ -146,7 +146,7 @@ class LedgerEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.amount} (entry {self.seq})"
+        return f"{self.kind} {plain(self.amount)} (entry {self.seq})"
 
     @property
     def type(self) -> str:

@@ -111,12 +111,6 @@ class BillingDetailsForm(BillingAccountForm):
             "purchase_order": gettext_lazy("Your reference, such as a purchase order"),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """No `maxlength`: the browser would cut what is pasted, and say nothing. The form's error names the limit."""
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.widget.attrs.pop("maxlength", None)
-
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("vat_id") and cleaned.get("country"):

@@ -18,7 +18,7 @@ from accounts.credentials import Credential
 from accounts.lib import spreadsheets, texts
 from accounts.lib.addresses import client_address
 from accounts.lib.attachments import attachment
-from accounts.lib.money import DIGITS, LARGEST, PLACES, ZERO
+from accounts.lib.money import LARGEST, ZERO, NumberFormField
 from accounts.lib.problems import Problem
 from accounts.models import Organization
 from accounts.models.organizations import OrganizationQuerySet
@@ -46,16 +46,19 @@ class ChildForm(forms.Form):
 
 
 class BudgetForm(forms.Form):
-    monthly_budget = forms.DecimalField(
+    monthly_budget = NumberFormField(
+        label=gettext_lazy("Monthly budget"),
         required=False,
         min_value=ZERO,
         max_value=LARGEST,
-        max_digits=DIGITS,
-        decimal_places=PLACES,
         help_text=gettext_lazy(
             "Credits that it and everything beneath it may spend in a calendar month. Empty for no budget."
         ),
     )
+
+
+class SuspendForm(forms.Form):
+    reason = forms.CharField(required=False, max_length=500, label=gettext_lazy("Reason"))
 
 
 class MoveForm(forms.Form):
@@ -90,6 +93,7 @@ class TreeMixin(OrganizationMixin):
             is_child=not node.is_root,
             budget_form=BudgetForm(initial={"monthly_budget": state.monthly_budget}),
             move_form=MoveForm(node=node, among=visible),
+            suspend_form=SuspendForm(),
             administers=self._is_allowed(tree.check_administers, node),
             may_close=node.status != Organization.Status.CLOSED and self._is_allowed(closing.check_may_close, node),
         )
@@ -231,8 +235,11 @@ class SuspendView(TreeMixin):
     scopes = {"post": "account:write"}
 
     def post(self, request: HttpRequest, organization: str, node: str) -> HttpResponse:
-        row = self.node()
-        tree.suspend(row, by=self.credential, reason=texts.typed(request.POST.get("reason", ""))[:500])
+        row, form = self.node(), SuspendForm(request.POST)
+        tree.check_administers(row, self.credential)
+        if not form.is_valid():
+            return self.page(row, 400, suspend_form=form)
+        tree.suspend(row, by=self.credential, reason=form.cleaned_data["reason"])
         return self.to_node(row, gettext("%(name)s is suspended, with everything beneath it.") % {"name": row.name})
 
 

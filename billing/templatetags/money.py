@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from django import template
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 
 from accounts.lib import countries
 from accounts.lib.languages import written
@@ -29,6 +29,18 @@ def amount(number: Decimal | int) -> str:
 def signed(number: Decimal) -> str:
     """Like `amount`, with a plus before a positive number."""
     return f"+{amount(number)}" if number > 0 else amount(number)
+
+
+@register.filter
+def credits(number: Decimal) -> str:
+    """`1 credit`, `0.5 credits`."""
+    return ngettext("%(number)s credit", "%(number)s credits", plural(number)) % {"number": amount(number)}
+
+
+@register.filter
+def plural(number: Decimal | int) -> int:
+    """For the forms of words: 1 for exactly one, and 2 for all else."""
+    return 1 if number == 1 else 2
 
 
 @register.filter

@@ -6,6 +6,7 @@ It is pure Python: gettext's programs aren't needed.
 import ast
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from django.apps import apps
 from django.contrib import admin
 from django.utils.translation.template import templatize
 
+from accounts import scopes
 from accounts.lib import languages
+from accounts.lib.problems import TITLES
 from config import names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,7 +122,12 @@ def _detail(line: ast.stmt) -> str:
 
 
 def _labels() -> Iterator[Text]:
-    """The labels of choices on pages."""
+    """What pages call the values of a choice, errors, scopes and types of events."""
+    yield from ((title, None) for title in TITLES.values())
+    yield from ((part.title(), None) for scope in scopes.ALL for part in scope.split(":"))
+    types = import_module("accounts.events").TYPES  # its models can't be imported before Django is set up
+    yield from ((text, None) for type in types.values() for text in (type.noun, type.description))
+    yield from ((str(member.label), None) for member in names.members())
     for model in apps.get_models():
         for field in model._meta.get_fields() if model.__module__.startswith(APPS) else ():
             for _, label in getattr(field, "choices", None) or ():

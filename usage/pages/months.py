@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import F, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import date as date_text
 from django.utils.translation import gettext
 from django.views.generic import ListView
 
@@ -68,7 +69,7 @@ class MonthView(OrganizationMixin):
         if request.GET.get("format") == "csv":
             return _csv(month, rows)
         context = self.get_context_data(
-            title=f"{first:%B %Y}",
+            title=date_text(first, "F Y"),
             month=first,
             rows=rows,
             totals=rows.aggregate(**SUMS),

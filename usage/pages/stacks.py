@@ -6,14 +6,14 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from django.utils.dateformat import format as date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from usage.pages.charts import GAP
 from usage.reporting.breakdown import MEASURES, Breakdown
 
 LINES = 5
 NAMES = 6
-FORMATS = {"hour": "j M, H:i", "day": "j M", "month": "M Y"}
+FORMATS = {"hour": gettext_lazy("j M, H:i"), "day": gettext_lazy("j M"), "month": "M Y"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def stacked(breakdown: Breakdown, measure: str, window: str, zone: tzinfo, label
     top = step * max(1, math.ceil(largest / step))
     local = [start.astimezone(zone) for start in starts]
     stacks = [
-        _stack(number, len(starts), date_format(start, FORMATS[window]), start, column, top, labels)
+        _stack(number, len(starts), date_format(start, str(FORMATS[window])), start, column, top, labels)
         for number, (start, column) in enumerate(zip(local, columns, strict=True))
     ]
     lines = [(step * line, _percent(100 - 100 * step * line / top)) for line in range(int(top / step) + 1)]

@@ -67,9 +67,8 @@ class EndpointForm(forms.Form):
         """The check boxes of each noun, and how many of them are checked."""
         groups: dict[str, list[dict[str, Any]]] = {}
         for type, box in zip(self.known, self["types"], strict=True):
-            noun = type.name.partition(".")[0].replace("_", " ").replace("api", "API")
-            row = {"box": box, "type": type, "description": type.description.replace("`", "")}
-            groups.setdefault(noun, []).append(row)
+            row = {"box": box, "type": type, "description": translated(type.description).replace("`", "")}
+            groups.setdefault(translated(type.noun), []).append(row)
         for noun, boxes in sorted(groups.items(), key=lambda group: group[0].lower()):
             yield noun, boxes, sum(bool(row["box"].data["selected"]) for row in boxes)
 
@@ -78,7 +77,7 @@ class EndpointForm(forms.Form):
         try:
             return endpoints.check_url(self.cleaned_data["url"])
         except InvalidField as problem:
-            raise ValidationError([error["detail"] for error in problem.errors]) from problem
+            raise ValidationError([translated(error["detail"]) for error in problem.errors]) from problem
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data

@@ -60,6 +60,17 @@ def test_the_preview_shows_both_balances_and_what_the_customer_reads_and_changes
     assert "ledger.adjusted" not in events_of(funded)
 
 
+def test_the_amounts_of_a_preview_have_the_same_decimals(finance: Client, funded: Organization) -> None:
+    factories.billing_account(funded, country="DE")
+    page = text(preview(finance, "adjust", funded.public_id, fields(amount="-0.125")))
+    for words in ("EUR\u00a0100.000", "EUR\u00a099.875", "EUR\u00a00.000"):
+        assert words in page
+    finance.cookies["language"] = "de"
+    german = text(preview(finance, "adjust", funded.public_id, fields(amount="-0,125")))
+    for words in ("<h2>Vorher und nachher</h2>", "Saldo", "EUR\u00a099,875"):
+        assert words in german
+
+
 def test_what_is_confirmed_is_done_once_and_the_customer_reads_the_reason_only(
     finance: Client, funded: Organization
 ) -> None:

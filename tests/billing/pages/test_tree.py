@@ -73,7 +73,13 @@ def test_a_node_is_moved_but_not_beneath_itself(
 
 
 def test_a_node_is_suspended_and_resumed(browser: Client, funded: Organization, europe: Organization) -> None:
-    tree(browser, funded, f"{europe.public_id}/suspend/", reason="Not needed\0")
+    suspend = f"{europe.public_id}/suspend/"
+    for reason in ("Not needed\0", "x" * 501):
+        refused = tree(browser, funded, suspend, reason=reason)
+        assert refused.status_code == 400
+        assert "<title>Error: Europe" in text(refused)
+        assert "maxlength" not in text(refused)
+    tree(browser, funded, suspend, reason="Not needed")
     europe.refresh_from_db()
     assert europe.status == "suspended"
     assert "Resume" in text(tree(browser, funded, f"{europe.public_id}/"))
