@@ -1,4 +1,4 @@
-"""What was announced of balances and budgets, among all the events of an organization."""
+"""The announcements about balances and budgets, among all events of an organization."""
 
 from django.db.models import QuerySet
 

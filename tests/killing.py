@@ -11,7 +11,7 @@ from django.db import connection
 
 
 def hang(*_: Any, reached: int) -> Any:
-    """Stands for a verb at which the process is killed: it says that it was reached, and never returns."""
+    """Replaces a verb at which the process is killed: it reports that it was reached, and never returns."""
     os.write(reached, b".")
     time.sleep(120)
 

@@ -30,7 +30,7 @@ def token(alice: User, charlie: User, organization: Organization) -> str:
 
 @pytest.fixture
 def unaccepted(token: str, organization: Organization, charlie: User) -> Any:
-    """Asserts, in the end, that charlie did not become a member and the invitation is as it was."""
+    """Asserts at the end that charlie did not become a member and the invitation didn't change."""
     before = Invitation.objects.values().get()
     yield
     after = Invitation.objects.values().get()

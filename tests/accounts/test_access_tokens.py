@@ -1,4 +1,4 @@
-"""Access tokens: what they say, who can verify them, and what is not one."""
+"""Access tokens: their claims, who can verify them, and texts that are not tokens."""
 
 import base64
 import json

@@ -197,7 +197,7 @@ def test_former_addresses_are_forgotten_once_they_take_nothing_back(alice: User)
 
 
 def test_an_address_that_was_never_proved_takes_nothing_back(alice: User, settings: Any) -> None:
-    """Whoever has that mailbox would get an account, and with it the keys of a stranger who made it."""
+    """Otherwise the owner of that mailbox would get an account with the keys of the stranger who made it."""
     settings.EMAIL_VERIFICATION = True
     browser = signed_in(alice)
     ask(browser)

@@ -1,4 +1,4 @@
-"""Addresses are proved: a code by email finishes a sign-up, and whoever proves an address later ends what was there."""
+"""Email verification: a code by email finishes a sign-up, and proving an address later ends what the account had."""
 
 import re
 from collections import Counter
@@ -211,7 +211,7 @@ def test_while_strangers_guess_the_code_is_one_that_nobody_guesses(anonymous: An
 
 
 def test_a_code_finishes_the_sign_up_of_who_types_it_in(anonymous: Any, db: None) -> None:
-    """Else whoever types in the first code in their mailbox gets an account with a stranger's password."""
+    """Otherwise a person who enters the first code in their mailbox would get an account with a stranger's password."""
     strangers = sign_up(anonymous, password="the password of a stranger").json()
     own = sign_up(anonymous).json()
     code = code_in_mail()

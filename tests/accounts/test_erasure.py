@@ -162,7 +162,7 @@ def test_a_person_has_fourteen_days_to_come_back(api: ApiOf, dave: User, organiz
 
 
 def test_who_takes_it_back_while_others_are_erased_stays(dave: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run may take minutes: the list of those who are due is older than what they have said since."""
+    """A run may take minutes, so a person may change their mind after the list of those who are due was read."""
     now, forget = timezone.now(), erasure.forget
     erin = User(email=f"{factories.unique('erin')}@example.com", name="Erin")
     people.register(erin)

@@ -1,4 +1,4 @@
-"""The email of an invitation: what it says, and when it is not sent any more."""
+"""The email of an invitation: its contents, and when it is no longer sent."""
 
 from datetime import timedelta
 from email.message import Message

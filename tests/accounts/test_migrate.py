@@ -34,7 +34,7 @@ def a_report() -> Iterator[None]:
 
 
 def change_the_table(*args: Any, **options: Any) -> None:
-    """What a migration does."""
+    """A migration that changes a table."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE billing_hold ADD COLUMN tried int")
         cursor.execute("ALTER TABLE billing_hold DROP COLUMN tried")
@@ -51,7 +51,7 @@ def request() -> float:
 
 
 def beside(change: Any) -> Any:
-    """What a request gets while the change waits for a report; the change is made once that has ended."""
+    """The result of a request while the change waits for a report; the change is made when the report has ended."""
     with a_report():
         changing = Thread(target=partial(race, [change]))
         changing.start()
@@ -79,7 +79,7 @@ def test_without_it_they_would_wait_as_long_as_the_report_takes() -> None:
 
 
 def change_two_tables(*args: Any, **options: Any) -> None:
-    """What a migration does that is one transaction."""
+    """A migration of one transaction that changes two tables."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE billing_grant IN ACCESS EXCLUSIVE MODE")
         cursor.execute("LOCK TABLE billing_hold IN ACCESS EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""The tree itself: who sees what of it, and what the database refuses whoever asks."""
+"""The tree itself: who sees which part of it, and changes that the database refuses for everyone."""
 
 from typing import Any
 from uuid import uuid4

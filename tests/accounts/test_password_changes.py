@@ -1,4 +1,4 @@
-"""Another password ends the person's sign-ins at the API, whoever changed it; nobody else's, and no new one."""
+"""A new password ends the person's sign-ins at the API, whoever changed it, but not new sign-ins or those of others."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""After a run through all that makes secrets, none is in the database, events, deliveries, exports or the log.
+"""After a run through everything that makes secrets, none is in the database, events, deliveries, exports or the log.
 
 A secret is what opens something by itself. The outbox of emails holds links and codes, encrypted.
 """

@@ -1,4 +1,4 @@
-"""/v1/organizations/{id}/suspend and /resume: a subtree stops and goes on at the next request."""
+"""/v1/organizations/{id}/suspend and /resume: a subtree is stopped and resumed from the next request on."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""GET /v1/whoami: what a credential is, and may do at this moment."""
+"""GET /v1/whoami: what a credential is, and what it may currently do."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A key makes and widens no key that is less bound than itself; a person does, within what they may do."""
+"""A key can't make or widen a key with looser bounds than its own; a person can, within their own scopes."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The limit on anonymous requests, an address: so many a minute, whoever counts them."""
+"""The limit on anonymous requests: so many per minute and address, whichever process counts them."""
 
 from functools import partial
 from typing import Any

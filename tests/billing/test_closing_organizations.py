@@ -1,4 +1,4 @@
-"""An organization is closed once it owes nothing and is owed nothing; then nothing of it goes on."""
+"""An organization can be closed if it owes nothing and is owed nothing; then everything of it ends."""
 
 from collections.abc import Callable
 from datetime import timedelta

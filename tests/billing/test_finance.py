@@ -58,7 +58,7 @@ SELECT gen_random_uuid(), organization_id, n, 'purchase', 1, n, 'Many', '', '{}'
 
 @pytest.fixture
 def payers(organization: Organization) -> list[Organization]:
-    """Two with a currency, of which one has credits of both kinds and the other a debt, and one without."""
+    """Three payers: one with both kinds of credits, one with a debt, and one without a currency."""
     other, third = (Organization.objects.create_root(name=name) for name in ("Other", "Third"))
     for payer, country in ((organization, "DE"), (other, "DE")):
         factories.billing_account(payer, country=country)

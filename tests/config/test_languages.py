@@ -72,7 +72,7 @@ def test_every_text_has_a_german_translation_with_the_same_placeholders() -> Non
 
 
 def bare_texts(source: str) -> list[str]:
-    """What a template shows to people without having it translated."""
+    """The texts of a template that aren't marked for translation."""
     source = NO_TEXT.sub("", source)
     pieces = [piece.strip(" \n·,:()“”%•/…–−+—").removeprefix("whsec_") for piece in TAGS.sub("\n", source).split("\n")]
     shown = [piece for piece in pieces if re.search("[A-Za-z]{2}", piece) and piece not in SAME_IN_ALL]

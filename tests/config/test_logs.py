@@ -49,7 +49,7 @@ class Fail:
 
 @pytest.fixture
 def lines(settings: Any) -> Iterator[StringIO]:
-    """What is written, by the very configuration of production."""
+    """The lines that are written with the configuration of production."""
     root, written = logging.getLogger(), StringIO()
     handlers, level = root.handlers[:], root.level
     configuration = logs.configure(production=True)

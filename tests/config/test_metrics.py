@@ -1,4 +1,4 @@
-"""GET /metrics: what is counted, whom it is shown to, and that several processes count together."""
+"""GET /metrics: the counters, who may see them, and that several processes count together."""
 
 import re
 from typing import Any

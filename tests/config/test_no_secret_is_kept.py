@@ -31,7 +31,7 @@ SEED = "MARKEDSEEDMARKEDSEEDMARKEDSEED77"
 
 
 def run() -> tuple[dict[str, str], bytes]:
-    """What a person does who signs up, works and leaves; returns each secret that was made, and their exports."""
+    """A person signs up, works and leaves; returns each secret that was made, and their exports."""
     anonymous, made = Api(), {"password": PASSWORD, "typed as email": TYPED_AS_EMAIL, "seed": SEED}
     email = f"{factories.unique('leaver')}@example.com"
     signed_up = anonymous.post("/v1/auth/signup", {"email": email, "password": PASSWORD, "name": "Leaver"}).json()
@@ -83,13 +83,13 @@ def _exports(user: User, client: Api) -> bytes:
 
 
 def forms(secret: str) -> list[bytes]:
-    """How a secret could stand in a file: as it is, in the hexadecimal digits of bytea, in base64."""
+    """The ways in which a secret could be in a file: as text, in the hexadecimal digits of bytea, in base64."""
     text = secret.encode()
     return [text, text.hex().encode(), base64.b64encode(text).rstrip(b"=")]
 
 
 def dump(into: Path) -> bytes:
-    """By PostgreSQL's own program. It has every table, also those that have no model."""
+    """Dump with PostgreSQL's own program: every table, including those without a model."""
     from django.db import connection
 
     program = shutil.which("pg_dump", path=f"{_binaries()}:{os.environ['PATH']}")

@@ -1,4 +1,4 @@
-"""What is answered about holds, leases, grants and corrections has the form that the schema documents."""
+"""Answers about holds, leases, grants and corrections have the documented shape."""
 
 from typing import Any
 

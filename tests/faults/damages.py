@@ -1,4 +1,4 @@
-"""What the comparison must notice. Each part of what the clients did is damaged once, in the drill's own database.
+"""Damages that the comparison must notice. Each part of the clients' work is damaged once, in the drill's own database.
 
 A damage is what a fault of the product would leave behind, such as the lease that a return didn't end. It is undone
 after the look. `check_ledger` isn't asked, since much of this is no contradiction in the books.

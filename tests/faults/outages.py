@@ -19,7 +19,7 @@ MARGIN_SECONDS = 5  # for a machine that is busy with the load
 
 
 MONEY = frozenset({"/v1/usage/events", "/v1/credits/purchases"})
-# What is answered while a part hangs. Everything else is 503.
+# The answers while a part hangs. Everything else is 503.
 WITHOUT: Mapping[str, frozenset[str]] = {
     POSTGRES.name: frozenset({"/healthz"}),
     VALKEY.name: frozenset({"/healthz", "/v1/plans", "/v1/whoami"}) | MONEY,

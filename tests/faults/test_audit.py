@@ -1,4 +1,4 @@
-"""Tests the comparison itself: it must notice what it is there to find."""
+"""Tests the comparison itself: it must notice differences."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -13,7 +13,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```\n", re.DOTALL | re.MULTILINE)
 END = "--- the end of a block ---\n"
-# How what differs looks in a page, and what it may be.
+# Values that vary: how a page writes them, and what may be in their place.
 VARYING = {
     r"\b[a-z]+_[0-9a-z]+…": r"\w+",
     r"\d{4}-\d\d-\d\dT[\d:.]+Z": r"[\dT:.-]+Z",

@@ -7,7 +7,7 @@ from typing import Any
 
 Claims = dict[str, Any]
 
-# What becomes of the claims of an ID token.
+# Changes to the claims of an ID token.
 CLAIMS: Mapping[str, Callable[[Claims], Claims]] = {
     "wrong-nonce": lambda claims: {**claims, "nonce": "another"},
     "no-nonce": lambda claims: _without(claims, "nonce"),
@@ -43,7 +43,7 @@ BODIES: Mapping[str, Callable[[], bytes]] = {
     "huge": lambda: b'{"id_token": "' + b"a" * (8 << 20) + b'"}',
 }
 STATUSES = {"status-400": 400, "status-500": 500}
-# What becomes of the configuration.
+# Changes to the configuration.
 CONFIGURATIONS: Mapping[str, Callable[[Claims], Any]] = {
     "other-issuer": lambda document: {**document, "issuer": "https://accounts.example"},
     "script": lambda document: {**document, "authorization_endpoint": "javascript:alert(1)"},

@@ -1,4 +1,4 @@
-"""What tests tell the stand-in: `POST /control/<verb>` with a JSON object, answered with JSON.
+"""The stand-in's controls for tests: `POST /control/<verb>` with a JSON object, answered with JSON.
 
 Faults and webhooks; what a person does on the pages; what is done in the dashboard, by banks and by networks; and the
 book of money that really moved.

@@ -1,4 +1,4 @@
-"""What a person sees at Stripe: a page that takes a card, and a bank's page that authenticates. Plain HTML."""
+"""Stripe's pages: one that takes a card, and a bank's page that authenticates. Plain HTML."""
 
 from html import escape
 

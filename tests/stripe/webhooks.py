@@ -1,4 +1,4 @@
-"""Signed deliveries of events: by themselves when events are made, or as a test orders them."""
+"""Signed deliveries of events: automatically when events are made, or as a test orders them."""
 
 import copy
 import json

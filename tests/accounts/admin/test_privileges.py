@@ -23,7 +23,7 @@ OPERATORS: dict[str, list[str]] = {
     "lead": ["view_user", "change_user", "view_group", "add_group", "change_group", "delete_group"],
     "superuser": [],
 }
-# Who is edited, and what they hold.
+# The person to edit, and their privileges.
 PEOPLE: dict[str, list[str]] = {
     "customer": [],
     "looker": ["view_user"],
@@ -203,7 +203,9 @@ def test_a_group_is_deleted_only_by_those_who_hold_it(operator: str, name: str, 
 
 
 def test_what_a_group_gives_counts_as_held(db: None) -> None:
-    """Both ways: an operator grants what a group gives them, and is below who has more by a group."""
+    """In both directions: operators can grant privileges that they have through a group, and can't edit people who have
+    more through a group.
+    """
     actor = person("support", OPERATORS["support"])
     actor.groups.add(group("cashiers"))
     user = person("customer", [])
@@ -216,7 +218,7 @@ def test_what_a_group_gives_counts_as_held(db: None) -> None:
 
 @pytest.mark.parametrize(("operator", "allowed"), [("superuser", True), ("lead", False)])
 def test_only_a_superuser_makes_a_platform_key(operator: str, allowed: bool) -> None:
-    """Not even who has Django's permission to add keys: a platform key may do more than its maker."""
+    """Not even people with Django's permission to add keys, because a platform key may do more than its maker."""
     browser = signed_in(person(operator, [*OPERATORS[operator], "add_apikey", "view_apikey"]))
     form_data = {"name": "backend", "scopes": ["credits:read", "provisioning:read"], "form_id": form_ids.new()}
     assert browser.post(reverse("admin:apikeys_apikey_add"), form_data).status_code == (200 if allowed else 403)

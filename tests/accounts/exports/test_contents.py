@@ -12,7 +12,7 @@ from accounts.models import Organization, User
 from tests import factories
 
 SECRET = ("secret", "digest", "digests", "password", "private_key", "token", "session_key", "auth_hash", "pepper")
-# Columns with such a name that open nothing.
+# Columns with such a name that are no secrets.
 HARMLESS = {
     ("events", "data"),  # what happened
     ("event_seals", "digest"),  # the seal, which is published

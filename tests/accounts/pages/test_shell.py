@@ -1,4 +1,4 @@
-"""What is around every page: the sections, which stay where a page is about the person, and the colours."""
+"""The frame of every page: the sections, which stay on pages about the person, and the colours."""
 
 import re
 

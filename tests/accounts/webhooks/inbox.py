@@ -1,4 +1,4 @@
-"""A receiver that keeps what it gets, and answers as it is told."""
+"""A receiver that stores the requests that it gets, and answers as configured."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Redelivery is a job of rows: bounded, and one that is killed goes on where it was."""
+"""Redelivery is a job with a row: bounded, and resumed where it stopped if it was killed."""
 
 from datetime import timedelta
 from typing import Any

@@ -32,7 +32,7 @@ def fail(times: int, clock: Any, apart: timedelta) -> None:
 
 
 def subjects() -> list[str]:
-    """What was sent since the last call."""
+    """The subjects of the emails since the last call."""
     emails.send_due({})
     sent = [str(message.subject) for message in mail.outbox]
     mail.outbox.clear()

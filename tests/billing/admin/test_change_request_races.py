@@ -63,7 +63,7 @@ def test_two_requests_at_once_are_not_both_within_the_limit() -> None:
 
 @pytest.fixture
 def _without_the_lock() -> Iterator[None]:
-    """Both read what was done before either is there."""
+    """Both read the earlier requests before either is stored."""
     barrier, sum_up = Barrier(2), deciding._needs_approval
 
     def wait(*args: object) -> bool:

@@ -1,4 +1,4 @@
-"""Operators ask, see before and after, and what is beyond their limit waits for a second person."""
+"""Operators make requests and see the figures before and after. Beyond their limit, a second person decides."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""/v1/credits/holds: who may reserve whose credits, and what becomes of them."""
+"""/v1/credits/holds: who may reserve whose credits, and how holds end."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -39,7 +39,7 @@ def test_a_hold_reserves_credits_for_five_minutes(api: Any, alice: User, funded:
 
 @pytest.mark.parametrize("number", ["12345678.123456789012345", "1" + "0" * 400 + ".5", "0.1"])
 def test_numbers_of_the_metadata_come_back_digit_by_digit(gateway: Api, funded: Organization, number: str) -> None:
-    """Also those that a float rounds, or that have no float: these would break the list for whoever pays."""
+    """Also numbers that a float would round, or that no float can hold: these would break the payer's list."""
     body = f'{{"organization": "{funded.public_id}", "amount": 1, "metadata": {{"n": {number}}}}}'
     assert gateway.post(PATH, body).status_code == 201
     answer = gateway.get(f"{PATH}?organization={funded.public_id}")

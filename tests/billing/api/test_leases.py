@@ -1,4 +1,4 @@
-"""/v1/credits/leases: a gateway takes a slice of credits, spends it by itself, and gives the rest back."""
+"""/v1/credits/leases: a gateway takes a slice of credits, spends it on its own, and gives the rest back."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal

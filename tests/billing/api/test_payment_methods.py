@@ -1,4 +1,4 @@
-"""/v1/payment-methods over HTTP: what is kept of a card, and who sees it."""
+"""/v1/payment-methods over HTTP: the stored data of a card, and who sees it."""
 
 from typing import Any
 

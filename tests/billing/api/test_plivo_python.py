@@ -48,7 +48,7 @@ def test_the_account_is_read(client: Any, customer: Customer) -> None:
 
 
 def test_the_account_is_updated_and_the_rest_is_left(client: Any, customer: Customer) -> None:
-    """The client sends null for what it was not told."""
+    """The client sends null for parameters that were not given."""
     assert client.account.update(name="Lucius Fox", city="New York", address="Times Square").message == "changed"
     assert client.account.update(city="Gotham").message == "changed"
     stored = BillingAccount.objects.of(customer.organization).get()

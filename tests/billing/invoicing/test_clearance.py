@@ -65,7 +65,7 @@ def test_past_due_and_suspended_are_reasons(gateway: Api, db: None) -> None:
 
 
 def test_a_child_is_not_told_what_its_root_has_and_owes(api: Any, alice: User, gateway: Api) -> None:
-    """The company's own system is told all, to show it to those who pay."""
+    """The company's own system learns everything, so that it can show it to the payers."""
     organization = subscriber(30)
     plan("pro", 30)
     subscribe(organization, "pro")

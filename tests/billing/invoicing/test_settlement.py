@@ -1,4 +1,4 @@
-"""What is bought is invoiced at once, and what is paid back is credited: the ledger is net, the card pays the tax."""
+"""Purchases are invoiced at once, and refunds get a credit note: the ledger is net, the card pays the tax."""
 
 from datetime import date
 from decimal import Decimal

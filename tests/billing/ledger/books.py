@@ -28,5 +28,5 @@ SELECT a.organization_id, a.balance, a.reserved, a.seq, e.total, e.n, e.last, e.
 
 
 def broken(accounts: Iterable[UUID]) -> list[Any]:
-    """The accounts whose books do not hold, with what they say."""
+    """The accounts whose books don't agree, with the differences."""
     return sql.rows(BROKEN, {"accounts": list(accounts)})

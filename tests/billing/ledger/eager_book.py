@@ -78,7 +78,7 @@ class EagerBook:
             self.balance -= gone
 
     def post(self, amount: Decimal, lot: Lot | None = None, own_lot: Lot | None = None) -> None:
-        """One entry. A credit brings a lot, for what is left of it when debt is paid; a debit burns."""
+        """Post one entry. A credit makes a lot of what is left after paying off debt; a debit burns lots."""
         self.balance += amount
         if amount > 0:
             assert lot is not None
@@ -96,7 +96,7 @@ class EagerBook:
 
     @staticmethod
     def _place(lot: Lot) -> tuple[bool, int, bool, float, int]:
-        """What is kept past its expiry burns first, soonest expired; the others by priority, expiry and age."""
+        """Kept credits burn first, soonest expired first; the others by priority, expiry and age."""
         expiry = lot.expires_at.timestamp() if lot.expires_at else 0.0
         return not lot.kept, 0 if lot.kept else lot.priority, lot.expires_at is None, expiry, lot.number
 

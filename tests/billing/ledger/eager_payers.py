@@ -29,7 +29,7 @@ class Payer:
 
 
 class Owner:
-    """An organization of a payer's tree, with what was spent and is held there, and in budgets above it."""
+    """An organization of a payer's tree, with its spending and holds, which count in the budgets above it too."""
 
     def __init__(self, organization: Organization, payer: Payer, above: "Owner | None" = None) -> None:
         self.organization, self.payer = organization, payer

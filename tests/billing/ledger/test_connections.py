@@ -1,4 +1,4 @@
-"""Prepared statements belong to a connection: what becomes of one does not become of the next posting."""
+"""Prepared statements belong to a connection: when it breaks, the next posting works all the same."""
 
 from decimal import Decimal
 from typing import Any

@@ -97,7 +97,7 @@ def test_the_task_sweeps_at_its_own_time(payers: list[Organization]) -> None:
 
 
 def test_swept_or_not_an_account_says_the_same(payers: list[Organization]) -> None:
-    """What is read, admitted and posted after an expiry is the same with a sweep and without."""
+    """After an expiry, reads, admissions and postings are the same with and without a sweep."""
     swept, unswept = payers[:2]
     with time_machine.travel(timezone.now() + 2 * HOUR, tick=False):
         posting.bring_up_to_date(swept.pk, timezone.now())

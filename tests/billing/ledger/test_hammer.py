@@ -97,7 +97,7 @@ def _usage(payer: Organization, credits: int) -> None:
 
 
 def broken(payers: list[Organization]) -> list[Any]:
-    """The accounts whose books do not hold, before or after what is due has expired."""
+    """The accounts whose books don't agree, before or after due holds and lots have expired."""
     accounts = [payer.pk for payer in payers]
     before = books.broken(accounts)
     expiry_sweep.expire_due(timezone.now())
@@ -107,7 +107,7 @@ def broken(payers: list[Organization]) -> list[Any]:
 
 
 def hammer(payers: list[Organization], times: int) -> list[Any]:
-    """What went wrong, of which nothing should."""
+    """Returns everything that went wrong, which must be nothing."""
     return [error for error in race([partial(Hand(n, payers).strike, times) for n in range(THREADS)]) if error]
 
 
@@ -212,7 +212,7 @@ def test_of_twenty_that_resolve_a_hold_at_once_one_does(reserve: Callable[..., H
 
 
 def test_without_the_lock_a_hold_would_be_resolved_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control of the test above: whoever waits for the row has seen it open."""
+    """The control of the test above: the process that waits for the row has already seen it as open."""
     [payer] = make_payers(1)
     factories.credit(payer, 100)
     hold, other = (

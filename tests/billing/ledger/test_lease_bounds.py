@@ -26,7 +26,7 @@ ESTIMATE = Decimal("0.1")
 
 
 class Node:
-    """A gateway's process: it counts its slice down by itself, and reports before it asks for another."""
+    """A gateway's process: it counts its slice down on its own, and reports usage before it asks for another."""
 
     def __init__(self, gateway: Api, organization: Organization, cost: Decimal = ESTIMATE) -> None:
         self.gateway, self.organization, self.cost = gateway, organization, cost
@@ -120,7 +120,7 @@ def test_nodes_that_only_look_at_the_balance_overspend(organization: Organizatio
 
 
 def test_calls_that_cost_more_than_was_expected_overspend_by_that_alone(organization: Organization) -> None:
-    """A node has one call in flight: of each, the last may exceed its slice by what it cost beyond the estimate."""
+    """A node has one call in flight, so only its last call may exceed the slice, by its cost beyond the estimate."""
     cost = Decimal("0.17")
     served = race([node.work for node in nodes(organization, cost)])
     assert balance(organization) == CREDITS - sum(served) * cost

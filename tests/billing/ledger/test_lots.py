@@ -44,7 +44,7 @@ def later(hours: float) -> Any:
 
 
 def lots(organization: Organization) -> Lots:
-    """What is left of each, by the seq of its entry, after what fell due was settled."""
+    """The remaining credits of each lot, by the seq of its entry, after everything due has expired."""
     posting.bring_up_to_date(organization.pk, timezone.now())
     left = Grant.objects.of(organization).filter(remaining__gt=0)
     return list(left.order_by("entry_seq").values_list("entry_seq", "remaining"))
@@ -140,7 +140,7 @@ def test_held_credits_survive_the_expiry_until_the_hold_is_captured(organization
 
 
 def test_kept_credits_have_the_priority_that_they_had(organization: Organization, give: Give) -> None:
-    """So that what expires of them after all is given back as what it was."""
+    """So if they expire after all and the expiry is reversed, they come back unchanged."""
     give(10, priority=70, hours=1)
     hold = holds.place(organization, amount=Decimal(6), ttl=3 * HOUR, now=timezone.now())
     with later(2):

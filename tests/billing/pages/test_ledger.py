@@ -1,4 +1,4 @@
-"""Reading the ledger in the browser: newest first, in pages, filtered by what stands in the address."""
+"""Reading the ledger in the browser: newest first, in pages, filtered by the query string."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Lists have a search, a file of what they show, and say whether nothing is there or nothing matches."""
+"""Lists have a search and a CSV file of what they show, and tell an empty list from one without matches."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The page of the plan: what there is, what a change costs today, and making it."""
+"""The page of the plan: the plans on offer, what a change costs today, and making the change."""
 
 from datetime import timedelta
 from decimal import Decimal

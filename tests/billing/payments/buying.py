@@ -1,4 +1,4 @@
-"""Buying credits in tests: the steps, and what came of them."""
+"""Buying credits in tests: the steps, and their results."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -35,7 +35,7 @@ def _difference(row: GatewayCustomer, book: list[dict[str, Any]]) -> str:
 
 
 def _tax(row: GatewayCustomer) -> Decimal:
-    """The tax of what was paid, less what went back of it."""
+    """The tax that was paid, less the tax that was refunded."""
     paid = Payment.objects.of(row.organization).filter(status="succeeded")
     back = Refund.objects.filter(payment__in=paid).exclude(status="failed")
     disputes = Dispute.objects.filter(payment__in=paid)

@@ -42,7 +42,7 @@ class FaultySandbox(SandboxGateway):
 
     @property
     def charged(self) -> list[Decimal]:
-        """What was really taken, in the minor unit."""
+        """The money that was really taken, in the minor unit."""
         intents = SandboxObject.objects.filter(kind="intent").order_by("created_at")
         return [Decimal(row.body["received"]) for row in intents if row.body["received"]]
 

@@ -1,4 +1,4 @@
-"""Auto-recharge in tests: switched on, credits spent, the sweep run, and what came of it."""
+"""Auto-recharge in tests: turn it on, spend credits, run the sweep, and look at the result."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The events of Stripe: what comes to `POST /webhooks/stripe`, and what is found by asking."""
+"""Stripe's events: those sent to `POST /webhooks/stripe`, and those found by polling."""
 
 import json
 from datetime import timedelta

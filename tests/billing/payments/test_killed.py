@@ -1,4 +1,4 @@
-"""kill -9 between each two steps of a payment: whoever takes it up afterwards charges once and credits once.
+"""kill -9 between every two steps of a payment: whoever continues it charges once and credits once.
 
 A child process does the work until the step at which it kills itself. `make faults` does the same to whole servers.
 """

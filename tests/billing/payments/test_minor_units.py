@@ -1,4 +1,4 @@
-"""What the gateway is sent for an amount, by currency; and what is refused before anything is written."""
+"""The gateway's number for an amount, by currency; and amounts that are refused before anything is written."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Payments under many callers at once, each race with its control; and what is open while a gateway is called."""
+"""Payments with many concurrent callers, each race with its control. No transaction is open during a gateway call."""
 
 import time
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Beginning a purchase, with a card on file or on a checkout page: what is refused, and what the row holds."""
+"""Beginning a purchase, with a card on file or on a checkout page: the refusals, and the contents of the row."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Auto-recharge: its states, each entered and left; one charge, whoever asks and however often."""
+"""Auto-recharge: entering and leaving each state; one charge, however many ask and however often."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -270,7 +270,7 @@ def test_the_database_allows_one_recharge_at_a_time(payer: Organization) -> None
 
 
 def published(capture: Any, monkeypatch: pytest.MonkeyPatch, step: Callable[[], Any]) -> list[str]:
-    """The accounts whose recharge a step wakes after its commit."""
+    """The accounts whose recharge a step starts after its commit."""
     calls: list[Any] = []
     monkeypatch.setattr(current_app, "send_task", lambda task, args: calls.append((task, args)))
     with capture(execute=True):

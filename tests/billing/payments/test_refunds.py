@@ -1,4 +1,4 @@
-"""Refunds: the entry first, then the money; what is not paid back is credited again."""
+"""Refunds: first the entry, then the money; if the money isn't paid back, the credits are returned."""
 
 from contextlib import suppress
 from datetime import timedelta

@@ -126,7 +126,7 @@ def test_the_books_show_what_was_taken_twice(payment: Payment) -> None:
     assert "the credits of a purchase that was reversed were taken once" in {row.check for row in reconciliation.run()}
 
 
-# An operator has reversed what a bank took
+# An operator has reversed a chargeback
 
 
 @pytest.mark.parametrize("parts", [(2500,), (1000, 2500)])

@@ -1,4 +1,4 @@
-"""What the bridge holds in memory, and what it refuses when it holds too much."""
+"""The memory that the bridge uses, and its refusals when it uses too much."""
 
 import asyncio
 import gc

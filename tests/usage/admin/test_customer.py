@@ -115,7 +115,7 @@ def test_what_is_not_there_is_said(operator: Client, organization: Any, term: st
 def test_the_search_finds_by_nothing_that_the_operator_may_not_see(
     busy: ApiKey, organization: Organization, alice: User
 ) -> None:
-    """Neither what it shows nor whether there is such a row."""
+    """Neither the row's contents nor its existence."""
     by_id = {"public id", "auth id", "name", "beginning of its id"}
     for name, term in terms(organization, alice, busy).items():
         hits = lookup.find(term, {"accounts.view_organization"}.__contains__)

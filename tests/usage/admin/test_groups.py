@@ -28,7 +28,7 @@ OF_CUSTOMERS = {
     *("billing.autorecharge", "billing.subscription", "billing.changerequest"),
     *("usage.usagerollup", "usage.monthlyusage", "usage.monthclose", "usage.importedfile"),
 }
-# What a group sees, changes and adds. Requests are apart; nobody deletes what is not named.
+# What a group sees, changes and adds. Requests are listed separately; nobody deletes anything that isn't named.
 SEES: dict[str, set[str]] = {
     "nobody": set(),
     "support": OF_CUSTOMERS,

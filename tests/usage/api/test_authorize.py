@@ -1,4 +1,4 @@
-"""GET|POST /v1/gate/authorize: what a proxy asks by headers, and passes on."""
+"""GET|POST /v1/gate/authorize: the headers that a proxy sends and passes on."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -32,7 +32,7 @@ def kong(subject: str, number: int = 1) -> dict[str, Any]:
 
 
 def collector(subject: str) -> dict[str, Any]:
-    """What a collector in Go writes: nanoseconds, numbers as text, a schema that is null."""
+    """The format of a collector in Go: nanoseconds, numbers as text, a schema that is null."""
     data = {"duration_seconds": "12", "pod": "api-0", "tokens": "3.5"}
     time = moment("microseconds").replace("Z", "123Z")
     return {**kong(subject), "source": "kubernetes-api", "time": time, "dataschema": None, "data": data}

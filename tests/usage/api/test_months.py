@@ -1,4 +1,4 @@
-"""`/v1/usage/months`: what was frozen of closed months, for pollers too."""
+"""`/v1/usage/months`: the frozen usage of closed months, also for pollers."""
 
 from typing import Any
 

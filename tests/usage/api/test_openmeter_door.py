@@ -146,7 +146,7 @@ STRANGE = JSON | st.dictionaries(st.sampled_from(MEMBERS), JSON | TEXT | st.samp
 def test_whatever_is_sent_both_doors_stand_and_nothing_is_half_done(
     gateway: Api, funded: Organization, strange: list[Any], kind: str
 ) -> None:
-    """What is recorded is all of it or nothing, and the two doors are of one mind about what is good."""
+    """Either all of it is recorded or nothing, and both endpoints agree on what is valid."""
     good = [cloudevent(funded), cloudevent(funded)]
     batch = [
         good[0],

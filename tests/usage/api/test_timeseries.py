@@ -1,4 +1,4 @@
-"""`/v1/usage`: its parameters, what is refused, and its two forms, JSON and CSV."""
+"""`/v1/usage`: its parameters, its refusals, and its two formats, JSON and CSV."""
 
 import csv
 import io

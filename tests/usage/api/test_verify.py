@@ -1,4 +1,4 @@
-"""POST /v1/keys/verify: what is answered, what is held, and what is refused does nothing."""
+"""POST /v1/keys/verify: answers and holds; a refused call has no effect."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -64,7 +64,7 @@ def codes(call: Call, caller: Caller, threads: int, times: int = 1) -> list[str]
 
 
 def held(organization: Organization) -> Decimal:
-    """What is reserved, which is what the open holds are together."""
+    """The reserved credits, which must be the sum of the open holds."""
     reserved: Decimal = LedgerAccount.objects.get(pk=organization.pk).reserved
     assert reserved == sum(hold.amount for hold in Hold.objects.filter(account=organization.pk, status="open"))
     return reserved

@@ -1,4 +1,4 @@
-"""What the gate can't decide in one go: budgets, prices in tiers, what fell due. And what it answers by then."""
+"""Calls that the gate can't decide in one trip: budgets, prices in tiers, due holds and lots. And its answers."""
 
 from datetime import date, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Any usage events, and everything that can be read of what they left."""
+"""Arbitrary usage events, and everything that can be read about them afterwards."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

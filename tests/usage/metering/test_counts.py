@@ -1,4 +1,4 @@
-"""What a batch adds to besides the rollups: what keys and nodes spent in a month, and how much of a meter was used."""
+"""The other figures that a batch adds to: the spending of keys and nodes in a month, and the volume of a meter."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -31,12 +31,12 @@ def reserved(organization: Organization) -> Any:
 
 
 def standing(organization: Organization) -> tuple[Any, Any]:
-    """What is reserved, and the balance."""
+    """The reserved credits and the balance."""
     return reserved(organization), balance(organization)
 
 
 def again(held: Hold) -> tuple[str, Any]:
-    """Its status now, and what was captured of it."""
+    """Its current status, and the captured amount."""
     row = Hold.objects.get(pk=held.pk)
     return row.status, row.captured
 

@@ -1,4 +1,4 @@
-"""`manage.py import_access_log`: what it counts, what it reports, how it ends."""
+"""`manage.py import_access_log`: its counts, its report, its exit codes."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def log_file(tmp_path: Path) -> LogFile:
 
 
 def run(path: Path, organization: Organization, **options: Any) -> tuple[int, str, str]:
-    """The exit code, the summary, and what was reported meanwhile."""
+    """The exit code, the summary, and the reports before it."""
     out, reported = StringIO(), StringIO()
     arguments = {"organization": organization.public_id, "meter": "requests", **options}
     try:

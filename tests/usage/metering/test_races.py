@@ -39,7 +39,7 @@ def shuffled(batch: list[Any], seed: int) -> list[Any]:
 
 
 def seen(organization: Organization) -> tuple[int, int, int, int, Decimal]:
-    """What a reader finds: events, both rollups, entries, and the balance."""
+    """The figures that a reader sees: events, both rollups, entries, and the balance."""
     rows = (UsageEvent, UsageRollup, EndpointRollup, LedgerEntry)
     a, b, c, d = (table.objects.of(organization).count() for table in rows)
     return a, b, c, d, balance(organization)

@@ -1,4 +1,4 @@
-"""What a batch of events does: who is charged, what is counted, what is refused."""
+"""The effects of a batch of events: charges, counts, refusals."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The search box: any id leads to its page, and nobody finds what they may not see."""
+"""The search box: any id leads to its page, and nobody finds objects that they may not see."""
 
 from datetime import timedelta
 from decimal import Decimal

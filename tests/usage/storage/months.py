@@ -1,4 +1,4 @@
-"""Closing months in tests, and what a close leaves."""
+"""Closing months in tests, and the results of a close."""
 
 from datetime import date, datetime, timedelta
 from typing import Any

@@ -39,7 +39,7 @@ VOLUMES = "each volume is the sum of its month's rollups"
 SPENT = "what a payer and a key spent in a month is their usage and their captures"
 BENEATH = "what an organization spent in a month is what stood beneath it used"
 
-# What is done to the books of one organization, and the checks that it breaks.
+# Damages to the books of one organization, and the checks that they break.
 CORRUPTIONS = [
     ("UPDATE billing_ledgeraccount SET balance = balance + 100 WHERE true", {BALANCE, LOTS}),
     ("UPDATE billing_ledgeraccount SET balance = balance - 1 WHERE true", {BALANCE}),
@@ -191,7 +191,7 @@ def corrupt(organization: Organization, sql: str) -> None:
 
 
 def check() -> tuple[int, str]:
-    """The exit code of check_ledger and what it printed."""
+    """The exit code of check_ledger and its output."""
     printed = StringIO()
     try:
         call_command("check_ledger", stdout=printed)

@@ -1,4 +1,4 @@
-"""The close of a month: it freezes what was used, once; what comes after its mark knows that it is late."""
+"""The close of a month: it freezes usage once; usage that arrives after its mark is late."""
 
 import time
 from collections.abc import Callable

@@ -57,7 +57,7 @@ class Payer:
         return moment.astimezone(ZoneInfo(zone)).date().replace(day=1)
 
     def billed_in(self, id: str) -> date:
-        """By the rule: where it occurred, or if that was closed when it came, in what was closed next."""
+        """By the rule: the month in which it occurred, or if that was already closed, the month that is closed next."""
         occurred, arrived = self.events[id]
         month = max(self.month_of(occurred), MADE.date().replace(day=1))
         if month in self.closed and self.closed[month] < arrived:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _sound() -> None:
-    """Everything is well but what a test breaks."""
+    """Everything is fine except for what a test breaks."""
     gauges.beat(timezone.now())
     prove(differences=0)
 

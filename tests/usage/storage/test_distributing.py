@@ -38,7 +38,7 @@ def test_without_citus_it_says_so_and_changes_nothing(db: None) -> None:
 
 @pytest.fixture
 def filled(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, int]]:
-    """An installation of the cluster with two customers and what they did, before its tables are distributed."""
+    """An installation on the cluster with two customers and their data, before its tables are distributed."""
     with (
         django_db_blocker.unblock(),
         databases.created("filled", template.name(), distributed=False) as name,

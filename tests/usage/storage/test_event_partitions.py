@@ -1,4 +1,4 @@
-"""Events stand in leaves by month. Those past their time leave the table, and what they knew of people is erased."""
+"""Events are in one leaf per month. Expired leaves are detached, and the personal data of their events is erased."""
 
 import os
 import subprocess

@@ -18,7 +18,7 @@ from usage.storage import payment_checks, reconciliation
 
 PURCHASES, REFUNDS, TAKEN, DISPUTES, SUMS, REPLACEMENTS, WOKEN = payment_checks.CHECKS
 
-# What is done to the books of one organization, and the checks that it breaks.
+# Damages to the books of one organization, and the checks that they break.
 CORRUPTIONS = [
     ("UPDATE billing_payment SET status = 'failed' WHERE purpose = 'purchase'", {PURCHASES, SUMS}),
     ("UPDATE billing_payment SET status = 'succeeded' WHERE status = 'failed'", {PURCHASES}),

@@ -1,4 +1,4 @@
-"""Who stands before the gateway's own pages: saves a card there, pays, authenticates."""
+"""The person on the gateway's own pages: saves a card, pays, authenticates."""
 
 from typing import Protocol
 

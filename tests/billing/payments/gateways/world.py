@@ -1,4 +1,4 @@
-"""The steps of a payment through one gateway, with the person who stands before its pages."""
+"""The steps of a payment through one gateway, with a person who uses its pages."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
