@@ -41,5 +41,4 @@ def held_by(creator: User | None, organization: Organization) -> frozenset[str]:
 
 def usable(permissions: Iterable[str], held: frozenset[str]) -> tuple[str, ...]:
     """The key's permissions, in their order, without the scopes that its creator has lost. `held` is what is left."""
-    lost = scopes.ALL - held
-    return tuple(permission for permission in permissions if permission not in lost)
+    return tuple(permission for permission in permissions if permission in held or permission not in scopes.ALL)

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
 import simplejson
 
 from accounts.lib.money import plain
+
+NAMES_REMEMBERED = 1000
 
 # Stands for a number too close to zero for a Decimal. Every check of decimals refuses it.
 TINY = Decimal("1e-999999")
@@ -42,13 +45,18 @@ def loads(text: bytes | str) -> Any:
 def dumps_few(members: Mapping[str, Any], default: Callable[[Any], Any] | None = None) -> str:
     """The same text as that of `dumps`, in a quarter of the time if there are a few members, of simple types."""
     try:
-        return "{" + ", ".join([f"{_quoted(name)}: {_text(value)}" for name, value in members.items()]) + "}"
+        return "{" + ", ".join([_label(name) + WRITERS[type(value)](value) for name, value in members.items()]) + "}"
     except KeyError:
         return dumps(members, default)
 
 
 def _text(value: Any) -> str:
     return WRITERS[type(value)](value)
+
+
+@lru_cache(NAMES_REMEMBERED)
+def _label(name: str) -> str:
+    return f"{_quoted(name)}: "
 
 
 def _quoted(text: str) -> str:

@@ -16,9 +16,8 @@ the price, BUDGETED the month of the budgets, NO_METER the meter. Keys and rate 
 about money the payer's clock.
 """
 
-from dataclasses import dataclass
 from functools import cache
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from psycopg.sql import SQL, Literal, Placeholder
 
@@ -258,8 +257,7 @@ STALE = last_use.stale(key="k", at="%(real_now)s")
 OUR_SCOPES = sql.compose("{scopes}::varchar[]", scopes=Literal(sorted(scopes.ALL)))
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """Which parts the statement has. `planned` is a long form. `given`: what is distributed comes as parameters.
 
     `peppers`: secrets are looked up by so many digests, `caller_0` and `presented_0` onwards. `holding`: the cost is

@@ -4,6 +4,7 @@ An empty header counts as a missing one, since that is how proxies clear headers
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,6 +31,7 @@ CALL = {
 # The headers with the customer's own path and query: nginx by our configuration, then Caddy and Traefik.
 ORIGINAL_ADDRESS = ("X-Original-Uri", "X-Forwarded-Uri")
 LONGEST_SECRET = 255
+NAMES_REMEMBERED = 100
 BEARER = "bearer "
 
 
@@ -83,11 +85,17 @@ def call(request: HttpRequest, secret: str) -> Call:
             except ValueError as error:
                 errors.append({"pointer": f"/{header}", "detail": str(error)})
     # A typo in a name must not switch off a check.
-    unknown = sorted(key for key in request.META if key.startswith(OURS) and key not in KNOWN)
+    unknown = _unknown(tuple(request.META))
     errors += [{"pointer": f"/{_header(key)}", "detail": "There is no such header."} for key in unknown]
     if errors:
         raise InvalidCall(errors=errors)
     return Call(secret, **values)
+
+
+@lru_cache(NAMES_REMEMBERED)
+def _unknown(keys: tuple[str, ...]) -> list[str]:
+    """Headers of ours that don't exist. A proxy sends the same names again and again."""
+    return sorted(key for key in keys if key.startswith(OURS) and key not in KNOWN)
 
 
 def refuses_with_403(request: HttpRequest) -> bool:
