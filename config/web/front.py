@@ -7,7 +7,7 @@ instead, as if it had never been here. So a refusal has one author, and an answe
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -27,9 +27,11 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, reset_con
 
 from accounts.events import origin
 from config import metrics, middleware
-from config.web.lines import Lines
+from config.web.lines import Lines, Rows
 from config.web.request import Answer
+from usage.api.fast_path import Reply
 from usage.api.urls import urlpatterns
+from usage.gate import Question
 
 FAST: list[URLPattern] = [pattern for pattern in urlpatterns if hasattr(pattern.callback, "fast")]
 BY_PATH = {f"/{pattern.pattern}": pattern for pattern in FAST if not pattern.pattern.converters}
@@ -37,7 +39,7 @@ LONGER = [pattern for pattern in FAST if pattern.pattern.converters]  # what fol
 CONTENT_LENGTH = "Content-Length"
 HEADS_REMEMBERED = 1000
 
-Headers = list[tuple[str, str]]
+Headers = dict[str, str]
 
 
 class PlainRequest(HttpRequest):
@@ -51,32 +53,35 @@ class PlainRequest(HttpRequest):
         self._set_content_type_params(environ)  # type: ignore[attr-defined]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plain:
     """A request that can be answered here. `added` is what the middleware adds to every answer."""
 
     request: PlainRequest
     pattern: URLPattern
     request_id: str
-    added: "Headers"
+    added: Headers
     began: float
 
     @property
     def view(self) -> Any:
         return self.pattern.callback
 
-    def answer(self, response: HttpResponse) -> Answer:
-        self.count(response.status_code)
-        headers = [*_headers(response, self.added), ("X-Request-Id", self.request_id)]
-        return Answer(response.status_code, headers, response.content)
+    def answer(self, reply: Reply) -> Answer:
+        """The reply's headers come first, then those that are added to any. A header that both have is the reply's."""
+        self.count(reply.status)
+        own = {CONTENT_LENGTH: str(len(reply.body)), "X-Request-Id": self.request_id}
+        headers = {**reply.headers, **self.added, **reply.headers, **own}
+        return Answer(reply.status, headers.items(), reply.body)
 
-    def fault(self, error: Exception) -> HttpResponse:
+    def fault(self, error: Exception) -> Reply:
         """May wait for Redis, which is told of some outages."""
         with bound_contextvars(request_id=self.request_id):
             try:
                 raise error  # what answers it asks for the exception that is being handled
             except Exception:
-                return response_for_exception(self.request, error)
+                response = response_for_exception(self.request, error)
+        return Reply(response.status_code, dict(response.items()), response.content)
 
     def count(self, status: int) -> None:
         seconds = time.perf_counter() - self.began
@@ -103,12 +108,12 @@ class Front:
         tokens = bind_contextvars(request_id=plain.request_id)
         try:
             with origin.within(plain.request):
-                response: HttpResponse | None = plain.view.fast(plain.request)
+                reply: Reply | None = plain.view.fast(plain.request)
         except Exception as error:
-            response = plain.fault(error)
+            reply = plain.fault(error)
         finally:
             reset_contextvars(**tokens)
-        return plain.answer(response) if response else None
+        return plain.answer(reply) if reply else None
 
     async def at_once(self, environ: dict[str, Any], until: float) -> Answer | None:
         """The answer on the event loop, if one statement of the gate gives it. `TimeoutError` after that time.
@@ -119,20 +124,26 @@ class Front:
         if pattern is None or not hasattr(pattern.callback, "question"):
             return None
         plain = self._plain(environ)
-        if plain is None or not (line := self.lines.free()):
+        if plain is None or not self.lines.are_open():
             return None
-        response: HttpResponse | None = None
+        reply: Reply | None = None
         try:
-            if pair := plain.view.question(plain.request):
+            if (pair := plain.view.question(plain.request)) and (rows := self._rows(pair[0], until)):
                 question, respond = pair
-                verdict = question.verdict(await line.run(question.statement, question.parameters, until))
-                response = respond(verdict) if verdict else None
+                verdict = question.verdict(await rows)
+                reply = respond(verdict) if verdict else None
         except TimeoutError:
             plain.count(503)
             raise
         except Exception as error:
-            response = await asyncio.to_thread(plain.fault, error)
-        return plain.answer(response) if response else None
+            reply = await asyncio.to_thread(plain.fault, error)
+        return plain.answer(reply) if reply else None
+
+    def _rows(self, question: Question, until: float) -> Coroutine[Any, Any, Rows] | None:
+        """What the database answers to the question; None if no connection is free."""
+        shared = question.only_reads
+        line = self.lines.free(shared=shared)
+        return line.run(question.statement, question.parameters, until, shared=shared) if line else None
 
     def _plain(self, environ: dict[str, Any]) -> Plain | None:
         pattern = _pattern(environ["PATH_INFO"])
@@ -168,24 +179,13 @@ class Front:
         response = CSPMiddleware(_empty).process_response(request, response)
         response = middleware.CacheControl(lambda _: response)(request)
         response = security.process_response(request, response)
-        return [(name, value) for name, value in response.items() if name != "Content-Type"]
+        return {name: value for name, value in response.items() if name != "Content-Type"}
 
 
 def _pattern(path: str) -> URLPattern | None:
     if path in BY_PATH:
         return BY_PATH[path]
     return next((pattern for pattern in LONGER if pattern.pattern.match(path[1:])), None)
-
-
-def _headers(response: HttpResponse, added: Headers) -> Iterator[tuple[str, str]]:
-    """Those of the response, and after them what the middleware adds to any."""
-    own = dict(response.items())
-    yield from own.items()
-    for name, value in added:
-        if name == CONTENT_LENGTH:
-            yield name, str(len(response.content))
-        elif name not in own:
-            yield name, value
 
 
 def _empty(request: HttpRequest) -> HttpResponse:

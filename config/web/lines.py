@@ -1,131 +1,149 @@
 """Connections to PostgreSQL that the event loop itself uses, without a thread, for the gate's one statement.
 
-A switch to a thread and back takes longer than the statement. Each connection runs one statement at a time, because it
-may wait for a row's lock. Who finds none free is answered by a thread.
+A switch to a thread and back takes longer than the statement. Statements that only read share a connection: each is
+sent without waiting for the answer to the one before, and is a transaction of its own (libpq's pipeline mode). One busy
+process of PostgreSQL does the work of several that wake up in turns, and in less time, since its caches stay warm. A
+statement that may wait for a row's lock has a connection for itself, since it would hold up those behind it. Who finds
+no connection free is answered by a thread.
 """
 
 import asyncio
 import select
-from collections.abc import Sequence
+from collections import deque
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import errors
 from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from accounts.lib import distribution, sql
 
+SHARED_BY = 8  # so many statements at most are under way on one connection
 PAUSE_SECONDS = 1  # after a connection couldn't be opened
+TICK_SECONDS = 0.1  # we look so often for statements whose time is up: a timer for each would cost more
 LOST = "The connection ended."
 STUCK = "The server takes no statement."
 
 Rows = list[tuple[Any, ...]]
+Results = asyncio.Future[list[PGresult]]
 
 
 class Line:
-    """One connection. While it runs a statement, it is not among those that `Lines.free` gives."""
+    """One connection. `waiting`: what is under way, in the order in which it was sent, and until when it may take.
+
+    Once a statement has failed or took too long, the connection takes no other, and ends after those under way.
+    """
 
     def __init__(self, lines: "Lines", database: BaseDatabaseWrapper) -> None:
         self.lines, self.database, self.loop = lines, database, asyncio.get_running_loop()
         self.opened = database.connection
         self.server: PGconn = self.opened.pgconn
+        self.server.enter_pipeline_mode()
         self.adapter = Transformer(self.opened)
         self.names: dict[tuple[bytes, tuple[int, ...]], bytes] = {}  # of statements that are prepared, with their types
-        self.result: asyncio.Future[PGresult] | None = None  # while one is under way
-        self.parts: list[PGresult] = []  # what came of it so far
-        self.file, self.is_closed = self.server.socket, False
+        self.waiting: deque[tuple[Results, float]] = deque()
+        self.came: list[PGresult | None] = []  # of the first that waits; None ends the results of a command
+        self.is_shared = self.is_spent = self.is_closed = False
+        self.file = self.server.socket
         self.news = select.poll()
         self.news.register(self.file, select.POLLIN)
         self.loop.add_reader(self.file, self._read)
 
     def is_ended(self) -> bool:
         """Whether something came between statements. Nearly always that is the end of the connection."""
-        return bool(self.news.poll(0))
+        return not self.waiting and bool(self.news.poll(0))
 
-    async def run(self, statement: str, parameters: sql.Parameters, until: float) -> Rows:
-        """The rows of the statement. `TimeoutError` if they aren't there at that time of the event loop.
+    def takes(self, *, shared: bool) -> bool:
+        """Whether it can run one more statement now."""
+        return not self.is_spent and len(self.waiting) < (SHARED_BY if shared and self.is_shared else 1)
 
-        The statement goes on then, and the connection ends with it, as it does if the request is canceled. After an
-        error the connection ends at once.
+    async def run(self, statement: str, parameters: sql.Parameters, until: float, *, shared: bool) -> Rows:
+        """The rows of the statement. `TimeoutError` if they aren't there soon after that time of the event loop.
+
+        The statement goes on then, as it does if the request is canceled.
         """
-        self.lines.idle.remove(self)
-        text, values = sql.bound(statement, parameters)
         with self.database.wrap_database_errors:
+            self._send(*sql.bound(statement, parameters))
+            self.is_shared = shared
+            results: Results = self.loop.create_future()
+            self.waiting.append((results, until))
+            self.lines.watch()
             try:
-                dumped: Sequence[Any] = self.adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
-                types, formats = self.adapter.types or (), self.adapter.formats
-                name = self.names.get((text, types)) or await self._prepare(text, types, until)
-                self.server.send_query_prepared(name, dumped, formats)
-                rows = sql.rows_of(await self._result(until), self.adapter, self.opened)
-            except TimeoutError:
+                return [sql.rows_of(result, self.adapter, self.opened) for result in await results][-1]
+            except errors.Error:
+                self.spend()
                 raise
-            except Exception:
-                self.close()
-                raise
-        self.lines.idle.append(self)
-        return rows
 
-    async def _prepare(self, text: bytes, types: tuple[int, ...], until: float) -> bytes:
-        name = f"line_{len(self.names)}".encode()
-        self.server.send_prepare(name, text, types)
-        sql.rows_of(await self._result(until), self.adapter, self.opened)
-        self.names[text, types] = name
-        return name
-
-    async def _result(self, until: float) -> PGresult:
-        if self.server.flush():  # a statement fits into the socket's buffer, which is empty
-            raise errors.OperationalError(STUCK)
-        self.parts, self.result = [], self.loop.create_future()
-        timer = self.loop.call_at(until, self._give_up, self.result)
+    def _send(self, text: bytes, values: list[Any]) -> None:
         try:
-            return await self.result
-        finally:
-            timer.cancel()
-
-    def _give_up(self, result: "asyncio.Future[PGresult]") -> None:
-        if not result.done():
-            result.set_exception(TimeoutError())
+            dumped = self.adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
+            types = self.adapter.types or ()
+            name = self.names.get((text, types))
+            if name is None:
+                name = self.names[text, types] = f"line_{len(self.names)}".encode()
+                self.server.send_prepare(name, text, types)
+            self.server.send_query_prepared(name, dumped, self.adapter.formats)
+            self.server.pipeline_sync()
+            if self.server.flush():  # a few statements fit into the socket's buffer
+                raise errors.OperationalError(STUCK)
+        except Exception:
+            self.close()
+            raise
 
     def _read(self) -> None:
-        if self.result is None:
+        if not self.waiting:
             self.close()
             return
         try:
             self.server.consume_input()
-            while not self.server.is_busy():  # asked each time, or libpq would wait for what has not come yet
-                part = self.server.get_result()
-                if part is None:
-                    self._settle()
-                    return
-                self.parts.append(part)
+            while self.waiting and not self.server.is_busy():  # asked each time, or libpq would wait for more to come
+                self._take(self.server.get_result())
         except errors.Error as error:
-            self._fail(error)
+            self.close(str(error))
+        if self.is_spent:
+            self.spend()
 
-    def _settle(self) -> None:
-        waiting, self.result = self.result, None
-        if waiting is None or waiting.done():  # its time was up
-            self.close()
-        elif self.parts:
-            waiting.set_result(self.parts[0])
+    def _take(self, result: PGresult | None) -> None:
+        if result and result.status == ExecStatus.PIPELINE_SYNC:  # the last of a statement
+            came, self.came = self.came, []
+            waiting, _ = self.waiting.popleft()
+            if not waiting.done():
+                waiting.set_result([result for result in came if result])
+        elif result is None and self.came[-1:] == [None]:  # libpq has nothing more to say
+            raise errors.OperationalError(LOST)
         else:
-            waiting.set_exception(errors.OperationalError(LOST))
+            self.came.append(result)
 
-    def _fail(self, error: errors.Error) -> None:
-        waiting, self.result = self.result, None
-        if waiting and not waiting.done():
-            waiting.set_exception(error)
-        else:
+    def give_up(self, now: float) -> None:
+        """Those whose time is up wait no longer."""
+        for results, until in self.waiting:
+            if until > now:
+                return
+            self.is_spent = True
+            if not results.done():
+                results.set_exception(TimeoutError())
+
+    def spend(self) -> None:
+        """It ends as soon as nothing is under way."""
+        self.is_spent = True
+        if not self.waiting:
             self.close()
 
-    def close(self) -> None:
+    def close(self, reason: str = LOST) -> None:
         """Its place among the lines is free for another."""
-        if not self.is_closed:  # psycopg's own `closed` is also true of one that broke
-            self.is_closed = True
-            self.loop.remove_reader(self.file)
-            self.opened.close()
-            self.lines.forget(self)
+        if self.is_closed:  # psycopg's own `closed` is also true of one that broke
+            return
+        self.is_closed = self.is_spent = True
+        self.loop.remove_reader(self.file)
+        self.opened.close()
+        self.lines.forget(self)
+        for results, _ in self.waiting:
+            if not results.done():
+                results.set_exception(errors.OperationalError(reason))
+        self.waiting.clear()
 
 
 class Lines:
@@ -133,28 +151,52 @@ class Lines:
 
     def __init__(self, most: int) -> None:
         self.most, self.number, self.opens_at = most, 0, 0.0
-        self.idle: list[Line] = []
+        self.open: list[Line] = []
+        self.is_watching = False
 
-    def free(self) -> Line | None:
-        """One that can run a statement now. None if there is none."""
-        while self.idle:
-            if not self.idle[-1].is_ended():
-                return self.idle[-1]
-            self.idle[-1].close()
+    def are_open(self) -> bool:
+        """Whether there is any connection."""
+        if not self.open:
+            self._open()
+        return bool(self.open)
+
+    def free(self, *, shared: bool) -> Line | None:
+        """One that takes a statement now. None if there is none."""
+        for line in self.open.copy():
+            if line.is_ended():
+                line.close()
+            elif line.takes(shared=shared):
+                return line
+        self._open()
+        return None
+
+    def _open(self) -> None:
         loop = asyncio.get_running_loop()
         if self.number < self.most and loop.time() >= self.opens_at:
             self.number += 1
             loop.run_in_executor(None, _connected).add_done_callback(self._add)
-        return None
 
     def forget(self, line: Line) -> None:
         self.number -= 1
-        if line in self.idle:
-            self.idle.remove(line)
+        self.open.remove(line)
+
+    def watch(self) -> None:
+        """Looks for statements whose time is up, as long as any is under way."""
+        if not self.is_watching:
+            self.is_watching = True
+            asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        self.is_watching = False
+        now = asyncio.get_running_loop().time()
+        for line in self.open:
+            line.give_up(now)
+        if any(line.waiting for line in self.open):
+            self.watch()
 
     def _add(self, opening: "asyncio.Future[BaseDatabaseWrapper]") -> None:
         try:
-            self.idle.append(Line(self, opening.result()))
+            self.open.append(Line(self, opening.result()))
         except Exception as error:
             self.number -= 1
             self.opens_at = asyncio.get_running_loop().time() + PAUSE_SECONDS

@@ -6,7 +6,6 @@ is judged by what was read, and then its cost is held, by one guarded UPDATE as 
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -41,7 +40,7 @@ def ask(form: Form, parameters: sql.Parameters) -> Answer | None:
         "ledger": _ledger(owner, locked=form.holding and form.long),
         "budget_left": _budget_left(owner, parameters) if form.month and owner else None,
     }
-    statement = gate_sql.statement(replace(form, holding=False, given=True))
+    statement = gate_sql.statement(form._replace(holding=False, given=True))
     rows = sql.rows(statement, {**parameters, **given})
     if not rows:
         return None

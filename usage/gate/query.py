@@ -105,6 +105,9 @@ class Context:
         return real_now + self.ahead if self.ahead else real_now
 
 
+NOTHING = Context()
+
+
 # The form that keys needed when we last saw them, by the hashes of their secrets: LONG or PLAN. Guessing right saves a
 # trip.
 _needed: dict[int, str] = {}
@@ -136,12 +139,13 @@ def _ask(call: Call, caller: Caller, now: datetime, context: Context, needed: st
     return read(call, rows)
 
 
-def first_step(call: Call, caller: Caller, now: datetime) -> tuple[str, sql.Parameters] | None:
-    """The statement that `ask` runs first, and its parameters; None if that takes several."""
+def first_step(call: Call, caller: Caller, now: datetime) -> tuple[str, sql.Parameters, bool] | None:
+    """The statement that `ask` runs first, its parameters, and whether it only reads; None if that takes several."""
     if distribution.is_distributed():
         return None
-    steps = _steps(call, caller, now, Context(), _needed.get(hash(call.key), ""))
-    return steps[0] if len(steps) == 1 else None
+    needed = _needed.get(hash(call.key), "")
+    steps = _steps(call, caller, now, NOTHING, needed)
+    return (*steps[0], not needed and call.hold_seconds is None) if len(steps) == 1 else None
 
 
 def read(call: Call, rows: Sequence[tuple[Any, ...]]) -> Answer | None:

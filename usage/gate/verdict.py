@@ -86,12 +86,16 @@ def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The one statement that decides about most calls, for the web server to run on its event loop."""
+    """The one statement that decides about most calls, for the web server to run on its event loop.
+
+    If it only reads, it waits for no row's lock.
+    """
 
     call: Call
     now: datetime
     statement: str
     parameters: sql.Parameters
+    only_reads: bool
 
     def verdict(self, rows: Sequence[tuple[Any, ...]]) -> Verdict | None:
         """By the statement's rows. None if they don't decide: then nothing was done, and `verify` has to."""

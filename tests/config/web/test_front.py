@@ -115,9 +115,12 @@ def on_the_loop(method: str, target: str, content: bytes, headers: dict[str, str
 
     async def ask() -> Answer | None:
         front = Front(lines=1)
-        front.lines.idle.append(Line(front.lines, own))
+        front.lines.open.append(Line(front.lines, own))
         until = asyncio.get_running_loop().time() + 60
-        return await front.at_once(environ(method, target, headers, content), until)
+        try:
+            return await front.at_once(environ(method, target, headers, content), until)
+        finally:
+            own.connection.pgconn.exit_pipeline_mode()
 
     distribution.is_distributed()  # is known before there is a connection
     own = connections[DEFAULT_DB_ALIAS]

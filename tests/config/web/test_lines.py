@@ -2,18 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from asyncio import StreamReader, StreamWriter, open_connection, open_unix_connection
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 import pytest
 from django.conf import settings
+from django.db import DataError, ProgrammingError, connection
 from django.utils import timezone
 
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from config.web.front import Front
-from config.web.lines import Line
+from config.web.lines import SHARED_BY, Line
 from config.web.request import Answer
 from tests import factories
 from tests.config.web.conftest import database_url
@@ -21,6 +24,8 @@ from tests.config.web.test_front import environ
 from tests.usage.api.test_fast_path import VERIFY
 
 PATIENCE_SECONDS = 30
+SEVERAL: list[dict[str, Any]] = [{}, {"key": "sk_live_x"}, {"permission": "a:b"}, {"quantity": 10**9}]
+CODES = ["VALID", "NOT_FOUND", "INSUFFICIENT_PERMISSIONS", "INSUFFICIENT_CREDITS"]
 Ask = Callable[..., Coroutine[Any, Any, Answer | None]]
 
 
@@ -41,7 +46,7 @@ def ask(customer: Organization) -> Ask:
 async def opened(front: Front) -> Line:
     """The front's connection, once there is one."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (line := front.lines.free()) is None:
+        while (line := front.lines.free(shared=True)) is None:
             await asyncio.sleep(0.01)
     return line
 
@@ -53,6 +58,32 @@ def status(answer: Answer | None) -> int:
 
 def other(name: str) -> psycopg.Connection[Any]:
     return psycopg.connect(database_url(name))
+
+
+@asynccontextmanager
+async def trickling() -> AsyncIterator[int]:
+    """The port of a proxy before PostgreSQL that hands over its answers byte by byte."""
+
+    params = connection.get_connection_params()
+    host, port = params["host"], params.get("port", 5432)
+
+    async def serve(client: StreamReader, to_client: StreamWriter) -> None:
+        is_local = host.startswith("/")
+        connecting = open_unix_connection(f"{host}/.s.PGSQL.{port}") if is_local else open_connection(host, port)
+        server, to_server = await connecting
+        sending = asyncio.create_task(forward(client, to_server, 1 << 16))
+        await forward(server, to_client, 1)
+        await sending
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
+        yield proxy.sockets[0].getsockname()[1]
+
+
+async def forward(reader: StreamReader, writer: StreamWriter, size: int) -> None:
+    while part := await reader.read(size):
+        writer.write(part)
+        await asyncio.sleep(0)  # for the other side to read it
+    writer.close()
 
 
 def test_what_can_not_be_asked_at_once_is_left_until_there_is_a_connection(ask: Ask) -> None:
@@ -72,8 +103,8 @@ def test_a_connection_that_the_server_ends_is_replaced(ask: Ask, second_database
         front = Front(lines=1)
         line = await opened(front)
         assert status(await ask(front)) == 200
-        with other(second_database) as connection:
-            connection.execute("SELECT pg_terminate_backend(%s, 10000)", [line.opened.info.backend_pid])
+        with other(second_database) as own:
+            own.execute("SELECT pg_terminate_backend(%s, 10000)", [line.opened.info.backend_pid])
         assert await ask(front) is None
         assert await opened(front) is not line
         assert status(await ask(front)) == 200
@@ -85,11 +116,11 @@ def test_one_that_ends_under_a_statement_is_a_503(ask: Ask, customer: Organizati
     async def main() -> None:
         front = Front(lines=1)
         line = await opened(front)
-        with other(second_database) as connection:
-            connection.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
+        with other(second_database) as own:
+            own.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
             waiting = asyncio.create_task(ask(front, hold_seconds=60))
             await asyncio.sleep(0)
-            assert front.lines.free() is None
+            assert front.lines.free(shared=True) is None
             with other(second_database) as third:
                 third.execute("SELECT pg_terminate_backend(%s)", [line.opened.info.backend_pid])
             answer = await waiting
@@ -105,11 +136,11 @@ def test_a_statement_that_waits_too_long_is_given_up(ask: Ask, customer: Organiz
     async def main() -> None:
         front = Front(lines=1)
         line = await opened(front)
-        with other(second_database) as connection:
-            connection.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
+        with other(second_database) as own:
+            own.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
             with pytest.raises(TimeoutError):
                 await ask(front, 0.2, hold_seconds=60)
-            assert front.lines.free() is None
+            assert front.lines.free(shared=True) is None
             assert not line.is_closed
         assert await opened(front) is not line
         assert line.is_closed
@@ -122,11 +153,85 @@ def test_without_a_database_the_threads_have_to_say_so(ask: Ask, monkeypatch: py
 
     async def main() -> None:
         front = Front(lines=1)
-        assert front.lines.free() is None
+        assert front.lines.free(shared=True) is None
         async with asyncio.timeout(PATIENCE_SECONDS):
             while front.lines.number:
                 await asyncio.sleep(0.01)
         assert await ask(front) is None
         assert front.lines.number == 0
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_comes_byte_by_byte(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        front = Front(lines=1)
+        async with trickling() as port:
+            monkeypatch.setitem(settings.DATABASES["default"], "HOST", "127.0.0.1")
+            monkeypatch.setitem(settings.DATABASES["default"], "PORT", str(port))
+            line = await opened(front)
+            reads = 0
+
+            def counted() -> None:
+                nonlocal reads
+                reads += 1
+                line._read()
+
+            line.loop.add_reader(line.file, counted)
+            answers = await asyncio.gather(*[ask(front, **members) for members in SEVERAL])
+            assert [json.loads(answer.body)["code"] for answer in answers if answer] == CODES
+            assert reads > sum(len(answer.body) for answer in answers if answer)
+            line.close()
+
+    asyncio.run(main())
+
+
+def test_statements_that_read_share_a_connection(ask: Ask) -> None:
+    async def main() -> None:
+        front = Front(lines=1)
+        await opened(front)
+        answers = await asyncio.gather(*[ask(front, **members) for members in SEVERAL * 2])
+        assert [json.loads(answer.body)["code"] for answer in answers if answer] == CODES * 2
+        full = await asyncio.gather(*[ask(front) for _ in range(SHARED_BY + 2)])
+        assert full[SHARED_BY:] == [None, None]
+        assert None not in full[:SHARED_BY]
+
+    asyncio.run(main())
+
+
+def test_nothing_waits_behind_a_statement_that_holds(ask: Ask, second_database: str) -> None:
+    async def main() -> None:
+        front = Front(lines=2)
+        first = await opened(front)
+        with other(second_database) as own:
+            own.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
+            holding = asyncio.create_task(ask(front, hold_seconds=60))
+            await asyncio.sleep(0)
+            assert await opened(front) is not first
+            assert status(await ask(front)) == 200
+            reading = asyncio.create_task(ask(front))
+            await asyncio.sleep(0)
+            assert front.lines.free(shared=False) is None
+            assert status(await reading) == 200
+            assert not holding.done()
+        assert status(await holding) == 200
+
+    asyncio.run(main())
+
+
+def test_a_statement_that_fails_fails_alone(ask: Ask) -> None:
+    """Its connection takes no more, and ends when those behind it are answered."""
+
+    async def main() -> None:
+        front = Front(lines=1)
+        line = await opened(front)
+        until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        statements = ["SELECT 1", "SELECT 1 / %(zero)s::int", "no SQL", "SELECT 2"]
+        running = [line.run(statement, {"zero": 0}, until, shared=True) for statement in statements]
+        first, *failed, last = await asyncio.gather(*running, return_exceptions=True)
+        assert (first, last) == ([(1,)], [(2,)])
+        assert [type(error) for error in failed] == [DataError, ProgrammingError]
+        assert line.is_closed
+        assert await opened(front) is not line
 
     asyncio.run(main())

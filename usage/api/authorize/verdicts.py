@@ -1,11 +1,12 @@
 """A verdict as a proxy understands it: 200 with headers for the upstream, or the refusal to pass on."""
 
 import simplejson
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from accounts.authentication import REALM
 from accounts.lib import problems
 from apikeys import rate_limits
+from usage.api.fast_path import Reply
 from usage.gate.verdict import Code, Verdict
 
 # The status and the reason that the customer gets.
@@ -23,38 +24,37 @@ REFUSALS = {
 }
 
 
-def answer(request: HttpRequest, verdict: Verdict, *, with_403: bool) -> HttpResponse:
-    """The response to the proxy. `with_403`: instead of 402 and 429, since the proxy lets no others through."""
-    response = _granted(verdict) if verdict.code is Code.VALID else _refused(request, verdict, with_403=with_403)
-    response["X-Tollgate-Code"] = verdict.code.value
-    response["Cache-Control"] = "no-store"
-    for header, text in rate_limits.headers(verdict.counts).items():
-        response[header] = text
-    return response
+def answer(request: HttpRequest, verdict: Verdict, *, with_403: bool) -> Reply:
+    """The reply to the proxy. `with_403`: instead of 402 and 429, since the proxy lets no others through."""
+    reply = _granted(verdict) if verdict.code is Code.VALID else _refused(request, verdict, with_403=with_403)
+    ours = {"X-Tollgate-Code": verdict.code.value, "Cache-Control": "no-store", **rate_limits.headers(verdict.counts)}
+    reply.headers.update(ours)
+    return reply
 
 
-def _granted(verdict: Verdict) -> HttpResponse:
-    response = HttpResponse(content_type="text/plain")
-    response["X-Tollgate-Key-Id"] = verdict.key_id or ""
-    response["X-Tollgate-Organization"] = verdict.organization or ""
-    response["X-Tollgate-Permissions"] = " ".join(verdict.permissions)
+def _granted(verdict: Verdict) -> Reply:
+    headers = {
+        "Content-Type": "text/plain",
+        "X-Tollgate-Key-Id": verdict.key_id or "",
+        "X-Tollgate-Organization": verdict.organization or "",
+        "X-Tollgate-Permissions": " ".join(verdict.permissions),
+    }
     if verdict.hold:
-        response["X-Tollgate-Hold"] = verdict.hold
-    return response
+        headers["X-Tollgate-Hold"] = verdict.hold
+    return Reply(200, headers, b"")
 
 
-def _refused(request: HttpRequest, verdict: Verdict, *, with_403: bool) -> HttpResponse:
+def _refused(request: HttpRequest, verdict: Verdict, *, with_403: bool) -> Reply:
     status, detail = REFUSALS[verdict.code]
     request_id = getattr(request, "request_id", "")
     body = problems.document(status, verdict.code.value.lower(), detail, request_id=request_id)
     text = simplejson.dumps(body)
     replaced = with_403 and status in {402, 429}
-    response = HttpResponse(text, status=403 if replaced else status, content_type=problems.CONTENT_TYPE)
+    headers = {"Content-Type": problems.CONTENT_TYPE}
     if with_403:  # nginx drops the body, and has only the headers to answer by
-        response["X-Tollgate-Status"] = str(status)
-        response["X-Tollgate-Problem"] = text
+        headers |= {"X-Tollgate-Status": str(status), "X-Tollgate-Problem": text}
     if status == 401:
-        response["WWW-Authenticate"] = REALM
+        headers["WWW-Authenticate"] = REALM
     if verdict.code is Code.RATE_LIMITED:
-        response["Retry-After"] = str(rate_limits.retry_after(verdict.counts))
-    return response
+        headers["Retry-After"] = str(rate_limits.retry_after(verdict.counts))
+    return Reply(403 if replaced else status, headers, text.encode())

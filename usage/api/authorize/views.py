@@ -20,7 +20,7 @@ from accounts.lib.problems import InvalidField, Problem
 from accounts.permissions import PlatformKey
 from usage import gate
 from usage.api.authorize import headers, verdicts
-from usage.api.fast_path import Question
+from usage.api.fast_path import Question, Reply
 from usage.gate.caller import Caller
 from usage.gate.query import UnknownMeter
 
@@ -69,12 +69,12 @@ class AuthorizeView(APIView):
         """
         caller = Caller(headers.secrets(request._request)[0], addresses.client_address(request) or None, counted=True)
         try:
-            response = _decide(request._request, caller, customer)
+            reply = _decide(request._request, caller, customer)
         except UnknownMeter as unknown:
             raise InvalidField(headers.CALL["meter"], "There is no such meter.") from unknown
-        if response is None:  # it was good a moment ago
+        if reply is None:  # it was good a moment ago
             raise AuthenticationFailed("The API key is not valid any more.")
-        return response
+        return reply.response()
 
     @_described
     def post(self, request: Request, customer: str) -> HttpResponse:
@@ -82,7 +82,7 @@ class AuthorizeView(APIView):
         return self.get(request, customer)
 
 
-def _decide(request: HttpRequest, caller: Caller, customer: str) -> HttpResponse | None:
+def _decide(request: HttpRequest, caller: Caller, customer: str) -> Reply | None:
     """The answer to the proxy; None if the caller may not ask."""
     with_403 = headers.refuses_with_403(request)
     verdict = gate.verify(headers.call(request, customer), caller, timezone.now())
@@ -98,16 +98,16 @@ class Authorize:
 
     def __call__(self, request: HttpRequest, path: str = "") -> HttpResponseBase:
         """Envoy adds the customer's `path` to ours, and uses the customer's method."""
-        if response := self.fast(request):
-            return response
+        if reply := self.fast(request):
+            return reply.response()
         platform, customer = headers.secrets(request)
         request.META["HTTP_AUTHORIZATION"] = f"Bearer {platform}" if platform else ""
         vars(request).pop("headers", None)  # Django may have read the headers already, and keeps them
         request.method = "POST" if request.method == "POST" else "GET"
         return self.by_view(request, customer=customer)
 
-    def fast(self, request: HttpRequest) -> HttpResponse | None:
-        """The response, or None if the view has to give it. It needs no middleware: see `config.web.front`."""
+    def fast(self, request: HttpRequest) -> Reply | None:
+        """The reply, or None if the view has to give it. It needs no middleware: see `config.web.front`."""
         platform, customer = headers.secrets(request)
         try:
             return _decide(request, Caller(platform, addresses.client_address(request) or None), customer)
@@ -115,7 +115,7 @@ class Authorize:
             return None
 
     def question(self, request: HttpRequest) -> Question | None:
-        """What to ask the database for the response, if that is one statement. It isn't asked here."""
+        """What to ask the database for the reply, if that is one statement. It isn't asked here."""
         platform, customer = headers.secrets(request)
         caller = Caller(platform, addresses.client_address(request) or None)
         try:
