@@ -4,7 +4,7 @@ It watches the statements of each POST that succeeds, in all tests of pages and 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -69,10 +69,11 @@ def _copying(tables: set[str]) -> Any:
     """Adds the tables whose rows are inserted by COPY, which passes by the wrapper of statements."""
     copy = sql.copy
 
-    def note(rows: Iterable[Model]) -> None:
+    def note(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
         copied = list(rows)
-        copy(copied)
-        tables.update(row._meta.db_table for row in copied)
+        copy(model, copied)
+        if copied:
+            tables.add(model._meta.db_table)
 
     return note
 

@@ -21,6 +21,7 @@ WITH_SQL = (
     "billing/finance/",
     "billing/invoicing/numbers.py",
     "billing/invoicing/postpaid.py",
+    "billing/invoicing/tax.py",
     "billing/ledger/",
     "usage/gate/",
     "usage/metering/",

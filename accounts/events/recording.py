@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.events import catalog, origin, sealing
 from accounts.events.actors import Actor
-from accounts.lib import broker, exact_json, sql
+from accounts.lib import broker, exact_json, identifiers, sql
 from accounts.models import Event, PersonalData, UnpublishedEvent
 
 PUBLISH = "accounts.tasks.publish_events"
@@ -33,8 +33,8 @@ def record(
     default whoever makes the request. Events are never changed, so `data` holds no name, email or address: those go
     into `personal`, which can be erased.
     """
-    [event] = record_all(type, [(organization, data, targets)], now, actor=actor, personal=personal)
-    return event
+    [row] = record_all(type, [(organization, data, targets)], now, actor=actor, personal=personal)
+    return Event(**row)
 
 
 @transaction.atomic
@@ -45,29 +45,33 @@ def record_all(
     *,
     actor: Actor | None = None,
     personal: Mapping[str, Any] | None = None,
-) -> list[Event]:
-    """Write several events of the same type at once, each as `record` does."""
+) -> list[Mapping[str, Any]]:
+    """Write several events of the same type at once, each as `record` does. Returns the fields of each."""
     known = {**origin.personal(), **(personal or {})}
     text = exact_json.dumps(known)
     salts = [os.urandom(SALT_BYTES) for _ in happenings]
-    events = [
-        Event(
-            organization_id=organization,
-            type=catalog.require(type).name,
-            data=dict(data),
-            actor=(actor or origin.actor()).as_json(),
-            targets=list(targets),
-            context=origin.context(),
-            personal_digest=sealing.personal_digest(salt, text) if known else None,
-            created_at=now,
-        )
+    alike = {
+        "type": catalog.require(type).name,
+        "actor": (actor or origin.actor()).as_json(),
+        "context": origin.context(),
+        "created_at": now,
+    }
+    events: list[Mapping[str, Any]] = [
+        {
+            **alike,
+            "id": identifiers.uuid7(),
+            "organization_id": organization,
+            "data": dict(data),
+            "targets": list(targets),
+            "personal_digest": sealing.personal_digest(salt, text) if known else None,
+        }
         for (organization, data, targets), salt in zip(happenings, salts, strict=True)
     ]
-    sql.copy(events)
+    sql.copy(Event, events)
     if known:
         salted = zip(events, salts, strict=True)
-        sql.copy(PersonalData(event=event, salt=salt, text=text) for event, salt in salted)
-    sql.copy(UnpublishedEvent(event=event) for event in events)
+        sql.copy(PersonalData, ({"event_id": event["id"], "salt": salt, "text": text} for event, salt in salted))
+    sql.copy(UnpublishedEvent, ({"event_id": event["id"]} for event in events))
     broker.nudge(PUBLISH)
     return events
 

@@ -42,16 +42,20 @@ def loads(text: bytes | str) -> Any:
         raise InvalidJson("nested too deeply") from error
 
 
-def dumps_few(members: Mapping[str, Any], default: Callable[[Any], Any] | None = None) -> str:
+def dumps_few(value: Any, default: Callable[[Any], Any] | None = None) -> str:
     """The same text as that of `dumps`, in a quarter of the time if there are a few members, of simple types."""
     try:
-        return "{" + ", ".join([_label(name) + WRITERS[type(value)](value) for name, value in members.items()]) + "}"
+        return _text(value)
     except KeyError:
-        return dumps(members, default)
+        return dumps(value, default)
 
 
 def _text(value: Any) -> str:
     return WRITERS[type(value)](value)
+
+
+def _object(members: Mapping[str, Any]) -> str:
+    return "{" + ", ".join([_label(name) + WRITERS[type(value)](value) for name, value in members.items()]) + "}"
 
 
 @lru_cache(NAMES_REMEMBERED)
@@ -72,6 +76,7 @@ WRITERS: dict[type, Callable[[Any], str]] = {
     type(None): lambda _: "null",
     Decimal: plain,
     list: lambda values: "[" + ", ".join(map(_text, values)) + "]",
+    dict: _object,
 }
 
 

@@ -19,7 +19,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from accounts.lib import jsonb
+from accounts.lib import exact_json
 
 Parameters = Mapping[str, Any]
 
@@ -95,27 +95,39 @@ def rows_of(result: PGresult, adapter: Adapter, opened: Connection[Any]) -> list
     raise error if error.sqlstate else OperationalError(str(error))
 
 
-def copy(rows: Iterable[Model]) -> None:
-    """Insert new rows of one model by COPY, which takes a third of the time of `bulk_create`.
+def copy(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert new rows of a model by COPY, which takes a third of the time of `bulk_create`.
 
-    Keys that the database gives are not read back.
+    A row is the values by the names of the model's attributes, such as `invoice_id`: the same ones in each row. `vars`
+    of an instance has all of them. Keys that the database gives are not read back.
     """
     rows = list(rows)
     if not rows:
         return
-    model = type(rows[0])
-    fields = [field for field in model._meta.concrete_fields if not field.db_returning]
+    fields = [field for field in model._meta.concrete_fields if field.attname in rows[0] and not field.db_returning]
     names = Composed([Identifier(str(field.column)) for field in fields]).join(", ")
     statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(model._meta.db_table), names)
     columns = [(field.attname, isinstance(field, JSONField)) for field in fields]
     database, opened = _connection()
     with database.wrap_database_errors, opened.cursor().copy(statement) as target:
         for row in rows:
-            target.write_row([_value(getattr(row, name), is_json) for name, is_json in columns])
+            target.write_row([_value(row[name], is_json) for name, is_json in columns])
 
 
 def _value(value: Any, is_json: bool) -> Any:
-    return jsonb.parameter(value) if is_json and value is not None else value
+    return exact_json.dumps_few(value) if is_json and value is not None else value
+
+
+def array(values: Iterable[Any]) -> str:
+    """An array as a parameter, of values that need no quotes: ids, numbers, moments, None. It needs a cast.
+
+    psycopg takes ten times as long for a list.
+    """
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
+
+
+def arrays(columns: Mapping[str, Iterable[Any]]) -> dict[str, str]:
+    return {name: array(column) for name, column in columns.items()}
 
 
 def in_one_trip(*steps: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:

@@ -35,11 +35,12 @@ SELECT id, 'cus_' || lpad(n::text, 14, '0'), id, 'Payer ' || n, 'payer@example.c
 EVENTS = """
 INSERT INTO usage_event (organization_id, id, account_id, meter_id, environment, endpoint, quantity, failed, credits,
                          entry_seq, occurred_at, recorded_at, properties)
-SELECT p.id, 'event-' || e, p.id, m.id, 'live', '/v1/things', 1, e %% 10 = 0, %(price)s, 2 + e / %(per_entry)s, at, at,
-       '{}'
+SELECT p.id, 'event-' || e, p.id, m.id, 'live', '/v1/things', 1, e %% 10 = 0, m.unit_amount, 2 + e / %(per_entry)s, at,
+       at, '{}'
   FROM bench_payer p
  CROSS JOIN generate_series(0, %(each)s - 1) AS e
-  JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM billing_meter) m ON m.place = e %% 2
+  JOIN (SELECT meter_id AS id, unit_amount, row_number() OVER (ORDER BY meter_id) - 1 AS place FROM billing_price) m
+    ON m.place = e %% 2
  CROSS JOIN LATERAL (SELECT %(start)s::timestamptz + e / (%(each)s / 25) * interval '1 day'
                             + e %% (%(each)s / 25) * interval '1 minute' AS at) t
 """
@@ -144,7 +145,7 @@ def _fill(database: str, payers: int) -> None:
     began = perf_counter()
     start, end = filling.month(datetime.now(UTC))
     params = {"payers": payers, "each": EVENTS_OF_A_PAYER, "start": start, "end": end}
-    params |= {"price": filling.PRICE, "per_entry": filling.PER_ENTRY}
+    params |= {"per_entry": filling.PER_ENTRY}
     with stage.connect(database) as connection:
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET session_replication_role = replica")

@@ -3,7 +3,7 @@
 A mistake is corrected by a credit note. What becomes of a paper, and its PDF, are rows of their own.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -51,6 +51,7 @@ class Draft:
     - `due_at`: of an invoice that is not paid yet; by default `INVOICE_DUE_DAYS` from now.
     - `annex`: the exact figures behind the lines, shown after them.
     - `taxes`: assessed before; without them, an invoice that is not paid yet is assessed now, by the table of rates.
+    - `account`: the payer's, if it was read already, under the lock.
     """
 
     payer: Organization
@@ -64,6 +65,7 @@ class Draft:
     due_at: datetime | None = None
     annex: Sequence[Line] = ()
     taxes: Sequence[Tax] | None = None
+    account: BillingAccount | None = None
 
     @property
     def subtotal(self) -> Decimal:
@@ -89,17 +91,16 @@ def issue_all(drafts: Sequence[Draft], *, now: datetime) -> list[Invoice]:
     sql.require_transaction()
     for draft in drafts:
         _check(draft)
-    payers = [draft.payer.pk for draft in drafts]
-    accounts = {account.organization_id: account for account in BillingAccount.objects.filter(organization__in=payers)}
-    moments = _moments(payers, now)
-    papers = [_paper(draft, accounts[draft.payer.pk], moments[draft.payer.pk], now) for draft in drafts]
+    last = _last_issued([draft.payer.pk for draft in drafts])
+    papers = [_paper(draft, last.get(draft.payer.pk), now) for draft in drafts]
     issued = list(zip(papers, drafts, strict=True))
     lines = ([*_rows(paper, draft.lines), *_rows(paper, draft.annex, is_annex=True)] for paper, draft in issued)
-    sql.copy(chain.from_iterable(lines))
+    sql.copy(InvoiceLine, chain.from_iterable(lines))
     due = timezone.now()
-    sql.copy(InvoiceState(invoice=paper, document_due_at=due, **_state(paper, draft, now)) for paper, draft in issued)
+    states = [InvoiceState(invoice=paper, document_due_at=due, **_state(paper, draft, now)) for paper, draft in issued]
+    sql.copy(InvoiceState, map(vars, states))
     _number(papers, now)
-    sql.copy(papers)
+    sql.copy(Invoice, map(vars, papers))
     for paper, draft in issued:
         if draft.payment:
             draft.payment.invoice = paper
@@ -109,7 +110,9 @@ def issue_all(drafts: Sequence[Draft], *, now: datetime) -> list[Invoice]:
     return papers
 
 
-def _paper(draft: Draft, account: BillingAccount, issued_at: datetime, now: datetime) -> Invoice:
+def _paper(draft: Draft, last: datetime | None, now: datetime) -> Invoice:
+    """It is issued now, but later than the payer's `last` one, even if another server's clock is ahead."""
+    account = draft.account or BillingAccount.objects.of(draft.payer).get()
     taxes = _taxes(draft, account, now)
     subtotal, tax_total = draft.subtotal, tax.total(taxes)
     due_at = draft.due_at or now + timedelta(days=settings.INVOICE_DUE_DAYS)
@@ -119,7 +122,7 @@ def _paper(draft: Draft, account: BillingAccount, issued_at: datetime, now: date
         currency=draft.currency,
         period_start=draft.period_start,
         period_end=draft.period_end,
-        issued_at=issued_at,
+        issued_at=max(now, last + datetime.resolution) if last else now,
         due_at=due_at if draft.is_owed else None,
         corrects=draft.corrects,
         seller=settings.SELLER,
@@ -161,11 +164,10 @@ def _taxes(draft: Draft, account: BillingAccount, now: datetime) -> list[Tax]:
     return tax.assess(account, draft.subtotal, draft.currency, now)
 
 
-def _moments(payers: Collection[UUID], now: datetime) -> dict[UUID, datetime]:
-    """Now, but later than each payer's last paper, even if another server's clock is ahead. Under the payers' lock."""
+def _last_issued(payers: Collection[UUID]) -> dict[UUID, datetime]:
+    """When the last paper of each payer was issued, if there is one. Under the payers' locks."""
     issued = Invoice.objects.filter(organization__in=payers).values_list("organization")
-    last = dict(issued.annotate(Max("issued_at")))
-    return {payer: max(now, last[payer] + datetime.resolution) if payer in last else now for payer in payers}
+    return dict(issued.annotate(Max("issued_at")))
 
 
 def _buyer(account: BillingAccount, payer: Organization) -> dict[str, str]:
@@ -176,21 +178,10 @@ def _buyer(account: BillingAccount, payer: Organization) -> dict[str, str]:
     return {**{name: getattr(account, name) for name in copied}, "timezone": payer.timezone}
 
 
-def _rows(paper: Invoice, lines: Sequence[Line], *, is_annex: bool = False) -> list[InvoiceLine]:
-    return [
-        InvoiceLine(
-            invoice=paper,
-            is_annex=is_annex,
-            position=position,
-            description=line.description,
-            meter=line.meter,
-            organization_id=line.organization,
-            quantity=line.quantity,
-            unit_amount=line.unit_amount,
-            amount=line.amount,
-        )
-        for position, line in enumerate(lines, start=1)
-    ]
+def _rows(paper: Invoice, lines: Sequence[Line], *, is_annex: bool = False) -> Iterator[dict[str, Any]]:
+    for position, line in enumerate(lines, start=1):
+        place = {"invoice_id": paper.pk, "is_annex": is_annex, "position": position}
+        yield {**place, **vars(line), "organization_id": line.organization}
 
 
 def _state(paper: Invoice, draft: Draft, now: datetime) -> dict[str, Any]:

@@ -60,4 +60,4 @@ def owed(until: Mapping[UUID, datetime]) -> dict[UUID, Decimal]:
     """By payer, the net amount of its invoices, less what credit notes gave back and what was paid before `until`."""
     if not until:
         return {}
-    return dict(sql.rows(OWED, {"payers": list(until), "untils": list(until.values())}))
+    return dict(sql.rows(OWED, sql.arrays({"payers": until, "untils": until.values()})))

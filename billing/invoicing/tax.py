@@ -11,16 +11,20 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils.module_loading import import_string
 
-from accounts.lib import timezones
+from accounts.lib import sql, timezones
 from accounts.lib.money import ZERO
 from billing.invoicing import vat_ids
-from billing.models import BillingAccount, Invoice, TaxRate
+from billing.models import BillingAccount, Invoice
 from billing.payments import minor_units
 
 TABLE = "billing.invoicing.tax.by_table"  # the `TAX_PROVIDER` that asks nobody
+RATE = """
+SELECT name, percent FROM billing_taxrate
+ WHERE country = %(country)s AND region IN ('', %(region)s) AND valid_from <= %(day)s
+ ORDER BY region DESC, valid_from DESC LIMIT 1
+"""
 REVERSE_CHARGE = "Reverse charge: the customer accounts for the VAT."
 
 
@@ -59,7 +63,7 @@ def by_table(account: BillingAccount, net: Decimal, currency: str, now: datetime
     if is_reverse_charge(account):
         return [Tax("VAT", "AE", ZERO, net, ZERO, REVERSE_CHARGE)]
     rate = rate_of(account, now.astimezone(timezones.zone(settings.SELLER["timezone"])).date())
-    return [_taxed(rate.name, rate.percent, net, currency)] if rate else []
+    return [_taxed(*rate, net, currency)] if rate else []
 
 
 def is_reverse_charge(account: BillingAccount) -> bool:
@@ -71,10 +75,9 @@ def is_reverse_charge(account: BillingAccount) -> bool:
     return abroad and is_union and has_ids and vat_ids.is_of(account.vat_id, account.country)
 
 
-def rate_of(account: BillingAccount, day: date) -> TaxRate | None:
-    """The rate of the account's region, or else of its country, that counts on that day."""
-    rates = TaxRate.objects.filter(Q(region=account.state) | Q(region=""), country=account.country)
-    return rates.filter(valid_from__lte=day).order_by("-region", "-valid_from").first()
+def rate_of(account: BillingAccount, day: date) -> tuple[str, Decimal] | None:
+    """The name and percentage of the account's region, or else of its country, that count on that day."""
+    return next(iter(sql.rows(RATE, {"country": account.country, "region": account.state, "day": day})), None)
 
 
 def _taxed(name: str, percent: Decimal, net: Decimal, currency: str) -> Tax:

@@ -83,7 +83,7 @@ def _lock(payers: list[UUID], now: datetime) -> dict[UUID, Locked]:
 def _lock_rows(payers: list[UUID]) -> Iterable[tuple[Any, ...]]:
     """The rows of the accounts, locked, or none if one is missing."""
     if not distribution.is_distributed():
-        return sql.rows(LOCK, {"accounts": payers, "count": len(payers)})
+        return sql.rows(LOCK, {"accounts": sql.array(payers), "count": len(payers)})
     if len(payers) > 1 and not all(sql.rows(IS_OPEN, {"account": payer}) for payer in payers):
         return ()
     return [row for payer in payers for row in sql.rows(LOCK_ONE, {"account": payer})]

@@ -86,7 +86,7 @@ def prepare(events: Collection[RatedEvent], now: datetime) -> Prepared:
     columns = _columns(events)
     alike = Counter(zip(*(columns[name] for name in COUNTED), strict=True))
     parameters = {
-        **{name: _array(column) for name, column in columns.items() if name != "quarter"},
+        **{name: sql.array(column) for name, column in columns.items() if name != "quarter"},
         **_alike_columns(alike),
         "id": _text_array([event.record.id for event in events]),
         "properties": _properties(events),
@@ -129,13 +129,13 @@ def _columns(events: Collection[RatedEvent]) -> dict[str, list[Any]]:
         "failed": ["t" if record.failed else "f" for record in records],
         "quantity": [str(record.quantity) for record in records],
         "credits": [str(event.credits) for event in events],
-        "hold": [record.hold.hex if record.hold else "NULL" for record in records],
+        "hold": [record.hold.hex if record.hold else None for record in records],
     }
 
 
 def _alike_columns(alike: Mapping[tuple[Any, ...], int]) -> dict[str, str]:
     columns = zip((*COUNTED, "number"), (*zip(*alike, strict=True), alike.values()), strict=True)
-    return {f"alike_{name}": _array(column) for name, column in columns}
+    return {f"alike_{name}": sql.array(column) for name, column in columns}
 
 
 def _debits(terms: Mapping[int, Terms], alike: Mapping[tuple[Any, ...], int]) -> dict[UUID, Decimal]:
@@ -157,11 +157,6 @@ def _properties(events: Iterable[RatedEvent]) -> str | None:
     if not any(properties):
         return None
     return _text_array([exact_json.dumps(members) if members else "{}" for members in properties])
-
-
-def _array(values: Iterable[Any]) -> str:
-    """An array of values that need no quotes."""
-    return f"{{{','.join(map(str, values))}}}"
 
 
 def _text_array(values: Sequence[str]) -> str:

@@ -13,12 +13,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 
 from accounts import events
 from accounts.lib import distribution, months, sql
@@ -42,7 +43,7 @@ SHORTEST = timedelta(days=26)
 # The taxes of net sums, by the payer.
 Assessed = Mapping[tuple[UUID, Decimal], list[Tax]]
 
-BATCH = 100  # payers that are closed together: while they are locked, their calls wait
+BATCH = 200  # payers that are closed together: while they are locked, their calls wait
 
 # Those whose clocks were moved are closed by them: see `advancing`.
 TO_CLOSE = """
@@ -112,14 +113,16 @@ def close_ended(payers: Collection[UUID], now: datetime) -> list[MonthClose]:
         return [close for payer in payers for close in close_ended([payer], now)]
     closed = []
     while started := _start(payers, now):
-        closed += finish(started, now)
+        done = finish(started, now)
+        payers = [close.account_id for close in done if close.ends_at + SHORTEST <= now]
+        closed += done
     return closed
 
 
 def _start(payers: Collection[UUID], now: datetime) -> dict[UUID, date]:
     """Start the next ended month of each payer."""
     columns: dict[str, list[Any]] = {"accounts": [], "months": [], "starts": [], "ends": []}
-    for account, timezone, zones, created_at, last, last_end in sql.rows(LAST, {"accounts": list(payers)}):
+    for account, timezone, zones, created_at, last, last_end in sql.rows(LAST, {"accounts": sql.array(payers)}):
         zone = billing_zone.parse(timezone, zones)
         month = months.shift(last, 1) if last else zone.month_of(created_at)
         end = zone.bounds(month)[1]
@@ -127,7 +130,7 @@ def _start(payers: Collection[UUID], now: datetime) -> dict[UUID, date]:
             for column, value in zip(columns.values(), (account, month, last_end, end), strict=True):
                 column.append(value)
     if columns["accounts"]:
-        sql.rows(START, {**columns, "now": now})
+        sql.rows(START, {**sql.arrays(columns), "now": now})
     return dict(zip(columns["accounts"], columns["months"], strict=True))
 
 
@@ -170,7 +173,6 @@ def _finish(
     undone = [closes[key] for key in sorted(started.items()) if not closes[key].is_done]
     if undone:
         zones = {account: state.zone for account, state in locked.items()}
-        freezing.freeze(undone, zones)
         ended = _months(undone, closes, zones, charges)
         _record(ended, now)
         _issue_papers(ended, now, assessed)
@@ -191,20 +193,21 @@ def _months(
     zones: Mapping[UUID, BillingZone],
     charges: price_steps.Charges,
 ) -> list[ClosedMonth]:
-    """The data for the papers, once the usage is frozen."""
+    """Freeze the usage, and gather the data for the papers."""
     parameters = ended_months.parameters(undone, zones)
-    payers = Organization.objects.select_related("billing_account").in_bulk(parameters["accounts"])
-    moved, owed, usage = month_balances.moved(parameters), _owed(undone, payers), _usage(undone)
+    frozen, moved = freezing.freeze(parameters, zones), month_balances.moved(parameters)
     by_payer = {close.account_id: close for close in undone}
-    steps = price_steps.of(list(chain.from_iterable(usage.values())), by_payer, zones, charges)
+    payers = Organization.objects.select_related("billing_account").in_bulk(list(by_payer))
+    owed, usage = _owed(undone, payers), _usage(frozen)
+    steps = price_steps.of(frozen, by_payer, zones, charges)
     ended = []
-    for close, start in zip(undone, parameters["starts"], strict=True):
+    for close in undone:
         payer, last = close.account_id, closes.get((close.account_id, months.shift(close.month, -1)))
         ended.append(
             ClosedMonth(
                 payer=payers[payer],
                 account=_account(payers[payer]),
-                start=start,
+                start=ended_months.start(close, zones[payer]),
                 close=close,
                 balance=MonthBalance((last and last.closing) or ZERO, moved.get(payer, {}), _credits(usage[payer])),
                 usage=usage[payer],
@@ -232,13 +235,13 @@ def _owed(undone: Iterable[MonthClose], payers: Mapping[UUID, Organization]) -> 
     return postpaid.owed(ends)
 
 
-def _usage(undone: Sequence[MonthClose]) -> Mapping[UUID, list[MonthlyUsage]]:
+def _usage(frozen: Sequence[MonthlyUsage]) -> Mapping[UUID, list[MonthlyUsage]]:
+    """By payer, with the meters and their prices, and with those organizations that are named."""
+    prefetch_related_objects(frozen, "meter__price__tiers")
+    prefetch_related_objects([row for row in frozen if row.organization_id != row.account_id], "organization")
     usage: defaultdict[UUID, list[MonthlyUsage]] = defaultdict(list)
-    months_of = {close.account_id: close.month for close in undone}
-    rows = MonthlyUsage.objects.filter(account_id__in=months_of, month__in=set(months_of.values())).order_by("pk")
-    for row in rows.prefetch_related("meter", "organization"):
-        if row.month == months_of[row.account_id]:
-            usage[row.account_id].append(row)
+    for row in frozen:
+        usage[row.account_id].append(row)
     return usage
 
 
@@ -294,4 +297,4 @@ def _save(closes: Sequence[MonthClose], now: datetime) -> None:
         "owed": [close.owed for close in closes],
         "papers": [close.paper_id for close in closes],
     }
-    sql.rows(DONE, {**columns, "now": now})
+    sql.rows(DONE, {**sql.arrays(columns), "now": now})

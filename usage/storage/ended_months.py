@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
+from accounts.lib import sql
 from billing.ledger.billing_zone import BillingZone
 from usage.models import MonthClose
 
@@ -23,12 +23,18 @@ MONTH_OF_ONE = """
         (%(ends)s::timestamptz[])[1] AS ends_at) m"""
 
 
-def parameters(closes: Sequence[MonthClose], zones: Mapping[UUID, BillingZone]) -> dict[str, list[Any]]:
+def parameters(closes: Sequence[MonthClose], zones: Mapping[UUID, BillingZone]) -> dict[str, str]:
     """Those of `MONTHS`."""
-    return {
+    columns = {
         "accounts": [close.account_id for close in closes],
         "months": [close.month for close in closes],
         "since": [close.starts_at or ALWAYS for close in closes],
-        "starts": [close.starts_at or zones[close.account_id].bounds(close.month)[0] for close in closes],
+        "starts": [start(close, zones[close.account_id]) for close in closes],
         "ends": [close.ends_at for close in closes],
     }
+    return sql.arrays(columns)
+
+
+def start(close: MonthClose, zone: BillingZone) -> datetime:
+    """When its calendar month begins."""
+    return close.starts_at or zone.bounds(close.month)[0]

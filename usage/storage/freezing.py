@@ -6,14 +6,14 @@ were voided after the month had ended. Such a void is a correction of the month 
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from accounts.lib import distribution, quarters, sql
 from billing.ledger.billing_zone import BillingZone
-from usage.models import MonthClose
+from usage.models import MonthlyUsage
 from usage.storage import ended_months
 
 SUMS = "count(*), count(*) FILTER (WHERE e.failed), sum(e.quantity), sum(e.credits)"
@@ -60,6 +60,7 @@ SELECT account_id, month, organization_id, meter_id, occurred_in, sum(requests),
                occurred_in date, requests bigint, failed bigint, quantity numeric, credits numeric)) counted
  GROUP BY account_id, month, organization_id, meter_id, occurred_in HAVING sum(requests) > 0
  ORDER BY account_id, month, organization_id, meter_id, occurred_in
+RETURNING id, account_id, organization_id, month, meter_id, occurred_in, requests, failed, quantity, credits
 """
 
 
@@ -73,13 +74,13 @@ OF_SEVERAL = _statements(ended_months.MONTHS)
 OF_ONE = _statements(ended_months.MONTH_OF_ONE)
 
 
-def freeze(closes: Sequence[MonthClose], zones: Mapping[UUID, BillingZone]) -> None:
-    """Write the `MonthlyUsage` of these months, each event in the month in which it is billed."""
+def freeze(parameters: sql.Parameters, zones: Mapping[UUID, BillingZone]) -> list[MonthlyUsage]:
+    """Write what was used in the months of `ended_months.parameters`, each event in the month in which it is billed."""
     sql.require_transaction()
-    parameters = ended_months.parameters(closes, zones)
     beside_rollups, freeze = OF_ONE if distribution.is_distributed() else OF_SEVERAL
     others = _by_month(sql.rows(beside_rollups, parameters), zones)
-    sql.rows(freeze, {**parameters, "others": json.dumps(others, default=str)})
+    frozen = sql.rows(freeze, {**parameters, "others": json.dumps(others, default=str)})
+    return [MonthlyUsage(*values) for values in frozen]
 
 
 def _by_month(rows: Iterable[tuple[Any, ...]], zones: Mapping[UUID, BillingZone]) -> list[dict[str, Any]]:

@@ -121,7 +121,7 @@ def _unit(currency: str) -> Decimal:
 
 
 def _draft(month: ClosedMonth, kind: str, currency: str, lines: Sequence[Line]) -> Draft:
-    return Draft(month.payer, kind, currency, month.start, month.close.ends_at, lines)
+    return Draft(month.payer, kind, currency, month.start, month.close.ends_at, lines, account=month.account)
 
 
 def _usage_lines(month: ClosedMonth, *, sign: int) -> Iterator[Line]:

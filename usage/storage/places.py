@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
+from accounts.lib import sql
 from accounts.models import Organization
 from billing.models import Move
 
@@ -31,11 +32,11 @@ def _places(organization: UUID, path: list[UUID], moves: list[Move]) -> list[Pla
     places, through = [], LAST
     for move in moves:
         if move.organization_id in path:
-            places.append({"organization": organization, "after": move.seq, "through": through, "path": _array(path)})
+            places.append(_place(organization, move.seq, through, path))
             path = [*move.path_before, *path[path.index(move.organization_id) + 1 :]]
             through = move.seq
-    return [*places, {"organization": organization, "after": 0, "through": through, "path": _array(path)}]
+    return [*places, _place(organization, 0, through, path)]
 
 
-def _array(path: list[UUID]) -> str:
-    return f"{{{','.join(map(str, path))}}}"
+def _place(organization: UUID, after: int, through: int, path: list[UUID]) -> Place:
+    return {"organization": organization, "after": after, "through": through, "path": sql.array(path)}

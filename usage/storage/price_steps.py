@@ -7,7 +7,7 @@ while the payers are locked, and many of them before: then what came meanwhile i
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -157,7 +157,10 @@ def _key(row: MonthlyUsage) -> Key:
 def of(
     usage: Sequence[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones, charges: Charges
 ) -> dict[int, list[PriceStep]]:
-    """The steps of each row, by its key, the dearest first. They add up to the row. Raises `ManyEvents`."""
+    """The steps of each row, by its key, the dearest first. They add up to the row. Raises `ManyEvents`.
+
+    The rows have their meters with them, and those their prices and tiers.
+    """
     schedules, several = _schedules(usage)
     steps = {row.pk: [_whole(row, None if row.meter_id in several else schedules[row.pk])] for row in usage}
     mixed = [row for row in usage if row.quantity and steps[row.pk][0].unit_amount is None]
@@ -178,26 +181,25 @@ def _whole(row: MonthlyUsage, schedule: Schedule | None) -> PriceStep:
 
 def _schedules(usage: Sequence[MonthlyUsage]) -> tuple[dict[int, Schedule], set[int]]:
     """What the units of each row cost today, and the meters of which some endpoints have prices of their own."""
-    ids = {row.meter_id for row in usage}
-    meters = Meter.objects.select_related("price").prefetch_related("price__tiers").in_bulk(ids)
-    payers = list({row.account_id for row in usage})
+    payers = sql.array({row.account_id for row in usage})
     included = {(payer, meter): quantity for payer, meter, quantity in sql.rows(INCLUDED, {"accounts": payers})}
-    schedules = {
-        row.pk: _schedule(meters[row.meter_id], included.get((row.account_id, row.meter_id), ZERO)) for row in usage
-    }
-    return schedules, set(EndpointPrice.objects.filter(meter__in=ids).values_list("meter", flat=True))
+    meters = {row.meter_id: row.meter for row in usage}
+    prices = {id: _schedule(meter) for id, meter in meters.items()}
+    schedules = {}
+    for row in usage:
+        units, price = included.get((row.account_id, row.meter_id)), prices[row.meter_id]
+        schedules[row.pk] = replace(price, included=units) if units else price
+    return schedules, set(EndpointPrice.objects.filter(meter__in=meters).values_list("meter", flat=True))
 
 
-def _schedule(meter: Meter, included: Decimal) -> Schedule:
+def _schedule(meter: Meter) -> Schedule:
     price = getattr(meter, "price", None)
     if price is None:
         return Schedule(ZERO)
-    return Schedule(
-        price.unit_amount, tuple(Tier(tier.up_to, tier.unit_amount) for tier in price.tiers.all()), included
-    )
+    return Schedule(price.unit_amount, tuple(Tier(tier.up_to, tier.unit_amount) for tier in price.tiers.all()))
 
 
-def _parameters(rows: Iterable[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones) -> dict[str, list[Any]]:
+def _parameters(rows: Iterable[MonthlyUsage], closes: Mapping[UUID, MonthClose], zones: Zones) -> dict[str, str]:
     columns: defaultdict[str, list[Any]] = defaultdict(list)
     for number, row in enumerate(rows):
         close, (start, end) = closes[row.account_id], zones[row.account_id].bounds(row.occurred_in)
@@ -214,7 +216,7 @@ def _parameters(rows: Iterable[MonthlyUsage], closes: Mapping[UUID, MonthClose],
         }
         for name, value in values.items():
             columns[name].append(value)
-    return columns
+    return sql.arrays(columns)
 
 
 def _steps(charged: Iterable[Charge], schedule: Schedule) -> list[PriceStep]:

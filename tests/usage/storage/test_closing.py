@@ -348,9 +348,9 @@ def test_without_the_lock_several_would_close(payer: Organization, monkeypatch: 
     monkeypatch.setattr(posting, "LOCK", UNLOCKED)
     freeze = freezing.freeze
 
-    def slowly(*args: Any) -> None:
+    def slowly(*args: Any) -> list[MonthlyUsage]:
         time.sleep(0.2)
-        freeze(*args)
+        return freeze(*args)
 
     monkeypatch.setattr(freezing, "freeze", slowly)
     assert [error for error in both_at_once(payer) if isinstance(error, DatabaseError)] != []
