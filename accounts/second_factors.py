@@ -53,6 +53,11 @@ def check_code(user: User, code: str, network: str) -> Authenticator | None:
     return None
 
 
+def use_up(user: User, code: str) -> None:
+    """The code that a new app was added with is not good a second time, as no code is. allauth forgets that one."""
+    Authenticator.objects.get(user=user, type=TOTP).wrap().validate_code(code)
+
+
 def was_used(request: HttpRequest, user: User) -> bool:
     """Whether this session was opened with a factor, or has shown one since, that the person still has."""
     records = get_authentication_records(request, user)

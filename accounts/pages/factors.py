@@ -135,6 +135,12 @@ class FactorChange:
 class AddTOTPView(FactorChange, ActivateTOTPView):  # type: ignore[misc]
     event, factor = "second_factor.added", "totp"
 
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer = super().form_valid(form)
+        assert isinstance(self.request.user, User)
+        second_factors.use_up(self.request.user, form.cleaned_data["code"])
+        return answer
+
 
 class RemoveTOTPView(FactorChange, DeactivateTOTPView):  # type: ignore[misc]
     event, factor = "second_factor.removed", "totp"

@@ -130,6 +130,13 @@ def test_a_code_or_challenge_that_is_not_good_gives_no_token(
     assert not TokenFamily.objects.exists()
 
 
+def test_the_code_that_added_the_app_is_not_good_again(anonymous: Any, alice: User, secret: str) -> None:
+    challenge = anonymous.post(TOKEN, credentials(alice)).json()["challenge"]
+    code = format_hotp_value(hotp_value(secret, int(time.time()) // 30))
+    refused = anonymous.post(TOKEN, {"challenge": challenge, "code": code})
+    assert (refused.status_code, refused.json()["code"]) == (401, "invalid_second_factor")
+
+
 def test_a_recovery_code_signs_in_once(anonymous: Any, alice: User, secret: str) -> None:
     code = Authenticator.objects.get(type="recovery_codes").wrap().get_unused_codes()[0]
     statuses = []
