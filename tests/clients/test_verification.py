@@ -1,5 +1,6 @@
 """`tollgate-client verify-events`: proves an export offline, and names the first row that is wrong."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -108,6 +109,30 @@ def client_of(person: User) -> str:
     return tokens.issue(person, person.current_organization).access
 
 
+def left_out(row: str, **more: Any) -> str:
+    """A row as it stands where it is left out, and what a forger writes beside it."""
+    sealed = row[len('{"event": ') : row.index(', "digest"')]
+    beside = json.loads(row)
+    line = hashlib.sha256(sealed.encode()).hexdigest()
+    return json.dumps({"sequence": 3, "line": line, "digest": beside["digest"], **more}) + "\n"
+
+
+def test_a_row_may_be_left_out(client: Api, log: list[Event], proved: Any) -> None:
+    rows = lines(exported(client))
+    code, printed = proved("".join([*rows[:3], left_out(rows[3]), *rows[4:]]))
+    assert (code, "1 left out" in printed) == (0, True), printed
+
+
+@pytest.mark.parametrize("keys", ['{"keys": []}', "[]", "no JSON", "{}", ""])
+def test_files_that_can_not_be_read_are_refused(tmp_path: Path, capsys: Any, keys: str) -> None:
+    (tmp_path / "keys.json").write_text(keys)
+    (tmp_path / "file").write_bytes(b"\xff\xfe")
+    for name in ("file", "missing"):
+        assert main(["verify-events", "--keys", str(tmp_path / "keys.json"), str(tmp_path / name)]) == 1
+        assert main(["verify-finance", "--keys", str(tmp_path / "keys.json"), str(tmp_path / name)]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def lines(text: str) -> list[str]:
     return text.splitlines(keepends=True)
 
@@ -125,8 +150,18 @@ def lines(text: str) -> list[str]:
         (lambda rows: [*rows[:3], rows[3].replace("203.0.113.9", "203.0.113.8"), *rows[4:]], 3),
         (lambda rows: [*rows[:3], "{}\n", *rows[3:]], 3),
         (lambda rows: [*rows[:-1], json.dumps({"signature": "x.y.z"})], 0),
+        (lambda rows: [*rows[:-1], json.dumps({"signature": 7})], 0),
+        (lambda rows: [*rows[:3], rows[3].replace(', "digest"', ', "event": {}, "digest"'), *rows[4:]], 3),
+        (lambda rows: [*rows[:3], rows[3].replace(', "digest"', ', "digest": "", "digest"'), *rows[4:]], 3),
+        (lambda rows: [*rows[:3], left_out(rows[3], event={}), *rows[4:]], 3),
+        (lambda rows: [*rows[:3], '{"event": 7, "digest": ""}\n', *rows[4:]], 3),
+        (lambda rows: [*rows[:3], "[" * 100_000, *rows[4:]], 3),
+        (lambda rows: [rows[0].replace('"first": 1', '"first": "1"'), *rows[1:]], 0),
     ],
-    ids=["changed", "deleted", "reordered", "cut", "unsigned", "added", "first", "personal", "inserted", "forged"],
+    ids=(
+        *("changed", "deleted", "reordered", "cut", "unsigned", "added", "first", "personal", "inserted", "forged"),
+        *("no signature", "another row", "twice", "left out with a row", "no row", "deep", "no number"),
+    ),
 )
 def test_the_first_wrong_row_of_a_file_is_named(
     client: Api, log: list[Event], proved: Any, spoil: Any, row: int

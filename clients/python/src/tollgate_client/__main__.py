@@ -20,6 +20,7 @@ from tollgate_client.tail import Tail
 from tollgate_client.verification import NotProved, Proof
 
 VARIABLE = "TOLLGATE_PLATFORM_KEY"
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # a file that is missing, or none of ours
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,6 +79,8 @@ def _verify(chosen: argparse.Namespace) -> int:
         proof = _prove(chosen.files, chosen.keys, chosen.head)
     except NotProved as error:
         return _complain(f"Not proved. {error}")
+    except UNREADABLE as error:
+        return _complain(f"A file can't be read. {type(error).__name__}: {error}")
     print(  # noqa: T201
         f"Proved: {proof.log} {proof.first} to {proof.last} of {proof.organization or 'the company'}."
         f" {proof.left_out} left out, personal data of {proof.erased} erased."
@@ -91,6 +94,8 @@ def _verify_package(chosen: argparse.Namespace) -> int:
             claims = verification.verify_package(archive, json.loads(chosen.keys.read_text())["keys"])
     except (NotProved, zipfile.BadZipFile) as error:
         return _complain(f"Not proved. {error}")
+    except UNREADABLE as error:
+        return _complain(f"A file can't be read. {type(error).__name__}: {error}")
     print(f"Proved: {len(claims['files'])} tables of {claims['month']}, signed by {claims['iss']}.")  # noqa: T201
     return 0
 

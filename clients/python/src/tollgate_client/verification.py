@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,10 @@ DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 TYPE = "tollgate-seal+jws"
 SEAL = "seal.json"
 MEMBERS = {"tollgate-events/1": ("event", "sequence"), "tollgate-ledger/1": ("entry", "id")}
+BESIDE = {"digest", "personal", "salt"}  # what may stand beside a row
+LEFT_OUT = {"sequence", "line", "digest"}
+SALT_BYTES = 16
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 Claims = Mapping[str, Any]
 
@@ -44,25 +48,39 @@ class Proof:
 def verify(lines: Iterable[str], keys: Sequence[Mapping[str, str]], before: Proof | None = None) -> Proof:
     """Proves a file, which may go on from the one `before`. Raises `NotProved`."""
     rows = iter(lines)
-    header = _json(next(rows, ""), 0)
-    if header.get("format") not in MEMBERS:
-        raise NotProved(0, "this is no export of Tollgate's")
-    member, number = MEMBERS[header["format"]]
-    first, previous = header["first"], bytes.fromhex(header["previous"])
-    if before and (before.last + 1, before.digest) != (first, previous):
-        raise NotProved(first, "it doesn't follow from the file before")
+    try:
+        proof = _begin(next(rows, ""))
+    except MALFORMED as error:
+        raise NotProved(0, "this is no export of Tollgate's") from error
+    if before:
+        if (before.last + 1, before.digest) != (proof.first, proof.digest):
+            raise NotProved(proof.first, "it doesn't follow from the file before")
+        proof.balance = before.balance
+    try:
+        _read(proof, rows, keys)
+    except MALFORMED as error:
+        raise NotProved(proof.last + 1, f"it can't be read: {error}") from error
+    return proof
+
+
+def _begin(text: str) -> Proof:
+    header = json.loads(text)
+    if header["format"] not in MEMBERS:
+        raise ValueError
     log = header["format"].removeprefix("tollgate-").removesuffix("/1")
-    proof = Proof(log, header["organization"], first, first - 1, previous, balance=before.balance if before else None)
+    return Proof(log, header["organization"], header["first"], header["first"] - 1, bytes.fromhex(header["previous"]))
+
+
+def _read(proof: Proof, rows: Iterator[str], keys: Sequence[Mapping[str, str]]) -> None:
+    previous = proof.digest
+    member, number = MEMBERS[f"tollgate-{proof.log}/1"]
     for text in rows:
         if text.startswith('{"signature": '):
-            _finish(proof, previous, _json(text, proof.last), keys)
+            _finish(proof, previous, json.loads(text), keys)
             if next(rows, None) is not None:
                 raise NotProved(proof.last + 1, "it stands behind the signature")
-            return proof
-        try:
-            _follow(proof, text.rstrip("\n"), member, number)
-        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
-            raise NotProved(proof.last + 1, f"it can't be read: {error}") from error
+            return
+        _follow(proof, text.rstrip("\n"), member, number)
     raise NotProved(proof.last + 1, "the file ends here: what follows, with its signature, was cut off")
 
 
@@ -71,13 +89,13 @@ def _follow(proof: Proof, text: str, member: str, number: str) -> None:
     start = f'{{"{member}": '
     if text.startswith(start):
         row, end = json.JSONDecoder(parse_float=Decimal).raw_decode(text, len(start))
-        sealed, beside = text[len(start) : end], json.loads("{" + text[end + 2 :])
+        sealed, beside = text[len(start) : end], _members("{" + text[end:].removeprefix(", "), BESIDE)
         digest = hashlib.sha256(sealed.encode()).digest()
         proof.erased += _check_personal(row, beside, expected)
         sequence = row.get(number)
     else:
-        row = beside = _json(text, expected)
-        sequence, digest = row.get("sequence"), bytes.fromhex(row.get("line", ""))
+        row = beside = _members(text, LEFT_OUT)
+        sequence, digest = row["sequence"], bytes.fromhex(row["line"])
         proof.left_out += 1
     if sequence != expected:
         raise NotProved(expected, f"it is missing, or in another place: here is {sequence}")
@@ -89,12 +107,22 @@ def _follow(proof: Proof, text: str, member: str, number: str) -> None:
     proof.last, proof.digests[expected] = expected, proof.digest
 
 
+def _members(text: str, known: set[str]) -> dict[str, Any]:
+    """An object with these members alone, each once. Whoever reads the file might take another for the row's own."""
+    pairs = json.loads(text, object_pairs_hook=list)
+    members = dict(pairs) if text.startswith("{") else {}
+    if not members or len(members) < len(pairs) or not members.keys() <= known:
+        raise ValueError("it has other members than an export")
+    return members
+
+
 def _check_personal(row: Mapping[str, Any], beside: Mapping[str, Any], expected: int) -> bool:
     """Whether the event's personal data was erased."""
     sealed = row.get("personal_digest")
-    if sealed is None or "personal" not in beside:
+    if "personal" not in beside:
         return sealed is not None
-    if hashlib.sha256(bytes.fromhex(beside["salt"]) + beside["personal"].encode()).hexdigest() != sealed:
+    salt = bytes.fromhex(beside["salt"])
+    if len(salt) != SALT_BYTES or hashlib.sha256(salt + beside["personal"].encode()).hexdigest() != sealed:
         raise NotProved(expected, "its personal data was changed")
     return False
 
@@ -150,9 +178,10 @@ def read_seal(seal: str, keys: Sequence[Mapping[str, str]]) -> Claims:
         head, body, signature = seal.split(".")
         header, claims = json.loads(_bytes(head)), json.loads(_bytes(body))
         [key] = [key for key in keys if key["kid"] == header["kid"]]
-    except (ValueError, KeyError, TypeError) as error:
+        is_signed = _is_signed(head, body, _bytes(signature), key)
+    except MALFORMED as error:
         raise NotProved(0, "the signature can't be read, or its key isn't among the published ones") from error
-    if (header.get("alg"), header.get("typ")) != ("RS256", TYPE) or not _is_signed(head, body, _bytes(signature), key):
+    if (header.get("alg"), header.get("typ")) != ("RS256", TYPE) or not is_signed:
         raise NotProved(0, "the signature is not the server's")
     read: Claims = claims
     return read
