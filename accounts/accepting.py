@@ -3,7 +3,7 @@
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import events, invitations, people, scopes, security
+from accounts import events, invitations, people, scopes, security, sign_in_limits
 from accounts.access import EmailNotVerified
 from accounts.lib.problems import Conflict, Gone, NotFound
 from accounts.models import Invitation, Membership, Organization, User
@@ -44,6 +44,12 @@ def find(token: str) -> Invitation:
     if invitation is None:
         raise NotFound("There is no such invitation.")
     return invitation
+
+
+def look_up(token: str, network: str) -> Invitation:
+    """The same, for whoever presents a token: from a network, five wrong ones in five minutes are looked at."""
+    with sign_in_limits.guess("invitation", network):
+        return find(token)
 
 
 @transaction.atomic

@@ -11,7 +11,8 @@ Sessions and refresh tokens aren't affected.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -88,6 +89,20 @@ def begin(series: str, network: str, *, person: str = "", is_guessable: bool = T
         row.last_at = now
         row.save(update_fields=["failed_at", "last_at"])
     return SignInAttempt([row for row, _ in rules], network, now)
+
+
+@contextmanager
+def guess(series: str, network: str) -> Iterator[None]:
+    """Around the search for a secret that nobody can guess, such as a link's token: it counts unless it is found.
+
+    `TooManyRequests` instead of the search after too many. Use it outside of a transaction, as `begin`.
+    """
+    try:
+        attempt = begin(series, network, is_guessable=False)
+    except TooManyFailures as error:
+        raise error.problem from error
+    yield
+    attempt.take_back()
 
 
 def is_slow(series: str, now: datetime) -> bool:

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,16 @@ class PrintableField(serializers.CharField):
         if not texts.is_printable(text):
             raise serializers.ValidationError("Must contain printable characters only.")
         return text
+
+
+class KnownMembers(serializers.Serializer[Any]):
+    """Refuses members that it doesn't know: what is misspelt must not pass for being set."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = data.keys() - self.fields.keys() if isinstance(data, Mapping) else set()
+        if unknown:
+            raise serializers.ValidationError({name: ["Unknown member."] for name in sorted(unknown)})
+        return super().to_internal_value(data)
 
 
 class NumberField(serializers.DecimalField):

@@ -17,6 +17,7 @@ from accounts.api.fields import EmailField
 from accounts.api.filters import Filters
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
+from accounts.lib.addresses import caller_network
 from accounts.lib.problems import InvalidField
 from accounts.models import Invitation, Membership
 from accounts.models.invitations import STATUSES
@@ -191,7 +192,7 @@ class AcceptView(APIView):
         token = request.query_params.get("token", "")
         if not 0 < len(token) <= TOKEN_LENGTH:
             raise InvalidField("token", "Must be the token of an invitation.")
-        return _shown(accepting.find(token))
+        return _shown(accepting.look_up(token, caller_network(request)))
 
     @extend_schema(
         request=TokenSerializer,
@@ -205,10 +206,11 @@ class AcceptView(APIView):
         """Accept, signed in as the invited person. Then get tokens from POST /v1/auth/switch."""
         serializer = TokenSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        person = tokens.person(credential_of(request))
+        person, token = tokens.person(credential_of(request)), serializer.validated_data["token"]
+        accepting.look_up(token, caller_network(request))
 
         def effect() -> Response:
-            return _shown(accepting.accept(serializer.validated_data["token"], user=person))
+            return _shown(accepting.accept(token, user=person))
 
         return idempotency.once(request, effect)
 

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import security
-from accounts.api.fields import IntegerField, NetworkField
+from accounts.api.fields import IntegerField, KnownMembers, NetworkField
 from accounts.credentials import credential_of, organization_of
 from accounts.lib.addresses import client_address
 from accounts.models import Organization, SecurityPolicy
@@ -43,7 +43,7 @@ class DomainField(serializers.CharField):
             raise serializers.ValidationError("Must be a domain, such as example.com.") from error
 
 
-class SecurityPolicySerializer(serializers.ModelSerializer[SecurityPolicy]):
+class SecurityPolicySerializer(KnownMembers, serializers.ModelSerializer[SecurityPolicy]):
     """An organization's own policy. Empty, false and null mean no requirement."""
 
     allowed_networks = serializers.ListField(child=NetworkField(max_length=100), max_length=LONGEST_LIST)

@@ -91,6 +91,8 @@ class SignUpView(AnonymousView):
         serializer.is_valid(raise_exception=True)
         user, token = serializer.validated_data["user"], serializer.validated_data["invitation"]
         name = serializer.validated_data["organization_name"]
+        if token:
+            accepting.look_up(token, caller_network(request))
         if settings.EMAIL_VERIFICATION:
             sent = sign_up.begin(
                 user,

@@ -82,6 +82,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             if isinstance(user, User):
                 people.tell_sign_in(user, people.current_organization(user), "ended", Kind.SESSION)
 
+    def is_safe_url(self, url: str) -> bool:
+        """Only a path of ours. allauth would also take `http://` of our own host, and every port of it."""
+        return url.startswith("/") and bool(super().is_safe_url(url))
+
     def reauthenticate(self, user: User, password: str) -> bool:
         """allauth would look the address up among copies of its own."""
         return bool(self.authenticate(context.request, email=user.email, password=password) == user)

@@ -10,8 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.generic.base import View
 
 from accounts import accepting, people
-from accounts.lib.problems import NotFound, Problem
+from accounts.lib.addresses import caller_network
+from accounts.lib.problems import NotFound, Problem, TooManyRequests
 from accounts.models import Invitation, User
+from accounts.pages.refusals import refused
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -19,10 +21,14 @@ class AcceptInvitationView(View):
     """GET shows the invitation and links to sign-in. POST accepts it and leads to the organization."""
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        params = request.POST if request.method == "POST" else request.GET
         try:
+            accepting.look_up(params.get("token", ""), caller_network(request))
             return super().dispatch(request, *args, **kwargs)
         except NotFound as error:
             raise Http404 from error
+        except TooManyRequests as problem:
+            return refused(request, problem)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Whoever has accepted it, by signing up say, is led to the organization."""

@@ -25,18 +25,18 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.generic import FormView
 from django.views.generic.base import View
 
 from accounts import linked_accounts, sign_in_limits
 from accounts.lib.addresses import caller_network
-from accounts.lib.languages import sentence
 from accounts.lib.problems import NotFound, Problem
 from accounts.models import LinkedAccount, User
 from accounts.pages.forms import EmailForm
 from accounts.pages.invitations import token_in
+from accounts.pages.refusals import refused
 from accounts.pages.sessions import current_of
 from accounts.providers import github, openid, registry
 from accounts.providers.calls import ProviderFailed, refuse
@@ -92,7 +92,7 @@ def leave(request: HttpRequest, provider: Provider, process: str) -> HttpRespons
     try:
         url = flow_of(provider).authorize_url(provider, challenge, callback_of(provider))
     except ProviderFailed as problem:
-        return _refused(request, problem)
+        return refused(request, problem)
     begun = {
         **asdict(challenge),
         "provider": provider.id,
@@ -119,7 +119,7 @@ class OrganizationSignInView(FormView[EmailForm]):
                 "sign-in with an organization", caller_network(self.request), is_guessable=False
             )
         except TooManyFailures as error:
-            return _refused(self.request, error.problem)
+            return refused(self.request, error.problem)
         provider = registry.of_email(form.cleaned_data["email"])
         if provider is None:
             form.add_error("email", gettext("No organization signs in with addresses of this domain."))
@@ -150,7 +150,7 @@ class CallbackView(View):
                 else self._enter(chosen, identity, begun)
             )
         except Problem as problem:
-            return _refused(request, problem)
+            return refused(request, problem)
 
     def _begun(self, provider: str) -> dict[str, Any]:
         """What this browser began with this state; returned only once."""
@@ -208,7 +208,7 @@ class UnlinkView(LoginRequiredMixin, View):
         except NotFound as error:
             raise Http404 from error
         except Problem as problem:
-            return _refused(request, problem)
+            return refused(request, problem)
         messages.success(request, gettext("The link is removed."))
         return redirect("mfa_index")
 
@@ -231,11 +231,3 @@ def linked(user: User) -> dict[str, Any]:
         "linked_accounts": [{"row": row, "name": linked_accounts.name_of(row.provider)} for row in rows],
         "linkable": [provider for provider in offered if provider.id not in taken],
     }
-
-
-TITLE = gettext_lazy("Not possible")
-
-
-def _refused(request: HttpRequest, problem: Problem) -> HttpResponse:
-    context = {"status": problem.status, "title": TITLE, "detail": sentence(problem)}
-    return render(request, "error.html", context, status=problem.status)

@@ -20,16 +20,17 @@ from django.utils.translation import get_language_from_request, gettext
 from django.views.generic import FormView, ListView, UpdateView
 from django.views.generic.base import View
 
-from accounts import people, sign_up
+from accounts import accepting, people, sign_up
 from accounts.credentials import Kind
 from accounts.lib import languages, texts
 from accounts.lib.addresses import caller_network
-from accounts.lib.problems import Problem
+from accounts.lib.problems import NotFound, Problem, TooManyRequests
 from accounts.models import Organization, User
 from accounts.pages.forms import CodeForm, ProfileForm, SignupForm, refuse
 from accounts.pages.invitations import token_in
 from accounts.pages.organizations import OrganizationMixin
 from accounts.pages.providers import ProvidersMixin
+from accounts.pages.refusals import refused
 
 STARTED = "sign_up"  # in the session: the sign-up whose code is awaited
 
@@ -56,9 +57,23 @@ class SignupView(ProvidersMixin, allauth.SignupView):  # type: ignore[misc]
     Whoever comes from there through the sign-in page has the token in `next`.
     """
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        token = request.POST.get("invitation") or self._token()
+        try:
+            if token:
+                accepting.look_up(token, caller_network(request))
+        except TooManyRequests as problem:
+            return refused(request, problem)
+        except NotFound:
+            pass  # the form says what becomes of it
+        answer: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return answer
+
     def get_initial(self) -> dict[str, Any]:
-        token = self.request.GET.get("invitation") or token_in(self.request.GET.get("next", ""))
-        return {**super().get_initial(), "invitation": token}
+        return {**super().get_initial(), "invitation": self._token()}
+
+    def _token(self) -> str:
+        return self.request.GET.get("invitation") or token_in(self.request.GET.get("next", ""))
 
     def form_valid(self, form: SignupForm) -> HttpResponse:
         """Where addresses are verified, the account is made once the code comes back."""

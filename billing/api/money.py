@@ -1,26 +1,20 @@
 """Bodies that move money, or limit it. Nothing in them is ignored: a member that we don't know is a 400."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
+from accounts.api.fields import KnownMembers
 from accounts.lib import countries
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from billing.models import BillingAccount
 
 
-class MoneySerializer(serializers.Serializer[Any]):
+class MoneySerializer(KnownMembers):
     """`currency` is optional, and must be the account's."""
 
     currency = serializers.CharField(max_length=3, required=False, help_text="Optional. Must be the account's currency")
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = data.keys() - self.fields.keys() if isinstance(data, Mapping) else set()
-        if unknown:
-            raise serializers.ValidationError({name: ["Unknown member."] for name in sorted(unknown)})
-        return super().to_internal_value(data)
 
 
 def check_currency(organization: Organization, params: dict[str, Any]) -> None:

@@ -25,8 +25,9 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_METHODS = {"password", "mfa"}
-# Wrong passwords and codes are counted in `accounts.sign_in_limits`, the API's with them.
-ACCOUNT_RATE_LIMITS = {"login_failed": None}
+# Wrong passwords, codes and links are counted in `accounts.sign_in_limits`, the API's with them. An address gets five
+# links to choose a password in ten minutes, whoever asks.
+ACCOUNT_RATE_LIMITS = {"login_failed": None, "reset_password": "20/m/ip,5/10m/key"}
 MFA_FORMS = {
     "authenticate": "accounts.pages.factors.AuthenticateCodeForm",
     "reauthenticate": "accounts.pages.factors.ReauthenticateCodeForm",

@@ -61,6 +61,7 @@ def test_what_is_not_named_stays(api: Any, alice: User, organization: Organizati
 @pytest.mark.parametrize(
     ("field", "value", "pointer"),
     [
+        ("require_two_factors", True, "/require_two_factors"),
         ("allowed_networks", ["127.0.0.1", "300.0.0.1"], "/allowed_networks/1"),
         ("allowed_networks", ["10.0.0.0/33"], "/allowed_networks/0"),
         ("allowed_networks", ["localhost"], "/allowed_networks/0"),
@@ -114,8 +115,9 @@ def test_each_organization_has_its_own(api: Any, alice: User, charlie: User) -> 
 def test_its_organization_can_not_be_chosen(api: Any, alice: User, charlie: User) -> None:
     theirs = charlie.current_organization
     assert theirs is not None
-    api(alice).patch(PATH, {"organization": theirs.public_id, "organization_id": str(theirs.pk)})
-    assert SecurityPolicy.objects.get().organization == alice.current_organization
+    refused = api(alice).patch(PATH, {"organization": theirs.public_id, "organization_id": str(theirs.pk)})
+    assert refused.status_code == 400
+    assert not SecurityPolicy.objects.exists()
 
 
 def test_an_ancestors_policy_is_the_minimum(api: Any, alice: User, organization: Organization, child: Any) -> None:

@@ -11,7 +11,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import email_codes, second_factors, sign_in_limits, tasks, tokens
+from accounts import email_codes, invitations, second_factors, sign_in_limits, tasks, tokens
 from accounts.lib.problems import TooManyRequests
 from accounts.models import KnownNetwork, SignInFailures, TokenFamily, User
 from tests import factories
@@ -245,3 +245,38 @@ def test_strangers_guesses_at_codes_do_not_keep_who_is_known_out(alice: User, se
         guess(HOME)
     with pytest.raises((sign_in_limits.TooManyFailures, TooManyRequests)):
         guess("192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/invitations/accept?token=it_wrong",
+        "/accounts/signup/?invitation=it_wrong",
+        "/accounts/email/undo/?token=wrong",
+        "/accounts/password/reset/key/1-abc-wrong/",
+    ],
+)
+def test_wrong_links_are_counted_by_their_network(db: None, path: str) -> None:
+    pages = [Client().get(path, headers={"x-forwarded-for": HOME}) for _ in range(6)]
+    assert 429 not in [page.status_code for page in pages[:5]]
+    assert (pages[5].status_code, pages[5].headers["Retry-After"]) == (429, "300")
+    assert Client().get(path, headers={"x-forwarded-for": "203.0.113.8"}).status_code == pages[0].status_code
+
+
+def test_wrong_tokens_of_invitations_count_together_at_the_api_and_on_pages(api: Any, alice: User) -> None:
+    page = "/invitations/accept?token=it_wrong"
+    statuses = [
+        Client().get(page, headers={"x-forwarded-for": HOME}).status_code,
+        Api().get("/v1/invitations/accept?token=it_wrong", x_forwarded_for=HOME).status_code,
+        api(alice).post("/v1/invitations/accept", {"token": "it_wrong"}, x_forwarded_for=HOME).status_code,
+    ]
+    assert statuses == [404] * 3
+    assert [Client().get(page, headers={"x-forwarded-for": HOME}).status_code for _ in range(3)] == [404, 404, 429]
+
+
+def test_right_links_count_for_nothing(alice: User, organization: Any) -> None:
+    invitation = invitations.invite_for_company(organization, email="new@example.com", role="viewer")
+    link = f"/invitations/accept?token={invitations.token_of(invitation)}"
+    for _ in range(7):
+        assert Client().get(link, headers={"x-forwarded-for": HOME}).status_code == 200
+    assert not any(row.failed_at for row in SignInFailures.objects.all())
