@@ -1,4 +1,4 @@
-"""What the gate's statement answers about a call."""
+"""The answer of the gate's statement about a call."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -33,7 +33,7 @@ Owner = Mapping[str, Any]  # the parameters account, organization and key
 
 @transaction.atomic
 def ask(form: Form, parameters: sql.Parameters) -> Answer | None:
-    """What the statement of that form answers, and the hold that it would have placed."""
+    """The answer of the statement in that form, and the hold that it would have placed."""
     owners = sql.rows(gate_sql.owner(form.peppers), parameters)
     owner = dict(zip(("account", "organization", "key"), owners[0], strict=True)) if owners else {}
     given = {

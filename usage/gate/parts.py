@@ -21,8 +21,8 @@ caller AS MATERIALIZED (
        AND (cardinality(k.allowed_cidrs) = 0 OR %(address)s::inet <<= ANY(k.allowed_cidrs::inet[])))
 """
 
-# The customer's key, with its organization, its tree and its payer's account. `roles` are those that its creator has
-# there; they matter only if some of its permissions are scopes of ours.
+# The customer's key, with its organization, its tree and its payer's account. `roles` are its creator's roles there;
+# they only matter if some of its permissions are scopes of ours.
 PRESENTED = """
 presented AS MATERIALIZED (
     SELECT k.id, k.public_id, k.organization_id, k.environment, k.permissions, k.expires_at, k.disabled_at,
@@ -49,15 +49,15 @@ presented AS MATERIALIZED (
 """
 LEDGER = "billing_ledgeraccount"
 
-# Where the tables are distributed, all of the statement is worked by the coordinator. So what it needs to know of the
-# payer is asked for before, and comes as parameters: the account's row, and the least that a budget has left.
+# If the tables are distributed, the coordinator runs the whole statement. So the payer's data is read beforehand, and
+# comes as parameters: the account's row, and the smallest rest of any budget.
 LEDGER_GIVEN = """
 (SELECT * FROM json_to_recordset(%(ledger)s::json) AS given(organization_id uuid, balance numeric, reserved numeric,
         credit_limit numeric, due_at timestamptz, zones jsonb, rate_limit int, rate_limit_window_seconds int))"""
 CAPPED_GIVEN = "WHEN has_budget AND cost > 0 AND cost > %(budget_left)s::numeric THEN 'BUDGET_EXCEEDED'"
 DUE = "coalesce(a.due_at <= %(now)s, false)"
 
-# The meter, and what the quantity costs at its flat price, rounded half-even as `accounts.lib.money` does.
+# The meter, and the cost of the quantity at its flat price, rounded half-even as in `accounts.lib.money`.
 METER = """
 meter AS MATERIALIZED (
     SELECT id, price_id,
@@ -68,7 +68,7 @@ meter AS MATERIALIZED (
              WHERE m.slug = %(meter)s::text) priced)
 """
 
-# `stop` is the first reason against the call, or what is missing to decide about it. NULL: nothing so far.
+# `stop` is the first reason to refuse the call, or what is missing to decide it. NULL: nothing so far.
 JUDGED = """
 judged AS (
     SELECT presented.*, CASE WHEN presented.environment = 'test' THEN 0 ELSE coalesce({cost}, 0) END AS cost,
@@ -90,7 +90,7 @@ judged AS (
       FROM presented LEFT JOIN meter ON true)
 """
 
-# The flat price does not hold if the meter has tiers, or if the payer's plan includes some of it.
+# The flat price doesn't apply if the meter has tiers, or if the payer's plan includes some of it.
 TIERED = """
                 WHEN presented.environment <> 'test'
                      AND (EXISTS (SELECT FROM billing_pricetier t WHERE t.price_id = meter.price_id)
@@ -99,8 +99,8 @@ TIERED = """
                                       WHERE s.organization_id = presented.root_id AND s.status IN ('active', 'trialing')
                                         AND l.meter_id = meter.id)) THEN 'TIERED'"""
 
-# The short form's verdict. It must not be VALID if the long form is needed, whichever of the two keys has to be noted
-# as used: a VALID call is held.
+# The short form's verdict. It must not be VALID if the long form is needed, for example to update the last use of one
+# of the two keys, because a VALID call is held.
 SHORT = """
 weighed AS MATERIALIZED (
     SELECT *, {uncounted}, {unplanned},
@@ -113,9 +113,9 @@ weighed AS MATERIALIZED (
       FROM judged)
 """
 
-# The rate limit of the payer's plan, which all its keys share; those of tests apart. A call is counted for its key only
-# if the plan is not full, and then for the plan. There's a race here: the last place that we saw may go to another
-# call. Then this one is refused, but was counted for its key.
+# The rate limit of the payer's plan, which all its keys share; test keys have a separate count. A call is only counted
+# for its key if the plan's limit is not reached, and then for the plan. There's a race here: another call may take the
+# last place that we saw. Then this call is refused, but was counted for its key.
 PLAN = sql.compose(
     """
 plan AS MATERIALIZED (
@@ -144,8 +144,8 @@ UNPLANNED = """
 false AS is_planned, NULL::bool AS is_counted_in_plan, NULL::float8[] AS plan_moments, NULL::int[] AS plan_calls
 """
 
-# The long form's verdict, after the call was counted in the key's rate limit. It is not counted as long as the month of
-# the budgets is missing, since it is asked about again.
+# The long form's verdict, after the call was counted in the key's rate limit. It isn't counted while the month of the
+# budgets is missing, because the statement will run again.
 LIMITED = """
 limited AS MATERIALIZED (
     SELECT 'key:' || id AS subject, rate_limit, window_seconds FROM judged
@@ -169,7 +169,7 @@ weighed AS MATERIALIZED (
 PLAN_ASKED = "WHEN plan_limit IS NOT NULL THEN 'PLAN'"
 PLAN_REFUSED = "WHEN plan.subject IS NOT NULL AND counted_plan.subject IS NULL THEN 'RATE_LIMITED'"
 
-# Budgets can be weighed once their month is known, which depends on the payer's billing zone.
+# Budgets can only be checked when their month is known, which depends on the payer's billing zone.
 BUDGETED = "WHEN has_budget AND cost > 0 THEN 'BUDGETED'"
 CAPPED = sql.compose(
     "WHEN has_budget AND cost > 0 AND EXISTS ({exceeded}) THEN 'BUDGET_EXCEEDED'",
@@ -183,14 +183,14 @@ CAPPED = sql.compose(
     ),
 )
 
-# What `holds.PLACED` takes: nothing, unless the call is valid and costs something.
+# The input of `holds.PLACED`: empty, unless the call is valid and costs something.
 ROOM = """
 room AS (
     SELECT root_id AS account_id, organization_id, id AS key_id, cost AS granted FROM weighed
      WHERE code = 'VALID' AND cost > 0)
 """
 
-# A key counts as used unless it was refused for a reason before its budget. Nobody waits for the note.
+# The last use is updated unless the call was refused for a reason before the budget. Locked rows are skipped.
 TOUCHED = """
 touched AS (
     UPDATE apikeys_apikey used SET last_used_at = %(real_now)s
@@ -216,12 +216,12 @@ SELECT {code}, meter.id, w.public_id, w.organization, w.permissions, w.roles, w.
   FROM caller LEFT JOIN meter ON true LEFT JOIN weighed w ON true
 """
 
-# The short form can't hold if another call took the credits since they were read, or if the caller's use has to be
-# noted.
+# The short form can't hold if another call has taken the credits since they were read, or if the caller's last use must
+# be updated.
 SHORT_CODE = "CASE WHEN caller.is_stale OR {lost} THEN 'LONG' ELSE w.code END"
 LOST = "w.code = 'VALID' AND w.cost > 0 AND NOT EXISTS (SELECT FROM hold)"
 
-# A key has one payer, so there is no order to keep.
+# A key has only one payer, so no lock order is needed.
 LOCK = """
 SELECT FROM billing_ledgeraccount WHERE organization_id IN (
        SELECT o.root_id FROM apikeys_apikeysecret s JOIN apikeys_apikey k ON k.id = s.key_id

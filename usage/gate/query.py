@@ -40,7 +40,7 @@ OF_KEYS_AND_PLANS = sql.compose(
     ledger="LEFT JOIN billing_ledgeraccount a ON a.organization_id = o.root_id",
 )
 
-# What a meter costs a payer, a row for each tier, and how much of it was used in the month.
+# The price of a meter for a payer, with a row for each tier, and how much of it was used in the month.
 SCHEDULE = """
 SELECT coalesce(p.unit_amount, 0), t.up_to, t.unit_amount,
        coalesce((SELECT l.included_quantity FROM billing_subscription s
@@ -56,7 +56,7 @@ USED = """
   WHERE v.account_id = %(payer)s AND v.meter_id = m.id AND v.month = %(month)s)"""
 SCHEDULE_AND_USED = sql.compose(SCHEDULE, used=USED)
 
-# Where the tables are distributed, what is of payers is asked for apart.
+# If the tables are distributed, the payers' data is read separately.
 OF_KEYS = sql.compose(KEYS, plan_limit="NULL, NULL", ledger="")
 OF_PLAN = sql.compose(
     "SELECT organization_id, {plan_limit} FROM billing_ledgeraccount a WHERE organization_id = %(payer)s",
@@ -90,7 +90,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the statement can't find out by itself.
+    """Facts that the statement can't find out by itself.
 
     How far the payer's clock is ahead, that nothing is due, the month of the budgets, and the cost.
     """
@@ -108,8 +108,7 @@ class Context:
 NOTHING = Context()
 
 
-# The form that keys needed when we last saw them, by the hashes of their secrets: LONG or PLAN. Guessing right saves a
-# trip.
+# The form that keys needed the last time, by the hashes of their secrets: LONG or PLAN. A right guess saves a trip.
 _needed: dict[int, str] = {}
 
 
@@ -227,7 +226,7 @@ def of_plan(payer: UUID | str, limit: int, window: int, is_test: bool) -> Limit:
 
 
 def quote(payer: UUID, meter: int, quantity: Decimal, month: date) -> Decimal:
-    """What the next `quantity` units of the month cost, if that depends on how many were used before."""
+    """The cost of the next `quantity` units of the month, if that depends on how many were used before."""
     parameters = {"payer": payer, "meter": meter, "month": month}
     if distribution.is_distributed():
         rows = sql.rows(SCHEDULE_ALONE, {**parameters, "used": sql.rows(USED_ALONE, parameters)[0][0]})

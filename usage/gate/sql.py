@@ -1,18 +1,17 @@
 """The statement by which the gate decides about a call.
 
-It finds the platform key that asks and the customer's key that was presented, gives the first reason against the call,
-counts it in the key's rate limit, holds the cost, and notes the use of both keys.
+It finds the platform key that asks and the customer's key that was presented, returns the first reason to refuse the
+call, counts it in the key's rate limit, holds the cost, and updates the last use of both keys.
 
-It comes in several forms, because a part that does nothing takes PostgreSQL as long as looking up the keys. Most calls
-are made with keys that have no rate limit and no budget, and whose use was noted within this minute. For those there is
-a short form that reads, and holds: its hold is one guarded UPDATE of the account, decided by the latest row. The long
-form also counts rate limits, weighs budgets and notes use; if it is `planned`, it counts in the limit of the payer's
-plan, too. If it holds, it has to run after `lock`, in the same transaction, so that the figures that it weighs are the
-latest ones.
+It has several forms, because even a part that does nothing takes PostgreSQL as long as looking up the keys. Most calls
+are made with keys without rate limit and budget, whose last use was updated within this minute. For those there is a
+short form that only reads and holds: its hold is one guarded UPDATE of the account, decided by the latest row. The long
+form also counts rate limits, checks budgets and updates the last use; if it is `planned`, it also counts in the limit
+of the payer's plan. If it holds, it must run after `lock`, in the same transaction, so that it sees the latest figures.
 
-If a call is not decided yet, the statement has done nothing, and `code` says what is missing: LONG the long form, PLAN
-the one that is planned, CLOCK how far the payer's clock is ahead, DUE that the account is brought up to date, TIERED
-the price, BUDGETED the month of the budgets, NO_METER the meter. Keys and rate limits follow the real time, everything
+If the statement can't decide a call, it has done nothing, and `code` says what is missing: LONG the long form, PLAN the
+planned form, CLOCK how far the payer's clock is ahead, DUE that the account must be brought up to date, TIERED the
+price, BUDGETED the month of the budgets, NO_METER the meter. Keys and rate limits follow the real time, everything
 about money the payer's clock.
 """
 
@@ -28,11 +27,12 @@ from usage.gate import parts
 
 
 class Form(NamedTuple):
-    """Which parts the statement has. `planned` is a long form. `given`: what is distributed comes as parameters.
+    """Which parts the statement has. `planned` is a long form. `given`: figures of distributed tables come as
+    parameters.
 
     `peppers`: secrets are looked up by so many digests, `caller_0` and `presented_0` onwards. `holding`: the cost is
-    held. The rest says what is known already: that nothing is due (`up_to_date`, under the lock), the `month` of the
-    budgets, and the `cost`, if it is not the flat price times the quantity.
+    held. The other fields say what is already known: that nothing is due (`up_to_date`, under the lock), the `month` of
+    the budgets, and the `cost`, if it is not the flat price times the quantity.
     """
 
     peppers: int
@@ -57,13 +57,13 @@ def statement(form: Form) -> str:
 
 @cache
 def caller(scope: str, peppers: int) -> str:
-    """Finds only the platform key, if it has that scope and its use was noted within this minute."""
+    """Finds only the platform key, if it has that scope and its last use was updated within this minute."""
     return sql.compose("WITH {caller} SELECT FROM caller WHERE NOT is_stale", caller=_caller(scope, peppers))
 
 
 @cache
 def owner(peppers: int) -> str:
-    """Finds whose the presented key is: the payer, the organization and the key."""
+    """Finds the payer, the organization and the id of the presented key."""
     return sql.compose(parts.OWNER, digests=_digests("presented", peppers))
 
 

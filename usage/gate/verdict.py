@@ -1,4 +1,4 @@
-"""The gate: may this key do this now, and what will it cost? The first reason against decides.
+"""The gate: may this key do this now, and what will it cost? The first reason to refuse decides.
 
 A call is judged by one statement, in one trip to the database. If that takes more (something fell due, a budget, a
 price in tiers), the statement does nothing and says what is missing. We find that out and ask again.
@@ -73,7 +73,7 @@ class Verdict:
 
 
 def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
-    """The verdict about a customer's key. None if the caller is no platform key that may ask: then nothing was done.
+    """The verdict about a customer's key. None if the caller isn't a platform key that may ask: then nothing was done.
 
     Nothing but the cost is held, and only if the call is valid. `UnknownMeter` if there is no such meter.
     """

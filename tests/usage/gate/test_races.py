@@ -20,7 +20,7 @@ from tests import factories
 from tests.concurrency import race
 from tests.conftest import Api
 from usage import gate
-from usage.gate import query
+from usage.gate import parts, query
 from usage.gate import sql as gate_sql
 from usage.gate.caller import Caller
 from usage.gate.query import Call, Context
@@ -141,7 +141,7 @@ def test_of_many_holds_as_many_are_placed_as_the_budget_allows(payer: Organizati
 def test_a_budget_that_is_weighed_without_the_lock_is_exceeded(
     payer: Organization, caller: Caller, fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate_sql, "LOCK", "SELECT {digests}")
+    monkeypatch.setattr(parts, "LOCK", "SELECT {digests}")
     assert overlapping(holding(capped(payer, budget="0.01")), caller) == ["VALID", "VALID"]
 
 
@@ -183,8 +183,8 @@ def test_at_the_turn_of_a_minute_a_call_holds_once(payer: Organization) -> None:
 def test_a_form_that_holds_before_it_asks_for_the_long_one_holds_twice(
     payer: Organization, fresh: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert PUT_OFF in gate_sql.SHORT
-    monkeypatch.setattr(gate_sql, "SHORT", gate_sql.SHORT.replace(PUT_OFF, ""))
+    assert PUT_OFF in parts.SHORT
+    monkeypatch.setattr(parts, "SHORT", parts.SHORT.replace(PUT_OFF, ""))
     factories.credit(payer, 100)
     valid, placed = at_the_minutes_turn(factories.key(payer)[1], factories.platform_key())
     assert valid == 8
