@@ -140,7 +140,7 @@ def drift(now: datetime) -> Tile:
 def requests(now: datetime) -> Tile:
     url, waiting = address("billing_changerequest", state__exact="waiting"), installation.requests_waiting(now)
     note = ngettext("waits for a second person", "wait for a second person", waiting)
-    return Tile(_("Requests"), amount(waiting), note, url)
+    return Tile(_("Change requests"), amount(waiting), note, url)
 
 
 TILES = (

@@ -55,7 +55,7 @@ def tree(customer: Customer) -> Section:
     ordered = sorted(nodes.values(), key=lambda row: [(nodes[pk].name, pk) for pk in row.path if pk in nodes])
     rows = [
         [
-            Cell("\u2003" * (len(row.path) - 1) + row.name, customer.page(row)),
+            Cell(row.name, customer.page(row), indent="\u2003" * (len(row.path) - 1)),
             Cell(row.public_id, kind="id"),
             Cell(row.get_status_display(), kind="" if row.status == "active" else "bad"),
             number(spent.get(row.pk, 0)),

@@ -22,8 +22,8 @@ def requests(customer: Customer) -> Section:
         ]
         for row in rows
     ]
-    columns = [_("Request"), _("State"), _("Reason"), _("By"), _("At"), _("Credits")]
-    return Section(_("Requests"), columns, cells, customer.list(ChangeRequest))
+    columns = [_("Change request"), _("State"), _("Reason"), _("By"), _("At"), _("Credits")]
+    return Section(_("Change requests"), columns, cells, customer.list(ChangeRequest))
 
 
 def lots(customer: Customer) -> Section:

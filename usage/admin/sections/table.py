@@ -1,6 +1,7 @@
 """The tables on the page of a customer."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from accounts.lib.languages import written
 from accounts.models import Organization
 from billing.admin.change_requests import address, may_ask
-from billing.templatetags.money import amount
+from billing.templatetags.money import aligned, amount
 
 SHOWN = 10
+NOTHING = "–"
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Cell:
     text: Any
     url: str = ""
     kind: str = ""  # `number`, `id`, `bad`
+    indent: str = ""
     actions: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -32,6 +36,12 @@ class Section:
     columns: list[str]
     rows: list[list[Cell]]
     url: str = ""
+
+    @property
+    def lines(self) -> list[list[Cell]]:
+        """The rows, with as many decimals in a column of numbers as its longest has."""
+        columns = [_aligned(column) for column in zip(*self.rows, strict=True)]
+        return [list(row) for row in zip(*columns, strict=True)]
 
     @property
     def headings(self) -> list[tuple[str, bool]]:
@@ -64,9 +74,16 @@ class Customer:
         return f"{reverse(name)}?{urlencode({'q': self.root.public_id})}"
 
 
+def _aligned(column: Sequence[Cell]) -> list[Cell]:
+    if column[0].kind != "number":
+        return list(column)
+    places = max(len(str(cell.text).partition(written("."))[2]) for cell in column)
+    return [replace(cell, text=aligned(cell.text, places)) if cell.text != NOTHING else cell for cell in column]
+
+
 def number(value: Any) -> Cell:
-    return Cell("–" if value is None else amount(value), kind="number")
+    return Cell(NOTHING if value is None else amount(value), kind="number")
 
 
 def moment(value: datetime | None) -> Cell:
-    return Cell(f"{value:%Y-%m-%d %H:%M}" if value else "–")
+    return Cell(f"{value:%Y-%m-%d %H:%M}" if value else NOTHING)
