@@ -30,7 +30,7 @@ def test_it_shows_what_happened(operator: Client, busy: ApiKey, organization: Or
     assert (shown["Burn"].figure, shown["Burn"].note) == ("1", "credits used in 24 hours by 1 active payer")
     assert (shown["Purchases"].figure, shown["Purchases"].note[:5]) == ("USD\u00a020.00", "by 1 ")
     assert shown["Failed payments"].figure == "0"
-    assert shown["Requests"].figure == "0"
+    assert shown["Change requests"].figure == "0"
     Payment.objects.create(organization=organization, amount=5, currency="USD", status="failed")
     assert tiles(operator)["Failed payments"].figure == "1"
 
