@@ -13,11 +13,15 @@ from django.utils import timezone
 
 from accounts import events, second_factors
 from accounts.credentials import Credential, Kind
-from accounts.lib import addresses, mailboxes
+from accounts.lib import addresses, instances, mailboxes, sql
 from accounts.lib.problems import Conflict, Forbidden
 from accounts.lib.sentences import filled
 from accounts.models import IdentityProvider, Membership, Organization, SecurityPolicy, User
 
+POLICIES = sql.compose(
+    "SELECT {policy} FROM accounts_securitypolicy AS policy WHERE policy.organization_id = ANY(%(path)s)",
+    policy=instances.columns(SecurityPolicy, "policy"),
+)
 LONGEST_KEY_LIFE_DAYS = 36_500
 LONGEST_SESSION_HOURS = 8_760
 SSO = "sso"  # the organization's own provider
@@ -103,7 +107,7 @@ class Effective:
 
 def effective(organization: Organization) -> Effective:
     """The policies of the organization and of all above it, in one query."""
-    policies = list(SecurityPolicy.objects.filter(organization__in=organization.path))
+    policies = [policy for (policy,) in instances.read(POLICIES, {"path": organization.path}, SecurityPolicy)]
     policies.sort(key=lambda policy: organization.path.index(policy.organization_id))
     lives = [policy.longest_key_life_days for policy in policies if policy.longest_key_life_days]
     hours = [policy.longest_session_hours for policy in policies if policy.longest_session_hours]

@@ -5,16 +5,29 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts import events, scopes, security
+from accounts.lib import instances, sql
 from accounts.lib.problems import Conflict, InvalidField
 from accounts.lib.sentences import filled
 from accounts.models import Organization, User
 from apikeys import bounds, key_permissions, secrets
 from apikeys.models import ApiKey, ApiKeySecret
 
+PRESENTED = sql.compose(
+    """
+SELECT {key}, {organization}, {creator}
+  FROM apikeys_apikeysecret AS presented
+  JOIN apikeys_apikey AS key ON key.id = presented.key_id
+  LEFT JOIN accounts_organization AS organization ON organization.id = key.organization_id
+  LEFT JOIN accounts_user AS creator ON creator.id = key.created_by_id
+ WHERE presented.digest = ANY(%(digests)s) AND (presented.expires_at IS NULL OR presented.expires_at > %(now)s)
+""",
+    key=instances.columns(ApiKey, "key"),
+    organization=instances.columns(Organization, "organization"),
+    creator=instances.columns(User, "creator"),
+)
 LIVING_SECRETS = 2
 PERSONAL = frozenset({"name", "description"})  # people write what they like there
 
@@ -166,13 +179,11 @@ def find(secret: str, now: datetime) -> ApiKey | None:
     digests = secrets.digests(secret)
     if not digests:
         return None
-    living = ApiKeySecret.objects.filter(_living(now), digest__in=digests)
-    presented = living.select_related("key__organization", "key__created_by").first()
-    return presented.key if presented else None
-
-
-def _living(now: datetime) -> Q:
-    return Q(expires_at=None) | Q(expires_at__gt=now)
+    parameters = {"digests": digests, "now": now}
+    for key, organization, creator in instances.read(PRESENTED, parameters, ApiKey, Organization, User):
+        key.organization, key.created_by = organization, creator
+        return key  # type: ignore[no-any-return]
+    return None
 
 
 def within_longest_life(organization: Organization | None, wanted: datetime | None, start: datetime) -> datetime | None:

@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from typing import ClassVar, Self
+from typing import ClassVar, LiteralString, NamedTuple, Self
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -9,10 +9,28 @@ from django.db import models
 from django.db.models import F, Func, OuterRef, Q, Value
 from django.utils.timezone import now
 
-from accounts.lib import identifiers, timezones
+from accounts.lib import identifiers, sql, timezones
 from accounts.models.users import User
 
 MAX_DEPTH = 6
+
+
+# What {user} may do in the organization with this {path}. It is hand-written because every request asks for it.
+STANDING: LiteralString = """
+    ARRAY(SELECT role FROM accounts_membership WHERE user_id = {user} AND organization_id = ANY({path})),
+    NOT EXISTS (SELECT FROM accounts_organization WHERE id = ANY({path}) AND status <> 'active')
+"""
+OF_ONE = sql.compose(
+    "SELECT {standing} FROM accounts_organization AS organization WHERE organization.id = %(organization)s",
+    standing=sql.compose(STANDING, user="%(user)s::bigint", path="organization.path"),
+)
+
+
+class Standing(NamedTuple):
+    """A person's roles in an organization, and whether neither it nor one above it is suspended or closed."""
+
+    roles: set[str]
+    is_operational: bool
 
 
 class _AnyOf(Func):
@@ -156,11 +174,15 @@ class Organization(models.Model):
 
     @property
     def is_operational(self) -> bool:
-        return Organization.objects.operational().filter(pk=self.pk).exists()
+        return self.standing(None).is_operational
 
     def roles_of(self, user: User) -> set[str]:
         """The roles that `user` has here, from this node and from its ancestors."""
-        return set(Membership.objects.reaching(self.path).filter(user=user).values_list("role", flat=True))
+        return self.standing(user).roles
+
+    def standing(self, user: User | None) -> Standing:
+        [(roles, is_operational)] = sql.rows(OF_ONE, {"organization": self.pk, "user": user and user.pk})
+        return Standing(set(roles), is_operational)
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):

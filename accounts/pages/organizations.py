@@ -31,6 +31,7 @@ from accounts.pages.visits import visit_of
 
 def session(user: User, organization: Organization) -> Credential:
     """What a person who is signed in may do in an organization now."""
+    standing = organization.standing(user)
     return Credential(
         kind=Kind.SESSION,
         id=f"user:{user.pk}",
@@ -38,8 +39,8 @@ def session(user: User, organization: Organization) -> Credential:
         organization=organization,
         timezone=user.timezone,
         cap=scopes.ALL,
-        held=scopes.of_roles(organization.roles_of(user)),
-        is_operational=organization.is_operational,
+        held=scopes.of_roles(standing.roles),
+        is_operational=standing.is_operational,
         is_proved=user.has_proved_email,
     )
 

@@ -76,7 +76,7 @@ def test_it_stays_in_its_organization_when_another_sign_in_switches(
 ) -> None:
     pair = issue(bob)
     home = Organization.objects.visible_to(bob).exclude(pk=organization.pk).get()
-    credential = authentication.credential(bob, access_tokens.read(issue(bob).access))
+    credential = authentication.signed_in(access_tokens.read(issue(bob).access))
     tokens.switch(credential, home)
     claims = claims_of(refreshed(anonymous, pair.refresh).json()["access"])
     assert claims["id"] == claims_of(pair.access)["id"]

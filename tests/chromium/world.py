@@ -190,7 +190,7 @@ def _name(world: World, guarded: User) -> None:
 
 
 def _add_service_account(payer: Organization, owner: User) -> None:
-    by = authentication.credential(owner, access_tokens.read(tokens.issue(owner, payer).access))
+    by = authentication.signed_in(access_tokens.read(tokens.issue(owner, payer).access))
     account = service_accounts.create(
         payer, name="Deployment", role="developer", responsible=owner.pk, by=by, now=timezone.now()
     )

@@ -260,7 +260,7 @@ def _credentials(world: World, own: Organization) -> None:
 
 def credential(person: User, organization: Organization) -> Credential:
     """What a person's token would prove."""
-    return authentication.credential(person, access_tokens.read(tokens.issue(person, organization).access))
+    return authentication.signed_in(access_tokens.read(tokens.issue(person, organization).access))
 
 
 def member(organization: Organization, role: str) -> User:
