@@ -377,7 +377,7 @@ STRICT = {
 @pytest.mark.parametrize(("route", "method"), [c for c in CALLS if ROUTES[c[0]].bodies.get(c[1]) is not None])
 @ROOT
 def test_members_that_are_not_documented_change_nothing(world: World, route: str, method: str) -> None:
-    """The same answer with them as without, and none of their values in it. Bodies of money and policies are refused."""
+    """The same answer with them as without, and none of their values in it. Money and policies refuse them."""
     entry = ROUTES[route]
     if entry.is_for_company(method):
         pytest.skip("what the company sends names its organization")
