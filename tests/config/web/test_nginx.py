@@ -37,11 +37,17 @@ def server(second_database: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def proxy(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("nginx") / "access.log"
+
+
+@pytest.fixture(scope="module")
+def proxy(server: Server, log: Path) -> Iterator[Server]:
     """The server as it is reached through nginx."""
-    folder, port = tmp_path_factory.mktemp("nginx"), free_port()
+    folder, port = log.parent, free_port()
     site = (Path(settings.BASE_DIR) / "deploy/nginx.conf").read_text()
     site = site.replace("127.0.0.1:8000", f"127.0.0.1:{server.port}").replace("listen 80;", f"listen 127.0.0.1:{port};")
+    site = site.replace("/var/log/nginx", str(folder))
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, site=site))
     nginx = subprocess.Popen([str(NGINX), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")])
     reached = object.__new__(Server)
@@ -56,6 +62,15 @@ def test_bodies_in_chunks_get_through(proxy: Server) -> None:
     answer = proxy.send(chunked("POST", "/v1/auth/token", body=b'{"email": "x@example.com"}'))
     assert status(answer) == 400
     assert [error["pointer"] for error in problem(answer)["errors"]] == ["/password"]
+
+
+def test_its_log_has_no_secret_of_a_link(proxy: Server, log: Path) -> None:
+    secrets = ["/invitations/accept/?token=sealed", "/accounts/password/reset/key/1a-sealed/", "/v1/whoami?key=sealed"]
+    for target in secrets:
+        proxy.send(request("GET", target, "Referer: https://tollgate.example/?token=sealed"))
+    until(lambda: log.read_text().count("GET") >= len(secrets))
+    assert "/accounts/password/reset/key/..." in log.read_text()
+    assert "sealed" not in log.read_text()
 
 
 def problem(answer: bytes) -> dict[str, Any]:
