@@ -7,6 +7,8 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Length
 from django.urls import reverse
 from django.utils import translation
 from django.utils.formats import date_format
@@ -14,6 +16,7 @@ from django.utils.formats import date_format
 from accounts import emails, people
 from accounts.lib import languages
 from accounts.lib.problems import NotFound
+from accounts.lib.session_store import DIGEST_LENGTH
 from accounts.models import BrowserSession, TokenFamily, User
 from accounts.models.sessions import BrowserSessionQuerySet
 from accounts.origins import Origin, device
@@ -36,9 +39,9 @@ class SignIn:
 
 @dataclass(frozen=True)
 class Current:
-    """The caller's own sign-in: a session's key, or a family's `sid`."""
+    """The caller's own sign-in: the digest of a session's key, or a family's `sid`."""
 
-    session_key: str = ""
+    session_digest: str = ""
     sid: UUID | None = None
 
 
@@ -47,7 +50,7 @@ def of(user: User, current: Current, now: datetime) -> list[SignIn]:
     living = Session.objects.filter(expire_date__gt=now).values("session_key")
     sessions = BrowserSession.objects.of_person(user).filter(session_key__in=living)
     families = TokenFamily.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
-    rows = [_row(row, "browser", row.session_key == current.session_key) for row in sessions]
+    rows = [_row(row, "browser", row.session_key == current.session_digest) for row in sessions]
     rows += [_row(row, "api", row.sid == current.sid) for row in families if row.has_todays_password]
     return sorted(rows, key=lambda row: row.last_used_at, reverse=True)
 
@@ -58,10 +61,10 @@ def _row(row: BrowserSession | TokenFamily, kind: str, is_current: bool) -> Sign
     return SignIn(id, kind, device(row.user_agent), row.network, row.created_at, used, is_current)
 
 
-def touch(user: User, session_key: str, origin: Origin, now: datetime) -> None:
+def touch(user: User, session_digest: str, origin: Origin, now: datetime) -> None:
     """Note that a session of the dashboard was used."""
     fields = {"user": user, "last_used_at": now, "network": origin.network, "user_agent": origin.user_agent}
-    BrowserSession.objects.update_or_create(session_key=session_key, defaults=fields)
+    BrowserSession.objects.update_or_create(session_key=session_digest, defaults=fields)
 
 
 def warn(user: User, origin: Origin, now: datetime) -> None:
@@ -88,7 +91,7 @@ def end(user: User, id: UUID, now: datetime) -> None:
 @transaction.atomic
 def end_others(user: User, current: Current, now: datetime) -> int:
     """End all sign-ins but the caller's own. Returns how many there were."""
-    ended = _end_sessions(BrowserSession.objects.of_person(user).exclude(session_key=current.session_key))
+    ended = _end_sessions(BrowserSession.objects.of_person(user).exclude(session_key=current.session_digest))
     families = TokenFamily.objects.filter(user=user, revoked_at=None, expires_at__gt=now)
     others = families.exclude(sid=current.sid) if current.sid else families
     ended += others.update(revoked_at=now)
@@ -103,6 +106,10 @@ def _end_sessions(sessions: BrowserSessionQuerySet) -> int:
 
 
 def purge(now: datetime) -> int:
-    """Forget the sessions that have ended."""
-    Session.objects.filter(expire_date__lte=now).delete()
+    """Forget the sessions that have ended.
+
+    Those of version 0.1 have ended, too: their rows had the key in the cookie as their name, which opens nothing now.
+    """
+    ended = Q(expire_date__lte=now) | Q(length__lt=DIGEST_LENGTH)
+    Session.objects.alias(length=Length("session_key")).filter(ended).delete()
     return BrowserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()[0]

@@ -13,7 +13,10 @@ class BrowserSessionQuerySet(models.QuerySet["BrowserSession"]):
 
 
 class BrowserSession(models.Model):
-    """A sign-in to the dashboard: what Django's session of this key does not say of itself."""
+    """A sign-in to the dashboard: what Django's session of this key does not say of itself.
+
+    As in Django's table, `session_key` is a digest of the key in the cookie (`accounts.lib.session_store`).
+    """
 
     id = models.UUIDField(primary_key=True, default=identifiers.uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

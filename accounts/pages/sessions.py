@@ -16,6 +16,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.generic.base import View
 
 from accounts import second_factors, sign_ins
+from accounts.lib import session_store
 from accounts.lib.problems import NotFound
 from accounts.models import User
 from accounts.origins import origin_of
@@ -25,7 +26,8 @@ SEEN = "seen_at"  # in the session: when the row was written last, in seconds si
 
 
 def current_of(request: HttpRequest) -> Current:
-    return Current(session_key=request.session.session_key or "")
+    key = request.session.session_key
+    return Current(session_digest=session_store.digest(key) if key else "")
 
 
 def session_facts(request: HttpRequest, user: User) -> dict[str, Any]:
@@ -52,19 +54,19 @@ class TrackSessions:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.session.session_key and "_auth_user_id" in request.session:
-            self._touch(request)
+        if (key := request.session.session_key) and "_auth_user_id" in request.session:
+            self._touch(request, session_store.digest(key))
         return response
 
-    def _touch(self, request: HttpRequest) -> None:
+    def _touch(self, request: HttpRequest, session_digest: str) -> None:
         """The key is new after each sign-in and change of the password."""
-        now, key = timezone.now(), request.session.session_key or ""
+        now = timezone.now()
         seen = request.session.get(SEEN)
-        if seen and seen[0] == key and now.timestamp() - seen[1] < sign_ins.GRAIN.total_seconds():
+        if seen and seen[0] == session_digest and now.timestamp() - seen[1] < sign_ins.GRAIN.total_seconds():
             return
         if isinstance(request.user, User):
-            sign_ins.touch(request.user, key, origin_of(request), now)
-            request.session[SEEN] = [key, now.timestamp()]
+            sign_ins.touch(request.user, session_digest, origin_of(request), now)
+            request.session[SEEN] = [session_digest, now.timestamp()]
 
 
 class EndSignInView(LoginRequiredMixin, View):

@@ -53,6 +53,7 @@ def made(api: Any, alice: User, organization: Organization) -> dict[str, str]:
         "recovery code": re.search(r"<code[^>]*>(\d{8})<", codes)[1],  # type: ignore[index]
         "challenge": challenge.json()["challenge"],
         "reset link": reset[1],
+        "session": str(browser.session.session_key),
     }
 
 
