@@ -87,6 +87,14 @@ def change_role(organization: Organization, user_id: int, *, role: str, by: Cred
     return membership
 
 
+def is_last_owner(membership: Membership) -> bool:
+    """An organization beneath another one needs no owner of its own."""
+    if not membership.organization.is_root or membership.role != Membership.Role.OWNER:
+        return False
+    owners = Q(organization=membership.organization_id, role=Membership.Role.OWNER, user__is_active=True)
+    return not Membership.objects.filter(owners).exclude(pk=membership.pk).exists()
+
+
 @transaction.atomic
 def remove(organization: Organization, user_id: int, *, by: Credential) -> None:
     """Take a member's role away. Anyone may leave; removing others needs `members:write`."""
@@ -131,8 +139,5 @@ def _locked(organization: Organization, user_id: int) -> Membership:
 
 
 def _keep_an_owner(membership: Membership) -> None:
-    owners = Q(organization=membership.organization_id, role=Membership.Role.OWNER, user__is_active=True)
-    if not membership.organization.is_root or membership.role != Membership.Role.OWNER:
-        return
-    if not Membership.objects.filter(owners).exclude(pk=membership.pk).exists():
+    if is_last_owner(membership):
         raise LastOwner

@@ -5,11 +5,13 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import events
+from accounts.admin.columns import NumbersChangeList
 from accounts.admin.exporting import ExportedAdmin
 from accounts.admin.search import SearchedAdmin
 from accounts.lib import identifiers
@@ -33,6 +35,9 @@ class RecordedAdmin(ExportedAdmin[Row], SearchedAdmin[Row]):
     tells_values = True
     personal: frozenset[str] = frozenset()
     recorded: frozenset[str] = frozenset()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NumbersChangeList
 
     def concerned(self, obj: Row) -> Iterable[UUID]:
         """The organizations whose events report what an operator does to the row."""

@@ -18,8 +18,9 @@ from accounts import events
 from accounts.events import exporting
 from accounts.lib import exact_json, identifiers, timezones
 from accounts.lib.attachments import attachment
-from accounts.models import Event, User
+from accounts.models import Event, Organization, User
 from accounts.pages.organizations import OrganizationMixin
+from accounts.pages.paging import CappedPaginator
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 
@@ -38,12 +39,12 @@ class EventsForm(forms.Form):
     """Filters the log. Days are whole days in the person's time zone, both included."""
 
     type = forms.ChoiceField(required=False, label=gettext_lazy("What"))
-    actor = forms.CharField(required=False, max_length=40, label=gettext_lazy("Who"))
-    target = forms.CharField(required=False, max_length=60, label=gettext_lazy("To what"))
+    actor = forms.CharField(required=False, max_length=250, label=gettext_lazy("Who: name, email or id"))
+    target = forms.CharField(required=False, max_length=60, label=gettext_lazy("To what: an id"))
 
-    def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, organization: Organization, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.zone = timezones.zone(zone)
+        self.organization, self.zone = organization, timezones.zone(zone)
         kind = self.fields["type"]
         assert isinstance(kind, forms.ChoiceField)
         kind.choices = [("", gettext("Everything")), *((name, name) for name in sorted(events.TYPES))]
@@ -61,7 +62,7 @@ class EventsForm(forms.Form):
         if kind := cleaned.get("type"):
             condition &= Q(type=kind)
         if actor := cleaned.get("actor"):
-            condition &= Q(actor__id=actor)
+            condition &= self._by(actor)
         if target := cleaned.get("target"):
             condition &= Q(targets__contains=[target])
         if day := cleaned.get("from"):
@@ -69,6 +70,13 @@ class EventsForm(forms.Form):
         if day := cleaned.get("to"):
             condition &= Q(created_at__lt=datetime.combine(day + timedelta(days=1), time(), self.zone))
         return condition
+
+    def _by(self, text: str) -> Q:
+        """Who did it: an id, an email address, part of the name of somebody in the tree, or a kind such as “System”."""
+        kinds = [kind for kind, label in ACTORS.items() if str(label).casefold() == text.casefold()]
+        in_tree = Q(memberships__organization__root_id=self.organization.root_id, name__icontains=text)
+        people = [*User.objects.filter(email=text.lower()), *User.objects.filter(in_tree).distinct()]
+        return Q(actor__id__in=[text, *(f"user:{person.pk}" for person in people)]) | Q(actor__kind__in=kinds)
 
 
 class AuditMixin(OrganizationMixin):
@@ -79,7 +87,7 @@ class AuditMixin(OrganizationMixin):
 
     def chosen(self) -> QuerySet[Event]:
         """The events of the filter in the URL."""
-        self.form = EventsForm(self.request.GET, zone=self.person.timezone)
+        self.form = EventsForm(self.request.GET, organization=self.organization, zone=self.person.timezone)
         self.form.is_valid()
         return self.all().filter(self.form.condition())
 
@@ -90,6 +98,7 @@ class AuditMixin(OrganizationMixin):
 class EventsView(AuditMixin, ListView[Event]):
     template_name = "accounts/events/events.html"
     paginate_by = 50
+    paginator_class = CappedPaginator
 
     def get_queryset(self) -> QuerySet[Event]:
         return self.chosen().order_by("-id")

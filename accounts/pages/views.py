@@ -36,14 +36,14 @@ STARTED = "sign_up"  # in the session: the sign-up whose code is awaited
 
 
 class HomeView(View):
-    """Leads to the overview of the person's current organization."""
+    """Leads to the overview of the person's current organization; operators who are in none come to the admin."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if not isinstance(request.user, User):
             return render(request, "accounts/landing.html")
         organization = people.current_organization(request.user)
         if organization is None:
-            return redirect("organizations")
+            return redirect("admin:index" if request.user.is_staff else "organizations")
         return redirect("usage:overview", organization.public_id)
 
 

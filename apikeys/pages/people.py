@@ -19,8 +19,8 @@ from accounts import invitations, members, scopes
 from accounts.access import require
 from accounts.lib import spreadsheets, texts
 from accounts.lib.attachments import attachment
-from accounts.lib.languages import translated
-from accounts.lib.problems import Problem
+from accounts.lib.languages import sentence, translated
+from accounts.lib.problems import Conflict, Problem
 from accounts.models import Invitation, Membership, Organization, ServiceAccount
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
@@ -136,7 +136,11 @@ class RoleView(PeopleMixin):
         membership, role = self.member(), request.POST.get("role", "")
         if role not in dict(ROLES):
             raise Http404
-        members.change_role(self.organization, member, role=role, by=self.credential)
+        try:
+            members.change_role(self.organization, member, role=role, by=self.credential)
+        except Conflict as problem:
+            messages.error(request, sentence(problem))
+            return self.to_people()
         facts = {"email": membership.user.email, "role": translated(dict(ROLES)[role])}
         messages.success(request, gettext("%(email)s has the role %(role)s now.") % facts)
         return self.to_people()
@@ -156,6 +160,7 @@ class RemoveView(PeopleMixin):
         context = self.get_context_data(
             member=membership,
             leaving=member == self.person.pk,
+            is_last_owner=members.is_last_owner(membership),
             keys=made.select_related("organization")[:SHOWN],
             service_accounts=theirs.select_related("user"),
         )
@@ -164,7 +169,11 @@ class RemoveView(PeopleMixin):
     def post(self, request: HttpRequest, organization: str, member: int) -> HttpResponse:
         membership = self.member()
         hand_over = request.POST.get("api_keys") == "hand_over"
-        keys = departures.remove_member(self.organization, member, by=self.credential, hand_over=hand_over)
+        try:
+            keys = departures.remove_member(self.organization, member, by=self.credential, hand_over=hand_over)
+        except Conflict as problem:
+            messages.error(request, sentence(problem))
+            return self.to_people()
         messages.success(request, _removed(membership.user.email, len(keys), hand_over))
         still_sees = Organization.objects.visible_to(self.person).filter(pk=self.organization.pk).exists()
         return self.to_people() if still_sees else redirect("organizations")

@@ -44,4 +44,5 @@ class AlertsView(CreditsMixin):
         return self.back()
 
     def _page(self, form: AlertsForm, *, status: int = 200) -> HttpResponse:
-        return render(self.request, "billing/alerts.html", self.get_context_data(form=form), status=status)
+        context = self.get_context_data(form=form, low_balance=form.initial.get("low_balance"))
+        return render(self.request, "billing/alerts.html", context, status=status)

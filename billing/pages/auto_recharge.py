@@ -85,9 +85,7 @@ class AutoRechargeView(CreditsMixin):
             form=form,
             state=state,
             may_retry=state.code in ("paused", "declined") and self.may("credits:write"),
-            sentence=recharge_sentence.describe(
-                form.cleaned_data if form.is_bound and form.is_valid() else form.initial
-            ),
+            sentence=recharge_sentence.describe(form.cleaned_data if form.is_bound else form.initial),
             texts=recharge_sentence.TEXTS,
         )
         return render(self.request, "billing/auto_recharge.html", context, status=status)

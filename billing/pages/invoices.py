@@ -26,13 +26,27 @@ from billing.pages.lists import FilteredListView, FilterForm
 from billing.payments import payments
 from billing.templatetags.money import places
 
+# As the badges of the list say it.
+KINDS = [
+    ("", _("All kinds")),
+    (Invoice.Kind.INVOICE, _("Invoice")),
+    (Invoice.Kind.CREDIT_NOTE, _("Credit note")),
+    (Invoice.Kind.STATEMENT, _("Statement")),
+]
+STATUSES = [
+    ("", _("All")),
+    (InvoiceState.Status.OPEN, _("Open")),
+    (InvoiceState.Status.PAID, _("Paid")),
+    (InvoiceState.Status.PAST_DUE, _("Past due")),
+    (InvoiceState.Status.UNCOLLECTIBLE, _("Uncollectible")),
+    (InvoiceState.Status.ISSUED, _("Nothing to pay")),
+]
+
 
 class PapersForm(FilterForm):
     q = forms.CharField(required=False, max_length=40, label=_("Number"))
-    kind = forms.ChoiceField(required=False, choices=[("", _("All kinds")), *Invoice.Kind.choices], label=_("Kind"))
-    status = forms.ChoiceField(
-        required=False, choices=[("", _("All")), *InvoiceState.Status.choices], label=_("Status")
-    )
+    kind = forms.ChoiceField(required=False, choices=KINDS, label=_("Kind"))
+    status = forms.ChoiceField(required=False, choices=STATUSES, label=_("Status"))
 
     def condition(self) -> Q:
         lookups = {"q": "number__icontains", "kind": "kind", "status": "state__status"}

@@ -13,6 +13,7 @@ from accounts.lib import timezones
 from accounts.lib.attachments import attachment
 from accounts.lib.languages import translated
 from accounts.pages.organizations import OrganizationMixin
+from accounts.pages.paging import CappedPaginator
 from billing import clock
 from billing.ledger import exporting, posting
 from billing.models import LedgerEntry
@@ -97,6 +98,7 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
     scopes = {"get": "credits:read"}
     section = "ledger"
     paginate_by = 50
+    paginator_class = CappedPaginator
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.GET.get("format") == "csv" and self.organization.is_root:

@@ -12,6 +12,7 @@ from accounts.lib import spreadsheets
 from accounts.lib.attachments import attachment
 from accounts.lib.spreadsheets import Cell
 from accounts.pages.organizations import OrganizationMixin
+from accounts.pages.paging import CappedPaginator
 
 
 class FilterForm(forms.Form):
@@ -34,6 +35,7 @@ class FilteredListView(OrganizationMixin, ListView[Any]):
     columns: ClassVar[Sequence[str]]
     most: ClassVar[int | None] = None  # lines of the CSV
     paginate_by = 50
+    paginator_class = CappedPaginator
 
     def rows(self) -> QuerySet[Any]:
         raise NotImplementedError

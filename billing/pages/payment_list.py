@@ -11,10 +11,19 @@ from accounts.lib.spreadsheets import Cell
 from billing.models import Payment
 from billing.pages.lists import FilteredListView, FilterForm
 
+# As the badges of the list say it.
+STATUSES = [
+    ("", _("All")),
+    (Payment.Status.PENDING, _("In progress")),
+    (Payment.Status.ACTION_REQUIRED, _("To be confirmed")),
+    (Payment.Status.SUCCEEDED, _("Paid")),
+    (Payment.Status.FAILED, _("Declined")),
+]
+
 
 class PaymentsForm(FilterForm):
     q = forms.CharField(required=False, max_length=40, label=_("Id, or end of the card's number"))
-    status = forms.ChoiceField(required=False, choices=[("", _("All")), *Payment.Status.choices], label=_("Status"))
+    status = forms.ChoiceField(required=False, choices=STATUSES, label=_("Status"))
     purpose = forms.ChoiceField(required=False, choices=[("", _("All")), *Payment.Purpose.choices], label=_("For"))
 
     def condition(self) -> Q:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, gettext_lazy
@@ -24,6 +24,7 @@ from accounts.models import Organization
 from accounts.models.organizations import OrganizationQuerySet
 from accounts.pages.forms import refuse
 from accounts.pages.organizations import OrganizationMixin
+from apikeys.models import ApiKey
 from billing import clock, closing, organizations
 from billing.ledger import billing_zone, budgets
 from billing.models import Spending
@@ -87,9 +88,12 @@ class TreeMixin(OrganizationMixin):
         """The page of a node; `shown` are forms that were refused."""
         state = budgets.of(node, clock.now(node))
         visible = naming.visible_to(self.credential)
+        keys = ApiKey.objects.within(node).unrevoked()
         context = self.get_context_data(
             node=node,
             state=state,
+            keys_in_use=keys.count(),
+            last_used_at=keys.aggregate(last=Max("last_used_at"))["last"],
             is_child=not node.is_root,
             budget_form=BudgetForm(initial={"monthly_budget": state.monthly_budget}),
             move_form=MoveForm(node=node, among=visible),

@@ -27,8 +27,9 @@ for (const sentence of document.querySelectorAll("[data-sentence]")) {
   form.addEventListener("input", () => {
     const size = ["amount", "target"].find(value);
     const bounds = ["monthly_limit", "monthly_count"].filter(value);
+    const isNumbers = ["threshold", size, ...bounds].every((name) => name && /^[\d.,]+$/.test(value(name)));
     if (!form.elements.enabled.checked) sentence.textContent = text("off");
-    else if (!size || !value("threshold")) sentence.textContent = text("incomplete");
+    else if (!isNumbers) sentence.textContent = text("incomplete");
     else sentence.textContent = [size, ...bounds].map(text).join("") + ".";
   });
 }

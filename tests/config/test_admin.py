@@ -52,6 +52,14 @@ def test_every_list_opens_and_every_row_in_it(model: Any, operator: Client, busy
         assert operator.get(page).status_code == 200
 
 
+def test_a_column_of_numbers_has_even_decimals_and_a_real_minus(
+    operator: Client, busy: ApiKey, organization: Organization
+) -> None:
+    page = operator.get(changelist(LedgerEntry, "?o=2")).content.decode()
+    assert re.findall(r'field-amount">([^<]*)<', page) == ["20.000", "\u22120.001"]
+    assert "column-amount" in page
+
+
 # How each model names the organization that owns the row.
 OWNED = {
     "accounts.Organization": "pk",

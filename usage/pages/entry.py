@@ -100,6 +100,8 @@ class ExplainView(OrganizationMixin):
             opening=opening,
             closing=closing,
             steps=steps,
+            before=urlencode({"to": (start.astimezone(form.zone) - timedelta(days=1)).date().isoformat()}),
+            until=urlencode({"to": form.data["to"]} if form.data.get("to") else {}),
             places=places([opening, closing, *(step.amount for step in steps)]),
         )
         return render(request, "usage/explain.html", context)

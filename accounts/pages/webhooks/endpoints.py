@@ -17,6 +17,7 @@ from accounts.lib.languages import sentence, translated
 from accounts.lib.problems import InvalidField, Problem
 from accounts.models import Delivery, WebhookEndpoint
 from accounts.pages.forms import refuse
+from accounts.pages.paging import CappedPaginator
 from accounts.pages.webhooks import tables
 from accounts.pages.webhooks.base import WebhooksMixin
 from accounts.pages.webhooks.forms import EndpointForm, NewEndpointForm, RotateForm
@@ -81,6 +82,7 @@ class EndpointView(WebhooksMixin, ListView[Delivery]):
     scopes = {"get": "webhooks:read"}
     template_name = "accounts/webhooks/endpoint.html"
     paginate_by = 25
+    paginator_class = CappedPaginator
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.GET.get("format") == "csv":

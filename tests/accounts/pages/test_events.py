@@ -41,6 +41,8 @@ def test_the_log_is_filtered_by_what_the_url_says(page: Any, changed: Event, org
         "?type=api_key.changed": ["api_key.changed"],
         "?target=key_0123456789abcdef": ["api_key.changed"],
         "?actor=user:0": [],
+        "?actor=system": ["organization.resumed", "api_key.changed"],
+        "?actor=ALICE@example.com": [],
         "?to=2020-01-01": [],
     }
     for query, types in matching.items():
@@ -49,6 +51,16 @@ def test_the_log_is_filtered_by_what_the_url_says(page: Any, changed: Event, org
         assert query.partition("=")[2] in answer.content.decode()
     assert "No event matches" in page("?to=2020-01-01").content.decode()
     assert page("?to=nonsense").status_code == 200
+
+
+def test_who_did_it_is_named_by_email_or_name(client: Client, page: Any, alice: User, bob: User) -> None:
+    client.post("/profile/", {"name": "Alice Liddell", "timezone": "UTC", "language": ""})
+    organization = page().context["organization"]
+    client.post(f"/o/{organization.public_id}/organizations/", {"name": "Europe"})
+    for text in (alice.email.upper(), "liddell", f"user:{alice.pk}"):
+        actors = {event.actor["id"] for event, _ in page(f"?actor={text}").context["rows"]}
+        assert actors == {f"user:{alice.pk}"}, text
+    assert page(f"?actor={bob.email}").context["rows"] == []
 
 
 def test_the_details_show_before_and_after_and_escape_them(page: Any, changed: Event) -> None:

@@ -77,7 +77,11 @@ def test_a_role_is_changed_and_the_last_owner_stays(
     answer = people(browser, organization, f"{bob.pk}/role/", role="admin")
     assert messages_of(answer) == [f"{bob.email} has the role Admin now."]
     assert Membership.objects.get(user=bob, organization=organization).role == "admin"
-    assert people(browser, organization, f"{alice.pk}/role/", role="viewer").status_code == 409
+    last = "This is the last owner of the organization. Make someone else an owner first."
+    assert messages_of(people(browser, organization, f"{alice.pk}/role/", role="viewer"))[-1].endswith(last)
+    assert "You are the last owner." in text(people(browser, organization, f"{alice.pk}/remove/"))
+    assert messages_of(people(browser, organization, f"{alice.pk}/remove/", api_keys="revoke"))[-1].endswith(last)
+    assert Membership.objects.get(user=alice, organization=organization).role == "owner"
     assert people(browser, organization, f"{bob.pk}/role/", role="god").status_code == 404
     assert people(browser, organization, "123456789012345678901234/role/", role="viewer").status_code == 404
 

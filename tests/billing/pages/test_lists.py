@@ -4,13 +4,18 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import people
 from accounts.models import Organization, User
+from accounts.pages import paging
+from accounts.pages.paging import CappedPaginator
 from billing.ledger import holds
 from billing.models import Grant, Invoice, LedgerAccount, Payment, PaymentMethod
 from billing.pages.hold_list import HoldsView
+from billing.pages.ledger import LedgerView
 from billing.payments import payments, purchases
 from tests import factories
 from tests.browser import at, messages_of, signed_in, text
@@ -26,6 +31,24 @@ def test_papers(alice: User, organization: Organization) -> None:
     assert paper.number in text(browser.get(at(organization, f"invoices/?q={paper.number[-4:]}&status=paid")))
     lines = browser.get(at(organization, "invoices/?format=csv")).content.decode().splitlines()
     assert [line.split(",")[:3] for line in lines[1:]] == [[paper.number, "invoice", "paid"]]
+
+
+def test_a_long_list_is_not_counted_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, alice: User, organization: Organization
+) -> None:
+    monkeypatch.setattr(CappedPaginator, "limit", 3)
+    monkeypatch.setattr(paging, "MOST", 3)
+    monkeypatch.setattr(paging, "DEEPEST", 4)
+    monkeypatch.setattr(LedgerView, "paginate_by", 2)
+    browser, page = signed_in(alice), at(organization, "credits/ledger/?page=")
+    for _ in range(5):
+        factories.credit(organization, 1)
+    with CaptureQueriesContext(connection) as queries:
+        assert "1–2 of more than 3" in text(browser.get(f"{page}1"))
+    counts = [query["sql"] for query in queries if "COUNT(*)" in query["sql"] and "ledgerentry" in query["sql"]]
+    assert [sql for sql in counts if "LIMIT 4" not in sql] == []
+    assert "3–4 of more than 4" in text(browser.get(f"{page}2"))
+    assert [browser.get(f"{page}{number}").status_code for number in ("4", 10**30)] == [404, 404]
 
 
 def test_keys(alice: User, organization: Organization) -> None:

@@ -68,6 +68,8 @@ def test_the_explanation_adds_up(browser: Client, funded: Organization) -> None:
     assert shown["opening"] + sum(step.amount for step in shown["steps"]) == shown["closing"] == Decimal("106.95")
     entries = browser.get(at(funded, f"credits/ledger/?{shown['steps'][0].query}")).context["entries"]
     assert [entry.seq for entry in entries] == [3, 1]
+    before, until = (browser.get(at(funded, f"credits/ledger/?{shown[name]}")) for name in ("before", "until"))
+    assert ("No entry matches" in text(before), until.context["entries"][0].balance_after) == (True, shown["closing"])
 
 
 def test_a_time_without_movements_explains_itself(browser: Client, funded: Organization) -> None:
