@@ -64,7 +64,10 @@ class SuspendForm(forms.Form):
 
 class MoveForm(forms.Form):
     parent = forms.ModelChoiceField(
-        Organization.objects.none(), to_field_name="public_id", label=gettext_lazy("New parent")
+        Organization.objects.none(),
+        to_field_name="public_id",
+        label=gettext_lazy("New parent"),
+        empty_label=gettext_lazy("Choose an organization"),
     )
 
     def __init__(self, data: Any = None, *, node: Organization, among: OrganizationQuerySet) -> None:
