@@ -396,3 +396,10 @@ def test_what_went_back_of_a_payment_is_shown(browser: Client, organization: Org
 def test_nobody_elses_pages_are_found(browser: Client, organization: Organization, path: str) -> None:
     factories.billing_account(organization)
     assert browser.get(at(organization, path)).status_code == 404
+
+
+def test_who_may_only_read_gets_sentences_and_no_form(bob: User, organization: Organization) -> None:
+    factories.billing_account(organization)
+    for path, sentence in (("auto-recharge", "Nothing is bought automatically."), ("warning", "No warning is set.")):
+        page = text(signed_in(bob).get(at(organization, f"credits/{path}/")))
+        assert (sentence in page, 'class="panel form"' in page) == (True, False)
