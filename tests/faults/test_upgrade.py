@@ -186,5 +186,4 @@ def test_an_upgrade_under_load_fails_no_request(tmp_path: Path) -> None:
             assert row == (events, load.done("/v1/credits/purchases"), events)
         finally:
             for process in running:
-                process.kill()
-                process.wait()
+                stop(process)  # which ends its own processes
