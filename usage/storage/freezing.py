@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from accounts.lib import distribution, quarters, sql
+from accounts.lib import distribution, instances, quarters, sql
 from billing.ledger.billing_zone import BillingZone
 from usage.models import MonthlyUsage
 from usage.storage import ended_months
@@ -60,14 +60,14 @@ SELECT account_id, month, organization_id, meter_id, occurred_in, sum(requests),
                occurred_in date, requests bigint, failed bigint, quantity numeric, credits numeric)) counted
  GROUP BY account_id, month, organization_id, meter_id, occurred_in HAVING sum(requests) > 0
  ORDER BY account_id, month, organization_id, meter_id, occurred_in
-RETURNING id, account_id, organization_id, month, meter_id, occurred_in, requests, failed, quantity, credits
+RETURNING {columns}
 """
 
 
 def _statements(months: str) -> tuple[str, str]:
     bucket = quarters.sql_floor("e.occurred_at")
     beside = sql.compose(BESIDE_ROLLUPS, bucket=bucket, sums=SUMS, months=months)
-    return beside, sql.compose(FREEZE, months=months)
+    return beside, sql.compose(FREEZE, months=months, columns=instances.columns(MonthlyUsage, "usage_monthlyusage"))
 
 
 OF_SEVERAL = _statements(ended_months.MONTHS)
@@ -79,8 +79,8 @@ def freeze(parameters: sql.Parameters, zones: Mapping[UUID, BillingZone]) -> lis
     sql.require_transaction()
     beside_rollups, freeze = OF_ONE if distribution.is_distributed() else OF_SEVERAL
     others = _by_month(sql.rows(beside_rollups, parameters), zones)
-    frozen = sql.rows(freeze, {**parameters, "others": json.dumps(others, default=str)})
-    return [MonthlyUsage(*values) for values in frozen]
+    frozen = instances.read(freeze, {**parameters, "others": json.dumps(others, default=str)}, MonthlyUsage)
+    return [row for (row,) in frozen]
 
 
 def _by_month(rows: Iterable[tuple[Any, ...]], zones: Mapping[UUID, BillingZone]) -> list[dict[str, Any]]:
