@@ -3,8 +3,8 @@
 import asyncio
 import json
 from asyncio import StreamReader, StreamWriter, open_connection, open_unix_connection
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psycopg
@@ -58,6 +58,14 @@ def status(answer: Answer | None) -> int:
 
 def other(name: str) -> psycopg.Connection[Any]:
     return psycopg.connect(database_url(name))
+
+
+@contextmanager
+def locked_accounts(database: str) -> Iterator[None]:
+    """Whatever holds credits waits for the end of the block."""
+    with other(database) as own:
+        own.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
+        yield
 
 
 @asynccontextmanager
@@ -116,8 +124,7 @@ def test_one_that_ends_under_a_statement_is_a_503(ask: Ask, customer: Organizati
     async def main() -> None:
         front = Front(lines=1)
         line = await opened(front)
-        with other(second_database) as own:
-            own.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
+        with locked_accounts(second_database):
             waiting = asyncio.create_task(ask(front, hold_seconds=60))
             await asyncio.sleep(0)
             assert front.lines.free(shared=True) is None
@@ -136,8 +143,7 @@ def test_a_statement_that_waits_too_long_is_given_up(ask: Ask, customer: Organiz
     async def main() -> None:
         front = Front(lines=1)
         line = await opened(front)
-        with other(second_database) as own:
-            own.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
+        with locked_accounts(second_database):
             with pytest.raises(TimeoutError):
                 await ask(front, 0.2, hold_seconds=60)
             assert front.lines.free(shared=True) is None
@@ -203,8 +209,7 @@ def test_nothing_waits_behind_a_statement_that_holds(ask: Ask, second_database: 
     async def main() -> None:
         front = Front(lines=2)
         first = await opened(front)
-        with other(second_database) as own:
-            own.execute("SELECT FROM billing_ledgeraccount FOR UPDATE")
+        with locked_accounts(second_database):
             holding = asyncio.create_task(ask(front, hold_seconds=60))
             await asyncio.sleep(0)
             assert await opened(front) is not first
