@@ -71,15 +71,17 @@ def begin(series: str, network: str, *, person: str = "", is_guessable: bool = T
     """Counts an attempt of a series, such as the passwords of an address, or raises `TooManyFailures`.
 
     `person` is the address of the series' owner: strangers' failures don't delay the owner in networks where they have
-    signed in. They don't delay secrets that can't be guessed either.
+    signed in. They don't delay secrets that can't be guessed either. A series without an owner, such as all links of a
+    kind, is only counted by network: one count for everybody would be a row that all of them wait for.
     """
     now, account = timezone.now(), _digest(series)
-    is_known = KnownNetwork.objects.filter(user__email=person, network=network).exists()
     rules: list[tuple[SignInFailures, Rule]] = [
         (_row(account, network, now - FIVE_MINUTES), _at_most(5, FIVE_MINUTES)),
         (_row(b"", network, now - MINUTE), _at_most(10, MINUTE)),
-        (_row(account, "", now - DAY), _ever_slower if is_guessable and not is_known else _never),
     ]
+    if person:
+        is_known = KnownNetwork.objects.filter(user__email=person, network=network).exists()
+        rules.append((_row(account, "", now - DAY), _ever_slower if is_guessable and not is_known else _never))
     for row, rule in rules:
         allowed_at = rule(row.failed_at)
         if allowed_at and allowed_at > now:
@@ -98,7 +100,7 @@ def guess(series: str, network: str) -> Iterator[None]:
     `TooManyRequests` instead of the search after too many. Use it outside of a transaction, as `begin`.
     """
     try:
-        attempt = begin(series, network, is_guessable=False)
+        attempt = begin(series, network)
     except TooManyFailures as error:
         raise error.problem from error
     yield

@@ -115,9 +115,7 @@ class OrganizationSignInView(FormView[EmailForm]):
 
     def form_valid(self, form: EmailForm) -> HttpResponse:
         try:
-            attempt = sign_in_limits.begin(
-                "sign-in with an organization", caller_network(self.request), is_guessable=False
-            )
+            attempt = sign_in_limits.begin("sign-in with an organization", caller_network(self.request))
         except TooManyFailures as error:
             return refused(self.request, error.problem)
         provider = registry.of_email(form.cleaned_data["email"])
@@ -168,7 +166,7 @@ class CallbackView(View):
         if not 0 < len(params.get("code", "")) <= LONGEST_CODE:
             refuse(provider, "no code")
         try:
-            attempt = sign_in_limits.begin(f"provider {provider.id}", caller_network(self.request), is_guessable=False)
+            attempt = sign_in_limits.begin(f"provider {provider.id}", caller_network(self.request))
         except TooManyFailures as error:
             raise error.problem from error
         challenge = Challenge(begun["state"], begun["nonce"], begun["verifier"])

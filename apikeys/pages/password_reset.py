@@ -24,7 +24,7 @@ class NewPasswordView(PasswordResetFromKeyView):  # type: ignore[misc]
             answer = super().dispatch(request, uidb36, key, **kwargs)
             return answer
         try:
-            attempt = sign_in_limits.begin("reset link", caller_network(request), is_guessable=False)
+            attempt = sign_in_limits.begin("reset link", caller_network(request))
         except TooManyFailures as error:
             return refused(request, error.problem)
         answer = super().dispatch(request, uidb36, key, **kwargs)

@@ -274,6 +274,13 @@ def test_wrong_tokens_of_invitations_count_together_at_the_api_and_on_pages(api:
     assert [Client().get(page, headers={"x-forwarded-for": HOME}).status_code for _ in range(3)] == [404, 404, 429]
 
 
+def test_wrong_links_have_no_count_that_everybody_waits_for(db: None) -> None:
+    for address in (HOME, "203.0.113.8"):
+        Client().get("/invitations/accept?token=it_wrong", headers={"x-forwarded-for": address})
+    counted = SignInFailures.objects.exclude(account=b"").values_list("network", flat=True)
+    assert sorted(counted) == [HOME, "203.0.113.8"]
+
+
 def test_right_links_count_for_nothing(alice: User, organization: Any) -> None:
     invitation = invitations.invite_for_company(organization, email="new@example.com", role="viewer")
     link = f"/invitations/accept?token={invitations.token_of(invitation)}"
