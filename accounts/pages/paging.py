@@ -21,6 +21,8 @@ class CappedPaginator(Paginator[Any]):
 
     def page(self, number: int | str) -> Page[Any]:
         self.limit = min(max(MOST, int(number) * self.per_page), DEEPEST)
+        for name in ("count", "num_pages"):  # `?page=last` has counted already, to a smaller limit
+            vars(self).pop(name, None)
         return super().page(number)
 
     @cached_property
