@@ -5,23 +5,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_end: ContextVar[float | None] = ContextVar("end", default=None)
+
+class Deadline:
+    """The end of some work that may take several calls."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self, at_most: float = float("inf")) -> float:
+        """Seconds for the next call. `TimeoutError` once there are none."""
+        seconds = min(self._end - time.monotonic(), at_most)
+        if seconds <= 0:
+            raise TimeoutError("There is no time left for this call.")
+        return seconds
+
+
+_of_block: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Calls that are made in the block have to end by then."""
-    token = _end.set(time.monotonic() + seconds)
+    token = _of_block.set(Deadline(seconds))
     try:
         yield
     finally:
-        _end.reset(token)
+        _of_block.reset(token)
 
 
 def left(at_most: float) -> float:
     """Seconds for one call: `at_most`, or what is left of the block's time. `TimeoutError` once there is nothing."""
-    end = _end.get()
-    seconds = at_most if end is None else min(at_most, end - time.monotonic())
-    if seconds <= 0:
-        raise TimeoutError("The request has no time left for this call.")
-    return seconds
+    deadline = _of_block.get()
+    return deadline.left(at_most) if deadline else at_most

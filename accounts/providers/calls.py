@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import structlog
 from django.conf import settings
 
+from accounts.lib.deadlines import Deadline
 from accounts.lib.problems import Problem
 from accounts.providers.registry import Provider
 from accounts.webhooks import sending
@@ -44,7 +45,7 @@ class Calls:
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
-        self._deadline = sending.Deadline(SECONDS)
+        self._deadline = Deadline(SECONDS)
 
     def get(self, url: str, *, token: str = "") -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpcore2
 
+from accounts.lib.deadlines import Deadline
 from accounts.webhooks import urls
 from accounts.webhooks.addresses import Address, Network, is_public, is_within, parse
 from accounts.webhooks.urls import Target
@@ -54,18 +55,6 @@ class Refused(Exception):
 
 class Unresolved(Exception):
     """The name has no address, or its name servers don't answer."""
-
-
-class Deadline:
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def left(self, at_most: float = float("inf")) -> float:
-        """Seconds; `TimeoutError` once there are none."""
-        seconds = min(self._end - time.monotonic(), at_most)
-        if seconds <= 0:
-            raise TimeoutError
-        return seconds
 
 
 @dataclass(frozen=True)
