@@ -16,14 +16,20 @@ from jwt.algorithms import RSAAlgorithm
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError
 
-from accounts.lib import encryption, identifiers, sql
+from accounts.lib import encryption, identifiers, instances, sql
 from accounts.models import SigningKey
 
 ALGORITHM = "RS256"
 PURPOSE = "signing key"
 SEAL = "tollgate-seal+jws"
-# What `SigningKeyQuerySet.published` finds, as every request with a token asks for it.
-PUBLISHED = "SELECT kid, public_key FROM accounts_signingkey WHERE retired_at IS NULL OR retired_at > %(since)s"
+PUBLISHED = sql.compose(
+    """
+SELECT {key} FROM accounts_signingkey AS key
+ WHERE key.retired_at IS NULL OR key.retired_at > %(since)s
+ ORDER BY key.created_at DESC
+""",
+    key=instances.columns(SigningKey, "key"),
+)
 
 
 def current() -> SigningKey:
@@ -70,7 +76,13 @@ def rotate() -> SigningKey:
 
 def jwks() -> dict[str, Any]:
     """The JWK set (RFC 7517) of every key that may have signed a token that is still valid."""
-    return {"keys": [_jwk(key) for key in SigningKey.objects.published(timezone.now())]}
+    return {"keys": [_jwk(key) for key in _published()]}
+
+
+def _published() -> list[SigningKey]:
+    """The current key, and those retired so recently that a token signed with them may still be valid."""
+    since = timezone.now() - settings.ACCESS_TOKEN_LIFETIME
+    return [key for (key,) in instances.read(PUBLISHED, {"since": since}, SigningKey)]
 
 
 def seal_keys() -> dict[str, Any]:
@@ -123,8 +135,7 @@ class KeyRing(TokenBackend):
             kid = jwt.get_unverified_header(token).get("kid")
         except jwt.InvalidTokenError as error:
             raise TokenBackendError("Token is invalid") from error
-        since = timezone.now() - settings.ACCESS_TOKEN_LIFETIME
-        for known, public_key in sql.rows(PUBLISHED, {"since": since}):
-            if known == kid:
-                return _public(public_key)
+        for key in _published():
+            if key.kid == kid:
+                return _public(key.public_key)
         raise TokenBackendError("Token is signed with an unknown key")

@@ -1,23 +1,12 @@
-from datetime import datetime
-from typing import ClassVar, Self
 from uuid import uuid4
 
-from django.conf import settings
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.lib import identifiers
 from accounts.models.organizations import Organization
 from accounts.models.users import User
-
-
-class SigningKeyQuerySet(models.QuerySet["SigningKey"]):
-    def published(self, now: datetime) -> Self:
-        """The keys that verify: the current one, and retired ones while a token that they signed may still be valid."""
-        lifetime = settings.ACCESS_TOKEN_LIFETIME
-        return self.filter(Q(retired_at=None) | Q(retired_at__gt=now - lifetime)).order_by("-created_at")
 
 
 class SigningKey(models.Model):
@@ -28,8 +17,6 @@ class SigningKey(models.Model):
     public_key = models.TextField(editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     retired_at = models.DateTimeField(null=True, editable=False)
-
-    objects: ClassVar[SigningKeyQuerySet] = SigningKeyQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         constraints = [
