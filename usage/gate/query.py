@@ -105,7 +105,7 @@ class Context:
         return real_now + self.ahead if self.ahead else real_now
 
 
-NOTHING = Context()
+NOTHING_KNOWN = Context()
 
 
 # The form that keys needed the last time, by the hashes of their secrets: LONG or PLAN. A right guess saves a trip.
@@ -143,7 +143,7 @@ def first_step(call: Call, caller: Caller, now: datetime) -> tuple[str, sql.Para
     if distribution.is_distributed():
         return None
     needed = _needed.get(hash(call.key), "")
-    steps = _steps(call, caller, now, NOTHING, needed)
+    steps = _steps(call, caller, now, NOTHING_KNOWN, needed)
     return (*steps[0], not needed and call.hold_seconds is None) if len(steps) == 1 else None
 
 

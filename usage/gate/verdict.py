@@ -24,7 +24,7 @@ from billing.ledger import posting
 from usage.gate import query
 from usage.gate.answer import Answer
 from usage.gate.caller import Caller
-from usage.gate.query import Call, Context
+from usage.gate.query import NOTHING_KNOWN, Call, Context
 
 BATCH_LIMIT = 100
 LONGEST_HOLD_SECONDS = 86_400
@@ -77,7 +77,7 @@ def verify(call: Call, caller: Caller, now: datetime) -> Verdict | None:
 
     Nothing but the cost is held, and only if the call is valid. `UnknownMeter` if there is no such meter.
     """
-    answer = _decide(call, caller, now, Context())
+    answer = _decide(call, caller, now, NOTHING_KNOWN)
     if answer is None:
         return None
     peppers.redigest([caller.secret, call.key])
@@ -135,7 +135,7 @@ def _completed(context: Context, call: Call, answer: Answer, now: datetime) -> C
 
 def verify_all(calls: Sequence[Call], caller: Caller, now: datetime) -> list[Verdict] | None:
     """The verdicts about several calls, each as if it were asked after those before it; all in one transaction."""
-    contexts, due = [Context()] * len(calls), set[UUID]()
+    contexts, due = [NOTHING_KNOWN] * len(calls), set[UUID]()
     while True:
         with transaction.atomic():
             answers = _ask_all(calls, caller, now, contexts, due)
