@@ -24,8 +24,8 @@ from tests.faults.backlog import asking
 from tests.faults.clients import ask
 from tests.faults.operations import Ticket
 from tests.faults.processes import CELERY, WEB_SERVER, Role
-from tests.faults.program import say
-from tests.faults.running import DidNotComeBack, Loss, Running
+from tests.faults.program import conclude, conduct, say
+from tests.faults.running import Loss, Running
 from tests.stripe.process import StandIn
 from usage.storage import reconciliation
 
@@ -42,21 +42,15 @@ OF_REFUNDS = {"row of a refund": ("refunds.create", "held"), "refund": ("refunds
 
 def run(stand_in: StandIn, port: int, log: Path, rounds: int) -> int:
     """Returns the exit code."""
-    began, running = time.monotonic(), Running(port, log)
-    try:
+
+    def work(running: Running) -> int:
         drill = Drill(stand_in, running)
         for number in range(1, rounds + 1):
             for name, step in drill.steps():
                 say(f"{number:3}  {name:34}  settled {step():5.1f} s after the kill")
-        problems = drill.problems()
-        say("\n".join(problems) or "each card charged once, each balance credited once, the books agree")
-        return 1 if problems else 0
-    except DidNotComeBack as error:
-        say(str(error))
-        return 1
-    finally:
-        running.stop()
-        say(f"{time.monotonic() - began:.0f} s")
+        return conclude(drill.problems(), "each card charged once, each balance credited once, the books agree")
+
+    return conduct(port, log, work)
 
 
 @dataclass

@@ -1,9 +1,9 @@
-"""Runs the drill and prints a line per round, what went wrong, and a summary."""
+"""Runs the drill and prints a line per round, what went wrong, and a summary. `conduct` runs any drill."""
 
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,18 +21,35 @@ HUNG_SECONDS = float(os.environ.get("HUNG_SECONDS", "30"))
 def run(log: Path, port: int, seed: str, rounds: int | None) -> int:
     """Returns the exit code. With None it is the control: it kills PostgreSQL until something is lost."""
     say(f"kill -9 under load, seed {seed}")
+
+    def work(running: Running) -> int:
+        drill = Drill(running, seed)
+        say("the load: " + ", ".join(operation.run.__name__ for operation in drill.operations))
+        return forget(drill) if rounds is None else prove(drill, rounds)
+
+    return conduct(port, log, work)
+
+
+def conduct(port: int, log: Path, work: Callable[[Running], int]) -> int:
+    """Run a drill's work beside a `make run` of its own. Returns the exit code: the work's, or 1 if a part of the
+    program didn't come back.
+    """
     began, running = time.monotonic(), Running(port, log)
     try:
-        drill = Drill(running, seed)
-        names = ", ".join(operation.run.__name__ for operation in drill.operations)
-        say(f"started in {time.monotonic() - began:.1f} s; the load: {names}")
-        return forget(drill) if rounds is None else prove(drill, rounds)
+        say(f"started in {time.monotonic() - began:.1f} s")
+        return work(running)
     except DidNotComeBack as error:
         say(str(error))
         return 1
     finally:
         running.stop()
-        say(f"seed {seed}, {time.monotonic() - began:.0f} s")
+        say(f"{time.monotonic() - began:.0f} s")
+
+
+def conclude(problems: Sequence[str], without: str) -> int:
+    """Print the problems, or the sentence to print without any. Returns the exit code."""
+    say("\n".join(problems) or without)
+    return 1 if problems else 0
 
 
 def prove(drill: Drill, rounds: int) -> int:
@@ -45,9 +62,7 @@ def prove(drill: Drill, rounds: int) -> int:
             say("\n".join([*done.problems[:20], drill.running.end_of_log()]))
             return 1
     say(summary(drill.rounds[: rounds * len(ROLES)]))
-    blind = drill.control()
-    say("\n".join(blind) or f"control: a lost id, a doubled one and {len(DAMAGES)} damages are seen")
-    return 1 if blind else 0
+    return conclude(drill.control(), f"control: a lost id, a doubled one and {len(DAMAGES)} damages are seen")
 
 
 def forget(drill: Drill) -> int:
