@@ -44,10 +44,15 @@ def lift(organization_id: UUID, now: datetime) -> None:
 
 
 def lift_for(card: PaymentMethod, now: datetime) -> None:
-    """Another card can be charged. That doesn't lift a pause after a bank took a payment back."""
-    paused_for = AutoRecharge.objects.of(card.organization).values_list("paused", flat=True).first()
-    if paused_for != CHARGEBACK and is_untried(card.organization, card):
-        lift(card.organization_id, now)
+    """Another card can be charged."""
+    if is_untried(card.organization, card):
+        _lift_unless_charged_back(card.organization_id, now)
+
+
+def _lift_unless_charged_back(organization_id: UUID, now: datetime) -> None:
+    """As `lift`, but not a pause after a bank took a payment back: it might take the next one back as well."""
+    if not AutoRecharge.objects.filter(organization=organization_id, paused=CHARGEBACK).exists():
+        lift(organization_id, now)
 
 
 def lift_declined(organization_id: UUID, now: datetime) -> None:
@@ -92,9 +97,14 @@ def chargeable_card(settings: AutoRecharge, now: datetime) -> PaymentMethod | No
     return next(iter(PaymentMethod.objects.chargeable(settings.organization, now.date())), None)
 
 
-def after_success(payment: Payment, now: datetime) -> None:
-    """Any paid purchase lifts a pause. Three recharges in an hour advise a larger amount."""
-    lift(payment.organization_id, now)
+def after_success(payment: Payment, now: datetime, *, by_owner: bool) -> None:
+    """A paid purchase lifts a pause. After a chargeback it has to be the owner's, and not one that we began by
+    ourselves. Three recharges in an hour advise a larger amount.
+    """
+    if by_owner:
+        lift(payment.organization_id, now)
+    else:
+        _lift_unless_charged_back(payment.organization_id, now)
     if payment.purpose != Payment.Purpose.RECHARGE:
         return
     recharges = Payment.objects.of(payment.organization).filter(purpose=Payment.Purpose.RECHARGE)

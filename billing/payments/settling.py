@@ -72,8 +72,8 @@ def _succeed(payment: Payment, intent: Intent) -> None:
             payment.organization, payment.gateway_name, intent.card, by=payment.created_by
         )
     payment.status, payment.intent, payment.failure_code, payment.decline_code = Status.SUCCEEDED, intent.id, "", ""
-    by_owner = payment.method if payment.created_by not in BY_OURSELVES else None
-    good_again = by_owner if by_owner and cards.mark_good(by_owner) else None
+    by_owner = payment.created_by not in BY_OURSELVES
+    good_again = payment.method if by_owner and payment.method and cards.mark_good(payment.method) else None
     _close(payment, "method", "intent")
     posting.post(
         payment.organization_id,
@@ -85,7 +85,7 @@ def _succeed(payment: Payment, intent: Intent) -> None:
         idempotency_key=f"payment:{payment.pk.hex}",
     )
     payment_events.record(payment, "payment.succeeded", clock.now(payment.organization))
-    rounds.after_success(payment, clock.now(payment.organization))
+    rounds.after_success(payment, clock.now(payment.organization), by_owner=by_owner)
     settlement.after_payment(payment, clock.now(payment.organization))
     if good_again:
         good_again.refresh_from_db()

@@ -132,6 +132,18 @@ def test_no_card_lifts_a_pause_after_a_chargeback(organization: Organization, ho
     assert state(organization) == "paused"
 
 
+@pytest.mark.parametrize(("by", "paused"), [("user:1", ""), ("auto_recharge", "chargeback"), ("dunning", "chargeback")])
+def test_only_a_payment_by_its_owner_lifts_a_pause_after_a_chargeback(
+    organization: Organization, by: str, paused: str
+) -> None:
+    factories.card(organization, GOOD)
+    payment = purchases.begin(organization, amount=Decimal(5), method=None, by=by)
+    switch_on(organization)
+    AutoRecharge.objects.update(paused="chargeback")
+    assert payments.complete(payment.pk).status == "succeeded"
+    assert AutoRecharge.objects.get().paused == paused
+
+
 def test_a_card_that_comes_after_one_that_was_not_confirmed_is_charged(organization: Organization) -> None:
     first = factories.card(organization, GOOD)
     switch_on(organization)
