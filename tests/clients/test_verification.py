@@ -157,10 +157,13 @@ def lines(text: str) -> list[str]:
         (lambda rows: [*rows[:3], '{"event": 7, "digest": ""}\n', *rows[4:]], 3),
         (lambda rows: [*rows[:3], "[" * 100_000, *rows[4:]], 3),
         (lambda rows: [rows[0].replace('"first": 1', '"first": "1"'), *rows[1:]], 0),
+        (lambda rows: [rows[0].replace("}", ', "event": {}}'), *rows[1:]], 0),
+        (lambda rows: [*rows[:-1], rows[-1].replace("}", ', "event": {}}')], 7),
     ],
     ids=(
         *("changed", "deleted", "reordered", "cut", "unsigned", "added", "first", "personal", "inserted", "forged"),
         *("no signature", "another row", "twice", "left out with a row", "no row", "deep", "no number"),
+        *("header with a row", "signature with a row"),
     ),
 )
 def test_the_first_wrong_row_of_a_file_is_named(

@@ -14,6 +14,7 @@ DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 TYPE = "tollgate-seal+jws"
 SEAL = "seal.json"
 MEMBERS = {"tollgate-events/1": ("event", "sequence"), "tollgate-ledger/1": ("entry", "id")}
+HEADER = {"format", "organization", "first", "previous"}
 BESIDE = {"digest", "personal", "salt"}  # what may stand beside a row
 LEFT_OUT = {"sequence", "line", "digest"}
 SALT_BYTES = 16
@@ -64,7 +65,7 @@ def verify(lines: Iterable[str], keys: Sequence[Mapping[str, str]], before: Proo
 
 
 def _begin(text: str) -> Proof:
-    header = json.loads(text)
+    header = _members(text, HEADER)
     if header["format"] not in MEMBERS:
         raise ValueError
     log = header["format"].removeprefix("tollgate-").removesuffix("/1")
@@ -76,7 +77,7 @@ def _read(proof: Proof, rows: Iterator[str], keys: Sequence[Mapping[str, str]]) 
     member, number = MEMBERS[f"tollgate-{proof.log}/1"]
     for text in rows:
         if text.startswith('{"signature": '):
-            _finish(proof, previous, json.loads(text), keys)
+            _finish(proof, previous, _members(text, {"signature"}), keys)
             if next(rows, None) is not None:
                 raise NotProved(proof.last + 1, "it stands behind the signature")
             return
