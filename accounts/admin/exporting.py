@@ -41,7 +41,7 @@ def export_rows(page: admin.ModelAdmin[Any], request: HttpRequest, chosen: Query
     rows = list(chosen[: MOST + 1])
     if len(rows) > MOST:
         text = _("At most %(most)s rows are exported at once. Filter the list.")
-        page.message_user(request, text % {"most": MOST}, messages.WARNING)
+        page.message_user(request, text % {"most": languages.written(f"{MOST:,}")}, messages.WARNING)
         return None
     columns = [str(name) for name in page.get_list_display(request)]
     with languages.spoken(settings.LANGUAGE_CODE):  # what programs read is English
