@@ -47,7 +47,7 @@ def find(token: str) -> Invitation:
 
 
 def look_up(token: str, network: str) -> Invitation:
-    """The same, for whoever presents a token: from a network, five wrong ones in five minutes are looked at."""
+    """As `find`, for a token that a caller sends: a network may send five wrong ones in five minutes."""
     with sign_in_limits.guess("invitation", network):
         return find(token)
 
@@ -56,9 +56,8 @@ def look_up(token: str, network: str) -> Invitation:
 def accept(token: str, *, user: User) -> Invitation:
     """Make `user` a member. The guarded update decides who accepts; a later refusal rolls it back."""
     invitation = find(token)
-    Organization.objects.lock(
-        invitation.organization_id
-    )  # There's a race here: the inviter may be demoted at this moment.
+    # There's a race here: the inviter may be demoted at this moment.
+    Organization.objects.lock(invitation.organization_id)
     now = timezone.now()
     pending = Invitation.objects.pending(now).filter(pk=invitation.pk, digest=invitation.digest)
     decided = pending.update(accepted_at=now) == 1

@@ -90,7 +90,7 @@ def find(token: str, now: datetime) -> EmailChange:
 
 
 def look_up(token: str, *, network: str, now: datetime) -> EmailChange:
-    """The same, for whoever presents a link: from a network, five wrong ones in five minutes are looked at."""
+    """As `find`, for a token that a caller sends: a network may send five wrong ones in five minutes."""
     with sign_in_limits.guess("undo link", network):
         return find(token, now)
 

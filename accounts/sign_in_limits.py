@@ -59,7 +59,7 @@ class SignInAttempt:
         return remember(user, self.network)
 
     def take_back(self) -> None:
-        """The password was right, so the attempt doesn't count."""
+        """The secret was right, so the attempt doesn't count."""
         # A statement a row: rows that were locked together in another order than `begin` does could deadlock with it.
         for row in self.rows:
             left = Func(F("failed_at"), Value(self.at), function="array_remove")
