@@ -51,6 +51,14 @@ class PaymentMethodRequired(Conflict):
     detail = "Add a payment method first."
 
 
+class GatewayNotAvailable(Conflict):
+    """The payment gateway does not answer, or does not accept our key. Nothing happened."""
+
+    status = 503
+    code = "gateway_unavailable"
+    detail = "The payment gateway is not available. Try again in a minute."
+
+
 class PaymentReused(Conflict):
     """The payment's id was already used for another payment."""
 

@@ -17,8 +17,9 @@ from django.db.models import F, Q
 
 from accounts.lib.problems import Conflict
 from billing import accounts, clock
+from billing.exceptions import GatewayNotAvailable
 from billing.models import Payment
-from billing.payments import customers, gateways, methods, minor_units, notices, purchases, saving_cards, settling
+from billing.payments import customers, gateways, methods, minor_units, notices, purchases, settling
 from billing.payments.gateways import Gateway, Intent, IntentState, Session, SessionState
 
 log = structlog.get_logger()
@@ -303,7 +304,7 @@ def cancel(payment: Payment) -> Payment:
     except gateways.UnexpectedState:
         return complete(payment.pk)
     except gateways.GatewayError as error:
-        raise saving_cards.GatewayNotAvailable from error
+        raise GatewayNotAvailable from error
     return settling.fail(payment.pk, "canceled")
 
 

@@ -13,6 +13,7 @@ from accounts.lib.languages import translated
 from accounts.lib.problems import Conflict, InvalidField, NotFound
 from accounts.models import Organization
 from billing import accounts, clock
+from billing.exceptions import GatewayNotAvailable
 from billing.ledger import posting
 from billing.models import GatewayCustomer, PaymentMethod
 from billing.payments import cards, customers, gateways, rounds
@@ -31,14 +32,6 @@ class AuthenticationRequired(Conflict):
 
     code = "authentication_required"
     detail = "The bank wants the card's owner to confirm. Open next_action_url."
-
-
-class GatewayNotAvailable(Conflict):
-    """The payment gateway does not answer, or does not accept our key. Nothing happened."""
-
-    status = 503
-    code = "gateway_unavailable"
-    detail = "The payment gateway is not available. Try again in a minute."
 
 
 def add(

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.lib.problems import NotFound
 from accounts.models import Organization
+from billing.exceptions import GatewayNotAvailable
 from billing.ledger import posting
 from billing.models import AutoRecharge, Payment, PaymentMethod
 from billing.payments import gateways, methods, payments, purchases, saving_cards
@@ -223,7 +224,7 @@ def test_while_the_gateway_does_not_answer_coming_back_from_its_page_is_no_error
 ) -> None:
     factories.billing_account(organization)
     bank.before["session"] = unavailable
-    with pytest.raises(saving_cards.GatewayNotAvailable):
+    with pytest.raises(GatewayNotAvailable):
         saving_cards.finish_setup(organization, "cs_1")
 
 
