@@ -72,11 +72,15 @@ class EventsForm(forms.Form):
         return condition
 
     def _by(self, text: str) -> Q:
-        """Who did it: an id, an email address, part of the name of somebody in the tree, or a kind such as “System”."""
+        """Who did it: an id, an email address, part of the name of somebody in the tree, or a kind such as “System”.
+
+        Operators are not found by their address: it is not for customers.
+        """
         kinds = [kind for kind, label in ACTORS.items() if str(label).casefold() == text.casefold()]
         in_tree = Q(memberships__organization__root_id=self.organization.root_id, name__icontains=text)
         people = [*User.objects.filter(email=text.lower()), *User.objects.filter(in_tree).distinct()]
-        return Q(actor__id__in=[text, *(f"user:{person.pk}" for person in people)]) | Q(actor__kind__in=kinds)
+        ids = [f"user:{person.pk}" for person in people]
+        return Q(actor__id=text) | Q(actor__id__in=ids, actor__kind="person") | Q(actor__kind__in=kinds)
 
 
 class AuditMixin(OrganizationMixin):

@@ -63,6 +63,13 @@ def test_who_did_it_is_named_by_email_or_name(client: Client, page: Any, alice: 
     assert page(f"?actor={bob.email}").context["rows"] == []
 
 
+def test_an_operator_is_not_found_by_their_address(page: Any, bob: User, organization: Organization) -> None:
+    operator = events.platform_actor(f"user:{bob.pk}")
+    events.record(organization.pk, "organization.resumed", {"actor": operator.id}, timezone.now(), actor=operator)
+    assert page("?actor=operator").context["rows"]
+    assert page(f"?actor={bob.email}").context["rows"] == []
+
+
 def test_the_details_show_before_and_after_and_escape_them(page: Any, changed: Event) -> None:
     text = page(f"{changed.public_id}/").content.decode()
     assert "&lt;b&gt;New&lt;/b&gt;" in text
