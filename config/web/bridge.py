@@ -87,8 +87,7 @@ class Bridge:
                 await send({"type": "http.response.body", "body": part, "more_body": more})
         finally:
             if more:
-                with suppress(Refusal):  # of a pool that is full
-                    self.pool.submit(Job(rest.close))
+                self.pool.add(Job(rest.close))
 
     async def _answer(self, request: Request, receive: Receive) -> Answer:
         request.check_head()
@@ -221,6 +220,10 @@ class Pool:
         """Called on the event loop alone."""
         if self.jobs.qsize() >= WAITING_LIMIT:
             raise _unavailable("Too many requests wait for an answer.")
+        self.add(job)
+
+    def add(self, job: Job[Any]) -> None:
+        """The same for a job that has to be done, however many wait."""
         if not self.started:
             self.started = True
             for thread in self.threads:

@@ -226,6 +226,14 @@ def test_a_long_answer_ends_where_the_client_hangs_up() -> None:
     assert long.read == 1
 
 
+def test_a_long_answer_is_closed_even_if_too_many_requests_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = Long()
+    with pytest.raises(Refusal):
+        asyncio.run(download(long, lambda part: monkeypatch.setattr(bridge, "WAITING_LIMIT", 0)))
+    assert long.is_closed.wait(5)
+    assert long.read == 1
+
+
 def test_a_part_that_is_not_there_in_time_ends_the_answer() -> None:
     long = Long()
     with pytest.raises(Refusal):
