@@ -32,7 +32,9 @@ class _Session(requests.Session):
     """Waits no longer than the web request that makes the call. What then isn't known yet is found out by a sweep."""
 
     def request(self, *args: Any, **options: Any) -> requests.Response:
-        timeout = deadlines.left(CONNECT_SECONDS), deadlines.left(ANSWER_SECONDS)
+        seconds = deadlines.left(CONNECT_SECONDS + ANSWER_SECONDS)
+        connect = min(CONNECT_SECONDS, seconds / 2)
+        timeout = connect, min(ANSWER_SECONDS, seconds - connect)
         return super().request(*args, **{**options, "timeout": timeout})
 
 
