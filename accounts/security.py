@@ -10,13 +10,14 @@ from django.core.validators import DomainNameValidator
 from django.db import transaction
 from django.forms import model_to_dict
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from accounts import events, second_factors
 from accounts.credentials import Credential, Kind
 from accounts.lib import addresses, instances, mailboxes, sql
 from accounts.lib.problems import Conflict, Forbidden
 from accounts.lib.sentences import filled
-from accounts.models import IdentityProvider, Membership, Organization, SecurityPolicy, User
+from accounts.models import IdentityProvider, LinkedAccount, Membership, Organization, SecurityPolicy, User
 
 POLICIES = sql.compose(
     "SELECT {policy} FROM accounts_securitypolicy AS policy WHERE policy.organization_id = ANY(%(path)s)",
@@ -25,7 +26,16 @@ POLICIES = sql.compose(
 LONGEST_KEY_LIFE_DAYS = 36_500
 LONGEST_SESSION_HOURS = 8_760
 SSO = "sso"  # the organization's own provider
-METHODS = ("password", "passkey", "google", "github", "microsoft", "oidc", SSO)
+METHOD_NAMES = {
+    "password": gettext_lazy("Password"),
+    "passkey": gettext_lazy("Passkey"),
+    "google": "Google",
+    "github": "GitHub",
+    "microsoft": "Microsoft",
+    "oidc": gettext_lazy("The installation's own provider"),
+    SSO: gettext_lazy("The organization's own provider"),
+}
+METHODS = tuple(METHOD_NAMES)
 OF_PEOPLE = (Kind.TOKEN, Kind.SESSION)
 
 
@@ -87,7 +97,7 @@ class Effective:
             raise NetworkNotAllowed
         if self.require_two_factor and not _has_factor(credential):
             raise TwoFactorNeeded
-        if credential.sign_in_method and not all(credential.sign_in_method in list for list in self.sign_in_methods):
+        if credential.sign_in_method and not self.admits_method(credential.sign_in_method):
             raise SignInMethodNotAllowed
         began = credential.signed_in_at
         if (
@@ -96,6 +106,9 @@ class Effective:
             and (began is None or began + self.longest_session <= now)
         ):
             raise SessionTooOld
+
+    def admits_method(self, method: str) -> bool:
+        return all(method in methods for methods in self.sign_in_methods)
 
     def admits_address(self, address: str) -> bool:
         return all(addresses.within(address, networks) for networks in self.networks)
@@ -128,6 +141,13 @@ def _methods(organization: Organization, policy: SecurityPolicy) -> tuple[str, .
     above = organization.path[: organization.path.index(policy.organization_id) + 1]
     own = IdentityProvider.objects.filter(organization__in=above, is_enabled=True)
     return (*policy.sign_in_methods, *(provider.public_id for provider in own))
+
+
+def has_allowed_method(user: User, organization: Organization) -> bool:
+    """Whether the person has a way to sign in that the organization allows. Everyone can choose a password by email."""
+    linked = LinkedAccount.objects.filter(user=user).values_list("provider", flat=True)
+    methods = {"password", *linked, *(["passkey"] if second_factors.has_passkey(user) else [])}
+    return any(map(effective(organization).admits_method, methods))
 
 
 def longest_key_life(organization: Organization) -> timedelta | None:

@@ -69,10 +69,13 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
         except security.TwoFactorNeeded as problem:
             messages.error(request, sentence(problem))
             return _to_factor(request, user)
-        except (security.SessionTooOld, security.SignInMethodNotAllowed) as problem:
-            logout(request)
-            messages.error(request, sentence(problem))
-            return redirect_to_login(request.get_full_path())
+        except security.SignInMethodNotAllowed as problem:
+            if security.has_allowed_method(user, self.organization):
+                return _sign_in_again(request, problem)
+            messages.error(request, f"{sentence(problem)} {_what_to_add(self.organization)}")
+            return redirect("mfa_index")
+        except security.SessionTooOld as problem:
+            return _sign_in_again(request, problem)
         except NotAllowed:
             return refusal(
                 request,
@@ -124,6 +127,20 @@ def _to_factor(request: HttpRequest, user: User) -> HttpResponse:
         return redirect("mfa_index")
     here = urlencode({"next": request.get_full_path()})
     return redirect(f"{reverse('mfa_reauthenticate')}?{here}")
+
+
+def _sign_in_again(request: HttpRequest, problem: Problem) -> HttpResponse:
+    logout(request)
+    messages.error(request, sentence(problem))
+    return redirect_to_login(request.get_full_path())
+
+
+def _what_to_add(organization: Organization) -> str:
+    admits = security.effective(organization).admits_method
+    names = [str(name) for method, name in security.METHOD_NAMES.items() if admits(method)]
+    return gettext("It allows: %(methods)s. Add one of them here, then sign in with it.") % {
+        "methods": ", ".join(names)
+    }
 
 
 def refusal(request: HttpRequest, problem: Problem) -> HttpResponse:

@@ -51,6 +51,14 @@ class LoginView(ProvidersMixin, allauth.LoginView):  # type: ignore[misc]
     """allauth's page, with the providers that sign people in."""
 
 
+class PasswordResetView(allauth.PasswordResetView):  # type: ignore[misc]
+    """allauth's page. People who sign in elsewhere come here to choose their first password, and it tells them so."""
+
+    def get_initial(self) -> dict[str, Any]:
+        user = self.request.user
+        return {"email": user.email} if isinstance(user, User) else {}
+
+
 class SignupView(ProvidersMixin, allauth.SignupView):  # type: ignore[misc]
     """allauth's page. The page of an invitation links to it with `?invitation=` and the token.
 

@@ -27,15 +27,6 @@ from apikeys.models import ApiKey
 
 MOST = 100
 SHOWN = 10
-METHOD_NAMES = {
-    "password": gettext_lazy("Password"),
-    "passkey": gettext_lazy("Passkey"),
-    "google": "Google",
-    "github": "GitHub",
-    "microsoft": "Microsoft",
-    "oidc": gettext_lazy("The installation's own provider"),
-    security.SSO: gettext_lazy("The organization's own provider"),
-}
 
 
 class LinesField(forms.CharField):
@@ -111,7 +102,7 @@ class PolicyForm(forms.Form):
         super().__init__(*args, **kwargs)
         methods = self.fields["sign_in_methods"]
         assert isinstance(methods, forms.MultipleChoiceField)
-        methods.choices = [(method, METHOD_NAMES[method]) for method in security.METHODS]
+        methods.choices = [(method, name) for method, name in security.METHOD_NAMES.items()]
 
 
 class PolicyView(OrganizationMixin):

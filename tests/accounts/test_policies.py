@@ -133,7 +133,11 @@ def test_a_session_goes_by_its_age_and_its_method(alice: User, organization: Org
     assert browser.get(at(organization))["Location"].startswith("/accounts/login/")
     policy.longest_session_hours, policy.sign_in_methods = None, ["passkey"]
     policy.save()
-    assert signed_in(alice).get(at(organization))["Location"].startswith("/accounts/login/")
+    browser = signed_in(alice)
+    assert browser.get(at(organization))["Location"] == "/accounts/security/"  # where a passkey can be added
+    assert "It allows: Passkey. Add one of them here" in browser.get("/accounts/security/").content.decode()
+    Authenticator.objects.create(user=alice, type=Authenticator.Type.WEBAUTHN, data={})
+    assert browser.get(at(organization))["Location"].startswith("/accounts/login/")  # to sign in with it
 
 
 def test_operators_always_need_a_factor(settings: Any, db: None) -> None:

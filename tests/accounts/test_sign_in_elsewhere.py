@@ -254,7 +254,11 @@ def test_the_last_way_in_is_not_removed(db: None) -> None:
     ann, row = person_of(browser), LinkedAccount.objects.get()
     assert ann
     path = f"/accounts/security/links/{row.pk}/remove/"
-    assert browser.post(path)["Location"].startswith("/accounts/password/reset/")  # who has no way to confirm
+    choose = browser.post(path)["Location"]  # who has no way to confirm
+    assert choose.startswith("/accounts/password/reset/")
+    page = browser.get(choose).content.decode()
+    assert "neither a password nor a second factor" in page
+    assert f'value="{ann.email}"' in page
     with pytest.raises(linked_accounts.LastWayIn):
         linked_accounts.unlink(ann, row.pk, Current(), timezone.now())
     ann.set_password(factories.PASSWORD)
