@@ -1,4 +1,4 @@
-"""Refuses query parameters that a route doesn't have, so that a typo never means "unfiltered"."""
+"""Refuses query parameters that a route doesn't have, so that a typo never means "unfiltered", and any given twice."""
 
 from collections.abc import Callable
 from functools import cache
@@ -43,11 +43,20 @@ class KnownParameters:
             return None
         with _making:
             known = declared(view, method)
-        unknown = [] if known is None else sorted(request.GET.keys() - known)
-        if not unknown:
+        if known is None:
             return None
-        errors = [{"pointer": f"/{name[:LONGEST]}", "detail": "There is no such parameter."} for name in unknown[:MOST]]
-        return problems.refuse(request, 400, "invalid", gettext_noop("Some parameters are not known."), errors)
+        if unknown := sorted(request.GET.keys() - known):
+            return _refuse(
+                request, gettext_noop("Some parameters are not known."), unknown, "There is no such parameter."
+            )
+        if repeated := sorted(name for name, values in request.GET.lists() if len(values) > 1):
+            return _refuse(request, gettext_noop("Some parameters are repeated."), repeated, "Must be given only once.")
+        return None
+
+
+def _refuse(request: HttpRequest, detail: str, names: list[str], reason: str) -> HttpResponseBase:
+    errors = [{"pointer": f"/{name[:LONGEST]}", "detail": reason} for name in names[:MOST]]
+    return problems.refuse(request, 400, "invalid", detail, errors)
 
 
 def _is_checked(request: HttpRequest, view: Any) -> bool:

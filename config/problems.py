@@ -18,7 +18,8 @@ log = structlog.get_logger()
 
 PLIVO_PATH = "/v1/Account/"
 RETRY_AFTER_SECONDS = 5
-API_PATHS = re.compile(r"/(v1|auth|api|webhooks|\.well-known|healthz|readyz)(/|$)")
+# Also with a slash too many or in capitals, as a program's mistake may have it.
+API_PATHS = re.compile(r"/+(v1|auth|api|webhooks|\.well-known|healthz|readyz)(/|$)", re.IGNORECASE)
 
 
 def answer(

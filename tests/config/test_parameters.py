@@ -90,3 +90,9 @@ def test_a_list_with_a_typo_is_refused(api: Any, alice: Any, gateway: Api) -> No
     assert is_refused(gateway.post("/v1/keys/verify?x=1", {"key": "sk_live_x"}), "x")
     both = api(alice).get("/v1/events?limit=1&a=1&b=2")
     assert [error["pointer"] for error in both.json()["errors"]] == ["/a", "/b"]
+
+
+def test_a_parameter_is_given_only_once(api: Any, alice: Any) -> None:
+    """Which of two values counted would be a guess."""
+    twice = api(alice).get("/v1/events?limit=1&limit=2&type=a&type=a")
+    assert (twice.status_code, [error["pointer"] for error in twice.json()["errors"]]) == (400, ["/limit", "/type"])

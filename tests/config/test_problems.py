@@ -126,7 +126,9 @@ def test_while_redis_is_down_everything_but_tasks_goes_on(dora: User) -> None:
         assert gateway.post("/v1/usage/events", event).json()["accepted"] == 1
 
 
-@pytest.mark.parametrize("name", ["/v1", "/v1/x", "/auth/x", "/api/v1/events", "/.well-known/x", "/readyz"])
+@pytest.mark.parametrize(
+    "name", ["/v1", "/v1/x", "/auth/x", "/api/v1/events", "/.well-known/x", "/readyz", "//v1/x", "/V1/x"]
+)
 def test_a_path_of_the_api_is_known_by_its_first_word(name: str) -> None:
     assert API_PATHS.match(name)
 
