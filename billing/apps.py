@@ -3,3 +3,8 @@ from django.apps import AppConfig
 
 class BillingConfig(AppConfig):
     name = "billing"
+
+    def ready(self) -> None:
+        from billing.payments import gateways  # needs the models, which are loaded by now
+
+        gateways.chosen()

@@ -15,7 +15,8 @@ from rest_framework.views import APIView
 from accounts.lib.problems import Problem
 from billing.payments import inbound
 from billing.payments.gateways import InvalidWebhook
-from billing.payments.gateways.stripe import StripeGateway
+
+NAME = "stripe"
 
 
 class NotOfStripe(Problem):
@@ -36,8 +37,10 @@ class StripeWebhookView(APIView):
 
     def post(self, request: Request) -> Response:
         """Store the event and answer at once. 400 for whatever Stripe didn't sign for us."""
-        if StripeGateway.name != settings.PAYMENT_GATEWAY:
+        if settings.PAYMENT_GATEWAY != NAME:
             raise Http404
+        from billing.payments.gateways.stripe import StripeGateway  # only now, since it is slow to import
+
         now = timezone.now()
         try:
             event = StripeGateway().read_webhook(
@@ -45,5 +48,5 @@ class StripeWebhookView(APIView):
             )
         except InvalidWebhook as error:
             raise NotOfStripe(str(error)) from error
-        inbound.receive(StripeGateway.name, [event], now)
+        inbound.receive(NAME, [event], now)
         return Response(status=status.HTTP_200_OK)

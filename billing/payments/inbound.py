@@ -73,7 +73,7 @@ def sweep(now: datetime) -> int:
             break
         same = _same_object(event)
         try:
-            observing.look(event.subject, event.object_id, gateways.BY_NAME[event.gateway], now)
+            observing.look(event.subject, event.object_id, gateways.named(event.gateway), now)
         except gateways.GatewayError as error:
             _postpone(event, now, error)
             break

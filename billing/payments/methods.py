@@ -52,7 +52,7 @@ def chargeable_token(method: PaymentMethod) -> str:
     """What the gateway charges. A card of 0.1.0 was never saved with a customer; that is made up for here."""
     if method.fingerprint:
         return method.gateway_token
-    gateway = gateways.BY_NAME[method.gateway]
+    gateway = gateways.named(method.gateway)
     account = accounts.find(method.organization)
     if account is None:
         raise NoBillingAccount
@@ -147,6 +147,6 @@ def observe(token: str, card: Card | None, gateway: str, now: datetime) -> None:
 def _detach(method: PaymentMethod) -> None:
     """Best effort: what stays at the gateway is never charged by us."""
     try:
-        gateways.BY_NAME[method.gateway].detach(method.gateway_token)
+        gateways.named(method.gateway).detach(method.gateway_token)
     except gateways.GatewayError:
         log.warning("card not detached", payment_method=method.public_id)

@@ -50,7 +50,7 @@ def complete(payment_id: UUID, *, return_url: str | None = None) -> Payment:
     payment = Payment.objects.select_related("method", "organization", "invoice").get(pk=payment_id)
     if not payment.is_open:
         return payment
-    gateway = gateways.BY_NAME[payment.gateway_name]
+    gateway = gateways.named(payment.gateway_name)
     try:
         return _advance(payment, gateway, return_url)
     except gateways.UnexpectedState:
@@ -266,7 +266,7 @@ def authenticate(payment: Payment, return_url: str) -> str:
     """
     if payment.status != Status.ACTION_REQUIRED:
         return ""
-    gateway = gateways.BY_NAME[payment.gateway_name]
+    gateway = gateways.named(payment.gateway_name)
     intent = gateway.retrieve(payment.intent)
     if intent.state == IntentState.ACTION_REQUIRED and not intent.next_action_url:
         assert payment.method is not None
@@ -293,7 +293,7 @@ def cancel(payment: Payment) -> Payment:
             raise NotCancelable
         if not (payment.intent or payment.session or payment.confirmations):
             return settling.fail(payment.pk, "canceled")  # Nothing can be charged yet, and a closed row never is.
-    gateway = gateways.BY_NAME[payment.gateway_name]
+    gateway = gateways.named(payment.gateway_name)
     try:
         if payment.session:
             gateway.expire_session(payment.session)

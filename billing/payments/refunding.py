@@ -71,7 +71,7 @@ def complete(refund_id: UUID) -> Refund:
     if refund.status != Status.PENDING:
         return refund
     try:
-        answer = _ask(refund, gateways.BY_NAME[refund.payment.gateway_name])
+        answer = _ask(refund, gateways.named(refund.payment.gateway_name))
     except gateways.GatewayRefused as error:
         is_known = isinstance(error, gateways.UnknownObject) and refund.gateway_reference
         return _miss(refund) if is_known else fail(refund.pk, error.code)

@@ -43,7 +43,7 @@ def add(
     `AuthenticationRequired` has the address of the bank's page.
     """
     account, id = accounts.required(organization), id or identifiers.uuid7()
-    gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
+    gateway = gateways.named(settings.PAYMENT_GATEWAY)
 
     def save_for(customer: str) -> Setup:
         return gateway.save_card(
@@ -132,7 +132,7 @@ def _give_role(method: PaymentMethod, now: datetime) -> None:
 def begin_setup(organization: Organization, *, return_url: str, by: str = "") -> Session:
     """A page of the gateway's that saves a card, for `by`. `finish_setup` keeps it, or the gateway's event does."""
     account = accounts.required(organization)
-    gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
+    gateway = gateways.named(settings.PAYMENT_GATEWAY)
     separator = "&" if "?" in return_url else "?"
 
     def open_page(customer: str) -> Session:
@@ -152,7 +152,7 @@ def begin_setup(organization: Organization, *, return_url: str, by: str = "") ->
 
 def finish_setup(organization: Organization, session_id: str) -> PaymentMethod | None:
     """Keep the card of a completed page. None while it is open. `NotFound` if it isn't the organization's page."""
-    gateway = gateways.BY_NAME[settings.PAYMENT_GATEWAY]
+    gateway = gateways.named(settings.PAYMENT_GATEWAY)
     try:
         session = gateway.session(session_id)
     except gateways.GatewayRefused as error:

@@ -10,6 +10,7 @@ from tests.billing.payments.gateway import FaultySandbox
 def bank(monkeypatch: pytest.MonkeyPatch, settings: Any) -> FaultySandbox:
     """The payment gateway of the installation, for as long as the test runs."""
     bank = FaultySandbox()
-    monkeypatch.setitem(gateways.BY_NAME, bank.name, bank)
+    named = gateways.named
+    monkeypatch.setattr(gateways, "named", lambda name: bank if name == bank.name else named(name))
     settings.PAYMENT_GATEWAY = bank.name
     return bank

@@ -150,7 +150,7 @@ class Drill:
         return began
 
     def problems(self) -> list[str]:
-        inbound.poll(gateways.BY_NAME["stripe"], timezone.now())
+        inbound.poll(gateways.named("stripe"), timezone.now())
         inbound.sweep(timezone.now())
         wrong = conservation.differences(self.stand_in) + [str(finding) for finding in reconciliation.run()]
         for customer in self.customers:

@@ -2,13 +2,13 @@
 
 from django.conf import settings
 
-from billing.payments.gateways import BY_NAME, GatewayMisconfigured, GatewayUnavailable
+from billing.payments.gateways import GatewayMisconfigured, GatewayUnavailable, named
 
 
 def problems() -> list[str]:
     """Sentences for operators; empty when all is well. Asks the gateway."""
     try:
-        missing = BY_NAME[settings.PAYMENT_GATEWAY].missing_permissions()
+        missing = named(settings.PAYMENT_GATEWAY).missing_permissions()
     except GatewayMisconfigured as error:
         return [f"The payment gateway does not accept our key: {error}"]
     except GatewayUnavailable as error:

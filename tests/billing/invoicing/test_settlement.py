@@ -161,7 +161,7 @@ def test_a_refund_that_is_refused_yields_none(buyer: Organization, bank: FaultyS
 def test_a_refund_that_comes_back_days_later_is_invoiced_again(buyer: Organization) -> None:
     payment = buy(buyer)
     done = refund(payment)
-    gateway = gateways.BY_NAME[payment.gateway_name]
+    gateway = gateways.named(payment.gateway_name)
     answer = gateway.retrieve_refund(done.gateway_reference)
     refunding.settle(done.pk, type(answer)(**{**vars(answer), "state": RefundState.FAILED}))
     kinds = list(Invoice.objects.of(buyer).order_by("issued_at").values_list("kind", "total"))

@@ -43,4 +43,4 @@ def bought(organization: Organization) -> list[Any]:
 
 
 def state_of(payment: Payment) -> IntentState:
-    return gateways.BY_NAME[payment.gateway_name].retrieve(payment.intent).state
+    return gateways.named(payment.gateway_name).retrieve(payment.intent).state

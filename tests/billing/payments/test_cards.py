@@ -144,4 +144,4 @@ def test_what_becomes_of_a_card_is_data_of(organization: Organization) -> None:
     methods.change(second, {"is_backup": True})
     methods.change(second, {"is_backup": True})
     assert [(event["is_default"], event["is_backup"]) for event in data_of(organization, "changed")] == [(False, True)]
-    assert gateways.BY_NAME["sandbox"].card(second.gateway_token).customer
+    assert gateways.named("sandbox").card(second.gateway_token).customer

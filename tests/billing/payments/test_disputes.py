@@ -157,7 +157,7 @@ def dispute(payment: Payment, state: DisputeState, withdrawn: int, reinstated: i
 
 def test_an_answer_that_is_older_than_another_changes_nothing(organization: Organization) -> None:
     factories.card(organization)
-    payment, gateway = paid(organization), gateways.BY_NAME["sandbox"]
+    payment, gateway = paid(organization), gateways.named("sandbox")
     before = dispute(payment, DisputeState.OPEN, 2500, 0)
     after = dispute(payment, DisputeState.WON, 2500, 2500)
     for answer in (after, before, after):
@@ -168,7 +168,7 @@ def test_an_answer_that_is_older_than_another_changes_nothing(organization: Orga
 def test_many_who_hear_of_it_at_once_take_it_once(committed: None) -> None:
     organization = factories.organization()
     factories.card(organization)
-    payment, gateway = paid(organization), gateways.BY_NAME["sandbox"]
+    payment, gateway = paid(organization), gateways.named("sandbox")
     id = f"du_{payment.pk.hex}"
     answer = gateways.Dispute(
         id, DisputeState.OPEN, Money(2500, "USD"), payment.intent, "", timezone.now(), withdrawn=2500
@@ -261,14 +261,14 @@ def test_a_refund_heard_of_before_its_payment_settles_that_first(customer: Organ
     stand_in.fault("payment_intents.confirm", "cut_after")
     payment = payments.complete(begin(customer).pk)
     row = stand_in.refund(intent=payment.intent, amount=1000)
-    gateway = gateways.BY_NAME["stripe"]
+    gateway = gateways.named("stripe")
     refunding.observe(gateway.retrieve_refund(row["id"]), gateway, timezone.now())
     assert entries(customer) == [("purchase", 25), ("refund", -10)]
 
 
 def test_what_is_not_ours_is_left_alone(payment: Payment, customer: Organization, stand_in: StandIn) -> None:
     """The company may use its Stripe account for other things too."""
-    gateway, theirs = gateways.BY_NAME["stripe"], GatewayCustomer.objects.get().customer
+    gateway, theirs = gateways.named("stripe"), GatewayCustomer.objects.get().customer
     card = gateway.cards(theirs)[0].token
     made = gateway.create(
         customer=theirs, card=card, money=Money(700, "USD"), description="A T-shirt", metadata={}, idempotency_key="x"
@@ -324,4 +324,4 @@ def test_a_dispute_that_the_gateway_does_not_know_does_not_stop_the_comparison(
 
 def test_what_has_no_intent_is_not_ours(payment: Payment, stand_in: StandIn) -> None:
     """Others may charge without one in the same account of the gateway."""
-    assert intents.paid("", gateways.BY_NAME["stripe"]) is None
+    assert intents.paid("", gateways.named("stripe")) is None

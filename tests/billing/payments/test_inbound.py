@@ -90,7 +90,7 @@ def test_an_event_may_come_before_the_answer_that_caused_it(
     stand_in.fault("payment_intents.create", "cut_after")
     payments.complete(payment.pk)
     made = next(call for call in stand_in.events()[::-1] if call["data"]["object"].get("object") == "payment_intent")
-    observing.look("intent", made["data"]["object"]["id"], gateways.BY_NAME["stripe"], timezone.now())
+    observing.look("intent", made["data"]["object"]["id"], gateways.named("stripe"), timezone.now())
     assert payments.complete(payment.pk).status == "succeeded"
     for delivery in deliveries:
         assert post(*delivery) == 200

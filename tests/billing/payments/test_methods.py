@@ -184,7 +184,7 @@ def test_a_card_that_its_bank_declined_for_good_says_so(alice: Any, api: Any, or
 
 
 def test_a_removed_card_is_gone_at_the_gateway_too(alice: Any, api: Any, first: PaymentMethod) -> None:
-    gateway = gateways.BY_NAME[first.gateway]
+    gateway = gateways.named(first.gateway)
     assert gateway.card(first.gateway_token).customer
     api(alice).delete(f"{CARDS}/{first.public_id}")
     assert gateway.card(first.gateway_token).customer == ""

@@ -259,7 +259,7 @@ def test_money_that_came_after_we_gave_up_is_credited_all_the_same(buyer: Organi
     payments.complete(payment.pk)
     settling.fail(payment.pk, "canceled")
     payment.refresh_from_db()
-    intent = gateways.BY_NAME["faulty"].retrieve(payment.intent)
+    intent = gateways.named("faulty").retrieve(payment.intent)
     assert settling.settle(payment.pk, intent).status == "succeeded"
     assert settling.settle(payment.pk, intent).status == "succeeded"
     assert bought(buyer) == [25]

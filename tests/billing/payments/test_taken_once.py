@@ -42,7 +42,7 @@ def refund_at_the_gateway(
 ) -> Refund:
     money, id = Money(minor, "USD"), id or f"re_{uuid4().hex}"
     answer = gateways.Refund(id, state, money, payment.intent, timezone.now())
-    row = refunding.observe(answer, gateways.BY_NAME["sandbox"], timezone.now())
+    row = refunding.observe(answer, gateways.named("sandbox"), timezone.now())
     assert row is not None
     return row
 
@@ -53,7 +53,7 @@ def dispute(
     money = Money(withdrawn, "USD")
     answer = gateways.Dispute(id, state, money, payment.intent, "fraudulent", timezone.now(), withdrawn, reinstated)
     for _ in range(2):
-        row = disputes.observe(answer, gateways.BY_NAME["sandbox"], timezone.now())
+        row = disputes.observe(answer, gateways.named("sandbox"), timezone.now())
     assert row is not None
     return row
 

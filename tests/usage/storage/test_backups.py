@@ -94,7 +94,7 @@ def test_a_copy_charges_nothing_and_sends_nothing(organization: Organization, se
     Email.objects.create(template="x", to="a@example.com", context=b"")
     assert emails.send_due({}) == worker.run() == 0
     assert Email.objects.exists()
-    gateway = gateways.BY_NAME["sandbox"]
+    gateway = gateways.named("sandbox")
     for verb in ("create", "confirm", "refund", "events", "customer", "retrieve"):
         with pytest.raises(gateways.GatewayMisconfigured, match="This database is a copy"):
             getattr(gateway, verb)

@@ -48,7 +48,7 @@ def books(organization: Organization) -> Organization:
 
     An operator has reversed what the recharge brought.
     """
-    card, gateway, now = factories.card(organization), gateways.BY_NAME["sandbox"], timezone.now()
+    card, gateway, now = factories.card(organization), gateways.named("sandbox"), timezone.now()
     payment = payments.complete(purchases.begin(organization, amount=Decimal(25), method=None, by="test").pk)
     refunding.complete(refunds.begin(payment, amount=Decimal(5), reason="Sorry", actor="").pk)
     failed = refunding.complete(refunds.begin(payment, amount=Decimal(3), reason="Sorry", actor="").pk)
