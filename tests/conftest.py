@@ -112,6 +112,16 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         stack.close()
 
 
+@pytest.fixture(scope="module")
+def module_transaction(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """What the module's own fixtures make in it is made once. A test is a savepoint in it, and so leaves nothing."""
+    from django.db import transaction
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
 def committed(request: pytest.FixtureRequest, committed_database: None, django_db_blocker: Any) -> Iterator[None]:
     """Real transactions, in a second database, that other threads and processes see.

@@ -63,10 +63,22 @@ def bodies(draw: st.DrawFn, names: list[str], good: dict[str, Any]) -> str:
     return text
 
 
+@pytest.fixture(scope="module")
+def alice(module_transaction: None) -> User:
+    alice = factories.user("alice")
+    assert alice.current_organization
+    factories.card(alice.current_organization)
+    factories.credit(alice.current_organization, 100)
+    return alice
+
+
+@pytest.fixture(scope="module")
+def gateway(module_transaction: None) -> Api:
+    return Api(factories.platform_key())
+
+
 @pytest.fixture
-def clients(api: Any, alice: User, organization: Organization, gateway: Any) -> list[Any]:
-    factories.card(organization)
-    factories.credit(organization, 100)
+def clients(api: Any, alice: User, gateway: Api, db: None) -> list[Any]:
     return [api(alice), gateway]
 
 

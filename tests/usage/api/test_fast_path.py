@@ -37,9 +37,21 @@ def _one_moment(db: None) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def secrets(funded: Organization) -> Secrets:
-    """Of a key of each kind; their use was noted this minute, but for one."""
+@pytest.fixture(scope="module")
+def funded(module_transaction: None) -> Organization:
+    organization = factories.organization()
+    factories.credit(organization, 100)
+    return organization
+
+
+@pytest.fixture(scope="module")
+def gateway(module_transaction: None) -> Api:
+    return Api(factories.platform_key())
+
+
+@pytest.fixture(scope="module")
+def made(funded: Organization) -> dict[str, tuple[ApiKey, str]]:
+    """A key of each kind, and its secret."""
     limit: dict[str, Any] = {"rate_limit": 2, "rate_limit_window_seconds": 60}
     made = {
         "plain": factories.key(funded, permissions=["messaging:send"]),
@@ -49,12 +61,20 @@ def secrets(funded: Organization) -> Secrets:
         "test": factories.key(funded, environment="test"),
         "revoked": factories.key(funded),
         "networked": factories.key(funded, allowed_cidrs=["10.0.0.0/8"]),
-        "expiring": factories.key(funded, expires_at=timezone.now() + timedelta(microseconds=5)),
+        "expiring": factories.key(funded),
         "unused": factories.key(funded),
     }
     keys.revoke(made["revoked"][0])
     capped = [made[kind][0].pk for kind in ("capped", "both")]
     ApiKey.objects.filter(pk__in=capped).update(monthly_budget=Decimal("0.05"))
+    return made
+
+
+@pytest.fixture
+def secrets(made: dict[str, tuple[ApiKey, str]], db: None) -> Secrets:
+    """The use of all keys was noted this minute, but for one."""
+    soon = timezone.now() + timedelta(microseconds=5)
+    ApiKey.objects.filter(pk=made["expiring"][0].pk).update(expires_at=soon)
     ApiKey.objects.exclude(pk=made["unused"][0].pk).update(last_used_at=timezone.now())
     return {kind: secret for kind, (_, secret) in made.items()}
 

@@ -133,10 +133,12 @@ WHERE_RETIRED = [
 ]
 
 
-@pytest.fixture
-def books(funded: Organization) -> Organization:
-    """Good books with everything in them: entries of several kinds, holds and a lease, events of a key and of none, and
-    of an organization that was moved."""
+@pytest.fixture(scope="module")
+def good_books(module_transaction: None) -> Organization:
+    """Everything is in them: entries of several kinds, holds and a lease, events of a key and of none, and of an
+    organization that was moved."""
+    funded = factories.organization()
+    factories.credit(funded, 100)
     key, _ = factories.key(funded)
     test_key, _ = factories.key(funded, environment="test")
     posting.debit(funded.pk, kind=LedgerEntry.Kind.SUBSCRIPTION, amount=Decimal(1), now=timezone.now())
@@ -162,6 +164,11 @@ def books(funded: Organization) -> Organization:
         voids.void(funded, id, reason="Not delivered", actor="", now=timezone.now())
     _use_and_move(funded)
     return funded
+
+
+@pytest.fixture
+def books(good_books: Organization, db: None) -> Organization:
+    return good_books
 
 
 def _use_and_move(payer: Organization) -> None:
@@ -253,17 +260,3 @@ def test_one_accounts_difference_is_not_made_good_by_anothers(books: Organizatio
     corrupt(books, "UPDATE billing_ledgeraccount SET balance = balance - 1 WHERE true")
     corrupt(other, "UPDATE billing_ledgeraccount SET balance = balance + 1 WHERE true")
     assert {finding.organization for finding in reconciliation.run()} == {books.public_id, other.public_id}
-
-
-@pytest.fixture
-def committed_database(fresh_database: None) -> None:
-    """All books are proved."""
-
-
-@pytest.mark.usefixtures("committed")
-def test_the_proof_is_of_one_snapshot_and_writes_nothing() -> None:
-    """With no transaction around it, the command opens its own."""
-    organization = factories.organization()
-    factories.credit(organization, 100)
-    record(event(organization))
-    assert reconciliation.run() == []
