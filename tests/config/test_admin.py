@@ -20,16 +20,32 @@ from tests.conftest import Api
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
+@pytest.fixture(scope="module")
+def alice(module_transaction: None) -> User:
+    return factories.user("alice")
+
+
+@pytest.fixture(scope="module")
+def organization(alice: User) -> Any:
+    return alice.current_organization
+
+
+@pytest.fixture(scope="module")
+def superuser(module_transaction: None) -> User:
+    return User.objects.create_superuser(f"{factories.unique('operator')}@example.com", "x")
+
+
 @pytest.fixture
-def operator(db: None) -> Client:
+def operator(superuser: User, db: None) -> Client:
     client = Client()
-    client.force_login(User.objects.create_superuser(f"{factories.unique('operator')}@example.com", "x"))
+    client.force_login(superuser)
     return client
 
 
-@pytest.fixture
-def busy(organization: Any, alice: User, gateway: Api) -> ApiKey:
+@pytest.fixture(scope="module")
+def busy(organization: Any, alice: User) -> ApiKey:
     """A key of alice's organization, which has bought credits and used some."""
+    gateway = Api(factories.platform_key())
     factories.card(organization)
     payments.complete(purchases.begin(organization, amount=Decimal(20), method=None, by="alice").pk)
     key, _ = factories.key(organization, created_by=alice)
@@ -105,11 +121,11 @@ def test_the_ledger_can_be_looked_at_and_nothing_else(operator: Client, busy: Ap
 
 def test_a_platform_key_made_here_shows_its_secret_once_and_works(operator: Client, alice: User) -> None:
     page = reverse("admin:apikeys_apikey_add")
-    form_data = {**form_of(operator.get(page)), "name": "gateway"}
+    form_data = {**form_of(operator.get(page)), "name": "made here"}
     answer = operator.post(page, form_data)
     again = operator.post(page, form_data)  # as a reload does
     assert again["Location"] == changelist(ApiKey)
-    assert ApiKey.objects.platform().filter(name="gateway", created_by=None).count() == 1
+    assert ApiKey.objects.platform().filter(name="made here", created_by=None).count() == 1
     secret = answer.context["secret"]
     assert "no-store" in answer["Cache-Control"]
     assert Api(secret).get("/v1/whoami").json()["kind"] == "platform_key"

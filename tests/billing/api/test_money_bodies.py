@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from accounts import tokens
 from accounts.models import Organization, User
 from billing.models import LedgerAccount, LedgerEntry, Payment, Subscription
 from tests import factories
@@ -41,16 +42,35 @@ ROUTES = {
 }
 
 
-@pytest.fixture
-def names(funded: Organization, api: Any, alice: User, gateway: Api) -> dict[str, str]:
-    """Alice's organization, billed in US dollars, with a hold and a lease of 10 each."""
-    factories.card(funded)
-    hold, lease = place(api(alice)).json()["id"], take(gateway, funded).json()["id"]
+@pytest.fixture(scope="module")
+def alice(module_transaction: None) -> User:
+    return factories.user("alice")
+
+
+@pytest.fixture(scope="module")
+def gateway(module_transaction: None) -> Api:
+    return Api(factories.platform_key())
+
+
+@pytest.fixture(scope="module")
+def funded(alice: User) -> Organization:
+    """Alice's organization, billed in US dollars."""
+    assert alice.current_organization
+    factories.credit(alice.current_organization, 100)
+    factories.card(alice.current_organization)
+    return alice.current_organization
+
+
+@pytest.fixture(scope="module")
+def names(funded: Organization, alice: User, gateway: Api) -> dict[str, str]:
+    """It has a hold and a lease of 10 each."""
+    hold = place(Api(tokens.issue(alice, funded).access)).json()["id"]
+    lease = take(gateway, funded).json()["id"]
     return {"organization": funded.public_id, "hold": hold, "lease": lease}
 
 
 @pytest.fixture(params=ROUTES)
-def send(request: Any, names: dict[str, str], api: Any, alice: User, gateway: Api) -> Any:
+def send(request: Any, names: dict[str, str], api: Any, alice: User, gateway: Api, db: None) -> Any:
     """Sends the route's body with more members."""
     route = ROUTES[request.param]
     client = gateway if route.by_platform else api(alice)
@@ -88,18 +108,23 @@ def test_the_accounts_own_currency_may_be_named(send: Any) -> None:
     assert send(currency="USD").status_code in (200, 201)
 
 
-def test_without_an_account_there_is_no_currency_to_name(gateway: Api, organization: Organization) -> None:
+def test_without_an_account_there_is_no_currency_to_name(gateway: Api, charlie: User) -> None:
+    organization = charlie.current_organization
+    assert organization
     body = {"organization": organization.public_id, "amount": 5, "currency": "USD"}
     answer = gateway.post("/v1/credits/grants", body)
     assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (400, "The account has no currency yet.")
 
 
-def test_a_childs_currency_is_its_roots(gateway: Api, funded: Organization) -> None:
-    factories.billing_account(funded, country="JP")
-    child = Organization.objects.create_child(funded, name="Child")
+def test_a_childs_currency_is_its_roots(gateway: Api, charlie: User) -> None:
+    root = charlie.current_organization
+    assert root
+    factories.billing_account(root, country="JP")
+    factories.credit(root, 100)
+    child = Organization.objects.create_child(root, name="Child")
     assert take(gateway, child, currency="USD").status_code == 400
     assert take(gateway, child, currency="JPY").status_code == 201
-    assert LedgerAccount.objects.get(pk=funded.pk).reserved == Decimal(10)
+    assert LedgerAccount.objects.get(pk=root.pk).reserved == Decimal(10)
 
 
 NUMBERS = {"budget": "monthly_budget", "alerts": "low_balance"}
