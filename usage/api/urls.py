@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 
 from usage.api import ingest
 from usage.api.account import SummaryView, UsageView
@@ -18,7 +18,7 @@ urlpatterns = [
     path("v1/keys/verify", verify.verify),
     path("v1/keys/verify/batch", verify.verify_batch),
     path("v1/gate/authorize", authorize),
-    path("v1/gate/authorize/<path:path>", authorize),
+    re_path(r"^v1/gate/authorize/(?P<path>(?s:.*))$", authorize),  # any path of a customer's, also none
     path("v1/usage/events", ingest.record),
     path("v1/account/details", DetailsView.as_view()),
     path("auth/account/usage", UsageView.as_view()),

@@ -54,6 +54,31 @@ def test_any_method_asks_the_same(ask: Callable[..., Any], key: tuple[ApiKey, st
     assert ask("sk_live_x", method, f"{AUTHORIZE}/v1/messages").status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/", "//v1//messages/", "/a%0Ab", "/%FF", "/?to=1"])
+def test_any_path_asks_the_same(ask: Callable[..., Any], key: tuple[ApiKey, str], path: str) -> None:
+    assert ask(key[1], path=AUTHORIZE + path).status_code == 200
+    assert ask("sk_live_x", path=AUTHORIZE + path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "status"),
+    [
+        ("10.0.0.1", 200),
+        ("203.0.113.9, 10.0.0.1", 200),
+        ("10.0.0.1, 203.0.113.9", 403),
+        ("10.0.0.1, ", 400),
+        ("unknown", 400),
+        ("", 400),
+    ],
+)
+def test_the_address_may_be_the_last_in_x_forwarded_for(
+    gateway: Api, funded: Organization, forwarded: str, status: int
+) -> None:
+    _, secret = factories.key(funded, allowed_cidrs=["10.0.0.0/8"])
+    headers = {"x_api_key": secret, "x_tollgate_ip": "X-Forwarded-For", "x_forwarded_for": forwarded}
+    assert gateway.get(AUTHORIZE, **headers).status_code == status
+
+
 def test_a_hold_is_placed_and_captured_by_the_event(
     ask: Callable[..., Any], gateway: Api, key: tuple[ApiKey, str], funded: Organization
 ) -> None:

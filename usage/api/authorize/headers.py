@@ -30,6 +30,7 @@ CALL = {
 }
 # The headers with the customer's own path and query: nginx by our configuration, then Caddy and Traefik.
 ORIGINAL_ADDRESS = ("X-Original-Uri", "X-Forwarded-Uri")
+FORWARDED_FOR = "X-Forwarded-For"
 LONGEST_SECRET = 255
 NAMES_REMEMBERED = 100
 BEARER = "bearer "
@@ -39,7 +40,16 @@ def _key(header: str) -> str:
     return "HTTP_" + header.upper().replace("-", "_")
 
 
-READ = ("Authorization", PLATFORM_KEY, KEY_PARAMETER, REFUSE_WITH, API_KEY, *CALL.values(), *ORIGINAL_ADDRESS)
+READ = (
+    "Authorization",
+    PLATFORM_KEY,
+    KEY_PARAMETER,
+    REFUSE_WITH,
+    API_KEY,
+    *CALL.values(),
+    *ORIGINAL_ADDRESS,
+    FORWARDED_FOR,
+)
 KEYS = {header: _key(header) for header in READ}
 OURS = _key(PREFIX)
 KNOWN = {KEYS[header] for header in (PLATFORM_KEY, KEY_PARAMETER, REFUSE_WITH, *CALL.values())}
@@ -80,6 +90,8 @@ def call(request: HttpRequest, secret: str) -> Call:
     errors: list[Mapping[str, str]] = []
     for name, header in CALL.items():
         if text := value(request, header):
+            if name == "ip" and text == FORWARDED_FOR:
+                text = _last_hop(request)
             try:
                 values[name] = FIELDS[name].check(int(text) if _is_number(name, text) else text)
             except ValueError as error:
@@ -90,6 +102,11 @@ def call(request: HttpRequest, secret: str) -> Call:
     if errors:
         raise InvalidCall(errors=errors)
     return Call(secret, **values)
+
+
+def _last_hop(request: HttpRequest) -> str:
+    """The address that the proxy itself added to `X-Forwarded-For`: Traefik can't put it anywhere else."""
+    return value(request, FORWARDED_FOR).rpartition(",")[2].strip()
 
 
 @lru_cache(NAMES_REMEMBERED)
