@@ -27,10 +27,21 @@ from usage.models import ImportedFile
 
 
 @dataclass(frozen=True)
+class Log:
+    """A log by its name, and what a request in it counts as."""
+
+    name: str
+    organization: Organization
+    meter: Meter
+    key: ApiKey | None = None
+
+
+@dataclass(frozen=True)
 class Survey:
     """A log before its import: how many lines it has, the digest of them all, and how many of them an import read
     before, from the first one on. `earlier` is the one that read the most."""
 
+    log: Log
     lines: int
     digest: bytes
     earlier: ImportedFile | None
@@ -58,27 +69,23 @@ class Summary:
         return self.accepted + self.duplicate + self.already_counted
 
 
-def survey(file: IO[bytes], *, organization: Organization, meter: Meter) -> Survey:
+def survey(file: IO[bytes], log: Log) -> Survey:
     """Read the log once, and find what was imported of it."""
     imports: defaultdict[int, dict[bytes, ImportedFile]] = defaultdict(dict)
-    for row in ImportedFile.objects.of(organization).filter(meter=meter, lines_read__gt=0):
+    for row in ImportedFile.objects.of(log.organization).filter(meter=log.meter, lines_read__gt=0):
         imports[row.lines_read][bytes(row.digest_read)] = row
     number, digest, earlier = 0, b"", None
     for line in log_files.lines(file):
         number, digest = line.number, line.digest
         if number in imports:
             earlier = imports[number].get(digest, earlier)
-    return Survey(number, digest, earlier)
+    return Survey(log, number, digest, earlier)
 
 
 def run(
     file: IO[bytes],
     surveyed: Survey,
     *,
-    name: str,
-    organization: Organization,
-    meter: Meter,
-    key: ApiKey | None = None,
     on_progress: Callable[[int], object] = lambda lines: None,
     on_problem: Callable[[int, str], None] = lambda line, reason: None,
 ) -> Summary:
@@ -86,22 +93,23 @@ def run(
     summary = Summary()
     if not surveyed.lines:
         return summary
-    imported = _begin(surveyed, name, organization, meter)
+    imported = _begin(surveyed)
     for batch in _batches(islice(log_files.lines(file), surveyed.lines)):
         on_progress(len(batch))
         summary.lines += len(batch)
         if batch[-1].number > imported.lines_read:
-            _import(batch, imported, key, summary, on_problem)
+            _import(batch, imported, surveyed.log.key, summary, on_problem)
     ImportedFile.objects.filter(pk=imported.pk, finished_at=None).update(finished_at=timezone.now())
     imported.refresh_from_db(fields=["events"])
     summary.already_counted = imported.events - summary.accepted - summary.duplicate
     return summary
 
 
-def _begin(surveyed: Survey, name: str, organization: Organization, meter: Meter) -> ImportedFile:
+def _begin(surveyed: Survey) -> ImportedFile:
     """The row of this log, which knows as many of its lines as any import has read."""
+    log = surveyed.log
     imported, _ = ImportedFile.objects.get_or_create(
-        organization=organization, meter=meter, digest=surveyed.digest, defaults={"name": name[:255]}
+        organization=log.organization, meter=log.meter, digest=surveyed.digest, defaults={"name": log.name[:255]}
     )
     if earlier := surveyed.earlier:
         read = {field: getattr(earlier, field) for field in ("lines_read", "digest_read", "events", "skipped")}

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -81,9 +80,9 @@ def somebody_waits_for_a_lock() -> bool:
 
 
 def import_here(log: Path, organization: Organization) -> importing.Summary:
-    owner: dict[str, Any] = {"organization": organization, "meter": Meter.objects.get(slug="requests")}
+    requests = Meter.objects.get(slug="requests")
     with log_files.opened(log) as file:
-        return importing.run(file, importing.survey(file, **owner), name=log.name, **owner)
+        return importing.run(file, importing.survey(file, importing.Log(log.name, organization, requests)))
 
 
 def test_an_import_killed_in_the_middle_of_a_batch_goes_on_where_it_stopped(

@@ -9,7 +9,7 @@ from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.models import Meter
 from usage.metering import importing, log_files
-from usage.metering.importing import Summary, Survey
+from usage.metering.importing import Log, Summary, Survey
 
 
 class Command(BaseCommand):
@@ -27,30 +27,19 @@ class Command(BaseCommand):
         keys = ApiKey.objects.of(owner).filter(public_id=key_id)
         key = _first(keys, f"key {key_id} of {organization}") if key_id else None
         try:
-            with log_files.opened(file) as log:
-                summary = self._import(log, file.name, organization=owner, meter=meter_row, key=key)
+            with log_files.opened(file) as opened:
+                summary = self._import(opened, Log(file.name, owner, meter_row, key))
         except log_files.UNREADABLE as error:
             raise CommandError(f"{file} can't be read: {error}") from error
         self._report(summary)
         if summary.lines and not summary.readable:
             sys.exit(1)
 
-    def _import(
-        self, log: IO[bytes], name: str, *, organization: Organization, meter: Meter, key: ApiKey | None
-    ) -> Summary:
-        surveyed = importing.survey(log, organization=organization, meter=meter)
+    def _import(self, file: IO[bytes], log: Log) -> Summary:
+        surveyed = importing.survey(file, log)
         self._report_earlier(surveyed)
         with tqdm(total=surveyed.lines, unit=" lines", file=self.stderr) as bar:
-            return importing.run(
-                log,
-                surveyed,
-                name=name,
-                organization=organization,
-                meter=meter,
-                key=key,
-                on_progress=bar.update,
-                on_problem=self._report_problem,
-            )
+            return importing.run(file, surveyed, on_progress=bar.update, on_problem=self._report_problem)
 
     def _report_earlier(self, surveyed: Survey) -> None:
         if surveyed.earlier and surveyed.lines_before < surveyed.lines:
