@@ -55,17 +55,24 @@ def _row_of_json(number: int, text: str) -> ImportLine:
 def _rows_of_csv(file: IO[str]) -> Iterator[ImportLine]:
     """Empty cells are left out. A cell may go over several lines."""
     reader = csv.reader(file, strict=True)
+    number = 1
     try:
         names = next(reader, [])
-        if len(set(names)) < len(names):
-            raise Unreadable("The first line names a column twice.")
+        _check(names)
         number = reader.line_num + 1
         for cells in reader:
             if cells:
                 yield _row_of_csv(number, names, cells)
             number = reader.line_num + 1
     except csv.Error as error:
-        raise Unreadable(f"Line {reader.line_num} is not CSV: {error}.") from error
+        yield ImportLine(number, problem=f"From here on the file is not CSV: {error}.")
+
+
+def _check(names: list[str]) -> None:
+    if len(set(names)) < len(names):
+        raise Unreadable("The first line names a column twice.")
+    if names and "type" not in names:
+        raise Unreadable("The first line names no column type. It has names with commas between them, in UTF-8.")
 
 
 def _row_of_csv(number: int, names: list[str], cells: list[str]) -> ImportLine:

@@ -247,6 +247,30 @@ def test_csv_is_the_same_in_columns(db: None, tmp_path: Path, capsys: Any) -> No
     assert ImportedUsage.objects.get().quantity == 1200
 
 
+@pytest.mark.parametrize(
+    ("content", "printed", "problem"),
+    [
+        (
+            b'type,id,name\norganization,a,A\norganization,b,"torn',
+            "line 3: wrong: From here on the file is not CSV",
+            "",
+        ),
+        (b"type;id;name\norganization;a;A\n", "", "no column type"),
+        ("type,id,name\norganization,a,A\n".encode("utf-16"), "", "no column type"),
+        (b"type,id,type\norganization,a,person\n", "", "a column twice"),
+    ],
+)
+def test_csv_that_can_not_be_read_says_from_where_on(
+    db: None, tmp_path: Path, capsys: Any, content: bytes, printed: str, problem: str
+) -> None:
+    path = tmp_path / "customers.csv"
+    path.write_bytes(content)
+    with pytest.raises((CommandError, SystemExit), match=problem or None):
+        call_command("import_customers", str(path))
+    assert capsys.readouterr().out.startswith(printed)
+    assert Organization.objects.count() == (1 if printed else 0)
+
+
 def test_a_file_that_is_not_there_is_named(db: None, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"nothing\.csv can't be read"):
         call_command("import_customers", str(tmp_path / "nothing.csv"))
