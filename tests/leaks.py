@@ -2,6 +2,10 @@
 
 from django.db import connection
 
+COLUMNS = """
+SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+"""
+
 
 def tables_with(text: str) -> list[str]:
     """The tables that contain `text` in any column, including as bytes."""
@@ -12,6 +16,8 @@ def tables_with(text: str) -> list[str]:
 
 def _holds(table: str, text: str) -> bool:
     with connection.cursor() as cursor:
+        cursor.execute(COLUMNS, [table])
+        row = " || ' ' || ".join(f"coalesce({column}::text, '')" for (column,) in cursor.fetchall())
         either = [f"%{text}%", f"%{text.encode().hex()}%"]
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {table} t WHERE t::text LIKE ANY (%s))", [either])
+        cursor.execute(f"SELECT EXISTS (SELECT FROM {table} WHERE {row} LIKE ANY (%s))", [either])
         return bool(cursor.fetchone()[0])

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
+from django.db import IntegrityError, InternalError
 
 from accounts.lib import distribution, exact_json, quarters, sql
 from accounts.lib.money import ZERO
@@ -110,7 +110,7 @@ def insert(prepared: Prepared, locked: Mapping[UUID, Locked], entries: Mapping[U
             sql.in_one_trip(*((statement, {**parameters, "account": account}) for statement in RECORD_OF_ONE))
         else:
             sql.in_one_trip((PLANNED_ONCE, {}), (RECORD, parameters))
-    except IntegrityError as error:
+    except (IntegrityError, InternalError) as error:  # the second is Citus's
         if "no partition" not in str(error):
             raise
         raise NoPartition from error

@@ -36,6 +36,9 @@ FOREIGN_KEYS = (
     ("usage_eventvoid", "organization_id", "accounts_organization", "id"),
 )
 
+# That of an account keeps its name, which says what it refuses.
+ON_ROOT = "ledger_account_on_root"
+
 # One connection to each machine, since foreign keys lead to reference tables. Triggers on distributed tables are unsafe
 # in general; ours only refuse changes, so they work on each machine.
 SETTINGS = {"citus.multi_shard_modify_mode": "sequential", "citus.enable_unsafe_triggers": "on"}
@@ -126,7 +129,7 @@ def steps() -> Iterator[Step]:
     for (table,) in _rows(MISSING, list(HOT)):
         yield Step(f"Distribute {table} by payer", _distribute(table))
     for table, columns, target, referenced in FOREIGN_KEYS:
-        name = f"{table}_{columns.partition(',')[0]}_fkey"
+        name = ON_ROOT if table == ACCOUNTS else f"{table}_{columns}_fkey"
         if not _number(HAS_CONSTRAINT, table, name):
             parts = {"columns": columns, "target": target, "referenced": referenced}
             add = sql.compose(ADD, table=table, name=Identifier(name), **parts)

@@ -177,9 +177,11 @@ SELECT {key}, {endpoint} requests, failed, quantity, credits FROM ({new}) n
 {raise_known}
 """
 IS_WHOLE = "month > (%(horizon)s::timestamptz AT TIME ZONE 'UTC')::date"
-ANEW = (
+ROLLUPS_ANEW = (
     *_written_anew("usage_endpointrollup", SUMMED_EVENTS, "endpoint,"),
     *_written_anew("usage_usagerollup", SUMMED_ROLLUPS),
+)
+MONTHS_ANEW = (
     "DELETE FROM usage_volume WHERE account_id = ANY(%(accounts)s::uuid[])",
     f"INSERT INTO usage_volume (account_id, meter_id, month, quantity, requests) {NEW_VOLUMES}",
     sql.compose(
@@ -229,9 +231,14 @@ def _write_anew(payer: UUID) -> None:
     with connection.cursor() as cursor:
         cursor.execute(HOLD_RETENTION)
         posting.lock([payer], timezone.now())
-        parameters: dict[str, Any] = {"accounts": [payer], **payer_months.parameters([payer])}
-        parameters |= {"horizon": RetiredPartition.objects.horizon() or "-infinity", **places.parameters([payer])}
-        for statement in ANEW:
+        parameters: dict[str, Any] = {
+            "accounts": [payer],
+            "horizon": RetiredPartition.objects.horizon() or "-infinity",
+        }
+        for statement in ROLLUPS_ANEW:
+            cursor.execute(statement, parameters)
+        parameters |= payer_months.parameters([payer]) | places.parameters([payer])  # the months of the new rollups
+        for statement in MONTHS_ANEW:
             cursor.execute(statement, parameters)
 
 

@@ -19,12 +19,11 @@ from billing.exceptions import BudgetExceeded
 from billing.ledger import alerts, budgets, holds, leases, posting, thresholds
 from billing.models import Hold, LedgerEntry
 from tests import announcements, factories
-from tests.concurrency import race
+from tests.concurrency import dont_lock, race
 from tests.usage.metering.batches import event, record
 
 THREADS = 50
 HOUR = timedelta(hours=1)
-UNLOCKED = posting.LOCK.replace("FOR NO KEY UPDATE", "")
 CROSSED = [("budget.crossed", threshold) for threshold in alerts.THRESHOLDS]
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -90,7 +89,7 @@ def test_without_the_lock_more_would_be_placed(
         all_are_admitted.wait(timeout=30)
         return granted
 
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     monkeypatch.setattr(budgets, "admit", slowly)
     assert sum(isinstance(result, Hold) for result in races(where)) == THREADS
 

@@ -56,7 +56,7 @@ def test_in_a_broken_transaction_nothing_is_posted(payer: Organization) -> None:
 def test_a_connection_that_the_server_closed_is_replaced(payer: Organization) -> None:
     debit(payer)
     [(mine,)] = sql.rows("SELECT pg_backend_pid()", {})
-    [closed] = race([lambda: sql.rows("SELECT pg_terminate_backend(%(pid)s, 5000)", {"pid": mine})])
+    [closed] = race([lambda: sql.rows("SELECT pg_terminate_backend(%(pid)s::int, 5000)", {"pid": mine})])
     assert closed == [(True,)]
     connection.close_if_unusable_or_obsolete()  # as each request begins
     assert debit(payer) == 8

@@ -18,7 +18,8 @@ from accounts.models import Organization
 from billing.ledger import balances, posting
 from billing.models import LedgerEntry
 from tests import factories
-from tests.concurrency import race
+from tests.attacks import without_triggers
+from tests.concurrency import race, replace
 
 Kind = LedgerEntry.Kind
 WRITERS, TIMES = 6, 20
@@ -27,7 +28,7 @@ WRITERS, TIMES = 6, 20
 def forget(payer: Organization) -> None:
     """Other tests prove the books of everybody in this database, and these have usage without events."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")  # no triggers
+        without_triggers(cursor)
         for table in ("billing_ledgerentry", "billing_grant", "billing_spending"):
             cursor.execute(f"DELETE FROM {table} WHERE account_id = %s", [payer.pk])
         cursor.execute("DELETE FROM billing_ledgeraccount WHERE organization_id = %s", [payer.pk])
@@ -98,8 +99,7 @@ def test_without_the_accounts_clock_it_would_miss_some(
 ) -> None:
     """The control of the test above: each entry has the time of its writer."""
     clock = "updated_at = greatest(a.updated_at, %(now)s)"
-    assert clock in balances.POST
-    monkeypatch.setattr(balances, "POST", balances.POST.replace(clock, "updated_at = %(now)s"))
+    replace(monkeypatch, balances, ("POST", "POSTED"), clock, "updated_at = %(now)s")
     assert written_and_polled(payer) < set(range(1, 2 + WRITERS * TIMES))
     assert out_of_order(payer)
 

@@ -24,14 +24,13 @@ from billing.ledger import balances, expiry_sweep, holds, leases, lots, posting
 from billing.models import Grant, Hold, LedgerAccount, LedgerEntry
 from tests import factories
 from tests.billing.ledger import books
-from tests.concurrency import race, wait_until_blocking
+from tests.concurrency import dont_lock, race, replace, wait_until_blocking
 from tests.usage.metering import batches
 from usage import metering
 
 Kind = LedgerEntry.Kind
 SECOND = timedelta(seconds=1)
 THREADS = 8
-UNLOCKED = posting.LOCK.replace("FOR NO KEY UPDATE", "")
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -131,7 +130,7 @@ def test_without_the_lock_they_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.1)
 
     monkeypatch.setattr(lots, "allot", slowly)
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     race([lambda: Hand(0, payers).adjust(payer)] * 4)
     monkeypatch.undo()
     assert broken(payers)
@@ -166,6 +165,7 @@ def test_whoever_opens_an_account_holds_no_other() -> None:
 def test_if_the_accounts_that_there_are_were_locked_first_they_would_deadlock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the test above."""
     monkeypatch.setattr(posting, "LOCK", posting.LOCK.replace("= %(count)s", ">= 0"))
+    monkeypatch.setattr(posting, "IS_OPEN", "SELECT")
     assert one_opens_while_another_locks_both() == [OperationalError]
 
 
@@ -182,10 +182,9 @@ def test_holds_judged_by_a_balance_that_was_read_would_be_too_many(monkeypatch: 
     """The control of the test above: who is judged before the lock is placed on what others have taken meanwhile."""
     [payer] = make_payers(1)
     factories.credit(payer, 100)
-    latest = f"{balances.AVAILABLE} >= room.granted"
-    assert latest in holds.PLACE
-    unchecked = holds.PLACE.replace(latest, "true").replace(balances.AVAILABLE, "1000000")
-    monkeypatch.setattr(holds, "PLACE", unchecked)
+    statements = ("PLACE", "RESERVED")
+    replace(monkeypatch, holds, statements, f"{balances.AVAILABLE} >= room.granted", "true")
+    replace(monkeypatch, holds, statements, balances.AVAILABLE, "1000000")
     all_have_read = Barrier(20)
 
     def place() -> None:
@@ -225,7 +224,7 @@ def test_without_the_lock_a_hold_would_be_resolved_again(monkeypatch: pytest.Mon
         return load(account, pk)
 
     monkeypatch.setattr(holds, "load", slowly)
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     results = race([lambda: holds.release(hold, now=timezone.now())] * 5)
     assert sum(isinstance(result, Hold) for result in results) > 1
     assert broken([payer])

@@ -15,11 +15,10 @@ from billing.exceptions import NotEnoughCredits
 from billing.ledger import balances, lots, posting
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
-from tests.concurrency import race
+from tests.concurrency import dont_lock, race
 
 Kind = LedgerEntry.Kind
 THREADS = 20
-UNLOCKED = posting.LOCK.replace("FOR NO KEY UPDATE", "")
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -82,7 +81,7 @@ def test_the_lock_holds_others_off_between_reading_and_posting(payer: Organizati
 
 def test_without_the_lock_all_would_post_on_one_reading(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the test above."""
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     all_have_read = Barrier(THREADS)
     results = race([lambda: spend(payer, lambda: all_have_read.wait(timeout=30))] * THREADS)
     assert results.count(True) == THREADS

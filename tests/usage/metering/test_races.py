@@ -11,16 +11,15 @@ import pytest
 from django.db import Error, IntegrityError, OperationalError, transaction
 
 from accounts.models import Organization
-from billing.ledger import balances, posting
+from billing.ledger import balances
 from billing.models import LedgerEntry
 from tests import factories
-from tests.concurrency import race
+from tests.concurrency import dont_lock, race
 from tests.usage.metering.batches import balance, event, next_month_starts, outcomes, record, usage_entries
 from usage.models import EndpointRollup, UsageEvent, UsageRollup
 from usage.storage import reconciliation
 
 THREADS = 8
-UNLOCKED = posting.LOCK.replace("FOR NO KEY UPDATE", "")
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -81,7 +80,7 @@ def test_batches_in_different_orders_would_deadlock_without_the_lock(
     payers: list[Organization], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the tests above; with events that cost nothing, so that only their order matters."""
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     key, _ = factories.key(payers[0], environment="test")
     first, second = (event(key, occurred_at=day) for day in ("2015-05-17", "2015-05-18"))
     both_have_one = Barrier(2)
@@ -125,7 +124,7 @@ def test_at_the_months_border_it_would_be_counted_twice_without_the_lock(
     payers: list[Organization], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: neither partition's unique index can see the other."""
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     assert from_two_servers(payers[0], timedelta(seconds=1)) == [["accepted"], ["accepted"]]
 
 
@@ -137,7 +136,7 @@ def test_within_a_month_the_unique_index_would_refuse_it_without_the_lock(
     payers: list[Organization], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: the batch that was told that its event is new fails as a whole."""
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     first, second = from_two_servers(payers[0], timedelta())
     assert (first, type(second)) == (["accepted"], IntegrityError)
 
@@ -175,12 +174,18 @@ def test_the_books_agree_whenever_they_are_looked_at(payers: list[Organization])
     assert [balance(payer) for payer in payers] == [100 - 40 * Decimal("0.001")] * 3
 
 
+def _dies(monkeypatch: pytest.MonkeyPatch, death: str) -> None:
+    """Instead of being posted."""
+    for statement in ("POST_USAGE", "POSTED"):
+        monkeypatch.setattr(balances, statement, death)
+
+
 @pytest.mark.parametrize("death", ["SELECT 1 / 0", "SELECT pg_terminate_backend(pg_backend_pid())"])
 def test_a_batch_that_dies_before_it_is_posted_leaves_nothing(
     payers: list[Organization], monkeypatch: pytest.MonkeyPatch, death: str
 ) -> None:
     batch = [event(payer) for payer in payers]
-    monkeypatch.setattr(balances, "POST_USAGE", death)
+    _dies(monkeypatch, death)
     [error] = race([lambda: record(*batch)])
     assert isinstance(error, Error)
     assert [seen(payer) for payer in payers] == [(0, 0, 0, 1, Decimal(100))] * 3
@@ -191,7 +196,7 @@ def test_a_batch_that_died_is_recorded_when_it_is_sent_again(
 ) -> None:
     batch = [event(payer) for payer in payers]
     with monkeypatch.context() as patched:
-        patched.setattr(balances, "POST_USAGE", "SELECT pg_terminate_backend(pg_backend_pid())")
+        _dies(patched, "SELECT pg_terminate_backend(pg_backend_pid())")
         race([lambda: record(*batch)])
     assert outcomes(*batch) == ["accepted"] * 3
     assert [balance(payer) for payer in payers] == [Decimal("99.999")] * 3

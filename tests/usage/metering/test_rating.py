@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Organization
-from billing.ledger import posting
 from billing.models import EndpointPrice, Meter, Plan, PlanAllowance, Price, PriceTier, Subscription
 from tests import factories
-from tests.concurrency import race
+from tests.concurrency import dont_lock, race
 from tests.properties import search
 from tests.usage.metering.batches import balance, event, outcomes, record, usage_entries
 from usage import metering
@@ -293,5 +292,5 @@ def test_a_batch_counts_what_another_that_was_first_used(payer: Organization) ->
 
 def test_without_the_lock_both_would_use_the_first_tier(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the test above."""
-    monkeypatch.setattr(posting, "LOCK", posting.LOCK.replace("FOR NO KEY UPDATE", ""))
+    dont_lock(monkeypatch)
     assert charged_while_another_is_on_its_way(payer, tiered((10, "3"), (20, "2"))) == [30]

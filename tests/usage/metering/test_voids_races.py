@@ -8,10 +8,9 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.models import Organization
-from billing.ledger import posting
 from billing.models import LedgerEntry
 from tests import factories
-from tests.concurrency import race
+from tests.concurrency import dont_lock, race
 from tests.usage.metering.batches import balance, event, record
 from usage.metering import voids
 from usage.models import EventVoid
@@ -44,7 +43,7 @@ def test_of_many_voids_of_one_event_one_wins(payer: Organization) -> None:
 def test_without_the_lock_the_second_is_not_told(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the test above: nobody waits before he looks."""
     record(event(payer, id="x"))
-    monkeypatch.setattr(posting, "LOCK", posting.LOCK.replace("FOR NO KEY UPDATE", ""))
+    dont_lock(monkeypatch)
     outcomes: list[type] = []
     for _ in range(20):
         record(event(payer, id="x"))

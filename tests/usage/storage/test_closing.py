@@ -21,7 +21,8 @@ from billing.ledger import balances as ledger_balances
 from billing.ledger import holds, posting
 from billing.models import BillingAccount, LedgerAccount, LedgerEntry, Meter
 from tests import factories
-from tests.concurrency import race
+from tests.attacks import without_triggers
+from tests.concurrency import dont_lock, race
 from tests.killing import hang, killed
 from tests.usage.metering.batches import balance, event, outcomes, record, this_month
 from tests.usage.storage.months import A_MONTH, END, balances, billed_in, close, created, frozen
@@ -34,7 +35,6 @@ from usage.storage.month_papers import ClosedMonth
 
 MONTH = this_month(1).date()
 NEXT = months.shift(MONTH, 1)
-UNLOCKED = posting.LOCK.replace("FOR NO KEY UPDATE", "")
 CENT = Decimal("0.01")
 
 
@@ -303,7 +303,7 @@ def test_what_does_not_agree_is_noticed(funded: Organization, damage: str) -> No
     close(funded, END + A_MONTH)
     assert reconciliation.run() == []
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        without_triggers(cursor)
         cursor.execute(damage)
     assert DAMAGES[damage] in " ".join(finding.check for finding in reconciliation.run())
 
@@ -345,7 +345,7 @@ def test_of_several_workers_one_closes(payer: Organization) -> None:
 
 def test_without_the_lock_several_would_close(payer: Organization, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control of the test above: the database refuses the others, which did the work as well."""
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     freeze = freezing.freeze
 
     def slowly(*args: Any) -> list[MonthlyUsage]:
@@ -391,7 +391,7 @@ def test_without_the_lock_an_event_would_miss_a_close_that_commits_before_it(
     payer: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above: the event is not in the closed figures, and does not know that it is late."""
-    monkeypatch.setattr(posting, "LOCK", UNLOCKED)
+    dont_lock(monkeypatch)
     close_while_an_event_is_on_its_way(payer, event_first=False)
     assert (late(payer), frozen(payer)) == ({"x": False}, [])
     forget_closes(payer)
@@ -400,6 +400,6 @@ def test_without_the_lock_an_event_would_miss_a_close_that_commits_before_it(
 def forget_closes(payer: Organization) -> None:
     """Other tests prove the books of everybody."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        without_triggers(cursor)
         MonthClose.objects.filter(account=payer.pk).delete()
         LedgerAccount.objects.filter(pk=payer.pk).update(closed_through=None)

@@ -110,8 +110,8 @@ def test_it_can_not_rewrite_history(table: str, statement: str) -> None:
     columns = {
         "accounts_publishedevent": "root_id",
         "billing_invoicedocument": "invoice_id",
-        "billing_ledgerentry": "account_id",
-        "billing_ledgerseal": "account_id",
+        "billing_ledgerentry": "kind",
+        "billing_ledgerseal": "digests",
     }
     with pytest.raises(DatabaseError, match="permission denied"):
         run(statement.format(table).replace("organization_id", columns.get(table, "organization_id")))
