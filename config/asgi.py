@@ -1,4 +1,4 @@
-"""The application that the web server calls: `python -m config.web` starts granian with it."""
+"""The application that the web server calls: `python -m config.web` serves it."""
 
 from django.conf import settings
 

@@ -17,8 +17,10 @@ from wsgiref.types import WSGIApplication
 import structlog
 from django.conf import settings
 
+from config.web.exchange import Scope
 from config.web.front import Front
-from config.web.request import NAMES_REMEMBERED, PART_BYTES, Answer, Parts, Refusal, Request, Scope
+from config.web.limits import Refusal
+from config.web.request import NAMES_REMEMBERED, PART_BYTES, Answer, Parts, Request
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -1,7 +1,7 @@
 """A request as the web server hands it over (ASGI), and as Django wants it (WSGI)."""
 
 import time
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -9,11 +9,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from config import middleware, problems
+from config.web import limits
+from config.web.exchange import Scope
+from config.web.limits import Refusal
 
-Scope = MutableMapping[str, Any]
-
-TARGET_LIMIT_BYTES = 16 << 10
-HEADERS_LIMIT_BYTES = 64 << 10
 PART_BYTES = 1 << 20
 
 
@@ -76,14 +75,6 @@ class Answer:
     rest: Parts | None = None
 
 
-class Refusal(Exception):
-    """The request is answered without Django."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.code, self.detail = status, code, detail
-
-
 class Request:
     def __init__(self, scope: Scope) -> None:
         self.scope, self.received_at = scope, time.time()
@@ -106,11 +97,18 @@ class Request:
         return self.content_length > 0 or "transfer-encoding" in self.first
 
     def check_head(self) -> None:
-        """Raises Refusal for a path, a query or headers that are too long, and for a body in an unknown coding."""
-        if len(self.scope["raw_path"]) + len(self.scope["query_string"]) > TARGET_LIMIT_BYTES:
-            raise Refusal(414, "uri_too_long", f"The path and query are longer than {TARGET_LIMIT_BYTES:,} bytes.")
-        if sum(len(name) + len(value) for name, value in self.headers) > HEADERS_LIMIT_BYTES:
-            raise Refusal(431, "headers_too_large", f"The headers are larger than {HEADERS_LIMIT_BYTES:,} bytes.")
+        """Raises Refusal for a path, a query or headers that are too long, and for a body in an unknown coding.
+
+        `refusal`: what the web server couldn't read, or didn't read to the end.
+        """
+        if len(self.scope["raw_path"]) + len(self.scope["query_string"]) > limits.TARGET_LIMIT_BYTES:
+            raise limits.target_too_long()
+        if sum(len(name) + len(value) for name, value in self.headers) > limits.HEADERS_LIMIT_BYTES:
+            raise limits.headers_too_large()
+        if len(self.headers) > limits.HEADERS_LIMIT:
+            raise limits.too_many_headers()
+        if refusal := self.scope.get("refusal"):
+            raise refusal
         if "transfer-encoding" in self.first:
             self._check_coding()
 

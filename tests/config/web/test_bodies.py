@@ -72,8 +72,9 @@ def test_a_capture_that_is_cut_off_debits_nothing(
     [
         ("Transfer-Encoding: CHUNKED", 200),
         ("Transfer-Encoding: gzip, chunked", 501),
-        ("Transfer-Encoding: chunked, chunked", 501),
-        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 501),
+        ("Transfer-Encoding: chunked, chunked", 400),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 13", 400),
     ],
 )
 def test_a_body_in_a_coding_that_is_not_undone_is_refused(

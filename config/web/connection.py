@@ -1,0 +1,163 @@
+"""HTTP/1.1 on one connection. The parser is httptools, which is that of Node.js (llhttp).
+
+All of it happens in the event loop's thread: a second one, as servers have it that are written in another language,
+costs more in switches than the reading of a request. What isn't HTTP, or is too much of it, is refused by the
+application too, so every refusal is a problem document.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import httptools
+
+from config.web.exchange import Exchange
+from config.web.limits import HEADERS_LIMIT_BYTES, TARGET_LIMIT_BYTES, Refusal, headers_too_large, malformed
+
+if TYPE_CHECKING:
+    from config.web.worker import Worker
+
+READ_BYTES = 64 << 10
+HEAD_LIMIT_BYTES = 2 * (TARGET_LIMIT_BYTES + HEADERS_LIMIT_BYTES)  # the application knows the limit of each
+PIPELINED = 32  # requests that may be sent before the first one is answered; what follows these is not read
+VERSIONS = {"1.0", "1.1"}
+
+_read = memoryview(bytearray(READ_BYTES))  # the parser copies what it keeps
+
+
+class Connection(asyncio.BufferedProtocol):
+    """Reads requests, and has each answered after the one before.
+
+    `exchanges`: the requests that aren't answered yet, in order. `waits_since`: the event loop's time since which there
+    are none.
+    """
+
+    opening: asyncio.Task[object]
+    transport: asyncio.Transport
+
+    def __init__(self, worker: "Worker") -> None:
+        self.worker, self.loop = worker, worker.loop
+        self.parser = httptools.HttpRequestParser(self)
+        self.exchanges: deque[Exchange] = deque()
+        self.coming: Exchange | None = None  # the one whose body comes in
+        self.target, self.headers = b"", list[tuple[bytes, bytes]]()
+        self.head_size = 0
+        self.waits_since: float | None = self.loop.time()
+        self.is_deaf = self.is_lost = False
+        self.writable: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        self.client, self.server = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.is_lost = True
+        self.worker.forget(self)
+        if self.coming:
+            self.coming.cut()
+        self.resume_writing()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _read
+
+    def buffer_updated(self, size: int) -> None:
+        if self.is_deaf:
+            return
+        try:
+            self.parser.feed_data(_read[:size])
+        except httptools.HttpParserUpgrade:  # we speak no other protocol
+            self._stop_reading()
+        except httptools.HttpParserCallbackError:
+            raise
+        except httptools.HttpParserError:
+            self._refuse(malformed("This isn't a request of HTTP/1.1, or its body is malformed."))
+        else:
+            if not self.coming:
+                self.head_size += size
+                if self.head_size > HEAD_LIMIT_BYTES:
+                    self._refuse(headers_too_large())
+
+    def eof_received(self) -> bool:
+        """True keeps the connection open for the answers."""
+        self.is_deaf = True
+        if self.coming:
+            self.coming.cut()
+        if self.exchanges:
+            self.exchanges[-1].is_last = True
+        return bool(self.exchanges)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """A body that is refused is cut off. A head is answered, with what is known of it."""
+        if self.coming:
+            self.coming.cut()
+        elif not self.is_deaf:
+            self._begin(refusal)
+        self._stop_reading()
+
+    def _stop_reading(self) -> None:
+        self.is_deaf = True
+        if self.exchanges:
+            self.exchanges[-1].is_last = True
+
+    def on_message_begin(self) -> None:
+        self.target, self.headers = b"", []
+
+    def on_url(self, part: bytes) -> None:
+        self.target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.coming:  # after the body it would be a trailer
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        if self.is_deaf:
+            return
+        if self.parser.get_http_version() in VERSIONS:
+            self._begin()
+        else:
+            self._refuse(malformed("Tollgate speaks HTTP/1.1."))
+
+    def on_body(self, part: bytes) -> None:
+        if self.coming:
+            self.coming.add(part)
+
+    def on_message_complete(self) -> None:
+        self.head_size = 0
+        if self.coming:
+            self.coming.complete()
+            self.coming = None
+
+    def _begin(self, refusal: Refusal | None = None) -> None:
+        exchange = Exchange(self, refusal)
+        self.coming = exchange
+        self.exchanges.append(exchange)
+        self.waits_since = None
+        if len(self.exchanges) == 1:
+            exchange.start()
+            return
+        self.transport.pause_reading()
+        if len(self.exchanges) == PIPELINED:
+            self._stop_reading()
+
+    def finish(self, exchange: Exchange) -> None:
+        """The first of the requests is answered."""
+        self.exchanges.popleft()
+        if exchange.is_last or not exchange.is_complete:
+            self.transport.close()
+        elif self.exchanges:
+            self.exchanges[0].start()
+        else:
+            self.waits_since = self.loop.time()
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self.writable = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        writable, self.writable = self.writable, None
+        if writable and not writable.done():
+            writable.set_result(None)
+
+    def is_waiting(self, since: float) -> bool:
+        """Whether it has waited since then, or longer, for the whole head of a request."""
+        return self.waits_since is not None and self.waits_since <= since
