@@ -130,7 +130,8 @@ class Front:
         try:
             if (pair := plain.view.question(plain.request)) and (rows := self._rows(pair[0], until)):
                 question, respond = pair
-                verdict = question.verdict(await rows)
+                answered = await rows
+                verdict = question.verdict(answered) if answered is not None else None
                 reply = respond(verdict) if verdict else None
         except TimeoutError:
             plain.count(503)
@@ -139,7 +140,7 @@ class Front:
             reply = await asyncio.to_thread(plain.fault, error)
         return plain.answer(reply) if reply else None
 
-    def _rows(self, question: Question, until: float) -> Coroutine[Any, Any, Rows] | None:
+    def _rows(self, question: Question, until: float) -> Coroutine[Any, Any, Rows | None] | None:
         """What the database answers to the question; None if no connection is free."""
         shared = question.only_reads
         line = self.lines.free(shared=shared)

@@ -1,16 +1,17 @@
 """Connections to PostgreSQL that the event loop itself uses, without a thread, for the gate's one statement.
 
 A switch to a thread and back takes longer than the statement. Statements that only read share a connection: each is
-sent without waiting for the answer to the one before, and is a transaction of its own (libpq's pipeline mode). One busy
-process of PostgreSQL does the work of several that wake up in turns, and in less time, since its caches stay warm. A
-statement that may wait for a row's lock has a connection for itself, since it would hold up those behind it. Who finds
-no connection free is answered by a thread.
+sent without waiting for the answer to the one before (libpq's pipeline mode), and those that are asked for in the same
+turn of the event loop go out together, as one transaction. One busy process of PostgreSQL does the work of several that
+wake up in turns, and in less time, since its caches stay warm. A statement that may wait for a row's lock has a
+connection for itself, since it would hold up those behind it. Who finds no connection free is answered by a thread, and
+so is who was in one transaction with a statement that failed.
 """
 
 import asyncio
 import select
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,8 +32,16 @@ Rows = list[tuple[Any, ...]]
 Results = asyncio.Future[list[PGresult]]
 
 
+class Waiting(NamedTuple):
+    """A statement that was sent, with its number of commands, and until when it may take."""
+
+    results: Results
+    commands: int
+    until: float
+
+
 class Line:
-    """One connection. `waiting`: what is under way, in the order in which it was sent, and until when it may take.
+    """One connection. `waiting`: what is under way, in the order in which it was sent.
 
     Once a statement has failed or took too long, the connection takes no other, and ends after those under way.
     """
@@ -44,9 +53,9 @@ class Line:
         self.server.enter_pipeline_mode()
         self.adapter = Transformer(self.opened)
         self.names: dict[tuple[bytes, tuple[int, ...]], bytes] = {}  # of statements that are prepared, with their types
-        self.waiting: deque[tuple[Results, float]] = deque()
-        self.came: list[PGresult | None] = []  # of the first that waits; None ends the results of a command
-        self.is_shared = self.is_spent = self.is_closed = False
+        self.waiting: deque[Waiting] = deque()
+        self.came: list[PGresult | None] = []  # since the last transaction ended; None ends the result of a command
+        self.is_shared = self.is_sending = self.is_spent = self.is_closed = False
         self.file = self.server.socket
         self.news = select.poll()
         self.news.register(self.file, select.POLLIN)
@@ -60,38 +69,56 @@ class Line:
         """Whether it can run one more statement now."""
         return not self.is_spent and len(self.waiting) < (SHARED_BY if shared and self.is_shared else 1)
 
-    async def run(self, statement: str, parameters: sql.Parameters, until: float, *, shared: bool) -> Rows:
+    async def run(self, statement: str, parameters: sql.Parameters, until: float, *, shared: bool) -> Rows | None:
         """The rows of the statement. `TimeoutError` if they aren't there soon after that time of the event loop.
 
-        The statement goes on then, as it does if the request is canceled.
+        The statement goes on then, as it does if the request is canceled. None if it was undone since another one of
+        its transaction failed.
         """
         with self.database.wrap_database_errors:
-            self._send(*sql.bound(statement, parameters))
+            commands = self._queue(*sql.bound(statement, parameters))
             self.is_shared = shared
             results: Results = self.loop.create_future()
-            self.waiting.append((results, until))
+            self.waiting.append(Waiting(results, commands, until))
             self.lines.watch()
             try:
-                return [sql.rows_of(result, self.adapter, self.opened) for result in await results][-1]
+                first, *more = await results
+                if first.status == ExecStatus.PIPELINE_ABORTED:
+                    return None
+                return [sql.rows_of(result, self.adapter, self.opened) for result in (first, *more)][-1]
             except errors.Error:
                 self.spend()
                 raise
 
-    def _send(self, text: bytes, values: list[Any]) -> None:
+    def _queue(self, text: bytes, values: list[Any]) -> int:
+        """Has the statement sent at the end of this turn of the event loop. Returns the number of its commands."""
         try:
             dumped = self.adapter.dump_sequence(values, [PyFormat.AUTO] * len(values))
             types = self.adapter.types or ()
-            name = self.names.get((text, types))
+            commands, name = 1, self.names.get((text, types))
             if name is None:
-                name = self.names[text, types] = f"line_{len(self.names)}".encode()
+                commands, name = 2, f"line_{len(self.names)}".encode()
+                self.names[text, types] = name
                 self.server.send_prepare(name, text, types)
             self.server.send_query_prepared(name, dumped, self.adapter.formats)
-            self.server.pipeline_sync()
-            if self.server.flush():  # a few statements fit into the socket's buffer
-                raise errors.OperationalError(STUCK)
         except Exception:
             self.close()
             raise
+        if not self.is_sending:
+            self.is_sending = True
+            self.loop.call_soon(self._send)
+        return commands
+
+    def _send(self) -> None:
+        self.is_sending = False
+        if self.is_closed:
+            return
+        try:
+            self.server.pipeline_sync()
+            if self.server.flush():  # a few statements fit into the socket's buffer
+                raise errors.OperationalError(STUCK)
+        except errors.Error as error:
+            self.close(str(error))
 
     def _read(self) -> None:
         if not self.waiting:
@@ -107,11 +134,13 @@ class Line:
             self.spend()
 
     def _take(self, result: PGresult | None) -> None:
-        if result and result.status == ExecStatus.PIPELINE_SYNC:  # the last of a statement
-            came, self.came = self.came, []
-            waiting, _ = self.waiting.popleft()
-            if not waiting.done():
-                waiting.set_result([result for result in came if result])
+        if result and result.status == ExecStatus.PIPELINE_SYNC:  # the end of a transaction
+            results, self.came = [result for result in self.came if result], []  # there is one for each command
+            while results:
+                waiting = self.waiting.popleft()
+                own, results = results[: waiting.commands], results[waiting.commands :]
+                if not waiting.results.done():
+                    waiting.results.set_result(own)
         elif result is None and self.came[-1:] == [None]:  # libpq has nothing more to say
             raise errors.OperationalError(LOST)
         else:
@@ -119,12 +148,12 @@ class Line:
 
     def give_up(self, now: float) -> None:
         """Those whose time is up wait no longer."""
-        for results, until in self.waiting:
-            if until > now:
+        for waiting in self.waiting:
+            if waiting.until > now:
                 return
             self.is_spent = True
-            if not results.done():
-                results.set_exception(TimeoutError())
+            if not waiting.results.done():
+                waiting.results.set_exception(TimeoutError())
 
     def spend(self) -> None:
         """It ends as soon as nothing is under way."""
@@ -140,9 +169,9 @@ class Line:
         self.loop.remove_reader(self.file)
         self.opened.close()
         self.lines.forget(self)
-        for results, _ in self.waiting:
-            if not results.done():
-                results.set_exception(errors.OperationalError(reason))
+        for waiting in self.waiting:
+            if not waiting.results.done():
+                waiting.results.set_exception(errors.OperationalError(reason))
         self.waiting.clear()
 
 

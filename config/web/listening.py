@@ -38,10 +38,11 @@ def _listening(host: str, port: int) -> socket.socket:
 
 
 def _configure(listener: socket.socket) -> None:
-    """Connections inherit the options of the socket that accepted them.
+    """Connections inherit the options of the socket that accepted them. None waits to fill a packet.
 
     One whose answer the client doesn't read ends after SEND_TIMEOUT_SECONDS without progress. Meanwhile it costs memory
     but no thread.
     """
     listener.setblocking(False)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * settings.SEND_TIMEOUT_SECONDS)

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import DataError, ProgrammingError, connection
+from django.db import DataError, connection
 from django.utils import timezone
 
 from accounts.models import Organization
@@ -224,18 +224,22 @@ def test_nothing_waits_behind_a_statement_that_holds(ask: Ask, second_database: 
     asyncio.run(main())
 
 
-def test_a_statement_that_fails_fails_alone(ask: Ask) -> None:
-    """Its connection takes no more, and ends when those behind it are answered."""
+def test_a_statement_that_fails_undoes_those_after_it_in_its_transaction(ask: Ask) -> None:
+    """They are for a thread, then. The connection takes no more, and ends when those behind it are answered."""
 
     async def main() -> None:
         front = Front(lines=1)
         line = await opened(front)
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         statements = ["SELECT 1", "SELECT 1 / %(zero)s::int", "no SQL", "SELECT 2"]
-        running = [line.run(statement, {"zero": 0}, until, shared=True) for statement in statements]
-        first, *failed, last = await asyncio.gather(*running, return_exceptions=True)
-        assert (first, last) == ([(1,)], [(2,)])
-        assert [type(error) for error in failed] == [DataError, ProgrammingError]
+        running = [asyncio.create_task(line.run(each, {"zero": 0}, until, shared=True)) for each in statements]
+        await asyncio.sleep(0)  # they are sent
+        behind = asyncio.create_task(line.run("SELECT 3", {}, until, shared=True))
+        first, failed, *undone = await asyncio.gather(*running, return_exceptions=True)
+        assert first == [(1,)]
+        assert isinstance(failed, DataError)
+        assert undone == [None, None]
+        assert await behind == [(3,)]
         assert line.is_closed
         assert await opened(front) is not line
 
