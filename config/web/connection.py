@@ -110,6 +110,8 @@ class Connection(asyncio.BufferedProtocol):
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
+        if len(self.exchanges) == PIPELINED:
+            self._stop_reading()
         if self.is_deaf:
             return
         if self.parser.get_http_version() in VERSIONS:
@@ -134,21 +136,21 @@ class Connection(asyncio.BufferedProtocol):
         self.waits_since = None
         if len(self.exchanges) == 1:
             exchange.start()
-            return
-        self.transport.pause_reading()
-        if len(self.exchanges) == PIPELINED:
-            self._stop_reading()
+        else:
+            self.transport.pause_reading()
 
     def finish(self, exchange: Exchange) -> None:
         """The first of the requests is answered."""
         self.exchanges.popleft()
         if exchange.is_last or not exchange.is_complete:
             self.transport.close()
-        elif self.exchanges:
+            return
+        if len(self.exchanges) < 2:
+            self.transport.resume_reading()
+        if self.exchanges:
             self.exchanges[0].start()
         else:
             self.waits_since = self.loop.time()
-            self.transport.resume_reading()
 
     def pause_writing(self) -> None:
         self.writable = self.loop.create_future()

@@ -119,11 +119,11 @@ class Exchange:
             connection.transport.write(head)
             head = b""
         connection.transport.write(head + body)
+        if connection.writable:  # a client that sends but doesn't read can't pile up answers
+            await connection.writable
         if not more:
             self.is_answered = True
             connection.finish(self)
-        elif connection.writable:
-            await connection.writable
 
     def _head(self, begun: Message, size: int, *, more: bool) -> bytes:
         """Up to the empty line. A body of unknown length goes out in chunks, or ends with the connection."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 from billing.models import FinancePackage, FinancePackagePart
 from tests import factories
 from tests.config.web.conftest import Server, request, status
-from tests.config.web.test_server import without_room
+from tests.config.web.test_server import LARGE, LARGE_BYTES, without_room
 
 PARTS, PART = 40, 1 << 20
 STALLED = 9  # more than there are threads
@@ -59,3 +59,14 @@ def download(server: Server, ask: bytes) -> Iterator[bytes]:
             pass
         for _ in range(PARTS):
             yield answer.read(PART)
+
+
+def test_a_client_that_sends_and_does_not_read_piles_up_no_answers(server: Server) -> None:
+    for _ in range(4):
+        server.get(LARGE)
+    before = memory(server)
+    with without_room(server) as client:
+        client.sendall(request("GET", LARGE) * 30)
+        for _ in range(20):
+            server.get(LARGE)
+        assert memory(server) - before < 15 * LARGE_BYTES

@@ -92,6 +92,11 @@ def test_what_nginx_refuses_is_a_problem_document(proxy: Server, expected: int) 
     assert b"application/problem+json" in answer
 
 
+def test_too_many_headers_are_refused_by_the_server_behind_it(proxy: Server) -> None:
+    answer = proxy.send(request("GET", "/v1/whoami", *[f"X-{number}: x" for number in range(101)]))
+    assert (status(answer), problem(answer)["code"]) == (431, "too_many_headers")
+
+
 NOT_HTTP = {
     "garbage": b"\0\1\2\r\n\r\n",
     "version": b"GET / HTTP/9.1\r\nHost: x\r\n\r\n",

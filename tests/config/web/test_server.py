@@ -125,6 +125,16 @@ def test_requests_that_are_sent_at_once_are_answered_in_order(server: Server) ->
     assert answers.count(b"{") == 1  # the problem's: an answer to HEAD has no body
 
 
+def test_a_body_may_come_when_the_request_before_it_is_answered(server: Server) -> None:
+    first, second = request("GET", "/readyz"), request("POST", "/v1/auth/token", body=b"{}")
+    with server.connect() as client:
+        client.settimeout(PROMPT_SECONDS)
+        client.sendall(first + second[:-2])
+        assert status(read_answer(client)) == 200
+        client.sendall(second[-2:])
+        assert status(read_answer(client)) == 400
+
+
 def test_only_so_many_requests_are_taken_at_once(server: Server) -> None:
     with server.connect() as client:
         client.settimeout(PROMPT_SECONDS)
