@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.urls import URLPattern
+from django.urls.resolvers import RegexPattern
 from structlog.contextvars import bind_contextvars, bound_contextvars, reset_contextvars
 
 from accounts.events import origin
@@ -34,8 +35,8 @@ from usage.api.urls import urlpatterns
 from usage.gate import Question
 
 FAST: list[URLPattern] = [pattern for pattern in urlpatterns if hasattr(pattern.callback, "fast")]
-BY_PATH = {f"/{pattern.pattern}": pattern for pattern in FAST if not pattern.pattern.converters}
-LONGER = [pattern for pattern in FAST if pattern.pattern.converters]  # what follows is the customer's path
+LONGER = [pattern for pattern in FAST if isinstance(pattern.pattern, RegexPattern)]  # it ends with a customer's path
+BY_PATH = {f"/{pattern.pattern}": pattern for pattern in FAST if pattern not in LONGER}
 CONTENT_LENGTH = "Content-Length"
 HEADS_REMEMBERED = 1000
 

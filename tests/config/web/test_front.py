@@ -42,6 +42,7 @@ HTTPS: dict[str, Any] = {
 COUNTS = ["tollgate_http_requests_total", "tollgate_http_request_seconds_count"]
 NEW_ID = re.compile(r"hold_[0-9a-f]{32}")  # that of what is undone is not given again
 _one_moment, secrets = test_fast_path._one_moment, test_fast_path.secrets
+funded, gateway, made = test_fast_path.funded, test_fast_path.gateway, test_fast_path.made
 
 Both = Callable[..., tuple[Answer | None, Answer]]
 on_loop: list[bool] = []  # whether the event loop could answer too, of each request
@@ -211,8 +212,6 @@ LEFT: list[tuple[str, str, dict[str, str], int]] = [
     ("GET", AUTHORIZE, {"x_tollgate_meter": "fax"}, 400),
     ("GET", AUTHORIZE, {"x_tollgate_permision": "a:b"}, 400),
     ("GET", AUTHORIZE, {"authorization": "Bearer sk_live_x"}, 401),
-    ("GET", f"{AUTHORIZE}/a\nb", {}, 404),
-    ("GET", f"{AUTHORIZE}/", {}, 404),
     ("GET", "/v1/whoami", {}, 200),
 ]
 
