@@ -5,17 +5,19 @@ import select
 from collections.abc import Iterable, Mapping
 from functools import cache
 from threading import local
-from typing import Any, LiteralString
+from typing import Any, LiteralString, cast
 
+import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import JSONField, Model
 from django.db.transaction import TransactionManagementError
 from psycopg import Connection, RawCursor, generators
+from psycopg.abc import Loader
 from psycopg.abc import Transformer as Adapter
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import OperationalError, error_from_result
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
@@ -25,6 +27,9 @@ Parameters = Mapping[str, Any]
 
 # Traces are taken of cursors, so `config/tracing.py` has every statement go through one.
 skips_cursors = True
+
+# Reads a moment as Django does, in UTC, but in C: Django's own takes ten times as long.
+MOMENTS = cast(type[Loader], psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, Format.TEXT))
 
 _NAMED = re.compile(r"%\((\w+)\)s")
 
@@ -105,17 +110,27 @@ def copy(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
     if not rows:
         return
     fields = [field for field in model._meta.concrete_fields if field.attname in rows[0] and not field.db_returning]
-    names = Composed([Identifier(str(field.column)) for field in fields]).join(", ")
-    statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(model._meta.db_table), names)
-    columns = [(field.attname, isinstance(field, JSONField)) for field in fields]
+    columns = Composed([Identifier(str(field.column)) for field in fields]).join(", ")
+    statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(model._meta.db_table), columns)
+    names = [field.attname for field in fields]
+    of_json = [place for place, field in enumerate(fields) if isinstance(field, JSONField)]
+    texts: dict[int, str] = {}  # of values that several rows share, such as the maker of events
     database, opened = _connection()
     with database.wrap_database_errors, opened.cursor().copy(statement) as target:
         for row in rows:
-            target.write_row([_value(row[name], is_json) for name, is_json in columns])
+            values = [row[name] for name in names]
+            for place in of_json:
+                values[place] = _json(values[place], texts)
+            target.write_row(values)
 
 
-def _value(value: Any, is_json: bool) -> Any:
-    return exact_json.dumps_few(value) if is_json and value is not None else value
+def _json(value: Any, texts: dict[int, str]) -> str | None:
+    if value is None:
+        return None
+    text = texts.get(id(value))
+    if text is None:
+        text = texts[id(value)] = exact_json.dumps_few(value)
+    return text
 
 
 def array(values: Iterable[Any]) -> str:
@@ -183,7 +198,8 @@ class _Kept(local):
     def keep(self, opened: Connection[Any]) -> None:
         if self.opened is not opened:
             self.opened, self.cursor, self.news = opened, RawCursor(opened), select.poll()
-            self.adapter = Transformer(opened)
+            self.cursor.adapters.register_loader("timestamptz", MOMENTS)
+            self.adapter = Transformer(self.cursor)
             self.news.register(opened.fileno(), select.POLLIN)
 
 

@@ -22,7 +22,7 @@ from django.db import transaction
 from django.db.models import prefetch_related_objects
 
 from accounts import events
-from accounts.lib import distribution, months, sql
+from accounts.lib import distribution, instances, months, sql
 from accounts.lib.money import ZERO
 from accounts.models import Organization
 from billing import accounts
@@ -31,7 +31,7 @@ from billing.invoicing.papers import Draft
 from billing.invoicing.tax import Tax
 from billing.ledger import billing_zone, posting
 from billing.ledger.billing_zone import BillingZone
-from billing.models import BillingAccount, Invoice
+from billing.models import BillingAccount, Invoice, Meter
 from usage.models import MonthClose, MonthlyUsage
 from usage.storage import ended_months, freezing, month_balances, month_papers, price_steps
 from usage.storage.month_balances import MonthBalance
@@ -71,6 +71,24 @@ SELECT account_id, month, starts_at, ends_at, 'started', %(now)s
        AS m(account_id, month, starts_at, ends_at)
 ON CONFLICT (account_id, month) DO NOTHING
 """
+
+CLOSES = sql.compose(
+    """
+SELECT {columns} FROM usage_monthclose c
+ WHERE account_id = ANY(%(accounts)s::uuid[]) AND month = ANY(%(months)s::date[])
+""",
+    columns=instances.columns(MonthClose, "c"),
+)
+PAYERS = sql.compose(
+    """
+SELECT {organization}, {account}
+  FROM accounts_organization o LEFT JOIN billing_billingaccount b ON b.organization_id = o.id
+ WHERE o.id = ANY(%(accounts)s::uuid[])
+ ORDER BY o.id
+""",
+    organization=instances.columns(Organization, "o"),
+    account=instances.columns(BillingAccount, "b"),
+)
 
 # The mark is also the least time of what is posted after it.
 DONE = """
@@ -112,16 +130,16 @@ def close_ended(payers: Collection[UUID], now: datetime) -> list[MonthClose]:
     if len(payers) > 1 and distribution.is_distributed():
         return [close for payer in payers for close in close_ended([payer], now)]
     closed = []
-    while started := _start(payers, now):
-        done = finish(started, now)
-        payers = [close.account_id for close in done if close.ends_at + SHORTEST <= now]
-        closed += done
+    while payers:
+        started, payers = _start(payers, now)
+        closed += finish(started, now) if started else []
     return closed
 
 
-def _start(payers: Collection[UUID], now: datetime) -> dict[UUID, date]:
-    """Start the next ended month of each payer."""
+def _start(payers: Collection[UUID], now: datetime) -> tuple[dict[UUID, date], list[UUID]]:
+    """Start the next ended month of each payer. Also returns the payers whose month after it has ended too."""
     columns: dict[str, list[Any]] = {"accounts": [], "months": [], "starts": [], "ends": []}
+    more = []
     for account, timezone, zones, created_at, last, last_end in sql.rows(LAST, {"accounts": sql.array(payers)}):
         zone = billing_zone.parse(timezone, zones)
         month = months.shift(last, 1) if last else zone.month_of(created_at)
@@ -129,9 +147,11 @@ def _start(payers: Collection[UUID], now: datetime) -> dict[UUID, date]:
         if end <= now:
             for column, value in zip(columns.values(), (account, month, last_end, end), strict=True):
                 column.append(value)
+            if zone.bounds(months.shift(month, 1))[1] <= now:
+                more.append(account)
     if columns["accounts"]:
         sql.rows(START, {**sql.arrays(columns), "now": now})
-    return dict(zip(columns["accounts"], columns["months"], strict=True))
+    return dict(zip(columns["accounts"], columns["months"], strict=True)), more
 
 
 class _NotAssessed(Exception):
@@ -183,8 +203,8 @@ def _finish(
 def _closes(started: Mapping[UUID, date]) -> dict[tuple[UUID, date], MonthClose]:
     """The closes of these months, and of those before them."""
     firsts = {first for month in started.values() for first in (month, months.shift(month, -1))}
-    closes = MonthClose.objects.filter(account__in=started, month__in=firsts)
-    return {(close.account_id, close.month): close for close in closes}
+    parameters = {"accounts": sql.array(started), "months": sql.array(firsts)}
+    return {(close.account_id, close.month): close for (close,) in instances.read(CLOSES, parameters, MonthClose)}
 
 
 def _months(
@@ -197,37 +217,35 @@ def _months(
     parameters = ended_months.parameters(undone, zones)
     frozen, moved = freezing.freeze(parameters, zones), month_balances.moved(parameters)
     by_payer = {close.account_id: close for close in undone}
-    payers = Organization.objects.select_related("billing_account").in_bulk(list(by_payer))
-    owed, usage = _owed(undone, payers), _usage(frozen)
+    payers = instances.read(PAYERS, {"accounts": sql.array(by_payer)}, Organization, BillingAccount)
+    accounts_of = {payer.pk: account for payer, account in payers}
+    owed, usage = _owed(undone, accounts_of), _usage(frozen)
     steps = price_steps.of(frozen, by_payer, zones, charges)
     ended = []
-    for close in undone:
-        payer, last = close.account_id, closes.get((close.account_id, months.shift(close.month, -1)))
+    for payer, account in payers:
+        close, used = by_payer[payer.pk], usage[payer.pk]
+        last = closes.get((payer.pk, months.shift(close.month, -1)))
         ended.append(
             ClosedMonth(
-                payer=payers[payer],
-                account=_account(payers[payer]),
-                start=ended_months.start(close, zones[payer]),
+                payer=payer,
+                account=account,
+                start=ended_months.start(close, zones[payer.pk]),
                 close=close,
-                balance=MonthBalance((last and last.closing) or ZERO, moved.get(payer, {}), _credits(usage[payer])),
-                usage=usage[payer],
+                balance=MonthBalance((last and last.closing) or ZERO, moved.get(payer.pk, {}), _credits(used)),
+                usage=used,
                 steps=steps,
                 owed_before=last.owed if last else ZERO,
-                owed=owed.get(payer, ZERO),
+                owed=owed.get(payer.pk, ZERO),
             )
         )
     return ended
 
 
-def _account(payer: Organization) -> BillingAccount | None:
-    return getattr(payer, "billing_account", None)
-
-
-def _owed(undone: Iterable[MonthClose], payers: Mapping[UUID, Organization]) -> dict[UUID, Decimal]:
+def _owed(undone: Iterable[MonthClose], accounts_of: Mapping[UUID, BillingAccount | None]) -> dict[UUID, Decimal]:
     """The amounts that earlier invoices of postpaid payers still demand."""
     ends = {}
     for close in undone:
-        account = _account(payers[close.account_id])
+        account = accounts_of[close.account_id]
         if account and account.is_postpaid:
             if not account.currency:
                 accounts.fix_currency(account)
@@ -237,10 +255,12 @@ def _owed(undone: Iterable[MonthClose], payers: Mapping[UUID, Organization]) -> 
 
 def _usage(frozen: Sequence[MonthlyUsage]) -> Mapping[UUID, list[MonthlyUsage]]:
     """By payer, with the meters and their prices, and with those organizations that are named."""
-    prefetch_related_objects(frozen, "meter__price__tiers")
+    meters = Meter.objects.select_related("price").prefetch_related("price__tiers")
+    by_id = meters.in_bulk({row.meter_id for row in frozen})
     prefetch_related_objects([row for row in frozen if row.organization_id != row.account_id], "organization")
     usage: defaultdict[UUID, list[MonthlyUsage]] = defaultdict(list)
     for row in frozen:
+        row.meter = by_id[row.meter_id]
         usage[row.account_id].append(row)
     return usage
 

@@ -19,7 +19,8 @@ from usage.storage import ended_months
 SUMS = "count(*), count(*) FILTER (WHERE e.failed), sum(e.quantity), sum(e.credits)"
 
 # Events that are billed in the months, beside those that the rollups have in them. And what was used before the first
-# month that is closed of a payer, which is billed in it.
+# month that is closed of a payer, which is billed in it. The trees' organizations are named where rollups are read,
+# since the index has them before the bucket.
 BESIDE_ROLLUPS = """
 SELECT m.account_id, m.month, e.organization_id, e.meter_id, {bucket}, {sums}
   FROM {months} JOIN usage_event e ON e.account_id = m.account_id AND e.billed_in = m.month
@@ -37,11 +38,12 @@ SELECT m.account_id, m.month, e.organization_id, e.meter_id, {bucket}, {sums}
  GROUP BY 1, 2, 3, 4, 5
  UNION ALL
 SELECT m.account_id, m.month, r.organization_id, r.meter_id, r.bucket, r.requests, r.failed, r.quantity, r.credits
-  FROM {months} JOIN usage_usagerollup r ON r.account_id = m.account_id AND r.bucket < m.starts_at
+  FROM {months}
+  JOIN accounts_organization o ON o.root_id = m.account_id
+  JOIN usage_usagerollup r ON r.account_id = m.account_id AND r.organization_id = o.id AND r.bucket < m.starts_at
  WHERE m.since < m.starts_at AND r.environment = 'live'
 """
 
-# The trees' organizations are named, since the index has them before the bucket.
 FREEZE = """
 INSERT INTO usage_monthlyusage (account_id, month, organization_id, meter_id, occurred_in, requests, failed, quantity,
                                 credits)
