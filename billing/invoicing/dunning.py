@@ -97,7 +97,7 @@ def _charge(invoice: Invoice, now: datetime) -> Payment | None:
         invoice.state.next_attempt_at = None
         invoice.state.save(update_fields=["next_attempt_at"])
         return None
-    cards = PaymentMethod.objects.chargeable(invoice.organization, now.date())
+    cards = PaymentMethod.objects.chargeable(invoice.organization, Payment.Purpose.INVOICE, now.date())
     card = None if invoice.state.needs_card or not cards else cards[0]
     if card is None:
         unpaid.declined(invoice, now, hard=True)

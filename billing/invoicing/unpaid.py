@@ -69,7 +69,7 @@ def settle(invoice: Invoice, now: datetime) -> None:
 def declined(invoice: Invoice, now: datetime, *, hard: bool) -> None:
     """Dunning could not charge it. `hard`: that card is not charged again. Without another, it waits for one."""
     state = invoice.state
-    left = PaymentMethod.objects.chargeable(invoice.organization, now.date())
+    left = PaymentMethod.objects.chargeable(invoice.organization, Payment.Purpose.INVOICE, now.date())
     state.needs_card = state.needs_card or (hard and not left)
     is_first = state.status == Status.OPEN
     if is_first:

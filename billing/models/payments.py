@@ -37,9 +37,19 @@ class PaymentMethodQuerySet(TenantQuerySet["PaymentMethod"]):
         """The cards on file, without removed ones."""
         return super().of(organization).filter(removed_at=None)
 
-    def chargeable(self, organization: Organization, day: date) -> list["PaymentMethod"]:
-        """The default card, then the backup, as far as we may charge them by ourselves on that day."""
-        cards = self.of(organization).filter(Q(is_default=True) | Q(is_backup=True)).order_by("-is_default")
+    def chargeable(self, organization: Organization, purpose: str, day: date) -> list["PaymentMethod"]:
+        """The cards that we may charge on that day with nobody present, in the order in which we try them.
+
+        Their owner has agreed to it, and has chosen them for it. The consent that is kept with a card covers invoices
+        and auto-recharge; switching auto-recharge on covers that, also with a card of 0.1.0. Chosen are the default,
+        then the backup; for auto-recharge its own card comes first. Any other card is charged only by its owner.
+        """
+        on_file, chosen = self.of(organization), Q(is_default=True) | Q(is_backup=True)
+        if purpose == Payment.Purpose.RECHARGE:
+            cards = on_file.filter(chosen | Q(autorecharge__isnull=False))
+            cards = cards.order_by(F("autorecharge").asc(nulls_last=True), "-is_default")
+        else:
+            cards = on_file.filter(chosen).exclude(consent="").order_by("-is_default")
         return [card for card in cards if card.is_chargeable_on(day)]
 
 
@@ -105,7 +115,7 @@ class PaymentMethod(models.Model):
         return f"pm_{self.pk.hex}"
 
     def is_chargeable_on(self, day: date) -> bool:
-        """Whether we may charge it by ourselves."""
+        """Whether it can be charged with nobody present. Whether it may be is said by `chargeable`."""
         return self.removed_at is None and self.status_on(day) in (self.Status.USABLE, self.Status.EXPIRING)
 
     def status_on(self, day: date) -> str:

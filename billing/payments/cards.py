@@ -11,11 +11,12 @@ from django.utils.translation import gettext_noop
 from accounts import events
 from billing import clock
 from billing.invoicing import unpaid
-from billing.models import AutoRecharge, PaymentMethod
+from billing.models import Payment, PaymentMethod
 from billing.models.payments import EXPIRING
 from billing.payments import notices, rounds
 from billing.payments.gateways import Card
 
+Purpose = Payment.Purpose
 SWEEP_SIZE = 500
 RENEWABLE = "expired_card"  # a decline that a new expiry date puts right
 DELETED = "customer_deleted"  # the card is gone at the gateway, with its customer
@@ -43,11 +44,18 @@ def mark_as_before(method: PaymentMethod) -> None:
 
 
 def take_up(method: PaymentMethod, now: datetime) -> None:
-    """The card can be charged from now on: whatever waits for another card goes on. Under the payer's lock."""
-    if not method.is_chargeable_on(now.date()):
-        return
-    rounds.lift_for(method, now)
-    unpaid.charge_new_card(method, now)
+    """The card can be charged from now on: whatever waits for another card, and may charge this one, goes on.
+
+    Under the payer's lock.
+    """
+    if _is_charged_for(Purpose.RECHARGE, method, now):
+        rounds.lift_for(method, now)
+    if _is_charged_for(Purpose.INVOICE, method, now):
+        unpaid.charge_new_card(method, now)
+
+
+def _is_charged_for(purpose: str, method: PaymentMethod, now: datetime) -> bool:
+    return method in PaymentMethod.objects.chargeable(method.organization, purpose, now.date())
 
 
 def renew(method: PaymentMethod, card: Card, now: datetime) -> None:
@@ -64,16 +72,11 @@ def renew(method: PaymentMethod, card: Card, now: datetime) -> None:
         method.declined_code = ""
     method.save(update_fields=[*shown, "declined_code"])
     tell(method, "payment_method.updated", now, exp_month=method.exp_month, exp_year=method.exp_year)
-    if not _is_charged(method) or (was_chargeable and before == method.fingerprint):
+    if was_chargeable and before == method.fingerprint:
         return
-    if is_renewed:
+    if is_renewed and _is_charged_for(Purpose.RECHARGE, method, now):
         rounds.lift_declined(method.organization_id, now)
     take_up(method, now)
-
-
-def _is_charged(method: PaymentMethod) -> bool:
-    """Whether it has a role. Cards without one are charged only if their owner chooses them."""
-    return method.is_default or method.is_backup or AutoRecharge.objects.filter(payment_method=method).exists()
 
 
 def announce_expiring(now: datetime) -> int:

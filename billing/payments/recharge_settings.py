@@ -29,7 +29,8 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
 
     Without a `payment_method` among the parameters, the card stays as it is; an empty one means the default card.
 
-    Switching it on is the consent to charge the card: it is kept, with who gave it and when.
+    Switching it on, or choosing another card for it, is the consent to charge that card: it is kept, with who gave it
+    and when.
     """
     accounts.required(organization)
     posting.lock([organization.pk], now)
@@ -43,7 +44,8 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
         _check(organization, values)
         if card is None:
             methods.choose(organization, None, now)  # A default card has to be there.
-    consents = params["enabled"] and not before.enabled
+    is_switched_on = params["enabled"] and not before.enabled
+    consents = is_switched_on or (params["enabled"] and card != before.payment_method)
     consent = {"consent": translated(CONSENT), "consent_by": by.id or "", "consent_at": now} if consents else {}
     settings, _ = AutoRecharge.objects.update_or_create(
         organization=organization,
@@ -53,7 +55,7 @@ def change(organization: Organization, params: Mapping[str, Any], *, by: events.
         AutoRecharge.objects.filter(pk=settings.pk).update(announced=0)
     thresholds.set_recharge_below(organization.pk, settings.threshold if settings.enabled else None)
     charged = rounds.chargeable_card(settings, now)
-    if consents:
+    if is_switched_on:
         rounds.lift(organization.pk, now)
     elif charged and charged != charged_before:
         rounds.lift_for(charged, now)

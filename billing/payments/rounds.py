@@ -91,10 +91,8 @@ def is_untried(organization: Organization, card: PaymentMethod) -> bool:
 
 def chargeable_card(settings: AutoRecharge, now: datetime) -> PaymentMethod | None:
     """The recharge's own card, then the default and the backup: the first of them that can be charged."""
-    own = settings.payment_method
-    if own and own.is_chargeable_on(now.date()):
-        return own
-    return next(iter(PaymentMethod.objects.chargeable(settings.organization, now.date())), None)
+    cards = PaymentMethod.objects.chargeable(settings.organization, Payment.Purpose.RECHARGE, now.date())
+    return next(iter(cards), None)
 
 
 def after_success(payment: Payment, now: datetime, *, by_owner: bool) -> None:
@@ -169,10 +167,11 @@ def after_chargeback(organization_id: UUID, now: datetime) -> None:
 
 def _backup(payment: Payment, now: datetime) -> PaymentMethod | None:
     """The backup card, if it is another card and can be charged."""
-    backup = PaymentMethod.objects.of(payment.organization).filter(is_backup=True).first()
+    cards = PaymentMethod.objects.chargeable(payment.organization, payment.purpose, now.date())
+    backup = next((card for card in cards if card.is_backup), None)
     if backup is None or payment.method is None or backup.fingerprint == payment.method.fingerprint:
         return None
-    return backup if backup.is_chargeable_on(now.date()) else None
+    return backup
 
 
 def _try(backup: PaymentMethod, declined: Payment, now: datetime) -> None:

@@ -113,20 +113,23 @@ def _give_role(method: PaymentMethod, now: datetime) -> None:
     """The first card is the default. So is one that comes after a default that can't be charged, or that its owner
     didn't confirm at the bank in time.
 
-    While auto-recharge waits after declines, another card is the backup, or else it would never be charged.
+    While auto-recharge waits after declines, another card than those that were declined is the backup, or else it would
+    never be charged.
     """
-    on_file = PaymentMethod.objects.of(method.organization)
+    organization, on_file = method.organization, PaymentMethod.objects.of(method.organization)
     default, backup = (on_file.filter(**{role: True}).first() for role in ("is_default", "is_backup"))
     if default is None:
         method.is_default = True
     elif not method.is_chargeable_on(now.date()):
         return
-    elif rounds.wants_another(method.organization) or not default.is_chargeable_on(now.date()):
+    elif rounds.wants_another(organization) or not default.is_chargeable_on(now.date()):
         on_file.filter(pk=default.pk).update(is_default=False)
         method.is_default = True
-    elif rounds.is_waiting(method.organization) and not (backup and backup.is_chargeable_on(now.date())):
-        on_file.update(is_backup=False)
-        method.is_backup = True
+    elif rounds.is_waiting(organization):
+        spare = backup if backup and backup.is_chargeable_on(now.date()) else None
+        if spare is None or (rounds.is_untried(organization, method) and not rounds.is_untried(organization, spare)):
+            on_file.update(is_backup=False)
+            method.is_backup = True
 
 
 def begin_setup(organization: Organization, *, return_url: str, by: str = "") -> Session:

@@ -217,6 +217,45 @@ def test_an_invoice_that_waits_is_charged_when_its_owner_pays_with_the_card_agai
     assert invoice.state.status == "paid"
 
 
+def test_a_card_without_a_role_is_not_charged_by_itself_after_its_owner_paid_with_it(
+    organization: Organization,
+) -> None:
+    factories.card(organization, GOOD)
+    other = factories.card(organization, MASTERCARD)
+    switch_on(organization)
+    PaymentMethod.objects.update(declined_code="restricted_card")
+    invoice = waiting_invoice(organization)
+    assert paid(organization, method=other.public_id).status == "succeeded"
+    sweep()
+    assert (state(organization), Payment.objects.count()) == ("no_payment_method", 1)
+    methods.change(other, {"is_backup": True})
+    payments.sweep(datetime.now(UTC))
+    invoice.state.refresh_from_db()
+    assert invoice.state.status == "paid"
+
+
+def test_the_card_of_auto_recharge_is_not_charged_for_an_invoice(organization: Organization) -> None:
+    factories.card(organization, GOOD)
+    own = factories.card(organization, MASTERCARD)
+    switch_on(organization, payment_method=own.public_id)
+    PaymentMethod.objects.update(declined_code="expired_card", exp_year=2020)
+    waiting_invoice(organization)
+    methods.observe(own.gateway_token, card_of(own), own.gateway, timezone.now())
+    assert (state(organization), Payment.objects.count()) == ("charging", 0)
+
+
+def test_a_card_of_the_first_release_is_charged_only_for_what_its_owner_agreed_to(organization: Organization) -> None:
+    """Its consent was not kept, and the consent of auto-recharge covers nothing else."""
+    factories.card(organization, GOOD)
+    PaymentMethod.objects.update(consent="")
+    switch_on(organization)
+    invoice = issue(organization, 100)
+    dunning.sweep(DECEMBER)
+    assert (InvoiceState.objects.get(invoice=invoice).needs_card, Payment.objects.count()) == (True, 0)
+    sweep()
+    assert bought(organization) == [50]
+
+
 @pytest.mark.parametrize(("code", "by"), [("customer_deleted", "user:1"), ("restricted_card", "auto_recharge")])
 def test_what_stays_marked_when_a_payment_succeeds_late(organization: Organization, code: str, by: str) -> None:
     card = factories.card(organization, GOOD)
