@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
+from accounts.api.fields import KnownMembers
 from accounts.api.lookups import PublicIdMixin
 from accounts.credentials import credential_of, organization_of
 from accounts.lib import identifiers
@@ -36,11 +37,11 @@ class PaymentMethodSerializer(serializers.ModelSerializer[PaymentMethod]):
         return method.status_on(clock.now(method.organization).date())
 
 
-class AddPaymentMethodSerializer(serializers.Serializer[Any]):
+class AddPaymentMethodSerializer(KnownMembers):
     gateway_token = serializers.CharField(max_length=100)
 
 
-class SetupSerializer(serializers.Serializer[Any]):
+class SetupSerializer(KnownMembers):
     return_url = serializers.URLField(max_length=500, required=False, help_text="Where the page redirects to")
 
 
@@ -52,7 +53,7 @@ class SetupPageSerializer(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class ChangePaymentMethodSerializer(serializers.Serializer[Any]):
+class ChangePaymentMethodSerializer(KnownMembers):
     """Makes a card the default, or the backup, which is charged if the default is declined."""
 
     is_default = serializers.BooleanField(required=False)

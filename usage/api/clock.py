@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import events
-from accounts.api.fields import MomentField
+from accounts.api.fields import KnownMembers, MomentField
 from accounts.credentials import credential_of
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
@@ -22,7 +22,7 @@ from usage.storage import advancing
 FARTHEST = timedelta(days=400)  # at once, so that the answer does not take too long
 
 
-class MoveClockSerializer(serializers.Serializer[Any]):
+class MoveClockSerializer(KnownMembers):
     organization = serializers.CharField(max_length=21, required=False)
     now = MomentField(help_text="The moment to move to: not back, and at most 400 days ahead at once")
 

@@ -7,7 +7,7 @@ import pytest
 
 from accounts import tokens
 from accounts.models import Organization, User
-from billing.models import LedgerAccount, LedgerEntry, Payment, Subscription
+from billing.models import LedgerAccount, LedgerEntry, Payment, PaymentMethod, Subscription
 from tests import factories
 from tests.billing.api.reservations import HOLDS, LEASES, place, take
 from tests.conftest import Api
@@ -93,6 +93,21 @@ def test_an_unknown_member_is_named_and_nothing_moves(send: Any, funded: Organiz
         error = {"pointer": f"/{member}", "detail": "Unknown member."}
         assert (answer.status_code, answer.json()["errors"]) == (400, [error])
         assert state(funded) == before, member
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("payment-methods", {"gateway_token": "pm_card_visa"}),
+        ("payment-methods/setup", {}),
+        ("sandbox/clock", {"now": "2027-01-01T00:00:00Z"}),
+    ],
+)
+def test_so_is_one_about_cards_and_the_clock(funded: Organization, api: Any, alice: User, path: str, body: Any) -> None:
+    answer = api(alice).post(f"/v1/{path}", {**body, "amout": 1})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/amout")
+    funded.refresh_from_db()
+    assert (funded.clock_ahead, PaymentMethod.objects.of(funded).count()) == (None, 0)
 
 
 def test_a_currency_that_is_not_the_accounts_is_refused(send: Any, funded: Organization) -> None:
