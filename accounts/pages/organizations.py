@@ -82,7 +82,11 @@ class OrganizationMixin(LoginRequiredMixin, ContextMixin, View):
                 Forbidden(gettext("Your role in %(name)s does not allow this.") % {"name": self.organization.name}),
             )
         except Problem as problem:
-            return refusal(request, problem)
+            return self.refused(problem)
+
+    def refused(self, problem: Problem) -> HttpResponse:
+        """The answer when what was asked for is not possible."""
+        return refusal(self.request, problem)
 
     def _enter(self, user: User, public_id: str) -> None:
         self.person = user

@@ -10,9 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from accounts.lib.languages import translated
+from accounts.lib.languages import sentence, translated
+from accounts.lib.problems import Problem
 from accounts.pages.organizations import OrganizationMixin
 from billing import accounts, balance, clock
+from billing.exceptions import NoBillingAccount
 from billing.ledger import posting
 from billing.models import Grant, Hold, Payment, PaymentMethod
 from billing.pages.forms import AmountForm, BillingAccountForm, SandboxCardForm, presets
@@ -44,6 +46,13 @@ class CreditsMixin(OrganizationMixin):
 
     def back(self) -> HttpResponse:
         return redirect("billing:credits", self.organization.public_id)
+
+    def refused(self, problem: Problem) -> HttpResponse:
+        """The form that makes a billing account is on the credits page."""
+        if not isinstance(problem, NoBillingAccount):
+            return super().refused(problem)
+        messages.info(self.request, sentence(problem))
+        return self.back()
 
     def _figures(self) -> dict[str, Any]:
         payments = Payment.objects.of(self.organization).select_related("method").order_by("-created_at", "-pk")

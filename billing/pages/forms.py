@@ -65,13 +65,18 @@ class AmountForm(forms.Form):
     )
 
 
-class PayForm(forms.Form):
+class OnceForm(forms.Form):
     """`payment` is made with the page and becomes the payment's id, so that a page sent twice pays once."""
+
+    payment = forms.UUIDField(widget=forms.HiddenInput)
+
+
+class PayForm(OnceForm):
+    """To pay with a card on file."""
 
     method = forms.ModelChoiceField(
         PaymentMethod.objects.none(), label=gettext_lazy("Card"), widget=forms.RadioSelect, empty_label=None
     )
-    payment = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, cards: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,10 +85,8 @@ class PayForm(forms.Form):
         field.queryset = cards
 
 
-class CheckoutForm(AmountForm):
-    """To pay on the gateway's page. `payment` is as in `PayForm`."""
-
-    payment = forms.UUIDField(widget=forms.HiddenInput)
+class CheckoutForm(OnceForm, AmountForm):
+    """To buy on the gateway's page."""
 
 
 class PurchaseForm(PayForm, AmountForm):

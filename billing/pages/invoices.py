@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -13,17 +14,17 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.lib import identifiers
 from accounts.lib.attachments import attachment
-from accounts.lib.languages import sentence
+from accounts.lib.languages import sentence, translated
 from accounts.lib.problems import Problem
 from accounts.lib.spreadsheets import Cell
 from billing import clock
 from billing.invoicing import annex, paying, tax, unpaid
-from billing.models import Invoice, InvoiceDocument, InvoiceState, Payment
+from billing.models import Invoice, InvoiceDocument, InvoiceState, Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
-from billing.pages.forms import PayForm
+from billing.pages.forms import OnceForm, PayForm
 from billing.pages.lists import FilteredListView, FilterForm
-from billing.payments import payments
+from billing.payments import payments, saving_cards
 from billing.templatetags.money import places
 
 # As the badges of the list say it.
@@ -95,7 +96,7 @@ class PaperMixin(CreditsMixin):
 
 
 class InvoiceView(PaperMixin):
-    """GET shows a paper, POST pays it with a card on file."""
+    """GET shows a paper, POST pays it with a card on file or on the gateway's page."""
 
     scopes = {"get": "billing:read", "post": "credits:write"}
 
@@ -103,28 +104,32 @@ class InvoiceView(PaperMixin):
         return self._show(self.paper(invoice))
 
     def post(self, request: HttpRequest, organization: str, invoice: str) -> HttpResponse:
-        paper = self.paper(invoice)
-        form = PayForm(request.POST, cards=self.cards())
+        paper, is_checkout = self.paper(invoice), "checkout" in request.POST
+        form = OnceForm(request.POST) if is_checkout else PayForm(request.POST, cards=self.cards())
         if not form.is_valid():
-            return self._show(paper, form, status=400)
+            return self._show(paper, form if isinstance(form, PayForm) else None, status=400)
         try:
-            payment = self._pay(paper, form)
+            payment = self._pay(paper, **form.cleaned_data)
         except Problem as problem:
             messages.error(request, sentence(problem))
             return redirect(request.path)
+        if is_checkout and payment.action_url:
+            context = self.get_context_data(address=payment.action_url, title=gettext("Pay this invoice"))
+            return render(request, "billing/leave.html", context)
         if payment.status == Payment.Status.ACTION_REQUIRED:
             return redirect("billing:payment", self.organization.public_id, payment.public_id)
         receipts.tell(request, payment)
         return redirect(request.path)
 
-    def _pay(self, paper: Invoice, form: PayForm) -> Payment:
-        """One charge for each page that was shown, however often it is sent."""
+    def _pay(self, paper: Invoice, payment: UUID, method: PaymentMethod | None = None) -> Payment:
+        """With a card on file, or on the gateway's page: once for each page that was shown."""
         begun = paying.begin(
             paper,
-            method=form.cleaned_data["method"].public_id,
+            method=method.public_id if method else None,
+            checkout=method is None,
             by=self.credential.id,
             now=clock.now(self.organization),
-            id=form.cleaned_data["payment"],
+            id=payment,
         )
         return payments.complete(begun.pk)
 
@@ -141,6 +146,7 @@ class InvoiceView(PaperMixin):
             document=InvoiceDocument.objects.filter(invoice=paper).only("sha256").first(),
             form=form,
             cards=self.cards().exists(),
+            consent=translated(saving_cards.CONSENT),
             left=net + tax.total(taxes),
             underway=unpaid.open_payment(paper),
         )

@@ -22,7 +22,7 @@ from billing.models import Payment, PaymentMethod
 from billing.pages import receipts
 from billing.pages.credits import CreditsMixin
 from billing.pages.forms import AmountForm, CheckoutForm, PurchaseForm
-from billing.payments import payments, purchases
+from billing.payments import payments, purchases, saving_cards
 
 CHOOSE = gettext_noop("Choose one of the cards.")
 
@@ -48,6 +48,7 @@ class PurchaseView(CreditsMixin):
             total=amount + tax.total(taxes),
             balance=current,
             after=current.balance + amount,
+            consent=translated(saving_cards.CONSENT),
         )
         return render(request, "billing/purchase.html", context)
 

@@ -9,7 +9,8 @@ from django.test import Client
 
 from accounts.models import Organization, User
 from billing.invoicing import documents
-from billing.models import BillingAccount, InvoiceState, LedgerEntry
+from billing.models import BillingAccount, InvoiceState, LedgerEntry, Payment, PaymentMethod
+from billing.payments import payments
 from tests import factories
 from tests.billing.invoicing.drafts import DECEMBER, credit, issue
 
@@ -62,6 +63,20 @@ def test_an_open_invoice_is_paid_once_on_its_page(site: Client, organization: Or
     after = site.get(address(organization, f"{invoice.public_id}/"))
     assert "The invoice is paid" in after.content.decode()
     assert after.context["form"] is None
+
+
+def test_an_open_invoice_is_paid_on_the_gateways_page(site: Client, organization: Organization) -> None:
+    PaymentMethod.objects.all().delete()
+    invoice = issue(organization, 100, currency="USD")
+    page = site.get(address(organization, f"{invoice.public_id}/"))
+    assert "for invoices that are due." in page.content.decode()  # what paying there agrees to
+    sent = {"payment": page.context["form"].initial["payment"], "checkout": "1"}
+    leaving, payment = site.post(address(organization, f"{invoice.public_id}/"), sent), Payment.objects.get()
+    assert leaving.context["address"] == payment.next_action_url
+    site.post(payment.next_action_url, {"card": "pm_card_visa"})
+    payments.complete(payment.pk)
+    assert InvoiceState.objects.get(pk=invoice.pk).status == "paid"
+    assert PaymentMethod.objects.of(organization).get().consent.endswith("for invoices that are due.")
 
 
 def test_a_form_without_a_card_changes_nothing(site: Client, organization: Organization) -> None:

@@ -79,6 +79,15 @@ def test_a_card_needs_a_billing_account(browser: Client, organization: Organizat
     assert not PaymentMethod.objects.of(organization).exists()
 
 
+@pytest.mark.parametrize("path", ["credits/auto-recharge/", "credits/warning/", "invoices/details/"])
+def test_a_page_that_needs_a_billing_account_leads_to_the_form_that_makes_one(
+    browser: Client, organization: Organization, path: str
+) -> None:
+    answer = browser.get(at(organization, path), follow=True)
+    assert answer.redirect_chain == [(at(organization, "credits/"), 302)]
+    assert "Create a billing account first." in text(answer)
+
+
 def test_sandbox_cards_are_for_the_sandbox(browser: Client, organization: Organization, settings: Any) -> None:
     factories.billing_account(organization)
     settings.PAYMENT_GATEWAY = "stripe"
