@@ -19,6 +19,10 @@ class Deadline:
             raise TimeoutError("There is no time left for this call.")
         return seconds
 
+    def is_within(self, seconds: float) -> bool:
+        """Whether it comes that soon."""
+        return self._end - time.monotonic() < seconds
+
 
 _of_block: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
@@ -37,3 +41,9 @@ def left(at_most: float) -> float:
     """Seconds for one call: `at_most`, or what is left of the block's time. `TimeoutError` once there is nothing."""
     deadline = _of_block.get()
     return deadline.left(at_most) if deadline else at_most
+
+
+def is_within(seconds: float) -> bool:
+    """Whether the block's time is up that soon. Never outside of a block."""
+    deadline = _of_block.get()
+    return deadline is not None and deadline.is_within(seconds)

@@ -14,7 +14,7 @@ from django.db import ProgrammingError
 from django.db.models import F, Min, QuerySet
 
 from accounts import events
-from accounts.lib import broker
+from accounts.lib import broker, deadlines
 from accounts.lib.problems import Conflict, InvalidField
 from accounts.models import Organization
 from billing import clock
@@ -27,6 +27,7 @@ from usage.storage import closing, partitions
 log = structlog.get_logger()
 
 RUN = "usage.tasks.run_moved_clocks"
+STOP_SECONDS = 2  # at most for all that is due at one moment
 ROOM = 15  # months: as far as the API moves a clock at once, and the month that it then is in
 
 
@@ -35,6 +36,13 @@ class ClockNotReady(Conflict):
 
     code = "clock_not_ready"
     detail = "The clock can't be moved so far yet. Try again in a minute, at most a year ahead at once."
+
+
+class ClockUnderWay(Conflict):
+    """The move takes longer than the request may. What was done is done, and the next request goes on from there."""
+
+    code = "clock_under_way"
+    detail = "The clock is on its way, and at `now`. Send the same request again until it has arrived."
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,8 @@ WORK = (
 def advance(payer: Organization, to: datetime, *, actor: events.Actor = events.SYSTEM) -> datetime:
     """Move the payer's clock to `to`, and run what falls due on the way. Returns its now.
 
-    The first move marks the organization for good. If this is killed half-way, the clock shows how far it got.
+    The first move marks the organization for good. If this is killed half-way, the clock shows how far it got. Within a
+    request, `ClockUnderWay` before its time is up.
     """
     now = clock.now(payer)
     clock.check_movable(payer)
@@ -123,6 +132,8 @@ def advance(payer: Organization, to: datetime, *, actor: events.Actor = events.S
         clock.move(payer.pk, now)
         payer = Organization.objects.get(pk=payer.pk)
         run_due(payer, now)
+        if now < to and deadlines.is_within(STOP_SECONDS):
+            raise ClockUnderWay(now=now.isoformat())
     return now
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from accounts.lib import deadlines
 from accounts.models import Event, Organization, User
 from billing import clock
 from billing.invoicing import subscriptions
@@ -30,6 +31,16 @@ DAYS = int(os.environ.get("CLOCK_DAYS", "95"))
 def advance(organization: Organization, days: float) -> Organization:
     advancing.advance(organization, clock.now(organization) + days * DAY)
     return Organization.objects.get(pk=organization.pk)
+
+
+def test_a_move_that_takes_too_long_stops_on_the_way_and_goes_on(db: None) -> None:
+    organization, started = subscriber(40), timezone.now()
+    to = started + 40 * DAY
+    with deadlines.within(1), pytest.raises(advancing.ClockUnderWay) as stopped:
+        advancing.advance(organization, to)
+    organization.refresh_from_db()
+    assert started < datetime.fromisoformat(stopped.value.members["now"]) <= clock.now(organization) < to
+    assert advancing.advance(organization, to) == to
 
 
 def test_time_passes_in_order(db: None) -> None:
