@@ -100,15 +100,16 @@ def _dun(payer: Organization, now: datetime) -> None:
         dunning.advance(state.pk, now)
 
 
-# In the order in which they run at one moment. The end of a month is always due next, so that a year has twelve stops.
+# In the order in which they run at one moment. Auto-recharge comes after what may take the balance below its threshold;
+# a renewal that needs it begins it itself. The end of a month is always due next, so that a year has twelve stops.
 WORK = (
     Work(_credits_due, lambda payer, now: posting.bring_up_to_date(payer.pk, now)),
     Work(_payments_due, _settle_payments),
     Work(_refunds_due, _settle_refunds),
-    Work(lambda payer, now: recharge.assess(payer, now).next_attempt_at, recharge.run),
     Work(lambda payer, now: renewals.next_due(payer), renewals.run),
     Work(_month_end, lambda payer, now: closing.close_ended([payer.pk], now)),
     Work(_dunning_due, _dun),
+    Work(lambda payer, now: recharge.assess(payer, now).next_attempt_at, recharge.run),
     Work(lambda payer, now: None, lambda payer, now: alerts.end(now, payer.pk)),
 )
 

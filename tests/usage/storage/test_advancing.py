@@ -33,6 +33,19 @@ def advance(organization: Organization, days: float) -> Organization:
     return Organization.objects.get(pk=organization.pk)
 
 
+def test_auto_recharge_buys_at_the_moment_at_which_a_renewal_leaves_too_little(db: None) -> None:
+    organization, now = subscriber(70), timezone.now()
+    factories.card(organization)
+    plan("pro", 30)
+    terms = {"enabled": True, "threshold": Decimal(15), "amount": Decimal(50)}
+    recharge_settings.change(organization, terms, by=BY, now=now)
+    subscriptions.subscribe(organization, "pro", now=now)
+    advance(organization, 34)
+    fee, bought = LedgerEntry.objects.of(organization).order_by("-seq")[:2][::-1]
+    assert (fee.kind, bought.kind, bought.balance_after) == ("subscription", "purchase", 60)
+    assert bought.created_at - fee.created_at < timedelta(minutes=1)
+
+
 def test_a_move_that_takes_too_long_stops_on_the_way_and_goes_on(db: None) -> None:
     organization, started = subscriber(40), timezone.now()
     to = started + 40 * DAY
