@@ -1,7 +1,8 @@
 """Whether a credential has a scope now, and the refusals of those that don't."""
 
 from accounts.credentials import Credential
-from accounts.lib.problems import Forbidden
+from accounts.lib.problems import Conflict, Forbidden
+from accounts.models import Organization
 from accounts.scopes import OF_TEST_KEYS
 
 
@@ -16,6 +17,13 @@ class OrganizationSuspended(Forbidden):
 
     code = "organization_suspended"
     detail = "The organization is suspended."
+
+
+class OrganizationClosed(Conflict):
+    """A closed organization stays closed."""
+
+    code = "organization_closed"
+    detail = "The organization is closed."
 
 
 class PlatformOnly(Forbidden):
@@ -58,3 +66,9 @@ def require(credential: Credential, scope: str | None) -> None:
     raise NotAllowed(
         f"This needs the scope {scope}.", required_scopes=[scope], granted_scopes=sorted(credential.scopes)
     )
+
+
+def check_unclosed(organization: Organization) -> None:
+    """Nothing changes in a closed organization, or beneath one."""
+    if not Organization.objects.unclosed().filter(pk=organization.pk).exists():
+        raise OrganizationClosed

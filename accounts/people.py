@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.timezone import now
 
 from accounts import events
+from accounts.access import check_unclosed
 from accounts.lib.problems import Conflict, NotFound, Problem
 from accounts.lib.sentences import filled
 from accounts.models import Membership, Organization, User
@@ -103,10 +104,12 @@ def add_root(*, name: str, timezone: str = "UTC", external_id: str = "") -> Orga
 def add_child(parent: Organization, *, name: str, timezone: str = "", external_id: str = "") -> Organization:
     """A new organization beneath `parent`, by default in the parent's time zone.
 
-    There's a race here: if the parent were moved meanwhile, the child would get the old path. So the root is locked.
+    There's a race here: if the parent were moved meanwhile, the child would get the old path, and if it were closed, an
+    open organization would be beneath it. So the root is locked.
     """
     Organization.objects.lock(parent.root_id)
     parent = Organization.objects.get(pk=parent.pk)
+    check_unclosed(parent)
     if len(parent.path) >= MAX_DEPTH:
         raise Conflict(filled("Organizations nest at most %(most)s deep.", most=MAX_DEPTH))
     with unique_external_id(external_id):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts import naming, scopes, security, tree
-from accounts.access import OrganizationRequired, PlatformOnly, require
+from accounts import naming, scopes, security
+from accounts.access import OrganizationRequired, PlatformOnly, check_unclosed, require
 from accounts.credentials import Credential, credential_of
 from accounts.lib.addresses import client_address
 from accounts.lib.problems import InvalidField
@@ -64,7 +64,7 @@ class HasScope(Authenticated):
             raise InvalidField(ORGANIZATION, "Must be the id of an organization.")
         acting = naming.acting(credential_of(request), client_address(request), name)
         if acting.is_platform and acting.organization and request.method not in SAFE_METHODS:
-            tree.check_unclosed(acting.organization)
+            check_unclosed(acting.organization)
         request.auth = acting
 
 

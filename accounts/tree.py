@@ -14,7 +14,7 @@ from django.db.models import Case, F, Func, Value, When
 from django.utils import timezone
 
 from accounts import events, naming, people
-from accounts.access import require
+from accounts.access import OrganizationClosed, check_unclosed, require
 from accounts.credentials import Credential
 from accounts.lib.problems import Conflict, Forbidden
 from accounts.lib.sentences import filled
@@ -39,13 +39,6 @@ class ParentRequired(Forbidden):
 
     code = "parent_required"
     detail = "Only someone who administers the parent may resume an organization."
-
-
-class OrganizationClosed(Conflict):
-    """A closed organization stays closed."""
-
-    code = "organization_closed"
-    detail = "The organization is closed."
 
 
 class OrganizationUnpaid(Conflict):
@@ -81,12 +74,6 @@ class TooDeep(Conflict):
 
     code = "too_deep"
     detail = filled("Organizations nest at most %(most)s deep.", most=MAX_DEPTH)
-
-
-def check_unclosed(organization: Organization) -> None:
-    """Nothing changes in a closed organization, or beneath one."""
-    if not Organization.objects.unclosed().filter(pk=organization.pk).exists():
-        raise OrganizationClosed
 
 
 @transaction.atomic
@@ -219,6 +206,8 @@ def move(organization: Organization, *, parent: str, by: Credential, address: st
     target = naming.named(by, address, public_id=parent)
     for concerned in (node, target, *_losers(node, target)[:1]):
         require(naming.standing(by, concerned), ADMINISTER)
+    check_unclosed(node)
+    check_unclosed(target)
     _check_move(node, target)
     _rewrite(node, target)
     parents = Organization.objects.in_bulk([*node.path[-2:-1], target.pk])

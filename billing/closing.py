@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from accounts import events, members, naming, tree
+from accounts.access import OrganizationClosed
 from accounts.credentials import Credential, Kind
 from accounts.lib.money import ZERO, plain
 from accounts.lib.problems import Conflict, Forbidden
@@ -112,7 +113,7 @@ def close(organization: Organization, *, by: Credential, now: datetime) -> Organ
     Organization.objects.lock(organization.root_id)
     organization.refresh_from_db()
     if organization.status == Organization.Status.CLOSED:
-        raise tree.OrganizationClosed
+        raise OrganizationClosed
     if organization.is_root:
         lots.allot(organization.pk)
     if obstacles := list(_obstacles(organization)):

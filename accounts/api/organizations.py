@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency, invitations, naming, people, tree
-from accounts.access import require
+from accounts.access import check_unclosed, require
 from accounts.api.fields import EmailField, PrintableField
 from accounts.api.filters import Filters
 from accounts.credentials import credential_of
@@ -149,7 +149,7 @@ class OrganizationViewSet(
 
     def perform_update(self, serializer: Any) -> None:
         require(naming.standing(credential_of(self.request), serializer.instance), "account:write")
-        tree.check_unclosed(serializer.instance)
+        check_unclosed(serializer.instance)
         self.save(serializer)
 
     def save(self, serializer: Any) -> None:

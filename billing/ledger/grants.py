@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from accounts import events, tree
+from accounts import events
+from accounts.access import OrganizationClosed
 from accounts.models import Organization
 from billing.ledger import posting
 from billing.ledger.lots import Lot
@@ -18,7 +19,7 @@ def give(
 ) -> Grant:
     """Post a grant with the terms of `lot`. In debt, it pays the debt first. A closed payer gets none."""
     if posting.lock([organization.pk], now)[organization.pk].is_closed:
-        raise tree.OrganizationClosed
+        raise OrganizationClosed
     kind = LedgerEntry.Kind.GRANT
     posted = posting.post(
         organization.pk, kind=kind, amount=amount, now=now, lot=lot, description=description, actor=actor

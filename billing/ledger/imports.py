@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from accounts import events, tree
+from accounts import events
+from accounts.access import OrganizationClosed
 from accounts.lib.problems import InvalidField
 from accounts.models import Organization
 from billing.ledger import posting
@@ -22,7 +23,7 @@ def bring(organization: Organization, amount: Decimal, lot: Lot, *, key: str, no
         raise InvalidField("amount", "A debt has no category, no priority and no expiry.")
     locked = posting.lock([organization.pk], now)[organization.pk]
     if locked.is_closed:
-        raise tree.OrganizationClosed
+        raise OrganizationClosed
     last_seq = locked.seq
     posted = posting.post(
         organization.pk,

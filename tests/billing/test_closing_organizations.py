@@ -11,7 +11,8 @@ import pytest
 from django.utils import timezone
 
 from accounts import closing as accounts_closing
-from accounts import events, people
+from accounts import events, people, tree
+from accounts.access import OrganizationClosed
 from accounts.events.recording import record
 from accounts.models import Event, Invitation, Organization, PersonalData, User, WebhookEndpoint
 from accounts.webhooks import endpoints
@@ -151,6 +152,22 @@ def test_only_an_owner_a_parents_administrator_or_the_operator_closes(
     child = people.add_child(organization, name="Child")
     assert close(api(admin), child).status_code == 200
     assert close(gateway, organization).status_code == 200
+
+
+def test_nothing_comes_beneath_it_any_more(organization: Organization) -> None:
+    """Whoever asked before it was closed waits for the lock of its root, and gets there afterwards."""
+    operator, now = factories.operator(), timezone.now()
+    first, second = (people.add_child(organization, name=name) for name in ("First", "Second"))
+    closing.close(first, by=operator, now=now)
+    with pytest.raises(OrganizationClosed):
+        people.add_child(first, name="Late")
+    for node, target in ((second, first), (first, second)):
+        with pytest.raises(OrganizationClosed):
+            tree.move(node, parent=target.public_id, by=operator, address="")
+    closing.close(second, by=operator, now=now)
+    closing.close(organization, by=operator, now=now)
+    with pytest.raises(OrganizationClosed):
+        people.add_child(organization, name="Late")
 
 
 def test_its_credit_limit_ends_with_it(organization: Organization) -> None:
