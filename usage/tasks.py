@@ -5,7 +5,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.finance import package
-from usage.storage import advancing, closing, event_partitions, gauges, partitions, retention
+from usage.storage import advancing, closing, event_partitions, gauges, partitions, reconciliation, retention
 
 log = structlog.get_logger()
 
@@ -46,6 +46,11 @@ def make_finance_package() -> bool:
     """The last month's, once the ended months of all payers are closed."""
     now = timezone.now()
     return next(closing.due(now), None) is None and package.make_due(now) is not None
+
+
+@shared_task
+def prove_ledger() -> bool:
+    return reconciliation.prove_if_due(timezone.now())
 
 
 @shared_task

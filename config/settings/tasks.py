@@ -27,6 +27,7 @@ CELERY_BEAT_SCHEDULE = {
     "months that have ended": {"task": "usage.tasks.close_months", "schedule": crontab(minute="5,20,35,50")},
     "finance package of the last month": {"task": "usage.tasks.make_finance_package", "schedule": crontab(minute=13)},
     "usage past its retention": {"task": "usage.tasks.retire_partitions", "schedule": crontab(minute=37)},
+    "daily proof of the books": {"task": "usage.tasks.prove_ledger", "schedule": crontab(minute=29)},
     "accounts of which something is due": {"task": "billing.tasks.expire_due_credits", "schedule": 60.0},
     "alerts without a posting": {"task": "billing.tasks.sweep_alerts", "schedule": 60.0},
     "accounts to recharge": {"task": "billing.tasks.recharge_accounts", "schedule": 10.0},

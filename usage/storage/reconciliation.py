@@ -5,9 +5,11 @@ All checks run in one snapshot, so that what is being posted meanwhile doesn't s
 """
 
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
+import structlog
 from django.db import connection
 from django.utils import timezone
 
@@ -43,12 +45,16 @@ CHECKS = {
 SEALED = "each entry of the ledger is as it was sealed"
 NAMES = (*CHECKS, SEALED)
 KEPT = 100  # findings of a proof
+RECENT = timedelta(hours=23, minutes=30)  # looked at once an hour, this is a proof a day at the same hour
 
 NAMED = """
 SELECT coalesce(o.public_id, wrong.organization_id::text), wrong.detail
   FROM ({check}) wrong(organization_id, detail) LEFT JOIN accounts_organization o ON o.id = wrong.organization_id
 """
 OF_PAYERS = NAMED + " WHERE o.root_id IS NULL OR o.root_id = ANY(%(accounts)s::uuid[])"
+
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,15 @@ def prove() -> list[Difference]:
         findings=[asdict(finding) for finding in findings[:KEPT]],
     )
     return findings
+
+
+def prove_if_due(now: datetime) -> bool:
+    """Prove the books if that wasn't done for a day. Returns whether it was due."""
+    if LedgerProof.objects.filter(finished_at__gt=now - RECENT).exists():
+        return False
+    if findings := prove():
+        log.error("the books don't agree", differences=len(findings), first=asdict(findings[0]))
+    return True
 
 
 def run() -> list[Difference]:

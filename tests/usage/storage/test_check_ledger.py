@@ -6,8 +6,10 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import NotSupportedError, connection
+from django.db.models import F
 from django.utils import timezone
 
 from accounts import people
@@ -17,8 +19,9 @@ from billing.ledger import holds, leases, posting
 from billing.models import LedgerAccount, LedgerEntry
 from tests import factories
 from tests.usage.metering.batches import event, record
+from usage import tasks
 from usage.metering import voids
-from usage.models import RetiredPartition
+from usage.models import LedgerProof, RetiredPartition
 from usage.storage import ledger_checks, privileges, reconciliation, usage_checks
 
 BALANCE = "the balance is the sum of the entries"
@@ -263,3 +266,14 @@ def test_one_accounts_difference_is_not_made_good_by_anothers(books: Organizatio
     corrupt(books, "UPDATE billing_ledgeraccount SET balance = balance - 1 WHERE true")
     corrupt(other, "UPDATE billing_ledgeraccount SET balance = balance + 1 WHERE true")
     assert {finding.organization for finding in reconciliation.run()} == {books.public_id, other.public_id}
+
+
+def test_a_task_proves_the_books_once_a_day(books: Organization) -> None:
+    proved = LedgerProof.objects.count()
+    assert [tasks.prove_ledger(), tasks.prove_ledger()] == [True, False]
+    assert LedgerProof.objects.count() == proved + 1
+    LedgerProof.objects.update(
+        started_at=F("started_at") - timedelta(days=1), finished_at=F("finished_at") - timedelta(days=1)
+    )
+    assert tasks.prove_ledger()
+    assert "usage.tasks.prove_ledger" in {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
