@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import events
-from accounts.admin.columns import NumbersChangeList
+from accounts.admin.columns import NumbersChangeList, plainly
 from accounts.admin.exporting import ExportedAdmin
 from accounts.admin.search import SearchedAdmin
 from accounts.lib import identifiers
@@ -97,6 +97,10 @@ class ReadOnlyAdmin(RecordedAdmin[Row]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return [(name, {**part, "fields": plainly(self.model, part["fields"])}) for name, part in fieldsets]
 
     def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
         """No field can be edited. Saving the row would undo what happened to it since it was read."""

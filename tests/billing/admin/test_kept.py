@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Event, Organization, User
-from billing.models import AutoRecharge, BillingAccount, Meter, Plan, Price
+from billing.models import AutoRecharge, BillingAccount, LedgerEntry, Meter, Plan, Price
 from tests import factories
 from tests.billing.api.reservations import place, resolve
 
@@ -49,6 +49,13 @@ def test_no_row_of_billing_is_deleted(model: Any, operator: Client, busy: Organi
     if row:
         assert operator.post(page(model, "delete", row), {"post": "yes"}).status_code == 403
     assert model._default_manager.count() == before
+
+
+def test_the_page_of_a_row_shows_the_decimals_that_it_has(operator: Client, organization: Organization) -> None:
+    factories.credit(organization, "1234.5")
+    shown = operator.get(page(LedgerEntry, "change", LedgerEntry.objects.get())).content.decode()
+    assert "1,234.5</div>" in shown
+    assert "1234.500000000" not in shown
 
 
 def test_a_meters_price_is_not_deleted_with_its_form(operator: Client, db: None) -> None:
