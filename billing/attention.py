@@ -94,7 +94,8 @@ def _suspension(organization: Organization, node: Organization, unpaid: bool) ->
         return _("%(name)s is closed. Its keys are refused for good.") % {"name": node.name}
     text = _("%(name)s, above this organization, is suspended. All keys beneath it are refused.")
     if node == organization:
-        text = _("%(name)s is suspended. Its keys are refused, and nothing can be changed. You can look, and pay.")
+        text = _("%(name)s is suspended. Its keys are refused, and nothing can be changed.")
+        text += " " + (_("You can look, and pay.") if node.is_root else _("You can look."))
     return " ".join([text % {"name": node.name}, *([_("An invoice is unpaid.")] if unpaid else [])])
 
 

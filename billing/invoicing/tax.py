@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop
 
 from accounts.lib import sql, timezones
 from accounts.lib.money import ZERO
@@ -25,7 +26,7 @@ SELECT name, percent FROM billing_taxrate
  WHERE country = %(country)s AND region IN ('', %(region)s) AND valid_from <= %(day)s
  ORDER BY region DESC, valid_from DESC LIMIT 1
 """
-REVERSE_CHARGE = "Reverse charge: the customer accounts for the VAT."
+REVERSE_CHARGE = gettext_noop("Reverse charge: the customer accounts for the VAT.")  # papers have it in English
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def assess(balance: Balance, daily: dict[int, Decimal], now: datetime) -> Runway
     if balance.available <= 0:
         return Runway(Health.IN_DEBT if balance.balance < 0 else Health.EMPTY, paces)
     soonest = paces[0].days_left
-    return Runway(Health.LOW if soonest is not None and soonest < LOW_DAYS else Health.HEALTHY, paces)
+    is_low = balance.is_low or (soonest is not None and soonest < LOW_DAYS)
+    return Runway(Health.LOW if is_low else Health.HEALTHY, paces)
 
 
 def _pace(days: int, daily: Decimal, available: Decimal, now: datetime) -> Pace:

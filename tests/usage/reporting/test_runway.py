@@ -33,6 +33,12 @@ def test_health_follows_from_what_is_left_and_the_pace(
     assert (assessed.health, assessed.paces[0].days_left) == (health, days)
 
 
+def test_it_is_low_where_the_customer_wanted_to_be_warned() -> None:
+    for balance, health in (("9.999", "Low"), ("10", "Healthy")):
+        balances = Balance(None, Decimal(balance), ZERO, ZERO, 1, low_balance=Decimal(10))
+        assert runway.assess(balances, {7: ZERO}, START).health == health
+
+
 def test_each_pace_has_its_own_date() -> None:
     balances = Balance(None, Decimal(100), ZERO, ZERO, 1)
     week, month = runway.assess(balances, {7: Decimal(10), 30: Decimal(5)}, START).paces
