@@ -1,6 +1,8 @@
 """Changing, enabling and rotating one key in the browser."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from django.contrib import messages
@@ -34,6 +36,20 @@ class KeyMixin(OrganizationMixin):
         return redirect("usage:key", self.organization.public_id, self.kwargs["key"])
 
 
+def of_unrevoked(handle: Callable[[Any, HttpRequest, ApiKey], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Gives a handler its key. If that was revoked, perhaps in another tab, the page of the key says so instead."""
+
+    @wraps(handle)
+    def handle_key(view: KeyMixin, request: HttpRequest, organization: str, key: str) -> HttpResponse:
+        row = view.key()
+        if row.revoked_at is None:
+            return handle(view, request, row)
+        messages.info(request, gettext("The key %(name)s is revoked already.") % {"name": row.name})
+        return view.to_key()
+
+    return handle_key
+
+
 class EditKeyView(KeyMixin):
     scopes = {"get": "keys:write", "post": "keys:write"}
 
@@ -41,12 +57,12 @@ class EditKeyView(KeyMixin):
         longest = security.longest_key_life(self.organization)
         return EditKeyForm(data, key=key, holder=self.credential.scopes, zone=self.person.timezone, longest=longest)
 
-    def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        row = self.key()
+    @of_unrevoked
+    def get(self, request: HttpRequest, row: ApiKey) -> HttpResponse:
         return render(request, "apikeys/edit.html", self.get_context_data(key=row, form=self.form(row)))
 
-    def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        row = self.key()
+    @of_unrevoked
+    def post(self, request: HttpRequest, row: ApiKey) -> HttpResponse:
         form = self.form(row, request.POST)
         if form.is_valid() and self._saved(row, form):
             messages.success(request, gettext("The key %(name)s is saved.") % {"name": row.name})
@@ -70,8 +86,8 @@ class EnableKeyView(KeyMixin):
 
     scopes = {"post": "keys:write"}
 
-    def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        row = self.key()
+    @of_unrevoked
+    def post(self, request: HttpRequest, row: ApiKey) -> HttpResponse:
         if bounds.widening(row, {"enabled": True}):
             bounds.check_not_beyond(row, self.credential.granted, by=None)
         keys.update(row, {"enabled": True})
@@ -84,13 +100,13 @@ class RotateKeyView(KeyMixin):
 
     scopes = {"get": "keys:write", "post": "keys:write"}
 
-    def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        row = self.key()
+    @of_unrevoked
+    def get(self, request: HttpRequest, row: ApiKey) -> HttpResponse:
         form = RotateKeyForm(initial={"secret": newest(row)})
         return render(request, "apikeys/rotate.html", self.get_context_data(key=row, form=form))
 
-    def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        row = self.key()
+    @of_unrevoked
+    def post(self, request: HttpRequest, row: ApiKey) -> HttpResponse:
         bounds.check_not_beyond(row, self.credential.granted, by=None)
         form = RotateKeyForm(request.POST)
         if not form.is_valid():

@@ -13,7 +13,7 @@ from accounts.lib import timezones
 from accounts.lib.money import ZERO
 from apikeys import keys
 from apikeys.models import ApiKey
-from apikeys.pages.changes import KeyMixin
+from apikeys.pages.changes import KeyMixin, of_unrevoked
 from billing import clock
 from billing.ledger import billing_zone
 from billing.models import Spending
@@ -82,12 +82,12 @@ class DisableKeyView(InUseMixin):
 
     scopes = {"get": "keys:write", "post": "keys:write"}
 
-    def get(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        row = self.key()
+    @of_unrevoked
+    def get(self, request: HttpRequest, row: ApiKey) -> HttpResponse:
         return render(request, "usage/disable_key.html", self.get_context_data(key=row, today=self.today(row)))
 
-    def post(self, request: HttpRequest, organization: str, key: str) -> HttpResponse:
-        row = self.key()
+    @of_unrevoked
+    def post(self, request: HttpRequest, row: ApiKey) -> HttpResponse:
         keys.update(row, {"enabled": False})
         messages.success(request, gettext("The key %(name)s is disabled.") % {"name": row.name})
         return self.to_key()

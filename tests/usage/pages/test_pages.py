@@ -157,6 +157,19 @@ def test_a_key_that_is_revoked_already_is_not_asked_about(browser: Client, organ
     assert answer["Location"] == at(organization, "keys/")
 
 
+def test_a_form_of_a_key_that_was_revoked_meanwhile_leads_to_the_key(
+    browser: Client, organization: Organization
+) -> None:
+    key, _ = factories.key(organization)
+    keys.revoke(key)
+    for verb in ("edit", "rotate", "disable", "enable"):
+        for ask in (browser.get, browser.post):
+            answer = ask(at(organization, f"keys/{key.public_id}/{verb}/"))
+            if answer.status_code != 405:
+                assert answer.url == at(organization, f"keys/{key.public_id}/")
+    assert ApiKey.objects.get(pk=key.pk).disabled_at is None
+
+
 def test_a_viewer_may_not_revoke(bob: User, organization: Organization) -> None:
     key, _ = factories.key(organization)
     for method in ("get", "post"):
