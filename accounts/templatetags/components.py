@@ -3,18 +3,24 @@
 Settings make these tags built in: a template needs no `{% load %}` for them.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.forms import BaseForm, BoundField
+from django.template.base import FilterExpression, Node, NodeList, Parser, Token
+from django.template.context import Context
 from django.template.loader import render_to_string
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts.lib import languages
 
 BADGE_ICONS = {"good": "check", "warning": "alert", "bad": "alert", "waiting": "todo"}
 NOTICE_ICONS = {"success": "check", "info": "info", "warning": "alert", "error": "alert"}
+
+# A long list shows the same few icons, badges and openings of cells hundreds of times: each is rendered once.
+REMEMBERED = 1000
 
 register = template.Library()
 
@@ -25,16 +31,23 @@ def translated(text: str) -> str:
     return languages.translated(str(text))
 
 
-@register.inclusion_tag("components/icon.html")
-def icon(name: str, size: str = "") -> dict[str, Any]:
+@register.simple_tag
+@lru_cache(REMEMBERED)
+def icon(name: str, size: str = "") -> str:
     """A symbol of `icons.svg`. Sizes: the text's own, `mark`, `big`."""
-    return {"name": name, "size": size}
+    return render_to_string("components/icon.html", {"name": name, "size": size})
 
 
-@register.inclusion_tag("components/badge.html")
-def badge(text: str, kind: str = "", *, href: str = "") -> dict[str, Any]:
+@register.simple_tag
+def badge(text: str, kind: str = "", *, href: str = "") -> str:
     """A word in a coloured pill. Kinds: `good`, `warning`, `bad`, `waiting`; plain without one."""
-    return {"text": text, "kind": kind, "href": href, "icon": BADGE_ICONS.get(kind)}
+    return _badge(str(text), kind, href)
+
+
+@lru_cache(REMEMBERED)
+def _badge(text: str, kind: str, href: str) -> str:
+    context = {"text": text, "kind": kind, "href": href, "icon": BADGE_ICONS.get(kind)}
+    return render_to_string("components/badge.html", context)
 
 
 @register.inclusion_tag("components/field.html")
@@ -134,10 +147,33 @@ def table(
     return render_to_string("components/table.html", context)
 
 
-@register.simple_block_tag
-def cell(content: SafeString, column: str = "", *, kind: str = "") -> SafeString:
-    """One cell. On a narrow screen the name of its column stands before it. Kinds: `id`, `number`, `main`,
-    `row-actions`."""
+class Cell(Node):
+    """One cell of a table. A list has hundreds, so its opening tag is remembered."""
+
+    def __init__(self, column: FilterExpression | None, kind: str, content: NodeList) -> None:
+        self.column, self.kind, self.nodelist = column, kind, content
+
+    def render(self, context: Context) -> SafeString:
+        column = self.column.resolve(context) if self.column else ""
+        return mark_safe(f"{_opening(str(column), self.kind)}{self.nodelist.render(context)}</div></td>")  # noqa: S308
+
+
+@lru_cache(REMEMBERED)
+def _opening(column: str, kind: str) -> str:
     label = format_html(' data-label="{}"', column) if column else ""
     classes = format_html(' class="{}"', kind) if kind else ""
-    return format_html('<td role="cell"{}{}><div>{}</div></td>', label, classes, content)
+    return format_html('<td role="cell"{}{}><div>', label, classes)
+
+
+@register.tag
+def cell(parser: Parser, token: Token) -> Cell:
+    """`{% cell column kind="number" %}…{% endcell %}`. On a narrow screen the name of its column stands before it.
+
+    Kinds: `id`, `number`, `main`, `row-actions`. A block tag that is a function would take three times as long.
+    """
+    words = token.split_contents()[1:]
+    kind = words.pop().removeprefix("kind=").strip('"') if words and words[-1].startswith("kind=") else ""
+    column = parser.compile_filter(words[0]) if words else None
+    content = parser.parse(("endcell",))
+    parser.delete_first_token()
+    return Cell(column, kind, content)

@@ -1,13 +1,14 @@
 """Moments as people read them: how long ago, with the exact time on hover and on focus."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import get_language, gettext, ngettext_lazy
 
 DAY = timedelta(days=1)
 UNITS = (
@@ -36,7 +37,7 @@ register = template.Library()
 def exact(moment: datetime) -> str:
     """`14 Nov 2025, 09:41:07 CET`."""
     local = timezone.localtime(moment)
-    return f"{date_format(local, 'SHORT_DATE_FORMAT')}, {local:%H:%M:%S %Z}"
+    return f"{day(local)}, {local:%H:%M:%S %Z}"
 
 
 @register.simple_tag
@@ -58,15 +59,25 @@ def at(moment: datetime) -> SafeString:
         '<time datetime="{}" title="{}">{} <span class="clock">{}</span></time>',
         moment.isoformat(),
         exact(moment),
-        date_format(local, "SHORT_DATE_FORMAT"),
+        day(local),
         f"{local:%H:%M:%S}",
     )
+
+
+def day(local: datetime) -> str:
+    return _day(local.date(), get_language())
+
+
+@lru_cache(1000)
+def _day(day: date, language: str | None) -> str:
+    """Remembered, because the rows of a list are often of the same few days."""
+    return date_format(day, "SHORT_DATE_FORMAT")
 
 
 def relative(moment: datetime, now: datetime) -> str:
     is_past, distance = moment <= now, abs(now - moment)
     if distance >= MONTH:
-        return date_format(timezone.localtime(moment), "SHORT_DATE_FORMAT")
+        return day(timezone.localtime(moment))
     for length, past, future in UNITS:
         if (count := distance // length) > 0:
             return (past if is_past else future) % {"count": count}

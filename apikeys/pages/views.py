@@ -26,7 +26,7 @@ class KeysView(OrganizationMixin, ListView[ApiKey]):
 
     scopes = {"get": "keys:read"}
     section = "keys"
-    paginate_by = 50
+    paginate_by = 25
     template_name = "apikeys/keys.html"
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

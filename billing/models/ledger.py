@@ -149,6 +149,11 @@ class LedgerEntry(models.Model):
         return f"{self.kind} {plain(self.amount)} (entry {self.seq})"
 
     @property
+    def kind_label(self) -> str:
+        """The same as `get_kind_display()`, which copies all choices each time: most of the time of a row in a list."""
+        return self.Kind(self.kind).label
+
+    @property
     def type(self) -> str:
         """The documented API's type: `credit`, `debit` or `adjustment`."""
         return next(type_ for type_, kinds in self.TYPES.items() if self.kind in kinds)

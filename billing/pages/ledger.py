@@ -11,7 +11,6 @@ from django.views.generic import ListView
 
 from accounts.lib import timezones
 from accounts.lib.attachments import attachment
-from accounts.lib.languages import translated
 from accounts.pages.organizations import OrganizationMixin
 from accounts.pages.paging import CappedPaginator
 from billing import clock
@@ -29,10 +28,7 @@ TYPES = [
     ("debit", gettext_lazy("Debits")),
     ("adjustment", gettext_lazy("Adjustments")),
 ]
-
-
-def _kinds() -> list[tuple[str, str]]:
-    return [("", gettext("All kinds")), *((kind, translated(label)) for kind, label in LedgerEntry.Kind.choices)]
+KINDS = [("", gettext_lazy("All kinds")), *((kind, gettext_lazy(label)) for kind, label in LedgerEntry.Kind.choices)]
 
 
 class LedgerForm(forms.Form):
@@ -40,7 +36,7 @@ class LedgerForm(forms.Form):
 
     type = forms.ChoiceField(label=gettext_lazy("Type"), required=False, choices=TYPES)
     q = forms.CharField(required=False, max_length=200, label=gettext_lazy("Number, reference or text"))
-    kind = forms.ChoiceField(label=gettext_lazy("Kind"), required=False, choices=_kinds)
+    kind = forms.ChoiceField(label=gettext_lazy("Kind"), required=False, choices=KINDS)
 
     def __init__(self, *args: Any, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -97,7 +93,7 @@ class LedgerView(OrganizationMixin, ListView[LedgerEntry]):
 
     scopes = {"get": "credits:read"}
     section = "ledger"
-    paginate_by = 50
+    paginate_by = 25
     paginator_class = CappedPaginator
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -6,10 +6,11 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils.translation import gettext, gettext_lazy
 
-from accounts.lib import months, timezones
+from accounts.lib import months, texts, timezones
 from accounts.models import Organization
 from apikeys.models import ApiKey
 from billing.models import Meter
@@ -18,6 +19,7 @@ from usage.reporting.timeseries import GROUPS, Query
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2999, 12, 31)
 MOST_WINDOWS = 400
+MOST_KEYS_LISTED = 50
 RANGES = {
     "today": gettext_lazy("Today"),
     "7d": gettext_lazy("Last 7 days"),
@@ -45,6 +47,29 @@ WINDOWS = {
 AUTOMATIC = (("hour", timedelta(days=2)), ("day", timedelta(days=MOST_WINDOWS - 2)))
 
 
+class KeyField(forms.ModelChoiceField[ApiKey]):
+    """A list of keys to choose from; if there are too many for one, a text field for the id or the name of a key."""
+
+    def offer(self, keys: QuerySet[ApiKey]) -> None:
+        self.queryset = self.keys = keys
+        self.is_listed = len(keys[: MOST_KEYS_LISTED + 1]) <= MOST_KEYS_LISTED
+        if not self.is_listed:
+            self.widget = forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+            self.label = gettext("API key, by id or name")
+
+    def to_python(self, value: Any) -> ApiKey | None:
+        if self.is_listed or not value:
+            chosen: ApiKey | None = super().to_python(value)
+            return chosen
+        value = texts.typed(value)
+        named = list(self.keys.filter(Q(public_id=value) | Q(name=value))[:2])
+        if len(named) > 1:
+            raise forms.ValidationError(gettext("Several keys have this name. Enter the id of one."))
+        if not named:
+            raise forms.ValidationError(gettext("There is no key with this id or name."))
+        return named[0]
+
+
 @dataclass(frozen=True)
 class Period:
     """[start, end), and the one that it is compared with: as long, or the month or year before."""
@@ -66,7 +91,7 @@ class ExplorerForm(forms.Form):
         required=False,
         empty_label=gettext_lazy("All meters"),
     )
-    key = forms.ModelChoiceField(
+    key = KeyField(
         ApiKey.objects.none(),
         to_field_name="public_id",
         required=False,
@@ -95,9 +120,9 @@ class ExplorerForm(forms.Form):
         self.order_fields(self.field_order)
         meter, key = self.fields["meter"], self.fields["key"]
         assert isinstance(meter, forms.ModelChoiceField)
-        assert isinstance(key, forms.ModelChoiceField)
+        assert isinstance(key, KeyField)
         meter.queryset = Meter.objects.order_by("slug")
-        key.queryset = ApiKey.objects.within(organization).order_by("name", "pk")
+        key.offer(ApiKey.objects.within(organization).order_by("name", "pk"))
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.utils.dateformat import format as date_format
 from django.utils.translation import gettext, gettext_lazy
 
+from billing.templatetags.money import amount
 from usage.pages.charts import GAP
 from usage.reporting.breakdown import MEASURES, Breakdown
 
@@ -18,11 +19,11 @@ FORMATS = {"hour": gettext_lazy("j M, H:i"), "day": gettext_lazy("j M"), "month"
 
 @dataclass(frozen=True)
 class Segment:
-    """What one series has in one bar. `number` is that of its colour."""
+    """What one series has in one bar. `number` is that of its colour, `amount` its value as people read it."""
 
     number: int
     name: str
-    value: Decimal
+    amount: str
     y: str
     height: str
 
@@ -84,7 +85,9 @@ def _stack(
         if part > 0:  # voids may make the sum of a window negative
             reached += part
             parts.append(
-                Segment(index, labels[index], part, _percent(100 - 100 * reached / top), _percent(100 * part / top))
+                Segment(
+                    index, labels[index], amount(part), _percent(100 - 100 * reached / top), _percent(100 * part / top)
+                )
             )
     x, width = f"{slot * (number + GAP / 2):.3f}%", f"{slot * (1 - GAP):.3f}%"
     return Stack(start, label, sum(column, Decimal(0)), x, width, parts)

@@ -11,6 +11,7 @@ import time_machine
 from django.test import Client
 
 from accounts.models import Organization, User
+from apikeys import keys
 from tests import factories
 from tests.browser import at, signed_in, text
 from tests.usage.metering.batches import event, record
@@ -66,7 +67,7 @@ def test_the_seven_largest_groups_have_names_and_the_rest_is_one(browser: Client
         ("Other", 6, "10.9%"),
     ]
     parts = answer.context["chart"].stacks[-1].parts
-    assert [(part.name, part.value) for part in parts][-1] == ("Other", 6)
+    assert [(part.name, part.amount) for part in parts][-1] == ("Other", "6")
 
 
 def test_eight_groups_are_all_named(browser: Client, funded: Organization) -> None:
@@ -107,6 +108,21 @@ def test_keys_and_organizations_have_their_names(browser: Client, funded: Organi
     answer = usage(browser, funded, "?by=key&measure=requests")
     assert lines(answer) == [("Without a key", 2, "66.7%"), ("Test key", 1, "33.3%")]
     assert [label for label, *_ in lines(usage(browser, funded, "?by=organization"))] == [funded.name]
+
+
+def test_one_of_many_keys_is_named_by_its_id_or_name(
+    browser: Client, funded: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usage.pages.explorer_form.MOST_KEYS_LISTED", 2)
+    made = [keys.create(funded, name=name)[0] for name in ("Checkout", "Twin", "Twin")]
+    by_key = event(funded, occurred_at=(NOW - timedelta(minutes=1)).isoformat())
+    record({**by_key, "key_id": made[0].public_id, "organization": None})
+    for named in (made[0].public_id, "Checkout"):
+        answer = usage(browser, funded, f"?key={named}&measure=requests&by=key")
+        assert lines(answer) == [("Checkout", 1, "100.0%")]
+        assert f'name="key" value="{named}"' in answer.content.decode()
+    for named in ("Twin", "key_0000000000000000", "%00"):
+        assert list(usage(browser, funded, f"?key={named}").context["form"].errors) == ["key"]
 
 
 def test_it_is_compared_with_the_period_before(browser: Client, funded: Organization) -> None:
