@@ -43,17 +43,17 @@ def test_the_newest_entry_stands_first_with_the_balance_that_it_left(
     assert "1,250.499999999" in page
 
 
-def test_pages_hold_fifty_entries_and_say_how_many_there_are(browser: Client, organization: Organization) -> None:
-    for _ in range(51):
+def test_pages_hold_25_entries_and_say_how_many_there_are(browser: Client, organization: Organization) -> None:
+    for _ in range(26):
         post(organization, Kind.GRANT, "1")
     first = browser.get(at(organization, "credits/ledger/"))
-    assert "1–50 of 51" in text(first)
+    assert "1–25 of 26" in text(first)
     assert 'href="?page=2"' in text(first)
     assert entries(browser, organization, page="2") == [1]
 
 
 def test_turning_the_page_keeps_the_filter(browser: Client, organization: Organization) -> None:
-    for _ in range(51):
+    for _ in range(26):
         post(organization, Kind.GRANT, "1")
     assert 'href="?type=credit&amp;page=2"' in text(browser.get(at(organization, "credits/ledger/?type=credit")))
 
