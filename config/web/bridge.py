@@ -214,7 +214,7 @@ class Pool:
     """
 
     def __init__(self, threads: int, name: str) -> None:
-        self.threads = [Thread(target=self._work, name=f"{name} {number}", daemon=True) for number in range(threads)]
+        self.names = [f"{name} {number}" for number in range(threads)]
         self.jobs: SimpleQueue[Job[Any]] = SimpleQueue()
         self.started = False
 
@@ -228,8 +228,8 @@ class Pool:
         """The same for a job that has to be done, however many wait."""
         if not self.started:
             self.started = True
-            for thread in self.threads:
-                thread.start()
+            for name in self.names:  # made here as well: Python 3.13 starts no thread that was made before the fork
+                Thread(target=self._work, name=name, daemon=True).start()
         self.jobs.put(job)
 
     def _work(self) -> None:
