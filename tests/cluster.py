@@ -42,7 +42,11 @@ SUITES = (
 ANEW = "on Citus all rows of a payer are written anew, by other statements"
 ALONE = "on Citus each payer is closed alone"
 DETACHED = "Citus can't detach a partition beside readers and writers"
+TRIPS = "on Citus the gate takes three trips"
 APART = {
+    "tests/usage/api/test_verify.py::test_a_call_takes_one_trip": TRIPS,
+    "tests/usage/api/test_verify.py::test_a_call_of_a_limited_key_takes_one_trip_too": TRIPS,
+    "tests/apikeys/test_keys.py::test_the_query_goes_by_the_unique_index_of_digests": "Citus shows another plan",
     "tests/usage/storage/test_event_partitions.py": "events of the audit log stay on the coordinator",
     "tests/usage/storage/test_closing.py::test_a_payer_that_can_not_be_closed_holds_up_no_other": ALONE,
     "tests/usage/storage/test_closing.py::test_a_service_that_assesses_taxes_is_waited_for_by_one_payer_alone": ALONE,

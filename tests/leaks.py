@@ -19,5 +19,5 @@ def _holds(table: str, text: str) -> bool:
         cursor.execute(COLUMNS, [table])
         row = " || ' ' || ".join(f"coalesce({column}::text, '')" for (column,) in cursor.fetchall())
         either = [f"%{text}%", f"%{text.encode().hex()}%"]
-        cursor.execute(f"SELECT EXISTS (SELECT FROM {table} WHERE {row} LIKE ANY (%s))", [either])
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {row} LIKE ANY (%s))", [either])
         return bool(cursor.fetchone()[0])
