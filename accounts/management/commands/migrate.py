@@ -1,5 +1,6 @@
 """Django's `migrate`, made for a database that is in use."""
 
+import gc
 import time
 from typing import Any
 
@@ -24,6 +25,7 @@ class Command(migrate.Command):
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
+        gc.freeze()  # so that the many models of past states aren't searched together with all that was imported
         applied, deadline = -1, 0.0
         while error := self._try(*args, **options):
             if (count := self._applied(options["database"])) != applied:
