@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from config.web import bridge
 from config.web.bridge import Bridge
-from config.web.request import PART_BYTES, Refusal
+from config.web.limits import Refusal
+from config.web.request import PART_BYTES
 
 Message = dict[str, Any]
 
