@@ -21,6 +21,7 @@ READ_BYTES = 64 << 10
 HEAD_LIMIT_BYTES = 2 * (TARGET_LIMIT_BYTES + HEADERS_LIMIT_BYTES)  # the application knows the limit of each
 PIPELINED = 32  # requests that may be sent before the first one is answered; what follows these is not read
 VERSIONS = {"1.0", "1.1"}
+CONNECT = b"CONNECT"
 
 _read = memoryview(bytearray(READ_BYTES))  # the parser copies what it keeps
 
@@ -64,9 +65,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.is_deaf:
             return
         try:
-            self.parser.feed_data(_read[:size])
-        except httptools.HttpParserUpgrade:  # we speak no other protocol
-            self._stop_reading()
+            self._parse(_read[:size])
         except httptools.HttpParserCallbackError:
             raise
         except httptools.HttpParserError:
@@ -76,6 +75,27 @@ class Connection(asyncio.BufferedProtocol):
                 self.head_size += size
                 if self.head_size > HEAD_LIMIT_BYTES:
                     self._refuse(headers_too_large())
+
+    def _parse(self, data: memoryview | bytes) -> None:
+        """We speak no other protocol, so an `Upgrade` is passed over: the head is read once more without it.
+
+        The parser would take the request for one without a body, and what follows for the other protocol.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.is_deaf or self.parser.get_method() == CONNECT:
+                self._stop_reading()
+                return
+            head = self._head_without_upgrade()
+            self.parser = httptools.HttpRequestParser(self)
+            self._parse(b"".join([head, data[upgrade.args[0] :]]))
+
+    def _head_without_upgrade(self) -> bytes:
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.target, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def eof_received(self) -> bool:
         """True keeps the connection open for the answers."""
@@ -112,7 +132,7 @@ class Connection(asyncio.BufferedProtocol):
     def on_headers_complete(self) -> None:
         if len(self.exchanges) == PIPELINED:
             self._stop_reading()
-        if self.is_deaf:
+        if self.is_deaf or (self.parser.should_upgrade() and self.parser.get_method() != CONNECT):
             return
         if self.parser.get_http_version() in VERSIONS:
             self._begin()

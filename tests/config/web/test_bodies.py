@@ -52,6 +52,24 @@ def test_a_capture_in_chunks_debits_what_it_says(server: Server, customer: Organ
     assert Hold.objects.of(customer).get().captured == Decimal(1)
 
 
+@pytest.mark.parametrize("form", [request, chunked])
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_a_body_is_read_if_another_protocol_is_offered(
+    server: Server, customer: Organization, bearer: str, protocol: str, form: Any
+) -> None:
+    """As Java's client does before it knows what the server speaks. What was sent after it is answered too."""
+    path = f"/v1/credits/holds/{place_hold(server, bearer)}/capture"
+    offer = ("Connection: Upgrade", f"Upgrade: {protocol}")
+    with server.connect() as client:
+        client.sendall(form("POST", path, bearer, *offer, body=b'{"amount": 1}') + request("GET", "/healthz", *offer))
+        answers = b""
+        while not answers.endswith(b'{"status": "ok"}'):
+            part = client.recv(1 << 16)
+            assert part, answers
+            answers += part
+    assert Hold.objects.of(customer).get().captured == Decimal(1)
+
+
 @pytest.mark.parametrize("end", [b'5\r\n{"amo', b"zz\r\n{}\r\n0\r\n\r\n", b"-1\r\n", b""])
 def test_a_capture_that_is_cut_off_debits_nothing(
     server: Server, customer: Organization, bearer: str, end: bytes

@@ -150,7 +150,8 @@ def test_only_so_many_requests_are_taken_at_once(server: Server) -> None:
         (request("GET", "/healthz"), False),
         (request("GET", "http://127.0.0.1/healthz"), False),
         (request("GET", "/healthz", "Connection: close"), True),
-        (request("GET", "/healthz", "Connection: Upgrade", "Upgrade: h2c"), True),
+        (request("GET", "/healthz", "Connection: Upgrade", "Upgrade: h2c"), False),
+        (request("GET", "/healthz", "Connection: close, Upgrade", "Upgrade: h2c"), True),
         (b"GET /healthz HTTP/1.0\r\n\r\n", True),
     ],
 )
