@@ -30,7 +30,8 @@ class Connection(asyncio.BufferedProtocol):
     """Reads requests, and has each answered after the one before.
 
     `exchanges`: the requests that aren't answered yet, in order. `waits_since`: the event loop's time since which there
-    are none.
+    are none. `head_size`: what came in since the last part of a body. After a body that is in chunks it is a trailer,
+    which the parser keeps.
     """
 
     opening: asyncio.Task[object]
@@ -71,10 +72,9 @@ class Connection(asyncio.BufferedProtocol):
         except httptools.HttpParserError:
             self._refuse(malformed("This isn't a request of HTTP/1.1, or its body is malformed."))
         else:
-            if not self.coming:
-                self.head_size += size
-                if self.head_size > HEAD_LIMIT_BYTES:
-                    self._refuse(headers_too_large())
+            self.head_size += size
+            if self.head_size > HEAD_LIMIT_BYTES:
+                self._refuse(headers_too_large())
 
     def _parse(self, data: memoryview | bytes) -> None:
         """We speak no other protocol, so an `Upgrade` is passed over: the head is read once more without it.
@@ -140,6 +140,7 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(malformed("Tollgate speaks HTTP/1.1."))
 
     def on_body(self, part: bytes) -> None:
+        self.head_size = 0
         if self.coming:
             self.coming.add(part)
 

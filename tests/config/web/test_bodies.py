@@ -148,6 +148,16 @@ def test_a_body_that_is_too_large_is_413(server: Server, platform: str, path: st
     assert (b"application/problem+json" in answer) == path.startswith("/v1/")
 
 
+@pytest.mark.parametrize("end", [b"0\r\nX: ", b"0\r\n", b"2;x="])
+def test_what_follows_a_body_without_an_end_is_refused(server: Server, end: bytes) -> None:
+    """A trailer that is long, many trailers, or what may follow the size of a chunk."""
+    whole = chunked("POST", "/v1/auth/token", body=b"{}")
+    filler = b"a: b\r\n" * 33_000 if end == b"0\r\n" else b"a" * 200_000
+    answer = server.send(whole.removesuffix(b"0\r\n\r\n") + end + filler)
+    assert status(answer) == 400
+    assert b"can't be read" in answer
+
+
 def test_300_megabytes_are_refused_before_they_are_sent(server: Server) -> None:
     """The head alone is sent, with Expect: the answer to it is the refusal, not 100."""
     head = request("POST", "/accounts/login/", "Content-Type: multipart/form-data; boundary=x", "Expect: 100-continue")
