@@ -30,7 +30,9 @@ log = structlog.get_logger()
 
 
 class Exchange:
-    """`is_complete`: all of the body came in. `is_last`: the connection ends after the answer."""
+    """`is_begun`: the body came in, or its client was told to send it. `is_complete`: all of it came in. `is_last`: the
+    connection ends after the answer.
+    """
 
     task: asyncio.Task[None]
 
@@ -51,7 +53,7 @@ class Exchange:
             **{"client": connection.client, "server": connection.server, "refusal": refusal},
         }
         self.parts: list[bytes] = []
-        self.is_complete = self.is_cut = False
+        self.is_begun = self.is_complete = self.is_cut = False
         self.more: asyncio.Future[None] | None = None
         self.begun: Message | None = None
         self.is_bodyless = self.is_chunked = self.is_answered = False
@@ -72,6 +74,7 @@ class Exchange:
                 self.connection.transport.abort()
 
     def add(self, part: bytes) -> None:
+        self.is_begun = True
         self.parts.append(part)
         self._wake()
 
@@ -91,8 +94,7 @@ class Exchange:
     async def receive(self) -> Message:
         """The next part of the body."""
         if not (self.parts or self.is_complete or self.is_cut):
-            if (b"expect", b"100-continue") in self.scope["headers"]:
-                self.connection.transport.write(CONTINUE)
+            self._invite()
             self.more = self.connection.loop.create_future()
             await self.more
         if self.is_cut and not self.parts:
@@ -100,6 +102,13 @@ class Exchange:
         body = b"".join(self.parts)
         self.parts.clear()
         return {"type": "http.request", "body": body, "more_body": not self.is_complete}
+
+    def _invite(self) -> None:
+        """Tells a client to send the body, if it waits for that. HTTP/1.0 has no such answer."""
+        expected = {value.lower() for name, value in self.scope["headers"] if name == b"expect"}
+        if not self.is_begun and self.version == "1.1" and b"100-continue" in expected:
+            self.connection.transport.write(CONTINUE)
+        self.is_begun = True
 
     async def send(self, message: Message) -> None:
         connection = self.connection

@@ -170,12 +170,25 @@ def test_a_connection_is_kept_unless_it_is_said_to_be_the_last_request(
         assert status(read_answer(client)) == 200
 
 
-def test_a_client_that_expects_it_is_told_to_go_on(server: Server) -> None:
-    whole = request("POST", "/v1/auth/token", "Expect: 100-continue", body=b"{}")
+@pytest.mark.parametrize("expectation", ["100-continue", "100-Continue"])
+def test_a_client_that_expects_it_is_told_to_go_on_once(server: Server, expectation: str) -> None:
+    whole = request("POST", "/v1/auth/token", f"Expect: {expectation}", body=b"{}")
     with server.connect() as client:
         client.settimeout(PROMPT_SECONDS)
         client.sendall(whole[:-2])
         assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(whole[-2:-1])
+        time.sleep(0.1)
+        client.sendall(whole[-1:])
+        assert status(read_answer(client)) == 400
+
+
+def test_a_client_of_http_1_0_is_not_told_to_go_on(server: Server) -> None:
+    whole = request("POST", "/v1/auth/token", "Expect: 100-continue", body=b"{}").replace(b"HTTP/1.1", b"HTTP/1.0")
+    with server.connect() as client:
+        client.settimeout(PROMPT_SECONDS)
+        client.sendall(whole[:-2])
+        time.sleep(0.1)
         client.sendall(whole[-2:])
         assert status(read_answer(client)) == 400
 
