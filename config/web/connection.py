@@ -134,10 +134,13 @@ class Connection(asyncio.BufferedProtocol):
             self._stop_reading()
         if self.is_deaf or (self.parser.should_upgrade() and self.parser.get_method() != CONNECT):
             return
-        if self.parser.get_http_version() in VERSIONS:
-            self._begin()
-        else:
+        version = self.parser.get_http_version()
+        if version not in VERSIONS:
             self._refuse(malformed("Tollgate speaks HTTP/1.1."))
+        elif version == "1.0" and any(name == b"transfer-encoding" for name, _ in self.headers):
+            self._refuse(malformed("HTTP/1.0 has no Transfer-Encoding."))  # others would see the body end elsewhere
+        else:
+            self._begin()
 
     def on_body(self, part: bytes) -> None:
         self.head_size = 0

@@ -150,6 +150,8 @@ class Exchange:
         self.is_last |= not self.is_complete or self.connection.worker.is_stopping
         if self.is_last:
             lines.append(b"connection: close\r\n")
+        elif self.version == "1.0":  # its clients keep a connection only if they are told so
+            lines.append(b"connection: keep-alive\r\n")
         head = b"".join(lines)
         if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
             raise ValueError("A header has a line break.")

@@ -98,6 +98,7 @@ def test_a_head_that_is_only_long_is_served(server: Server, head: bytes) -> None
         b"GET /v1/whoami HTTP/1.1\r\na b\r\n\r\n",
         b"GET /v1/whoami HTTP/1.1\r\na: b\0\r\n\r\n",
         b"POST /v1/whoami HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
+        b"POST /v1/whoami HTTP/1.0\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n",
         b"POST /v1/whoami HTTP/1.1\r\nContent-Length: +1\r\n\r\na",
     ],
 )
@@ -153,6 +154,7 @@ def test_only_so_many_requests_are_taken_at_once(server: Server) -> None:
         (request("GET", "/healthz", "Connection: Upgrade", "Upgrade: h2c"), False),
         (request("GET", "/healthz", "Connection: close, Upgrade", "Upgrade: h2c"), True),
         (b"GET /healthz HTTP/1.0\r\n\r\n", True),
+        (b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", False),
     ],
 )
 def test_a_connection_is_kept_unless_it_is_said_to_be_the_last_request(
@@ -163,6 +165,7 @@ def test_a_connection_is_kept_unless_it_is_said_to_be_the_last_request(
         client.sendall(head)
         answer = read_answer(client)
         assert (status(answer), b"connection: close" in answer) == (200, is_last)
+        assert (b"connection: keep-alive" in answer) == (b"keep-alive" in head)
         if is_last:
             assert client.recv(1) == b""
             return
