@@ -86,6 +86,9 @@ class Line:
                 if first.status == ExecStatus.PIPELINE_ABORTED:
                     return None
                 return [sql.rows_of(result, self.adapter, self.opened) for result in (first, *more)][-1]
+            except errors.InvalidSqlStatementName:  # it was to be prepared in such a transaction
+                self.spend()
+                return None
             except errors.Error:
                 self.spend()
                 raise

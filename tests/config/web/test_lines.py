@@ -235,11 +235,13 @@ def test_a_statement_that_fails_undoes_those_after_it_in_its_transaction(ask: As
         running = [asyncio.create_task(line.run(each, {"zero": 0}, until, shared=True)) for each in statements]
         await asyncio.sleep(0)  # they are sent
         behind = asyncio.create_task(line.run("SELECT 3", {}, until, shared=True))
+        unprepared = asyncio.create_task(line.run("SELECT 2", {}, until, shared=True))
         first, failed, *undone = await asyncio.gather(*running, return_exceptions=True)
         assert first == [(1,)]
         assert isinstance(failed, DataError)
         assert undone == [None, None]
         assert await behind == [(3,)]
+        assert await unprepared is None
         assert line.is_closed
         assert await opened(front) is not line
 
