@@ -7,6 +7,7 @@ application too, so every refusal is a problem document.
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httptools
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 READ_BYTES = 64 << 10
 HEAD_LIMIT_BYTES = 2 * (TARGET_LIMIT_BYTES + HEADERS_LIMIT_BYTES)  # the application knows the limit of each
 PIPELINED = 32  # requests that may be sent before the first one is answered; what follows these is not read
+LEAVING_SECONDS = 2  # so long a client may go on sending what nobody reads any more
 VERSIONS = {"1.0", "1.1"}
 CONNECT = b"CONNECT"
 
@@ -29,9 +31,10 @@ _read = memoryview(bytearray(READ_BYTES))  # the parser copies what it keeps
 class Connection(asyncio.BufferedProtocol):
     """Reads requests, and has each answered after the one before.
 
-    `exchanges`: the requests that aren't answered yet, in order. `waits_since`: the event loop's time since which there
-    are none. `head_size`: what came in since the last part of a body. After a body that is in chunks it is a trailer,
-    which the parser keeps.
+    `exchanges`: the requests that aren't answered yet, in order. `is_deaf`: nothing more is read as a request.
+    `is_ended`: the client sends no more. `waits_since`: the event loop's time since which no request is under way.
+    `head_size`: what came in since the last part of a body. After a body that is in chunks it is a trailer, which the
+    parser keeps.
     """
 
     opening: asyncio.Task[object]
@@ -45,7 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         self.target, self.headers = b"", list[tuple[bytes, bytes]]()
         self.head_size = 0
         self.waits_since: float | None = self.loop.time()
-        self.is_deaf = self.is_lost = False
+        self.is_deaf = self.is_ended = self.is_lost = False
         self.writable: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -99,7 +102,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """True keeps the connection open for the answers."""
-        self.is_deaf = True
+        self.is_deaf = self.is_ended = True
         if self.coming:
             self.coming.cut()
         if self.exchanges:
@@ -167,7 +170,7 @@ class Connection(asyncio.BufferedProtocol):
         """The first of the requests is answered."""
         self.exchanges.popleft()
         if exchange.is_last or not exchange.is_complete:
-            self.transport.close()
+            self._leave(may_follow=self.is_deaf or not exchange.is_complete)
             return
         if len(self.exchanges) < 2:
             self.transport.resume_reading()
@@ -175,6 +178,19 @@ class Connection(asyncio.BufferedProtocol):
             self.exchanges[0].start()
         else:
             self.waits_since = self.loop.time()
+
+    def _leave(self, *, may_follow: bool) -> None:
+        """If we closed while a client sends, it would see an error instead of the last answer."""
+        if self.is_ended or not may_follow:
+            self.transport.close()
+            return
+        self.is_deaf = True
+        self.exchanges.clear()
+        self.waits_since = self.loop.time()
+        with suppress(OSError):  # the client has left
+            self.transport.write_eof()
+        self.transport.resume_reading()
+        self.loop.call_later(LEAVING_SECONDS, self.transport.close)
 
     def pause_writing(self) -> None:
         self.writable = self.loop.create_future()

@@ -158,6 +158,12 @@ def test_what_follows_a_body_without_an_end_is_refused(server: Server, end: byte
     assert b"can't be read" in answer
 
 
+def test_a_client_that_is_still_sending_reads_the_refusal(server: Server) -> None:
+    """Often it wouldn't if the connection were closed at once."""
+    for _ in range(5):
+        assert status(server.send(request("POST", "/v1/auth/token?" + "a" * 20_000, body=b" " * 4_000_000))) == 414
+
+
 def test_300_megabytes_are_refused_before_they_are_sent(server: Server) -> None:
     """The head alone is sent, with Expect: the answer to it is the refusal, not 100."""
     head = request("POST", "/accounts/login/", "Content-Type: multipart/form-data; boundary=x", "Expect: 100-continue")
