@@ -1,13 +1,15 @@
 """The organization's plan, the plans on offer, and what a change costs today."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TypeVar
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from accounts import events
@@ -18,6 +20,8 @@ from billing import accounts, balance, clock
 from billing.invoicing import changes, renewals, subscriptions
 from billing.invoicing.changes import Quote
 from billing.models import Interval, Plan, Subscription
+
+Result = TypeVar("Result")
 
 
 class ChoiceForm(forms.Form):
@@ -40,11 +44,10 @@ class PlanMixin(OrganizationMixin):
     def back(self) -> HttpResponse:
         return redirect("billing:plan", self.organization.public_id)
 
-    def attempt(self, verb: Any, done: str) -> HttpResponse:
-        """Run a verb, and show a message with the result."""
+    def attempt(self, verb: Callable[[], Result], message: Callable[[Result], str]) -> HttpResponse:
+        """Run a verb, and show the message about its result."""
         try:
-            verb()
-            messages.success(self.request, done)
+            messages.success(self.request, message(verb()))
         except Problem as problem:
             messages.error(self.request, sentence(problem))
         return self.back()
@@ -93,12 +96,12 @@ class ChangePlanView(PlanMixin):
         if not form.is_valid():
             return self.back()
         now, plan, interval = clock.now(self.organization), form.cleaned_data["plan"], form.cleaned_data["interval"]
-        if subscriptions.live(self.organization):
+        if before := subscriptions.live(self.organization):
             by = events.actor_of(self.credential)
             change = partial(changes.change, self.organization, plan, interval, now=now, actor=by)
-            return self.attempt(change, gettext("Your plan is changed."))
+            return self.attempt(change, partial(_changed, before))
         take = partial(subscriptions.subscribe, self.organization, plan, interval=interval, now=now)
-        return self.attempt(take, gettext("You are on the new plan."))
+        return self.attempt(take, lambda _: gettext("You are on the new plan."))
 
 
 class CancelPlanView(PlanMixin):
@@ -106,9 +109,7 @@ class CancelPlanView(PlanMixin):
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         now, by = clock.now(self.organization), events.actor_of(self.credential)
-        return self.attempt(
-            lambda: changes.cancel(self.organization, now=now, actor=by), gettext("The plan ends with its period.")
-        )
+        return self.attempt(partial(changes.cancel, self.organization, now=now, actor=by), _canceled)
 
 
 class ResumePlanView(PlanMixin):
@@ -116,9 +117,8 @@ class ResumePlanView(PlanMixin):
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         now, by = clock.now(self.organization), events.actor_of(self.credential)
-        return self.attempt(
-            lambda: changes.resume(self.organization, now=now, actor=by), gettext("The plan continues.")
-        )
+        resume = partial(changes.resume, self.organization, now=now, actor=by)
+        return self.attempt(resume, lambda _: gettext("The plan continues."))
 
 
 class RetryPlanView(PlanMixin):
@@ -126,7 +126,22 @@ class RetryPlanView(PlanMixin):
 
     def post(self, request: HttpRequest, organization: str) -> HttpResponse:
         now = clock.now(self.organization)
-        return self.attempt(lambda: renewals.retry(self.organization, now), gettext("We tried again."))
+        return self.attempt(partial(renewals.retry, self.organization, now), lambda _: gettext("We tried again."))
+
+
+def _changed(before: Subscription, after: Subscription) -> str:
+    if after.next_plan:
+        facts = {"plan": after.next_plan.name, "day": date_format(after.current_period_end)}
+        return gettext("From %(day)s on, your plan is %(plan)s.") % facts
+    if _is_held(before, after.plan, after.interval):
+        return gettext("The plan continues.")
+    return gettext("Your plan is changed.")
+
+
+def _canceled(subscription: Subscription) -> str:
+    if subscription.status == Subscription.Status.CANCELED:
+        return gettext("Your plan has ended.")
+    return gettext("The plan ends with its period.")
 
 
 def _offers(view: PlanMixin, subscription: Subscription | None) -> list[Offer]:

@@ -1,9 +1,11 @@
 """The page of the plan: the plans on offer, what a change costs today, and making the change."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+import time_machine
 from django.test import Client
 from django.utils import timezone
 
@@ -39,6 +41,33 @@ def test_a_plan_is_taken_changed_canceled_and_kept(db: None, alice: User, funded
     subscription = Subscription.objects.of(funded).get()
     assert (subscription.plan.slug, subscription.cancel_at_period_end) == ("team", False)
     assert "This is your plan." in client.get(page).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"plan": "team", "interval": "month"}, "Your plan is changed."),
+        ({"plan": "hobby", "interval": "month"}, "From 1 March 2027 on, your plan is Hobby."),
+        ({"plan": "pro", "interval": "month"}, "The plan continues."),
+        ({}, "The plan ends with its period."),
+    ],
+)
+def test_what_becomes_of_a_plan_is_said(alice: User, funded: Organization, form: dict[str, str], message: str) -> None:
+    for slug, price in (("hobby", 10), ("pro", 30), ("team", 60)):
+        Plan.objects.create(slug=slug, name=slug.title(), monthly_price=Decimal(price))
+    factories.billing_account(funded)
+    with time_machine.travel(datetime(2027, 2, 1, 12, tzinfo=UTC), tick=False):
+        subscriptions.subscribe(funded, "pro", now=timezone.now())
+        path = f"/o/{funded.public_id}/plan/{'change' if form else 'cancel'}/"
+        assert message in signed_in(alice).post(path, form, follow=True).content.decode()
+
+
+def test_a_plan_that_is_not_paid_ends_when_it_is_canceled(alice: User, funded: Organization) -> None:
+    factories.billing_account(funded)
+    subscriptions.subscribe(funded, "developer", now=timezone.now())
+    Subscription.objects.of(funded).update(status="past_due")
+    answer = signed_in(alice).post(f"/o/{funded.public_id}/plan/cancel/", follow=True)
+    assert "Your plan has ended." in answer.content.decode()
 
 
 def test_a_plan_that_costs_nothing_has_one_button(db: None, alice: User, funded: Organization) -> None:
