@@ -120,7 +120,7 @@ def _payments(organization: Organization, now: datetime) -> Iterator[Alert]:
         page = f"payments/{last.public_id}/"
         price = {"total": money(last.total, last.currency)}
         yield Alert("payment_to_confirm", Level.WARNING, text % price, page, _("Confirm"))
-    elif last and last.status == Payment.Status.FAILED and last.created_at > now - REMEMBERED:
+    elif last and last.status == Payment.Status.FAILED and not last.was_canceled and last.created_at > now - REMEMBERED:
         text = _("The last payment, of %(total)s, failed. Nothing was charged.")
         price = {"total": money(last.total, last.currency)}
         yield Alert("payment_failed", Level.ERROR, text % price, "credits/#cards", _("See the cards"))

@@ -248,6 +248,11 @@ class Payment(models.Model):
         return self.status in self.OPEN
 
     @property
+    def was_canceled(self) -> bool:
+        """By its owner, or because nobody confirmed it or paid on its page in time. No bank declined it."""
+        return self.failure_code in ("canceled", "abandoned")
+
+    @property
     def action_url(self) -> str:
         """Where its owner has to go. Until there is a checkout page, the field holds where that page leads back to."""
         return self.next_action_url if self.session or self.method_id else ""

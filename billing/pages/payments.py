@@ -34,11 +34,7 @@ class PaymentView(CreditsMixin):
         current = self._payment(payment)
         try:
             if "cancel" in request.POST:
-                current = payments.cancel(current)
-                if current.failure_code == "canceled":
-                    messages.info(request, gettext("The payment was canceled. Nothing was charged."))
-                else:
-                    receipts.tell(request, current)
+                receipts.tell(request, payments.cancel(current))
                 return self.back()
             address = reverse("billing:payment", args=[self.organization.public_id, current.public_id])
             url = payments.authenticate(current, f"{settings.BASE_URL}{address}")

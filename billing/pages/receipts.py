@@ -32,6 +32,8 @@ def tell(request: HttpRequest, payment: Payment) -> None:
             messages.success(request, gettext("The invoice is paid: %(price)s.") % facts)
         case Payment.Status.SUCCEEDED:
             messages.success(request, gettext("You bought %(amount)s credits for %(price)s.") % facts)
+        case Payment.Status.FAILED if payment.was_canceled:
+            messages.info(request, gettext("The payment was canceled. Nothing was charged."))
         case Payment.Status.FAILED:
             card = f" ({card_name(payment.method)})" if payment.method else ""
             why = {"reason": f"{reason(payment)}{card}"}

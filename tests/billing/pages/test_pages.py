@@ -337,6 +337,7 @@ def test_a_payment_that_waits_can_be_canceled(browser: Client, organization: Org
     assert messages_of(answer)[-1] == "The payment was canceled. Nothing was charged."
     assert Payment.objects.get().status == "failed"
     assert amounts(organization) == []
+    assert messages_of(browser.get(page))[-1] == "The payment was canceled. Nothing was charged."
 
 
 def test_canceling_what_was_paid_meanwhile_says_so(

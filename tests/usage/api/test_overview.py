@@ -98,6 +98,15 @@ def test_a_failed_payment_is_told_until_one_succeeds(organization: Organization)
     assert codes(organization, "billing:read") == []
 
 
+def test_a_payment_that_was_canceled_has_not_failed(organization: Organization) -> None:
+    factories.card_on_page(organization, "pm_card_authenticationRequired")
+    begun = purchases.begin(organization, amount=Decimal(10), method=None, by="user:1")
+    payment = payments.complete(begun.pk)
+    assert codes(organization, "billing:read") == ["payment_to_confirm"]
+    payments.cancel(payment)
+    assert codes(organization, "billing:read") == []
+
+
 def test_what_can_wait_is_on_the_overview(api: Any, alice: User, funded: Organization) -> None:
     soon = timezone.now() + timedelta(days=3)
     key, _ = factories.key(funded, created_by=alice, expires_at=soon, monthly_budget=Decimal(10))
