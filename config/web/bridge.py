@@ -111,7 +111,6 @@ class Bridge:
         while more and max(request.content_length, body.size) <= limit:
             part, more = await _receive(receive)
             body.add(part)
-            more &= not body.size == request.content_length > 0  # the web server says so only when it is asked again
             self.held_bytes += len(part)
             if self.held_bytes > BODIES_LIMIT_BYTES and body.size > SMALL_BODY_BYTES:
                 raise _unavailable("Too many large requests come in at once.")

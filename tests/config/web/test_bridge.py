@@ -41,9 +41,9 @@ def django() -> Iterator[Django]:
     django.may_answer.set()
 
 
-def scope(header: tuple[bytes, bytes] = (b"transfer-encoding", b"chunked")) -> Message:
+def scope() -> Message:
     head = {"method": "POST", "raw_path": b"/v1/nothing", "query_string": b"", "scheme": "http", "http_version": "1.1"}
-    return head | {"headers": [(b"x-request-id", b"mine"), header]}
+    return head | {"headers": [(b"x-request-id", b"mine"), (b"transfer-encoding", b"chunked")]}
 
 
 async def send(to: Bridge, body: bytes = b"", *, ends: bool = True) -> tuple[int, bytes]:
@@ -89,23 +89,6 @@ def test_a_request_whose_time_is_up_leaves_no_body_behind(django: Django, monkey
     while to.pool.jobs.qsize():
         time.sleep(0.01)
     assert django.calls == 1
-
-
-@pytest.mark.parametrize("parts", [[b"12345"], [b"123", b"", b"45"]])
-def test_the_last_byte_of_a_known_length_ends_the_body(django: Django, parts: list[bytes]) -> None:
-    """The web server would say so only when it is asked once more, which takes as long as the gate."""
-    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
-    sent: list[Any] = []
-    django.may_answer.set()
-
-    async def receive() -> Message:
-        return messages.pop(0)
-
-    async def collect(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(Bridge(django, threads=1, seconds=60)(scope((b"content-length", b"5")), receive, collect))
-    assert (sent[0]["status"], sent[1]["body"]) == (200, b"5")
 
 
 def test_only_so_many_requests_wait_for_a_thread(django: Django, monkeypatch: pytest.MonkeyPatch) -> None:
