@@ -99,7 +99,7 @@ class Request:
     def check_head(self) -> None:
         """Raises Refusal for a path, a query or headers that are too long, and for a body in an unknown coding.
 
-        `refusal`: what the web server couldn't read, or didn't read to the end.
+        Also the refusal that the web server put into the scope: of what it couldn't read, or didn't read to the end.
         """
         if len(self.scope["raw_path"]) + len(self.scope["query_string"]) > limits.TARGET_LIMIT_BYTES:
             raise limits.target_too_long()
@@ -113,10 +113,7 @@ class Request:
             self._check_coding()
 
     def _check_coding(self) -> None:
-        """The web server undoes `chunked` once and nothing else, so another body would not be what was meant.
-
-        Of a body that also has a length we see the chunks only: the web server drops the length (RFC 9112, 6.3).
-        """
+        """The web server undoes `chunked` once and nothing else, so another body would not be what was meant."""
         codings = [value.strip().lower() for name, value in self.headers if name == "transfer-encoding"]
         if codings != ["chunked"]:
             raise Refusal(501, "not_implemented", "The only Transfer-Encoding is chunked.")
