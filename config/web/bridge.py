@@ -31,7 +31,6 @@ BODIES_LIMIT_BYTES = 256 << 20  # the limit for all bodies together that a proce
 SMALL_BODY_BYTES = 64 << 10  # a body up to this size is taken even beyond that limit
 WAITING_LIMIT = 1000  # so many requests at most wait for a thread
 BODY_SECONDS = 60
-DRAIN_SECONDS = 2
 LOGGED = {408, 413, 503}  # refusals that operators may have to do something about
 HEALTH_PATH = "/healthz"
 TOO_LATE = "Tollgate couldn't answer in time."
@@ -115,7 +114,6 @@ class Bridge:
             if self.held_bytes > BODIES_LIMIT_BYTES and body.size > SMALL_BODY_BYTES:
                 raise _unavailable("Too many large requests come in at once.")
         if more:
-            await _drain(request, receive)
             raise Refusal(413, "request_too_large", f"The body is larger than {limit:,} bytes.")
 
     async def _run(self, request: Request, body: bytes) -> Answer:
@@ -251,17 +249,6 @@ async def _receive(receive: Receive) -> tuple[bytes, bool]:
     if message["type"] == "http.disconnect":  # it ended early, or its chunks are malformed
         raise Refusal(400, "bad_request", "The body can't be read: it is cut off, or its chunks are malformed.")
     return message.get("body", b""), message.get("more_body", False)
-
-
-async def _drain(request: Request, receive: Receive) -> None:
-    """Keeps reading for a moment, because a client that is still sending might not read our response."""
-    if not request.header("expect"):
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while (await _receive(receive))[1]:
-                    pass
-        except (TimeoutError, Refusal):
-            return
 
 
 def _call(wsgi: WSGIApplication, environ: dict[str, Any]) -> Answer:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 READ_BYTES = 64 << 10
 HEAD_LIMIT_BYTES = 2 * (TARGET_LIMIT_BYTES + HEADERS_LIMIT_BYTES)  # the application knows the limit of each
 PIPELINED = 32  # requests that may be sent before the first one is answered; what follows these is not read
-LEAVING_SECONDS = 2  # so long a client may go on sending what nobody reads any more
+LEAVING_SECONDS = 4  # so long a client may go on sending what nobody reads any more
 VERSIONS = {"1.0", "1.1"}
 CONNECT = b"CONNECT"
 

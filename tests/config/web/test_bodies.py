@@ -162,6 +162,7 @@ def test_a_client_that_is_still_sending_reads_the_refusal(server: Server) -> Non
     """Often it wouldn't if the connection were closed at once."""
     for _ in range(5):
         assert status(server.send(request("POST", "/v1/auth/token?" + "a" * 20_000, body=b" " * 4_000_000))) == 414
+        assert status(server.send(request("POST", "/v1/auth/token", body=b" " * 8_000_000))) == 413
 
 
 def test_300_megabytes_are_refused_before_they_are_sent(server: Server) -> None:
