@@ -186,7 +186,6 @@ class Connection(asyncio.BufferedProtocol):
             return
         self.is_deaf = True
         self.exchanges.clear()
-        self.waits_since = self.loop.time()
         with suppress(OSError):  # the client has left
             self.transport.write_eof()
         self.transport.resume_reading()

@@ -53,9 +53,11 @@ class Worker:
         self.loop.call_later(self.stop_seconds, self.loop.stop)
 
     def _leave(self) -> None:
+        """Again and again, since a long answer may have begun before its client could be told that it is the last."""
         self._close(waiting_since=self.loop.time())
         if not self.connections:
             self.loop.stop()
+        self.loop.call_later(LAST_SECONDS, self._leave)
 
     def forget(self, connection: Connection) -> None:
         self.connections.discard(connection)

@@ -1,5 +1,6 @@
 """The web server: many slow clients, long heads, a reload and a death under load."""
 
+import asyncio
 import json
 import os
 import resource
@@ -21,6 +22,7 @@ import pytest
 from django.conf import settings
 
 from config.web.connection import PIPELINED
+from config.web.worker import LAST_SECONDS, Worker
 from tests.config.web.conftest import (
     PATIENCE_SECONDS,
     Server,
@@ -352,6 +354,27 @@ def is_running(pid: int) -> bool:
         return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
     except FileNotFoundError:
         return False
+
+
+def test_a_worker_ends_with_the_last_answer_even_if_its_connection_would_have_been_kept() -> None:
+    """The answer began before the worker was told to stop, so its client wasn't told that it is the last."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        await send({"type": "http.response.body", "body": b"1", "more_body": True})
+        worker.stop()
+        await asyncio.sleep(2 * LAST_SECONDS)
+        await send({"type": "http.response.body", "body": b"2"})
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client:
+        listener.setblocking(False)
+        client.sendall(request("GET", "/"))
+        worker = Worker(listener, answer, idle_seconds=60, stop_seconds=PROMPT_SECONDS)
+        began = time.monotonic()
+        worker.run()
+        assert time.monotonic() - began < PROMPT_SECONDS
+        worker.loop.close()
+        assert read_answer(client).endswith(b"\r\n\r\n12")
 
 
 def test_a_port_out_of_range_is_a_sentence() -> None:
