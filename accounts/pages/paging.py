@@ -11,7 +11,7 @@ DEEPEST = 1_000_000
 
 
 class CappedPaginator(Paginator[Any]):
-    """Counts no further than 10,000 rows, or the page that is asked for; the page then says “of 10,000+”.
+    """Counts no further than 10,000 rows, or the page that is asked for; the page then says “of more than 10,000”.
 
     To count a million rows takes longer than everything else on the page. No page begins after a million rows.
     """
