@@ -173,6 +173,8 @@ def cell(parser: Parser, token: Token) -> Cell:
     """
     words = token.split_contents()[1:]
     kind = words.pop().removeprefix("kind=").strip('"') if words and words[-1].startswith("kind=") else ""
+    if len(words) > 1:
+        raise template.TemplateSyntaxError(f"A cell takes a column and a kind, not: {token.contents}")
     column = parser.compile_filter(words[0]) if words else None
     content = parser.parse(("endcell",))
     parser.delete_first_token()

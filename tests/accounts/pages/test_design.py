@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.template import Template, TemplateSyntaxError
 
 from accounts.models import Organization, User
 from accounts.templatetags import components
@@ -66,6 +67,12 @@ def test_every_icon_is_drawn() -> None:
     by_kind = {*components.BADGE_ICONS.values(), *components.NOTICE_ICONS.values()}
     assert len(used) > 10
     assert used | by_kind <= drawn
+
+
+def test_a_cell_with_an_argument_that_it_does_not_have_is_no_template() -> None:
+    for argument in ('column kinds="number"', 'column kind="number" href="/"'):
+        with pytest.raises(TemplateSyntaxError):
+            Template(f"{{% cell {argument} %}}1{{% endcell %}}")
 
 
 def test_no_line_of_a_template_is_too_long_to_read() -> None:
