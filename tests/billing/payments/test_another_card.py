@@ -1,6 +1,5 @@
 """What waits for another card, and which card is another one: the fingerprint says so, and not the row."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +29,12 @@ def waiting_invoice(organization: Organization) -> Invoice:
     invoice = issue(organization, 100)
     InvoiceState.objects.filter(invoice=invoice).update(needs_card=True)
     return invoice
+
+
+def is_charged(invoice: Invoice) -> bool:
+    """Whether the next sweep takes the money for it."""
+    payments.sweep(timezone.now())
+    return InvoiceState.objects.get(invoice=invoice).status == "paid"
 
 
 def card_of(method: PaymentMethod, **changes: Any) -> Card:
@@ -191,9 +196,7 @@ def test_an_invoice_that_waits_for_another_card_is_charged_when_one_is_made_the_
     dunning.sweep(DECEMBER)
     assert (invoice.state.status, Payment.objects.get().status) == ("open", "failed")
     methods.change(other, {"is_default": True})
-    payments.sweep(datetime.now(UTC))
-    invoice.state.refresh_from_db()
-    assert invoice.state.status == "paid"
+    assert is_charged(invoice)
 
 
 def test_an_invoice_that_waits_is_charged_when_the_same_card_comes_with_a_new_date(organization: Organization) -> None:
@@ -202,9 +205,7 @@ def test_an_invoice_that_waits_is_charged_when_the_same_card_comes_with_a_new_da
     PaymentMethod.objects.update(declined_code="expired_card", exp_year=2020)
     invoice = waiting_invoice(organization)
     assert factories.card(organization, GOOD).is_default
-    payments.sweep(datetime.now(UTC))
-    invoice.state.refresh_from_db()
-    assert invoice.state.status == "paid"
+    assert is_charged(invoice)
 
 
 def test_an_invoice_that_waits_is_charged_when_its_owner_pays_with_the_card_again(organization: Organization) -> None:
@@ -212,9 +213,7 @@ def test_an_invoice_that_waits_is_charged_when_its_owner_pays_with_the_card_agai
     PaymentMethod.objects.update(declined_code="restricted_card")
     invoice = waiting_invoice(organization)
     assert paid(organization, method=card.public_id).status == "succeeded"
-    payments.sweep(datetime.now(UTC))
-    invoice.state.refresh_from_db()
-    assert invoice.state.status == "paid"
+    assert is_charged(invoice)
 
 
 def test_a_card_without_a_role_is_not_charged_by_itself_after_its_owner_paid_with_it(
@@ -229,9 +228,7 @@ def test_a_card_without_a_role_is_not_charged_by_itself_after_its_owner_paid_wit
     sweep()
     assert (state(organization), Payment.objects.count()) == ("no_payment_method", 1)
     methods.change(other, {"is_backup": True})
-    payments.sweep(datetime.now(UTC))
-    invoice.state.refresh_from_db()
-    assert invoice.state.status == "paid"
+    assert is_charged(invoice)
 
 
 def test_the_card_of_auto_recharge_is_not_charged_for_an_invoice(organization: Organization) -> None:
