@@ -7,4 +7,4 @@ class BillingConfig(AppConfig):
     def ready(self) -> None:
         from billing.payments import gateways  # needs the models, which are loaded by now
 
-        gateways.chosen()
+        gateways.chosen()  # Stripe's library loads slowly: better now than in the first request that needs it
