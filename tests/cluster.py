@@ -47,6 +47,7 @@ APART = {
     "tests/usage/api/test_verify.py::test_a_call_takes_one_trip": TRIPS,
     "tests/usage/api/test_verify.py::test_a_call_of_a_limited_key_takes_one_trip_too": TRIPS,
     "tests/apikeys/test_keys.py::test_the_query_goes_by_the_unique_index_of_digests": "Citus shows another plan",
+    "tests/usage/storage/test_proof_snapshot.py": "on Citus payers are locked instead, a few at a time",
     "tests/usage/storage/test_event_partitions.py": "events of the audit log stay on the coordinator",
     "tests/usage/storage/test_closing.py::test_a_payer_that_can_not_be_closed_holds_up_no_other": ALONE,
     "tests/usage/storage/test_closing.py::test_a_service_that_assesses_taxes_is_waited_for_by_one_payer_alone": ALONE,
